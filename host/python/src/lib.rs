@@ -1,0 +1,1 @@
+//! Funcdock for CPython.

@@ -1,0 +1,136 @@
+//! A function app on disk, read into an [`App`]: host.json, local.settings.json and every function.json.
+//!
+//! The model is plain data: the supervisor reads it once, reports what is wrong with it, and sends it to
+//! each worker as JSON.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A function app: its settings and its functions, as read from the folder at `root`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct App {
+    /// The app's folder, absolute; also the working directory of its workers.
+    pub root: PathBuf,
+    /// What host.json says, with its `AzureFunctionsJobHost__…` overrides applied.
+    pub host: HostConfig,
+    /// What local.settings.json says; empty when there is none.
+    pub settings: LocalSettings,
+    /// Enabled functions, sorted by name.
+    pub functions: Vec<Function>,
+}
+
+/// The parts of host.json that Funcdock honours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostConfig {
+    /// `extensions.http`.
+    pub http: HttpConfig,
+    /// `functionTimeout`; `None` is no limit ("-1"). 30 minutes by default.
+    pub function_timeout: Option<Duration>,
+    /// `functions`: only these are loaded, when given.
+    pub functions: Option<Vec<String>>,
+    /// `logging.logLevel`: category to level name.
+    pub log_level: BTreeMap<String, String>,
+    /// `workerExtensions`, in the order of the file.
+    pub worker_extensions: Vec<ExtensionConfig>,
+}
+
+/// `extensions.http` of host.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpConfig {
+    /// `routePrefix`, without slashes around it; "api" by default, may be empty.
+    pub route_prefix: String,
+    /// `customHeaders`: added to every response.
+    pub custom_headers: BTreeMap<String, String>,
+    /// `maxConcurrentRequests`: functions that run at once; `None` is unlimited ("-1", the default).
+    pub max_concurrent_requests: Option<u32>,
+    /// `maxOutstandingRequests`: requests running or waiting; beyond it the answer is 429. `None` is unlimited.
+    pub max_outstanding_requests: Option<u32>,
+    /// `maxRequestBodySize` in bytes; 100 MB (104,857,600) by default.
+    pub max_request_body_size: u64,
+}
+
+/// One entry of host.json's `workerExtensions`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExtensionConfig {
+    /// The key under `workerExtensions`: the extension's name.
+    pub name: String,
+    /// `functions`: names of the functions that it applies to; `["*"]` (all) by default.
+    pub functions: Vec<String>,
+    /// `required` (default true): a failure to load stops the host instead of being logged.
+    pub required: bool,
+    /// `library`: the file to load, absolute (a relative path in the file is relative to the app's root).
+    pub library: Option<PathBuf>,
+    /// `settings`: handed to the extension as they are; an empty object by default.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// local.settings.json.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LocalSettings {
+    /// `Values`: environment variables of the workers, unless already set.
+    pub values: BTreeMap<String, String>,
+    /// `ConnectionStrings`: as `ConnectionStrings__<name>` for the workers.
+    pub connection_strings: BTreeMap<String, String>,
+    /// `Host.LocalHttpPort`.
+    pub local_http_port: Option<u16>,
+    /// `Host.CORS`: allowed origins, comma separated; `*` for all.
+    pub cors: Option<String>,
+    /// `Host.CORSCredentials`.
+    pub cors_credentials: bool,
+}
+
+/// One function: a folder with a function.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Function {
+    /// The folder's name.
+    pub name: String,
+    /// The folder, absolute.
+    pub directory: PathBuf,
+    /// `scriptFile`, absolute; `__init__.py` in the function's folder by default.
+    pub script_file: PathBuf,
+    /// `entryPoint`; "main" by default.
+    pub entry_point: String,
+    /// `bindings`, in the order of the file. Exactly one is a trigger.
+    pub bindings: Vec<Binding>,
+}
+
+/// One binding of a function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Binding {
+    /// `name`: the parameter it binds to, or "$return".
+    pub name: String,
+    /// `type`, as written (compared without case): "httpTrigger", "http", "timerTrigger", …
+    pub kind: String,
+    /// `direction`.
+    pub direction: Direction,
+    /// `dataType`: "string", "binary" or "stream", lower case.
+    pub data_type: Option<String>,
+    /// Set for an httpTrigger.
+    pub http: Option<HttpTrigger>,
+}
+
+/// Where a binding's data flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Into the function.
+    In,
+    /// Out of it.
+    Out,
+    /// Both ways.
+    InOut,
+}
+
+/// What an httpTrigger binding adds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpTrigger {
+    /// `route`, without slashes around it; the function's name by default.
+    pub route: String,
+    /// `methods`, upper case; empty is all.
+    pub methods: Vec<String>,
+    /// `authLevel`, lower case: "anonymous", "function" (the default) or "admin".
+    pub auth_level: String,
+}

@@ -1,0 +1,4 @@
+//! Funcdock's host: the function app model, worker extensions, the invocation pipeline, triggers and the
+//! supervisor of worker processes. It knows no Python: a language runtime implements a runner on top of it.
+
+pub mod app;

@@ -1,0 +1,3 @@
+//! The `funcdock` binary.
+
+fn main() {}
