@@ -2,3 +2,7 @@
 //! supervisor of worker processes. It knows no Python: a language runtime implements a runner on top of it.
 
 pub mod app;
+pub mod extensions;
+pub mod invocation;
+pub mod logging;
+pub mod runner;

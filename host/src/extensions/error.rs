@@ -1,0 +1,218 @@
+//! Why an extension could not be docked. Every message names the extension and the file, says what was found
+//! and expected, and what to do next.
+
+use std::path::{Path, PathBuf};
+
+/// Why an extension could not be docked: one variant a phase, in the order of the phases.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtensionError {
+    /// No library of the extension's name.
+    #[error(
+        "extension {name:?}: not found\n  searched for: {}\n  in: {}\n  next: build it with `cargo build --release` \
+         and copy the library to the app's .extensions folder, name that folder in FUNCDOCK_EXTENSION_PATH, or \
+         give the file in host.json as workerExtensions.{name}.library",
+        .files.join(", "), paths(.searched)
+    )]
+    Find {
+        /// The name in host.json.
+        name: String,
+        /// File names that would have been taken.
+        files: Vec<String>,
+        /// The folders, in order.
+        searched: Vec<PathBuf>,
+    },
+    /// The file is not there, or is no dynamic library for this machine.
+    #[error("extension {name:?}: {} cannot be loaded\n  found: {reason}\n  expected: a dynamic library for this \
+             machine ({})\n  next: {advice}", .file.display(), platform())]
+    Open {
+        /// The name in host.json.
+        name: String,
+        /// The library.
+        file: PathBuf,
+        /// What the system's loader said.
+        reason: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The library has no extension header.
+    #[error(
+        "extension {name:?}: {} is a dynamic library but not a Funcdock extension\n  found: no symbol \
+         {symbol:?}\n  expected: a cdylib that depends on funcdock-extension-api and calls export_extension!\n  \
+         next: check that Cargo.toml has crate-type = [\"cdylib\"] and that this is the right file",
+        .file.display()
+    )]
+    Header {
+        /// The name in host.json.
+        name: String,
+        /// The library.
+        file: PathBuf,
+        /// The symbol that is missing.
+        symbol: &'static str,
+    },
+    /// The library was built with an incompatible `abi_stable`.
+    #[error(
+        "extension {name:?}: {} was built with another abi_stable\n  found: {found}\n  expected: abi_stable \
+         {expected}\n  next: rebuild the extension with the funcdock-extension-api of this host",
+        .file.display()
+    )]
+    AbiStable {
+        /// The name in host.json.
+        name: String,
+        /// The library.
+        file: PathBuf,
+        /// What the library has.
+        found: String,
+        /// The version this host has.
+        expected: String,
+    },
+    /// The library was built for another major version of the API.
+    #[error(
+        "extension {name:?}: {} was built for another version of the extension API\n  found: API {found}\n  \
+         expected: API {expected} (any minor version)\n  next: {advice}",
+        .file.display()
+    )]
+    ApiVersion {
+        /// The name in host.json.
+        name: String,
+        /// The library.
+        file: PathBuf,
+        /// The library's version.
+        found: String,
+        /// The host's.
+        expected: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The types at the border differ.
+    #[error(
+        "extension {name:?}: {} does not match this host's types\n  found: {detail}\n  expected: the layout of \
+         extension API {version}\n  next: rebuild the extension from a clean checkout with an unmodified \
+         funcdock-extension-api of that version",
+        .file.display()
+    )]
+    Layout {
+        /// The name in host.json.
+        name: String,
+        /// The library.
+        file: PathBuf,
+        /// The first difference.
+        detail: String,
+        /// The host's API version.
+        version: &'static str,
+    },
+    /// The library's constructor failed.
+    #[error(
+        "extension {name:?}: {} failed while it was loaded\n  found: {reason}\n  expected: its root module\n  \
+         next: report this to the extension's author",
+        .file.display()
+    )]
+    Construct {
+        /// The name in host.json.
+        name: String,
+        /// The library.
+        file: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// The library holds other extensions.
+    #[error(
+        "extension {name:?}: {} has no extension of that name\n  found: {}\n  expected: {name:?}\n  next: use \
+         one of those names in host.json, or give the right file as workerExtensions.{name}.library",
+        .file.display(), quoted(.found)
+    )]
+    Select {
+        /// The name in host.json.
+        name: String,
+        /// The library.
+        file: PathBuf,
+        /// The extensions that it has.
+        found: Vec<String>,
+    },
+    /// `functions` names functions that the app does not have.
+    #[error(
+        "extension {name:?}: host.json: workerExtensions.{name}.functions names {function:?}\n  found: no function \
+         of that name among {}\n  expected: names of functions of this app, or \"*\"\n  next: correct the name",
+        quoted(.known)
+    )]
+    Functions {
+        /// The extension.
+        name: String,
+        /// The name that is unknown.
+        function: String,
+        /// The app's functions.
+        known: Vec<String>,
+    },
+    /// The settings are wrong.
+    #[error(
+        "extension {name:?}: host.json: workerExtensions.{name}.settings: {reason}\n  next: correct the \
+         settings; the extension's documentation lists them"
+    )]
+    Configure {
+        /// The extension.
+        name: String,
+        /// What it says of them.
+        reason: String,
+    },
+    /// `init` failed or panicked.
+    #[error("extension {name:?}: init failed{}: {reason}", for_function(.function.as_deref()))]
+    Init {
+        /// The extension.
+        name: String,
+        /// The function, for a function-level extension.
+        function: Option<String>,
+        /// What it said.
+        reason: String,
+    },
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn quoted(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names
+        .iter()
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn for_function(function: Option<&str>) -> String {
+    function
+        .map(|name| format!(" for function {name:?}"))
+        .unwrap_or_default()
+}
+
+fn platform() -> String {
+    format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+impl ExtensionError {
+    /// An [`ExtensionError::Open`] with advice fit to the case.
+    pub(super) fn open(name: &str, file: &Path, reason: &str) -> Self {
+        let advice = if !file.exists() {
+            "check the path given as `library` in host.json"
+        } else if reason.contains("undefined symbol") || reason.contains("cannot open shared object") {
+            "install the system library that it needs, or rebuild it on this machine"
+        } else {
+            "rebuild it for this machine, or check that this is the right file"
+        };
+        // dlopen repeats the file's name, which the first line has.
+        let reason = reason
+            .strip_prefix(&format!("{}: ", file.display()))
+            .unwrap_or(reason);
+        ExtensionError::Open {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            reason: reason.to_owned(),
+            advice,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Worker extensions: found, loaded, made, called around every function, counted, and shut down.
+//!
+//! The only place, with `invocation::Invocation::trace_context`, where the host needs `unsafe`: everything
+//! beyond the ABI is behind [`Extensions`] and [`HookChain`].
+
+mod chain;
+mod discovery;
+mod error;
+mod instance;
+mod library;
+mod registry;
+mod services;
+mod statistics;
+mod ticks;
+
+pub use chain::{Entered, HookChain};
+pub use error::ExtensionError;
+pub use registry::{ExtensionReport, ExtensionState, Extensions};
+pub use statistics::HookStatistics;

@@ -1,0 +1,170 @@
+//! One call of a function: its data, how it ends, and the pipeline that takes it from a trigger through the
+//! hooks into the runner and back.
+
+mod completion;
+mod datum;
+mod function;
+mod outcome;
+mod pipeline;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+pub use datum::{Datum, HttpRequest, HttpResponse};
+pub use function::FunctionInfo;
+pub use outcome::{Exception, Outcome};
+pub use pipeline::{LoadedFunction, Pipeline};
+
+use completion::Completion;
+use funcdock_extension_api::abi;
+
+/// One call of a function.
+///
+/// Shared between the task that serves the trigger and the runner's threads. What hooks and the runner
+/// change of it (attributes, trace context) lies behind locks that nobody holds across a call.
+pub struct Invocation {
+    id: Uuid,
+    id_text: OnceLock<[u8; uuid::fmt::Hyphenated::LENGTH]>,
+    function: Arc<LoadedFunction>,
+    request: Option<HttpRequest>,
+    attributes: Mutex<Vec<(Box<str>, Attribute)>>,
+    /// What `set_trace_context` was given, the last one counting. Never shortened, so that a `&TraceContext`
+    /// stays good as long as the invocation. In `Arc`s, so that growing does not move them.
+    trace_contexts: Mutex<Vec<Arc<TraceContext>>>,
+    completion: Completion,
+}
+
+/// W3C trace context headers; empty where there are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TraceContext {
+    /// `traceparent`.
+    pub traceparent: String,
+    /// `tracestate`.
+    pub tracestate: String,
+}
+
+/// An attribute that an extension set on the invocation, for the language's `context` object.
+#[derive(Clone)]
+pub enum Attribute {
+    /// A plain value.
+    Value(Arc<abi::Value>),
+    /// An object with methods.
+    Object(Arc<abi::Object>),
+}
+
+impl From<abi::Value> for Attribute {
+    fn from(value: abi::Value) -> Self {
+        match value {
+            abi::Value::Object(object) => Attribute::Object(Arc::new(object)),
+            value => Attribute::Value(Arc::new(value)),
+        }
+    }
+}
+
+impl Invocation {
+    /// A new call of `function`, with a random id.
+    pub fn new(function: Arc<LoadedFunction>, request: Option<HttpRequest>) -> Self {
+        Invocation {
+            id: Uuid::new_v4(),
+            id_text: OnceLock::new(),
+            function,
+            request,
+            attributes: Mutex::default(),
+            trace_contexts: Mutex::default(),
+            completion: Completion::default(),
+        }
+    }
+
+    /// The invocation's id, a hyphenated UUID.
+    pub fn id(&self) -> &str {
+        let text = self.id_text.get_or_init(|| {
+            let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
+            self.id.hyphenated().encode_lower(&mut buffer);
+            buffer
+        });
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+
+    /// The function that is called.
+    pub fn function(&self) -> &LoadedFunction {
+        &self.function
+    }
+
+    /// The HTTP request that triggered it.
+    pub fn request(&self) -> Option<&HttpRequest> {
+        self.request.as_ref()
+    }
+
+    /// `traceparent` and `tracestate` that the function sees: what an extension set, else what the caller sent.
+    pub fn trace_context(&self) -> (&str, &str) {
+        if let Some(set) = lock(&self.trace_contexts).last() {
+            let set: *const TraceContext = std::ptr::from_ref(&**set);
+            // SAFETY: an entry is never removed before the invocation, which `&self` borrows.
+            let set = unsafe { &*set };
+            return (&set.traceparent, &set.tracestate);
+        }
+        let header = |name| {
+            self.request
+                .as_ref()
+                .and_then(|request| request.header_str(name))
+                .unwrap_or("")
+        };
+        (header("traceparent"), header("tracestate"))
+    }
+
+    /// Replaces the trace context that the function sees.
+    pub fn set_trace_context(&self, context: TraceContext) {
+        lock(&self.trace_contexts).push(Arc::new(context));
+    }
+
+    /// Sets an attribute for the language's `context` object, replacing one of that name.
+    pub fn set_attribute(&self, name: &str, value: impl Into<Attribute>) {
+        let mut attributes = lock(&self.attributes);
+        let value = value.into();
+        let replaced = match attributes.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, slot)) => Some(std::mem::replace(slot, value)),
+            None => {
+                attributes.push((name.into(), value));
+                None
+            }
+        };
+        // An extension's destructor must not run under our lock.
+        drop(attributes);
+        drop(replaced);
+    }
+
+    /// The attribute of this name.
+    pub fn attribute(&self, name: &str) -> Option<Attribute> {
+        lock(&self.attributes)
+            .iter()
+            .find(|(known, _)| **known == *name)
+            .map(|(_, value)| value.clone())
+    }
+
+    /// The names of all attributes.
+    pub fn attribute_names(&self) -> Vec<String> {
+        lock(&self.attributes)
+            .iter()
+            .map(|(name, _)| name.to_string())
+            .collect()
+    }
+
+    /// The runner says how the call ended. Only the first time counts: a call that timed out may still end.
+    /// From any thread.
+    pub fn complete(&self, outcome: Outcome) {
+        self.completion.complete(outcome);
+    }
+
+    /// Waits for the end of the call. One task waits for one invocation.
+    pub(crate) fn completed(&self) -> impl Future<Output = Outcome> {
+        self.completion.wait()
+    }
+}
+
+/// None of our critical sections can panic half-way, so a poisoned lock still holds sound data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,102 @@
+//! The way of every call: pre hooks, the runner, post hooks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{FunctionInfo, HttpRequest, Invocation, Outcome};
+use crate::extensions::{Entered, HookChain};
+use crate::runner::FunctionRunner;
+
+/// A function that can be called: its facts and the hooks around it.
+pub struct LoadedFunction {
+    /// Its index among the app's functions, as the runner knows it.
+    pub index: usize,
+    /// Its facts.
+    pub info: FunctionInfo,
+    /// The hooks around it.
+    pub chain: HookChain,
+}
+
+/// Takes calls through the hooks and the runner.
+pub struct Pipeline {
+    runner: Arc<dyn FunctionRunner>,
+    timeout: Option<Duration>,
+}
+
+impl Pipeline {
+    /// A pipeline around this runner; a call may take `timeout` (none: forever).
+    pub fn new(runner: Arc<dyn FunctionRunner>, timeout: Option<Duration>) -> Self {
+        Pipeline { runner, timeout }
+    }
+
+    /// Calls `function` and returns how it ended, after all post hooks ran.
+    ///
+    /// When the returned future is dropped (the client went away), the function runs to its end all the
+    /// same, and its post hooks see that end.
+    pub async fn call(&self, function: &Arc<LoadedFunction>, request: Option<HttpRequest>) -> Outcome {
+        let invocation = Arc::new(Invocation::new(Arc::clone(function), request));
+        let entered = match function.chain.enter(&invocation) {
+            Ok(entered) => entered,
+            Err(outcome) => return outcome,
+        };
+        self.runner.invoke(function.index, Arc::clone(&invocation));
+        let mut running = Running {
+            call: Some((invocation, entered)),
+            timeout: self.timeout,
+            detached: false,
+        };
+        let outcome = running.outcome().await;
+        running.finish(&outcome);
+        outcome
+    }
+}
+
+/// A call that is with the runner.
+struct Running {
+    call: Option<(Arc<Invocation>, Entered)>,
+    timeout: Option<Duration>,
+    /// Nobody waits for the outcome any more but the post hooks.
+    detached: bool,
+}
+
+impl Running {
+    async fn outcome(&self) -> Outcome {
+        let Some((invocation, _)) = &self.call else {
+            return Outcome::Cancelled;
+        };
+        match self.timeout {
+            None => invocation.completed().await,
+            Some(limit) => match tokio::time::timeout(limit, invocation.completed()).await {
+                Ok(outcome) => outcome,
+                Err(_) => Outcome::TimedOut(limit),
+            },
+        }
+    }
+
+    fn finish(&mut self, outcome: &Outcome) {
+        if let Some((invocation, entered)) = self.call.take() {
+            invocation.function.chain.leave(entered, &invocation, outcome);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(call) = self.call.take() else { return };
+        let mut running = Running {
+            call: Some(call),
+            timeout: self.timeout,
+            detached: true,
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if !self.detached => {
+                runtime.spawn(async move {
+                    let outcome = running.outcome().await;
+                    running.finish(&outcome);
+                });
+            }
+            // The worker ends with this call in flight.
+            _ => running.finish(&Outcome::Cancelled),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The log: records of the host itself come through `tracing`; records of functions and extensions, whose
+//! logger and level are only known at run time, through [`record`].
+
+use std::io::IsTerminal as _;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+/// A record's severity, as numbered at the extension border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// Something failed.
+    Error = 1,
+    /// Something may be wrong.
+    Warn = 2,
+    /// Something happened.
+    Info = 3,
+    /// For the author.
+    Debug = 4,
+    /// For the author, in numbers.
+    Trace = 5,
+}
+
+impl Level {
+    /// The level of this number; what is out of range is the nearest one.
+    pub fn from_u8(level: u8) -> Self {
+        match level {
+            0 | 1 => Level::Error,
+            2 => Level::Warn,
+            3 => Level::Info,
+            4 => Level::Debug,
+            _ => Level::Trace,
+        }
+    }
+}
+
+/// Sends the log of this process to stderr: INFO and above, DEBUG when `verbose`, or as the variable
+/// FUNCDOCK_LOG says (in the syntax of `RUST_LOG`).
+pub fn init(verbose: bool) {
+    let default = if verbose {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::INFO
+    };
+    let filter = EnvFilter::builder()
+        .with_default_directive(default.into())
+        .with_env_var("FUNCDOCK_LOG")
+        .from_env_lossy();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter)
+        .finish();
+    // Fails where a host build has set a subscriber of its own: then that one is meant.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// The most verbose level that is shown; 0 where nothing is.
+pub fn max_level() -> u8 {
+    match LevelFilter::current() {
+        LevelFilter::OFF => 0,
+        LevelFilter::ERROR => 1,
+        LevelFilter::WARN => 2,
+        LevelFilter::INFO => 3,
+        LevelFilter::DEBUG => 4,
+        _ => 5,
+    }
+}
+
+/// Writes a record of the logger called `logger`, as one of this invocation where given.
+pub fn record(level: Level, logger: &str, invocation: Option<&str>, message: &str) {
+    // The level of a tracing event is part of its call site, so each level needs one.
+    macro_rules! emit {
+        ($level:expr) => {
+            match invocation {
+                Some(invocation) => tracing::event!(target: "app", $level, logger, invocation, "{message}"),
+                None => tracing::event!(target: "app", $level, logger, "{message}"),
+            }
+        };
+    }
+    match level {
+        Level::Error => emit!(tracing::Level::ERROR),
+        Level::Warn => emit!(tracing::Level::WARN),
+        Level::Info => emit!(tracing::Level::INFO),
+        Level::Debug => emit!(tracing::Level::DEBUG),
+        Level::Trace => emit!(tracing::Level::TRACE),
+    }
+}
