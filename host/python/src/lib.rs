@@ -1,1 +1,67 @@
-//! Funcdock for CPython.
+//! Funcdock for CPython: a [`FunctionRunner`](funcdock::runner::FunctionRunner) as an extension module.
+//!
+//! The supervisor starts the app's own interpreter, which imports this module as `_funcdock` and calls
+//! [`run`]. One build serves every CPython from 3.9 on.
+//!
+//! | thread | what it does | attached to the interpreter |
+//! |---|---|---|
+//! | main | loads the functions, then runs the event loop | yes, but while it waits |
+//! | `http` | serves HTTP, runs hooks | never |
+//! | `function-N` | runs synchronous functions | while there are any to run |
+
+mod arguments;
+mod context;
+mod event_loop;
+mod loader;
+mod logging;
+mod object;
+mod package;
+mod pool;
+mod request;
+mod results;
+mod runner;
+mod values;
+
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::Arc;
+
+use funcdock::worker::Worker;
+use pyo3::prelude::*;
+
+/// Runs a worker until the supervisor ends it; returns its exit code.
+///
+/// Called once, attached, on the main thread. A `PyErr` does not leave it: what fails before the worker is
+/// ready is told to the supervisor.
+#[pyfunction]
+fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
+    // SAFETY: the supervisor passes both descriptors to this process for this call alone.
+    let (control, listener) =
+        unsafe { (OwnedFd::from_raw_fd(control_fd), OwnedFd::from_raw_fd(listener_fd)) };
+    let worker = match py.detach(|| Worker::connect(control, listener)) {
+        Ok(worker) => worker,
+        Err(code) => return code,
+    };
+    match runner::PythonRunner::load(py, worker.config()) {
+        Ok(runner) => {
+            let runner = Arc::new(runner);
+            let wake = Arc::clone(&runner);
+            let shared: Arc<dyn funcdock::runner::FunctionRunner> = Arc::clone(&runner) as _;
+            let serving = match py.detach(|| worker.serve(shared, move || wake.stop())) {
+                Ok(serving) => serving,
+                Err(code) => return code,
+            };
+            runner.run_event_loop(py);
+            py.detach(|| serving.join())
+        }
+        Err(error) => {
+            let (phase, message) = error.describe(py);
+            py.detach(|| worker.fail(&phase, &message))
+        }
+    }
+}
+
+/// The extension module.
+#[pymodule]
+fn _funcdock(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(run, module)?)
+}

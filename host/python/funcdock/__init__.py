@@ -1,0 +1,1 @@
+"""Funcdock's Python side. Part of the worker: apps do not install it."""

@@ -1,0 +1,35 @@
+"""Exceptions as the host tells of them."""
+
+from __future__ import annotations
+
+import os
+import traceback
+import types
+from typing import Tuple
+
+
+#: The file names of this package's modules, as the worker compiles them.
+OURS = "<funcdock>"
+
+
+def describe(error: BaseException) -> Tuple[str, str, str]:
+    """(type name, message, formatted traceback that begins in the app's code)."""
+    cls = type(error)
+    name = cls.__qualname__
+    if cls.__module__ not in ("builtins", "__main__"):
+        name = f"{cls.__module__}.{name}"
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None and _is_internal(frames):
+        frames = frames.tb_next
+    try:
+        message = str(error)
+    except Exception:
+        message = "<the exception's message cannot be made>"
+    return name, message, "".join(traceback.format_exception(cls, error, frames)).rstrip()
+
+
+def _is_internal(frame: types.TracebackType) -> bool:
+    file = frame.tb_frame.f_code.co_filename
+    return file.startswith(OURS) or file.startswith("<frozen importlib") or file.endswith(
+        os.path.join("importlib", "__init__.py")
+    )

@@ -1,0 +1,114 @@
+"""HTTP requests and outputs as ``azure.functions`` knows them.
+
+The classes of the library are the base where the app has it; their fields are read from Rust on demand.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from typing import Any, Mapping
+
+try:
+    import azure.functions as func
+except ImportError:
+    func = None  # type: ignore[assignment]
+
+_HttpRequest: Any = func.HttpRequest if func else object
+_Out: Any = func.Out if func else object
+
+
+class HttpRequest(_HttpRequest):
+    """An HTTP request; ``_raw`` is the Rust side of it."""
+
+    # The base's constructor would read every field: it only runs when a form is asked for.
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    @property
+    def method(self) -> str:
+        return self._raw.method
+
+    @property
+    def url(self) -> str:
+        return self._raw.url
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers = self.__dict__.get("_headers")
+        if headers is None:
+            headers = self._raw.headers()
+            if func:
+                headers = func._http.HttpRequestHeaders(headers)
+            self._headers = headers
+        return headers
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        params = self.__dict__.get("_params")
+        if params is None:
+            params = self._params = types.MappingProxyType(self._raw.params())
+        return params
+
+    @property
+    def route_params(self) -> Mapping[str, str]:
+        params = self.__dict__.get("_route_params")
+        if params is None:
+            params = self._route_params = types.MappingProxyType(self._raw.route_params())
+        return params
+
+    def get_body(self) -> bytes:
+        body = self.__dict__.get("_body")
+        if body is None:
+            body = self._body = self._raw.body()
+        return body
+
+    def get_json(self) -> Any:
+        try:
+            return json.loads(self.get_body())
+        except ValueError as error:
+            raise ValueError("HTTP request does not contain valid JSON data") from error
+
+    @property
+    def form(self) -> Any:
+        self._read_form()
+        return super().form
+
+    @property
+    def files(self) -> Any:
+        self._read_form()
+        return super().files
+
+    def _read_form(self) -> None:
+        if "_form_read" not in self.__dict__:
+            super().__init__(
+                self.method,
+                self.url,
+                headers=self.headers,
+                params=self.params,
+                route_params=self.route_params,
+                body=self.get_body(),
+            )
+            self._form_read = True
+
+
+class Out(_Out):
+    """An output binding's value."""
+
+    def __init__(self) -> None:
+        self._value: Any = None
+
+    def set(self, val: Any) -> None:
+        self._value = val
+
+    def get(self) -> Any:
+        return self._value
+
+
+def register(context: type, trace_context: type, retry_context: type) -> None:
+    """Makes our classes count as the library's abstract ones."""
+    if func:
+        func.Context.register(context)
+        abc = func._abc
+        abc.TraceContext.register(trace_context)
+        abc.RetryContext.register(retry_context)

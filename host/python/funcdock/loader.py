@@ -1,0 +1,158 @@
+"""Imports the functions of an app, with the import rules of the programming model.
+
+A function's folder is a package below the virtual package ``__app__``, whose path is the app's root: so
+``from . import helper`` and ``from ..shared_code import x`` work beside ``import shared_code.x``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+import types
+import typing
+from typing import Any, Callable, List, Optional, Sequence, Tuple
+
+NAMESPACE = "__app__"
+
+#: How a parameter is filled: by the trigger's data, by the invocation's context, or with an ``Out``.
+TRIGGER, CONTEXT, OUT = "trigger", "context", "out"
+
+#: (name, "in" | "out" | "inout", lower case type)
+Binding = Tuple[str, str, str]
+
+
+class LoadError(Exception):
+    """A function cannot be used as it is written. The message says why and what to do."""
+
+
+class Loaded(typing.NamedTuple):
+    """A function that is ready to be called."""
+
+    function: Callable[..., Any]
+    is_async: bool
+    parameters: List[Tuple[str, str]]
+
+
+def prepare(root: str) -> None:
+    """Makes the app's code and its packages importable."""
+    packages = os.path.join(root, ".python_packages", "lib", "site-packages")
+    for path in (packages, root):
+        if os.path.isdir(path) and path not in sys.path:
+            sys.path.insert(0, path)
+    namespace = types.ModuleType(NAMESPACE, "The function app.")
+    namespace.__path__ = [root]
+    namespace.__package__ = NAMESPACE
+    sys.modules[NAMESPACE] = namespace
+
+
+def load(
+    name: str, root: str, script_file: str, entry_point: str, bindings: Sequence[Binding]
+) -> Loaded:
+    """Imports a function's script and checks that it fits its bindings."""
+    module = importlib.import_module(_module_name(root, script_file))
+    function = getattr(module, entry_point, None)
+    if function is None:
+        raise LoadError(
+            f"function {name!r}: {script_file} defines no {entry_point!r}: define it, or name the "
+            "function to call as \"entryPoint\" in function.json"
+        )
+    if not callable(function):
+        raise LoadError(f"function {name!r}: {entry_point!r} in {script_file} is not callable")
+    parameters = _parameters(name, function, bindings)
+    return Loaded(function, _is_async(function), parameters)
+
+
+def _module_name(root: str, script_file: str) -> str:
+    relative = os.path.splitext(os.path.relpath(script_file, root))[0]
+    parts = relative.split(os.sep)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join([NAMESPACE, *parts])
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    call = getattr(function, "__call__", None)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def _parameters(
+    name: str, function: Callable[..., Any], bindings: Sequence[Binding]
+) -> List[Tuple[str, str]]:
+    kinds = {}
+    for binding, direction, kind in bindings:
+        if binding == "$return":
+            if direction != "out":
+                raise LoadError(
+                    f"function {name!r}: the binding \"$return\" in function.json must have "
+                    "\"direction\": \"out\""
+                )
+            continue
+        kinds[binding] = TRIGGER if kind.endswith("trigger") else OUT if direction == "out" else "in"
+    wanted = inspect.signature(function).parameters
+    hints = _hints(function)
+    variadic = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
+    parameters = []
+    for parameter in wanted.values():
+        if parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
+            continue
+        kind = kinds.pop(parameter.name, None)
+        if kind is None and parameter.name == "context":
+            kind = CONTEXT
+        if kind is None:
+            if parameter.default is not inspect.Parameter.empty:
+                continue
+            raise LoadError(
+                f"function {name!r}: parameter {parameter.name!r} has no binding: add one of that "
+                "name to function.json, or give the parameter a default"
+            )
+        if kind == "in":
+            raise LoadError(
+                f"function {name!r}: the input binding {parameter.name!r} is of a type that this "
+                "version does not support"
+            )
+        _check(name, parameter.name, kind, hints.get(parameter.name))
+        parameters.append((parameter.name, kind))
+    if kinds and not variadic:
+        missing = ", ".join(sorted(kinds))
+        raise LoadError(
+            f"function {name!r}: function.json binds {missing}, which the Python function does not "
+            "take: add the parameter, or remove the binding"
+        )
+    parameters.extend((binding, kind) for binding, kind in kinds.items())
+    return parameters
+
+
+def _hints(function: Callable[..., Any]) -> typing.Dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except Exception:
+        # Annotations that cannot be evaluated (names under TYPE_CHECKING, say) are not checked.
+        return {}
+
+
+def _check(name: str, parameter: str, kind: str, hint: Optional[Any]) -> None:
+    if hint is None or hint is Any:
+        return
+    try:
+        import azure.functions as func
+    except ImportError:
+        return
+    if kind == OUT:
+        if typing.get_origin(hint) is not func.Out and hint is not func.Out:
+            raise LoadError(
+                f"function {name!r}: parameter {parameter!r} is an output binding: annotate it "
+                f"as func.Out[...], not {_spelled(hint)}"
+            )
+    elif kind == TRIGGER and isinstance(hint, type):
+        # The request is an instance of HttpRequest, so its bases fit as well.
+        if not issubclass(func.HttpRequest, hint):
+            raise LoadError(
+                f"function {name!r}: parameter {parameter!r} is bound to an httpTrigger: annotate "
+                f"it as func.HttpRequest, not {_spelled(hint)}"
+            )
+
+
+def _spelled(hint: Any) -> str:
+    return hint.__qualname__ if isinstance(hint, type) else str(hint)

@@ -1,0 +1,56 @@
+"""Asynchronous functions as tasks of the worker's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable, Dict, Set
+
+from . import logs
+
+#: The loop itself holds its tasks weakly.
+_running: Set["asyncio.Task[None]"] = set()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The worker's event loop: uvloop's where the app has it."""
+    try:
+        import uvloop
+    except ImportError:
+        loop = asyncio.new_event_loop()
+    else:
+        loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def start(
+    loop: asyncio.AbstractEventLoop,
+    function: Callable[..., Any],
+    arguments: Dict[str, Any],
+    call: Any,
+) -> None:
+    """Starts a call; its end is told to ``call``."""
+    task = loop.create_task(_run(function, arguments, call))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+async def _run(function: Callable[..., Any], arguments: Dict[str, Any], call: Any) -> None:
+    logs.invocation.set(call.invocation_id)
+    try:
+        result = await function(**arguments)
+    except BaseException as error:  # noqa: B036 - SystemExit must not end the worker
+        call.raised(error)
+    else:
+        call.returned(result)
+
+
+def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
+    """Runs the loop until the worker stops, whatever a task of the app raises through it."""
+    import logging
+
+    while not is_stopping():
+        try:
+            loop.run_forever()
+        except BaseException:  # noqa: B036 - SystemExit in a task of the app's own
+            logging.getLogger("funcdock").exception("a background task of the app raised")

@@ -1,0 +1,158 @@
+//! `context`: what a function learns about its call.
+
+use std::sync::{Arc, OnceLock};
+
+use funcdock::invocation::{Attribute, Invocation};
+use pyo3::exceptions::PyAttributeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::object::ExtensionObject;
+use crate::values::plain_to_python;
+
+/// The invocation's context. Function code may set attributes of its own; those that extensions set are read
+/// from the invocation when asked for the first time.
+#[pyclass(frozen, dict, module = "funcdock")]
+pub(crate) struct Context {
+    invocation: Arc<Invocation>,
+}
+
+impl Context {
+    pub(crate) fn new(invocation: Arc<Invocation>) -> Self {
+        Context { invocation }
+    }
+}
+
+#[pymethods]
+impl Context {
+    #[getter]
+    fn invocation_id(&self) -> &str {
+        self.invocation.id()
+    }
+
+    #[getter]
+    fn function_name(&self) -> &str {
+        &self.invocation.function().info.name
+    }
+
+    #[getter]
+    fn function_directory(&self) -> &str {
+        &self.invocation.function().info.directory
+    }
+
+    #[getter]
+    fn trace_context(&self) -> TraceContext {
+        let (traceparent, tracestate) = self.invocation.trace_context();
+        TraceContext {
+            traceparent: traceparent.to_owned(),
+            tracestate: tracestate.to_owned(),
+            attributes: OnceLock::new(),
+        }
+    }
+
+    #[getter]
+    fn retry_context(&self) -> RetryContext {
+        RetryContext
+    }
+
+    #[getter]
+    fn thread_local_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.import(intern!(py, "funcdock.logs"))?.getattr(intern!(py, "thread_local"))
+    }
+
+    /// An attribute that an extension set. Only called for names that are not found otherwise.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let value = match slf.get().invocation.attribute(name.to_str()?) {
+            Some(Attribute::Object(object)) => Bound::new(py, ExtensionObject::new(object))?.into_any(),
+            Some(Attribute::Value(value)) => plain_to_python(py, &value)?,
+            None => return Err(slf.get().no_attribute(name.to_str()?)),
+        };
+        // From now on it is found in the instance's dict: one object for all uses, and function code may
+        // change it.
+        slf.setattr(name, &value)?;
+        Ok(value)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Context of {} {}>", self.invocation.function().info.name, self.invocation.id())
+    }
+}
+
+impl Context {
+    fn no_attribute(&self, name: &str) -> PyErr {
+        let set = self.invocation.attribute_names();
+        let by_extensions = if set.is_empty() {
+            "no extension has set any: is PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in \
+             host.json's workerExtensions?"
+                .to_owned()
+        } else {
+            format!("extensions have set {}", set.join(", "))
+        };
+        PyAttributeError::new_err(format!("'Context' object has no attribute '{name}' ({by_extensions})"))
+    }
+}
+
+/// The W3C trace context, under the names that the reference gives it.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct TraceContext {
+    traceparent: String,
+    tracestate: String,
+    attributes: OnceLock<Py<PyDict>>,
+}
+
+#[pymethods]
+impl TraceContext {
+    #[getter]
+    fn trace_parent(&self) -> &str {
+        &self.traceparent
+    }
+
+    #[getter(Traceparent)]
+    fn traceparent_capital(&self) -> &str {
+        &self.traceparent
+    }
+
+    #[getter]
+    fn trace_state(&self) -> &str {
+        &self.tracestate
+    }
+
+    #[getter(Tracestate)]
+    fn tracestate_capital(&self) -> &str {
+        &self.tracestate
+    }
+
+    #[getter]
+    fn attributes(&self, py: Python<'_>) -> Py<PyDict> {
+        self.attributes.get_or_init(|| PyDict::new(py).unbind()).clone_ref(py)
+    }
+
+    #[getter(Attributes)]
+    fn attributes_capital(&self, py: Python<'_>) -> Py<PyDict> {
+        self.attributes(py)
+    }
+}
+
+/// The retry context: HTTP triggers, the only ones so far, are never retried.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct RetryContext;
+
+#[pymethods]
+impl RetryContext {
+    #[getter]
+    fn retry_count(&self) -> u32 {
+        0
+    }
+
+    #[getter]
+    fn max_retry_count(&self) -> u32 {
+        0
+    }
+
+    #[getter]
+    fn exception(&self) -> Option<u32> {
+        None
+    }
+}

@@ -1,0 +1,145 @@
+//! Asynchronous functions on the worker's one event loop.
+//!
+//! Calls are queued, and the loop is woken once for all that came since it last looked, through a descriptor
+//! that it watches.
+
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use funcdock::invocation::Invocation;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::arguments;
+use crate::results;
+use crate::runner::Runtime;
+
+/// The queue of calls for the loop.
+pub(crate) struct Handover {
+    queue: Mutex<Vec<(usize, Arc<Invocation>)>>,
+    event: EventFd,
+    /// The loop was woken and has not looked yet.
+    signalled: AtomicBool,
+    stopping: AtomicBool,
+}
+
+impl Handover {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Handover {
+            queue: Mutex::default(),
+            event: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            signalled: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Queues a call. From any thread, attached or not.
+    pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push((function, invocation));
+        self.signal();
+    }
+
+    /// Ends [`run`]. From any thread.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.signal();
+    }
+
+    fn signal(&self) {
+        if !self.signalled.swap(true, Ordering::AcqRel) {
+            // Fails only when the counter would overflow, and then the loop is awake anyway.
+            let _ = self.event.write(1);
+        }
+    }
+
+    fn take(&self) -> Vec<(usize, Arc<Invocation>)> {
+        // The order matters: what is pushed after the swap signals anew.
+        let _ = self.event.read();
+        self.signalled.store(false, Ordering::Release);
+        std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What the loop calls when its descriptor is readable.
+#[pyclass(frozen, module = "funcdock")]
+struct Dispatcher {
+    runtime: Arc<Runtime>,
+    event_loop: Py<PyAny>,
+}
+
+#[pymethods]
+impl Dispatcher {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let handover = &self.runtime.handover;
+        for (function, invocation) in handover.take() {
+            if let Err(error) = self.start(py, function, &invocation) {
+                self.runtime.complete(&invocation, results::raised(py, &error));
+            }
+        }
+        if handover.stopping.load(Ordering::Acquire) {
+            self.event_loop.call_method0(py, intern!(py, "stop"))?;
+        }
+        Ok(())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.runtime.handover.stopping.load(Ordering::Acquire)
+    }
+}
+
+impl Dispatcher {
+    fn start(&self, py: Python<'_>, index: usize, invocation: &Arc<Invocation>) -> PyResult<()> {
+        let function = &self.runtime.functions[index];
+        let arguments = arguments::build(py, &self.runtime.classes, function, invocation)?;
+        let call = AsyncCall {
+            runtime: Arc::clone(&self.runtime),
+            function: index,
+            invocation: Arc::clone(invocation),
+            outputs: arguments.outputs.into_iter().map(Bound::unbind).collect(),
+        };
+        let start = self.runtime.package.tasks.bind(py).getattr(intern!(py, "start"))?;
+        start.call1((&self.event_loop, &function.callable, arguments.keywords, Bound::new(py, call)?))?;
+        Ok(())
+    }
+}
+
+/// A call that runs as a task; the task tells it how it ended.
+#[pyclass(frozen, module = "funcdock")]
+struct AsyncCall {
+    runtime: Arc<Runtime>,
+    function: usize,
+    invocation: Arc<Invocation>,
+    outputs: Vec<Py<PyAny>>,
+}
+
+#[pymethods]
+impl AsyncCall {
+    #[getter]
+    fn invocation_id(&self) -> &str {
+        self.invocation.id()
+    }
+
+    fn returned(&self, value: &Bound<'_, PyAny>) {
+        let outputs: Vec<_> = self.outputs.iter().map(|output| output.bind(value.py()).clone()).collect();
+        let outcome = results::returned(&self.runtime.functions[self.function], value, &outputs);
+        self.runtime.complete(&self.invocation, outcome);
+    }
+
+    fn raised(&self, error: &Bound<'_, PyAny>) {
+        let (py, error) = (error.py(), PyErr::from_value(error.clone()));
+        self.runtime.complete(&self.invocation, results::raised(py, &error));
+    }
+}
+
+/// Runs the loop until [`Handover::stop`]. Attached, on the main thread; detached while the loop waits.
+pub(crate) fn run(py: Python<'_>, runtime: &Arc<Runtime>) -> PyResult<()> {
+    let event_loop = runtime.event_loop.bind(py);
+    let dispatcher =
+        Bound::new(py, Dispatcher { runtime: Arc::clone(runtime), event_loop: event_loop.clone().unbind() })?;
+    event_loop.call_method1("add_reader", (runtime.handover.event.as_raw_fd(), &dispatcher))?;
+    let is_stopping = dispatcher.getattr("is_stopping")?;
+    runtime.package.tasks.bind(py).call_method1("run", (event_loop, is_stopping))?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The thread pool of synchronous functions.
+//!
+//! A thread attaches to the interpreter once and then takes calls from the queue for as long as there are
+//! any, one at a time: a call that blocks holds up no other. Of the idle threads at most one is awake and
+//! waiting for the GIL. It wakes the next when it has got it, so that threads do not fight for the GIL, and
+//! yet all of them come to work when functions let go of it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use funcdock::invocation::Invocation;
+use pyo3::prelude::*;
+
+use crate::runner::Runtime;
+
+/// A call to make: the function's index, and the invocation.
+type Call = (usize, Arc<Invocation>);
+
+/// The queue that the threads share.
+#[derive(Default)]
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    available: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Call>,
+    sleeping: usize,
+    /// A thread was woken and has not got to the queue yet.
+    waking: bool,
+}
+
+/// What CPython's own main thread has: deep recursion in a function needs as much here as there.
+const STACK_SIZE: usize = 8 << 20;
+
+impl Pool {
+    /// Starts the threads; they end with the process.
+    pub(crate) fn start(self: &Arc<Self>, threads: usize, runtime: &Arc<Runtime>) -> std::io::Result<()> {
+        for index in 0..threads {
+            let (pool, runtime) = (Arc::clone(self), Arc::clone(runtime));
+            std::thread::Builder::new()
+                .name(format!("function-{index}"))
+                .stack_size(STACK_SIZE)
+                .spawn(move || pool.serve(&runtime))?;
+        }
+        Ok(())
+    }
+
+    /// Queues a call. From any thread, attached or not.
+    pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
+        let mut state = self.lock();
+        state.queue.push_back((function, invocation));
+        self.wake(&mut state);
+    }
+
+    /// A thread's life.
+    fn serve(&self, runtime: &Runtime) {
+        // The thread state is made once, here; attaching and detaching then is only the GIL.
+        Python::attach(|py| {
+            loop {
+                py.detach(|| self.wait());
+                let mut next = self.take(true);
+                while let Some((function, invocation)) = next {
+                    runtime.call(py, function, &invocation);
+                    drop(invocation);
+                    next = self.take(false);
+                }
+            }
+        });
+    }
+
+    /// Waits until there is a call in the queue. Detached.
+    fn wait(&self) {
+        let mut state = self.lock();
+        while state.queue.is_empty() {
+            // Whoever was woken for calls that others took has nothing to wake others for.
+            state.waking = false;
+            state.sleeping += 1;
+            state = self.available.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.sleeping -= 1;
+        }
+    }
+
+    /// The next call, if there is one. Attached.
+    fn take(&self, woken: bool) -> Option<Call> {
+        let mut state = self.lock();
+        let call = state.queue.pop_front();
+        if woken {
+            state.waking = false;
+            self.wake(&mut state);
+        }
+        call
+    }
+
+    fn wake(&self, state: &mut State) {
+        if !state.waking && state.sleeping > 0 && !state.queue.is_empty() {
+            state.waking = true;
+            self.available.notify_one();
+        }
+    }
+
+    /// Nothing that holds the lock can panic or wait for the GIL.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

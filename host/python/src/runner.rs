@@ -1,0 +1,133 @@
+//! The [`FunctionRunner`] for CPython: synchronous functions to the pool, asynchronous ones to the loop.
+
+use std::sync::Arc;
+
+use funcdock::control::WorkerConfig;
+use funcdock::invocation::{Completions, Invocation, Outcome};
+use funcdock::runner::FunctionRunner;
+use pyo3::prelude::*;
+
+use crate::arguments::{self, Classes};
+use crate::event_loop::{self, Handover};
+use crate::loader::{self, Function, LoadError};
+use crate::package::{self, Package};
+use crate::pool::Pool;
+use crate::{context, logging, results};
+
+/// Calls functions of an app.
+pub(crate) struct PythonRunner {
+    runtime: Arc<Runtime>,
+    pool: Arc<Pool>,
+}
+
+/// What the threads that run functions share.
+pub(crate) struct Runtime {
+    pub(crate) functions: Vec<Function>,
+    pub(crate) classes: Classes,
+    pub(crate) package: Package,
+    pub(crate) event_loop: Py<PyAny>,
+    pub(crate) handover: Handover,
+    completions: Arc<Completions>,
+}
+
+impl PythonRunner {
+    /// Imports the app's functions and starts the pool. Attached, on the main thread.
+    pub(crate) fn load(
+        py: Python<'_>,
+        config: &WorkerConfig,
+        completions: Arc<Completions>,
+    ) -> Result<Self, LoadError> {
+        let prepared = prepare(py, config).map_err(LoadError::Prepare)?;
+        let (package, classes, event_loop) = prepared;
+        let functions = loader::load(py, &package, &config.app)?;
+        let any_sync = functions.iter().any(|function| !function.is_async);
+        let handover = Handover::new().map_err(|error| LoadError::Prepare(error.into()))?;
+        let runtime =
+            Arc::new(Runtime { functions, classes, package, event_loop, handover, completions });
+        let pool = Arc::new(Pool::default());
+        if any_sync {
+            pool.start(thread_count(), &runtime).map_err(|error| LoadError::Prepare(error.into()))?;
+        }
+        Ok(PythonRunner { runtime, pool })
+    }
+
+    /// Runs asynchronous functions until [`stop`](Self::stop). Attached, on the main thread.
+    pub(crate) fn run_event_loop(&self, py: Python<'_>) {
+        if let Err(error) = event_loop::run(py, &self.runtime) {
+            tracing::error!("the event loop ended: {error}");
+        }
+    }
+
+    /// Ends [`run_event_loop`](Self::run_event_loop). From any thread.
+    pub(crate) fn stop(&self) {
+        self.runtime.handover.stop();
+    }
+}
+
+impl FunctionRunner for PythonRunner {
+    fn invoke(&self, function: usize, invocation: Arc<Invocation>) {
+        if self.runtime.functions[function].is_async {
+            self.runtime.handover.push(function, invocation);
+        } else {
+            self.pool.push(function, invocation);
+        }
+    }
+}
+
+impl Runtime {
+    /// Calls a synchronous function. Attached.
+    pub(crate) fn call(&self, py: Python<'_>, function: usize, invocation: &Arc<Invocation>) {
+        logging::set_current(Some(Arc::clone(invocation)));
+        let function = &self.functions[function];
+        let outcome = match arguments::build(py, &self.classes, function, invocation) {
+            Ok(arguments) => match function.callable.bind(py).call((), Some(&arguments.keywords)) {
+                Ok(value) => results::returned(function, &value, &arguments.outputs),
+                Err(error) => results::raised(py, &error),
+            },
+            Err(error) => results::raised(py, &error),
+        };
+        logging::set_current(None);
+        self.complete(invocation, outcome);
+    }
+
+    pub(crate) fn complete(&self, invocation: &Arc<Invocation>, outcome: Outcome) {
+        self.completions.push(Arc::clone(invocation), outcome);
+    }
+}
+
+fn prepare(py: Python<'_>, config: &WorkerConfig) -> PyResult<(Package, Classes, Py<PyAny>)> {
+    package::make_importable(py, &config.app.root)?;
+    let package = package::import(py)?;
+    let debug = std::env::var("PYTHON_ENABLE_DEBUG_LOGGING").is_ok_and(|value| funcdock::app::is_true(&value));
+    logging::install(py, &package, debug)?;
+    let http = package.http.bind(py);
+    let contexts = (
+        py.get_type::<context::Context>(),
+        py.get_type::<context::TraceContext>(),
+        py.get_type::<context::RetryContext>(),
+    );
+    http.call_method1("register", contexts)?;
+    let classes =
+        Classes { request: http.getattr("HttpRequest")?.unbind(), out: http.getattr("Out")?.unbind() };
+    let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
+    Ok((package, classes, event_loop))
+}
+
+/// PYTHON_THREADPOOL_THREAD_COUNT, or as many as CPython's own ThreadPoolExecutor has.
+fn thread_count() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let default = (cores + 4).min(32);
+    let Ok(text) = std::env::var("PYTHON_THREADPOOL_THREAD_COUNT") else { return default };
+    match text.trim().parse::<usize>() {
+        Ok(count) if (1..=MAX_THREADS).contains(&count) => count,
+        _ => {
+            tracing::warn!(
+                "PYTHON_THREADPOOL_THREAD_COUNT is {text:?}: expected a number from 1 to {MAX_THREADS}; \
+                 using {default}"
+            );
+            default
+        }
+    }
+}
+
+const MAX_THREADS: usize = 1000;
