@@ -6,3 +6,4 @@ pub mod extensions;
 pub mod invocation;
 pub mod logging;
 pub mod runner;
+pub mod triggers;

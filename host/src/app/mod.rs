@@ -3,11 +3,23 @@
 //! The model is plain data: the supervisor reads it once, reports what is wrong with it, and sends it to
 //! each worker as JSON.
 
+mod binding;
+mod error;
+mod function;
+mod host_config;
+mod json;
+mod overrides;
+mod read;
+mod settings;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use error::{AppError, Place, Position, Problem};
+pub use read::{ReadOptions, Reading};
 
 /// A function app: its settings and its functions, as read from the folder at `root`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +109,13 @@ pub struct Function {
     pub bindings: Vec<Binding>,
 }
 
+impl Function {
+    /// The trigger among the bindings.
+    pub fn trigger(&self) -> Option<&Binding> {
+        self.bindings.iter().find(|binding| binding.is_trigger())
+    }
+}
+
 /// One binding of a function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
@@ -110,6 +129,13 @@ pub struct Binding {
     pub data_type: Option<String>,
     /// Set for an httpTrigger.
     pub http: Option<HttpTrigger>,
+}
+
+impl Binding {
+    /// Whether this is what starts the function: its type ends in "Trigger", any case.
+    pub fn is_trigger(&self) -> bool {
+        self.kind.to_ascii_lowercase().ends_with("trigger")
+    }
 }
 
 /// Where a binding's data flows.

@@ -1,0 +1,128 @@
+//! The bindings of a function.json.
+
+use super::error::Problem;
+use super::host_config::one_of;
+use super::json::Item;
+use super::{Binding, Direction, HttpTrigger};
+use crate::triggers::http::route::RouteTemplate;
+
+const RETURN: &str = "$return";
+const METHODS: [&str; 9] = [
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT",
+];
+
+/// Reads `bindings`: any number of them, one of which is a trigger.
+pub(super) fn read_all(bindings: &Item<'_>, function: &str) -> Result<Vec<Binding>, Problem> {
+    let mut read: Vec<Binding> = Vec::new();
+    for item in bindings.elements()? {
+        let binding = read_one(&item, function)?;
+        if let Some(earlier) = read.iter().position(|earlier| earlier.name == binding.name) {
+            let name = item.get("name")?.unwrap_or(item);
+            return Err(name.problem(format!(
+                "{:?} is the name of bindings[{earlier}] already; each binding needs its own name",
+                binding.name
+            )));
+        }
+        read.push(binding);
+    }
+    let triggers: Vec<_> = read.iter().filter(|binding| binding.is_trigger()).collect();
+    if triggers.len() == 1 {
+        return Ok(read);
+    }
+    let found = match triggers.as_slice() {
+        [] => "none".to_owned(),
+        some => some
+            .iter()
+            .map(|it| format!("{} ({})", it.name, it.kind))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    Err(bindings.problem(format!(
+        "expected exactly one trigger (a binding with a type that ends in \"Trigger\"), found {found}"
+    )))
+}
+
+fn read_one(item: &Item<'_>, function: &str) -> Result<Binding, Problem> {
+    let required = |key: &str| {
+        let found = item.get(key)?;
+        found.ok_or_else(|| item.problem(format!("expected a member \"{key}\" in each binding")))
+    };
+    let kind = required("type")?.non_empty_string()?.to_owned();
+    let name = name(&required("name")?)?;
+    let data_type = item.get("dataType")?;
+    let data_type = data_type
+        .map(|item| one_of(&item, &["string", "binary", "stream"]))
+        .transpose()?;
+    let (direction, place) = match item.get("direction")? {
+        Some(direction) => (read_direction(&direction)?, direction),
+        // In without a word of it, as the tools have it.
+        None => (Direction::In, item.clone()),
+    };
+    let mut binding = Binding {
+        name,
+        kind,
+        direction,
+        data_type,
+        http: None,
+    };
+    if binding.is_trigger() && binding.direction != Direction::In {
+        return Err(place.problem("the direction of a trigger is \"in\""));
+    }
+    if binding.name == RETURN && binding.direction != Direction::Out {
+        return Err(place.problem("the binding \"$return\" needs \"direction\": \"out\""));
+    }
+    if binding.kind.eq_ignore_ascii_case("httpTrigger") {
+        binding.http = Some(http_trigger(item, function)?);
+    }
+    Ok(binding)
+}
+
+/// The name of a parameter in Python, or "$return".
+fn name(item: &Item<'_>) -> Result<String, Problem> {
+    let name = item.string()?;
+    let identifier = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if identifier || name == RETURN {
+        return Ok(name.to_owned());
+    }
+    Err(item.wrong_value("the name of a parameter of the function, or \"$return\""))
+}
+
+fn read_direction(item: &Item<'_>) -> Result<Direction, Problem> {
+    Ok(match one_of(item, &["in", "out", "inout"])?.as_str() {
+        "in" => Direction::In,
+        "out" => Direction::Out,
+        _ => Direction::InOut,
+    })
+}
+
+fn http_trigger(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem> {
+    let route = match item.get("route")? {
+        // An empty route is none; the root is "/".
+        Some(route) if !route.string()?.is_empty() => {
+            let text = route.string()?;
+            RouteTemplate::parse(text).map_err(|error| route.problem(format!("route {text:?}: {error}")))?;
+            text.trim_matches('/').to_owned()
+        }
+        _ => function.to_owned(),
+    };
+    let mut methods = Vec::new();
+    for method in item
+        .get("methods")?
+        .map_or(Ok(Vec::new()), |methods| methods.elements())?
+    {
+        let method = one_of(&method, &METHODS)?;
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    let auth_level = item.get("authLevel")?;
+    let auth_level = auth_level
+        .map(|level| one_of(&level, &["anonymous", "function", "admin"]))
+        .transpose()?;
+    Ok(HttpTrigger {
+        route,
+        methods,
+        auth_level: auth_level.unwrap_or_else(|| "function".to_owned()),
+    })
+}

@@ -1,0 +1,207 @@
+//! What can be wrong with a function app, said so that its author knows where and what to do next.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why an app could not be read: one variant for each phase of reading.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The app's folder cannot be opened or listed.
+    #[error("cannot open the app's folder {}: {source}", path.display())]
+    Root {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The folder has no host.json.
+    #[error(
+        "no host.json in {}: is this a function app? Start from the folder that holds its host.json, \
+         or create one with: {{\"version\": \"2.0\"}}",
+        root.display()
+    )]
+    NoHostJson {
+        /// The folder.
+        root: PathBuf,
+    },
+    /// local.settings.json is wrong.
+    #[error("{0}")]
+    LocalSettings(Problem),
+    /// host.json is wrong, or an app setting that overrides a value of it.
+    #[error("{0}")]
+    HostJson(Problem),
+    /// One or more function.json are wrong; at least one problem, in the order of the functions' names.
+    #[error("{}", lines(.0))]
+    FunctionJson(Vec<Problem>),
+    /// `--functions` names a function that the app does not have.
+    #[error(
+        "--functions: no function is named {name:?}; {}",
+        existing_functions(name, existing)
+    )]
+    UnknownFunction {
+        /// The name that was asked for.
+        name: String,
+        /// The functions that exist, sorted.
+        existing: Vec<String>,
+    },
+}
+
+/// One thing that is wrong, or worth a warning, in a file of the app or in an app setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is.
+    pub place: Place,
+    /// The key, as a path from the top of the file: `bindings[0].direction`. Empty for the file as a whole.
+    pub key: String,
+    /// What is wrong, what was expected, and what to do next where that is not plain.
+    pub message: String,
+}
+
+/// Where a [`Problem`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a file.
+    File {
+        /// The file, relative to the app's folder.
+        path: PathBuf,
+        /// Where in the file, when it is in a certain place.
+        position: Option<Position>,
+    },
+    /// In an app setting: an environment variable, or an entry of local.settings.json's `Values`.
+    Setting(String),
+}
+
+/// A place in a text file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl Problem {
+    /// A problem of a file as a whole.
+    pub(super) fn of_file(path: &Path, message: impl Into<String>) -> Self {
+        let place = Place::File {
+            path: path.to_owned(),
+            position: None,
+        };
+        Self {
+            place,
+            key: String::new(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Setting(name) => return write!(f, "app setting {name}: {}", self.message),
+            Place::File { path, position } => {
+                write!(f, "{}", path.display())?;
+                match position {
+                    // The key tells more than the column does.
+                    Some(at) if !self.key.is_empty() => write!(f, ":{}", at.line)?,
+                    Some(at) => write!(f, ":{}:{}", at.line, at.column)?,
+                    None => {}
+                }
+            }
+        }
+        if self.key.is_empty() {
+            write!(f, ": {}", self.message)
+        } else {
+            write!(f, ": {}: {}", self.key, self.message)
+        }
+    }
+}
+
+/// " (did you mean …?)" when `word` is a slip of the pen away from one of `known`, else nothing.
+pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let lowered = word.to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|known| (strsim::osa_distance(&lowered, &known.to_ascii_lowercase()), known))
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .min()
+        .map(|(_, known)| format!(" (did you mean {known:?}?)"))
+        .unwrap_or_default()
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(Problem::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn existing_functions(name: &str, existing: &[String]) -> String {
+    if existing.is_empty() {
+        return "the app has no functions: no folder in it has a function.json".to_owned();
+    }
+    let hint = suggestion(name, existing.iter().map(String::as_str));
+    format!("the app has: {}{hint}", existing.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognized() {
+        let known = ["functions", "required", "library", "settings"];
+        let cases = [
+            ("reqired", " (did you mean \"required\"?)", "a letter is missing"),
+            ("Settings", " (did you mean \"settings\"?)", "another case"),
+            ("setings", " (did you mean \"settings\"?)", "the nearest wins"),
+            ("path", "", "nothing near"),
+            ("a", "", "a letter is near everything that is short"),
+            ("", "", "the empty word is near nothing"),
+        ];
+        for (word, expected, reason) in cases {
+            assert_eq!(suggestion(word, known), expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_problem_names_its_place() {
+        let file = |position| Place::File {
+            path: "host.json".into(),
+            position,
+        };
+        let at = Some(Position { line: 12, column: 5 });
+        let cases = [
+            (
+                file(at),
+                "a.b",
+                "host.json:12: a.b: wrong",
+                "a key needs no column",
+            ),
+            (file(at), "", "host.json:12:5: wrong", "no key: the column helps"),
+            (file(None), "", "host.json: wrong", "the file as a whole"),
+            (
+                file(None),
+                "a.b",
+                "host.json: a.b: wrong",
+                "a key that is not there",
+            ),
+            (
+                Place::Setting("X__a".into()),
+                "a",
+                "app setting X__a: wrong",
+                "a setting's name says it all",
+            ),
+        ];
+        for (place, key, expected, reason) in cases {
+            let problem = Problem {
+                place,
+                key: key.to_owned(),
+                message: "wrong".to_owned(),
+            };
+            assert_eq!(problem.to_string(), expected, "{reason}");
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! function.json: what is read from it, and what the errors say.
+
+use super::*;
+use crate::app::{Binding, Direction};
+
+/// App settings: names and values.
+type Settings<'a> = [(&'a str, &'a str)];
+
+const TRIGGER: &str = r#"{"type": "httpTrigger", "name": "req"}"#;
+
+/// Writes `Hello/function.json` beside an `__init__.py`, and reads it.
+fn read_hello(text: &str, settings: &Settings<'_>) -> Result<Option<Function>, String> {
+    let root = tempfile::tempdir().expect("a folder");
+    for (file, text) in [
+        ("Hello/function.json", text),
+        ("Hello/__init__.py", ""),
+        ("shared/x.py", ""),
+    ] {
+        let path = root.path().join(file);
+        fs::create_dir_all(path.parent().expect("in a folder")).expect("created");
+        fs::write(path, text).expect("written");
+    }
+    let environment: BTreeMap<_, _> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let settings = AppSettings::new([], &environment);
+    match read(root.path(), "Hello", &settings, &mut Vec::new()) {
+        Ok(Read::Enabled(enabled)) => {
+            let mut function = enabled.function;
+            // The folder has another name each time.
+            for path in [&mut function.directory, &mut function.script_file] {
+                *path = path.strip_prefix(root.path()).expect("below the root").to_owned();
+            }
+            Ok(Some(function))
+        }
+        Ok(Read::Disabled) => Ok(None),
+        Err(problem) => Err(problem.to_string()),
+    }
+}
+
+fn read_bindings(bindings: &str) -> Result<Vec<Binding>, String> {
+    let function = read_hello(&format!("{{\"bindings\": [{bindings}]}}"), &[])?;
+    Ok(function.expect("not disabled").bindings)
+}
+
+#[test]
+fn a_function_is_read() {
+    let text = r#"{
+        "scriptFile": "../shared/./x.py", "entryPoint": "handle", "disabled": false,
+        "bindings": [
+            {"type": "HTTPTrigger", "direction": "IN", "name": "req", "authLevel": "Anonymous",
+             "methods": ["get", "Post", "GET"], "route": "/items/{id:int?}/", "dataType": "Binary"},
+            {"type": "blob", "name": "_blob2", "direction": "inOut", "path": "ignored/{id}"},
+            {"type": "http", "name": "$return", "direction": "out"},
+            {"type": "table", "name": "rows"}
+        ]
+    }"#;
+    let binding = |name: &str, kind: &str, direction| Binding {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        direction,
+        data_type: None,
+        http: None,
+    };
+    let trigger = Binding {
+        data_type: Some("binary".to_owned()),
+        http: Some(HttpTrigger {
+            route: "items/{id:int?}".to_owned(),
+            methods: vec!["GET".to_owned(), "POST".to_owned()],
+            auth_level: "anonymous".to_owned(),
+        }),
+        ..binding("req", "HTTPTrigger", Direction::In)
+    };
+    let expected = Function {
+        name: "Hello".to_owned(),
+        directory: "Hello".into(),
+        script_file: "shared/x.py".into(),
+        entry_point: "handle".to_owned(),
+        bindings: vec![
+            trigger.clone(),
+            binding("_blob2", "blob", Direction::InOut),
+            binding("$return", "http", Direction::Out),
+            binding("rows", "table", Direction::In),
+        ],
+    };
+    assert_eq!(expected.trigger(), Some(&trigger));
+    assert_eq!(read_hello(text, &[]), Ok(Some(expected)));
+}
+
+#[test]
+fn defaults_are_those_of_the_model() {
+    let function = read_hello(&format!("{{\"bindings\": [{TRIGGER}]}}"), &[])
+        .expect("valid")
+        .expect("enabled");
+    assert_eq!(function.script_file, Path::new("Hello/__init__.py"));
+    assert_eq!(function.entry_point, "main");
+    let http = function
+        .trigger()
+        .and_then(|trigger| trigger.http.as_ref())
+        .expect("an HTTP trigger");
+    assert_eq!(
+        (
+            http.route.as_str(),
+            http.methods.as_slice(),
+            http.auth_level.as_str()
+        ),
+        ("Hello", &[][..], "function")
+    );
+    let route = |text: &str| {
+        let trigger = format!(r#"{{"type": "httpTrigger", "name": "req", "route": {text}}}"#);
+        read_bindings(&trigger).expect("valid")[0]
+            .http
+            .clone()
+            .expect("an HTTP trigger")
+            .route
+    };
+    assert_eq!(route("null"), "Hello", "null is the default");
+    assert_eq!(route("\"\""), "Hello", "so is an empty route");
+    assert_eq!(route("\"/\""), "", "the root");
+}
+
+#[test]
+fn functions_can_be_disabled() {
+    let json = |disabled: &str| format!("{{\"disabled\": {disabled}, \"bindings\": [{TRIGGER}]}}");
+    let cases: &[(&str, &Settings<'_>, bool, &str)] = &[
+        ("false", &[], true, "not disabled"),
+        ("true", &[], false, "disabled"),
+        ("null", &[], true, "null is absent"),
+        ("\"True\"", &[], false, "a boolean in quotes"),
+        ("\"OFF\"", &[], true, "a setting that is not there"),
+        ("\"OFF\"", &[("off", "1")], false, "a setting that is true"),
+        ("\"OFF\"", &[("OFF", "TRUE")], false, "in any case"),
+        ("\"OFF\"", &[("OFF", "0")], true, "a setting that is false"),
+        (
+            "false",
+            &[("AzureWebJobs.Hello.Disabled", "true")],
+            false,
+            "the setting of the function",
+        ),
+        (
+            "false",
+            &[("AzureWebJobs_Hello_Disabled", "1")],
+            false,
+            "where names have no dots",
+        ),
+        (
+            "false",
+            &[("AzureWebJobs.Hello.Disabled", "false")],
+            true,
+            "which is false",
+        ),
+        (
+            "true",
+            &[("AzureWebJobs.Hello.Disabled", "false")],
+            false,
+            "and then function.json decides",
+        ),
+        (
+            "false",
+            &[("AzureWebJobs.Other.Disabled", "true")],
+            true,
+            "the setting of another function",
+        ),
+    ];
+    for (disabled, settings, enabled, reason) in cases {
+        let function = read_hello(&json(disabled), settings).expect(reason);
+        assert_eq!(function.is_some(), *enabled, "{disabled}: {reason}");
+    }
+    let broken = read_hello("{\"disabled\": true, \"bindings\": 1}", &[]);
+    assert_eq!(broken, Ok(None), "what is disabled may be unfinished");
+}
+
+#[test]
+fn what_is_wrong_with_a_function_is_said() {
+    let with = |text: &str| format!("{{{text}, \"bindings\": [{TRIGGER}]}}");
+    let cases = [
+        (
+            with("\"scriptFile\": 1"),
+            "1: scriptFile: expected a string, found number",
+            "no text",
+        ),
+        (
+            with("\"scriptFile\": \"x.py\""),
+            "1: scriptFile: there is no file Hello/x.py",
+            "no such script",
+        ),
+        (
+            with("\"scriptFile\": \"../../x.py\""),
+            "1: scriptFile: \"../../x.py\" is outside of the app's folder; move the script into it",
+            "outside of the app",
+        ),
+        (
+            with("\"scriptFile\": \"/etc/passwd\""),
+            "1: scriptFile: \"/etc/passwd\" is outside of the app's folder; move the script into it",
+            "an absolute path",
+        ),
+        (
+            with("\"entryPoint\": \"\""),
+            "1: entryPoint: expected a string that is not empty, found \"\"",
+            "no entry point",
+        ),
+        (
+            with("\"disabled\": 1"),
+            "1: disabled: expected a boolean or the name of an app setting, found number",
+            "neither",
+        ),
+        (
+            "{}".to_owned(),
+            "1:1: expected a member \"bindings\" with a trigger",
+            "no bindings",
+        ),
+        (
+            "{\"bindings\": {}}".to_owned(),
+            "1: bindings: expected an array, found object",
+            "not a list",
+        ),
+        (
+            "{".to_owned(),
+            "1:1: invalid JSON: unterminated object",
+            "not JSON",
+        ),
+    ];
+    for (text, expected, reason) in cases {
+        let problem = read_hello(&text, &[]).expect_err(reason);
+        assert_eq!(problem, format!("Hello/function.json:{expected}"), "{reason}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_binding_is_said() {
+    let trigger = |text: &str| format!(r#"{{"type": "httpTrigger", "name": "req", {text}}}"#);
+    let also = |text: &str| format!("{TRIGGER}, {text}");
+    let cases = [
+        (
+            String::new(),
+            "bindings: expected exactly one trigger (a binding with a type that ends in \"Trigger\"), found none",
+            "no bindings",
+        ),
+        (
+            also(r#"{"type": "timerTrigger", "name": "timer"}"#),
+            "bindings: expected exactly one trigger (a binding with a type that ends in \"Trigger\"), found \
+             req (httpTrigger), timer (timerTrigger)",
+            "two triggers",
+        ),
+        (
+            "5".to_owned(),
+            "bindings[0]: expected an object, found number",
+            "not a binding",
+        ),
+        (
+            also(r#"{"name": "x"}"#),
+            "bindings[1]: expected a member \"type\" in each binding",
+            "no type",
+        ),
+        (
+            also(r#"{"type": "blob"}"#),
+            "bindings[1]: expected a member \"name\" in each binding",
+            "no name",
+        ),
+        (
+            also(r#"{"type": "", "name": "x"}"#),
+            "bindings[1].type: expected a string that is not empty, found \"\"",
+            "an empty type",
+        ),
+        (
+            also(r#"{"type": "blob", "name": "my-blob"}"#),
+            "bindings[1].name: expected the name of a parameter of the function, or \"$return\", found \"my-blob\"",
+            "no name in Python",
+        ),
+        (
+            also(r#"{"type": "blob", "name": "req"}"#),
+            "bindings[1].name: \"req\" is the name of bindings[0] already; each binding needs its own name",
+            "the same name twice",
+        ),
+        (
+            also(r#"{"type": "blob", "name": "x", "direction": "inn"}"#),
+            "bindings[1].direction: expected one of \"in\", \"out\", \"inout\", found \"inn\"",
+            "no direction",
+        ),
+        (
+            also(r#"{"type": "blob", "name": "x", "dataType": "text"}"#),
+            "bindings[1].dataType: expected one of \"string\", \"binary\", \"stream\", found \"text\"",
+            "no type of data",
+        ),
+        (
+            also(r#"{"type": "http", "name": "$return"}"#),
+            "bindings[1]: the binding \"$return\" needs \"direction\": \"out\"",
+            "a return value that goes in by default",
+        ),
+        (
+            also(r#"{"type": "http", "name": "$return", "direction": "in"}"#),
+            "bindings[1].direction: the binding \"$return\" needs \"direction\": \"out\"",
+            "a return value that goes in",
+        ),
+        (
+            trigger(r#""direction": "out""#),
+            "bindings[0].direction: the direction of a trigger is \"in\"",
+            "a trigger that goes out",
+        ),
+        (
+            trigger(r#""authLevel": "secret""#),
+            "bindings[0].authLevel: expected one of \"anonymous\", \"function\", \"admin\", found \"secret\"",
+            "no level",
+        ),
+        (
+            trigger(r#""methods": "get""#),
+            "bindings[0].methods: expected an array, found string",
+            "no list",
+        ),
+        (
+            trigger(r#""methods": ["get", "GTE"]"#),
+            "bindings[0].methods[1]: expected one of \"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \
+             \"HEAD\", \"OPTIONS\", \"TRACE\", \"CONNECT\", found \"GTE\"",
+            "no method",
+        ),
+        (
+            trigger(r#""route": 5"#),
+            "bindings[0].route: expected a string, found number",
+            "no text",
+        ),
+        (
+            trigger(r#""route": "a/{id""#),
+            "bindings[0].route: route \"a/{id\": a brace without its counterpart; write {{ or }} for a literal \
+             brace",
+            "no template",
+        ),
+    ];
+    for (bindings, expected, reason) in cases {
+        let problem = read_bindings(&bindings).expect_err(reason);
+        assert_eq!(problem, format!("Hello/function.json:1: {expected}"), "{reason}");
+    }
+}
+
+#[test]
+fn a_missing_script_is_named() {
+    let root = tempfile::tempdir().expect("a folder");
+    fs::create_dir(root.path().join("Bye")).expect("created");
+    fs::write(root.path().join("Bye/function.json"), "{}").expect("written");
+    let settings = AppSettings::new([], []);
+    let problem = read(root.path(), "Bye", &settings, &mut Vec::new())
+        .err()
+        .map(|it| it.to_string());
+    let expected = "Bye/function.json:1:1: there is no file Bye/__init__.py; create it, or name another one as \
+                    \"scriptFile\"";
+    assert_eq!(problem.as_deref(), Some(expected));
+}
+
+#[test]
+fn names_of_functions_are_checked() {
+    let cases = [
+        ("A", true, "one letter"),
+        ("get-item_2", true, "letters, digits, _ and -"),
+        (&"a".repeat(128), true, "the longest"),
+        (&"a".repeat(129), false, "too long"),
+        ("2nd", false, "starts with a digit"),
+        ("_x", false, "starts with _"),
+        ("a b", false, "a space"),
+        ("é", false, "not ASCII"),
+        ("", false, "empty"),
+    ];
+    for (name, expected, reason) in cases {
+        assert_eq!(is_function_name(name), expected, "{name:?}: {reason}");
+    }
+}

@@ -1,0 +1,393 @@
+//! host.json: what is read from it, its overrides, and what the errors say.
+
+use super::*;
+use crate::app::overrides::AppSettings;
+
+/// Reads host.json with settings that override it; the second value is the warnings.
+fn parse(text: &str, settings: &[(&str, &str)]) -> Result<(HostConfig, Vec<String>), String> {
+    let mut document = Document::parse("host.json".into(), text).map_err(|problem| problem.to_string())?;
+    let environment: BTreeMap<_, _> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let mut warnings = Vec::new();
+    AppSettings::new([], &environment).override_values(&mut document, &mut warnings);
+    let config = read(&document, Path::new("/app"), &mut warnings).map_err(|problem| problem.to_string())?;
+    Ok((config, warnings.iter().map(Problem::to_string).collect()))
+}
+
+#[test]
+fn defaults_are_those_of_the_model() {
+    let (config, warnings) = parse("{}", &[]).expect("valid");
+    assert_eq!(config, HostConfig::default());
+    assert_eq!(config.http.route_prefix, "api");
+    assert_eq!(config.http.max_request_body_size, 104_857_600);
+    assert_eq!(config.function_timeout, Some(Duration::from_secs(1800)));
+    assert!(warnings.is_empty());
+}
+
+#[test]
+fn all_that_we_honour_is_read() {
+    let text = r#"{
+        "version": "2.0",
+        "extensionBundle": {"id": "ignored"},
+        "functionTimeout": "1.02:03:04",
+        "functions": ["A", "B"],
+        "extensions": {
+            "queues": {"ignored": 1},
+            "http": {
+                "routePrefix": "/api/v1/", "customHeaders": {"X-Frame-Options": "DENY"},
+                "maxConcurrentRequests": 100, "maxOutstandingRequests": -1, "maxRequestBodySize": 0, "other": {}
+            }
+        },
+        "logging": {"fileLoggingMode": "always", "logLevel": {"default": "warning", "Function.A": "None"}},
+        "workerExtensions": {
+            "zulu": {},
+            "alpha": {
+                "functions": ["A"], "required": false, "library": "lib/libalpha.so",
+                "settings": {"rate": 0.5, "nested": {"list": [1, null]}}
+            },
+            "mike": {"library": "/opt/libmike.so"}
+        }
+    }"#;
+    let (config, warnings) = parse(text, &[]).expect("valid");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let extension = |name: &str, library: Option<&str>| ExtensionConfig {
+        name: name.to_owned(),
+        functions: vec!["*".to_owned()],
+        required: true,
+        library: library.map(Into::into),
+        settings: serde_json::Map::new(),
+    };
+    let serde_json::Value::Object(settings) = serde_json::json!({"rate": 0.5, "nested": {"list": [1, null]}})
+    else {
+        unreachable!("written as an object")
+    };
+    let expected = HostConfig {
+        http: HttpConfig {
+            route_prefix: "api/v1".to_owned(),
+            custom_headers: BTreeMap::from([("X-Frame-Options".to_owned(), "DENY".to_owned())]),
+            max_concurrent_requests: Some(100),
+            max_outstanding_requests: None,
+            max_request_body_size: 0,
+        },
+        function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),
+        functions: Some(vec!["A".to_owned(), "B".to_owned()]),
+        log_level: BTreeMap::from([
+            ("default".to_owned(), "Warning".to_owned()),
+            ("Function.A".to_owned(), "None".to_owned()),
+        ]),
+        worker_extensions: vec![
+            extension("zulu", None),
+            ExtensionConfig {
+                functions: vec!["A".to_owned()],
+                required: false,
+                settings,
+                ..extension("alpha", Some("/app/lib/libalpha.so"))
+            },
+            extension("mike", Some("/opt/libmike.so")),
+        ],
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn timeouts_are_times_or_none() {
+    let timeout = |json: &str| {
+        parse(&format!("{{\"functionTimeout\": {json}}}"), &[]).map(|(config, _)| config.function_timeout)
+    };
+    let seconds = |seconds| Ok(Some(Duration::from_secs(seconds)));
+    assert_eq!(timeout("\"00:10:00\""), seconds(600), "ten minutes");
+    assert_eq!(timeout("\"1.00:00:00\""), seconds(86_400), "a day");
+    assert_eq!(timeout("\"0:0:1\""), seconds(1), "digits may be left out");
+    assert_eq!(timeout("\"-1\""), Ok(None), "no limit");
+    assert_eq!(timeout("-1"), Ok(None), "no limit, as a number");
+    assert_eq!(timeout("null"), seconds(1800), "null is the default");
+    let refused = [
+        ("\"00:00:00\"", "nothing could run"),
+        ("\"24:00:00\"", "a day is 1.00:00:00"),
+        ("\"00:60:00\"", "too many minutes"),
+        ("\"00:00:60\"", "too many seconds"),
+        ("\"10:00\"", "seconds are missing"),
+        ("\"1:2:3:4\"", "one too many"),
+        ("\"+1:00:00\"", "only digits"),
+        ("\".00:00:01\"", "no days before the point"),
+        ("\"99999999999999999999.00:00:00\"", "too many days"),
+        ("\"\"", "nothing"),
+        ("30", "a number without a unit"),
+    ];
+    let expected =
+        "expected a time \"hh:mm:ss\" or \"d.hh:mm:ss\" of at least a second, or \"-1\" for no limit";
+    for (json, reason) in refused {
+        let message = format!("host.json:1: functionTimeout: {expected}, found {json}");
+        assert_eq!(timeout(json), Err(message), "{reason}");
+    }
+    assert_eq!(
+        timeout("[]"),
+        Err(format!("host.json:1: functionTimeout: {expected}, found array"))
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let http = |text: &str| format!("{{\"extensions\": {{\"http\": {{{text}}}}}}}");
+    let extension = |text: &str| format!("{{\"workerExtensions\": {{\"x\": {text}}}}}");
+    let cases = [
+        (
+            "{\n\"extensions\": {\n\"http\": {\n\"routePrefix\": 5}}}".to_owned(),
+            "host.json:4: extensions.http.routePrefix: expected a string, found number",
+            "the line of the value",
+        ),
+        (
+            http("\"routePrefix\": \"{x}\""),
+            "host.json:1: extensions.http.routePrefix: expected a plain path such as \"api\" or \"api/v1\", or \
+             \"\" for none, found \"{x}\"",
+            "a parameter in the prefix",
+        ),
+        (
+            http("\"routePrefix\": \"Admin/x\""),
+            "host.json:1: extensions.http.routePrefix: \"Admin\" is reserved for the host; take another prefix",
+            "the host's own paths",
+        ),
+        (
+            http("\"customHeaders\": {\"a b\": \"c\"}"),
+            "host.json:1: extensions.http.customHeaders.a b: \"a b\" cannot be the name of an HTTP header",
+            "a space in a header's name",
+        ),
+        (
+            http("\"customHeaders\": {\"a\": \"b\\nc\"}"),
+            "host.json:1: extensions.http.customHeaders.a: expected the value of an HTTP header, without line \
+             breaks, found \"b\\nc\"",
+            "a line break in a header",
+        ),
+        (
+            http("\"customHeaders\": {\"a\": 1}"),
+            "host.json:1: extensions.http.customHeaders.a: expected a string, found number",
+            "a number as header",
+        ),
+        (
+            http("\"maxConcurrentRequests\": 0"),
+            "host.json:1: extensions.http.maxConcurrentRequests: expected a number of at least 1, or -1 for \
+             unlimited, found 0",
+            "nothing could run",
+        ),
+        (
+            http("\"maxOutstandingRequests\": -2"),
+            "host.json:1: extensions.http.maxOutstandingRequests: expected a number of at least 1, or -1 for \
+             unlimited, found -2",
+            "less than unlimited",
+        ),
+        (
+            http("\"maxOutstandingRequests\": \"5\""),
+            "host.json:1: extensions.http.maxOutstandingRequests: expected a number of at least 1, or -1 for \
+             unlimited, found string",
+            "a number in quotes",
+        ),
+        (
+            http("\"maxRequestBodySize\": \"1 MB\""),
+            "host.json:1: extensions.http.maxRequestBodySize: expected a number of bytes, found string",
+            "a unit",
+        ),
+        (
+            "{\"functions\": \"A\"}".to_owned(),
+            "host.json:1: functions: expected an array, found string",
+            "one name instead of a list",
+        ),
+        (
+            "{\"logging\": {\"logLevel\": {\"default\": \"Verbose\"}}}".to_owned(),
+            "host.json:1: logging.logLevel.default: expected one of \"Trace\", \"Debug\", \"Information\", \
+             \"Warning\", \"Error\", \"Critical\", \"None\", found \"Verbose\"",
+            "a level of another library",
+        ),
+        (
+            "{\"workerExtensions\": []}".to_owned(),
+            "host.json:1: workerExtensions: expected an object, found array",
+            "extensions have names",
+        ),
+        (
+            "{\"workerExtensions\": {\"\": {}}}".to_owned(),
+            "host.json:1: workerExtensions.: an extension needs a name",
+            "which are not empty",
+        ),
+        (
+            extension("null"),
+            "host.json:1: workerExtensions.x: expected an object, found null",
+            "null is no {}",
+        ),
+        (
+            extension("{\"reqired\": true}"),
+            "host.json:1: workerExtensions.x.reqired: unknown key; the keys of an extension are functions, \
+             required, library, settings (did you mean \"required\"?)",
+            "a slip of the pen",
+        ),
+        (
+            extension("{\"connectionString\": \"\"}"),
+            "host.json:1: workerExtensions.x.connectionString: unknown key; the keys of an extension are \
+             functions, required, library, settings",
+            "a setting in the wrong place",
+        ),
+        (
+            extension("{\"functions\": \"*\"}"),
+            "host.json:1: workerExtensions.x.functions: expected an array, found string",
+            "no list",
+        ),
+        (
+            extension("{\"required\": \"no\"}"),
+            "host.json:1: workerExtensions.x.required: expected a boolean, found string",
+            "no flag",
+        ),
+        (
+            extension("{\"library\": \"\"}"),
+            "host.json:1: workerExtensions.x.library: expected a string that is not empty, found \"\"",
+            "no file",
+        ),
+        (
+            extension("{\"settings\": []}"),
+            "host.json:1: workerExtensions.x.settings: expected an object, found array",
+            "settings are an object",
+        ),
+    ];
+    for (text, expected, reason) in cases {
+        assert_eq!(parse(&text, &[]).expect_err(reason), expected, "{reason}");
+    }
+}
+
+#[test]
+fn what_is_odd_is_warned_of() {
+    let cases = [
+        (
+            "{\"version\": \"1.0\"}",
+            "host.json:1: version: only version \"2.0\" of host.json is known; it is read as that",
+        ),
+        (
+            "{\"workerExtension\": {}}",
+            "host.json:1: workerExtension: unknown key, ignored (did you mean \"workerExtensions\"?)",
+        ),
+    ];
+    for (text, expected) in cases {
+        let (_, warnings) = parse(text, &[]).expect(expected);
+        assert_eq!(warnings, [expected]);
+    }
+}
+
+#[test]
+fn app_settings_override_values() {
+    let text = r#"{
+        "functionTimeout": "00:01:00", "functions": ["A", "B"], "extensions": {"http": {"routePrefix": "a"}},
+        "workerExtensions": {"x": {"settings": {"Rate": 1, "keep": 2}}}
+    }"#;
+    let (config, warnings) = parse(
+        text,
+        &[
+            ("AzureFunctionsJobHost__functionTimeout", "-1"),
+            ("AZUREFUNCTIONSJOBHOST__EXTENSIONS__HTTP__ROUTEPREFIX", "5"),
+            (
+                "AzureFunctionsJobHost__extensions__http__maxConcurrentRequests",
+                "7",
+            ),
+            ("AzureFunctionsJobHost__functions__0", "Zero"),
+            ("AzureFunctionsJobHost__functions__10", "Ten"),
+            ("AzureFunctionsJobHost__functions__2", "Two"),
+            ("AzureFunctionsJobHost__logging__logLevel__Function.A", "debug"),
+            ("AzureFunctionsJobHost__workerExtensions__x__required", "False"),
+            ("AzureFunctionsJobHost__workerExtensions__x__functions__0", "A"),
+            (
+                "AzureFunctionsJobHost__workerExtensions__x__settings__rate",
+                "0.25",
+            ),
+            ("AzureFunctionsJobHost__workerExtensions__x__settings__on", "True"),
+            (
+                "AzureFunctionsJobHost__workerExtensions__x__settings__list__0__name",
+                "first",
+            ),
+            ("AzureFunctionsJobHost__", "x"),
+            ("AzureFunctionsJobHost__a____b", "x"),
+            ("OTHER__functionTimeout", "x"),
+        ],
+    )
+    .expect("valid");
+    assert_eq!(config.function_timeout, None);
+    assert_eq!(config.http.route_prefix, "5", "text where text is expected");
+    assert_eq!(
+        config.http.max_concurrent_requests,
+        Some(7),
+        "a number where one is expected"
+    );
+    let functions: Vec<_> = ["Zero", "B", "Two", "Ten"].map(str::to_owned).into();
+    assert_eq!(
+        config.functions,
+        Some(functions),
+        "replaced, kept, and appended in the order of numbers"
+    );
+    assert_eq!(
+        config.log_level.get("Function.A").map(String::as_str),
+        Some("Debug")
+    );
+    let [extension] = config.worker_extensions.as_slice() else {
+        panic!("one extension")
+    };
+    assert!(!extension.required);
+    assert_eq!(extension.functions, ["A"]);
+    assert_eq!(
+        serde_json::Value::Object(extension.settings.clone()),
+        serde_json::json!({"Rate": 0.25, "keep": 2, "on": true, "list": [{"name": "first"}]}),
+        "values take the type that they look like, keys the case of the file"
+    );
+    let ignored = "ignored, as it names no key of host.json; expected AzureFunctionsJobHost__section__key";
+    assert_eq!(
+        warnings,
+        [
+            format!("app setting AzureFunctionsJobHost__: {ignored}"),
+            format!("app setting AzureFunctionsJobHost__a____b: {ignored}"),
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_override_names_the_setting() {
+    let cases = [
+        (
+            ("AzureFunctionsJobHost__functionTimeout", "soon"),
+            "app setting AzureFunctionsJobHost__functionTimeout: expected a time \"hh:mm:ss\" or \
+             \"d.hh:mm:ss\" of at least a second, or \"-1\" for no limit, found \"soon\"",
+            "a bad value",
+        ),
+        (
+            (
+                "AzureFunctionsJobHost__extensions__http__maxConcurrentRequests",
+                "many",
+            ),
+            "app setting AzureFunctionsJobHost__extensions__http__maxConcurrentRequests: expected a number of \
+             at least 1, or -1 for unlimited, found \"many\"",
+            "not a number",
+        ),
+        (
+            ("AzureFunctionsJobHost__workerExtensions__x__required", "yes"),
+            "app setting AzureFunctionsJobHost__workerExtensions__x__required: expected a boolean, found \"yes\"",
+            "not a boolean",
+        ),
+        (
+            ("AzureFunctionsJobHost__functions", "A"),
+            "app setting AzureFunctionsJobHost__functions: expected a list, found \"A\"; set its elements with \
+             AzureFunctionsJobHost__functions__0, AzureFunctionsJobHost__functions__1, …",
+            "not a list",
+        ),
+        (
+            ("AzureFunctionsJobHost__functions__first", "A"),
+            "app setting AzureFunctionsJobHost__functions__first: expected an array, found object",
+            "a name in a list",
+        ),
+        (
+            ("AzureFunctionsJobHost__extensions", "x"),
+            "app setting AzureFunctionsJobHost__extensions: expected an object, found \"x\"",
+            "a whole section",
+        ),
+    ];
+    for (setting, expected, reason) in cases {
+        assert_eq!(
+            parse("{\"functions\": []}", &[setting]).expect_err(reason),
+            expected,
+            "{reason}"
+        );
+    }
+}

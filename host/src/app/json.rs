@@ -1,0 +1,223 @@
+//! JSON as people write it (comments, trailing commas, a byte order mark), read into a tree in which each
+//! value remembers where it came from, so that every error can name file, line and key.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jsonc_parser::ast;
+use jsonc_parser::common::Ranged;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+
+use super::error::{Place, Position, Problem};
+
+mod item;
+
+pub(super) use item::Item;
+
+/// A JSON file of the app.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// The file, relative to the app's folder.
+    file: PathBuf,
+    pub(super) root: Node,
+    /// Keys that are given twice in one object: the last one counts, as in other readers of these files.
+    pub(super) duplicates: Vec<Problem>,
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) origin: Origin,
+    pub(super) value: Value,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone)]
+pub(super) enum Origin {
+    File(Position),
+    /// The app setting of this name.
+    Setting(Arc<str>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    /// As written.
+    Number(String),
+    String(String),
+    /// An app setting's text, which is whatever it is asked to be: text, a number or a boolean.
+    Setting(String),
+    Array(Vec<Node>),
+    /// In the order of the file.
+    Object(Vec<(String, Node)>),
+}
+
+impl Document {
+    /// Reads `file` (relative to `root`); `None` when there is none.
+    pub(super) fn open(root: &Path, file: impl Into<PathBuf>) -> Result<Option<Self>, Problem> {
+        let file = file.into();
+        let bytes = match fs::read(root.join(&file)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Problem::of_file(&file, format!("cannot be read: {error}"))),
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Problem::of_file(&file, "is not UTF-8 text; save it with UTF-8 encoding"))?;
+        Self::parse(file, &text).map(Some)
+    }
+
+    /// Parses the text of `file`, which must hold an object.
+    pub(super) fn parse(file: PathBuf, text: &str) -> Result<Self, Problem> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reader = Reader {
+            lines: Lines::of(text),
+            file,
+            duplicates: Vec::new(),
+        };
+        // Comments and trailing commas, which all tools for these files accept, and nothing else beyond JSON.
+        let options = ParseOptions {
+            allow_comments: true,
+            allow_trailing_commas: true,
+            allow_loose_object_property_names: false,
+            allow_missing_commas: false,
+            allow_single_quoted_strings: false,
+            allow_hexadecimal_numbers: false,
+            allow_unary_plus_numbers: false,
+            allow_bare_decimal_point_numbers: false,
+            allow_non_finite_numbers: false,
+            allow_extended_string_escapes: false,
+        };
+        let parsed = parse_to_ast(text, &CollectOptions::default(), &options).map_err(|error| {
+            let kind = error.kind().to_string();
+            let mut letters = kind.chars();
+            let lowered = letters
+                .next()
+                .map(|first| first.to_ascii_lowercase())
+                .into_iter()
+                .chain(letters);
+            let message = format!("invalid JSON: {}", lowered.collect::<String>());
+            reader.problem(error.range().start, "", message)
+        })?;
+        let Some(value) = parsed.value else {
+            return Err(reader.problem(0, "", "the file is empty; expected an object: {}".to_owned()));
+        };
+        let root = reader.node(value, "");
+        let document = Self {
+            file: reader.file,
+            root,
+            duplicates: reader.duplicates,
+        };
+        document.item().entries()?;
+        Ok(document)
+    }
+
+    /// The whole document, to be read.
+    pub(super) fn item(&self) -> Item<'_> {
+        Item::new(&self.file, &self.root)
+    }
+}
+
+/// Turns the parser's tree, which borrows from the text, into ours.
+struct Reader<'t> {
+    lines: Lines<'t>,
+    file: PathBuf,
+    duplicates: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn node(&mut self, value: ast::Value<'_>, key: &str) -> Node {
+        let offset = value.start();
+        let value = match value {
+            ast::Value::NullKeyword(_) => Value::Null,
+            ast::Value::BooleanLit(literal) => Value::Bool(literal.value),
+            ast::Value::NumberLit(literal) => Value::Number(literal.value.to_owned()),
+            ast::Value::StringLit(literal) => Value::String(literal.value.into_owned()),
+            ast::Value::Array(array) => {
+                let elements = array.elements.into_iter().enumerate();
+                Value::Array(
+                    elements
+                        .map(|(i, element)| self.node(element, &format!("{key}[{i}]")))
+                        .collect(),
+                )
+            }
+            ast::Value::Object(object) => Value::Object(self.entries(object, key)),
+        };
+        Node {
+            origin: Origin::File(self.lines.position(offset)),
+            value,
+        }
+    }
+
+    fn entries(&mut self, object: ast::Object<'_>, key: &str) -> Vec<(String, Node)> {
+        let mut entries: Vec<(String, Node)> = Vec::with_capacity(object.properties.len());
+        for property in object.properties {
+            let offset = property.start();
+            let name = property.name.into_string();
+            let path = member(key, &name);
+            let node = self.node(property.value, &path);
+            match entries.iter_mut().find(|(earlier, _)| *earlier == name) {
+                Some((_, earlier)) => {
+                    *earlier = node;
+                    let message = "given twice in the same object; only the last one counts".to_owned();
+                    let problem = self.problem(offset, &path, message);
+                    self.duplicates.push(problem);
+                }
+                None => entries.push((name, node)),
+            }
+        }
+        entries
+    }
+
+    fn problem(&self, offset: usize, key: &str, message: String) -> Problem {
+        let position = Some(self.lines.position(offset));
+        Problem {
+            place: Place::File {
+                path: self.file.clone(),
+                position,
+            },
+            key: key.to_owned(),
+            message,
+        }
+    }
+}
+
+/// Finds line and column of a byte offset.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
+        Self { text, starts }
+    }
+
+    fn position(&self, offset: usize) -> Position {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts[line - 1]; // The first line starts at 0, so at least one start is <= offset.
+        let column = self
+            .text
+            .get(start..offset)
+            .map_or(0, |before| before.chars().count())
+            + 1;
+        Position { line, column }
+    }
+}
+
+/// The key path of `parent`'s member `name`.
+fn member(parent: &str, name: &str) -> String {
+    if parent.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{parent}.{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Reading an app: the files in their order, and what depends on more than one of them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::error::{Problem, suggestion};
+use super::function::{self, Enabled, Read};
+use super::json::Document;
+use super::overrides::AppSettings;
+use super::{App, AppError, LocalSettings, host_config, settings};
+
+/// What reading an app depends on besides its files.
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// Environment variables; with local.settings.json's `Values` these are the app settings.
+    pub environment: BTreeMap<String, String>,
+    /// Load only these functions, whatever host.json's `functions` says; empty is no filter.
+    pub functions: Vec<String>,
+}
+
+impl ReadOptions {
+    /// With the environment of this process. Variables that are not Unicode are left out: no setting is.
+    pub fn from_env() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self {
+            environment: std::env::vars_os().filter_map(text).collect(),
+            functions: Vec::new(),
+        }
+    }
+}
+
+/// An app that could be read, and what its author should know about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The app. It may have no functions at all.
+    pub app: App,
+    /// Names of the functions that are disabled, by themselves or by an app setting; sorted.
+    pub disabled: Vec<String>,
+    /// What is odd, but does not keep the app from running.
+    pub warnings: Vec<Problem>,
+}
+
+impl App {
+    /// Reads the app in the folder `root`. Blocks on the file system.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with host.json, local.settings.json or the settings that override
+    /// host.json; or else all functions that are wrong, each with its first problem.
+    pub fn read(root: &Path, options: &ReadOptions) -> Result<Reading, AppError> {
+        let folder = |source| AppError::Root {
+            path: root.to_owned(),
+            source,
+        };
+        let root = &root.canonicalize().map_err(folder)?;
+        if !root.is_dir() {
+            return Err(folder(io::ErrorKind::NotADirectory.into()));
+        }
+        let mut warnings = Vec::new();
+        let no_host_json = || AppError::NoHostJson { root: root.clone() };
+        let mut host_json = Document::open(root, "host.json")
+            .map_err(AppError::HostJson)?
+            .ok_or_else(no_host_json)?;
+        warnings.append(&mut host_json.duplicates);
+
+        let local = match Document::open(root, "local.settings.json").map_err(AppError::LocalSettings)? {
+            Some(document) => {
+                warnings.extend_from_slice(&document.duplicates);
+                settings::read(&document).map_err(AppError::LocalSettings)?
+            }
+            None => LocalSettings::default(),
+        };
+        let app_settings = AppSettings::new(&local.values, &options.environment);
+        app_settings.override_values(&mut host_json, &mut warnings);
+        let host = host_config::read(&host_json, root, &mut warnings).map_err(AppError::HostJson)?;
+
+        let existing = function::names(root).map_err(folder)?;
+        let filter = if options.functions.is_empty() {
+            if host.functions.is_some() {
+                warn_of_unknown_functions(&host_json, &existing, &mut warnings)
+                    .map_err(AppError::HostJson)?;
+            }
+            host.functions.as_ref()
+        } else {
+            if let Some(name) = options.functions.iter().find(|name| !contains(&existing, name)) {
+                return Err(AppError::UnknownFunction {
+                    name: name.clone(),
+                    existing,
+                });
+            }
+            Some(&options.functions)
+        };
+        let wanted = existing
+            .into_iter()
+            .filter(|name| filter.is_none_or(|filter| contains(filter, name)));
+
+        let (mut enabled, mut disabled, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        for name in wanted {
+            match function::read(root, &name, &app_settings, &mut warnings) {
+                Ok(Read::Enabled(function)) => enabled.push(*function),
+                Ok(Read::Disabled) => disabled.push(name),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            problems = function::check_routes(&enabled, &host.http.route_prefix);
+        }
+        if !problems.is_empty() {
+            return Err(AppError::FunctionJson(problems));
+        }
+        let functions = enabled
+            .into_iter()
+            .map(|Enabled { function, .. }| function)
+            .collect();
+        let app = Self {
+            root: root.clone(),
+            host,
+            settings: local,
+            functions,
+        };
+        Ok(Reading {
+            app,
+            disabled,
+            warnings,
+        })
+    }
+}
+
+/// Names are compared without case, as everywhere in this programming model.
+fn contains(names: &[String], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn warn_of_unknown_functions(
+    host_json: &Document,
+    existing: &[String],
+    warnings: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    let Some(functions) = host_json.item().get("functions")? else {
+        return Ok(());
+    };
+    for item in functions.elements()? {
+        let name = item.string()?;
+        if !contains(existing, name) {
+            let hint = suggestion(name, existing.iter().map(String::as_str));
+            warnings.push(item.problem(format!("no function is named {name:?}{hint}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

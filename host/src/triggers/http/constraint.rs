@@ -1,0 +1,336 @@
+//! Constraints of route parameters: `{id:int}`, `{name:length(2,8)}`, ….
+
+use uuid::Uuid;
+
+/// What the value of a route parameter must look like.
+///
+/// Numbers are read without regard to culture, as in URLs; infinity and "not a number" are no numbers here.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Constraint {
+    /// `int`: a whole number of 32 bits.
+    Int,
+    /// `long`: a whole number of 64 bits.
+    Long,
+    /// `bool`: "true" or "false", any case.
+    Bool,
+    /// `alpha`: only ASCII letters.
+    Alpha,
+    /// `guid`: 32 hex digits, also with hyphens, in braces or in parentheses.
+    Guid,
+    /// `decimal`: digits with an optional sign and point.
+    Decimal,
+    /// `double`: a finite number, also with an exponent.
+    Double,
+    /// `float`: as `double`, in single precision.
+    Float,
+    /// `datetime`: `2025-03-01`, also with a time and an offset, as ISO 8601 has them.
+    DateTime,
+    /// `required`: not empty.
+    Required,
+    /// `length(n)`, `length(a,b)`, `minlength(n)`, `maxlength(n)`: number of characters.
+    Length(usize, usize),
+    /// `min(n)`, `max(n)`, `range(a,b)`: a whole number between the two, both included.
+    Range(i64, i64),
+}
+
+const KNOWN: &str = "int, long, bool, alpha, guid, decimal, double, float, datetime, required, length, \
+                     minlength, maxlength, min, max, range";
+
+impl Constraint {
+    /// Parses one constraint; the error says what is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (name, _) = text.split_once('(').unwrap_or((text, ""));
+        if name.eq_ignore_ascii_case("regex") {
+            return Err("the constraint regex is not supported; check the value in the function".to_owned());
+        }
+        let (name, arguments) = match text.split_once('(') {
+            Some((name, rest)) => {
+                let Some(arguments) = rest.strip_suffix(')') else {
+                    return Err(format!("the constraint {text:?} lacks its closing parenthesis"));
+                };
+                (name, arguments.split(',').map(str::trim).collect())
+            }
+            None => (text, Vec::new()),
+        };
+        let name = name.to_ascii_lowercase();
+        let constraint = match (name.as_str(), arguments.as_slice()) {
+            ("int", []) => Self::Int,
+            ("long", []) => Self::Long,
+            ("bool", []) => Self::Bool,
+            ("alpha", []) => Self::Alpha,
+            ("guid", []) => Self::Guid,
+            ("decimal", []) => Self::Decimal,
+            ("double", []) => Self::Double,
+            ("float", []) => Self::Float,
+            ("datetime", []) => Self::DateTime,
+            ("required", []) => Self::Required,
+            ("length", [exact]) => Self::Length(argument(text, exact)?, argument(text, exact)?),
+            ("length", [low, high]) => Self::Length(argument(text, low)?, argument(text, high)?),
+            ("minlength", [low]) => Self::Length(argument(text, low)?, usize::MAX),
+            ("maxlength", [high]) => Self::Length(0, argument(text, high)?),
+            ("min", [low]) => Self::Range(argument(text, low)?, i64::MAX),
+            ("max", [high]) => Self::Range(i64::MIN, argument(text, high)?),
+            ("range", [low, high]) => Self::Range(argument(text, low)?, argument(text, high)?),
+            (name, _) if KNOWN.split(", ").any(|known| known == name) => {
+                return Err(format!(
+                    "the constraint {text:?} has the wrong number of arguments"
+                ));
+            }
+            _ => return Err(format!("the constraint {text:?} is unknown; known are {KNOWN}")),
+        };
+        match constraint {
+            Self::Length(low, high) if low > high => Err(format!("the constraint {text:?} allows nothing")),
+            Self::Range(low, high) if low > high => Err(format!("the constraint {text:?} allows nothing")),
+            constraint => Ok(constraint),
+        }
+    }
+
+    /// Whether `value`, already percent-decoded, is allowed.
+    pub(super) fn allows(&self, value: &str) -> bool {
+        match self {
+            Self::Int => value.parse::<i32>().is_ok(),
+            Self::Long => value.parse::<i64>().is_ok(),
+            Self::Bool => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
+            Self::Alpha => value.bytes().all(|byte| byte.is_ascii_alphabetic()),
+            Self::Guid => is_guid(value),
+            Self::Decimal => is_decimal(value),
+            Self::Double => value.parse().is_ok_and(f64::is_finite),
+            Self::Float => value.parse().is_ok_and(f32::is_finite),
+            Self::DateTime => is_date_time(value),
+            Self::Required => !value.is_empty(),
+            Self::Length(low, high) => (low..=high).contains(&&value.chars().count()),
+            Self::Range(low, high) => value
+                .parse()
+                .is_ok_and(|number: i64| (*low..=*high).contains(&number)),
+        }
+    }
+}
+
+fn argument<N: std::str::FromStr>(constraint: &str, text: &str) -> Result<N, String> {
+    let error = |_| format!("the constraint {constraint:?}: expected a whole number, found {text:?}");
+    text.parse().map_err(error)
+}
+
+fn is_guid(value: &str) -> bool {
+    let in_parentheses = value.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    match in_parentheses {
+        Some(inner) => inner.len() == 36 && Uuid::try_parse(inner).is_ok(),
+        // The parser also takes the "urn:uuid:" form, which is longer than all others.
+        None => value.len() <= 38 && Uuid::try_parse(value).is_ok(),
+    }
+}
+
+fn is_decimal(value: &str) -> bool {
+    /// The largest .NET decimal, 2^96 - 1: apps must not see what they would not have seen there.
+    const MAX: f64 = 79_228_162_514_264_337_593_543_950_335.0;
+    let plain = value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+    plain && value.parse().is_ok_and(|number: f64| number.abs() <= MAX)
+}
+
+/// `YYYY-MM-DD[(T| )hh:mm[:ss[.f…]][Z|(+|-)hh:mm]]`.
+fn is_date_time(value: &str) -> bool {
+    let Some((date, time)) = value.split_at_checked(10) else {
+        return false;
+    };
+    is_date(date) && (time.is_empty() || time.strip_prefix(['T', 't', ' ']).is_some_and(is_time))
+}
+
+fn is_date(date: &str) -> bool {
+    let mut fields = date.split('-');
+    let (year, month, day) = (
+        digits(fields.next(), 4),
+        digits(fields.next(), 2),
+        digits(fields.next(), 2),
+    );
+    let (Some(year @ 1..), Some(month), Some(day @ 1..)) = (year, month, day) else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return false,
+    };
+    day <= last && fields.next().is_none()
+}
+
+fn is_time(time: &str) -> bool {
+    let (clock, offset) = match time.find(['Z', 'z', '+', '-']) {
+        Some(at) => time.split_at(at),
+        None => (time, ""),
+    };
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let mut fields = clock.split(':');
+    let hours_and_minutes = digits(fields.next(), 2).is_some_and(|hours| hours < 24)
+        && digits(fields.next(), 2).is_some_and(|minutes| minutes < 60);
+    let seconds = match fields.next() {
+        Some(seconds) => digits(Some(seconds), 2).is_some_and(|seconds| seconds < 60),
+        None => !time.contains('.'),
+    };
+    let fraction = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let offset = match offset
+        .strip_prefix(['+', '-'])
+        .map(|offset| offset.split_once(':'))
+    {
+        Some(Some((hours, minutes))) => {
+            digits(Some(hours), 2).is_some_and(|hours| hours <= 14)
+                && digits(Some(minutes), 2).is_some_and(|minutes| minutes < 60)
+        }
+        Some(None) => false,
+        None => offset.len() <= 1,
+    };
+    hours_and_minutes && seconds && fraction && offset && fields.next().is_none()
+}
+
+/// The number that `text` spells with exactly `count` digits.
+fn digits(text: Option<&str>, count: usize) -> Option<u32> {
+    let text = text.filter(|text| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_checked() {
+        let guid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let (braced, round) = (format!("{{{guid}}}"), format!("({guid})"));
+        let (bare, urn) = (guid.replace('-', ""), format!("urn:uuid:{guid}"));
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            (
+                "int",
+                &["0", "-7", "+7", "2147483647"],
+                &["", "2147483648", "1.0", "a", "٣"],
+            ),
+            ("long", &["9223372036854775807"], &["9223372036854775808", ""]),
+            ("bool", &["true", "False"], &["1", "yes", ""]),
+            ("alpha", &["abcXYZ"], &["a1", "é", "a b"]),
+            (
+                "guid",
+                &[guid, &braced, &round, &bare],
+                &[&urn, "", "0f8fad5b", "(", "()"],
+            ),
+            (
+                "decimal",
+                &["1.5", "-0.25", ".5"],
+                &["1e5", "inf", "", "80000000000000000000000000000"],
+            ),
+            ("double", &["1.5e10", "-3"], &["inf", "NaN", "1e999", ""]),
+            ("float", &["1.5"], &["1e39", "inf", "x"]),
+            (
+                "datetime",
+                &[
+                    "2025-03-01",
+                    "2024-02-29",
+                    "2025-03-01T10:20",
+                    "2025-03-01 10:20:30.123Z",
+                    "2025-03-01T10:20:30+02:00",
+                ],
+                &[
+                    "2025-02-29",
+                    "2025-13-01",
+                    "2025-00-10",
+                    "2025-01-00",
+                    "0000-01-01",
+                    "2025-1-1",
+                    "2025-03-01T",
+                    "2025-03-01T24:00",
+                    "2025-03-01T10",
+                    "2025-03-01T10:60",
+                    "2025-03-01T10:20.5",
+                    "2025-03-01T10:20:60",
+                    "2025-03-01T10:20:30.",
+                    "2025-03-01T10:20Zx",
+                    "2025-03-01T10:20+2",
+                    "2025-03-01T10:20+15:00",
+                    "2025-03-01T10:20:30:40",
+                    "2025-03-01x",
+                    "today",
+                    "2025-03-0é",
+                    "",
+                ],
+            ),
+            ("required", &["a"], &[""]),
+            ("length(2)", &["ab", "é1"], &["a", "abc"]),
+            ("length(2, 3)", &["ab", "abc"], &["a", "abcd"]),
+            ("minlength(2)", &["ab", "abcdef"], &["a"]),
+            ("maxlength(2)", &["", "ab"], &["abc"]),
+            ("min(18)", &["18", "99"], &["17", "x"]),
+            ("max(-1)", &["-1", "-99"], &["0", ""]),
+            ("range(1,3)", &["1", "3"], &["0", "4", "2.0"]),
+            ("INT", &["1"], &["a"]),
+        ];
+        for (text, good, bad) in cases {
+            let constraint = Constraint::parse(text).expect(text);
+            for value in *good {
+                assert!(constraint.allows(value), "{text} allows {value:?}");
+            }
+            for value in *bad {
+                assert!(!constraint.allows(value), "{text} refuses {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bad_constraints_are_refused() {
+        let cases = [
+            (
+                "regex(^a$)",
+                "the constraint regex is not supported; check the value in the function",
+                "no regex",
+            ),
+            (
+                "min(a)",
+                "the constraint \"min(a)\": expected a whole number, found \"a\"",
+                "not a number",
+            ),
+            (
+                "length(-1)",
+                "the constraint \"length(-1)\": expected a whole number, found \"-1\"",
+                "no such length",
+            ),
+            (
+                "min()",
+                "the constraint \"min()\": expected a whole number, found \"\"",
+                "nothing in parentheses",
+            ),
+            (
+                "min",
+                "the constraint \"min\" has the wrong number of arguments",
+                "no arguments",
+            ),
+            (
+                "int(1)",
+                "the constraint \"int(1)\" has the wrong number of arguments",
+                "one too many",
+            ),
+            (
+                "min(1",
+                "the constraint \"min(1\" lacks its closing parenthesis",
+                "left open",
+            ),
+            (
+                "range(3,1)",
+                "the constraint \"range(3,1)\" allows nothing",
+                "the wrong way round",
+            ),
+            (
+                "length(3,1)",
+                "the constraint \"length(3,1)\" allows nothing",
+                "the wrong way round",
+            ),
+        ];
+        for (text, expected, reason) in cases {
+            assert_eq!(Constraint::parse(text), Err(expected.to_owned()), "{reason}");
+        }
+        let unknown = Constraint::parse("integer").expect_err("unknown");
+        assert_eq!(
+            unknown,
+            format!("the constraint \"integer\" is unknown; known are {KNOWN}")
+        );
+    }
+}
