@@ -2,5 +2,6 @@
 //! supervisor of worker processes. It knows no Python: a language runtime implements a runner on top of it.
 
 pub mod app;
+pub mod cli;
 pub mod control;
 pub mod supervisor;

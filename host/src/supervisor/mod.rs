@@ -13,7 +13,7 @@ mod python;
 mod runtime_files;
 mod slot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod worker_process;
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What the supervisor's unit tests share. Its behaviour with real processes is tested through the binary.
+//! What unit tests of the process side share. Its behaviour with real processes is tested through the binary.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::{App, HostConfig, HttpConfig, LocalSettings};
 
 /// An app without functions.
-pub(super) fn app(root: impl AsRef<Path>) -> App {
+pub(crate) fn app(root: impl AsRef<Path>) -> App {
     App {
         root: root.as_ref().to_owned(),
         host: HostConfig {
