@@ -34,6 +34,13 @@ def receive():
     return json.loads(exactly(struct.unpack("<I", exactly(4))[0]))
 
 
+def hang():
+    """Does nothing more, but outlives no supervisor."""
+    while control.recv(65536):
+        pass
+    sys.exit("the supervisor is gone")
+
+
 def answer():
     try:
         connection, _ = listener.accept()
@@ -76,7 +83,7 @@ if behaviour == "fails":
     send({"failed": {"phase": "import of function Hello", "message": "Traceback:\nModuleNotFoundError: nope"}})
     sys.exit(1)
 if behaviour == "hangs at start":
-    time.sleep(600)
+    hang()
 if behaviour == "second fails when told" and config["index"] == 1:
     while not os.path.exists("fail"):
         time.sleep(0.01)
@@ -95,7 +102,7 @@ drain = serve()
 print("worker drains", json.dumps(drain), flush=True)
 if behaviour == "never drains":
     listener.close()
-    time.sleep(600)
+    hang()
 if behaviour == "fails to drain":
     sys.exit(9)
 send({"statistics": {"calls": 3}})
