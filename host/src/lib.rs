@@ -2,8 +2,11 @@
 //! supervisor of worker processes. It knows no Python: a language runtime implements a runner on top of it.
 
 pub mod app;
+pub mod cli;
+pub mod control;
 pub mod extensions;
 pub mod invocation;
 pub mod logging;
 pub mod runner;
+pub mod supervisor;
 pub mod triggers;

@@ -1,3 +1,7 @@
 //! The `funcdock` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    funcdock::cli::main()
+}

@@ -1,0 +1,114 @@
+//! The listing of an app's functions at start, in the shape that users' tools know.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::control::FunctionListing;
+
+/// Writes the listing, with an empty line around it and after its title.
+pub(super) struct Listing<'a> {
+    /// What to list, in this order.
+    pub(super) functions: &'a [FunctionListing],
+    /// The address that is bound.
+    pub(super) address: SocketAddr,
+    /// The prefix of all routes; may be empty.
+    pub(super) route_prefix: &'a str,
+}
+
+impl Display for Listing<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nFunctions:\n")?;
+        for FunctionListing {
+            name,
+            kind,
+            methods,
+            route,
+        } in self.functions
+        {
+            let Some(route) = route else {
+                writeln!(f, "\t{name}: {kind}")?;
+                continue;
+            };
+            write!(f, "\t{name}: ")?;
+            if !methods.is_empty() {
+                write!(f, "[{}] ", methods.join(","))?;
+            }
+            write!(f, "http://{}", authority(self.address))?;
+            for part in [self.route_prefix, route]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+            {
+                write!(f, "/{part}")?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f)
+    }
+}
+
+/// Host and port to reach `address` at from this machine.
+fn authority(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() || address.ip() == Ipv4Addr::LOCALHOST {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(name: &str, kind: &str, methods: &[&str], route: Option<&str>) -> FunctionListing {
+        FunctionListing {
+            name: name.into(),
+            kind: kind.into(),
+            methods: methods.iter().map(|method| method.to_string()).collect(),
+            route: route.map(Into::into),
+        }
+    }
+
+    fn listing(address: &str, route_prefix: &str, functions: &[FunctionListing]) -> String {
+        let address = address.parse().expect("a literal address");
+        Listing {
+            functions,
+            address,
+            route_prefix,
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn functions_are_listed_with_methods_and_urls() {
+        let functions = [
+            function("Clock", "timerTrigger", &[], None),
+            function("Hello", "httpTrigger", &["GET", "POST"], Some("hello/{name}")),
+            function("Any", "httpTrigger", &[], Some("Any")),
+        ];
+        assert_eq!(
+            listing("127.0.0.1:7071", "api", &functions),
+            "\nFunctions:\n\n\tClock: timerTrigger\n\
+             \tHello: [GET,POST] http://localhost:7071/api/hello/{name}\n\
+             \tAny: http://localhost:7071/api/Any\n\n"
+        );
+    }
+
+    #[test]
+    fn a_url_is_one_that_reaches_the_host() {
+        for (address, prefix, route, expected) in [
+            ("0.0.0.0:80", "api", "x", "http://localhost:80/api/x"),
+            ("[::]:80", "api", "x", "http://localhost:80/api/x"),
+            ("127.0.0.2:80", "api", "x", "http://127.0.0.2:80/api/x"),
+            ("[::1]:80", "api", "x", "http://[::1]:80/api/x"),
+            ("127.0.0.1:80", "", "x", "http://localhost:80/x"),
+            ("127.0.0.1:80", "a/b", "", "http://localhost:80/a/b"),
+        ] {
+            let text = listing(
+                address,
+                prefix,
+                &[function("F", "httpTrigger", &["GET"], Some(route))],
+            );
+            assert!(text.contains(&format!("F: [GET] {expected}\n")), "{text}");
+        }
+    }
+}

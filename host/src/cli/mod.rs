@@ -1,0 +1,69 @@
+//! The command line: one file a subcommand, arguments in, exit code out.
+
+mod listing;
+mod settings;
+mod start;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs Python function apps and docks worker extensions onto them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "funcdock",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Start(Box<start::Arguments>),
+}
+
+/// Runs the program with this process's arguments and environment.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Start(arguments) => start::run(*arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        for cause in error.chain().skip(1) {
+            eprintln!("  caused by: {cause}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+/// Sends the host's own log to stderr; `FUNCDOCK_LOG` filters it ("debug", "funcdock=trace", …).
+fn log_to_stderr(verbose: bool) {
+    use std::io::IsTerminal;
+    use tracing_subscriber::EnvFilter;
+
+    let default = if verbose { "info,funcdock=debug" } else { "info" };
+    let chosen = std::env::var("FUNCDOCK_LOG")
+        .ok()
+        .filter(|value| !value.is_empty());
+    let filter = EnvFilter::builder().parse_lossy(chosen.as_deref().unwrap_or(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,240 @@
+//! `funcdock start`: serves an app until it is told to stop.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::builder::FalseyValueParser;
+
+use super::listing::Listing;
+use super::settings::Settings;
+use crate::app::App;
+use crate::control::ExtensionListing;
+use crate::supervisor::{self, Options, PYTHON_MODULE_VARIABLE, Progress};
+
+const DEFAULT_PORT: u16 = 7071;
+
+const EXAMPLES: &str = "\
+Examples:
+  funcdock start                             Serve the app in this folder at http://localhost:7071
+  funcdock start my-app --port 0             Serve another one, at a free port
+  funcdock start --workers 4                 With four worker processes
+  funcdock start --functions Hello Goodbye   Only these two functions
+  funcdock start --python python3.12         With an interpreter from PATH
+
+The interpreter is --python, else the app's .venv, else $VIRTUAL_ENV, else python3. An app that has a
+requirements.txt and none of the first three gets a .venv made, with its requirements installed.
+
+Ctrl-C lets running calls finish; a second one does not.";
+
+/// Serve a function app
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The app's folder: the one with host.json
+    #[arg(value_name = "APP", default_value = ".")]
+    app: PathBuf,
+
+    /// Port to listen on; 0 picks a free one [default: LocalHttpPort of local.settings.json, or 7071]
+    #[arg(long, short, env = "FUNCDOCK_PORT", value_parser = port)]
+    port: Option<u16>,
+
+    /// IP address to listen on; 0.0.0.0 is every one of this machine's
+    #[arg(long, env = "FUNCDOCK_ADDRESS", default_value = "127.0.0.1", value_parser = address)]
+    address: IpAddr,
+
+    /// Worker processes, 1 to 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
+    // Not clap's `env`: the variable may also stand in local.settings.json, and is checked with that.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10))]
+    workers: Option<u32>,
+
+    /// Python interpreter to run the app with: a path, or a name in PATH
+    #[arg(long, env = "FUNCDOCK_PYTHON", value_name = "PATH")]
+    python: Option<PathBuf>,
+
+    /// Load only these functions (separated by spaces, or by commas in the variable)
+    #[arg(long, env = "FUNCDOCK_FUNCTIONS", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    functions: Option<Vec<String>>,
+
+    /// Never make a .venv or install requirements
+    #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = FalseyValueParser::new())]
+    no_install: bool,
+
+    /// Seconds that a worker may take until it is ready
+    #[arg(long, env = "FUNCDOCK_START_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    start_timeout: Duration,
+
+    /// Seconds that running calls get to finish when the host stops
+    #[arg(long, env = "FUNCDOCK_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    drain_timeout: Duration,
+
+    /// Log in detail, and show what pip prints
+    #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = FalseyValueParser::new())]
+    verbose: bool,
+}
+
+/// Serves the app; returns when it has stopped.
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    super::log_to_stderr(arguments.verbose);
+    let options = options(arguments)?;
+    let route_prefix = options.app.host.http.route_prefix.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop of the host")?;
+    let stopped = runtime.block_on(supervisor::run(options, |progress| {
+        report(progress, &route_prefix)
+    }))?;
+    Ok(ExitCode::from(stopped.exit_code()))
+}
+
+fn options(arguments: Arguments) -> Result<Options> {
+    let mut app = read_app(&arguments.app)?;
+    if let Some(names) = arguments.functions {
+        select(&mut app, names)?;
+    }
+    let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
+    let binary_folder = executable.parent().unwrap_or(Path::new("/"));
+    let chosen_module = std::env::var_os(PYTHON_MODULE_VARIABLE).filter(|value| !value.is_empty());
+
+    let settings = Settings::new(&app, |name| std::env::var(name).ok());
+    let port = arguments
+        .port
+        .or(app.settings.local_http_port)
+        .unwrap_or(DEFAULT_PORT);
+    Ok(Options {
+        address: SocketAddr::new(arguments.address, port),
+        workers: arguments.workers.map_or_else(|| settings.workers(), Ok)?,
+        python: arguments.python,
+        module: supervisor::find_python_module(chosen_module.as_deref(), binary_folder)?,
+        install: !arguments.no_install,
+        start_timeout: arguments.start_timeout,
+        drain_timeout: arguments.drain_timeout,
+        extensions_enabled: settings.extensions_enabled(),
+        extension_path: settings.extension_path(binary_folder),
+        threads: settings.threads(),
+        verbose: arguments.verbose,
+        app,
+    })
+}
+
+/// Reads the app in `folder`.
+// WIRE: becomes `App::read(&root, overrides of the environment)` with its warnings logged. Until that is there,
+// this looks for host.json and takes every default.
+fn read_app(folder: &Path) -> Result<App> {
+    use crate::app::{HostConfig, HttpConfig, LocalSettings};
+
+    let root = folder
+        .canonicalize()
+        .with_context(|| format!("cannot open the app's folder {}", folder.display()))?;
+    if !root.join("host.json").is_file() {
+        bail!(
+            "{} has no host.json; name the app's folder: funcdock start <APP>",
+            root.display()
+        );
+    }
+    let http = HttpConfig {
+        route_prefix: "api".into(),
+        custom_headers: Default::default(),
+        max_concurrent_requests: None,
+        max_outstanding_requests: None,
+        max_request_body_size: 100 * 1024 * 1024,
+    };
+    let host = HostConfig {
+        http,
+        function_timeout: Some(Duration::from_secs(30 * 60)),
+        functions: None,
+        log_level: Default::default(),
+        worker_extensions: Vec::new(),
+    };
+    Ok(App {
+        root,
+        host,
+        settings: LocalSettings::default(),
+        functions: Vec::new(),
+    })
+}
+
+/// Keeps the named functions only. An app whose folder shows no functions (they are known to its code
+/// alone) is left to the worker.
+fn select(app: &mut App, names: Vec<String>) -> Result<()> {
+    let unknown = names
+        .iter()
+        .find(|name| app.functions.iter().all(|function| function.name != **name));
+    if let Some(unknown) = unknown.filter(|_| !app.functions.is_empty()) {
+        let known = app
+            .functions
+            .iter()
+            .map(|function| function.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        bail!("--functions names {unknown:?}, which the app does not have; it has: {known}");
+    }
+    app.functions.retain(|function| names.contains(&function.name));
+    app.host.functions = Some(names);
+    Ok(())
+}
+
+fn report(progress: Progress<'_>, route_prefix: &str) {
+    match progress {
+        Progress::FirstReady { address, ready } => {
+            tracing::debug!("the app runs on Python {}", ready.python);
+            ready.extensions.iter().for_each(log_extension);
+            if ready.functions.is_empty() {
+                tracing::warn!("the app has no functions");
+            }
+            print(&Listing {
+                functions: &ready.functions,
+                address,
+                route_prefix,
+            });
+        }
+        Progress::AllReady => print(&"Worker process started and initialized.\n"),
+        Progress::Statistics { worker, statistics } => tracing::debug!("worker {worker}: {statistics}"),
+    }
+}
+
+fn log_extension(extension: &ExtensionListing) {
+    let ExtensionListing {
+        name,
+        version,
+        state,
+        message,
+    } = extension;
+    match message {
+        None => tracing::info!("extension {name} {version}: {state}"),
+        Some(message) => tracing::warn!("extension {name} {version}: {state}: {message}"),
+    }
+}
+
+/// Prints and flushes. Whoever closed our stdout does not want to read it: that stops nothing.
+fn print(text: &dyn std::fmt::Display) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+fn port(value: &str) -> Result<u16, String> {
+    value
+        .parse()
+        .map_err(|_| "expected a number from 0 to 65535, from --port or FUNCDOCK_PORT".into())
+}
+
+fn address(value: &str) -> Result<IpAddr, String> {
+    match value {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        _ => value.parse().map_err(|_| {
+            "expected an IP address such as 127.0.0.1 or ::1, from --address or FUNCDOCK_ADDRESS".into()
+        }),
+    }
+}
+
+fn seconds(value: &str) -> Result<Duration, String> {
+    // The bound keeps sums with the clock in range: a year.
+    match value.parse::<f64>() {
+        Ok(number) if (0.0..=365.0 * 86_400.0).contains(&number) => Ok(Duration::from_secs_f64(number)),
+        _ => Err("expected a number of seconds, such as 30 or 0.5".into()),
+    }
+}

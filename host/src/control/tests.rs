@@ -1,0 +1,160 @@
+//! The codec over real socket pairs: whole, cut, oversized and foreign frames.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream as StdStream;
+use std::time::Duration;
+
+use super::*;
+use crate::app::{HostConfig, HttpConfig, LocalSettings};
+
+fn config(functions_folder: &str) -> WorkerConfig {
+    let http = HttpConfig {
+        route_prefix: "api".into(),
+        custom_headers: Default::default(),
+        max_concurrent_requests: None,
+        max_outstanding_requests: None,
+        max_request_body_size: 1,
+    };
+    let host = HostConfig {
+        http,
+        function_timeout: Some(Duration::from_secs(1800)),
+        functions: None,
+        log_level: Default::default(),
+        worker_extensions: Vec::new(),
+    };
+    WorkerConfig {
+        protocol: PROTOCOL,
+        app: App {
+            root: functions_folder.into(),
+            host,
+            settings: LocalSettings::default(),
+            functions: Vec::new(),
+        },
+        index: 1,
+        workers: 2,
+        address: "127.0.0.1:7071".parse().expect("a literal address"),
+        extensions_enabled: true,
+        extension_path: vec!["/opt/extensions".into()],
+        verbose: false,
+        threads: Some(4),
+    }
+}
+
+fn raw(body: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(body.len())
+        .expect("a short body")
+        .to_le_bytes()
+        .to_vec();
+    frame.extend_from_slice(body);
+    frame
+}
+
+/// A worker's end, and the raw other side of it.
+fn worker_and_raw() -> (Receiver<SupervisorMessage>, StdStream) {
+    let (ours, theirs) = StdStream::pair().expect("a socket pair");
+    let (_, receiver) = worker_end(ours).expect("a worker's end");
+    (receiver, theirs)
+}
+
+#[tokio::test]
+async fn messages_arrive_as_sent_in_both_directions() {
+    let (a, b) = StdStream::pair().expect("a socket pair");
+    let (mut to_worker, mut from_worker) = supervisor_end(a).expect("the supervisor's end");
+    let (mut to_supervisor, mut from_supervisor) = worker_end(b).expect("the worker's end");
+
+    // Longer than the socket's buffer, so that it arrives in pieces.
+    let long = config(&"/app".repeat(300_000));
+    let sent = tokio::spawn(async move {
+        to_worker
+            .send(&SupervisorMessage::Start(Box::new(long)))
+            .await
+            .expect("start is sent");
+        to_worker
+            .send(&SupervisorMessage::Drain { deadline_ms: 5 })
+            .await
+            .expect("drain is sent");
+    });
+    let start = from_supervisor
+        .recv_start()
+        .await
+        .expect("a start message")
+        .expect("not the end");
+    assert_eq!(*start, config(&"/app".repeat(300_000)));
+    let drain = from_supervisor.recv().await.expect("a drain message");
+    assert_eq!(drain, Some(SupervisorMessage::Drain { deadline_ms: 5 }));
+    sent.await.expect("the sender did not panic");
+
+    let ready = WorkerMessage::Ready(Ready {
+        python: "3.12.4".into(),
+        ..Ready::default()
+    });
+    let statistics = WorkerMessage::Statistics(serde_json::json!({"calls": 3}));
+    for message in [ready, statistics, WorkerMessage::Drained] {
+        to_supervisor.send(&message).await.expect("sent");
+        assert_eq!(from_worker.recv().await.expect("received"), Some(message));
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_recv_loses_nothing() {
+    let (mut receiver, mut peer) = worker_and_raw();
+    let frame = raw(br#"{"drain":{"deadline_ms":7}}"#);
+    for piece in frame[..frame.len() - 1].chunks(5) {
+        peer.write_all(piece).expect("written");
+        let waited = tokio::time::timeout(Duration::from_millis(5), receiver.recv()).await;
+        assert!(waited.is_err(), "a message came out of half a frame");
+    }
+    peer.write_all(&frame[frame.len() - 1..]).expect("written");
+    let message = receiver.recv().await.expect("a message");
+    assert_eq!(message, Some(SupervisorMessage::Drain { deadline_ms: 7 }));
+}
+
+#[tokio::test]
+async fn the_end_of_the_stream_is_none_between_frames_and_an_error_within() {
+    let (mut receiver, peer) = worker_and_raw();
+    drop(peer);
+    assert!(matches!(receiver.recv().await, Ok(None)));
+
+    let (mut receiver, mut peer) = worker_and_raw();
+    peer.write_all(&[9, 0]).expect("written");
+    drop(peer);
+    assert!(matches!(receiver.recv().await, Err(ControlError::Truncated)));
+}
+
+#[tokio::test]
+async fn a_frame_over_the_limit_is_refused_by_both_sides() {
+    let (mut receiver, mut peer) = worker_and_raw();
+    let length = u32::try_from(MAX_FRAME + 1).expect("fits");
+    peer.write_all(&length.to_le_bytes()).expect("written");
+    assert!(
+        matches!(receiver.recv().await, Err(ControlError::TooLong { length }) if length == MAX_FRAME + 1)
+    );
+
+    let (ours, _theirs) = StdStream::pair().expect("a socket pair");
+    let (mut sender, _receiver) = worker_end(ours).expect("a worker's end");
+    let long = WorkerMessage::Failed {
+        phase: String::new(),
+        message: "x".repeat(MAX_FRAME),
+    };
+    assert!(matches!(
+        sender.send(&long).await,
+        Err(ControlError::TooLong { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_foreign_first_message_is_named() {
+    for (body, expected) in [
+        (&br#"{"start":{"protocol":2,"new":true}}"#[..], "version 2"),
+        (
+            br#"{"drain":{"deadline_ms":1}}"#,
+            "did not begin with a start message",
+        ),
+        (br#"GET / HTTP/1.1"#, "not understood"),
+    ] {
+        let (mut receiver, mut peer) = worker_and_raw();
+        peer.write_all(&raw(body)).expect("written");
+        let error = receiver.recv_start().await.expect_err("refused").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -1,0 +1,56 @@
+//! The listening socket: bound once by the supervisor, shared by all workers.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use tokio::net::TcpSocket;
+
+use super::SupervisorError;
+
+/// Connections that wait to be accepted; a worker that restarts finds them here. The system's own limit
+/// (`net.core.somaxconn`) may be lower.
+const BACKLOG: u32 = 4096;
+
+/// Binds `address` and says what was bound (port 0 becomes a free one). Needs a tokio runtime.
+pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SupervisorError> {
+    let bind = || -> io::Result<(TcpListener, SocketAddr)> {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
+        // A port whose last connections are still in TIME_WAIT is free.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        // Still non-blocking after this, as the workers' tokio wants it.
+        let listener = socket.listen(BACKLOG)?.into_std()?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    bind().map_err(|source| SupervisorError::Bind { address, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn port_0_becomes_a_free_one_and_a_busy_one_says_what_to_do() {
+        let (_listener, bound) = bind("127.0.0.1:0".parse().expect("a literal")).expect("a free port");
+        assert_ne!(bound.port(), 0);
+        let error = bind(bound).expect_err("busy").to_string();
+        assert!(
+            error.contains(&bound.to_string()) && error.contains("--port"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_machine_says_what_to_do() {
+        // TEST-NET-1, which no machine has.
+        let error = bind("192.0.2.1:0".parse().expect("a literal"))
+            .expect_err("not ours")
+            .to_string();
+        assert!(error.contains("--address"), "{error}");
+    }
+}
