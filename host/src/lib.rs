@@ -10,3 +10,4 @@ pub mod logging;
 pub mod runner;
 pub mod supervisor;
 pub mod triggers;
+pub mod worker;

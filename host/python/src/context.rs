@@ -58,16 +58,17 @@ impl Context {
 
     #[getter]
     fn thread_local_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "funcdock.logs"))?.getattr(intern!(py, "thread_local"))
+        py.import(intern!(py, "funcdock.logs"))?
+            .getattr(intern!(py, "thread_local"))
     }
 
     /// An attribute that an extension set. Only called for names that are not found otherwise.
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let value = match slf.get().invocation.attribute(name.to_str()?) {
+        let value = match slf.get().invocation.attribute(&name.to_cow()?) {
             Some(Attribute::Object(object)) => Bound::new(py, ExtensionObject::new(object))?.into_any(),
             Some(Attribute::Value(value)) => plain_to_python(py, &value)?,
-            None => return Err(slf.get().no_attribute(name.to_str()?)),
+            None => return Err(slf.get().no_attribute(&name.to_cow()?)),
         };
         // From now on it is found in the instance's dict: one object for all uses, and function code may
         // change it.
@@ -76,7 +77,11 @@ impl Context {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Context of {} {}>", self.invocation.function().info.name, self.invocation.id())
+        format!(
+            "<Context of {} {}>",
+            self.invocation.function().info.name,
+            self.invocation.id()
+        )
     }
 }
 
@@ -90,7 +95,9 @@ impl Context {
         } else {
             format!("extensions have set {}", set.join(", "))
         };
-        PyAttributeError::new_err(format!("'Context' object has no attribute '{name}' ({by_extensions})"))
+        PyAttributeError::new_err(format!(
+            "'Context' object has no attribute '{name}' ({by_extensions})"
+        ))
     }
 }
 
@@ -126,7 +133,9 @@ impl TraceContext {
 
     #[getter]
     fn attributes(&self, py: Python<'_>) -> Py<PyDict> {
-        self.attributes.get_or_init(|| PyDict::new(py).unbind()).clone_ref(py)
+        self.attributes
+            .get_or_init(|| PyDict::new(py).unbind())
+            .clone_ref(py)
     }
 
     #[getter(Attributes)]

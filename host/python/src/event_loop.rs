@@ -37,7 +37,10 @@ impl Handover {
 
     /// Queues a call. From any thread, attached or not.
     pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push((function, invocation));
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((function, invocation));
         self.signal();
     }
 
@@ -99,8 +102,18 @@ impl Dispatcher {
             invocation: Arc::clone(invocation),
             outputs: arguments.outputs.into_iter().map(Bound::unbind).collect(),
         };
-        let start = self.runtime.package.tasks.bind(py).getattr(intern!(py, "start"))?;
-        start.call1((&self.event_loop, &function.callable, arguments.keywords, Bound::new(py, call)?))?;
+        let start = self
+            .runtime
+            .package
+            .tasks
+            .bind(py)
+            .getattr(intern!(py, "start"))?;
+        start.call1((
+            &self.event_loop,
+            &function.callable,
+            arguments.keywords,
+            Bound::new(py, call)?,
+        ))?;
         Ok(())
     }
 }
@@ -122,24 +135,38 @@ impl AsyncCall {
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {
-        let outputs: Vec<_> = self.outputs.iter().map(|output| output.bind(value.py()).clone()).collect();
+        let outputs: Vec<_> = self
+            .outputs
+            .iter()
+            .map(|output| output.bind(value.py()).clone())
+            .collect();
         let outcome = results::returned(&self.runtime.functions[self.function], value, &outputs);
         self.runtime.complete(&self.invocation, outcome);
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
-        self.runtime.complete(&self.invocation, results::raised(py, &error));
+        self.runtime
+            .complete(&self.invocation, results::raised(py, &error));
     }
 }
 
 /// Runs the loop until [`Handover::stop`]. Attached, on the main thread; detached while the loop waits.
 pub(crate) fn run(py: Python<'_>, runtime: &Arc<Runtime>) -> PyResult<()> {
     let event_loop = runtime.event_loop.bind(py);
-    let dispatcher =
-        Bound::new(py, Dispatcher { runtime: Arc::clone(runtime), event_loop: event_loop.clone().unbind() })?;
+    let dispatcher = Bound::new(
+        py,
+        Dispatcher {
+            runtime: Arc::clone(runtime),
+            event_loop: event_loop.clone().unbind(),
+        },
+    )?;
     event_loop.call_method1("add_reader", (runtime.handover.event.as_raw_fd(), &dispatcher))?;
     let is_stopping = dispatcher.getattr("is_stopping")?;
-    runtime.package.tasks.bind(py).call_method1("run", (event_loop, is_stopping))?;
+    runtime
+        .package
+        .tasks
+        .bind(py)
+        .call_method1("run", (event_loop, is_stopping))?;
     Ok(())
 }

@@ -28,6 +28,8 @@ use std::sync::Arc;
 use funcdock::worker::Worker;
 use pyo3::prelude::*;
 
+use runner::PythonRunner;
+
 /// Runs a worker until the supervisor ends it; returns its exit code.
 ///
 /// Called once, attached, on the main thread. A `PyErr` does not leave it: what fails before the worker is
@@ -35,29 +37,33 @@ use pyo3::prelude::*;
 #[pyfunction]
 fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
     // SAFETY: the supervisor passes both descriptors to this process for this call alone.
-    let (control, listener) =
-        unsafe { (OwnedFd::from_raw_fd(control_fd), OwnedFd::from_raw_fd(listener_fd)) };
+    let (control, listener) = unsafe {
+        (
+            OwnedFd::from_raw_fd(control_fd),
+            OwnedFd::from_raw_fd(listener_fd),
+        )
+    };
     let worker = match py.detach(|| Worker::connect(control, listener)) {
         Ok(worker) => worker,
         Err(code) => return code,
     };
-    match runner::PythonRunner::load(py, worker.config()) {
-        Ok(runner) => {
-            let runner = Arc::new(runner);
-            let wake = Arc::clone(&runner);
-            let shared: Arc<dyn funcdock::runner::FunctionRunner> = Arc::clone(&runner) as _;
-            let serving = match py.detach(|| worker.serve(shared, move || wake.stop())) {
-                Ok(serving) => serving,
-                Err(code) => return code,
-            };
-            runner.run_event_loop(py);
-            py.detach(|| serving.join())
-        }
+    let loaded = PythonRunner::load(py, worker.config(), Arc::clone(worker.completions()));
+    let runner = match loaded {
+        Ok(runner) => Arc::new(runner),
         Err(error) => {
             let (phase, message) = error.describe(py);
-            py.detach(|| worker.fail(&phase, &message))
+            return py.detach(|| worker.fail(&phase, &message));
         }
-    }
+    };
+    let python = py.version_info();
+    let python = format!("{}.{}.{}", python.major, python.minor, python.patch);
+    let (shared, stopped) = (Arc::clone(&runner), Arc::clone(&runner));
+    let serving = match py.detach(|| worker.serve(shared, &python, move || stopped.stop())) {
+        Ok(serving) => serving,
+        Err(code) => return code,
+    };
+    runner.run_event_loop(py);
+    py.detach(|| serving.join())
 }
 
 /// The extension module.

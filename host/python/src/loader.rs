@@ -85,8 +85,10 @@ pub(crate) fn load(py: Python<'_>, package: &Package, app: &app::App) -> Result<
     app.functions
         .iter()
         .map(|function| {
-            load_function(loader, app, function)
-                .map_err(|error| LoadError::Function { name: function.name.clone(), error })
+            load_function(loader, app, function).map_err(|error| LoadError::Function {
+                name: function.name.clone(),
+                error,
+            })
         })
         .collect()
 }
@@ -106,11 +108,20 @@ fn load_function(
                 app::Direction::Out => "out",
                 app::Direction::InOut => "inout",
             };
-            (binding.name.as_str(), direction, binding.kind.to_ascii_lowercase())
+            (
+                binding.name.as_str(),
+                direction,
+                binding.kind.to_ascii_lowercase(),
+            )
         })
         .collect();
-    let arguments =
-        (&function.name, &app.root, &function.script_file, &function.entry_point, bindings);
+    let arguments = (
+        &function.name,
+        &app.root,
+        &function.script_file,
+        &function.entry_point,
+        bindings,
+    );
     let loaded = loader.call_method1("load", arguments)?;
     let named: Vec<(Bound<'_, PyString>, String)> = loaded.getattr(intern!(py, "parameters"))?.extract()?;
     let parameters = named
@@ -124,14 +135,16 @@ fn load_function(
             },
         })
         .collect::<Vec<_>>();
-    let outputs = parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Out);
+    let outputs = parameters
+        .iter()
+        .filter(|parameter| parameter.kind == ParameterKind::Out);
     let is_http = |name: &str| {
         let binding = function.bindings.iter().find(|binding| binding.name == name);
         binding.is_some_and(|binding| binding.kind.eq_ignore_ascii_case("http"))
     };
     let mut response_output = None;
     for (index, output) in outputs.enumerate() {
-        if is_http(output.name.bind(py).to_str()?) {
+        if is_http(&output.name.bind(py).to_cow()?) {
             response_output = Some(index);
         }
     }

@@ -23,7 +23,10 @@ pub(crate) fn set_current(invocation: Option<Arc<Invocation>>) {
 pub(crate) fn install(py: Python<'_>, package: &Package, debug: bool) -> PyResult<()> {
     let write = wrap_pyfunction!(write_record, py)?;
     let current = wrap_pyfunction!(current_invocation, py)?;
-    package.logs.bind(py).call_method1("install", (write, current, debug))?;
+    package
+        .logs
+        .bind(py)
+        .call_method1("install", (write, current, debug))?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use abi_stable::std_types::{ROption, RResult, RStr, RString, RVec, Tuple2};
+use abi_stable::std_types::{RResult, RStr, RString, RVec, Tuple2};
 use funcdock_extension_api::abi;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
@@ -45,20 +45,24 @@ impl ExtensionObject {
 #[pymethods]
 impl ExtensionObject {
     fn __getattr__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        let name = name.to_str()?;
+        let name = &*name.to_cow()?;
         if let Some(name) = self.method(name) {
-            let method = ExtensionMethod { object: Arc::clone(&self.object), name };
+            let method = ExtensionMethod {
+                object: Arc::clone(&self.object),
+                name,
+            };
             return Ok(Bound::new(py, method)?.into_any());
         }
         // SAFETY: the object is alive, and the name is borrowed for the call.
-        let found = py.detach(|| unsafe {
-            (self.object.functions.get())(self.object.this, RStr::from_str(name))
-        });
+        let found =
+            py.detach(|| unsafe { (self.object.functions.get())(self.object.this, RStr::from_str(name)) });
         match result(found)?.into_option() {
             Some(value) => to_python(py, value),
             None => {
                 let class = self.class_name();
-                Err(PyAttributeError::new_err(format!("{class:?} object has no attribute {name:?}")))
+                Err(PyAttributeError::new_err(format!(
+                    "{class:?} object has no attribute {name:?}"
+                )))
             }
         }
     }
@@ -91,12 +95,18 @@ impl ExtensionObject {
         traceback: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         let _ = (exception_type, traceback);
-        let described = if exception.is_none() { None } else { Some(describe(exception)?) };
-        let raw = described.as_ref().map(|(type_name, message, traceback)| abi::Exception {
-            type_name: RStr::from_str(type_name),
-            message: RStr::from_str(message),
-            traceback: RStr::from_str(traceback),
-        });
+        let described = if exception.is_none() {
+            None
+        } else {
+            Some(describe(exception)?)
+        };
+        let raw = described
+            .as_ref()
+            .map(|(type_name, message, traceback)| abi::Exception {
+                type_name: RStr::from_str(type_name),
+                message: RStr::from_str(message),
+                traceback: RStr::from_str(traceback),
+            });
         // SAFETY: the object is alive, and the exception's strings are borrowed for the call.
         let exited = Detached(raw).call(py, |raw| unsafe {
             (self.object.functions.exit())(self.object.this, raw.into())
@@ -124,8 +134,10 @@ impl ExtensionMethod {
         keyword: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = positional.py();
-        let positional: RVec<abi::Value> =
-            positional.iter().map(|value| from_python(&value)).collect::<PyResult<_>>()?;
+        let positional: RVec<abi::Value> = positional
+            .iter()
+            .map(|value| from_python(&value))
+            .collect::<PyResult<_>>()?;
         let mut named = RVec::new();
         for (name, value) in keyword.into_iter().flatten() {
             let name: String = name.extract()?;
@@ -175,7 +187,9 @@ impl<T> Detached<T> {
 /// (type name, message, traceback) of an exception. Attached.
 fn describe(exception: &Bound<'_, PyAny>) -> PyResult<(String, String, String)> {
     let py = exception.py();
-    py.import(intern!(py, "funcdock.errors"))?.call_method1(intern!(py, "describe"), (exception,))?.extract()
+    py.import(intern!(py, "funcdock.errors"))?
+        .call_method1(intern!(py, "describe"), (exception,))?
+        .extract()
 }
 
 fn result<T>(result: RResult<T, abi::Error>) -> PyResult<T> {
@@ -193,9 +207,4 @@ fn python_error(error: &abi::Error) -> PyErr {
         abi::ERROR_ATTRIBUTE => PyAttributeError::new_err(message),
         _ => PyRuntimeError::new_err(message),
     }
-}
-
-#[allow(dead_code, reason = "states what the calls above rely on")]
-fn objects_cross_threads(option: ROption<abi::Value>) -> impl Send {
-    option
 }

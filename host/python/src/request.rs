@@ -19,7 +19,9 @@ impl RawRequest {
 
     fn request(&self) -> PyResult<&HttpRequest> {
         // Only made for invocations with a request, by `arguments::build`.
-        self.invocation.request().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("not an HTTP call"))
+        self.invocation
+            .request()
+            .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("not an HTTP call"))
     }
 }
 
@@ -48,7 +50,10 @@ impl RawRequest {
         let dict = PyDict::new(py);
         for name in headers.keys() {
             let mut values = headers.get_all(name).iter();
-            let first = values.next().map(|value| latin1(value.as_bytes())).unwrap_or_default();
+            let first = values
+                .next()
+                .map(|value| latin1(value.as_bytes()))
+                .unwrap_or_default();
             let joined = values.fold(first, |joined, value| joined + "," + &latin1(value.as_bytes()));
             dict.set_item(name.as_str(), joined)?;
         }

@@ -12,7 +12,11 @@ use pyo3::types::{PyByteArray, PyBytes, PyString, PyTuple};
 use crate::loader::Function;
 
 /// The outcome of a call that returned `value`. Attached. What cannot be sent is an exception of the function.
-pub(crate) fn returned(function: &Function, value: &Bound<'_, PyAny>, outputs: &[Bound<'_, PyAny>]) -> Outcome {
+pub(crate) fn returned(
+    function: &Function,
+    value: &Bound<'_, PyAny>,
+    outputs: &[Bound<'_, PyAny>],
+) -> Outcome {
     match datum(function, value, outputs) {
         Ok(datum) => Outcome::Returned(datum),
         Err(error) => raised(value.py(), &error),
@@ -23,18 +27,20 @@ pub(crate) fn returned(function: &Function, value: &Bound<'_, PyAny>, outputs: &
 pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
     let describe = || -> PyResult<(String, String, String)> {
         let errors = py.import(intern!(py, "funcdock.errors"))?;
-        errors.call_method1(intern!(py, "describe"), (error.value(py),))?.extract()
+        errors
+            .call_method1(intern!(py, "describe"), (error.value(py),))?
+            .extract()
     };
     let (type_name, message, traceback) =
         describe().unwrap_or_else(|_| ("Exception".to_owned(), error.to_string(), String::new()));
-    Outcome::Raised(Box::new(Exception { type_name, message, traceback }))
+    Outcome::Raised(Box::new(Exception {
+        type_name,
+        message,
+        traceback,
+    }))
 }
 
-fn datum(
-    function: &Function,
-    value: &Bound<'_, PyAny>,
-    outputs: &[Bound<'_, PyAny>],
-) -> PyResult<Datum> {
+fn datum(function: &Function, value: &Bound<'_, PyAny>, outputs: &[Bound<'_, PyAny>]) -> PyResult<Datum> {
     if !value.is_none() {
         return convert(function, value);
     }
@@ -42,12 +48,16 @@ fn datum(
         return Ok(Datum::None);
     };
     let set = output.call_method0(intern!(value.py(), "get"))?;
-    if set.is_none() { Ok(Datum::None) } else { convert(function, &set) }
+    if set.is_none() {
+        Ok(Datum::None)
+    } else {
+        convert(function, &set)
+    }
 }
 
 fn convert(function: &Function, value: &Bound<'_, PyAny>) -> PyResult<Datum> {
     if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Datum::String(text.to_str()?.to_owned()));
+        return Ok(Datum::String(text.to_cow()?.into_owned()));
     }
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(Datum::Bytes(Bytes::copy_from_slice(bytes.as_bytes())));
@@ -66,7 +76,9 @@ fn convert(function: &Function, value: &Bound<'_, PyAny>) -> PyResult<Datum> {
     let body = body.call0()?;
     let body = Bytes::copy_from_slice(body.cast::<PyBytes>()?.as_bytes());
     let code: u16 = value.getattr(intern!(py, "status_code"))?.extract()?;
-    let status = StatusCode::from_u16(code).ok().filter(|status| status.as_u16() >= 200);
+    let status = StatusCode::from_u16(code)
+        .ok()
+        .filter(|status| status.as_u16() >= 200);
     let status = status.ok_or_else(|| PyValueError::new_err(format!("{code} is no final HTTP status")))?;
     let mut headers = HeaderMap::new();
     let given = value.getattr(intern!(py, "headers"))?;
@@ -76,7 +88,11 @@ fn convert(function: &Function, value: &Bound<'_, PyAny>) -> PyResult<Datum> {
     if !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, content_type(value)?);
     }
-    Ok(Datum::Http(Box::new(HttpResponse { status, headers, body })))
+    Ok(Datum::Http(Box::new(HttpResponse {
+        status,
+        headers,
+        body,
+    })))
 }
 
 fn read_headers(given: &Bound<'_, PyAny>, headers: &mut HeaderMap) -> PyResult<()> {
@@ -84,11 +100,12 @@ fn read_headers(given: &Bound<'_, PyAny>, headers: &mut HeaderMap) -> PyResult<(
     for pair in given.call_method0(intern!(py, "items"))?.try_iter()? {
         let pair = pair?.cast_into::<PyTuple>()?;
         let (name, value) = (pair.get_item(0)?.str()?, pair.get_item(1)?.str()?);
-        let (name, value) = (name.to_str()?, value.to_str()?);
+        let (name, value) = (name.to_cow()?, value.to_cow()?);
         let parsed = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| PyValueError::new_err(format!("{name:?} is no header name")))?;
-        let value = HeaderValue::from_bytes(value.as_bytes())
-            .map_err(|_| PyValueError::new_err(format!("the value of header {name:?} is not valid: {value:?}")))?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            PyValueError::new_err(format!("the value of header {name:?} is not valid: {value:?}"))
+        })?;
         headers.append(parsed, value);
     }
     Ok(())
@@ -99,16 +116,16 @@ fn content_type(response: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
     let py = response.py();
     let mimetype = response.getattr(intern!(py, "mimetype"))?;
     let charset = response.getattr(intern!(py, "charset"))?;
-    let mimetype = mimetype.cast::<PyString>()?.to_str()?;
+    let mimetype = mimetype.cast::<PyString>()?.to_cow()?;
     // Nearly every response has the defaults.
     if !charset.is_none() && mimetype.starts_with("text/") {
-        let charset = charset.cast::<PyString>()?.to_str()?;
+        let charset = charset.cast::<PyString>()?.to_cow()?;
         if mimetype == "text/plain" && charset == "utf-8" {
             return Ok(HeaderValue::from_static("text/plain; charset=utf-8"));
         }
         return header_value(&format!("{mimetype}; charset={charset}"));
     }
-    header_value(mimetype)
+    header_value(&mimetype)
 }
 
 fn header_value(text: &str) -> PyResult<HeaderValue> {

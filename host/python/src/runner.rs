@@ -42,11 +42,18 @@ impl PythonRunner {
         let functions = loader::load(py, &package, &config.app)?;
         let any_sync = functions.iter().any(|function| !function.is_async);
         let handover = Handover::new().map_err(|error| LoadError::Prepare(error.into()))?;
-        let runtime =
-            Arc::new(Runtime { functions, classes, package, event_loop, handover, completions });
+        let runtime = Arc::new(Runtime {
+            functions,
+            classes,
+            package,
+            event_loop,
+            handover,
+            completions,
+        });
         let pool = Arc::new(Pool::default());
         if any_sync {
-            pool.start(thread_count(), &runtime).map_err(|error| LoadError::Prepare(error.into()))?;
+            pool.start(thread_count(config), &runtime)
+                .map_err(|error| LoadError::Prepare(error.into()))?;
         }
         Ok(PythonRunner { runtime, pool })
     }
@@ -96,9 +103,8 @@ impl Runtime {
 }
 
 fn prepare(py: Python<'_>, config: &WorkerConfig) -> PyResult<(Package, Classes, Py<PyAny>)> {
-    package::make_importable(py, &config.app.root)?;
-    let package = package::import(py)?;
-    let debug = std::env::var("PYTHON_ENABLE_DEBUG_LOGGING").is_ok_and(|value| funcdock::app::is_true(&value));
+    let package = package::import(py, &config.app.root)?;
+    let debug = std::env::var("PYTHON_ENABLE_DEBUG_LOGGING").is_ok_and(|value| is_true(&value));
     logging::install(py, &package, debug)?;
     let http = package.http.bind(py);
     let contexts = (
@@ -107,27 +113,25 @@ fn prepare(py: Python<'_>, config: &WorkerConfig) -> PyResult<(Package, Classes,
         py.get_type::<context::RetryContext>(),
     );
     http.call_method1("register", contexts)?;
-    let classes =
-        Classes { request: http.getattr("HttpRequest")?.unbind(), out: http.getattr("Out")?.unbind() };
+    let classes = Classes {
+        request: http.getattr("HttpRequest")?.unbind(),
+        out: http.getattr("Out")?.unbind(),
+    };
     let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
     Ok((package, classes, event_loop))
 }
 
-/// PYTHON_THREADPOOL_THREAD_COUNT, or as many as CPython's own ThreadPoolExecutor has.
-fn thread_count() -> usize {
+/// What the user chose, or as many as CPython's own ThreadPoolExecutor has.
+fn thread_count(config: &WorkerConfig) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let default = (cores + 4).min(32);
-    let Ok(text) = std::env::var("PYTHON_THREADPOOL_THREAD_COUNT") else { return default };
-    match text.trim().parse::<usize>() {
-        Ok(count) if (1..=MAX_THREADS).contains(&count) => count,
-        _ => {
-            tracing::warn!(
-                "PYTHON_THREADPOOL_THREAD_COUNT is {text:?}: expected a number from 1 to {MAX_THREADS}; \
-                 using {default}"
-            );
-            default
-        }
-    }
+    config
+        .threads
+        .map_or((cores + 4).min(32), |threads| threads as usize)
 }
 
-const MAX_THREADS: usize = 1000;
+/// The values of an app setting that mean yes, as the reference worker reads them.
+fn is_true(value: &str) -> bool {
+    ["1", "true", "t", "yes", "y"]
+        .iter()
+        .any(|word| value.eq_ignore_ascii_case(word))
+}

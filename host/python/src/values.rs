@@ -66,10 +66,12 @@ pub(crate) fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
 
 fn from_python_at(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if depth > MAX_DEPTH {
-        return Err(PyTypeError::new_err(format!("a value nested more than {MAX_DEPTH} deep")));
+        return Err(PyTypeError::new_err(format!(
+            "a value nested more than {MAX_DEPTH} deep"
+        )));
     }
     if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Value::Str(RString::from(text.to_str()?)));
+        return Ok(Value::Str(RString::from(&*text.to_cow()?)));
     }
     if object.is_none() {
         return Ok(Value::None);
@@ -79,7 +81,9 @@ fn from_python_at(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return Ok(Value::Bool(value.is_true()));
     }
     if let Ok(value) = object.cast::<PyInt>() {
-        let value = value.extract().map_err(|_| PyOverflowError::new_err("an int beyond 64 bits"))?;
+        let value = value
+            .extract()
+            .map_err(|_| PyOverflowError::new_err("an int beyond 64 bits"))?;
         return Ok(Value::Int(value));
     }
     if let Ok(value) = object.cast::<PyFloat>() {
@@ -89,17 +93,30 @@ fn from_python_at(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return Ok(Value::Bytes(RVec::from(bytes.as_bytes().to_vec())));
     }
     if let Ok(list) = object.cast::<PyList>() {
-        return list.iter().map(|item| from_python_at(&item, depth + 1)).collect::<PyResult<_>>().map(Value::List);
+        return list
+            .iter()
+            .map(|item| from_python_at(&item, depth + 1))
+            .collect::<PyResult<_>>()
+            .map(Value::List);
     }
     if let Ok(tuple) = object.cast::<PyTuple>() {
-        return tuple.iter().map(|item| from_python_at(&item, depth + 1)).collect::<PyResult<_>>().map(Value::List);
+        return tuple
+            .iter()
+            .map(|item| from_python_at(&item, depth + 1))
+            .collect::<PyResult<_>>()
+            .map(Value::List);
     }
     if let Ok(dict) = object.cast::<PyDict>() {
         return dict
             .iter()
             .map(|(key, value)| {
-                let key = key.cast::<PyString>().map_err(|_| PyTypeError::new_err("a dict key that is not str"))?;
-                Ok(Tuple2(RString::from(key.to_str()?), from_python_at(&value, depth + 1)?))
+                let key = key
+                    .cast::<PyString>()
+                    .map_err(|_| PyTypeError::new_err("a dict key that is not str"))?;
+                Ok(Tuple2(
+                    RString::from(&*key.to_cow()?),
+                    from_python_at(&value, depth + 1)?,
+                ))
             })
             .collect::<PyResult<_>>()
             .map(Value::Map);

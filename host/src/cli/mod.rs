@@ -40,24 +40,6 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Sends the host's own log to stderr; `FUNCDOCK_LOG` filters it ("debug", "funcdock=trace", …).
-fn log_to_stderr(verbose: bool) {
-    use std::io::IsTerminal;
-    use tracing_subscriber::EnvFilter;
-
-    let default = if verbose { "info,funcdock=debug" } else { "info" };
-    let chosen = std::env::var("FUNCDOCK_LOG")
-        .ok()
-        .filter(|value| !value.is_empty());
-    let filter = EnvFilter::builder().parse_lossy(chosen.as_deref().unwrap_or(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::builder::FalseyValueParser;
 
 use super::listing::Listing;
 use super::settings::Settings;
-use crate::app::App;
+use crate::app::{App, ReadOptions, Reading};
 use crate::control::ExtensionListing;
 use crate::supervisor::{self, Options, PYTHON_MODULE_VARIABLE, Progress};
 
@@ -78,7 +78,7 @@ pub(super) struct Arguments {
 
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    super::log_to_stderr(arguments.verbose);
+    crate::logging::init(arguments.verbose);
     let options = options(arguments)?;
     let route_prefix = options.app.host.http.route_prefix.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -92,10 +92,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 fn options(arguments: Arguments) -> Result<Options> {
-    let mut app = read_app(&arguments.app)?;
-    if let Some(names) = arguments.functions {
-        select(&mut app, names)?;
-    }
+    let app = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
     let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));
     let chosen_module = std::env::var_os(PYTHON_MODULE_VARIABLE).filter(|value| !value.is_empty());
@@ -121,61 +118,26 @@ fn options(arguments: Arguments) -> Result<Options> {
     })
 }
 
-/// Reads the app in `folder`.
-// WIRE: becomes `App::read(&root, overrides of the environment)` with its warnings logged. Until that is there,
-// this looks for host.json and takes every default.
-fn read_app(folder: &Path) -> Result<App> {
-    use crate::app::{HostConfig, HttpConfig, LocalSettings};
-
-    let root = folder
-        .canonicalize()
-        .with_context(|| format!("cannot open the app's folder {}", folder.display()))?;
-    if !root.join("host.json").is_file() {
-        bail!(
-            "{} has no host.json; name the app's folder: funcdock start <APP>",
-            root.display()
-        );
+/// Reads the app in `folder`, with the functions that `--functions` names.
+fn read_app(folder: &Path, functions: Vec<String>) -> Result<App> {
+    let Reading {
+        app,
+        disabled,
+        warnings,
+    } = App::read(
+        folder,
+        &ReadOptions {
+            functions,
+            ..ReadOptions::from_env()
+        },
+    )?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
     }
-    let http = HttpConfig {
-        route_prefix: "api".into(),
-        custom_headers: Default::default(),
-        max_concurrent_requests: None,
-        max_outstanding_requests: None,
-        max_request_body_size: 100 * 1024 * 1024,
-    };
-    let host = HostConfig {
-        http,
-        function_timeout: Some(Duration::from_secs(30 * 60)),
-        functions: None,
-        log_level: Default::default(),
-        worker_extensions: Vec::new(),
-    };
-    Ok(App {
-        root,
-        host,
-        settings: LocalSettings::default(),
-        functions: Vec::new(),
-    })
-}
-
-/// Keeps the named functions only. An app whose folder shows no functions (they are known to its code
-/// alone) is left to the worker.
-fn select(app: &mut App, names: Vec<String>) -> Result<()> {
-    let unknown = names
-        .iter()
-        .find(|name| app.functions.iter().all(|function| function.name != **name));
-    if let Some(unknown) = unknown.filter(|_| !app.functions.is_empty()) {
-        let known = app
-            .functions
-            .iter()
-            .map(|function| function.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
-        bail!("--functions names {unknown:?}, which the app does not have; it has: {known}");
+    if !disabled.is_empty() {
+        tracing::info!("disabled functions: {}", disabled.join(", "));
     }
-    app.functions.retain(|function| names.contains(&function.name));
-    app.host.functions = Some(names);
-    Ok(())
+    Ok(app)
 }
 
 fn report(progress: Progress<'_>, route_prefix: &str) {

@@ -1,5 +1,6 @@
 //! The extensions of a worker, from what host.json declares to what runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,16 @@ pub enum ExtensionState {
     Started,
     /// It could not be loaded or started, and the app runs without it.
     Failed,
+}
+
+impl std::fmt::Display for ExtensionState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ExtensionState::Loaded => "loaded",
+            ExtensionState::Started => "started",
+            ExtensionState::Failed => "failed",
+        })
+    }
 }
 
 /// All extensions of a worker, in the order of host.json.
@@ -61,7 +72,7 @@ pub struct ExtensionReport {
     /// Why it failed.
     pub message: Option<String>,
     /// What each of its hooks did, by the hook's name.
-    pub hooks: Vec<(&'static str, HookStatistics)>,
+    pub hooks: BTreeMap<&'static str, HookStatistics>,
 }
 
 impl Extensions {
@@ -243,7 +254,7 @@ impl Docked {
     fn report(&self) -> ExtensionReport {
         let descriptor = self.library.as_ref().map(|(descriptor, _)| descriptor);
         let started = !self.instances.is_empty();
-        let hooks = descriptor.map_or_else(Vec::new, |descriptor| {
+        let hooks = descriptor.map_or_else(BTreeMap::new, |descriptor| {
             let counters = &self.counters;
             let all = [
                 (

@@ -2,17 +2,17 @@
 //! hooks into the runner and back.
 
 mod completion;
+mod completions;
 mod datum;
 mod function;
 mod outcome;
 mod pipeline;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uuid::Uuid;
 
+pub use completions::Completions;
 pub use datum::{Datum, HttpRequest, HttpResponse};
 pub use function::FunctionInfo;
 pub use outcome::{Exception, Outcome};
@@ -152,14 +152,13 @@ impl Invocation {
             .collect()
     }
 
-    /// The runner says how the call ended. Only the first time counts: a call that timed out may still end.
-    /// From any thread.
-    pub fn complete(&self, outcome: Outcome) {
+    /// The call ended like this; see [`Completions::push`].
+    fn complete(&self, outcome: Outcome) {
         self.completion.complete(outcome);
     }
 
     /// Waits for the end of the call. One task waits for one invocation.
-    pub(crate) fn completed(&self) -> impl Future<Output = Outcome> {
+    fn completed(&self) -> impl Future<Output = Outcome> {
         self.completion.wait()
     }
 }

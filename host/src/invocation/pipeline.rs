@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
 use super::{FunctionInfo, HttpRequest, Invocation, Outcome};
 use crate::extensions::{Entered, HookChain};
 use crate::runner::FunctionRunner;
@@ -21,27 +24,37 @@ pub struct LoadedFunction {
 pub struct Pipeline {
     runner: Arc<dyn FunctionRunner>,
     timeout: Option<Duration>,
+    in_flight: TaskTracker,
 }
 
 impl Pipeline {
-    /// A pipeline around this runner; a call may take `timeout` (none: forever).
-    pub fn new(runner: Arc<dyn FunctionRunner>, timeout: Option<Duration>) -> Self {
-        Pipeline { runner, timeout }
+    /// A pipeline around this runner; a call may take `timeout` (none: forever). `in_flight` is what to wait
+    /// for until the last call has ended.
+    pub fn new(runner: Arc<dyn FunctionRunner>, timeout: Option<Duration>, in_flight: TaskTracker) -> Self {
+        Pipeline {
+            runner,
+            timeout,
+            in_flight,
+        }
     }
 
     /// Calls `function` and returns how it ended, after all post hooks ran.
     ///
     /// When the returned future is dropped (the client went away), the function runs to its end all the
     /// same, and its post hooks see that end.
-    pub async fn call(&self, function: &Arc<LoadedFunction>, request: Option<HttpRequest>) -> Outcome {
-        let invocation = Arc::new(Invocation::new(Arc::clone(function), request));
+    pub async fn call(&self, function: Arc<LoadedFunction>, request: Option<HttpRequest>) -> Outcome {
+        let invocation = Arc::new(Invocation::new(function, request));
+        let function = &invocation.function;
         let entered = match function.chain.enter(&invocation) {
             Ok(entered) => entered,
-            Err(outcome) => return outcome,
+            Err(outcome) => {
+                log_failure(&invocation, &outcome);
+                return outcome;
+            }
         };
         self.runner.invoke(function.index, Arc::clone(&invocation));
         let mut running = Running {
-            call: Some((invocation, entered)),
+            call: Some((invocation, entered, self.in_flight.token())),
             timeout: self.timeout,
             detached: false,
         };
@@ -53,7 +66,7 @@ impl Pipeline {
 
 /// A call that is with the runner.
 struct Running {
-    call: Option<(Arc<Invocation>, Entered)>,
+    call: Option<(Arc<Invocation>, Entered, TaskTrackerToken)>,
     timeout: Option<Duration>,
     /// Nobody waits for the outcome any more but the post hooks.
     detached: bool,
@@ -61,7 +74,7 @@ struct Running {
 
 impl Running {
     async fn outcome(&self) -> Outcome {
-        let Some((invocation, _)) = &self.call else {
+        let Some((invocation, ..)) = &self.call else {
             return Outcome::Cancelled;
         };
         match self.timeout {
@@ -74,7 +87,8 @@ impl Running {
     }
 
     fn finish(&mut self, outcome: &Outcome) {
-        if let Some((invocation, entered)) = self.call.take() {
+        if let Some((invocation, entered, _token)) = self.call.take() {
+            log_failure(&invocation, outcome);
             invocation.function.chain.leave(entered, &invocation, outcome);
         }
     }
@@ -97,6 +111,45 @@ impl Drop for Running {
             }
             // The worker ends with this call in flight.
             _ => running.finish(&Outcome::Cancelled),
+        }
+    }
+}
+
+/// One record for a call that did not end well.
+fn log_failure(invocation: &Invocation, outcome: &Outcome) {
+    let function = invocation.function().info.name.as_str();
+    let id = invocation.id();
+    match outcome {
+        Outcome::Returned(_) | Outcome::Answered { .. } => {}
+        Outcome::Raised(exception) => {
+            let text = if exception.traceback.is_empty() {
+                &exception.message
+            } else {
+                &exception.traceback
+            };
+            tracing::error!(function, invocation = id, "function {function:?} failed\n{text}");
+        }
+        Outcome::Refused { extension, error } => {
+            tracing::error!(
+                function,
+                invocation = id,
+                "extension {extension:?} refused the call: {}",
+                error.message
+            );
+        }
+        Outcome::TimedOut(limit) => {
+            tracing::error!(
+                function,
+                invocation = id,
+                "timed out after {limit:?} (functionTimeout in host.json)"
+            );
+        }
+        Outcome::Cancelled => {
+            tracing::warn!(
+                function,
+                invocation = id,
+                "given up: the worker stops and the function still runs"
+            );
         }
     }
 }

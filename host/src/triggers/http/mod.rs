@@ -1,5 +1,12 @@
-//! The HTTP trigger: routes and the server in front of the functions.
+//! HTTP triggers: the server of a worker, from accepted connections to answers.
 
+mod body;
 mod constraint;
+mod front;
+mod responses;
 pub mod route;
 pub mod routes;
+mod server;
+
+pub use front::{Endpoint, Front, Limits};
+pub use server::serve;

@@ -1,0 +1,54 @@
+//! Reading request bodies: bounded in size, and in how long a client may pause.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// It is longer than allowed.
+    TooLarge,
+    /// The client sent nothing for too long.
+    TimedOut,
+    /// The client went away, or broke the protocol.
+    Broken,
+}
+
+/// Reads a body of at most `limit` bytes. One whose declared length is beyond it is not read at all, and one
+/// that turns out to be is dropped at the limit: it never costs more memory than that.
+pub(super) async fn read(mut body: Incoming, limit: u64, pause: Duration) -> Result<Bytes, BodyError> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    if body.size_hint().lower() > limit {
+        return Err(BodyError::TooLarge);
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = tokio::time::timeout(pause, body.frame())
+        .await
+        .map_err(|_| BodyError::TimedOut)?
+    {
+        // Trailers have no place in the programming model.
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
+            continue;
+        };
+        if (first.len() + rest.len() + data.len()) as u64 > limit {
+            return Err(BodyError::TooLarge);
+        }
+        // Most bodies come in one piece, which then needs no copy.
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}

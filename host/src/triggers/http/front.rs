@@ -1,0 +1,165 @@
+//! From a request to its answer: the route, the limits, the body, the call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+
+use super::body::{self, BodyError};
+use super::responses::{self, Body};
+use super::route::RouteTemplate;
+use super::routes::{Match, Router};
+use crate::invocation::{HttpRequest, LoadedFunction, Pipeline};
+
+/// A function at its route.
+pub struct Endpoint {
+    /// The route under the prefix.
+    pub route: RouteTemplate,
+    /// The methods that it takes; empty is all.
+    pub methods: Vec<Method>,
+    /// The function.
+    pub function: Arc<LoadedFunction>,
+}
+
+/// What host.json allows requests.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The longest request body, in bytes.
+    pub body: u64,
+    /// How long a client may pause within a request's head or body.
+    pub pause: Duration,
+    /// Functions that run at once.
+    pub concurrent: Option<u32>,
+    /// Requests that run or wait.
+    pub outstanding: Option<u32>,
+}
+
+/// Answers the requests of a worker.
+pub struct Front {
+    router: Router<Arc<LoadedFunction>>,
+    pipeline: Pipeline,
+    limits: Limits,
+    concurrent: Option<Semaphore>,
+    outstanding: AtomicU32,
+    custom_headers: HeaderMap,
+    status: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+}
+
+impl Front {
+    /// A front for these functions. `status` makes the answer of `/admin/host/status`.
+    pub fn new(
+        route_prefix: &str,
+        endpoints: Vec<Endpoint>,
+        pipeline: Pipeline,
+        limits: Limits,
+        custom_headers: HeaderMap,
+        status: impl Fn() -> serde_json::Value + Send + Sync + 'static,
+    ) -> Self {
+        let entries = endpoints
+            .into_iter()
+            .map(|endpoint| (endpoint.route, endpoint.methods, endpoint.function));
+        Front {
+            router: Router::new(route_prefix, entries),
+            pipeline,
+            concurrent: limits.concurrent.map(|count| Semaphore::new(count as usize)),
+            outstanding: AtomicU32::new(0),
+            limits,
+            custom_headers,
+            status: Box::new(status),
+        }
+    }
+
+    /// How long a client may pause within a request.
+    pub(super) fn pause(&self) -> Duration {
+        self.limits.pause
+    }
+
+    /// Answers a request of the client at this address.
+    pub(super) async fn answer(&self, request: Request<Incoming>, client: &Arc<str>) -> Response<Body> {
+        let mut answer = self.route(request, client).await;
+        for (name, value) in &self.custom_headers {
+            answer.headers_mut().append(name, value.clone());
+        }
+        answer
+    }
+
+    async fn route(&self, request: Request<Incoming>, client: &Arc<str>) -> Response<Body> {
+        let (parts, incoming) = request.into_parts();
+        let (function, route_params) = match self.router.find(&parts.method, parts.uri.path()) {
+            Match::Found { value, params } => {
+                let owned = params
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value.into_owned()));
+                (Arc::clone(value), owned.collect())
+            }
+            Match::MethodNotAllowed { allow } => return responses::method_not_allowed(allow),
+            Match::NotFound => return self.admin(&parts.method, parts.uri.path()),
+        };
+        let Some(_outstanding) = self.outstanding() else {
+            return responses::too_many();
+        };
+        let body = match body::read(incoming, self.limits.body, self.limits.pause).await {
+            Ok(body) => body,
+            Err(error) => return self.unread(error),
+        };
+        let _permit = match &self.concurrent {
+            // The semaphore is never closed.
+            Some(semaphore) => semaphore.acquire().await.ok(),
+            None => None,
+        };
+        let request = HttpRequest {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            body,
+            route_params,
+            client: Arc::clone(client),
+        };
+        responses::of_outcome(self.pipeline.call(function, Some(request)).await)
+    }
+
+    fn admin(&self, method: &Method, path: &str) -> Response<Body> {
+        match (method, path) {
+            (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&(self.status)()),
+            _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
+        }
+    }
+
+    fn unread(&self, error: BodyError) -> Response<Body> {
+        match error {
+            BodyError::TooLarge => {
+                responses::closing(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n")
+            }
+            BodyError::TimedOut => {
+                responses::closing(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
+            }
+            BodyError::Broken => {
+                responses::closing(StatusCode::BAD_REQUEST, "the request's body is malformed\n")
+            }
+        }
+    }
+
+    /// Counts a request among those that run or wait; `None` when there are too many.
+    fn outstanding(&self) -> Option<Outstanding<'_>> {
+        let Some(limit) = self.limits.outstanding else {
+            return Some(Outstanding(None));
+        };
+        let counted = Outstanding(Some(&self.outstanding));
+        (self.outstanding.fetch_add(1, Ordering::Relaxed) < limit).then_some(counted)
+    }
+}
+
+/// One of the requests that run or wait, until dropped.
+struct Outstanding<'a>(Option<&'a AtomicU32>);
+
+impl Drop for Outstanding<'_> {
+    fn drop(&mut self) {
+        if let Some(count) = self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

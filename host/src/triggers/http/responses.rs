@@ -1,0 +1,101 @@
+//! Answers: of functions, and the host's own.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+
+use crate::invocation::{Datum, HttpResponse, Outcome};
+
+/// The body of every answer.
+pub(super) type Body = Full<Bytes>;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// The answer to a call that ended like this. What a function raised is for the log, not for the client.
+pub(super) fn of_outcome(outcome: Outcome) -> Response<Body> {
+    let status = outcome.http_status();
+    match outcome {
+        Outcome::Returned(datum) => of_datum(datum),
+        Outcome::Answered { response, .. } => of_function(*response),
+        Outcome::Raised(_) | Outcome::Refused { .. } | Outcome::TimedOut(_) | Outcome::Cancelled => {
+            empty(status)
+        }
+    }
+}
+
+fn of_datum(datum: Datum) -> Response<Body> {
+    let status = datum.http_status();
+    match datum {
+        Datum::None => empty(status),
+        Datum::String(text) => with_body(status, TEXT, text.into()),
+        Datum::Json(text) => with_body(status, JSON, text.into()),
+        Datum::Bytes(bytes) => with_body(status, BYTES, bytes),
+        Datum::Http(response) => of_function(*response),
+    }
+}
+
+fn of_function(response: HttpResponse) -> Response<Body> {
+    // 204 and 304 have no body, whatever the function says.
+    let bodyless = matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut answer = Response::new(Full::new(if bodyless { Bytes::new() } else { response.body }));
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    // How the message is framed is the server's to say.
+    answer.headers_mut().remove(http::header::CONTENT_LENGTH);
+    answer.headers_mut().remove(http::header::TRANSFER_ENCODING);
+    answer
+}
+
+/// An answer of the host's own, with a line that says what is wrong.
+pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    with_body(status, TEXT, text.into())
+}
+
+/// 405, with the methods that the route has.
+pub(super) fn method_not_allowed(allow: HeaderValue) -> Response<Body> {
+    let mut answer = plain(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this route does not take that method\n",
+    );
+    answer.headers_mut().insert(ALLOW, allow);
+    answer
+}
+
+/// 429: more requests are waiting than host.json allows.
+pub(super) fn too_many() -> Response<Body> {
+    let mut answer = plain(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting\n");
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// An answer after which the connection is closed, as the request's body was not read to its end.
+pub(super) fn closing(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut answer = plain(status, text);
+    answer
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// 200 with JSON.
+pub(super) fn json(value: &serde_json::Value) -> Response<Body> {
+    with_body(StatusCode::OK, JSON, value.to_string().into())
+}
+
+fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Body> {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}

@@ -1,0 +1,99 @@
+//! Accepting connections and speaking HTTP/1 on them, until the worker drains.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Front;
+
+/// How long to wait before the next try when accepting fails for want of file descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `listener` until `drain` is cancelled; then accepts no more, and returns. Connections go on as tasks
+/// of `connections`: each finishes the request that it is in, and closes.
+pub async fn serve(
+    listener: TcpListener,
+    front: Arc<Front>,
+    connections: TaskTracker,
+    drain: CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = drain.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(connection(stream, Arc::clone(&front), drain.clone()));
+            }
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!("cannot accept connections: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    // What the kernel has accepted for us already is ours to serve.
+    while let Some(Ok((stream, _))) = now(listener.accept()).await {
+        connections.spawn(connection(stream, Arc::clone(&front), drain.clone()));
+    }
+}
+
+async fn connection(stream: TcpStream, front: Arc<Front>, drain: CancellationToken) {
+    // Answers are written whole, so there is nothing for Nagle's algorithm to gather.
+    let _ = stream.set_nodelay(true);
+    let client: Arc<str> = stream
+        .peer_addr()
+        .map_or_else(|_| "".into(), |address| address.to_string().into());
+    let service = service_fn(|request| {
+        let (front, client) = (&front, &client);
+        async move { Ok::<_, Infallible>(front.answer(request, client).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(front.pause())
+        .pipeline_flush(true);
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drain.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // The client's doing, nearly always: gone in the middle, too slow, or not speaking HTTP.
+        tracing::debug!(client = &*client, "connection: {error}");
+    }
+}
+
+/// Errors of `accept` that are about the one connection, and not about the listener.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, WouldBlock};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | WouldBlock
+    )
+}
+
+/// What the future has at once, if anything.
+async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match future.as_mut().poll(context) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}

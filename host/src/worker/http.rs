@@ -1,0 +1,141 @@
+//! The worker's HTTP service: its threads, its functions at their routes, and its end.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::control::WorkerConfig;
+use crate::invocation::{Completions, LoadedFunction, Pipeline};
+use crate::runner::FunctionRunner;
+use crate::triggers::http::route::RouteTemplate;
+use crate::triggers::http::{Endpoint, Front, Limits, serve};
+
+/// How long a client may pause within a request.
+const CLIENT_PAUSE: Duration = Duration::from_secs(30);
+
+/// Serves HTTP on a runtime of its own.
+pub(super) struct HttpService {
+    runtime: Runtime,
+    /// Connections and calls.
+    in_flight: TaskTracker,
+    drain: CancellationToken,
+}
+
+impl HttpService {
+    /// Starts to serve.
+    pub(super) fn start(
+        config: &WorkerConfig,
+        functions: Vec<Arc<LoadedFunction>>,
+        runner: Arc<dyn FunctionRunner>,
+        completions: Arc<Completions>,
+        listener: TcpListener,
+        status: impl Fn() -> serde_json::Value + Send + Sync + 'static,
+    ) -> Result<Self, String> {
+        let host = &config.app.host;
+        let in_flight = TaskTracker::new();
+        let drain = CancellationToken::new();
+        let limits = Limits {
+            body: host.http.max_request_body_size,
+            pause: CLIENT_PAUSE,
+            concurrent: host.http.max_concurrent_requests,
+            outstanding: host.http.max_outstanding_requests,
+        };
+        let front = Arc::new(Front::new(
+            &host.http.route_prefix,
+            endpoints(config, functions)?,
+            Pipeline::new(runner, host.function_timeout, in_flight.clone()),
+            limits,
+            custom_headers(config)?,
+            status,
+        ));
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("http")
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| format!("no thread to serve on: {error}"))?;
+        let listener = {
+            let _runtime = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)
+                .map_err(|error| format!("the listening socket: {error}"))?
+        };
+        runtime.spawn(async move { completions.deliver().await });
+        in_flight.spawn_on(
+            serve(listener, front, in_flight.clone(), drain.clone()),
+            runtime.handle(),
+        );
+        Ok(HttpService {
+            runtime,
+            in_flight,
+            drain,
+        })
+    }
+
+    /// Accepts no more, and waits for connections and calls to end; those that have not by the deadline are
+    /// given up, their post hooks run with the outcome `Cancelled`.
+    pub(super) fn drain(self, deadline: Duration) {
+        self.drain.cancel();
+        self.in_flight.close();
+        let in_flight = self.in_flight.clone();
+        let ended = self
+            .runtime
+            .block_on(async { tokio::time::timeout(deadline, in_flight.wait()).await });
+        if ended.is_err() {
+            tracing::warn!(
+                "{} connections and calls did not end within {deadline:?}",
+                self.in_flight.len()
+            );
+        }
+        // Dropping what is left runs the post hooks; a thread of a function that goes on is not waited for.
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+fn endpoints(config: &WorkerConfig, functions: Vec<Arc<LoadedFunction>>) -> Result<Vec<Endpoint>, String> {
+    let mut endpoints = Vec::with_capacity(functions.len());
+    for (declared, function) in config.app.functions.iter().zip(functions) {
+        let Some(trigger) = declared.trigger().and_then(|trigger| trigger.http.as_ref()) else {
+            let kind = &function.info.trigger;
+            tracing::warn!(
+                "function {:?} is never called: {kind} is not supported yet",
+                declared.name
+            );
+            continue;
+        };
+        let route = RouteTemplate::parse(&trigger.route)
+            .map_err(|error| format!("the route of function {:?}: {error}", declared.name))?;
+        let methods: Result<_, _> = trigger
+            .methods
+            .iter()
+            .map(|name| Method::from_bytes(name.as_bytes()))
+            .collect();
+        let methods =
+            methods.map_err(|error| format!("the methods of function {:?}: {error}", declared.name))?;
+        endpoints.push(Endpoint {
+            route,
+            methods,
+            function,
+        });
+    }
+    Ok(endpoints)
+}
+
+fn custom_headers(config: &WorkerConfig) -> Result<HeaderMap, String> {
+    let header = |(name, value): (&String, &String)| {
+        let parsed = HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .zip(HeaderValue::from_str(value).ok());
+        parsed.ok_or_else(|| {
+            format!(
+                "host.json: extensions.http.customHeaders.{name}: {value:?} is no valid header; expected a name of \
+                 letters, digits and dashes, and a value without line breaks"
+            )
+        })
+    };
+    config.app.host.http.custom_headers.iter().map(header).collect()
+}

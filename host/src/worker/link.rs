@@ -1,0 +1,101 @@
+//! The worker's end of the control channel, watched from a thread of its own.
+
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Mutex, oneshot};
+
+use crate::control::{
+    ControlError, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
+};
+
+/// The way to the supervisor. All functions block.
+pub(super) struct Link {
+    runtime: Runtime,
+    sender: Mutex<Sender<WorkerMessage>>,
+    drain: oneshot::Receiver<Duration>,
+}
+
+impl Link {
+    /// Connects and takes the orders. From then on the process ends when the supervisor does: nobody would
+    /// restart or stop it any more.
+    pub(super) fn connect(stream: UnixStream) -> Result<(Self, Box<WorkerConfig>), ControlError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("control")
+            .enable_io()
+            .build()?;
+        let connected = runtime.block_on(async {
+            let (sender, mut receiver) = worker_end(stream)?;
+            let config = receiver.recv_start().await;
+            Ok::<_, ControlError>((sender, receiver, config))
+        });
+        let (mut sender, receiver, config) = connected?;
+        let config = match config {
+            Ok(Some(config)) => config,
+            Ok(None) => std::process::exit(1),
+            Err(error) => {
+                let failed = WorkerMessage::Failed {
+                    phase: "reading of its orders".to_owned(),
+                    message: error.to_string(),
+                };
+                // If this fails too, the exit code speaks.
+                let _ = runtime.block_on(sender.send(&failed));
+                return Err(error);
+            }
+        };
+        let (drained, drain) = oneshot::channel();
+        runtime.spawn(watch(receiver, drained));
+        Ok((
+            Link {
+                runtime,
+                sender: Mutex::new(sender),
+                drain,
+            },
+            config,
+        ))
+    }
+
+    /// Sends a message. Failure means that the supervisor is gone, which ends the process.
+    pub(super) fn send(&self, message: WorkerMessage) {
+        let sent = self
+            .runtime
+            .block_on(async { self.sender.lock().await.send(&message).await });
+        if let Err(error) = sent {
+            tracing::debug!("control channel: {error}");
+        }
+    }
+
+    /// Tells why the app cannot be served; returns the exit code.
+    pub(super) fn fail(&self, phase: &str, message: &str) -> i32 {
+        self.send(WorkerMessage::Failed {
+            phase: phase.to_owned(),
+            message: message.to_owned(),
+        });
+        1
+    }
+
+    /// Waits until the worker is to stop; returns what running calls get to finish.
+    pub(super) fn wait_for_drain(&mut self) -> Duration {
+        let drain = &mut self.drain;
+        // The sender is only dropped without a message when the process ends.
+        self.runtime.block_on(drain).unwrap_or_default()
+    }
+}
+
+async fn watch(mut receiver: Receiver<SupervisorMessage>, drained: oneshot::Sender<Duration>) {
+    let mut drained = Some(drained);
+    loop {
+        match receiver.recv().await {
+            Ok(Some(SupervisorMessage::Drain { deadline_ms })) => {
+                if let Some(drained) = drained.take() {
+                    // Nobody waits yet while the app is loading; the value keeps.
+                    let _ = drained.send(Duration::from_millis(deadline_ms));
+                }
+            }
+            Ok(Some(SupervisorMessage::Start(_))) => tracing::debug!("control channel: orders given twice"),
+            Ok(None) | Err(_) => std::process::exit(1),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A worker process: HTTP, extensions and a language runtime in one.
+//!
+//! The runtime's module drives it: [`Worker::connect`], then it loads the app's functions, then
+//! [`Worker::serve`], and at last [`Serving::join`]. Each may block, and is called without the GIL.
+
+mod http;
+mod link;
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::app;
+use crate::control::{ExtensionListing, FunctionListing, Ready, WorkerConfig, WorkerMessage};
+use crate::extensions::{ExtensionReport, Extensions};
+use crate::invocation::{Completions, FunctionInfo, LoadedFunction};
+use crate::runner::FunctionRunner;
+use http::HttpService;
+use link::Link;
+
+/// What extensions get to shut down when running calls have used up the deadline.
+const LEAST_SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// A worker that has its orders and serves nothing yet.
+pub struct Worker {
+    config: Box<WorkerConfig>,
+    link: Link,
+    listener: TcpListener,
+    extensions: Extensions,
+    completions: Arc<Completions>,
+}
+
+impl Worker {
+    /// Takes the supervisor's orders and opens the extensions. `Err` is the exit code, after the supervisor
+    /// was told why.
+    pub fn connect(control: OwnedFd, listener: OwnedFd) -> Result<Self, i32> {
+        let (link, config) = Link::connect(control.into()).map_err(|error| {
+            eprintln!("funcdock worker: {error}");
+            1
+        })?;
+        crate::logging::init(config.verbose);
+        let mut extensions = Extensions::default();
+        if config.extensions_enabled {
+            let configs = &config.app.host.worker_extensions;
+            match Extensions::load(configs, &config.app.root, &config.extension_path) {
+                Ok(loaded) => extensions = loaded,
+                Err(error) => return Err(link.fail("loading of the extensions", &error.to_string())),
+            }
+        }
+        Ok(Worker {
+            config,
+            link,
+            listener: listener.into(),
+            extensions,
+            completions: Arc::default(),
+        })
+    }
+
+    /// What to serve.
+    pub fn config(&self) -> &WorkerConfig {
+        &self.config
+    }
+
+    /// Where the runner puts the outcomes of calls.
+    pub fn completions(&self) -> &Arc<Completions> {
+        &self.completions
+    }
+
+    /// Tells the supervisor why the app cannot be served; returns the exit code. `phase` is a noun phrase.
+    pub fn fail(self, phase: &str, message: &str) -> i32 {
+        self.link.fail(phase, message)
+    }
+
+    /// Serves the app through `runner`; `language` is the version of its runtime. `stop` is called when all
+    /// has ended. `Err` is the exit code, after the supervisor was told why.
+    pub fn serve(
+        self,
+        runner: Arc<dyn FunctionRunner>,
+        language: &str,
+        stop: impl FnOnce() + Send + 'static,
+    ) -> Result<Serving, i32> {
+        let Worker {
+            config,
+            mut link,
+            listener,
+            mut extensions,
+            completions,
+        } = self;
+        let functions = match load_functions(&config, &mut extensions) {
+            Ok(functions) => functions,
+            Err(error) => return Err(link.fail("start of the extensions", &error)),
+        };
+        let ready = Ready {
+            functions: config.app.functions.iter().map(function_listing).collect(),
+            extensions: extensions.report().into_iter().map(extension_listing).collect(),
+            python: language.to_owned(),
+        };
+        let extensions = Arc::new(Mutex::new(extensions));
+        let status = status(&config, language, Arc::clone(&extensions));
+        let http = match HttpService::start(&config, functions, runner, completions, listener, status) {
+            Ok(http) => http,
+            Err(error) => return Err(link.fail("start of the HTTP server", &error)),
+        };
+        link.send(WorkerMessage::Ready(ready));
+        let thread = std::thread::spawn(move || {
+            let deadline = link.wait_for_drain();
+            drain(http, &extensions, deadline);
+            link.send(WorkerMessage::Statistics(statistics(&extensions)));
+            link.send(WorkerMessage::Drained);
+            stop();
+        });
+        Ok(Serving { thread })
+    }
+}
+
+/// A worker that serves.
+pub struct Serving {
+    thread: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Waits until the worker has drained; returns the exit code.
+    pub fn join(self) -> i32 {
+        match self.thread.join() {
+            Ok(()) => 0,
+            // It has printed its panic.
+            Err(_) => 1,
+        }
+    }
+}
+
+/// Ends calls, then extensions, within the deadline.
+fn drain(http: HttpService, extensions: &Mutex<Extensions>, deadline: Duration) {
+    let end = Instant::now() + deadline;
+    http.drain(deadline);
+    let left = end.saturating_duration_since(Instant::now());
+    lock(extensions).shutdown(left.max(LEAST_SHUTDOWN));
+}
+
+/// Starts the extensions and puts their hooks around the functions.
+fn load_functions(
+    config: &WorkerConfig,
+    extensions: &mut Extensions,
+) -> Result<Vec<Arc<LoadedFunction>>, String> {
+    let app = &config.app;
+    let prefix = &app.host.http.route_prefix;
+    let infos: Vec<_> = app
+        .functions
+        .iter()
+        .map(|function| FunctionInfo::new(function, prefix))
+        .collect();
+    let root = app.root.to_string_lossy();
+    let chains = extensions
+        .start(&root, config.index, &infos)
+        .map_err(|error| error.to_string())?;
+    let loaded = infos.into_iter().zip(chains).enumerate();
+    Ok(loaded
+        .map(|(index, (info, chain))| Arc::new(LoadedFunction { index, info, chain }))
+        .collect())
+}
+
+/// What `/admin/host/status` answers.
+fn status(
+    config: &WorkerConfig,
+    language: &str,
+    extensions: Arc<Mutex<Extensions>>,
+) -> impl Fn() -> serde_json::Value + Send + Sync + 'static {
+    let (worker, workers, language) = (config.index, config.workers, language.to_owned());
+    let start = Instant::now();
+    move || {
+        json!({
+            "state": "Running",
+            "version": env!("CARGO_PKG_VERSION"),
+            "python": language,
+            "worker": worker,
+            "workers": workers,
+            "processUptime": start.elapsed().as_millis() as u64,
+            "extensions": statistics(&extensions),
+        })
+    }
+}
+
+fn statistics(extensions: &Mutex<Extensions>) -> serde_json::Value {
+    json!(lock(extensions).report())
+}
+
+/// A report that panicked half-way has changed nothing.
+fn lock(extensions: &Mutex<Extensions>) -> MutexGuard<'_, Extensions> {
+    extensions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn function_listing(function: &app::Function) -> FunctionListing {
+    let trigger = function.trigger();
+    let http = trigger.and_then(|trigger| trigger.http.as_ref());
+    FunctionListing {
+        name: function.name.clone(),
+        kind: trigger.map(|trigger| trigger.kind.clone()).unwrap_or_default(),
+        methods: http.map(|http| http.methods.clone()).unwrap_or_default(),
+        route: http.map(|http| http.route.clone()),
+    }
+}
+
+fn extension_listing(report: ExtensionReport) -> ExtensionListing {
+    ExtensionListing {
+        name: report.name,
+        version: report.version.unwrap_or_default(),
+        state: report.state.to_string(),
+        message: report.message,
+    }
+}
