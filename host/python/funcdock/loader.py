@@ -35,8 +35,9 @@ class Loaded(typing.NamedTuple):
     parameters: List[Tuple[str, str]]
 
 
-def prepare(root: str) -> None:
+def prepare(root: "os.PathLike[str]") -> None:
     """Makes the app's code and its packages importable."""
+    root = os.fspath(root)
     packages = os.path.join(root, ".python_packages", "lib", "site-packages")
     for path in (packages, root):
         if os.path.isdir(path) and path not in sys.path:
@@ -48,7 +49,11 @@ def prepare(root: str) -> None:
 
 
 def load(
-    name: str, root: str, script_file: str, entry_point: str, bindings: Sequence[Binding]
+    name: str,
+    root: "os.PathLike[str]",
+    script_file: "os.PathLike[str]",
+    entry_point: str,
+    bindings: Sequence[Binding],
 ) -> Loaded:
     """Imports a function's script and checks that it fits its bindings."""
     module = importlib.import_module(_module_name(root, script_file))
@@ -64,7 +69,7 @@ def load(
     return Loaded(function, _is_async(function), parameters)
 
 
-def _module_name(root: str, script_file: str) -> str:
+def _module_name(root: "os.PathLike[str]", script_file: "os.PathLike[str]") -> str:
     relative = os.path.splitext(os.path.relpath(script_file, root))[0]
     parts = relative.split(os.sep)
     if parts[-1] == "__init__":

@@ -73,7 +73,7 @@ fn described(py: Python<'_>, error: &PyErr) -> String {
         }
         let errors = py.import("funcdock.errors")?;
         let (_, _, traceback): (String, String, String) =
-            errors.call_method1("describe", (error.value(py),))?.extract()?;
+            errors.call_method1("describe", (error.clone_ref(py).into_value(py),))?.extract()?;
         Ok(traceback)
     };
     describe().unwrap_or_else(|_| error.to_string())

@@ -28,7 +28,7 @@ pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
     let describe = || -> PyResult<(String, String, String)> {
         let errors = py.import(intern!(py, "funcdock.errors"))?;
         errors
-            .call_method1(intern!(py, "describe"), (error.value(py),))?
+            .call_method1(intern!(py, "describe"), (error.clone_ref(py).into_value(py),))?
             .extract()
     };
     let (type_name, message, traceback) =

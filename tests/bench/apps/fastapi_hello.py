@@ -1,0 +1,9 @@
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+app = FastAPI()
+
+
+@app.get("/api/hello", response_class=PlainTextResponse)
+def hello(name: str = "world") -> str:
+    return f"Hello, {name}!"

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""The same hello on Funcdock and its peers: throughput and p99 in one interleaved run.
+
+    cargo build --release --workspace && tests/bench/hello.py
+
+Each server has one worker process. They are all up at the same time and take turns under wrk, round by round,
+so that a change of the machine's speed meets them all. Printed are the medians, and the ratios of Funcdock to
+each peer as medians of the ratios of each round. Needs wrk; the peers come from PyPI into target/bench-venv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Optional
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+VENV = ROOT / "target" / "bench-venv"
+PATH = "/api/hello?name=Ada"
+EXPECTED = b"Hello, Ada!"
+
+
+class Server(NamedTuple):
+    """A server under test."""
+
+    name: str
+    command: List[str]
+    port: int
+    environment: Dict[str, str] = {}
+
+
+class Sample(NamedTuple):
+    """One round of one server."""
+
+    per_second: float
+    p99_ms: float
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
+    python = prepare_environment(arguments.python)
+    chosen = arguments.servers.split(",") if arguments.servers else None
+    all_servers = servers(python, arguments.app)
+    if chosen:
+        all_servers = [server for server in all_servers if server.name in chosen]
+    samples: Dict[str, List[Sample]] = {server.name: [] for server in all_servers}
+    with contextlib.ExitStack() as stack:
+        for server in all_servers:
+            stack.enter_context(running(server))
+        for server in all_servers:
+            wrk(server, 1, arguments.connections)  # warm-up
+        for number in range(arguments.rounds):
+            for server in all_servers:
+                sample = wrk(server, arguments.seconds, arguments.connections)
+                samples[server.name].append(sample)
+                print(f"round {number + 1} {server.name:<18} {sample.per_second:>9.0f}/s", file=sys.stderr)
+    report(samples, arguments)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=4, help="of each server in each round")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--python", default=sys.executable, help="the interpreter of all servers")
+    parser.add_argument("--servers", help="only these, comma separated")
+    parser.add_argument("--app", type=Path, default=HERE / "apps" / "funcdock", help="the app that Funcdock serves")
+    return parser.parse_args()
+
+
+def prepare_environment(python: str) -> Path:
+    """The virtual environment with the peers; made when it is missing or requirements.txt is newer."""
+    stamp = VENV / "installed"
+    requirements = HERE / "requirements.txt"
+    if not stamp.exists() or stamp.read_text() != requirements.read_text():
+        print(f"installing the peers into {VENV}", file=sys.stderr)
+        subprocess.run([python, "-m", "venv", "--clear", VENV], check=True)
+        subprocess.run([VENV / "bin/pip", "install", "-q", "-r", requirements], check=True)
+        stamp.write_text(requirements.read_text())
+    return VENV / "bin/python"
+
+
+def servers(python: Path, app: Path) -> List[Server]:
+    funcdock = ROOT / "target/release/funcdock"
+    if not funcdock.exists():
+        sys.exit(f"{funcdock} is missing: cargo build --release --workspace")
+
+    def start(port: int) -> List[str]:
+        return [str(funcdock), "start", str(app), "--port", str(port), "--python", str(python)]
+
+    def module(*words: str) -> List[str]:
+        return [str(python), "-m", *words]
+
+    ports = free_ports(5)
+    exporting = {
+        "PYTHON_ENABLE_WORKER_EXTENSIONS": "1",
+        "AzureFunctionsJobHost__workerExtensions__opencensus__settings__exporter": "null",
+    }
+    return [
+        Server("funcdock", start(ports[0]), ports[0]),
+        Server(
+            "granian-wsgi",
+            module(
+                "granian", "--interface", "wsgi", "--workers", "1", "--port", str(ports[1]), "granian_hello:app"
+            ),
+            ports[1],
+        ),
+        Server(
+            "gunicorn-flask",
+            module(
+                "gunicorn", "--workers", "1", "--worker-class", "gthread", "--threads", "4",
+                "--bind", f"127.0.0.1:{ports[2]}", "flask_hello:app",
+            ),
+            ports[2],
+        ),
+        Server(
+            "uvicorn-fastapi",
+            module(
+                "uvicorn", "--workers", "1", "--no-access-log", "--log-level", "warning", "--port", str(ports[3]),
+                "fastapi_hello:app",
+            ),
+            ports[3],
+        ),
+    ]
+
+
+def free_ports(count: int) -> List[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[None]:
+    log = ROOT / "target" / f"bench-{server.name}.log"
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            server.command,
+            cwd=HERE / "apps",
+            env={**os.environ, **server.environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until_it_answers(server, process, log)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 30
+    problem: Optional[object] = None
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{PATH}", timeout=5) as answer:
+                body = answer.read()
+            if body == EXPECTED:
+                return
+            problem = body
+            break
+        except OSError as error:
+            problem = error
+            time.sleep(0.05)
+    sys.exit(f"{server.name} does not serve the hello: {problem}\n{log.read_text()}")
+
+
+def wrk(server: Server, seconds: int, connections: int) -> Sample:
+    url = f"http://127.0.0.1:{server.port}{PATH}"
+    command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", url]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    errors = re.search(r"(Non-2xx.*|Socket errors: .*)", text)
+    if errors and server.name.startswith("funcdock"):
+        sys.exit(f"{server.name}: {errors.group(1)}")
+    per_second = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))  # type: ignore[union-attr]
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
+    return Sample(per_second, float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit])
+
+
+def report(samples: Dict[str, List[Sample]], arguments: argparse.Namespace) -> None:
+    print(
+        f"{arguments.rounds} rounds of {arguments.seconds} s, {arguments.connections} connections, one worker each, "
+        f"{os.cpu_count()} cores; medians"
+    )
+    names = list(samples)
+    first = samples[names[0]]
+    print(f"{'server':<18} {'requests/s':>11} {'p99 ms':>8} {names[0] + ' / it':>15} {'p99 ratio':>10}")
+    for name in names:
+        own = samples[name]
+        per_second = statistics.median(sample.per_second for sample in own)
+        p99 = statistics.median(sample.p99_ms for sample in own)
+        throughput = statistics.median(a.per_second / b.per_second for a, b in zip(first, own))
+        latency = statistics.median(a.p99_ms / b.p99_ms for a, b in zip(first, own))
+        print(f"{name:<18} {per_second:>11.0f} {p99:>8.2f} {throughput:>14.2f}x {latency:>9.2f}x")
+
+
+if __name__ == "__main__":
+    main()
