@@ -72,8 +72,9 @@ fn described(py: Python<'_>, error: &PyErr) -> String {
             return error.value(py).str()?.extract();
         }
         let errors = py.import("funcdock.errors")?;
-        let (_, _, traceback): (String, String, String) =
-            errors.call_method1("describe", (error.clone_ref(py).into_value(py),))?.extract()?;
+        let (_, _, traceback): (String, String, String) = errors
+            .call_method1("describe", (error.clone_ref(py).into_value(py),))?
+            .extract()?;
         Ok(traceback)
     };
     describe().unwrap_or_else(|_| error.to_string())

@@ -1,0 +1,133 @@
+//! A copy of an app's folder, to be served.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::host::{Host, Stopped};
+use crate::{binary, python, repository};
+
+/// An app to serve: a copy of `tests/apps/<case>` in a temporary folder, and how to start the host for it.
+#[derive(Debug)]
+pub struct App {
+    folder: TempDir,
+    python: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, OsString)>,
+}
+
+impl App {
+    /// A copy of `tests/apps/<case>`.
+    pub fn case(case: &str) -> Self {
+        App::copy_of(&repository().join("tests/apps").join(case))
+    }
+
+    /// A copy of any app.
+    pub fn copy_of(folder: &Path) -> Self {
+        let app = App {
+            python: python::any(),
+            ..App::empty()
+        };
+        copy(folder, app.folder.path());
+        app
+    }
+
+    /// An app of no files.
+    pub(crate) fn empty() -> Self {
+        App {
+            folder: TempDir::with_prefix("funcdock-").expect("a temporary folder"),
+            python: PathBuf::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// The copy's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file of the copy.
+    pub fn file(self, path: &str, content: &str) -> Self {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder in the copy");
+        fs::write(&path, content).expect("a file in the copy");
+        self
+    }
+
+    /// Sets an environment variable of the host.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Adds an argument of `funcdock start`.
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Runs on this interpreter.
+    pub fn python(mut self, python: impl Into<PathBuf>) -> Self {
+        self.python = python.into();
+        self
+    }
+
+    /// Starts the host at a free port and waits until it is ready. Panics, with its output, when it ends instead.
+    pub fn start(self) -> Host {
+        let child = self.command().spawn().expect("the funcdock binary runs");
+        Host::ready(child, self)
+    }
+
+    /// Starts the host, which is expected to fail, and waits for its end.
+    pub fn start_fails(self) -> Stopped {
+        let child = self.command().spawn().expect("the funcdock binary runs");
+        Host::new(child, self).wait()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .arg("start")
+            .arg(self.path())
+            .args(["--port", "0", "--python"])
+            .arg(&self.python);
+        command.args(&self.arguments);
+        // What the developer has set must not decide how tests end.
+        let ours = |name: &str| {
+            ["FUNCDOCK_", "FUNCTIONS_", "PYTHON", "AZURE", "OTEL_"]
+                .iter()
+                .any(|p| name.starts_with(p))
+        };
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(ours) {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let entries = fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    for entry in entries.flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_name() == "__pycache__" || entry.file_name() == ".venv" {
+            continue;
+        }
+        if from.is_dir() {
+            fs::create_dir_all(&to).expect("a folder in the copy");
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).expect("a file in the copy");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A running host.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use ureq::http::Request;
+
+use crate::{Answer, App, wait_for};
+
+/// A host that serves an app. Killed when dropped.
+pub struct Host {
+    child: Child,
+    app: App,
+    base: String,
+    stdout: Stream,
+    stderr: Stream,
+    agent: ureq::Agent,
+}
+
+/// How a host ended.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What it printed on stdout.
+    pub stdout: String,
+    /// What it printed on stderr.
+    pub stderr: String,
+    /// The app that it served; its folder goes with it.
+    pub app: App,
+}
+
+/// What a process prints, as far as it has.
+struct Stream {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Host {
+    pub(crate) fn new(mut child: Child, app: App) -> Self {
+        let stdout = Stream::read(child.stdout.take().expect("stdout is piped"));
+        let stderr = Stream::read(child.stderr.take().expect("stderr is piped"));
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None);
+        Host {
+            child,
+            app,
+            base: String::new(),
+            stdout,
+            stderr,
+            agent: config.build().into(),
+        }
+    }
+
+    pub(crate) fn ready(child: Child, app: App) -> Self {
+        let mut host = Host::new(child, app);
+        let started = wait_for(|| {
+            let exited = host.child.try_wait().ok().flatten();
+            let ready = host
+                .stdout
+                .text()
+                .contains("Worker process started and initialized.");
+            exited
+                .map(|status| format!("it ended: {status}"))
+                .or_else(|| ready.then(String::new))
+        });
+        match started {
+            Some(ended) if !ended.is_empty() => panic!("the host did not start: {ended}\n{}", host.output()),
+            None => panic!("the host did not start in time\n{}", host.output()),
+            Some(_) => {}
+        }
+        host.base = host.announced();
+        host
+    }
+
+    /// The base URL, from the listing of functions, or else from the host's log.
+    fn announced(&self) -> String {
+        let stdout = self.stdout.text();
+        let url = stdout
+            .lines()
+            .find_map(|line| line.find("http://").map(|start| &line[start..]));
+        let url = url.unwrap_or_else(|| panic!("no URL is listed\n{}", self.output()));
+        let end = url[7..].find('/').map_or(url.len(), |slash| slash + 7);
+        url[..end].replace("localhost", "127.0.0.1")
+    }
+
+    /// The base URL: "http://127.0.0.1:port".
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// "127.0.0.1:port".
+    pub fn address(&self) -> &str {
+        &self.base["http://".len()..]
+    }
+
+    /// The app.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The host's process id.
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// The process ids of its workers.
+    pub fn workers(&self) -> Vec<i32> {
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let text = std::fs::read_to_string(children).unwrap_or_default();
+        text.split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect()
+    }
+
+    /// GETs a path.
+    pub fn get(&self, path: &str) -> Answer {
+        self.send(
+            Request::get(self.url_of(path))
+                .body(Vec::new())
+                .expect("a valid request"),
+        )
+    }
+
+    /// POSTs a body.
+    pub fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        self.send(
+            Request::post(self.url_of(path))
+                .body(body.into())
+                .expect("a valid request"),
+        )
+    }
+
+    /// The URL of a path.
+    pub fn url_of(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Sends a request. Panics, with the host's output, where there is no answer.
+    pub fn send(&self, request: Request<Vec<u8>>) -> Answer {
+        self.try_send(request)
+            .unwrap_or_else(|error| panic!("no answer: {error}\n{}", self.output()))
+    }
+
+    /// Sends a request that may go unanswered.
+    pub fn try_send(&self, request: Request<Vec<u8>>) -> Result<Answer, ureq::Error> {
+        Answer::read(self.agent.run(request)?)
+    }
+
+    /// What it has printed on stdout so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// What it has printed on stderr, where the log goes, so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// All that it has printed.
+    pub fn output(&self) -> String {
+        format!("--- stdout\n{}\n--- stderr\n{}", self.stdout(), self.stderr())
+    }
+
+    /// Waits until the log holds this text.
+    pub fn wait_for_log(&self, text: &str) {
+        let found = wait_for(|| self.stderr().contains(text).then_some(()));
+        assert!(found.is_some(), "the log never says {text:?}\n{}", self.output());
+    }
+
+    /// Sends a signal to the host.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).expect("the host is a child of ours");
+    }
+
+    /// Stops it as a user does, with SIGTERM.
+    pub fn stop(self) -> Stopped {
+        self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Stopped {
+        let ended = wait_for(|| self.child.try_wait().ok().flatten());
+        let status = ended.unwrap_or_else(|| panic!("the host does not end\n{}", self.output()));
+        let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
+        // A placeholder takes the app's place, as `Host` has a destructor.
+        let app = std::mem::replace(&mut self.app, App::empty());
+        Stopped {
+            status,
+            stdout,
+            stderr,
+            app,
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Stopped {
+    /// Asserts that it ended well.
+    pub fn assert_clean(&self) {
+        assert!(
+            self.status.success(),
+            "{}\n--- stdout\n{}\n--- stderr\n{}",
+            self.status,
+            self.stdout,
+            self.stderr
+        );
+    }
+
+    /// stderr, with what differs from run to run made equal: the app's folder is `<app>`, the folder of built
+    /// libraries `<target>`.
+    pub fn normalised_stderr(&self) -> String {
+        let folder = |path: &std::path::Path| path.to_string_lossy().into_owned();
+        let target = crate::binary().parent().map(folder).unwrap_or_default();
+        self.stderr
+            .replace(&folder(self.app.path()), "<app>")
+            .replace(&target, "<target>")
+    }
+}
+
+impl Stream {
+    fn read(from: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let shared = Arc::clone(&text);
+        let reader = std::thread::spawn(move || {
+            let mut from = BufReader::new(from);
+            let mut line = Vec::new();
+            while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                let mut text = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Stream {
+            text,
+            reader: Some(reader),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All of it, after the process has ended.
+    fn finish(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        self.text()
+    }
+}
