@@ -3,9 +3,10 @@
 
     cargo build --release --workspace && tests/bench/hello.py
 
-Each server has one worker process. They are all up at the same time and take turns under wrk, round by round,
-so that a change of the machine's speed meets them all. Printed are the medians, and the ratios of Funcdock to
-each peer as medians of the ratios of each round. Needs wrk; the peers come from PyPI into target/bench-venv.
+Each server has one worker process. They are all up at the same time and take turns under wrk, round by
+round, so that a change of the machine's speed meets them all. Printed are the medians, and the ratios of
+Funcdock to each peer as medians of the ratios of each round. Needs wrk; the peers come from PyPI into
+target/bench-venv.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -36,9 +38,8 @@ class Server(NamedTuple):
     """A server under test."""
 
     name: str
-    command: List[str]
+    command: list[str]
     port: int
-    environment: Dict[str, str] = {}
 
 
 class Sample(NamedTuple):
@@ -57,7 +58,7 @@ def main() -> None:
     all_servers = servers(python, arguments.app)
     if chosen:
         all_servers = [server for server in all_servers if server.name in chosen]
-    samples: Dict[str, List[Sample]] = {server.name: [] for server in all_servers}
+    samples: dict[str, list[Sample]] = {server.name: [] for server in all_servers}
     with contextlib.ExitStack() as stack:
         for server in all_servers:
             stack.enter_context(running(server))
@@ -67,18 +68,25 @@ def main() -> None:
             for server in all_servers:
                 sample = wrk(server, arguments.seconds, arguments.connections)
                 samples[server.name].append(sample)
-                print(f"round {number + 1} {server.name:<18} {sample.per_second:>9.0f}/s", file=sys.stderr)
+                print(
+                    f"round {number + 1} {server.name:<18} {sample.per_second:>9.0f}/s",
+                    file=sys.stderr,
+                )
     report(samples, arguments)
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=4, help="of each server in each round")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--python", default=sys.executable, help="the interpreter of all servers")
     parser.add_argument("--servers", help="only these, comma separated")
-    parser.add_argument("--app", type=Path, default=HERE / "apps" / "funcdock", help="the app that Funcdock serves")
+    parser.add_argument(
+        "--app", type=Path, default=HERE / "apps" / "funcdock", help="the app that Funcdock serves"
+    )
     return parser.parse_args()
 
 
@@ -94,43 +102,61 @@ def prepare_environment(python: str) -> Path:
     return VENV / "bin/python"
 
 
-def servers(python: Path, app: Path) -> List[Server]:
+def servers(python: Path, app: Path) -> list[Server]:
     funcdock = ROOT / "target/release/funcdock"
     if not funcdock.exists():
         sys.exit(f"{funcdock} is missing: cargo build --release --workspace")
 
-    def start(port: int) -> List[str]:
+    def start(port: int) -> list[str]:
         return [str(funcdock), "start", str(app), "--port", str(port), "--python", str(python)]
 
-    def module(*words: str) -> List[str]:
+    def module(*words: str) -> list[str]:
         return [str(python), "-m", *words]
 
-    ports = free_ports(5)
-    exporting = {
-        "PYTHON_ENABLE_WORKER_EXTENSIONS": "1",
-        "AzureFunctionsJobHost__workerExtensions__opencensus__settings__exporter": "null",
-    }
+    ports = free_ports(4)
     return [
         Server("funcdock", start(ports[0]), ports[0]),
         Server(
             "granian-wsgi",
             module(
-                "granian", "--interface", "wsgi", "--workers", "1", "--port", str(ports[1]), "granian_hello:app"
+                "granian",
+                "--interface",
+                "wsgi",
+                "--workers",
+                "1",
+                "--port",
+                str(ports[1]),
+                "granian_hello:app",
             ),
             ports[1],
         ),
         Server(
             "gunicorn-flask",
             module(
-                "gunicorn", "--workers", "1", "--worker-class", "gthread", "--threads", "4",
-                "--bind", f"127.0.0.1:{ports[2]}", "flask_hello:app",
+                "gunicorn",
+                "--workers",
+                "1",
+                "--worker-class",
+                "gthread",
+                "--threads",
+                "4",
+                "--bind",
+                f"127.0.0.1:{ports[2]}",
+                "flask_hello:app",
             ),
             ports[2],
         ),
         Server(
             "uvicorn-fastapi",
             module(
-                "uvicorn", "--workers", "1", "--no-access-log", "--log-level", "warning", "--port", str(ports[3]),
+                "uvicorn",
+                "--workers",
+                "1",
+                "--no-access-log",
+                "--log-level",
+                "warning",
+                "--port",
+                str(ports[3]),
                 "fastapi_hello:app",
             ),
             ports[3],
@@ -138,7 +164,7 @@ def servers(python: Path, app: Path) -> List[Server]:
     ]
 
 
-def free_ports(count: int) -> List[int]:
+def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for free in sockets:
@@ -153,7 +179,6 @@ def running(server: Server) -> Iterator[None]:
         process = subprocess.Popen(
             server.command,
             cwd=HERE / "apps",
-            env={**os.environ, **server.environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -168,9 +193,9 @@ def running(server: Server) -> Iterator[None]:
             process.kill()
 
 
-def wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_it_answers(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 30
-    problem: Optional[object] = None
+    problem: object | None = None
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{PATH}", timeout=5) as answer:
@@ -197,10 +222,10 @@ def wrk(server: Server, seconds: int, connections: int) -> Sample:
     return Sample(per_second, float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit])
 
 
-def report(samples: Dict[str, List[Sample]], arguments: argparse.Namespace) -> None:
+def report(samples: dict[str, list[Sample]], arguments: argparse.Namespace) -> None:
     print(
-        f"{arguments.rounds} rounds of {arguments.seconds} s, {arguments.connections} connections, one worker each, "
-        f"{os.cpu_count()} cores; medians"
+        f"{arguments.rounds} rounds of {arguments.seconds} s, {arguments.connections} connections, "
+        f"one worker each, {os.cpu_count()} cores; medians"
     )
     names = list(samples)
     first = samples[names[0]]

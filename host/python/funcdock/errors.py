@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import traceback
 import types
-from typing import Tuple
-
 
 #: The file names of this package's modules, as the worker compiles them.
 OURS = "<funcdock>"
 
 
-def describe(error: BaseException) -> Tuple[str, str, str]:
+def describe(error: BaseException) -> tuple[str, str, str]:
     """(type name, message, formatted traceback that begins in the app's code)."""
     cls = type(error)
     name = cls.__qualname__
@@ -30,6 +28,5 @@ def describe(error: BaseException) -> Tuple[str, str, str]:
 
 def _is_internal(frame: types.TracebackType) -> bool:
     file = frame.tb_frame.f_code.co_filename
-    return file.startswith(OURS) or file.startswith("<frozen importlib") or file.endswith(
-        os.path.join("importlib", "__init__.py")
-    )
+    importlib = os.path.join("importlib", "__init__.py")
+    return file.startswith((OURS, "<frozen importlib")) or file.endswith(importlib)

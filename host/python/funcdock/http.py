@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import types
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 try:
     import azure.functions as func
@@ -18,11 +19,24 @@ _HttpRequest: Any = func.HttpRequest if func else object
 _Out: Any = func.Out if func else object
 
 
+class RawRequest(Protocol):
+    """The Rust side of a request."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    def headers(self) -> dict[str, str]: ...
+    def params(self) -> dict[str, str]: ...
+    def route_params(self) -> dict[str, str]: ...
+    def body(self) -> bytes: ...
+
+
 class HttpRequest(_HttpRequest):
-    """An HTTP request; ``_raw`` is the Rust side of it."""
+    """An HTTP request whose fields are read when they are asked for."""
 
     # The base's constructor would read every field: it only runs when a form is asked for.
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: RawRequest) -> None:
         self._raw = raw
 
     @property
@@ -35,7 +49,7 @@ class HttpRequest(_HttpRequest):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        headers = self.__dict__.get("_headers")
+        headers: Mapping[str, str] | None = self.__dict__.get("_headers")
         if headers is None:
             headers = self._raw.headers()
             if func:
@@ -45,20 +59,20 @@ class HttpRequest(_HttpRequest):
 
     @property
     def params(self) -> Mapping[str, str]:
-        params = self.__dict__.get("_params")
+        params: Mapping[str, str] | None = self.__dict__.get("_params")
         if params is None:
             params = self._params = types.MappingProxyType(self._raw.params())
         return params
 
     @property
     def route_params(self) -> Mapping[str, str]:
-        params = self.__dict__.get("_route_params")
+        params: Mapping[str, str] | None = self.__dict__.get("_route_params")
         if params is None:
             params = self._route_params = types.MappingProxyType(self._raw.route_params())
         return params
 
     def get_body(self) -> bytes:
-        body = self.__dict__.get("_body")
+        body: bytes | None = self.__dict__.get("_body")
         if body is None:
             body = self._body = self._raw.body()
         return body

@@ -12,15 +12,19 @@ import os
 import sys
 import types
 import typing
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable
 
 NAMESPACE = "__app__"
 
 #: How a parameter is filled: by the trigger's data, by the invocation's context, or with an ``Out``.
 TRIGGER, CONTEXT, OUT = "trigger", "context", "out"
 
+#: An input binding beside the trigger.
+IN = "in"
+
 #: (name, "in" | "out" | "inout", lower case type)
-Binding = Tuple[str, str, str]
+Binding = tuple[str, str, str]
 
 
 class LoadError(Exception):
@@ -32,26 +36,26 @@ class Loaded(typing.NamedTuple):
 
     function: Callable[..., Any]
     is_async: bool
-    parameters: List[Tuple[str, str]]
+    parameters: list[tuple[str, str]]
 
 
-def prepare(root: "os.PathLike[str]") -> None:
+def prepare(root: os.PathLike[str]) -> None:
     """Makes the app's code and its packages importable."""
-    root = os.fspath(root)
-    packages = os.path.join(root, ".python_packages", "lib", "site-packages")
-    for path in (packages, root):
+    app = os.fspath(root)
+    packages = os.path.join(app, ".python_packages", "lib", "site-packages")
+    for path in (packages, app):
         if os.path.isdir(path) and path not in sys.path:
             sys.path.insert(0, path)
     namespace = types.ModuleType(NAMESPACE, "The function app.")
-    namespace.__path__ = [root]
+    namespace.__path__ = [app]
     namespace.__package__ = NAMESPACE
     sys.modules[NAMESPACE] = namespace
 
 
 def load(
     name: str,
-    root: "os.PathLike[str]",
-    script_file: "os.PathLike[str]",
+    root: os.PathLike[str],
+    script_file: os.PathLike[str],
     entry_point: str,
     bindings: Sequence[Binding],
 ) -> Loaded:
@@ -61,7 +65,7 @@ def load(
     if function is None:
         raise LoadError(
             f"function {name!r}: {script_file} defines no {entry_point!r}: define it, or name the "
-            "function to call as \"entryPoint\" in function.json"
+            'function to call as "entryPoint" in function.json'
         )
     if not callable(function):
         raise LoadError(f"function {name!r}: {entry_point!r} in {script_file} is not callable")
@@ -69,7 +73,7 @@ def load(
     return Loaded(function, _is_async(function), parameters)
 
 
-def _module_name(root: "os.PathLike[str]", script_file: "os.PathLike[str]") -> str:
+def _module_name(root: os.PathLike[str], script_file: os.PathLike[str]) -> str:
     relative = os.path.splitext(os.path.relpath(script_file, root))[0]
     parts = relative.split(os.sep)
     if parts[-1] == "__init__":
@@ -78,23 +82,26 @@ def _module_name(root: "os.PathLike[str]", script_file: "os.PathLike[str]") -> s
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
-    call = getattr(function, "__call__", None)
+    # Or an object with an asynchronous __call__.
+    call = getattr(type(function), "__call__", None)  # noqa: B004
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def _parameters(
     name: str, function: Callable[..., Any], bindings: Sequence[Binding]
-) -> List[Tuple[str, str]]:
-    kinds = {}
-    for binding, direction, kind in bindings:
+) -> list[tuple[str, str]]:
+    kinds: dict[str, str] = {}
+    for binding, direction, binding_type in bindings:
         if binding == "$return":
             if direction != "out":
                 raise LoadError(
-                    f"function {name!r}: the binding \"$return\" in function.json must have "
-                    "\"direction\": \"out\""
+                    f'function {name!r}: the binding "$return" in function.json must have "direction": "out"'
                 )
             continue
-        kinds[binding] = TRIGGER if kind.endswith("trigger") else OUT if direction == "out" else "in"
+        if binding_type.endswith("trigger"):
+            kinds[binding] = TRIGGER
+        else:
+            kinds[binding] = OUT if direction == "out" else IN
     wanted = inspect.signature(function).parameters
     hints = _hints(function)
     variadic = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
@@ -112,7 +119,7 @@ def _parameters(
                 f"function {name!r}: parameter {parameter.name!r} has no binding: add one of that "
                 "name to function.json, or give the parameter a default"
             )
-        if kind == "in":
+        if kind == IN:
             raise LoadError(
                 f"function {name!r}: the input binding {parameter.name!r} is of a type that this "
                 "version does not support"
@@ -129,7 +136,7 @@ def _parameters(
     return parameters
 
 
-def _hints(function: Callable[..., Any]) -> typing.Dict[str, Any]:
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
     except Exception:
@@ -137,7 +144,7 @@ def _hints(function: Callable[..., Any]) -> typing.Dict[str, Any]:
         return {}
 
 
-def _check(name: str, parameter: str, kind: str, hint: Optional[Any]) -> None:
+def _check(name: str, parameter: str, kind: str, hint: Any | None) -> None:
     if hint is None or hint is Any:
         return
     try:
@@ -150,13 +157,12 @@ def _check(name: str, parameter: str, kind: str, hint: Optional[Any]) -> None:
                 f"function {name!r}: parameter {parameter!r} is an output binding: annotate it "
                 f"as func.Out[...], not {_spelled(hint)}"
             )
-    elif kind == TRIGGER and isinstance(hint, type):
-        # The request is an instance of HttpRequest, so its bases fit as well.
-        if not issubclass(func.HttpRequest, hint):
-            raise LoadError(
-                f"function {name!r}: parameter {parameter!r} is bound to an httpTrigger: annotate "
-                f"it as func.HttpRequest, not {_spelled(hint)}"
-            )
+    # The request is an instance of HttpRequest, so its bases fit as well.
+    elif kind == TRIGGER and isinstance(hint, type) and not issubclass(func.HttpRequest, hint):
+        raise LoadError(
+            f"function {name!r}: parameter {parameter!r} is bound to an httpTrigger: annotate it as "
+            f"func.HttpRequest, not {_spelled(hint)}"
+        )
 
 
 def _spelled(hint: Any) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable, Dict, Set
+import logging
+from typing import Any, Callable
 
 from . import logs
 
 #: The loop itself holds its tasks weakly.
-_running: Set["asyncio.Task[None]"] = set()
+_running: set[asyncio.Task[None]] = set()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -26,7 +27,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 def start(
     loop: asyncio.AbstractEventLoop,
     function: Callable[..., Any],
-    arguments: Dict[str, Any],
+    arguments: dict[str, Any],
     call: Any,
 ) -> None:
     """Starts a call; its end is told to ``call``."""
@@ -35,11 +36,12 @@ def start(
     task.add_done_callback(_running.discard)
 
 
-async def _run(function: Callable[..., Any], arguments: Dict[str, Any], call: Any) -> None:
+async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: Any) -> None:
     logs.invocation.set(call.invocation_id)
     try:
         result = await function(**arguments)
-    except BaseException as error:  # noqa: B036 - SystemExit must not end the worker
+    # SystemExit, too: it must not end the worker.
+    except BaseException as error:
         call.raised(error)
     else:
         call.returned(result)
@@ -47,10 +49,9 @@ async def _run(function: Callable[..., Any], arguments: Dict[str, Any], call: An
 
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
     """Runs the loop until the worker stops, whatever a task of the app raises through it."""
-    import logging
-
     while not is_stopping():
         try:
             loop.run_forever()
-        except BaseException:  # noqa: B036 - SystemExit in a task of the app's own
+        # SystemExit, most likely, in a task of the app's own.
+        except BaseException:
             logging.getLogger("funcdock").exception("a background task of the app raised")
