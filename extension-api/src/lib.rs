@@ -64,3 +64,13 @@ pub mod private {
     pub use crate::guard::install_panic_hook;
     pub use inventory;
 }
+
+/// The documentation's snippets compile.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../docs/src/write-an-extension.md")]
+    struct WriteAnExtension;
+
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+}
