@@ -1,10 +1,14 @@
 //! The log: records of the host itself come through `tracing`; records of functions and extensions, whose
 //! logger and level are only known at run time, through [`record`].
 
+mod format;
+
 use std::io::IsTerminal as _;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+
+use format::Line;
 
 /// A record's severity, as numbered at the extension border.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +55,7 @@ pub fn init(verbose: bool) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter)
+        .event_format(Line)
         .finish();
     // Fails where a host build has set a subscriber of its own: then that one is meant.
     let _ = tracing::subscriber::set_global_default(subscriber);

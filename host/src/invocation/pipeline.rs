@@ -122,12 +122,13 @@ fn log_failure(invocation: &Invocation, outcome: &Outcome) {
     match outcome {
         Outcome::Returned(_) | Outcome::Answered { .. } => {}
         Outcome::Raised(exception) => {
-            let text = if exception.traceback.is_empty() {
-                &exception.message
-            } else {
-                &exception.traceback
-            };
-            tracing::error!(function, invocation = id, "function {function:?} failed\n{text}");
+            let (type_name, message) = (&exception.type_name, &exception.message);
+            tracing::error!(
+                function,
+                invocation = id,
+                traceback = exception.traceback,
+                "the function raised {type_name}: {message}"
+            );
         }
         Outcome::Refused { extension, error } => {
             tracing::error!(

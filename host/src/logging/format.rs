@@ -1,0 +1,91 @@
+//! How a record looks: `time LEVEL logger: message name=value …`, and a traceback on lines of its own below.
+
+use std::fmt::{self, Write as _};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Formats records as lines for people.
+pub(super) struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut parts = Parts::default();
+        event.record(&mut parts);
+        SystemTime.format_time(&mut writer)?;
+        let level = *event.metadata().level();
+        if writer.has_ansi_escapes() {
+            write!(writer, " \x1b[{}m{level:>5}\x1b[0m ", colour(level))?;
+        } else {
+            write!(writer, " {level:>5} ")?;
+        }
+        let logger = parts
+            .logger
+            .as_deref()
+            .unwrap_or_else(|| event.metadata().target());
+        writeln!(writer, "{logger}: {}{}", parts.message, parts.fields)?;
+        match parts.traceback {
+            Some(traceback) if !traceback.is_empty() => writeln!(writer, "{traceback}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn colour(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 31,
+        Level::WARN => 33,
+        Level::INFO => 32,
+        Level::DEBUG => 34,
+        Level::TRACE => 35,
+    }
+}
+
+/// The fields of an event, sorted by where they go.
+#[derive(Default)]
+struct Parts {
+    message: String,
+    /// ` name=value` for each of the others.
+    fields: String,
+    /// Whose record it is, where it is not the host's own.
+    logger: Option<String>,
+    traceback: Option<String>,
+}
+
+impl Visit for Parts {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a String does not fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.message.push_str(value),
+            "logger" => self.logger = Some(value.to_owned()),
+            "traceback" => self.traceback = Some(value.to_owned()),
+            // A word needs no quotes.
+            name if value.contains(char::is_whitespace) => {
+                let _ = write!(self.fields, " {name}={value:?}");
+            }
+            name => {
+                let _ = write!(self.fields, " {name}={value}");
+            }
+        }
+    }
+}
