@@ -12,6 +12,7 @@ pub(crate) struct TracedFunction {
     pub(crate) name: &'static str,
     /// `faas.trigger`.
     pub(crate) trigger: &'static str,
+    /// `http.route`, with the slash in front.
     pub(crate) route: Option<&'static str>,
 }
 
@@ -100,12 +101,12 @@ fn text(value: &str) -> Value {
 
 /// `faas.trigger` for the type of a trigger's binding.
 pub(crate) fn faas_trigger(binding: &str) -> &'static str {
-    match binding {
-        "httpTrigger" => "http",
-        "timerTrigger" => "timer",
-        "queueTrigger" | "serviceBusTrigger" | "eventHubTrigger" | "eventGridTrigger" | "kafkaTrigger"
-        | "rabbitMQTrigger" => "pubsub",
-        "blobTrigger" | "cosmosDBTrigger" | "sqlTrigger" => "datasource",
+    match binding.to_ascii_lowercase().as_str() {
+        "httptrigger" => "http",
+        "timertrigger" => "timer",
+        "queuetrigger" | "servicebustrigger" | "eventhubtrigger" | "eventgridtrigger" | "kafkatrigger"
+        | "rabbitmqtrigger" => "pubsub",
+        "blobtrigger" | "cosmosdbtrigger" | "sqltrigger" => "datasource",
         _ => "other",
     }
 }
@@ -199,7 +200,7 @@ mod tests {
     const HELLO: TracedFunction = TracedFunction {
         name: "hello",
         trigger: "http",
-        route: Some("api/hello/{name}"),
+        route: Some("/api/hello/{name}"),
     };
 
     fn as_text(attributes: &[KeyValue]) -> Vec<String> {
@@ -228,7 +229,7 @@ mod tests {
             "url.scheme=http",
             "url.path=/api/hello/a%20b",
             "url.query=x=1&code=REDACTED",
-            "http.route=api/hello/{name}",
+            "http.route=/api/hello/{name}",
             "network.protocol.version=1.1",
             "client.address=127.0.0.1",
             "user_agent.original=curl/8",
@@ -270,6 +271,20 @@ mod tests {
         ];
         for (query, expected) in cases {
             assert_eq!(without_secrets(query), expected);
+        }
+    }
+
+    #[test]
+    fn triggers() {
+        let cases = [
+            ("httpTrigger", "http"),
+            ("TimerTrigger", "timer"),
+            ("serviceBusTrigger", "pubsub"),
+            ("blobTrigger", "datasource"),
+            ("activityTrigger", "other"),
+        ];
+        for (binding, expected) in cases {
+            assert_eq!(faas_trigger(binding), expected);
         }
     }
 

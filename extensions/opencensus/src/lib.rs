@@ -12,6 +12,7 @@ mod export;
 mod object;
 mod parent;
 mod settings;
+mod span;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -128,7 +129,7 @@ impl Functions {
         let function = TracedFunction {
             name: leak(function.name()),
             trigger: attributes::faas_trigger(function.trigger()),
-            route: function.route().map(leak),
+            route: function.route().map(|route| leak(&format!("/{route}"))),
         };
         known.insert(function.name, function);
         function

@@ -24,9 +24,12 @@ pub(super) struct Console<W> {
 impl<W: Write> Console<W> {
     pub(super) fn new(out: W, resource: &Resource) -> Self {
         let pair = |(key, value): (&Key, &Value)| KeyValue::new(key.clone(), value.clone());
+        let mut resource: Vec<_> = resource.iter().map(pair).collect();
+        // Of a hash map: without this, each start of the app would have an order of its own.
+        resource.sort_by(|a, b| a.key.cmp(&b.key));
         Console {
             out: Mutex::new(out),
-            resource: resource.iter().map(pair).collect(),
+            resource,
         }
     }
 
