@@ -1,0 +1,153 @@
+//! An invocation's spans: the invocation's own, and those that function code opens.
+//!
+//! Which span is current is kept here, a stack an invocation: a new span is the child of the newest one that
+//! is still open. That is right for code that does one thing after another. Tasks of one invocation that run
+//! at the same time (`asyncio.gather`, threads) share the stack, so a span of one task may become the parent
+//! of another's; `parent.span("child")` names the parent.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use funcdock_extension_api::OutcomeKind;
+use opentelemetry::trace::{SpanContext, SpanKind, Status};
+use opentelemetry::{Key, KeyValue};
+use opentelemetry_sdk::trace::SpanData;
+
+use crate::export::Pipeline;
+use crate::span::{ERROR_TYPE, Raised, Span, record, set_attribute, set_status};
+
+/// The spans of one invocation.
+pub struct Call {
+    pipeline: Arc<Pipeline>,
+    invocation: Span,
+    /// The spans of function code that have not ended, oldest first.
+    open: Mutex<Vec<Arc<Span>>>,
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub struct Ending<'a> {
+    pub kind: OutcomeKind,
+    pub http_status: Option<u16>,
+    pub raised: Option<Raised<'a>>,
+    /// The extension that answered or refused instead of the function.
+    pub extension: Option<&'a str>,
+}
+
+impl Call {
+    /// Starts the invocation's span. `attributes` is called where the span is recorded.
+    pub fn start(
+        pipeline: Arc<Pipeline>,
+        name: &'static str,
+        caller: Option<&SpanContext>,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
+    ) -> Call {
+        let invocation = Span::start(&pipeline, name.into(), SpanKind::Server, caller, attributes);
+        Call {
+            pipeline,
+            invocation,
+            open: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The invocation's own span.
+    pub fn invocation(&self) -> &Span {
+        &self.invocation
+    }
+
+    /// The newest open span of function code; `None` stands for the invocation's.
+    pub fn current(&self) -> Option<Arc<Span>> {
+        self.open().last().cloned()
+    }
+
+    /// Starts a span of function code and makes it current.
+    pub fn open_span(&self, name: String, parent: &Span) -> Arc<Span> {
+        let parent = Some(parent.context());
+        let span = Span::start(&self.pipeline, name.into(), SpanKind::Internal, parent, Vec::new);
+        let span = Arc::new(span);
+        self.open().push(Arc::clone(&span));
+        span
+    }
+
+    /// Lets a span start anew, now, and makes it current: a `with` block begins after its span was made.
+    pub fn restart(&self, span: &Arc<Span>) {
+        {
+            let mut open = self.open();
+            let Some(position) = position(&open, span) else {
+                tracing::debug!("span {:?} has ended and is not started again", span.name());
+                return;
+            };
+            let span = open.remove(position);
+            open.push(span);
+        }
+        span.restart();
+    }
+
+    /// Ends a span of function code. Those opened inside it stay open: they may belong to a task that runs on.
+    pub fn end_span(&self, span: &Arc<Span>) {
+        let at = SystemTime::now();
+        {
+            let mut open = self.open();
+            if let Some(position) = position(&open, span) {
+                open.remove(position);
+            }
+        }
+        span.end(&self.pipeline, at, |_| {});
+    }
+
+    /// Ends the invocation's span, and before it what function code left open.
+    pub fn finish(&self, ending: &Ending<'_>) {
+        let at = SystemTime::now();
+        let left_open = std::mem::take(&mut *self.open());
+        for span in left_open.iter().rev() {
+            span.end(&self.pipeline, at, |_| {});
+        }
+        self.invocation
+            .end(&self.pipeline, at, |data| conclude(data, ending));
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Spans mostly end in the reverse order of their start.
+fn position(open: &[Arc<Span>], span: &Arc<Span>) -> Option<usize> {
+    open.iter().rposition(|other| Arc::ptr_eq(other, span))
+}
+
+/// What the outcome adds to the invocation's span.
+fn conclude(data: &mut SpanData, ending: &Ending<'_>) {
+    if let Some(status) = ending.http_status {
+        set_attribute(
+            data,
+            Key::from_static_str("http.response.status_code"),
+            i64::from(status).into(),
+        );
+    }
+    if let Some(extension) = ending.extension {
+        set_attribute(
+            data,
+            Key::from_static_str("funcdock.extension"),
+            extension.to_owned().into(),
+        );
+    }
+    let error = match (ending.kind, ending.http_status, &ending.raised) {
+        (OutcomeKind::TimedOut, ..) => "timeout".into(),
+        (OutcomeKind::Cancelled, ..) => "cancelled".into(),
+        (OutcomeKind::Refused, ..) => "refused".into(),
+        (OutcomeKind::Raised, _, Some(raised)) => raised.type_name.to_owned().into(),
+        (OutcomeKind::Raised, _, None) => "_OTHER".into(),
+        (_, Some(status @ 500..), _) => status.to_string().into(),
+        _ => return,
+    };
+    set_attribute(data, ERROR_TYPE, error);
+    match &ending.raised {
+        Some(raised) => record(data, raised),
+        // The conventions ask for no description where an attribute says it all.
+        None => set_status(data, Status::error("")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! An exporter's trouble in the log: the first failure at once, then a summary a minute, and the recovery.
+
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+const LOGGED_EVERY: Duration = Duration::from_secs(60);
+
+/// Lets one caller through each period, the first at once.
+#[derive(Debug)]
+pub(super) struct Throttle {
+    every: Duration,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Throttle {
+    pub(super) fn new(every: Duration) -> Self {
+        Throttle {
+            every,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// Whether it is time. Never blocks: where two ask at once, one is told no.
+    pub(super) fn now(&self) -> bool {
+        let mut last = match self.last.try_lock() {
+            Ok(last) => last,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let now = Instant::now();
+        let due = last.is_none_or(|last| now.duration_since(last) >= self.every);
+        if due {
+            *last = Some(now);
+        }
+        due
+    }
+}
+
+/// What an exporter lost since it last worked.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    target: String,
+    lost: Mutex<Lost>,
+    mention: Throttle,
+}
+
+#[derive(Debug, Default)]
+struct Lost {
+    exports: u64,
+    spans: usize,
+}
+
+impl Trouble {
+    pub(super) fn new(target: &str) -> Self {
+        Trouble {
+            target: target.to_owned(),
+            lost: Mutex::default(),
+            mention: Throttle::new(LOGGED_EVERY),
+        }
+    }
+
+    pub(super) fn failed(&self, spans: usize, error: &impl Display) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.exports += 1;
+        lost.spans += spans;
+        if self.mention.now() {
+            tracing::warn!(
+                "cannot export spans to {}: {error}; {} spans lost in {} exports since it last worked",
+                self.target,
+                lost.spans,
+                lost.exports
+            );
+        }
+    }
+
+    pub(super) fn worked(&self) {
+        let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));
+        if lost.exports > 0 {
+            tracing::info!(
+                "exporting spans to {} works again; {} spans were lost in {} exports",
+                self.target,
+                lost.spans,
+                lost.exports
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_passes_each_period() {
+        let throttle = Throttle::new(Duration::from_secs(3600));
+        assert!(throttle.now(), "the first");
+        assert!(!throttle.now(), "within the period");
+        let throttle = Throttle::new(Duration::ZERO);
+        assert!(throttle.now() && throttle.now(), "each in a period of its own");
+    }
+
+    #[test]
+    fn losses_add_up_until_it_works() {
+        let trouble = Trouble::new("nowhere");
+        trouble.failed(3, &"no route");
+        trouble.failed(4, &"no route");
+        {
+            let lost = trouble.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            assert_eq!((lost.exports, lost.spans), (2, 7));
+        }
+        trouble.worked();
+        let lost = trouble.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!((lost.exports, lost.spans), (0, 0));
+    }
+}
