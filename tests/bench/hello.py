@@ -22,8 +22,9 @@ import statistics
 import subprocess
 import sys
 import time
+import types
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class Server(NamedTuple):
     name: str
     command: list[str]
     port: int
+    environment: Mapping[str, str] = types.MappingProxyType({})
 
 
 class Sample(NamedTuple):
@@ -47,6 +49,24 @@ class Sample(NamedTuple):
 
     per_second: float
     p99_ms: float
+    requests: int
+
+
+class Collector:
+    """Receives spans in a process of its own, and compares their number with that of the calls."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.calls = 0
+        binary = ROOT / "target/release/otlp-count"
+        self._process = subprocess.Popen(
+            [binary, f"127.0.0.1:{self.port}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def report(self) -> None:
+        """Prints how many spans came, after the host has flushed them."""
+        count, _ = self._process.communicate("\n")
+        print(f"traced: {self.calls} calls answered under wrk, {int(count)} spans received")
 
 
 def main() -> None:
@@ -55,24 +75,34 @@ def main() -> None:
         sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
     python = prepare_environment(arguments.python)
     chosen = arguments.servers.split(",") if arguments.servers else None
-    all_servers = servers(python, arguments.app)
+    ports = free_ports(6)
+    all_servers = servers(python, arguments.app, ports)
+    collector = None
+    if arguments.tracing:
+        collector = Collector(ports[5])
+        all_servers.insert(1, traced(all_servers[0], ports[4], collector))
     if chosen:
         all_servers = [server for server in all_servers if server.name in chosen]
     samples: dict[str, list[Sample]] = {server.name: [] for server in all_servers}
     with contextlib.ExitStack() as stack:
         for server in all_servers:
             stack.enter_context(running(server))
-        for server in all_servers:
-            wrk(server, 1, arguments.connections)  # warm-up
-        for number in range(arguments.rounds):
+        # The first round is the warm-up.
+        for number in range(arguments.rounds + 1):
             for server in all_servers:
-                sample = wrk(server, arguments.seconds, arguments.connections)
+                sample = wrk(server, arguments.seconds if number else 1, arguments.connections)
+                if collector and server.name == "funcdock-traced":
+                    collector.calls += sample.requests
+                if number == 0:
+                    continue
                 samples[server.name].append(sample)
                 print(
-                    f"round {number + 1} {server.name:<18} {sample.per_second:>9.0f}/s",
+                    f"round {number} {server.name:<18} {sample.per_second:>9.0f}/s",
                     file=sys.stderr,
                 )
     report(samples, arguments)
+    if collector:
+        collector.report()
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -86,6 +116,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--servers", help="only these, comma separated")
     parser.add_argument(
         "--app", type=Path, default=HERE / "apps" / "funcdock", help="the app that Funcdock serves"
+    )
+    parser.add_argument(
+        "--tracing", action="store_true", help="add Funcdock with the tracing extension, every span exported"
     )
     return parser.parse_args()
 
@@ -102,7 +135,7 @@ def prepare_environment(python: str) -> Path:
     return VENV / "bin/python"
 
 
-def servers(python: Path, app: Path) -> list[Server]:
+def servers(python: Path, app: Path, ports: list[int]) -> list[Server]:
     funcdock = ROOT / "target/release/funcdock"
     if not funcdock.exists():
         sys.exit(f"{funcdock} is missing: cargo build --release --workspace")
@@ -113,7 +146,6 @@ def servers(python: Path, app: Path) -> list[Server]:
     def module(*words: str) -> list[str]:
         return [str(python), "-m", *words]
 
-    ports = free_ports(4)
     return [
         Server("funcdock", start(ports[0]), ports[0]),
         Server(
@@ -164,6 +196,18 @@ def servers(python: Path, app: Path) -> list[Server]:
     ]
 
 
+def traced(plain: Server, port: int, collector: Collector) -> Server:
+    """Funcdock with the tracing extension, which exports every span in batches."""
+    command = [str(port) if word == str(plain.port) else word for word in plain.command]
+    section = "AzureFunctionsJobHost__workerExtensions__opencensus__settings"
+    environment = {
+        "PYTHON_ENABLE_WORKER_EXTENSIONS": "1",
+        f"{section}__endpoint": f"http://127.0.0.1:{collector.port}",
+        f"{section}__queue": "65536",
+    }
+    return Server("funcdock-traced", command, port, environment)
+
+
 def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -179,6 +223,7 @@ def running(server: Server) -> Iterator[None]:
         process = subprocess.Popen(
             server.command,
             cwd=HERE / "apps",
+            env={**os.environ, **server.environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -219,7 +264,8 @@ def wrk(server: Server, seconds: int, connections: int) -> Sample:
         sys.exit(f"{server.name}: {errors.group(1)}")
     per_second = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))  # type: ignore[union-attr]
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
-    return Sample(per_second, float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit])
+    requests = int(re.search(r"(\d+) requests in", text).group(1))  # type: ignore[union-attr]
+    return Sample(per_second, float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit], requests)
 
 
 def report(samples: dict[str, list[Sample]], arguments: argparse.Namespace) -> None:

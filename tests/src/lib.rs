@@ -13,6 +13,7 @@ mod app;
 mod build;
 mod host;
 mod http;
+pub mod otlp;
 pub mod python;
 mod wait;
 
