@@ -5,8 +5,14 @@ use std::sync::Arc;
 use crate::invocation::Invocation;
 
 /// Runs functions: the border between the pipeline and a language runtime.
+///
+/// Both functions are called from the thread that serves triggers, and must not block.
 pub trait FunctionRunner: Send + Sync + 'static {
-    /// Starts the call of function `function` (its index in the app) and returns at once; the runner calls
-    /// [`Completions::push`](crate::invocation::Completions::push) when it ended. Called from the threads that serve triggers: must not block.
+    /// Takes the call of function `function` (its index in the app). When it has ended the runner says so with
+    /// [`Completions::push`](crate::invocation::Completions::push). It need not begin before [`flush`](Self::flush).
     fn invoke(&self, function: usize, invocation: Arc<Invocation>);
+
+    /// Begins what was taken since the last time. Called once after each turn of the event loop, for all the
+    /// calls that came in it: waking a thread costs more than most of what leads to it.
+    fn flush(&self);
 }

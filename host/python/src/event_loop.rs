@@ -19,6 +19,8 @@ use crate::runner::Runtime;
 /// The queue of calls for the loop.
 pub(crate) struct Handover {
     queue: Mutex<Vec<(usize, Arc<Invocation>)>>,
+    /// There is something in the queue that the loop was not woken for.
+    waiting: AtomicBool,
     event: EventFd,
     /// The loop was woken and has not looked yet.
     signalled: AtomicBool,
@@ -29,6 +31,7 @@ impl Handover {
     pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Handover {
             queue: Mutex::default(),
+            waiting: AtomicBool::new(false),
             event: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
             signalled: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -37,11 +40,16 @@ impl Handover {
 
     /// Queues a call. From any thread, attached or not.
     pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((function, invocation));
-        self.signal();
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push((function, invocation));
+        self.waiting.store(true, Ordering::Release);
+    }
+
+    /// Wakes the loop for what was queued. From any thread, attached or not.
+    pub(crate) fn wake(&self) {
+        if self.waiting.swap(false, Ordering::AcqRel) {
+            self.signal();
+        }
     }
 
     /// Ends [`run`]. From any thread.
@@ -78,7 +86,8 @@ impl Dispatcher {
         let handover = &self.runtime.handover;
         for (function, invocation) in handover.take() {
             if let Err(error) = self.start(py, function, &invocation) {
-                self.runtime.complete(&invocation, results::raised(py, &error));
+                self.runtime
+                    .complete(invocation, results::raised(py, &error), false);
             }
         }
         if handover.stopping.load(Ordering::Acquire) {
@@ -141,13 +150,14 @@ impl AsyncCall {
             .map(|output| output.bind(value.py()).clone())
             .collect();
         let outcome = results::returned(&self.runtime.functions[self.function], value, &outputs);
-        self.runtime.complete(&self.invocation, outcome);
+        self.runtime
+            .complete(Arc::clone(&self.invocation), outcome, false);
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
         self.runtime
-            .complete(&self.invocation, results::raised(py, &error));
+            .complete(Arc::clone(&self.invocation), results::raised(py, &error), false);
     }
 }
 

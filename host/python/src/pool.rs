@@ -49,9 +49,12 @@ impl Pool {
 
     /// Queues a call. From any thread, attached or not.
     pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
-        let mut state = self.lock();
-        state.queue.push_back((function, invocation));
-        self.wake(&mut state);
+        self.lock().queue.push_back((function, invocation));
+    }
+
+    /// Wakes a thread for what was queued. From any thread, attached or not.
+    pub(crate) fn wake(&self) {
+        self.wake_one(&mut self.lock());
     }
 
     /// A thread's life.
@@ -62,9 +65,9 @@ impl Pool {
                 py.detach(|| self.wait());
                 let mut next = self.take(true);
                 while let Some((function, invocation)) = next {
-                    runtime.call(py, function, &invocation);
-                    drop(invocation);
+                    let outcome = runtime.call(py, function, &invocation);
                     next = self.take(false);
+                    runtime.complete(invocation, outcome, next.is_some());
                 }
             }
         });
@@ -88,12 +91,12 @@ impl Pool {
         let call = state.queue.pop_front();
         if woken {
             state.waking = false;
-            self.wake(&mut state);
+            self.wake_one(&mut state);
         }
         call
     }
 
-    fn wake(&self, state: &mut State) {
+    fn wake_one(&self, state: &mut State) {
         if !state.waking && state.sleeping > 0 && !state.queue.is_empty() {
             state.waking = true;
             self.available.notify_one();

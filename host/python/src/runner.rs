@@ -79,11 +79,16 @@ impl FunctionRunner for PythonRunner {
             self.pool.push(function, invocation);
         }
     }
+
+    fn flush(&self) {
+        self.pool.wake();
+        self.runtime.handover.wake();
+    }
 }
 
 impl Runtime {
     /// Calls a synchronous function. Attached.
-    pub(crate) fn call(&self, py: Python<'_>, function: usize, invocation: &Arc<Invocation>) {
+    pub(crate) fn call(&self, py: Python<'_>, function: usize, invocation: &Arc<Invocation>) -> Outcome {
         logging::set_current(Some(Arc::clone(invocation)));
         let function = &self.functions[function];
         let outcome = match arguments::build(py, &self.classes, function, invocation) {
@@ -94,11 +99,12 @@ impl Runtime {
             Err(error) => results::raised(py, &error),
         };
         logging::set_current(None);
-        self.complete(invocation, outcome);
+        outcome
     }
 
-    pub(crate) fn complete(&self, invocation: &Arc<Invocation>, outcome: Outcome) {
-        self.completions.push(Arc::clone(invocation), outcome);
+    /// The call ended like this; `more` as in [`Completions::push`].
+    pub(crate) fn complete(&self, invocation: Arc<Invocation>, outcome: Outcome, more: bool) {
+        self.completions.push(invocation, outcome, more);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The way of every call: pre hooks, the runner, post hooks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -25,7 +27,18 @@ pub struct Pipeline {
     runner: Arc<dyn FunctionRunner>,
     timeout: Option<Duration>,
     in_flight: TaskTracker,
+    turn: Turn,
 }
+
+/// The calls that the runner was given in this turn of the event loop.
+#[derive(Default)]
+struct Turn {
+    calls: AtomicU32,
+    ends: Notify,
+}
+
+/// After so many calls the runner begins even though the turn goes on: the first should not wait for the last.
+const CALLS_A_FLUSH: u32 = 8;
 
 impl Pipeline {
     /// A pipeline around this runner; a call may take `timeout` (none: forever). `in_flight` is what to wait
@@ -35,6 +48,33 @@ impl Pipeline {
             runner,
             timeout,
             in_flight,
+            turn: Turn::default(),
+        }
+    }
+
+    /// Lets the runner begin with the calls of each turn of the event loop, for ever. One task a pipeline runs
+    /// this, on the thread that makes the calls.
+    pub async fn flush_each_turn(&self) {
+        loop {
+            // Woken in the middle of a turn, a task runs after those that were ready before it.
+            self.turn.ends.notified().await;
+            self.flush();
+        }
+    }
+
+    fn invoke(&self, invocation: &Arc<Invocation>) {
+        self.runner
+            .invoke(invocation.function.index, Arc::clone(invocation));
+        match self.turn.calls.fetch_add(1, Ordering::Relaxed) + 1 {
+            1 => self.turn.ends.notify_one(),
+            CALLS_A_FLUSH => self.flush(),
+            _ => {}
+        }
+    }
+
+    fn flush(&self) {
+        if self.turn.calls.swap(0, Ordering::Relaxed) > 0 {
+            self.runner.flush();
         }
     }
 
@@ -52,7 +92,7 @@ impl Pipeline {
                 return outcome;
             }
         };
-        self.runner.invoke(function.index, Arc::clone(&invocation));
+        self.invoke(&invocation);
         let mut running = Running {
             call: Some((invocation, entered, self.in_flight.token())),
             timeout: self.timeout,

@@ -2,10 +2,12 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,12 +20,10 @@ use crate::triggers::http::{Endpoint, Front, Limits, serve};
 /// How long a client may pause within a request.
 const CLIENT_PAUSE: Duration = Duration::from_secs(30);
 
-/// Serves HTTP on a runtime of its own.
+/// Serves HTTP on a thread of its own.
 pub(super) struct HttpService {
-    runtime: Runtime,
-    /// Connections and calls.
-    in_flight: TaskTracker,
-    drain: CancellationToken,
+    thread: JoinHandle<()>,
+    drain: oneshot::Sender<Duration>,
 }
 
 impl HttpService {
@@ -38,7 +38,6 @@ impl HttpService {
     ) -> Result<Self, String> {
         let host = &config.app.host;
         let in_flight = TaskTracker::new();
-        let drain = CancellationToken::new();
         let limits = Limits {
             body: host.http.max_request_body_size,
             pause: CLIENT_PAUSE,
@@ -53,46 +52,55 @@ impl HttpService {
             custom_headers(config)?,
             status,
         ));
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("http")
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(|error| format!("no thread to serve on: {error}"))?;
+        // One thread: it outruns the GIL, and tasks that stay on one thread wake each other for nothing.
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("no event loop to serve on: {error}"))?;
         let listener = {
             let _runtime = runtime.enter();
             tokio::net::TcpListener::from_std(listener)
                 .map_err(|error| format!("the listening socket: {error}"))?
         };
-        runtime.spawn(async move { completions.deliver().await });
-        in_flight.spawn_on(
-            serve(listener, front, in_flight.clone(), drain.clone()),
-            runtime.handle(),
-        );
-        Ok(HttpService {
-            runtime,
-            in_flight,
-            drain,
-        })
+        let (drain, drained) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || runtime.block_on(run(listener, front, completions, in_flight, drained)));
+        let thread = thread.map_err(|error| format!("no thread to serve on: {error}"))?;
+        Ok(HttpService { thread, drain })
     }
 
     /// Accepts no more, and waits for connections and calls to end; those that have not by the deadline are
     /// given up, their post hooks run with the outcome `Cancelled`.
     pub(super) fn drain(self, deadline: Duration) {
-        self.drain.cancel();
-        self.in_flight.close();
-        let in_flight = self.in_flight.clone();
-        let ended = self
-            .runtime
-            .block_on(async { tokio::time::timeout(deadline, in_flight.wait()).await });
-        if ended.is_err() {
-            tracing::warn!(
-                "{} connections and calls did not end within {deadline:?}",
-                self.in_flight.len()
-            );
-        }
-        // Dropping what is left runs the post hooks; a thread of a function that goes on is not waited for.
-        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        // Either fails only when the thread has panicked, and has said so.
+        let _ = self.drain.send(deadline);
+        let _ = self.thread.join();
+    }
+}
+
+/// Serves until told to drain, and drains. What is left then is dropped with the runtime, which runs its post
+/// hooks.
+async fn run(
+    listener: tokio::net::TcpListener,
+    front: Arc<Front>,
+    completions: Arc<Completions>,
+    in_flight: TaskTracker,
+    drained: oneshot::Receiver<Duration>,
+) {
+    let drain = CancellationToken::new();
+    tokio::spawn(async move { completions.deliver().await });
+    tokio::spawn({
+        let front = Arc::clone(&front);
+        async move { front.pipeline().flush_each_turn().await }
+    });
+    in_flight.spawn(serve(listener, front, in_flight.clone(), drain.clone()));
+    let deadline = drained.await.unwrap_or_default();
+    drain.cancel();
+    in_flight.close();
+    if tokio::time::timeout(deadline, in_flight.wait()).await.is_err() {
+        tracing::warn!(
+            "{} connections and calls did not end within {deadline:?}",
+            in_flight.len()
+        );
     }
 }
 

@@ -72,6 +72,11 @@ impl Front {
         }
     }
 
+    /// The pipeline that it calls functions through.
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
     /// How long a client may pause within a request.
     pub(super) fn pause(&self) -> Duration {
         self.limits.pause
