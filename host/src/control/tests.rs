@@ -14,6 +14,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
         max_concurrent_requests: None,
         max_outstanding_requests: None,
         max_request_body_size: 1,
+        client_timeout: Duration::from_secs(1),
     };
     let host = HostConfig {
         http,

@@ -15,9 +15,6 @@ use crate::runner::FunctionRunner;
 use crate::triggers::http::route::RouteTemplate;
 use crate::triggers::http::{Endpoint, Front, Limits, serve};
 
-/// How long a client may pause within a request.
-const CLIENT_PAUSE: Duration = Duration::from_secs(30);
-
 /// Serves HTTP on a runtime of its own.
 pub(super) struct HttpService {
     runtime: Runtime,
@@ -41,7 +38,7 @@ impl HttpService {
         let drain = CancellationToken::new();
         let limits = Limits {
             body: host.http.max_request_body_size,
-            pause: CLIENT_PAUSE,
+            pause: host.http.client_timeout,
             concurrent: host.http.max_concurrent_requests,
             outstanding: host.http.max_outstanding_requests,
         };
