@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::body::{self, BodyError};
@@ -88,6 +90,15 @@ impl Front {
 
     async fn route(&self, request: Request<Incoming>, client: &Arc<str>) -> Response<Body> {
         let (parts, incoming) = request.into_parts();
+        // A body that is not read is in the way of the next request.
+        let refused = |answer| match incoming.is_end_stream() {
+            true => answer,
+            false => responses::closing(answer),
+        };
+        if !names_one_host(&parts) {
+            let answer = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
+            return responses::closing(answer);
+        }
         let (function, route_params) = match self.router.find(&parts.method, parts.uri.path()) {
             Match::Found { value, params } => {
                 let owned = params
@@ -95,15 +106,15 @@ impl Front {
                     .map(|(name, value)| (name.to_owned(), value.into_owned()));
                 (Arc::clone(value), owned.collect())
             }
-            Match::MethodNotAllowed { allow } => return responses::method_not_allowed(allow),
-            Match::NotFound => return self.admin(&parts.method, parts.uri.path()),
+            Match::MethodNotAllowed { allow } => return refused(responses::method_not_allowed(allow)),
+            Match::NotFound => return refused(self.admin(&parts.method, parts.uri.path())),
         };
         let Some(_outstanding) = self.outstanding() else {
-            return responses::too_many();
+            return refused(responses::too_many());
         };
         let body = match body::read(incoming, self.limits.body, self.limits.pause).await {
             Ok(body) => body,
-            Err(error) => return self.unread(error),
+            Err(error) => return unread(error),
         };
         let _permit = match &self.concurrent {
             // The semaphore is never closed.
@@ -129,20 +140,6 @@ impl Front {
         }
     }
 
-    fn unread(&self, error: BodyError) -> Response<Body> {
-        match error {
-            BodyError::TooLarge => {
-                responses::closing(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n")
-            }
-            BodyError::TimedOut => {
-                responses::closing(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
-            }
-            BodyError::Broken => {
-                responses::closing(StatusCode::BAD_REQUEST, "the request's body is malformed\n")
-            }
-        }
-    }
-
     /// Counts a request among those that run or wait; `None` when there are too many.
     fn outstanding(&self) -> Option<Outstanding<'_>> {
         let Some(limit) = self.limits.outstanding else {
@@ -151,6 +148,23 @@ impl Front {
         let counted = Outstanding(Some(&self.outstanding));
         (self.outstanding.fetch_add(1, Ordering::Relaxed) < limit).then_some(counted)
     }
+}
+
+/// What HTTP/1.1 asks for. Two could mean one to us and the other to a proxy before us.
+fn names_one_host(parts: &Parts) -> bool {
+    match parts.headers.get_all(HOST).iter().count() {
+        0 => parts.version < Version::HTTP_11,
+        count => count == 1,
+    }
+}
+
+fn unread(error: BodyError) -> Response<Body> {
+    let (status, text) = match error {
+        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n"),
+        BodyError::TimedOut => (StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n"),
+        BodyError::Broken => (StatusCode::BAD_REQUEST, "the request's body is malformed\n"),
+    };
+    responses::closing(responses::plain(status, text))
 }
 
 /// One of the requests that run or wait, until dropped.

@@ -73,9 +73,8 @@ pub(super) fn too_many() -> Response<Body> {
     answer
 }
 
-/// An answer after which the connection is closed, as the request's body was not read to its end.
-pub(super) fn closing(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut answer = plain(status, text);
+/// The answer, after which the connection is closed: the request was not read to its end.
+pub(super) fn closing(mut answer: Response<Body>) -> Response<Body> {
     answer
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
