@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ureq::http::Request;
 
-use crate::{Answer, App, wait_for};
+use crate::{Answer, App, DEADLINE, wait_for};
 
 /// A host that serves an app. Killed when dropped.
 pub struct Host {
@@ -47,6 +47,7 @@ impl Host {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .timeout_global(Some(2 * DEADLINE))
             .proxy(None);
         Host {
             child,
