@@ -65,6 +65,8 @@ pub struct WorkerConfig {
     pub extension_path: Vec<PathBuf>,
     /// Whether the user asked for detailed logs.
     pub verbose: bool,
+    /// Whether functions log at DEBUG too (`PYTHON_ENABLE_DEBUG_LOGGING`).
+    pub debug_logs: bool,
     /// Threads for sync functions, when the user chose a number (`PYTHON_THREADPOOL_THREAD_COUNT`).
     pub threads: Option<u32>,
 }

@@ -35,6 +35,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
         workers: 2,
         address: "127.0.0.1:7071".parse().expect("a literal address"),
         extensions_enabled: true,
+        debug_logs: false,
         extension_path: vec!["/opt/extensions".into()],
         verbose: false,
         threads: Some(4),

@@ -42,7 +42,7 @@ impl Worker {
             eprintln!("funcdock worker: {error}");
             1
         })?;
-        crate::logging::init(config.verbose);
+        crate::logging::init(config.verbose, config.debug_logs);
         let mut extensions = Extensions::default();
         if config.extensions_enabled {
             let configs = &config.app.host.worker_extensions;
