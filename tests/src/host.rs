@@ -170,9 +170,23 @@ impl Host {
     }
 
     /// Waits until the log holds this text.
+    #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
-        let found = wait_for(|| self.stderr().contains(text).then_some(()));
+        self.wait_for_log_from(0, text);
+    }
+
+    /// Waits until the log holds this text behind its first `start` bytes.
+    #[track_caller]
+    pub fn wait_for_log_from(&self, start: usize, text: &str) {
+        let found = wait_for(|| self.stderr()[start..].contains(text).then_some(()));
         assert!(found.is_some(), "the log never says {text:?}\n{}", self.output());
+    }
+
+    /// Waits until stdout holds this text.
+    #[track_caller]
+    pub fn wait_for_stdout(&self, text: &str) {
+        let found = wait_for(|| self.stdout().contains(text).then_some(()));
+        assert!(found.is_some(), "stdout never says {text:?}\n{}", self.output());
     }
 
     /// Sends a signal to the host.
