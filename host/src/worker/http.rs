@@ -74,8 +74,8 @@ impl HttpService {
     }
 
     /// Accepts no more, and waits for connections and calls to end; those that have not by the deadline are
-    /// given up, their post hooks run with the outcome `Cancelled`.
-    pub(super) fn drain(self, deadline: Duration) {
+    /// given up, their post hooks run with the outcome `Cancelled`. Returns whether all ended in time.
+    pub(super) fn drain(self, deadline: Duration) -> bool {
         self.drain.cancel();
         self.in_flight.close();
         let in_flight = self.in_flight.clone();
@@ -83,13 +83,11 @@ impl HttpService {
             .runtime
             .block_on(async { tokio::time::timeout(deadline, in_flight.wait()).await });
         if ended.is_err() {
-            tracing::warn!(
-                "{} connections and calls did not end within {deadline:?}",
-                self.in_flight.len()
-            );
+            tracing::warn!("the time to finish is over; what still runs is given up (see --drain-timeout)");
         }
         // Dropping what is left runs the post hooks; a thread of a function that goes on is not waited for.
         self.runtime.shutdown_timeout(Duration::from_secs(1));
+        ended.is_ok()
     }
 }
 
