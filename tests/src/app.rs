@@ -86,10 +86,15 @@ impl App {
         Host::ready(child, self)
     }
 
+    /// Starts the host and does not wait: [`Host::url`] is empty.
+    pub fn spawn(self) -> Host {
+        let child = self.command().spawn().expect("the funcdock binary runs");
+        Host::new(child, self)
+    }
+
     /// Starts the host, which is expected to fail, and waits for its end.
     pub fn start_fails(self) -> Stopped {
-        let child = self.command().spawn().expect("the funcdock binary runs");
-        Host::new(child, self).wait()
+        self.spawn().wait()
     }
 
     fn command(&self) -> Command {

@@ -236,14 +236,29 @@ impl Stopped {
     }
 
     /// stderr, with what differs from run to run made equal: the app's folder is `<app>`, the folder of built
-    /// libraries `<target>`.
+    /// libraries `<target>`, and the times of log records are left out.
     pub fn normalised_stderr(&self) -> String {
         let folder = |path: &std::path::Path| path.to_string_lossy().into_owned();
         let target = crate::binary().parent().map(folder).unwrap_or_default();
-        self.stderr
+        let text = self
+            .stderr
             .replace(&folder(self.app.path()), "<app>")
-            .replace(&target, "<target>")
+            .replace(&target, "<target>");
+        text.lines()
+            .map(|line| without_time(line).to_owned() + "\n")
+            .collect()
     }
+}
+
+/// A line of the log without the time that it begins with: "2025-03-01T10:20:30.123456Z  INFO …".
+fn without_time(line: &str) -> &str {
+    let time = line.split_once(' ').filter(|(time, _)| {
+        time.len() == 27
+            && time.ends_with('Z')
+            && time.as_bytes()[10] == b'T'
+            && time.starts_with(char::is_numeric)
+    });
+    time.map_or(line, |(_, record)| record.trim_start())
 }
 
 impl Stream {

@@ -15,10 +15,10 @@ pub const SUPPORTED: [&str; 5] = ["3.9", "3.10", "3.11", "3.12", "3.13"];
 /// The version whose environment has uvloop besides.
 pub const WITH_UVLOOP: &str = "3.12";
 
-/// An interpreter for apps: the first of [`SUPPORTED`], from the newest, that is on this machine.
+/// An interpreter of [`version()`] with the packages that apps need.
 pub fn any() -> PathBuf {
     static ANY: OnceLock<PathBuf> = OnceLock::new();
-    ANY.get_or_init(|| with_packages(newest()).expect("it was found just now"))
+    ANY.get_or_init(|| with_packages(version()).expect("that version is on this machine"))
         .clone()
 }
 
@@ -32,16 +32,24 @@ pub fn with_packages(version: &str) -> Option<PathBuf> {
     Some(environment(version, &interpreter(version)?, packages))
 }
 
-/// An interpreter without any package.
+/// An interpreter of [`version()`] without any package.
 pub fn without_packages() -> PathBuf {
-    let interpreter = interpreter(newest()).expect("it was found just now");
-    environment("without-packages", &interpreter, &[])
+    let interpreter = interpreter(version()).expect("that version is on this machine");
+    environment(&format!("{}-without-packages", version()), &interpreter, &[])
 }
 
-/// The newest version of [`SUPPORTED`] on this machine.
-pub fn newest() -> &'static str {
-    static NEWEST: OnceLock<&str> = OnceLock::new();
-    NEWEST.get_or_init(|| {
+/// The variable that names the version to test with, where that is not the newest.
+const VERSION: &str = "FUNCDOCK_TEST_PYTHON";
+
+/// The version that tests run on unless they ask for another: the newest of [`SUPPORTED`] on this machine, or what
+/// `FUNCDOCK_TEST_PYTHON` says.
+pub fn version() -> &'static str {
+    static CHOSEN: OnceLock<&str> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        if let Ok(wanted) = std::env::var(VERSION) {
+            let known = SUPPORTED.iter().find(|version| **version == wanted);
+            return known.unwrap_or_else(|| panic!("{VERSION} is {wanted:?}; expected one of {SUPPORTED:?}"));
+        }
         let mut newest_first = SUPPORTED.iter().rev();
         newest_first.find(|version| interpreter(version).is_some()).expect(
             "no CPython 3.9 to 3.13 found: install one (with its venv module), or put it on PATH as python3.x",
