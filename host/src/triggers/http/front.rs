@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
@@ -89,12 +89,7 @@ impl Front {
     }
 
     async fn route(&self, request: Request<Incoming>, client: &Arc<str>) -> Response<Body> {
-        let (parts, incoming) = request.into_parts();
-        // A body that is not read is in the way of the next request.
-        let refused = |answer| match incoming.is_end_stream() {
-            true => answer,
-            false => responses::closing(answer),
-        };
+        let (parts, mut incoming) = request.into_parts();
         if !names_one_host(&parts) {
             let answer = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
             return responses::closing(answer);
@@ -106,15 +101,23 @@ impl Front {
                     .map(|(name, value)| (name.to_owned(), value.into_owned()));
                 (Arc::clone(value), owned.collect())
             }
-            Match::MethodNotAllowed { allow } => return refused(responses::method_not_allowed(allow)),
-            Match::NotFound => return refused(self.admin(&parts.method, parts.uri.path())),
+            Match::MethodNotAllowed { allow } => {
+                let answer = responses::method_not_allowed(allow);
+                return self.refuse(&parts.headers, incoming, answer);
+            }
+            Match::NotFound => {
+                let answer = self.admin(&parts.method, parts.uri.path());
+                return self.refuse(&parts.headers, incoming, answer);
+            }
         };
         let Some(_outstanding) = self.outstanding() else {
-            return refused(responses::too_many());
+            return self.refuse(&parts.headers, incoming, responses::too_many());
         };
-        let body = match body::read(incoming, self.limits.body, self.limits.pause).await {
+        let body = match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
             Ok(body) => body,
-            Err(error) => return unread(error),
+            Err(BodyError::TooLarge) => return self.refuse(&parts.headers, incoming, responses::too_large()),
+            Err(BodyError::TimedOut) => return responses::closing(responses::too_slow()),
+            Err(BodyError::Broken) => return responses::closing(responses::malformed()),
         };
         let _permit = match &self.concurrent {
             // The semaphore is never closed.
@@ -131,6 +134,19 @@ impl Front {
             client: Arc::clone(client),
         };
         responses::of_outcome(self.pipeline.call(function, Some(request)).await)
+    }
+
+    /// Sends `answer` to a request whose body was not read to its end, or not at all.
+    fn refuse(&self, headers: &HeaderMap, body: Incoming, answer: Response<Body>) -> Response<Body> {
+        if body.is_end_stream() {
+            return answer;
+        }
+        // Most clients send all before they look for an answer, and would not find it on a connection that is
+        // closed meanwhile. Those that ask first are not to be told to go on.
+        if !headers.contains_key(EXPECT) {
+            tokio::spawn(body::discard(body, self.limits.pause));
+        }
+        responses::closing(answer)
     }
 
     fn admin(&self, method: &Method, path: &str) -> Response<Body> {
@@ -156,15 +172,6 @@ fn names_one_host(parts: &Parts) -> bool {
         0 => parts.version < Version::HTTP_11,
         count => count == 1,
     }
-}
-
-fn unread(error: BodyError) -> Response<Body> {
-    let (status, text) = match error {
-        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n"),
-        BodyError::TimedOut => (StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n"),
-        BodyError::Broken => (StatusCode::BAD_REQUEST, "the request's body is malformed\n"),
-    };
-    responses::closing(responses::plain(status, text))
 }
 
 /// One of the requests that run or wait, until dropped.
