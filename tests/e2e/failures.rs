@@ -29,10 +29,7 @@ fn an_exception_is_one_record_that_starts_in_the_apps_code() {
         for (what, expected) in [
             ("value", "ValueError: a value is wrong"),
             ("own", "__app__.raises.OwnError: with 🐍\nand a second line"),
-            (
-                "unprintable",
-                "__app__.raises.Unprintable: <",
-            ),
+            ("unprintable", "__app__.raises.Unprintable: <"),
             ("recursion", "RecursionError: maximum recursion depth exceeded"),
             ("exit", "SystemExit: 3"),
             ("interrupt", "KeyboardInterrupt"),

@@ -222,7 +222,12 @@ fn a_body_is_asked_for_where_it_is_wanted() {
 
 #[test]
 fn bodies_beyond_the_limit_are_refused() {
-    let host = App::case("http").start();
+    let host = App::case("http")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__clientTimeout",
+            "00:00:01",
+        )
+        .start();
     let sized = |length: usize| {
         let body = "x".repeat(length);
         format!("POST /api/echo HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}")
@@ -236,7 +241,7 @@ fn bodies_beyond_the_limit_are_refused() {
     assert_eq!(raw.answer().status, 200, "the limit itself is allowed");
     raw.send(chunked(10) + "0\r\n\r\n");
     assert_eq!(raw.answer().status, 200, "the limit itself is allowed");
-    // The end of the second body never comes: it is refused where it passes the limit.
+    // The end of the second body never comes: it is refused where it passes the limit, and waited for a while.
     for request in [sized(1001), chunked(11)] {
         let mut raw = Raw::connect(&host);
         raw.send(request);
@@ -247,6 +252,9 @@ fn bodies_beyond_the_limit_are_refused() {
         );
         raw.assert_closed();
     }
+    // A client that sends all before it reads gets its answer too.
+    assert_eq!(host.post("/api/echo", vec![b'x'; 20 << 20]).status, 413);
+    assert_eq!(host.post("/api/nothing", vec![b'x'; 20 << 20]).status, 404);
     assert_eq!(
         host.post("/api/echo", "fine").json()["body"],
         "fine",
@@ -392,11 +400,18 @@ fn every_answer_has_the_custom_headers() {
 }
 
 #[test]
-fn large_answers_arrive_whole() {
-    let host = App::case("http").start();
+fn large_bodies_arrive_whole() {
+    let host = App::case("http")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__maxRequestBodySize",
+            "104857600",
+        )
+        .start();
     let size = 16 << 20;
-    let bodies = at_once(4, |_| host.get(&format!("/api/large?size={size}")).body);
     let expected: Vec<u8> = (0..=255).cycle().take(size).collect();
+    let bodies = at_once(4, |_| host.get(&format!("/api/large?size={size}")).body);
+    assert!(bodies.iter().all(|body| *body == expected));
+    let bodies = at_once(2, |_| host.post("/api/large", expected.clone()).body);
     assert!(bodies.iter().all(|body| *body == expected));
 }
 

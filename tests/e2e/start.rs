@@ -342,10 +342,7 @@ fn code_that_fails_at_import_is_shown_with_its_traceback() {
         (
             "syntax",
             "def main(req):\n    return (\n",
-            &[
-                "__init__.py\", line 2\n    return (\n",
-                "\nSyntaxError: ",
-            ],
+            &["__init__.py\", line 2\n    return (\n", "\nSyntaxError: "],
         ),
         (
             "raise",
