@@ -39,7 +39,7 @@ const HEADER: usize = size_of::<u32>();
 pub enum SupervisorMessage {
     /// The first message: what to run.
     Start(Box<WorkerConfig>),
-    /// Stop accepting, finish what is in flight, flush, and exit 0.
+    /// Stop accepting, finish what is in flight, flush, and exit: 0 if nothing was given up.
     Drain {
         /// Milliseconds until calls that still run are given up.
         deadline_ms: u64,
@@ -65,6 +65,8 @@ pub struct WorkerConfig {
     pub extension_path: Vec<PathBuf>,
     /// Whether the user asked for detailed logs.
     pub verbose: bool,
+    /// Whether functions log at DEBUG too (`PYTHON_ENABLE_DEBUG_LOGGING`).
+    pub debug_logs: bool,
     /// Threads for sync functions, when the user chose a number (`PYTHON_THREADPOOL_THREAD_COUNT`).
     pub threads: Option<u32>,
 }
@@ -84,7 +86,7 @@ pub enum WorkerMessage {
     },
     /// What the worker counted; sent once, while draining.
     Statistics(serde_json::Value),
-    /// Everything in flight has ended and is flushed; the worker exits 0 after this.
+    /// Everything in flight has ended or is given up, and is flushed; the worker exits after this.
     Drained,
 }
 

@@ -7,6 +7,7 @@ use std::io::IsTerminal as _;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use format::Line;
 
@@ -39,18 +40,24 @@ impl Level {
     }
 }
 
-/// Sends the log of this process to stderr: INFO and above, DEBUG when `verbose`, or as the variable
-/// FUNCDOCK_LOG says (in the syntax of `RUST_LOG`).
-pub fn init(verbose: bool) {
+/// The variable that says what is logged, in the syntax of `RUST_LOG`.
+const VARIABLE: &str = "FUNCDOCK_LOG";
+
+/// Sends the log of this process to stderr: INFO and above, DEBUG when `verbose`, of functions and extensions also
+/// when `debug_apps`; or as the variable FUNCDOCK_LOG says.
+pub fn init(verbose: bool, debug_apps: bool) {
     let default = if verbose {
         LevelFilter::DEBUG
     } else {
         LevelFilter::INFO
     };
-    let filter = EnvFilter::builder()
+    let mut filter = EnvFilter::builder()
         .with_default_directive(default.into())
-        .with_env_var("FUNCDOCK_LOG")
+        .with_env_var(VARIABLE)
         .from_env_lossy();
+    if debug_apps && std::env::var_os(VARIABLE).is_none() {
+        filter = filter.add_directive(app_at_debug());
+    }
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -59,6 +66,10 @@ pub fn init(verbose: bool) {
         .finish();
     // Fails where a host build has set a subscriber of its own: then that one is meant.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+fn app_at_debug() -> Directive {
+    "app=debug".parse().expect("a directive that a test has parsed")
 }
 
 /// The most verbose level that is shown; 0 where nothing is.
@@ -90,5 +101,13 @@ pub fn record(level: Level, logger: &str, invocation: Option<&str>, message: &st
         Level::Info => emit!(tracing::Level::INFO),
         Level::Debug => emit!(tracing::Level::DEBUG),
         Level::Trace => emit!(tracing::Level::TRACE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_directive_is_one() {
+        assert_eq!(super::app_at_debug().to_string(), "app=debug");
     }
 }

@@ -14,7 +14,8 @@ use crate::{binary, python, repository};
 #[derive(Debug)]
 pub struct App {
     folder: TempDir,
-    python: PathBuf,
+    /// `None`: not said to the host.
+    python: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
 }
@@ -27,19 +28,16 @@ impl App {
 
     /// A copy of any app.
     pub fn copy_of(folder: &Path) -> Self {
-        let app = App {
-            python: python::any(),
-            ..App::empty()
-        };
+        let app = App::empty();
         copy(folder, app.folder.path());
         app
     }
 
     /// An app of no files.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         App {
             folder: TempDir::with_prefix("funcdock-").expect("a temporary folder"),
-            python: PathBuf::new(),
+            python: Some(python::any()),
             arguments: Vec::new(),
             environment: Vec::new(),
         }
@@ -72,7 +70,13 @@ impl App {
 
     /// Runs on this interpreter.
     pub fn python(mut self, python: impl Into<PathBuf>) -> Self {
-        self.python = python.into();
+        self.python = Some(python.into());
+        self
+    }
+
+    /// Leaves port and interpreter to the app, to [`arg`](App::arg) and to [`env`](App::env).
+    pub fn bare(mut self) -> Self {
+        self.python = None;
         self
     }
 
@@ -82,25 +86,36 @@ impl App {
         Host::ready(child, self)
     }
 
+    /// Starts the host and does not wait: [`Host::url`] is empty.
+    pub fn spawn(self) -> Host {
+        let child = self.command().spawn().expect("the funcdock binary runs");
+        Host::new(child, self)
+    }
+
     /// Starts the host, which is expected to fail, and waits for its end.
     pub fn start_fails(self) -> Stopped {
-        let child = self.command().spawn().expect("the funcdock binary runs");
-        Host::new(child, self).wait()
+        self.spawn().wait()
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(binary());
-        command
-            .arg("start")
-            .arg(self.path())
-            .args(["--port", "0", "--python"])
-            .arg(&self.python);
+        command.arg("start").arg(self.path());
+        if let Some(python) = &self.python {
+            command.args(["--port", "0", "--python"]).arg(python);
+        }
         command.args(&self.arguments);
         // What the developer has set must not decide how tests end.
         let ours = |name: &str| {
-            ["FUNCDOCK_", "FUNCTIONS_", "PYTHON", "AZURE", "OTEL_"]
-                .iter()
-                .any(|p| name.starts_with(p))
+            [
+                "FUNCDOCK_",
+                "FUNCTIONS_",
+                "PYTHON",
+                "AZURE",
+                "OTEL_",
+                "VIRTUAL_ENV",
+            ]
+            .iter()
+            .any(|p| name.starts_with(p))
         };
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(ours) {

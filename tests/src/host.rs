@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ureq::http::Request;
 
-use crate::{Answer, App, wait_for};
+use crate::{Answer, App, DEADLINE, wait_for};
 
 /// A host that serves an app. Killed when dropped.
 pub struct Host {
@@ -47,6 +47,7 @@ impl Host {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .timeout_global(Some(2 * DEADLINE))
             .proxy(None);
         Host {
             child,
@@ -169,9 +170,23 @@ impl Host {
     }
 
     /// Waits until the log holds this text.
+    #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
-        let found = wait_for(|| self.stderr().contains(text).then_some(()));
+        self.wait_for_log_from(0, text);
+    }
+
+    /// Waits until the log holds this text behind its first `start` bytes.
+    #[track_caller]
+    pub fn wait_for_log_from(&self, start: usize, text: &str) {
+        let found = wait_for(|| self.stderr()[start..].contains(text).then_some(()));
         assert!(found.is_some(), "the log never says {text:?}\n{}", self.output());
+    }
+
+    /// Waits until stdout holds this text.
+    #[track_caller]
+    pub fn wait_for_stdout(&self, text: &str) {
+        let found = wait_for(|| self.stdout().contains(text).then_some(()));
+        assert!(found.is_some(), "stdout never says {text:?}\n{}", self.output());
     }
 
     /// Sends a signal to the host.
@@ -221,14 +236,29 @@ impl Stopped {
     }
 
     /// stderr, with what differs from run to run made equal: the app's folder is `<app>`, the folder of built
-    /// libraries `<target>`.
+    /// libraries `<target>`, and the times of log records are left out.
     pub fn normalised_stderr(&self) -> String {
         let folder = |path: &std::path::Path| path.to_string_lossy().into_owned();
         let target = crate::binary().parent().map(folder).unwrap_or_default();
-        self.stderr
+        let text = self
+            .stderr
             .replace(&folder(self.app.path()), "<app>")
-            .replace(&target, "<target>")
+            .replace(&target, "<target>");
+        text.lines()
+            .map(|line| without_time(line).to_owned() + "\n")
+            .collect()
     }
+}
+
+/// A line of the log without the time that it begins with: "2025-03-01T10:20:30.123456Z  INFO …".
+fn without_time(line: &str) -> &str {
+    let time = line.split_once(' ').filter(|(time, _)| {
+        time.len() == 27
+            && time.ends_with('Z')
+            && time.as_bytes()[10] == b'T'
+            && time.starts_with(char::is_numeric)
+    });
+    time.map_or(line, |(_, record)| record.trim_start())
 }
 
 impl Stream {

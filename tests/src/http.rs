@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What the host answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
     pub status: u16,
@@ -24,24 +24,31 @@ impl Answer {
         self.headers.get(name).map_or("", String::as_str)
     }
 
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("no JSON: {error}: {self:?}"))
+    }
+
+    pub(crate) fn add_header(&mut self, name: &str, value: &str) {
+        self.headers
+            .entry(name.to_owned())
+            .and_modify(|joined| {
+                joined.push_str(", ");
+                joined.push_str(value);
+            })
+            .or_insert_with(|| value.to_owned());
+    }
+
     pub(crate) fn read(response: ureq::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
         let (parts, mut body) = response.into_parts();
-        let mut headers = BTreeMap::<String, String>::new();
-        for (name, value) in &parts.headers {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            headers
-                .entry(name.to_string())
-                .and_modify(|joined| {
-                    joined.push_str(", ");
-                    joined.push_str(&value);
-                })
-                .or_insert_with(|| value.to_string());
-        }
-        let body = body.with_config().limit(u64::MAX).read_to_vec()?;
-        Ok(Answer {
+        let mut answer = Answer {
             status: parts.status.as_u16(),
-            headers,
-            body,
-        })
+            ..Answer::default()
+        };
+        for (name, value) in &parts.headers {
+            answer.add_header(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+        }
+        answer.body = body.with_config().limit(u64::MAX).read_to_vec()?;
+        Ok(answer)
     }
 }

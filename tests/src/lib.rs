@@ -11,14 +11,19 @@
 
 mod app;
 mod build;
+mod gate;
+pub mod golden;
 mod host;
 mod http;
 pub mod otlp;
 pub mod python;
+mod raw;
 mod wait;
 
 pub use app::App;
 pub use build::{binary, library, repository};
+pub use gate::Gate;
 pub use host::{Host, Stopped};
 pub use http::Answer;
-pub use wait::{DEADLINE, wait_for};
+pub use raw::Raw;
+pub use wait::{DEADLINE, at_once, wait_for};

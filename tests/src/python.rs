@@ -1,8 +1,9 @@
-//! The CPythons on this machine, each with `azure-functions` in an environment under `target/`.
+//! The CPythons on this machine, and environments made with them under `target/`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -11,44 +12,87 @@ use crate::repository;
 /// The versions that Funcdock supports.
 pub const SUPPORTED: [&str; 5] = ["3.9", "3.10", "3.11", "3.12", "3.13"];
 
-/// An interpreter for apps: the first of [`SUPPORTED`], from the newest, that is on this machine.
+/// The version whose environment has uvloop besides.
+pub const WITH_UVLOOP: &str = "3.12";
+
+/// An interpreter of [`version()`] with the packages that apps need.
 pub fn any() -> PathBuf {
-    let mut newest_first = SUPPORTED.iter().rev();
-    newest_first.find_map(|version| with_packages(version)).expect(
-        "no CPython 3.9 to 3.13 found: install one (with its venv module), or put it on PATH as python3.x",
-    )
+    static ANY: OnceLock<PathBuf> = OnceLock::new();
+    ANY.get_or_init(|| with_packages(version()).expect("that version is on this machine"))
+        .clone()
 }
 
 /// An interpreter of this version with the packages that apps need; `None` where the machine has none.
 pub fn with_packages(version: &str) -> Option<PathBuf> {
-    let interpreter = find(version)?;
-    let folder = repository().join("target/test-venvs");
-    std::fs::create_dir_all(&folder).expect("target/ is writable");
-    // Tests run side by side; one makes the environment.
-    let lock = File::create(folder.join(format!("{version}.lock"))).expect("target/ is writable");
-    let _lock = Flock::lock(lock, FlockArg::LockExclusive).expect("a lock on a file of our own");
-    let environment = folder.join(version);
-    let python = environment.join("bin/python");
-    let made = environment.join("made");
-    if !made.exists() {
-        run(Command::new(interpreter)
-            .args(["-m", "venv", "--clear"])
-            .arg(&environment));
-        run(Command::new(&python).args(["-m", "pip", "install", "-q", "azure-functions"]));
-        File::create(made).expect("target/ is writable");
-    }
-    Some(python)
+    let packages: &[&str] = if version == WITH_UVLOOP {
+        &["azure-functions", "uvloop"]
+    } else {
+        &["azure-functions"]
+    };
+    Some(environment(version, &interpreter(version)?, packages))
 }
 
-/// `python3.x` on PATH, or under pyenv.
-fn find(version: &str) -> Option<PathBuf> {
+/// An interpreter of [`version()`] without any package.
+pub fn without_packages() -> PathBuf {
+    let interpreter = interpreter(version()).expect("that version is on this machine");
+    environment(&format!("{}-without-packages", version()), &interpreter, &[])
+}
+
+/// The variable that names the version to test with, where that is not the newest.
+const VERSION: &str = "FUNCDOCK_TEST_PYTHON";
+
+/// The version that tests run on unless they ask for another: the newest of [`SUPPORTED`] on this machine, or what
+/// `FUNCDOCK_TEST_PYTHON` says.
+pub fn version() -> &'static str {
+    static CHOSEN: OnceLock<&str> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        if let Ok(wanted) = std::env::var(VERSION) {
+            let known = SUPPORTED.iter().find(|version| **version == wanted);
+            return known.unwrap_or_else(|| panic!("{VERSION} is {wanted:?}; expected one of {SUPPORTED:?}"));
+        }
+        let mut newest_first = SUPPORTED.iter().rev();
+        newest_first.find(|version| interpreter(version).is_some()).expect(
+            "no CPython 3.9 to 3.13 found: install one (with its venv module), or put it on PATH as python3.x",
+        )
+    })
+}
+
+/// The environment of this name under `target/`, made where it is not there as it should be; its interpreter.
+fn environment(name: &str, interpreter: &Path, packages: &[&str]) -> PathBuf {
+    let folder = repository().join("target/test-venvs");
+    fs::create_dir_all(&folder).expect("target/ is writable");
+    // Tests run side by side; one makes the environment.
+    let lock = File::create(folder.join(format!("{name}.lock"))).expect("target/ is writable");
+    let _lock = Flock::lock(lock, FlockArg::LockExclusive).expect("a lock on a file of our own");
+    let environment = folder.join(name);
+    let python = environment.join("bin/python");
+    let (made, wanted) = (environment.join("made"), packages.join(" "));
+    if fs::read_to_string(&made).ok().as_ref() != Some(&wanted) {
+        let mut venv = Command::new(interpreter);
+        venv.args(["-m", "venv", "--clear"]).arg(&environment);
+        if packages.is_empty() {
+            venv.arg("--without-pip");
+        }
+        run(&mut venv);
+        if !packages.is_empty() {
+            run(Command::new(&python)
+                .args(["-m", "pip", "install", "-q"])
+                .args(packages));
+        }
+        fs::write(made, wanted).expect("target/ is writable");
+    }
+    python
+}
+
+/// `python3.x` on PATH, or under pyenv, as it was installed: without packages.
+pub fn interpreter(version: &str) -> Option<PathBuf> {
     let name = format!("python{version}");
     let pyenv = std::env::var_os("PYENV_ROOT")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv")));
     let under_pyenv = pyenv
         .into_iter()
-        .flat_map(|root| std::fs::read_dir(root.join("versions")).into_iter().flatten());
+        .flat_map(|root| fs::read_dir(root.join("versions")).into_iter().flatten());
     let mut candidates: Vec<PathBuf> = under_pyenv
         .flatten()
         .filter(|entry| {

@@ -1,4 +1,4 @@
-//! Waiting for something to become so.
+//! Waiting for something to become so, and doing things at once.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,4 +18,22 @@ pub fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> Option<T> {
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Runs `work` on so many threads at once, each with its number; the results are in the order of the numbers.
+pub fn at_once<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let work = &work;
+        let running: Vec<_> = (0..threads)
+            .map(|number| scope.spawn(move || work(number)))
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
 }

@@ -17,7 +17,8 @@ def describe(error: BaseException) -> tuple[str, str, str]:
     if cls.__module__ not in ("builtins", "__main__"):
         name = f"{cls.__module__}.{name}"
     frames = error.__traceback__
-    while frames is not None and frames.tb_next is not None and _is_internal(frames):
+    # A SyntaxError has no frame in the app's code, and tells its place itself.
+    while frames is not None and _is_internal(frames):
         frames = frames.tb_next
     try:
         message = str(error)

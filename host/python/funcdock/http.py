@@ -94,6 +94,8 @@ class HttpRequest(_HttpRequest):
         return super().files
 
     def _read_form(self) -> None:
+        if not func:
+            raise RuntimeError("reading forms needs azure-functions: add it to requirements.txt and install it")
         if "_form_read" not in self.__dict__:
             super().__init__(
                 self.method,

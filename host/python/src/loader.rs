@@ -49,8 +49,8 @@ impl LoadError {
     /// The phase, and the message with Python's traceback where code of the app raised.
     pub(crate) fn describe(&self, py: Python<'_>) -> (String, String) {
         let (phase, error) = match self {
-            LoadError::Prepare(error) => ("prepare Python".to_owned(), error),
-            LoadError::Function { name, error } => (format!("load function {name:?}"), error),
+            LoadError::Prepare(error) => ("preparation of Python".to_owned(), error),
+            LoadError::Function { name, error } => (format!("load of function {name:?}"), error),
         };
         (phase, described(py, error))
     }

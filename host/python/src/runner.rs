@@ -110,8 +110,7 @@ impl Runtime {
 
 fn prepare(py: Python<'_>, config: &WorkerConfig) -> PyResult<(Package, Classes, Py<PyAny>)> {
     let package = package::import(py, &config.app.root)?;
-    let debug = std::env::var("PYTHON_ENABLE_DEBUG_LOGGING").is_ok_and(|value| is_true(&value));
-    logging::install(py, &package, debug)?;
+    logging::install(py, &package, config.debug_logs)?;
     let http = package.http.bind(py);
     let contexts = (
         py.get_type::<context::Context>(),
@@ -133,11 +132,4 @@ fn thread_count(config: &WorkerConfig) -> usize {
     config
         .threads
         .map_or((cores + 4).min(32), |threads| threads as usize)
-}
-
-/// The values of an app setting that mean yes, as the reference worker reads them.
-fn is_true(value: &str) -> bool {
-    ["1", "true", "t", "yes", "y"]
-        .iter()
-        .any(|word| value.eq_ignore_ascii_case(word))
 }

@@ -32,6 +32,7 @@ impl Default for HttpConfig {
             max_concurrent_requests: None,
             max_outstanding_requests: None,
             max_request_body_size: 100 * 1024 * 1024,
+            client_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -124,6 +125,9 @@ fn http_config(http: &Item<'_>) -> Result<HttpConfig, Problem> {
         let bytes = size.integer(0..=i64::MAX, "a number of bytes")?;
         config.max_request_body_size = bytes.unsigned_abs();
     }
+    if let Some(timeout) = http.get("clientTimeout")? {
+        config.client_timeout = time(&timeout, "a time \"hh:mm:ss\" of at least a second")?;
+    }
     Ok(config)
 }
 
@@ -156,12 +160,17 @@ fn limit(item: &Item<'_>) -> Result<Option<u32>, Problem> {
 fn function_timeout(item: &Item<'_>) -> Result<Option<Duration>, Problem> {
     const EXPECTED: &str =
         "a time \"hh:mm:ss\" or \"d.hh:mm:ss\" of at least a second, or \"-1\" for no limit";
-    let text = item.scalar_text().map_err(|_| item.wrong_type(EXPECTED))?;
-    if text == "-1" {
-        return Ok(None);
+    match item.scalar_text() {
+        Ok("-1") => Ok(None),
+        _ => time(item, EXPECTED).map(Some),
     }
+}
+
+/// A time of at least a second, which `expected` describes.
+fn time(item: &Item<'_>, expected: &str) -> Result<Duration, Problem> {
+    let text = item.scalar_text().map_err(|_| item.wrong_type(expected))?;
     let time = time_span(text).filter(|time| !time.is_zero());
-    time.map(Some).ok_or_else(|| item.wrong_value(EXPECTED))
+    time.ok_or_else(|| item.wrong_value(expected))
 }
 
 /// `[d.]hh:mm:ss`.

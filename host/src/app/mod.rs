@@ -62,6 +62,9 @@ pub struct HttpConfig {
     pub max_outstanding_requests: Option<u32>,
     /// `maxRequestBodySize` in bytes; 100 MB (104,857,600) by default.
     pub max_request_body_size: u64,
+    /// `clientTimeout`: a client that takes longer to send a request's head, or pauses longer within its body or
+    /// between two requests, is cut off. 30 seconds by default.
+    pub client_timeout: Duration,
 }
 
 /// One entry of host.json's `workerExtensions`.

@@ -11,6 +11,7 @@ const WORKERS: &str = "FUNCTIONS_WORKER_PROCESS_COUNT";
 const MOST_WORKERS: u32 = 10;
 const EXTENSIONS: &str = "PYTHON_ENABLE_WORKER_EXTENSIONS";
 const EXTENSION_PATH: &str = "FUNCDOCK_EXTENSION_PATH";
+const DEBUG_LOGS: &str = "PYTHON_ENABLE_DEBUG_LOGGING";
 const THREADS: &str = "PYTHON_THREADPOOL_THREAD_COUNT";
 
 /// Looks settings up, in the environment first.
@@ -71,7 +72,16 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
 
     /// Whether worker extensions are on.
     pub(super) fn extensions_enabled(&self) -> bool {
-        self.get(EXTENSIONS).is_some_and(|(value, _)| {
+        self.is_on(EXTENSIONS)
+    }
+
+    /// Whether functions log at DEBUG too.
+    pub(super) fn debug_logs(&self) -> bool {
+        self.is_on(DEBUG_LOGS)
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|(value, _)| {
             ["1", "true", "t", "yes", "y"]
                 .iter()
                 .any(|yes| value.eq_ignore_ascii_case(yes))

@@ -78,7 +78,7 @@ pub(super) struct Arguments {
 
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    crate::logging::init(arguments.verbose);
+    crate::logging::init(arguments.verbose, false);
     let options = options(arguments)?;
     let route_prefix = options.app.host.http.route_prefix.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -114,6 +114,7 @@ fn options(arguments: Arguments) -> Result<Options> {
         extension_path: settings.extension_path(binary_folder),
         threads: settings.threads(),
         verbose: arguments.verbose,
+        debug_logs: settings.debug_logs(),
         app,
     })
 }

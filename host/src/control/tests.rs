@@ -14,6 +14,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
         max_concurrent_requests: None,
         max_outstanding_requests: None,
         max_request_body_size: 1,
+        client_timeout: Duration::from_secs(1),
     };
     let host = HostConfig {
         http,
@@ -34,6 +35,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
         workers: 2,
         address: "127.0.0.1:7071".parse().expect("a literal address"),
         extensions_enabled: true,
+        debug_logs: false,
         extension_path: vec!["/opt/extensions".into()],
         verbose: false,
         threads: Some(4),

@@ -62,6 +62,8 @@ pub struct Options {
     pub threads: Option<u32>,
     /// See [`WorkerConfig::verbose`].
     pub verbose: bool,
+    /// See [`WorkerConfig::debug_logs`].
+    pub debug_logs: bool,
 }
 
 /// What [`run`] reports while it runs.
@@ -216,6 +218,7 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
             extensions_enabled: options.extensions_enabled,
             extension_path: options.extension_path.clone(),
             verbose: options.verbose,
+            debug_logs: options.debug_logs,
             threads: options.threads,
         },
         start_timeout: options.start_timeout,

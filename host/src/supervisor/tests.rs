@@ -16,6 +16,7 @@ pub(crate) fn app(root: impl AsRef<Path>) -> App {
                 max_concurrent_requests: None,
                 max_outstanding_requests: None,
                 max_request_body_size: 100 * 1024 * 1024,
+                client_timeout: Duration::from_secs(30),
             },
             function_timeout: Some(Duration::from_secs(30 * 60)),
             functions: None,

@@ -17,12 +17,9 @@ use crate::runner::FunctionRunner;
 use crate::triggers::http::route::RouteTemplate;
 use crate::triggers::http::{Endpoint, Front, Limits, serve};
 
-/// How long a client may pause within a request.
-const CLIENT_PAUSE: Duration = Duration::from_secs(30);
-
 /// Serves HTTP on a thread of its own.
 pub(super) struct HttpService {
-    thread: JoinHandle<()>,
+    thread: JoinHandle<bool>,
     drain: oneshot::Sender<Duration>,
 }
 
@@ -40,7 +37,7 @@ impl HttpService {
         let in_flight = TaskTracker::new();
         let limits = Limits {
             body: host.http.max_request_body_size,
-            pause: CLIENT_PAUSE,
+            pause: host.http.client_timeout,
             concurrent: host.http.max_concurrent_requests,
             outstanding: host.http.max_outstanding_requests,
         };
@@ -69,23 +66,23 @@ impl HttpService {
     }
 
     /// Accepts no more, and waits for connections and calls to end; those that have not by the deadline are
-    /// given up, their post hooks run with the outcome `Cancelled`.
-    pub(super) fn drain(self, deadline: Duration) {
-        // Either fails only when the thread has panicked, and has said so.
+    /// given up, their post hooks run with the outcome `Cancelled`. Returns whether all ended in time.
+    pub(super) fn drain(self, deadline: Duration) -> bool {
+        // Sending fails only when the thread has panicked, and has said so.
         let _ = self.drain.send(deadline);
-        let _ = self.thread.join();
+        self.thread.join().unwrap_or(false)
     }
 }
 
-/// Serves until told to drain, and drains. What is left then is dropped with the runtime, which runs its post
-/// hooks.
+/// Serves until told to drain, and drains; returns whether all ended in time. What is left then is dropped with
+/// the runtime, which runs its post hooks; a thread of a function that goes on is not waited for.
 async fn run(
     listener: tokio::net::TcpListener,
     front: Arc<Front>,
     completions: Arc<Completions>,
     in_flight: TaskTracker,
     drained: oneshot::Receiver<Duration>,
-) {
+) -> bool {
     let drain = CancellationToken::new();
     tokio::spawn(async move { completions.deliver().await });
     tokio::spawn({
@@ -96,12 +93,11 @@ async fn run(
     let deadline = drained.await.unwrap_or_default();
     drain.cancel();
     in_flight.close();
-    if tokio::time::timeout(deadline, in_flight.wait()).await.is_err() {
-        tracing::warn!(
-            "{} connections and calls did not end within {deadline:?}",
-            in_flight.len()
-        );
+    let ended = tokio::time::timeout(deadline, in_flight.wait()).await.is_ok();
+    if !ended {
+        tracing::warn!("the time to finish is over; what still runs is given up (see --drain-timeout)");
     }
+    ended
 }
 
 fn endpoints(config: &WorkerConfig, functions: Vec<Arc<LoadedFunction>>) -> Result<Vec<Endpoint>, String> {

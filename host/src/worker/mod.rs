@@ -42,7 +42,7 @@ impl Worker {
             eprintln!("funcdock worker: {error}");
             1
         })?;
-        crate::logging::init(config.verbose);
+        crate::logging::init(config.verbose, config.debug_logs);
         let mut extensions = Extensions::default();
         if config.extensions_enabled {
             let configs = &config.app.host.worker_extensions;
@@ -108,10 +108,11 @@ impl Worker {
         link.send(WorkerMessage::Ready(ready));
         let thread = std::thread::spawn(move || {
             let deadline = link.wait_for_drain();
-            drain(http, &extensions, deadline);
+            let in_time = drain(http, &extensions, deadline);
             link.send(WorkerMessage::Statistics(statistics(&extensions)));
             link.send(WorkerMessage::Drained);
             stop();
+            in_time
         });
         Ok(Serving { thread })
     }
@@ -119,26 +120,27 @@ impl Worker {
 
 /// A worker that serves.
 pub struct Serving {
-    thread: JoinHandle<()>,
+    thread: JoinHandle<bool>,
 }
 
 impl Serving {
-    /// Waits until the worker has drained; returns the exit code.
+    /// Waits until the worker has drained; returns the exit code, which is 0 if nothing was given up.
     pub fn join(self) -> i32 {
         match self.thread.join() {
-            Ok(()) => 0,
-            // It has printed its panic.
-            Err(_) => 1,
+            Ok(true) => 0,
+            // It has logged what it gave up, or printed its panic.
+            Ok(false) | Err(_) => 1,
         }
     }
 }
 
-/// Ends calls, then extensions, within the deadline.
-fn drain(http: HttpService, extensions: &Mutex<Extensions>, deadline: Duration) {
+/// Ends calls, then extensions, within the deadline. Returns whether all calls ended by themselves.
+fn drain(http: HttpService, extensions: &Mutex<Extensions>, deadline: Duration) -> bool {
     let end = Instant::now() + deadline;
-    http.drain(deadline);
+    let in_time = http.drain(deadline);
     let left = end.saturating_duration_since(Instant::now());
     lock(extensions).shutdown(left.max(LEAST_SHUTDOWN));
+    in_time
 }
 
 /// Starts the extensions and puts their hooks around the functions.

@@ -22,6 +22,7 @@ fn defaults_are_those_of_the_model() {
     assert_eq!(config, HostConfig::default());
     assert_eq!(config.http.route_prefix, "api");
     assert_eq!(config.http.max_request_body_size, 104_857_600);
+    assert_eq!(config.http.client_timeout, Duration::from_secs(30));
     assert_eq!(config.function_timeout, Some(Duration::from_secs(1800)));
     assert!(warnings.is_empty());
 }
@@ -37,7 +38,8 @@ fn all_that_we_honour_is_read() {
             "queues": {"ignored": 1},
             "http": {
                 "routePrefix": "/api/v1/", "customHeaders": {"X-Frame-Options": "DENY"},
-                "maxConcurrentRequests": 100, "maxOutstandingRequests": -1, "maxRequestBodySize": 0, "other": {}
+                "maxConcurrentRequests": 100, "maxOutstandingRequests": -1, "maxRequestBodySize": 0,
+                "clientTimeout": "00:00:10", "other": {}
             }
         },
         "logging": {"fileLoggingMode": "always", "logLevel": {"default": "warning", "Function.A": "None"}},
@@ -70,6 +72,7 @@ fn all_that_we_honour_is_read() {
             max_concurrent_requests: Some(100),
             max_outstanding_requests: None,
             max_request_body_size: 0,
+            client_timeout: Duration::from_secs(10),
         },
         function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),
         functions: Some(vec!["A".to_owned(), "B".to_owned()]),
@@ -187,6 +190,12 @@ fn what_is_wrong_is_said() {
             http("\"maxRequestBodySize\": \"1 MB\""),
             "host.json:1: extensions.http.maxRequestBodySize: expected a number of bytes, found string",
             "a unit",
+        ),
+        (
+            http("\"clientTimeout\": \"-1\""),
+            "host.json:1: extensions.http.clientTimeout: expected a time \"hh:mm:ss\" of at least a second, found \
+             \"-1\"",
+            "a client that may take for ever",
         ),
         (
             "{\"functions\": \"A\"}".to_owned(),

@@ -20,7 +20,7 @@ pub(super) enum BodyError {
 
 /// Reads a body of at most `limit` bytes. One whose declared length is beyond it is not read at all, and one
 /// that turns out to be is dropped at the limit: it never costs more memory than that.
-pub(super) async fn read(mut body: Incoming, limit: u64, pause: Duration) -> Result<Bytes, BodyError> {
+pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Result<Bytes, BodyError> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -51,4 +51,11 @@ pub(super) async fn read(mut body: Incoming, limit: u64, pause: Duration) -> Res
         }
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// Reads what is left of a body, for as long as `time`, to nowhere.
+pub(super) async fn discard(mut body: Incoming, time: Duration) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    // The connection is closed either way.
+    let _ = tokio::time::timeout(time, rest).await;
 }

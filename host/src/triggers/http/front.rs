@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::header::{EXPECT, HOST};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::body::{self, BodyError};
@@ -92,7 +94,11 @@ impl Front {
     }
 
     async fn route(&self, request: Request<Incoming>, client: &Arc<str>) -> Response<Body> {
-        let (parts, incoming) = request.into_parts();
+        let (parts, mut incoming) = request.into_parts();
+        if !names_one_host(&parts) {
+            let answer = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
+            return responses::closing(answer);
+        }
         let (function, route_params) = match self.router.find(&parts.method, parts.uri.path()) {
             Match::Found { value, params } => {
                 let owned = params
@@ -100,15 +106,23 @@ impl Front {
                     .map(|(name, value)| (name.to_owned(), value.into_owned()));
                 (Arc::clone(value), owned.collect())
             }
-            Match::MethodNotAllowed { allow } => return responses::method_not_allowed(allow),
-            Match::NotFound => return self.admin(&parts.method, parts.uri.path()),
+            Match::MethodNotAllowed { allow } => {
+                let answer = responses::method_not_allowed(allow);
+                return self.refuse(&parts.headers, incoming, answer);
+            }
+            Match::NotFound => {
+                let answer = self.admin(&parts.method, parts.uri.path());
+                return self.refuse(&parts.headers, incoming, answer);
+            }
         };
         let Some(_outstanding) = self.outstanding() else {
-            return responses::too_many();
+            return self.refuse(&parts.headers, incoming, responses::too_many());
         };
-        let body = match body::read(incoming, self.limits.body, self.limits.pause).await {
+        let body = match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
             Ok(body) => body,
-            Err(error) => return self.unread(error),
+            Err(BodyError::TooLarge) => return self.refuse(&parts.headers, incoming, responses::too_large()),
+            Err(BodyError::TimedOut) => return responses::closing(responses::too_slow()),
+            Err(BodyError::Broken) => return responses::closing(responses::malformed()),
         };
         let _permit = match &self.concurrent {
             // The semaphore is never closed.
@@ -127,24 +141,23 @@ impl Front {
         responses::of_outcome(self.pipeline.call(function, Some(request)).await)
     }
 
+    /// Sends `answer` to a request whose body was not read to its end, or not at all.
+    fn refuse(&self, headers: &HeaderMap, body: Incoming, answer: Response<Body>) -> Response<Body> {
+        if body.is_end_stream() {
+            return answer;
+        }
+        // Most clients send all before they look for an answer, and would not find it on a connection that is
+        // closed meanwhile. Those that ask first are not to be told to go on.
+        if !headers.contains_key(EXPECT) {
+            tokio::spawn(body::discard(body, self.limits.pause));
+        }
+        responses::closing(answer)
+    }
+
     fn admin(&self, method: &Method, path: &str) -> Response<Body> {
         match (method, path) {
             (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&(self.status)()),
             _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
-        }
-    }
-
-    fn unread(&self, error: BodyError) -> Response<Body> {
-        match error {
-            BodyError::TooLarge => {
-                responses::closing(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n")
-            }
-            BodyError::TimedOut => {
-                responses::closing(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
-            }
-            BodyError::Broken => {
-                responses::closing(StatusCode::BAD_REQUEST, "the request's body is malformed\n")
-            }
         }
     }
 
@@ -155,6 +168,14 @@ impl Front {
         };
         let counted = Outstanding(Some(&self.outstanding));
         (self.outstanding.fetch_add(1, Ordering::Relaxed) < limit).then_some(counted)
+    }
+}
+
+/// What HTTP/1.1 asks for. Two could mean one to us and the other to a proxy before us.
+fn names_one_host(parts: &Parts) -> bool {
+    match parts.headers.get_all(HOST).iter().count() {
+        0 => parts.version < Version::HTTP_11,
+        count => count == 1,
     }
 }
 

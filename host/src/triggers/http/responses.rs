@@ -73,9 +73,23 @@ pub(super) fn too_many() -> Response<Body> {
     answer
 }
 
-/// An answer after which the connection is closed, as the request's body was not read to its end.
-pub(super) fn closing(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut answer = plain(status, text);
+/// 413: the body is longer than host.json allows.
+pub(super) fn too_large() -> Response<Body> {
+    plain(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n")
+}
+
+/// 408: the client paused within the body for longer than host.json allows.
+pub(super) fn too_slow() -> Response<Body> {
+    plain(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
+}
+
+/// 400: the body is not framed as HTTP frames bodies.
+pub(super) fn malformed() -> Response<Body> {
+    plain(StatusCode::BAD_REQUEST, "the request's body is malformed\n")
+}
+
+/// The answer, after which the connection is closed: the request was not read to its end.
+pub(super) fn closing(mut answer: Response<Body>) -> Response<Body> {
     answer
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));

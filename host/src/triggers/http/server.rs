@@ -60,9 +60,9 @@ async fn connection(stream: TcpStream, front: Arc<Front>, drain: CancellationTok
         async move { Ok::<_, Infallible>(front.answer(request, client).await) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(front.pause())
-        .pipeline_flush(true);
+    // Without `pipeline_flush`, which keeps answers back while there is something to read: for ever, where that
+    // is what was malformed.
+    http.timer(TokioTimer::new()).header_read_timeout(front.pause());
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -1,0 +1,7 @@
+import os
+
+import azure.functions as func
+
+
+def main(req: func.HttpRequest) -> str:
+    return str(os.getpid())

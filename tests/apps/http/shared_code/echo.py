@@ -1,0 +1,18 @@
+"""What the function was given, as JSON."""
+
+import json
+
+import azure.functions as func
+
+
+def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    told = {
+        "function": context.function_name,
+        "method": req.method,
+        "url": req.url,
+        "headers": dict(req.headers),
+        "params": dict(req.params),
+        "route_params": dict(req.route_params),
+        "body": req.get_body().decode("latin-1"),
+    }
+    return func.HttpResponse(json.dumps(told), mimetype="application/json")

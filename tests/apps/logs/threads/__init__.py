@@ -1,0 +1,19 @@
+import logging
+import threading
+
+
+def main(req, context):
+    logging.info("of the function")
+
+    def silent():
+        logging.info("of a thread")
+
+    def told():
+        context.thread_local_storage.invocation_id = context.invocation_id
+        logging.info("of a thread that was told")
+
+    for target in (silent, told):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+    return context.invocation_id

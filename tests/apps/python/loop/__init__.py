@@ -1,0 +1,5 @@
+import asyncio
+
+
+async def main(req):
+    return type(asyncio.get_running_loop()).__module__

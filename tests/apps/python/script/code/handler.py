@@ -1,0 +1,5 @@
+from . import name
+
+
+def handle(req):
+    return name.NAME

@@ -1,0 +1,79 @@
+//! What runs beside what: the thread pool, the event loop, and each beside the other.
+
+use funcdock_tests::{App, Gate, Host, at_once};
+
+/// Calls of this function that are all at their gates before any gate opens.
+fn assert_side_by_side(host: &Host, function: &str, count: usize) {
+    let names: Vec<String> = (0..count).map(|number| format!("{function}-{number}")).collect();
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = names
+            .iter()
+            .map(|name| scope.spawn(move || host.get(&format!("/api/{function}?gate={name}")).status))
+            .collect();
+        for name in &names {
+            Gate::new(host, name).wait_until_entered();
+        }
+        for name in &names {
+            Gate::new(host, name).open();
+        }
+        for call in calls {
+            assert_eq!(call.join().expect("an answer"), 200);
+        }
+    });
+}
+
+/// The most synchronous calls that run at once, of many.
+fn most_at_once(host: &Host, calls: usize) -> usize {
+    let seen = at_once(calls, |_| {
+        host.get("/api/overlap").text().parse().expect("a number")
+    });
+    seen.into_iter().max().expect("there are calls")
+}
+
+#[test]
+fn synchronous_calls_run_side_by_side_up_to_the_pools_size() {
+    let host = App::case("gates").start();
+    // The least that a machine of one core has.
+    assert_side_by_side(&host, "wait_sync", 5);
+
+    let host = App::case("gates")
+        .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
+        .start();
+    assert_eq!(most_at_once(&host, 8), 1);
+
+    let settings = r#"{"Values": {"PYTHON_THREADPOOL_THREAD_COUNT": "12"}}"#;
+    let host = App::case("gates").file("local.settings.json", settings).start();
+    assert_side_by_side(&host, "wait_sync", 12);
+    assert!(most_at_once(&host, 20) <= 12);
+
+    let host = App::case("gates")
+        .env("PYTHON_THREADPOOL_THREAD_COUNT", "many")
+        .start();
+    host.wait_for_log(
+        "PYTHON_THREADPOOL_THREAD_COUNT is \"many\" in the environment; expected a number from 1 up. The default is \
+         used",
+    );
+    assert_side_by_side(&host, "wait_sync", 5);
+}
+
+#[test]
+fn asynchronous_calls_run_side_by_side_without_end() {
+    let host = App::case("gates").start();
+    assert_side_by_side(&host, "wait", 100);
+}
+
+#[test]
+fn a_blocked_pool_holds_up_no_asynchronous_call() {
+    let host = App::case("gates")
+        .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
+        .start();
+    let gate = Gate::new(&host, "pool");
+    std::thread::scope(|scope| {
+        let blocked = scope.spawn(|| host.get("/api/wait_sync?gate=pool").status);
+        gate.wait_until_entered();
+        assert_side_by_side(&host, "wait", 3);
+        assert_eq!(host.get("/admin/host/status").status, 200);
+        gate.open();
+        assert_eq!(blocked.join().expect("an answer"), 200);
+    });
+}

@@ -1,0 +1,504 @@
+//! HTTP as clients see it: routes, framing, limits, and clients that misbehave.
+
+use funcdock_tests::{Answer, App, Gate, Host, Raw, at_once};
+use serde_json::{Value, json};
+use ureq::http::Request;
+
+/// Sends a request of this method; asserts the status.
+#[track_caller]
+fn ask(host: &Host, method: &str, path: &str, status: u16) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(host.url_of(path))
+        .body(Vec::new());
+    let answer = host.send(request.expect("a valid request"));
+    assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+    answer
+}
+
+/// What the echo function at this path was given.
+#[track_caller]
+fn echo(host: &Host, path: &str) -> Value {
+    ask(host, "GET", path, 200).json()
+}
+
+#[test]
+fn requests_find_the_most_specific_route() {
+    let host = App::case("http").start();
+    for (path, function, params) in [
+        ("/api/echo", "echo", json!({})),
+        ("/api/echo/", "echo", json!({})),
+        ("/API/Echo", "echo", json!({})),
+        ("/api/items/42", "item_by_number", json!({"id": "42"})),
+        ("/api/items/new", "item_new", json!({})),
+        ("/api/items/newer", "item_by_name", json!({"name": "newer"})),
+        ("/api/items/4%2F2", "item_by_name", json!({"name": "4/2"})),
+        ("/api/pages", "page", json!({})),
+        ("/api/pages/7", "page", json!({"number": "7"})),
+        (
+            "/api/files/a/b%20c/%C3%A9%2Fd.txt",
+            "files",
+            json!({"path": "a/b c/é/d.txt"}),
+        ),
+        (
+            "/api/photos/1999-Ada.jpg",
+            "photo",
+            json!({"year": "1999", "name": "Ada"}),
+        ),
+    ] {
+        let told = echo(&host, path);
+        assert_eq!(
+            (&told["function"], &told["route_params"]),
+            (&json!(function), &params),
+            "{path}"
+        );
+    }
+    for path in [
+        "/",
+        "/api",
+        "/echo",
+        "/api/echo/more",
+        "/api/pages/x",
+        "/api/photos/1899-Ada.jpg",
+        "/api/items/1/2",
+        "/admin/unknown",
+    ] {
+        let answer = ask(&host, "GET", path, 404);
+        assert_eq!(answer.text(), "no function has this route\n", "{path}");
+    }
+    host.stop().assert_clean();
+
+    let host = App::case("http")
+        .env("AzureFunctionsJobHost__extensions__http__routePrefix", "")
+        .start();
+    assert_eq!(echo(&host, "/items/42")["route_params"], json!({"id": "42"}));
+    ask(&host, "GET", "/api/echo", 404);
+    assert_eq!(
+        ask(&host, "GET", "/admin/host/status", 200).json()["state"],
+        "Running"
+    );
+}
+
+#[test]
+fn methods_are_those_of_the_function() {
+    let host = App::case("http").start();
+    let function = |method| ask(&host, method, "/api/things", 200).json()["function"].clone();
+    assert_eq!(function("GET"), "things_read");
+    assert_eq!(function("POST"), "things_read");
+    assert_eq!(function("DELETE"), "things_delete");
+    let refused = ask(&host, "PUT", "/api/things", 405);
+    assert_eq!(refused.header("allow"), "DELETE, GET, HEAD, POST");
+    let refused = ask(&host, "POST", "/api/items/42", 405);
+    assert_eq!(refused.header("allow"), "GET, HEAD");
+
+    // A function that names no methods takes all of them.
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        assert_eq!(ask(&host, method, "/api/echo", 200).json()["method"], method);
+    }
+    let mut raw = Raw::connect(&host);
+    raw.send("PURGE /api/echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(
+        raw.answer().json()["method"],
+        "PURGE",
+        "a method of the client's own"
+    );
+
+    // HEAD is answered as GET is, without the body; the function may tell them apart.
+    raw.send("HEAD /api/large?size=4096 HTTP/1.1\r\nHost: h\r\n\r\n");
+    let head = raw.answer_to_head();
+    assert_eq!((head.status, head.header("content-length")), (200, "4096"));
+    raw.send("GET /api/echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(raw.answer().status, 200, "nothing was between the two answers");
+    raw.send("HEAD /api/nothing HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(raw.answer_to_head().status, 404);
+}
+
+#[test]
+fn requests_are_told_as_they_were_sent() {
+    let host = App::case("http").start();
+    let told = echo(
+        &host,
+        "/api/echo?a=1&b=x%20y+z&a=2&empty=&flag&%C3%BC=%F0%9F%90%8D",
+    );
+    assert_eq!(
+        told["params"],
+        json!({"a": "1,2", "b": "x y z", "empty": "", "flag": "", "ü": "🐍"})
+    );
+    let url = format!(
+        "{}/api/echo?a=1&b=x%20y+z&a=2&empty=&flag&%C3%BC=%F0%9F%90%8D",
+        host.url()
+    );
+    assert_eq!(told["url"], url);
+
+    let mut raw = Raw::connect(&host);
+    raw.send(
+        "POST /api/echo HTTP/1.1\r\nHost: example.org\r\nX-Many: one\r\nx-many: two\r\nX-Forwarded-Proto: https\r\n\
+         X-Text: caf\u{e9}\r\nContent-Length: 5\r\n\r\nh\u{e9}llo"
+            .chars()
+            // One byte a character.
+            .map(|character| character as u8)
+            .collect::<Vec<_>>(),
+    );
+    let told = raw.answer().json();
+    assert_eq!(told["headers"]["x-many"], "one,two");
+    assert_eq!(told["headers"]["x-text"], "café");
+    assert_eq!(told["url"], "https://example.org/api/echo");
+    assert_eq!(told["body"], "héllo");
+
+    raw.send("POST /api/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nHello\r\n");
+    raw.send("7\r\n, world\r\n0\r\nX-Trailer: ignored\r\n\r\n");
+    assert_eq!(raw.answer().json()["body"], "Hello, world");
+
+    raw.send("GET http://example.org/api/echo?a=1 HTTP/1.1\r\nHost: other\r\n\r\n");
+    let told = raw.answer().json();
+    assert_eq!(
+        told["url"], "http://example.org/api/echo?a=1",
+        "the target's host wins"
+    );
+    assert_eq!(told["params"], json!({"a": "1"}));
+}
+
+#[test]
+fn connections_are_kept_and_answers_come_in_order() {
+    let host = App::case("gates").start();
+    let gate = Gate::new(&host, "first");
+    let mut raw = Raw::connect(&host);
+    raw.send(
+        "GET /api/wait?gate=first HTTP/1.1\r\nHost: h\r\n\r\nGET /api/nothing HTTP/1.1\r\nHost: h\r\n\r\n\
+         GET /admin/host/status HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    );
+    gate.wait_until_entered();
+    gate.open();
+    assert_eq!(raw.answer().status, 200);
+    assert_eq!(raw.answer().status, 404);
+    let last = raw.answer();
+    assert_eq!((last.status, last.header("connection")), (200, "close"));
+    raw.assert_closed();
+
+    // HTTP/1.0 closes unless asked not to.
+    let mut raw = Raw::connect(&host);
+    raw.send("GET /api/pid HTTP/1.0\r\n\r\n");
+    assert_eq!(raw.answer().status, 200);
+    raw.assert_closed();
+    let mut raw = Raw::connect(&host);
+    for _ in 0..2 {
+        raw.send("GET /api/pid HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        let answer = raw.answer();
+        assert_eq!((answer.status, answer.header("connection")), (200, "keep-alive"));
+    }
+}
+
+#[test]
+fn a_body_is_asked_for_where_it_is_wanted() {
+    let host = App::case("http").start();
+    let head = |path: &str, length: usize| {
+        format!("PUT {path} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n")
+    };
+    let mut raw = Raw::connect(&host);
+    for body in ["first", "second"] {
+        raw.send(head("/api/echo", body.len()));
+        let interim = raw.answer();
+        assert_eq!((interim.status, interim.headers.len()), (100, 0));
+        raw.send(body);
+        assert_eq!(raw.answer().json()["body"], body);
+    }
+    // Where it is not, the first answer is the last, and the connection ends: the client may send the body or not.
+    for (path, length, status) in [
+        ("/api/echo", 1001, 413),
+        ("/api/nothing", 5, 404),
+        ("/api/large", 5, 405),
+    ] {
+        let mut raw = Raw::connect(&host);
+        raw.send(head(path, length));
+        let answer = raw.answer();
+        assert_eq!(
+            (answer.status, answer.header("connection")),
+            (status, "close"),
+            "{path}"
+        );
+        raw.assert_closed();
+    }
+}
+
+#[test]
+fn bodies_beyond_the_limit_are_refused() {
+    let host = App::case("http")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__clientTimeout",
+            "00:00:01",
+        )
+        .start();
+    let sized = |length: usize| {
+        let body = "x".repeat(length);
+        format!("POST /api/echo HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let chunked = |chunks: usize| {
+        let chunks = format!("64\r\n{}\r\n", "x".repeat(100)).repeat(chunks);
+        format!("POST /api/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
+    };
+    let mut raw = Raw::connect(&host);
+    raw.send(sized(1000));
+    assert_eq!(raw.answer().status, 200, "the limit itself is allowed");
+    raw.send(chunked(10) + "0\r\n\r\n");
+    assert_eq!(raw.answer().status, 200, "the limit itself is allowed");
+    // The end of the second body never comes: it is refused where it passes the limit, and waited for a while.
+    for request in [sized(1001), chunked(11)] {
+        let mut raw = Raw::connect(&host);
+        raw.send(request);
+        let answer = raw.answer();
+        assert_eq!(
+            (answer.status, answer.text().as_str(), answer.header("connection")),
+            (413, "the request's body is too large\n", "close")
+        );
+        raw.assert_closed();
+    }
+    // A client that sends all before it reads gets its answer too.
+    assert_eq!(host.post("/api/echo", vec![b'x'; 20 << 20]).status, 413);
+    assert_eq!(host.post("/api/nothing", vec![b'x'; 20 << 20]).status, 404);
+    assert_eq!(
+        host.post("/api/echo", "fine").json()["body"],
+        "fine",
+        "others are served"
+    );
+}
+
+#[test]
+fn malformed_requests_get_400_and_the_host_serves_on() {
+    let host = App::case("http").start();
+    for (request, reason) in [
+        ("nonsense\r\n\r\n", "no request line"),
+        ("GET /api/echo HTTP/9.9\r\n\r\n", "a version from the future"),
+        (
+            "GET /api/ec ho HTTP/1.1\r\nHost: h\r\n\r\n",
+            "a space in the target",
+        ),
+        (
+            "GET /api/echo HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n",
+            "a header without a colon",
+        ),
+        (
+            "GET /api/echo HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+            "a negative length",
+        ),
+        (
+            "POST /api/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            "two lengths",
+        ),
+        (
+            "POST /api/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "a chunk's length that is no number",
+        ),
+        ("GET /api/echo HTTP/1.1\r\n\r\n", "no Host"),
+        (
+            "GET /api/echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "two Hosts",
+        ),
+    ] {
+        let mut raw = Raw::connect(&host);
+        raw.send(request);
+        println!("{reason}");
+        assert_eq!(raw.answer().status, 400, "{reason}");
+        raw.assert_closed();
+    }
+    // A TLS client, and one that leaves in the middle.
+    let mut raw = Raw::connect(&host);
+    raw.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n");
+    assert_eq!(raw.answer().status, 400);
+    Raw::connect(&host).send("POST /api/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf");
+    let mut raw = Raw::connect(&host);
+    raw.send(format!(
+        "GET /api/echo HTTP/1.1\r\nHost: h\r\nX-Long: {}\r\n\r\n",
+        "x".repeat(1 << 20)
+    ));
+    assert_eq!(raw.answer().status, 431, "a head of a megabyte");
+    assert_eq!(echo(&host, "/api/echo")["method"], "GET");
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert!(
+        !stopped.stderr.contains("ERROR"),
+        "clients' faults are not ours\n{}",
+        stopped.stderr
+    );
+}
+
+#[test]
+fn slow_clients_are_cut_off() {
+    let host = App::case("http")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__clientTimeout",
+            "00:00:01",
+        )
+        .start();
+    at_once(4, |case| {
+        let mut raw = Raw::connect(&host);
+        match case {
+            0 => {
+                // A head that comes byte by byte, each in time.
+                raw.send("GET /api/echo HTTP/1.1\r\nHost: h\r\nX-Slow: ");
+                let sent = (0..1000).find(|_| {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                    raw.try_send("x").is_err()
+                });
+                assert!(sent.is_some(), "the host takes a head of any length of time");
+            }
+            1 => {
+                raw.send("GET /api/echo HTTP/1.1\r\nHost: h\r\n");
+                raw.assert_closed();
+            }
+            2 => {
+                raw.send("POST /api/echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+                let answer = raw.answer();
+                assert_eq!((answer.status, answer.header("connection")), (408, "close"));
+                raw.assert_closed();
+            }
+            _ => {
+                raw.send("GET /api/echo HTTP/1.1\r\nHost: h\r\n\r\n");
+                assert_eq!(raw.answer().status, 200);
+                raw.assert_closed();
+            }
+        }
+    });
+    assert_eq!(echo(&host, "/api/echo")["method"], "GET", "others are served");
+}
+
+#[test]
+fn a_slow_function_is_no_slow_client() {
+    let host = App::case("gates")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__clientTimeout",
+            "00:00:01",
+        )
+        .start();
+    let gate = Gate::new(&host, "g");
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| host.get("/api/wait?gate=g"));
+        gate.wait_until_entered();
+        // A client that is cut off meanwhile shows that the time has passed.
+        Raw::connect(&host).assert_closed();
+        gate.open();
+        assert_eq!(call.join().expect("an answer").status, 200);
+    });
+}
+
+#[test]
+fn every_answer_has_the_custom_headers() {
+    let host = App::case("http").start();
+    for (method, path, status) in [
+        ("GET", "/api/echo", 200),
+        ("GET", "/api/nothing", 404),
+        ("PUT", "/api/things", 405),
+        ("GET", "/admin/host/status", 200),
+        ("GET", "/api/large?size=none", 500),
+    ] {
+        let answer = ask(&host, method, path, status);
+        assert_eq!(
+            (answer.header("x-frame-options"), answer.header("x-served-by")),
+            ("DENY", "funcdock"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn large_bodies_arrive_whole() {
+    let host = App::case("http")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__maxRequestBodySize",
+            "104857600",
+        )
+        .start();
+    let size = 16 << 20;
+    let expected: Vec<u8> = (0..=255).cycle().take(size).collect();
+    let bodies = at_once(4, |_| host.get(&format!("/api/large?size={size}")).body);
+    assert!(bodies.iter().all(|body| *body == expected));
+    let bodies = at_once(2, |_| host.post("/api/large", expected.clone()).body);
+    assert!(bodies.iter().all(|body| *body == expected));
+}
+
+#[test]
+fn the_status_tells_of_the_worker() {
+    let host = App::case("http").start();
+    let status = ask(&host, "GET", "/admin/host/status", 200);
+    assert_eq!(status.header("content-type"), "application/json");
+    let status = status.json();
+    for (key, expected) in [
+        ("state", json!("Running")),
+        ("version", json!(env!("CARGO_PKG_VERSION"))),
+        ("worker", json!(0)),
+        ("workers", json!(1)),
+        ("extensions", json!([])),
+    ] {
+        assert_eq!(status[key], expected, "{key} of {status}");
+    }
+    assert!(status["processUptime"].is_u64(), "{status}");
+}
+
+#[test]
+fn requests_beyond_the_outstanding_ones_get_429() {
+    let host = App::case("gates")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__maxOutstandingRequests",
+            "2",
+        )
+        .start();
+    let gate = Gate::new(&host, "g");
+    std::thread::scope(|scope| {
+        let calls = ["/api/wait?gate=g", "/api/wait_sync?gate=h"].map(|path| {
+            let host = &host;
+            scope.spawn(move || host.get(path).status)
+        });
+        gate.wait_until_entered();
+        Gate::new(&host, "h").wait_until_entered();
+        let refused = ask(&host, "GET", "/api/pid", 429);
+        assert_eq!(refused.header("retry-after"), "1");
+        ask(&host, "GET", "/admin/host/status", 200);
+        gate.open();
+        Gate::new(&host, "h").open();
+        assert_eq!(calls.map(|call| call.join().expect("an answer")), [200, 200]);
+    });
+    ask(&host, "GET", "/api/pid", 200);
+}
+
+#[test]
+fn calls_beyond_the_concurrent_ones_wait() {
+    let host = App::case("gates")
+        .env(
+            "AzureFunctionsJobHost__extensions__http__maxConcurrentRequests",
+            "1",
+        )
+        .start();
+    let (first, second) = (Gate::new(&host, "first"), Gate::new(&host, "second"));
+    std::thread::scope(|scope| {
+        let one = scope.spawn(|| host.get("/api/wait?gate=first").status);
+        first.wait_until_entered();
+        let mut raw = Raw::connect(&host);
+        raw.send("GET /api/wait?gate=second HTTP/1.1\r\nHost: h\r\n\r\n");
+        // The status page has come past the queue, so the second call is in it by now or will be.
+        ask(&host, "GET", "/admin/host/status", 200);
+        assert!(!second.is_entered());
+        first.open();
+        assert_eq!(one.join().expect("an answer"), 200);
+        second.wait_until_entered();
+        second.open();
+        assert_eq!(raw.answer().status, 200);
+    });
+}
+
+#[test]
+fn a_function_finishes_though_its_client_is_gone() {
+    let host = App::case("gates").start();
+    for (path, name) in [("wait", "loop"), ("wait_sync", "pool")] {
+        let gate = Gate::new(&host, name);
+        let mut raw = Raw::connect(&host);
+        raw.send(format!("GET /api/{path}?gate={name} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        gate.wait_until_entered();
+        drop(raw);
+        // Served after the host has seen the end of the connection.
+        ask(&host, "GET", "/api/pid", 200);
+        gate.open();
+        gate.wait_until_left();
+    }
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert!(!stopped.stderr.contains("WARN"), "{}", stopped.stderr);
+}

@@ -1,0 +1,257 @@
+//! Workers that die, hosts that stop: what clients see of it, and what is left behind.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use funcdock_tests::{App, DEADLINE, Gate, Host, Raw, wait_for};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The id of the worker that answers, over a connection of its own; `None` when the connection was lost. Panics when
+/// it is refused.
+fn worker(host: &Host) -> Option<i32> {
+    let mut stream = TcpStream::connect(host.address()).expect("the port is never closed");
+    stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
+    // A connection that is lost while we write shows when we read.
+    let _ = stream.write_all(b"GET /api/pid HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    let mut answer = String::new();
+    match stream.read_to_string(&mut answer) {
+        Ok(_) if !answer.is_empty() => {
+            let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+            assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+            Some(body.parse().expect("a process id"))
+        }
+        Ok(_) => None,
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+            None
+        }
+    }
+}
+
+fn kill_hard(pid: i32) {
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it runs");
+}
+
+/// Whether the process runs, or could: one that waits for its parent to look does not.
+fn is_alive(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    !status.is_empty() && !status.contains("\nState:\tZ") && !status.contains("\nState:\tX")
+}
+
+#[track_caller]
+fn assert_gone(pids: &[i32]) {
+    let gone = wait_for(|| (!pids.iter().any(|pid| is_alive(*pid))).then_some(()));
+    assert!(gone.is_some(), "a worker is left behind: {pids:?}");
+}
+
+#[test]
+fn a_killed_worker_costs_its_calls_and_nothing_else() {
+    const CLIENTS: usize = 4;
+    let host = App::case("gates").start();
+    let first = worker(&host).expect("an answer");
+    assert_eq!(host.workers(), [first]);
+    let (done, lost, answered) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let back = std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let counter = if worker(&host).is_some() { &answered } else { &lost };
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let busy = wait_for(|| (answered.load(Ordering::Relaxed) > 100).then_some(()));
+        assert!(busy.is_some(), "no load");
+        let killed = Instant::now();
+        kill_hard(first);
+        let successor = wait_for(|| worker(&host).filter(|pid| *pid != first));
+        let back = killed.elapsed();
+        assert!(successor.is_some(), "no worker came back\n{}", host.output());
+        let before = answered.load(Ordering::Relaxed);
+        let busy = wait_for(|| (answered.load(Ordering::Relaxed) > before + 100).then_some(()));
+        assert!(busy.is_some(), "no load");
+        done.store(true, Ordering::Relaxed);
+        back
+    });
+    assert!(back < Duration::from_secs(2), "{back:?}");
+    // Each client has one call at a time. Those in the backlog, accepted by nobody, are not lost.
+    let lost = lost.into_inner();
+    assert!(lost <= CLIENTS, "{lost}");
+    host.wait_for_log(&format!(
+        "worker 0 (pid {first}) was killed by signal 9 (SIGKILL); starting another one"
+    ));
+    host.wait_for_log("worker 0 is back");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn workers_share_the_load_and_stand_in_for_each_other() {
+    let host = App::case("gates").arg("--workers").arg("2").start();
+    let both = || {
+        let mut seen = BTreeSet::new();
+        let both = wait_for(|| {
+            seen.extend(worker(&host));
+            (seen.len() >= 2).then(|| seen.clone())
+        });
+        both.unwrap_or_else(|| panic!("one worker does it all\n{}", host.output()))
+    };
+    let first = both();
+    assert_eq!(first, host.workers().into_iter().collect());
+    let mut told = BTreeSet::new();
+    let all = wait_for(|| {
+        // A connection each: a worker keeps those that it has.
+        let mut raw = Raw::connect(&host);
+        raw.send("GET /admin/host/status HTTP/1.1\r\nHost: h\r\n\r\n");
+        let status = raw.answer().json();
+        assert_eq!(status["workers"], 2);
+        told.insert(status["worker"].as_u64());
+        (told.len() == 2).then_some(())
+    });
+    assert!(
+        all.is_some() && told.contains(&Some(0)) && told.contains(&Some(1)),
+        "{told:?}"
+    );
+
+    // One that is stopped holds up only what it has accepted: the others serve on without it.
+    let victim = *first.first().expect("two");
+    kill_hard(victim);
+    let second = both();
+    assert!(
+        !second.contains(&victim) && first.intersection(&second).count() == 1,
+        "{first:?} {second:?}"
+    );
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert_gone(&second.into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        stopped.stdout.matches("Functions:").count(),
+        1,
+        "{}",
+        stopped.stdout
+    );
+}
+
+/// Waits until no connection is accepted any more.
+fn wait_until_refused(host: &Host) {
+    let refused = wait_for(|| TcpStream::connect(host.address()).is_err().then_some(()));
+    assert!(refused.is_some(), "the port stays open\n{}", host.output());
+}
+
+#[test]
+fn calls_finish_while_the_host_stops() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let host = App::case("gates").start();
+        let workers = host.workers();
+        let (slow, slower) = (Gate::new(&host, "slow"), Gate::new(&host, "slower"));
+        let mut idle = Raw::connect(&host);
+        idle.send("GET /api/pid HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(idle.answer().status, 200);
+        std::thread::scope(|scope| {
+            let calls = ["/api/wait?gate=slow", "/api/wait_sync?gate=slower"].map(|path| {
+                let host = &host;
+                scope.spawn(move || host.get(path))
+            });
+            slow.wait_until_entered();
+            slower.wait_until_entered();
+            // As a terminal does, which signals the whole group.
+            for pid in workers.iter().filter(|_| signal == Signal::SIGINT) {
+                kill(Pid::from_raw(*pid), signal).expect("it runs");
+            }
+            host.signal(signal);
+            wait_until_refused(&host);
+            // Connections without a request are closed at once.
+            idle.assert_closed();
+            slow.open();
+            slower.open();
+            for call in calls {
+                let answer = call.join().expect("an answer");
+                assert_eq!((answer.status, answer.header("connection")), (200, "close"));
+            }
+        });
+        let stopped = host.wait();
+        stopped.assert_clean();
+        assert_gone(&workers);
+    }
+}
+
+#[test]
+fn calls_that_take_too_long_are_given_up() {
+    let host = App::case("gates").arg("--drain-timeout").arg("1").start();
+    let workers = host.workers();
+    let calls = ["/api/wait?gate=loop", "/api/wait_sync?gate=pool"].map(|path| {
+        let mut raw = Raw::connect(&host);
+        raw.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        raw
+    });
+    Gate::new(&host, "loop").wait_until_entered();
+    Gate::new(&host, "pool").wait_until_entered();
+    host.signal(Signal::SIGTERM);
+    for call in calls {
+        call.assert_closed();
+    }
+    let stopped = host.wait();
+    assert_eq!(
+        stopped.status.code(),
+        Some(1),
+        "{}\n{}",
+        stopped.status,
+        stopped.stderr
+    );
+    let given_up = "given up: the worker stops and the function still runs";
+    assert_eq!(stopped.stderr.matches(given_up).count(), 2, "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.contains("the time to finish is over"),
+        "{}",
+        stopped.stderr
+    );
+    assert_gone(&workers);
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let host = App::case("gates").start();
+    let workers = host.workers();
+    let mut raw = Raw::connect(&host);
+    raw.send("GET /api/wait_sync?gate=g HTTP/1.1\r\nHost: h\r\n\r\n");
+    Gate::new(&host, "g").wait_until_entered();
+    host.signal(Signal::SIGTERM);
+    host.wait_for_log("stopping; a second signal stops at once");
+    host.signal(Signal::SIGINT);
+    let stopped = host.wait();
+    assert_eq!(stopped.status.code(), Some(128 + 2), "{}", stopped.stderr);
+    raw.assert_closed();
+    assert_gone(&workers);
+}
+
+#[test]
+fn no_worker_outlives_its_host() {
+    let host = App::case("gates").arg("--workers").arg("2").start();
+    let workers = host.workers();
+    assert_eq!(workers.len(), 2);
+    let mut raw = Raw::connect(&host);
+    raw.send("GET /api/wait_sync?gate=g HTTP/1.1\r\nHost: h\r\n\r\n");
+    Gate::new(&host, "g").wait_until_entered();
+    kill_hard(host.pid());
+    assert_gone(&workers);
+    assert_eq!(host.wait().status.signal(), Some(9));
+}
+
+#[test]
+fn code_of_the_app_that_runs_at_the_end_does() {
+    let host = App::case("farewell").start();
+    assert_eq!(host.get("/api/hello").text(), "hello");
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert!(
+        stopped.stdout.ends_with("the thread has ended\ngoodbye\n"),
+        "{}\n{}",
+        stopped.stdout,
+        stopped.stderr
+    );
+}
