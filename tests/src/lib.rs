@@ -11,6 +11,7 @@
 
 mod app;
 mod build;
+pub mod golden;
 mod host;
 mod http;
 pub mod python;
