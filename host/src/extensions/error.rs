@@ -1,7 +1,12 @@
 //! Why an extension could not be docked. Every message names the extension and the file, says what was found
 //! and expected, and what to do next.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use funcdock_extension_api::abi;
+
+use super::image::ImageError;
 
 /// Why an extension could not be docked: one variant a phase, in the order of the phases.
 #[derive(Debug, thiserror::Error)]
@@ -9,8 +14,8 @@ pub enum ExtensionError {
     /// No library of the extension's name.
     #[error(
         "extension {name:?}: not found\n  searched for: {}\n  in: {}\n  next: build it with `cargo build --release` \
-         and copy the library to the app's .extensions folder, name that folder in FUNCDOCK_EXTENSION_PATH, or \
-         give the file in host.json as workerExtensions.{name}.library",
+         and copy the library into the app's .extensions folder, add the library's folder to \
+         FUNCDOCK_EXTENSION_PATH, or name the file in host.json as workerExtensions.{name}.library",
         .files.join(", "), paths(.searched)
     )]
     Find {
@@ -154,7 +159,11 @@ pub enum ExtensionError {
         reason: String,
     },
     /// `init` failed or panicked.
-    #[error("extension {name:?}: init failed{}: {reason}", for_function(.function.as_deref()))]
+    #[error(
+        "extension {name:?}: init failed{}\n  found: {reason}\n  next: {advice}, or set \
+         workerExtensions.{name}.required to false to serve the app without it",
+        for_function(.function.as_deref())
+    )]
     Init {
         /// The extension.
         name: String,
@@ -162,6 +171,8 @@ pub enum ExtensionError {
         function: Option<String>,
         /// What it said.
         reason: String,
+        /// What to do.
+        advice: &'static str,
     },
 }
 
@@ -195,15 +206,37 @@ fn platform() -> String {
 }
 
 impl ExtensionError {
-    /// An [`ExtensionError::Open`] with advice fit to the case.
-    pub(super) fn open(name: &str, file: &Path, reason: &str) -> Self {
-        let advice = if !file.exists() {
-            "check the path given as `library` in host.json"
-        } else if reason.contains("undefined symbol") || reason.contains("cannot open shared object") {
-            "install the system library that it needs, or rebuild it on this machine"
-        } else {
-            "rebuild it for this machine, or check that this is the right file"
+    /// An [`ExtensionError::Open`] for a file that is not even given to the system's loader.
+    pub(super) fn image(name: &str, file: &Path, error: &ImageError) -> Self {
+        let (reason, advice) = match error {
+            ImageError::Read(error) if error.kind() == io::ErrorKind::NotFound => (
+                "no such file".to_owned(),
+                "check the path given as `library` in host.json",
+            ),
+            ImageError::Read(error) => (error.to_string(), "let the host's user read it"),
+            ImageError::Machine(_) => (
+                error.to_string(),
+                "build it on a machine like this one, or with cargo's --target",
+            ),
+            ImageError::Truncated { .. } | ImageError::Damaged(_) => {
+                (error.to_string(), "copy it again, or rebuild it")
+            }
+            ImageError::Folder | ImageError::Other | ImageError::Kind => (
+                error.to_string(),
+                "check that this is the right file: the one that cargo makes of a crate with crate-type = \
+                 [\"cdylib\"]",
+            ),
         };
+        ExtensionError::Open {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            reason,
+            advice,
+        }
+    }
+
+    /// An [`ExtensionError::Open`] for a file that the system's loader refused, saying this.
+    pub(super) fn open(name: &str, file: &Path, reason: &str) -> Self {
         // dlopen repeats the file's name, which the first line has.
         let reason = reason
             .strip_prefix(&format!("{}: ", file.display()))
@@ -212,7 +245,20 @@ impl ExtensionError {
             name: name.to_owned(),
             file: file.to_owned(),
             reason: reason.to_owned(),
-            advice,
+            advice: "install the system library that it needs, or rebuild it on this machine",
+        }
+    }
+
+    /// An [`ExtensionError::Init`].
+    pub(super) fn init(name: &str, function: Option<&str>, error: &abi::Error) -> Self {
+        ExtensionError::Init {
+            name: name.to_owned(),
+            function: function.map(str::to_owned),
+            reason: error.message.to_string(),
+            advice: match error.kind {
+                abi::ERROR_PANIC => "report this to the extension's author",
+                _ => "correct what it names; the extension's documentation says what it needs",
+            },
         }
     }
 }
