@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use funcdock_extension_api::abi;
 
 use super::image::ImageError;
+use crate::app::ExtensionConfig;
 
 /// Why an extension could not be docked: one variant a phase, in the order of the phases.
 #[derive(Debug, thiserror::Error)]
@@ -160,8 +161,7 @@ pub enum ExtensionError {
     },
     /// `init` failed or panicked.
     #[error(
-        "extension {name:?}: init failed{}\n  found: {reason}\n  next: {advice}, or set \
-         workerExtensions.{name}.required to false to serve the app without it",
+        "extension {name:?}: init failed{}\n  found: {reason}\n  next: {advice}",
         for_function(.function.as_deref())
     )]
     Init {
@@ -172,7 +172,7 @@ pub enum ExtensionError {
         /// What it said.
         reason: String,
         /// What to do.
-        advice: &'static str,
+        advice: String,
     },
 }
 
@@ -250,15 +250,23 @@ impl ExtensionError {
     }
 
     /// An [`ExtensionError::Init`].
-    pub(super) fn init(name: &str, function: Option<&str>, error: &abi::Error) -> Self {
+    pub(super) fn init(config: &ExtensionConfig, function: Option<&str>, error: &abi::Error) -> Self {
+        let name = config.name.clone();
+        let mut advice = match error.kind {
+            abi::ERROR_PANIC => "report this to the extension's author",
+            _ => "correct what it names; the extension's documentation says what it needs",
+        }
+        .to_owned();
+        if config.required {
+            advice.push_str(&format!(
+                ", or set workerExtensions.{name}.required to false to serve the app without it"
+            ));
+        }
         ExtensionError::Init {
-            name: name.to_owned(),
+            name,
             function: function.map(str::to_owned),
             reason: error.message.to_string(),
-            advice: match error.kind {
-                abi::ERROR_PANIC => "report this to the extension's author",
-                _ => "correct what it names; the extension's documentation says what it needs",
-            },
+            advice,
         }
     }
 }

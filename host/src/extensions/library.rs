@@ -41,13 +41,16 @@ pub(super) fn open(name: &str, file: &Path) -> Result<abi::DescriptorRef, Extens
     let found = descriptors
         .iter()
         .find(|descriptor| descriptor.name().as_str() == name);
-    found.copied().ok_or_else(|| ExtensionError::Select {
-        name: name.into(),
-        file: file.into(),
-        found: descriptors
-            .iter()
-            .map(|descriptor| descriptor.name().to_string())
-            .collect(),
+    found.copied().ok_or_else(|| {
+        let names = descriptors.iter().map(|descriptor| descriptor.name().to_string());
+        let mut found: Vec<String> = names.collect();
+        // The linker's order says nothing.
+        found.sort_unstable();
+        ExtensionError::Select {
+            name: name.into(),
+            file: file.into(),
+            found,
+        }
     })
 }
 

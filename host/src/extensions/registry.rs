@@ -195,13 +195,9 @@ impl Docked {
                 function,
             };
             let made = Instance::init(&self.name, descriptor, &self.counters, &self.settings, &context);
-            made.map(Arc::new).map_err(|error| {
-                ExtensionError::init(
-                    &self.config.name,
-                    function.map(|function| function.name.as_str()),
-                    &error,
-                )
-            })
+            let function = function.map(|function| function.name.as_str());
+            made.map(Arc::new)
+                .map_err(|error| ExtensionError::init(&self.config, function, &error))
         };
         let scope = descriptor.scope();
         let applied: Vec<Applied> = if scope == abi::SCOPE_APP {
