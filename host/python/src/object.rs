@@ -57,7 +57,7 @@ impl ExtensionObject {
         let found =
             py.detach(|| unsafe { (self.object.functions.get())(self.object.this, RStr::from_str(name)) });
         match result(found)?.into_option() {
-            Some(value) => to_python(py, value),
+            Some(value) => to_python(py, &value.into()),
             None => {
                 let class = self.class_name();
                 Err(PyAttributeError::new_err(format!(
@@ -82,7 +82,7 @@ impl ExtensionObject {
         // SAFETY: the object is alive.
         let entered = py.detach(|| unsafe { (object.functions.enter())(object.this) });
         match result(entered)?.into_option() {
-            Some(value) => to_python(py, value),
+            Some(value) => to_python(py, &value.into()),
             None => Ok(slf.clone().into_any()),
         }
     }
@@ -147,7 +147,8 @@ impl ExtensionMethod {
         let returned = py.detach(|| unsafe {
             (self.object.functions.call())(self.object.this, self.name, positional, named)
         });
-        to_python(py, result(returned).map_err(|error| self.with_name(py, error))?)
+        let value = result(returned).map_err(|error| self.with_name(py, error))?;
+        to_python(py, &value.into())
     }
 
     fn __repr__(&self) -> String {
