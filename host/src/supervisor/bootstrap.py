@@ -54,8 +54,26 @@ def main():
             "%s cannot be imported by %s (Python %s): %s: %s"
             % (path, sys.executable, sys.version.split()[0], type(error).__name__, error),
         )
+    # What functions print is to be seen when they print it, also by whoever reads it through a pipe.
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(line_buffering=True)
     # From here on the descriptors are Rust's: an exception goes to stderr, not through the channel.
     return module.run(CONTROL, LISTENER)
 
 
-sys.exit(main())
+def leave(code):
+    """Ends as the interpreter would, but for its own end: a call that was given up still runs in a thread of Rust's,
+    which must not find the interpreter gone."""
+    import atexit
+    import threading
+
+    flushes = [stream.flush for stream in (sys.stdout, sys.stderr) if stream is not None]
+    for end in [threading._shutdown, atexit._run_exitfuncs] + flushes:
+        try:
+            end()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+    os._exit(code)
+
+
+leave(main())
