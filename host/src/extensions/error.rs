@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use funcdock_extension_api::abi;
 
 use super::image::ImageError;
-use crate::app::ExtensionConfig;
+use crate::app::{ExtensionConfig, suggestion};
 
 /// Why an extension could not be docked: one variant a phase, in the order of the phases.
 #[derive(Debug, thiserror::Error)]
@@ -136,9 +136,10 @@ pub enum ExtensionError {
     },
     /// `functions` names functions that the app does not have.
     #[error(
-        "extension {name:?}: host.json: workerExtensions.{name}.functions names {function:?}\n  found: no function \
-         of that name among {}\n  expected: names of functions of this app, or \"*\"\n  next: correct the name",
-        quoted(.known)
+        "extension {name:?}: host.json: workerExtensions.{name}.functions names {function:?}{}\n  found: no \
+         function of that name among {}\n  expected: names of functions of this app, or \"*\"\n  next: correct the \
+         name",
+        suggestion(.function, .known.iter().map(String::as_str)), quoted(.known)
     )]
     Functions {
         /// The extension.

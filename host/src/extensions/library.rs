@@ -188,11 +188,11 @@ mod tests {
     /// A table of functions, as three versions of one library declare it.
     macro_rules! version {
         ($version:ident, { $($appended:tt)* }, $result:ty) => {
+            #[expect(dead_code, reason = "only the layout is looked at")]
             mod $version {
                 #[repr(C)]
                 #[derive(abi_stable::StableAbi)]
                 #[sabi(kind(Prefix(prefix_ref = TableRef, prefix_fields = TablePrefix)))]
-                #[expect(dead_code, reason = "only its layout is looked at")]
                 pub(super) struct Table {
                     #[sabi(last_prefix_field)]
                     first: extern "C" fn() -> $result,
