@@ -22,10 +22,15 @@ thread_local! {
 
 /// Events that `f` emits on this thread belong to this invocation.
 pub(crate) fn within<T>(invocation: abi::Invocation, f: impl FnOnce() -> T) -> T {
-    let outer = INVOCATION.replace(Some(invocation));
-    let result = f();
-    INVOCATION.set(outer);
-    result
+    /// Also when `f` panics: what this thread logs later must not be of an invocation that is gone.
+    struct Restore(Option<abi::Invocation>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INVOCATION.set(self.0);
+        }
+    }
+    let _outer = Restore(INVOCATION.replace(Some(invocation)));
+    f()
 }
 
 /// Connects this library's `tracing` with the host. Does nothing where the library has a subscriber already.

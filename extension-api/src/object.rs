@@ -80,7 +80,10 @@ impl Arguments {
             let given = self.positional.len();
             return Err(Error::new(
                 ErrorKind::Type,
-                format!("takes {N} arguments but {given} were given"),
+                format!(
+                    "takes {N} argument{} but {given} were given",
+                    if N == 1 { "" } else { "s" }
+                ),
             ));
         }
         let mut bound = [const { None }; N];
@@ -256,6 +259,12 @@ mod tests {
         assert_eq!(bound(0, &[]), "[None, None]");
         assert_eq!(bound(1, &["b"]), "[Some(0), Some(true)]");
         assert_eq!(bound(3, &[]), "takes 2 arguments but 3 were given");
+        let one = Arguments {
+            positional: vec![Value::None, Value::None],
+            keyword: Vec::new(),
+        };
+        let error = one.bind(["a"]).expect_err("too many");
+        assert_eq!(error.message(), "takes 1 argument but 2 were given");
         assert_eq!(bound(1, &["a"]), "multiple values for argument \"a\"");
         assert_eq!(bound(0, &["c"]), "unexpected keyword argument \"c\" (takes a, b)");
     }

@@ -61,7 +61,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// What the function raised, or the error of a refusal or time-out.
+    /// What the function raised, or the error of a refusal.
     pub fn exception(&self) -> Option<Exception<'a>> {
         // SAFETY: as in `kind`; the strings live as long as the outcome.
         unsafe { (self.raw.functions.exception())(self.raw.this) }

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -31,7 +31,13 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
     });
     match (parsed, unknown) {
         (Ok(settings), None) => Ok(settings),
-        (_, Some(key)) => Err(invalid(format!("unknown key {key:?}"))),
+        (_, Some(key)) => Err(invalid(match fields::<S>() {
+            // Of a key further down, only its own struct knows the others.
+            Some(fields) if !key.contains('.') => {
+                format!("unknown key {key:?}: the keys are {}", fields.join(", "))
+            }
+            _ => format!("unknown key {key:?}"),
+        })),
         (Err(error), None) => {
             let path = track.path().to_string();
             let error = without_position(&error);
@@ -42,6 +48,39 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
             }))
         }
     }
+}
+
+/// The names of the fields of `S`, where it is a struct as `#[derive(Deserialize)]` reads them.
+fn fields<S: DeserializeOwned>() -> Option<&'static [&'static str]> {
+    /// Takes note of what it is asked for, and gives nothing.
+    struct Asked<'a>(&'a mut Option<&'static [&'static str]>);
+
+    impl<'de> Deserializer<'de> for Asked<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _name: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> std::result::Result<V::Value, Self::Error> {
+            *self.0 = Some(fields);
+            self.deserialize_any(visitor)
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> std::result::Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("only asked"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut fields = None;
+    let _ = S::deserialize(Asked(&mut fields));
+    fields.filter(|fields| !fields.is_empty())
 }
 
 fn invalid(message: impl ToString) -> Error {
@@ -110,7 +149,11 @@ mod tests {
                 "Err(exporter: unknown variant `file`, expected `console` or `otlp`)",
                 "a choice that does not exist",
             ),
-            (r#"{"rat": 1}"#, r#"Err(unknown key "rat")"#, "misspelt"),
+            (
+                r#"{"rat": 1}"#,
+                r#"Err(unknown key "rat": the keys are rate, exporter)"#,
+                "misspelt",
+            ),
         ];
         for (json, expected, reason) in cases {
             assert_eq!(format!("{:?}", parse::<Settings>(json)), expected, "{reason}");

@@ -171,7 +171,7 @@ pub struct OutcomeFns {
     pub kind: unsafe extern "C" fn(this: *const c_void) -> u8,
     /// The HTTP status of the answer; 0 where the trigger is not HTTP.
     pub status: unsafe extern "C" fn(this: *const c_void) -> u16,
-    /// What the function raised, or why the invocation failed.
+    /// What the function raised, or why an extension refused the call.
     pub exception: unsafe extern "C" fn(this: *const c_void) -> ROption<Exception<'static>>,
     /// The extension that answered or failed the invocation instead of the function.
     #[sabi(last_prefix_field)]

@@ -31,5 +31,18 @@ pub const API_MAJOR: u32 = 1;
 /// Minor version of the extension API: grows when something is appended. Any minor version works with any other.
 pub const API_MINOR: u32 = 0;
 
-/// `API_MAJOR.API_MINOR.0`, as the header carries it.
-pub const API_VERSION: &str = "1.0.0";
+/// The API's version as the header carries it: this crate's own, which abi_stable compares as well.
+pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_crate() {
+        assert!(
+            API_VERSION.starts_with(&format!("{API_MAJOR}.{API_MINOR}.")),
+            "{API_VERSION}"
+        );
+    }
+}

@@ -95,7 +95,9 @@ class HttpRequest(_HttpRequest):
 
     def _read_form(self) -> None:
         if not func:
-            raise RuntimeError("reading forms needs azure-functions: add it to requirements.txt and install it")
+            raise RuntimeError(
+                "reading forms needs azure-functions: add it to requirements.txt and install it"
+            )
         if "_form_read" not in self.__dict__:
             super().__init__(
                 self.method,

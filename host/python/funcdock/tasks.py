@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from typing import Any, Callable
 
 from . import logs
@@ -49,6 +50,10 @@ async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: An
 
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
     """Runs the loop until the worker stops, whatever a task of the app raises through it."""
+    # When to end is the supervisor's to say, but service managers signal all processes of a service at once.
+    # As for SIGINT, a handler that does nothing: what is ignored stays so in programs that a function starts.
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda *_: None)
     while not is_stopping():
         try:
             loop.run_forever()

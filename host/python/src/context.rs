@@ -2,14 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use funcdock::invocation::{Attribute, Invocation};
+use funcdock::invocation::Invocation;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::object::ExtensionObject;
-use crate::values::plain_to_python;
+use crate::values::to_python;
 
 /// The invocation's context. Function code may set attributes of its own; those that extensions set are read
 /// from the invocation when asked for the first time.
@@ -66,8 +65,7 @@ impl Context {
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let value = match slf.get().invocation.attribute(&name.to_cow()?) {
-            Some(Attribute::Object(object)) => Bound::new(py, ExtensionObject::new(object))?.into_any(),
-            Some(Attribute::Value(value)) => plain_to_python(py, &value)?,
+            Some(value) => to_python(py, &value)?,
             None => return Err(slf.get().no_attribute(&name.to_cow()?)),
         };
         // From now on it is found in the instance's dict: one object for all uses, and function code may

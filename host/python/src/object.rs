@@ -1,10 +1,11 @@
 //! Objects of extensions in Python: `context.tracer` and what its methods return.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use abi_stable::std_types::{RResult, RStr, RString, RVec, Tuple2};
 use funcdock_extension_api::abi;
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -57,11 +58,11 @@ impl ExtensionObject {
         let found =
             py.detach(|| unsafe { (self.object.functions.get())(self.object.this, RStr::from_str(name)) });
         match result(found)?.into_option() {
-            Some(value) => to_python(py, value),
+            Some(value) => to_python(py, &value.into()),
             None => {
                 let class = self.class_name();
                 Err(PyAttributeError::new_err(format!(
-                    "{class:?} object has no attribute {name:?}"
+                    "'{class}' object has no attribute '{name}'"
                 )))
             }
         }
@@ -82,7 +83,7 @@ impl ExtensionObject {
         // SAFETY: the object is alive.
         let entered = py.detach(|| unsafe { (object.functions.enter())(object.this) });
         match result(entered)?.into_option() {
-            Some(value) => to_python(py, value),
+            Some(value) => to_python(py, &value.into()),
             None => Ok(slf.clone().into_any()),
         }
     }
@@ -134,20 +135,22 @@ impl ExtensionMethod {
         keyword: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = positional.py();
-        let positional: RVec<abi::Value> = positional
-            .iter()
-            .map(|value| from_python(&value))
-            .collect::<PyResult<_>>()?;
+        let mut given = RVec::with_capacity(positional.len());
+        for (index, value) in positional.iter().enumerate() {
+            let value = from_python(&value).map_err(|error| self.of_argument(py, error, index + 1))?;
+            given.push(value);
+        }
         let mut named = RVec::new();
         for (name, value) in keyword.into_iter().flatten() {
             let name: String = name.extract()?;
-            named.push(Tuple2(RString::from(name), from_python(&value)?));
+            let value = from_python(&value).map_err(|error| self.of_argument(py, error, &name))?;
+            named.push(Tuple2(RString::from(name), value));
         }
         // SAFETY: the object is alive, the name lives in it, and the arguments are given away.
-        let returned = py.detach(|| unsafe {
-            (self.object.functions.call())(self.object.this, self.name, positional, named)
-        });
-        to_python(py, result(returned).map_err(|error| self.with_name(py, error))?)
+        let returned = py
+            .detach(|| unsafe { (self.object.functions.call())(self.object.this, self.name, given, named) });
+        let value = result(returned).map_err(|error| self.with_name(py, error))?;
+        to_python(py, &value.into())
     }
 
     fn __repr__(&self) -> String {
@@ -160,6 +163,18 @@ impl ExtensionMethod {
     fn with_name(&self, py: Python<'_>, error: PyErr) -> PyErr {
         if error.is_instance_of::<PyTypeError>(py) {
             PyTypeError::new_err(format!("{}() {}", self.name, error.value(py)))
+        } else {
+            error
+        }
+    }
+
+    /// An argument that cannot be given to an extension: which one of which method.
+    fn of_argument(&self, py: Python<'_>, error: PyErr, argument: impl Display) -> PyErr {
+        let message = format!("{}() argument {argument}: {}", self.name, error.value(py));
+        if error.is_instance_of::<PyTypeError>(py) {
+            PyTypeError::new_err(message)
+        } else if error.is_instance_of::<PyOverflowError>(py) {
+            PyOverflowError::new_err(message)
         } else {
             error
         }

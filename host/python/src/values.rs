@@ -2,6 +2,7 @@
 
 use abi::Value;
 use abi_stable::std_types::{RString, RVec, Tuple2};
+use funcdock::invocation::Attribute;
 use funcdock_extension_api::abi;
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
@@ -13,44 +14,35 @@ use crate::object::ExtensionObject;
 /// How deep lists and dicts may be nested: deeper ones are most likely endless.
 const MAX_DEPTH: usize = 32;
 
-/// A value of an extension as a Python object. Attached.
-pub(crate) fn to_python<'py>(py: Python<'py>, value: Value) -> PyResult<Bound<'py, PyAny>> {
-    match value {
-        Value::Object(object) => Ok(Bound::new(py, ExtensionObject::new(Arc::new(object)))?.into_any()),
-        Value::List(values) => {
-            let items: PyResult<Vec<_>> = values.into_iter().map(|value| to_python(py, value)).collect();
-            Ok(PyList::new(py, items?)?.into_any())
+/// What an extension set or returned as a Python object. Attached.
+pub(crate) fn to_python<'py>(py: Python<'py>, value: &Attribute) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Attribute::Value(value) => plain(py, value)?,
+        Attribute::Object(object) => Bound::new(py, ExtensionObject::new(Arc::clone(object)))?.into_any(),
+        Attribute::List(values) => {
+            let items: PyResult<Vec<_>> = values.iter().map(|value| to_python(py, value)).collect();
+            PyList::new(py, items?)?.into_any()
         }
-        Value::Map(entries) => {
+        Attribute::Map(entries) => {
             let dict = PyDict::new(py);
-            for Tuple2(key, value) in entries {
-                dict.set_item(key.as_str(), to_python(py, value)?)?;
+            for (key, value) in entries.iter() {
+                dict.set_item(&**key, to_python(py, value)?)?;
             }
-            Ok(dict.into_any())
+            dict.into_any()
         }
-        plain => plain_to_python(py, &plain),
-    }
+    })
 }
 
-/// As [`to_python`], for a value that is kept: objects inside it come out as `None`. Attached.
-pub(crate) fn plain_to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+fn plain<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
-        Value::None | Value::Object(_) => PyNone::get(py).to_owned().into_any(),
         Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
         Value::Int(value) => value.into_pyobject(py)?.into_any(),
         Value::Float(value) => PyFloat::new(py, *value).into_any(),
         Value::Str(value) => PyString::new(py, value).into_any(),
         Value::Bytes(value) => PyBytes::new(py, value).into_any(),
-        Value::List(values) => {
-            let items: PyResult<Vec<_>> = values.iter().map(|value| plain_to_python(py, value)).collect();
-            PyList::new(py, items?)?.into_any()
-        }
-        Value::Map(entries) => {
-            let dict = PyDict::new(py);
-            for Tuple2(key, value) in entries {
-                dict.set_item(key.as_str(), plain_to_python(py, value)?)?;
-            }
-            dict.into_any()
+        // The others are attributes of their own kind.
+        Value::None | Value::List(_) | Value::Map(_) | Value::Object(_) => {
+            PyNone::get(py).to_owned().into_any()
         }
     })
 }

@@ -119,7 +119,7 @@ impl fmt::Display for Problem {
 }
 
 /// " (did you mean …?)" when `word` is a slip of the pen away from one of `known`, else nothing.
-pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let lowered = word.to_ascii_lowercase();
     known
         .into_iter()

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use error::suggestion;
 pub use error::{AppError, Place, Position, Problem};
 pub use read::{ReadOptions, Reading};
 

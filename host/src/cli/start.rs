@@ -167,9 +167,15 @@ fn log_extension(extension: &ExtensionListing) {
         state,
         message,
     } = extension;
+    let version = if version.is_empty() {
+        String::new()
+    } else {
+        format!(" {version}")
+    };
     match message {
-        None => tracing::info!("extension {name} {version}: {state}"),
-        Some(message) => tracing::warn!("extension {name} {version}: {state}: {message}"),
+        None => tracing::info!("extension {name}{version}: {state}"),
+        // The worker has logged why.
+        Some(_) => tracing::warn!("extension {name}{version}: {state}, the app runs without it"),
     }
 }
 

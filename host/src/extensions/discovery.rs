@@ -30,6 +30,8 @@ pub(super) fn find(
         Some(file) => file.clone(),
         None => {
             if let Some(linked) = private::registrations().find(|linked| linked.name().as_str() == name) {
+                // What `connect` does for a library.
+                private::install_panic_hook();
                 return Ok((linked, Source::Linked));
             }
             search_file(name, app_root, search)?

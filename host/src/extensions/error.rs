@@ -1,7 +1,13 @@
 //! Why an extension could not be docked. Every message names the extension and the file, says what was found
 //! and expected, and what to do next.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use funcdock_extension_api::abi;
+
+use super::image::ImageError;
+use crate::app::{ExtensionConfig, suggestion};
 
 /// Why an extension could not be docked: one variant a phase, in the order of the phases.
 #[derive(Debug, thiserror::Error)]
@@ -9,8 +15,8 @@ pub enum ExtensionError {
     /// No library of the extension's name.
     #[error(
         "extension {name:?}: not found\n  searched for: {}\n  in: {}\n  next: build it with `cargo build --release` \
-         and copy the library to the app's .extensions folder, name that folder in FUNCDOCK_EXTENSION_PATH, or \
-         give the file in host.json as workerExtensions.{name}.library",
+         and copy the library into the app's .extensions folder, add the library's folder to \
+         FUNCDOCK_EXTENSION_PATH, or name the file in host.json as workerExtensions.{name}.library",
         .files.join(", "), paths(.searched)
     )]
     Find {
@@ -130,9 +136,10 @@ pub enum ExtensionError {
     },
     /// `functions` names functions that the app does not have.
     #[error(
-        "extension {name:?}: host.json: workerExtensions.{name}.functions names {function:?}\n  found: no function \
-         of that name among {}\n  expected: names of functions of this app, or \"*\"\n  next: correct the name",
-        quoted(.known)
+        "extension {name:?}: host.json: workerExtensions.{name}.functions names {function:?}{}\n  found: no \
+         function of that name among {}\n  expected: names of functions of this app, or \"*\"\n  next: correct the \
+         name",
+        suggestion(.function, .known.iter().map(String::as_str)), quoted(.known)
     )]
     Functions {
         /// The extension.
@@ -154,7 +161,10 @@ pub enum ExtensionError {
         reason: String,
     },
     /// `init` failed or panicked.
-    #[error("extension {name:?}: init failed{}: {reason}", for_function(.function.as_deref()))]
+    #[error(
+        "extension {name:?}: init failed{}\n  found: {reason}\n  next: {advice}",
+        for_function(.function.as_deref())
+    )]
     Init {
         /// The extension.
         name: String,
@@ -162,6 +172,8 @@ pub enum ExtensionError {
         function: Option<String>,
         /// What it said.
         reason: String,
+        /// What to do.
+        advice: String,
     },
 }
 
@@ -195,15 +207,37 @@ fn platform() -> String {
 }
 
 impl ExtensionError {
-    /// An [`ExtensionError::Open`] with advice fit to the case.
-    pub(super) fn open(name: &str, file: &Path, reason: &str) -> Self {
-        let advice = if !file.exists() {
-            "check the path given as `library` in host.json"
-        } else if reason.contains("undefined symbol") || reason.contains("cannot open shared object") {
-            "install the system library that it needs, or rebuild it on this machine"
-        } else {
-            "rebuild it for this machine, or check that this is the right file"
+    /// An [`ExtensionError::Open`] for a file that is not even given to the system's loader.
+    pub(super) fn image(name: &str, file: &Path, error: &ImageError) -> Self {
+        let (reason, advice) = match error {
+            ImageError::Read(error) if error.kind() == io::ErrorKind::NotFound => (
+                "no such file".to_owned(),
+                "check the path given as `library` in host.json",
+            ),
+            ImageError::Read(error) => (error.to_string(), "let the host's user read it"),
+            ImageError::Machine(_) => (
+                error.to_string(),
+                "build it on a machine like this one, or with cargo's --target",
+            ),
+            ImageError::Truncated { .. } | ImageError::Damaged(_) => {
+                (error.to_string(), "copy it again, or rebuild it")
+            }
+            ImageError::Folder | ImageError::Other | ImageError::Kind => (
+                error.to_string(),
+                "check that this is the right file: the one that cargo makes of a crate with crate-type = \
+                 [\"cdylib\"]",
+            ),
         };
+        ExtensionError::Open {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            reason,
+            advice,
+        }
+    }
+
+    /// An [`ExtensionError::Open`] for a file that the system's loader refused, saying this.
+    pub(super) fn open(name: &str, file: &Path, reason: &str) -> Self {
         // dlopen repeats the file's name, which the first line has.
         let reason = reason
             .strip_prefix(&format!("{}: ", file.display()))
@@ -212,6 +246,27 @@ impl ExtensionError {
             name: name.to_owned(),
             file: file.to_owned(),
             reason: reason.to_owned(),
+            advice: "install the system library that it needs, or rebuild it on this machine",
+        }
+    }
+
+    /// An [`ExtensionError::Init`].
+    pub(super) fn init(config: &ExtensionConfig, function: Option<&str>, error: &abi::Error) -> Self {
+        let name = config.name.clone();
+        let mut advice = match error.kind {
+            abi::ERROR_PANIC => "report this to the extension's author",
+            _ => "correct what it names; the extension's documentation says what it needs",
+        }
+        .to_owned();
+        if config.required {
+            advice.push_str(&format!(
+                ", or set workerExtensions.{name}.required to false to serve the app without it"
+            ));
+        }
+        ExtensionError::Init {
+            name,
+            function: function.map(str::to_owned),
+            reason: error.message.to_string(),
             advice,
         }
     }

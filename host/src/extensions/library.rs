@@ -1,16 +1,22 @@
-//! Opening an extension's library, checked in widening steps: it is a library; it has our header; abi_stable
-//! agrees; its API version is compatible; the layouts match; it has the extension that was asked for.
+//! Opening an extension's library, checked in widening steps: it is a library for this machine, and whole; the
+//! system's loader takes it; it has our header; abi_stable agrees; its API version is compatible; the layouts match; it has the extension that was asked for.
 //!
 //! Libraries are never unloaded: their functions, statics and threads live as long as the process. Rust
 //! offers no way to end those, and a worker ends soon after it stops using them.
 
 use std::path::Path;
 
+use abi_stable::StableAbi;
+use abi_stable::abi_stability::abi_checking::{
+    AbiInstabilityErrors, ExpectedFound, check_layout_compatibility,
+};
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
+use abi_stable::type_layout::{TLFieldOrFunction, TypeLayout};
 use funcdock_extension_api::abi;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use super::error::ExtensionError;
+use super::image;
 use super::services::HOST_SERVICES;
 
 /// Opens `file` and returns its extension called `name`.
@@ -35,17 +41,21 @@ pub(super) fn open(name: &str, file: &Path) -> Result<abi::DescriptorRef, Extens
     let found = descriptors
         .iter()
         .find(|descriptor| descriptor.name().as_str() == name);
-    found.copied().ok_or_else(|| ExtensionError::Select {
-        name: name.into(),
-        file: file.into(),
-        found: descriptors
-            .iter()
-            .map(|descriptor| descriptor.name().to_string())
-            .collect(),
+    found.copied().ok_or_else(|| {
+        let names = descriptors.iter().map(|descriptor| descriptor.name().to_string());
+        let mut found: Vec<String> = names.collect();
+        // The linker's order says nothing.
+        found.sort_unstable();
+        ExtensionError::Select {
+            name: name.into(),
+            file: file.into(),
+            found,
+        }
     })
 }
 
 fn header(name: &str, file: &Path) -> Result<&'static LibHeader, ExtensionError> {
+    image::check(file).map_err(|error| ExtensionError::image(name, file, &error))?;
     // SAFETY: this runs the library's initialisers: the user asked for it in host.json, and a library can do
     // no less than any other part of this process.
     let library = unsafe { Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
@@ -106,23 +116,60 @@ fn check_layout(name: &str, file: &Path, header: &LibHeader) -> Result<(), Exten
         detail,
         version: abi::API_VERSION,
     };
-    if header.layout().is_none() {
+    let Some(theirs) = header.layout() else {
         return Err(layout("a header without a layout".to_owned()));
-    }
-    header
-        .ensure_layout::<abi::LibraryRef>()
-        .map_err(|error| layout(summary(&error.to_string())))
+    };
+    compatible(<abi::LibraryRef as StableAbi>::LAYOUT, theirs).map_err(|errors| layout(summary(&errors)))
 }
 
-/// abi_stable's reports run to hundreds of lines: the first difference says what a person can use.
-fn summary(report: &str) -> String {
-    let wanted = |line: &&str| line.contains("error") || line.contains("Expected") || line.contains("Found");
-    let lines: Vec<&str> = report.lines().map(str::trim).filter(wanted).take(3).collect();
-    if lines.is_empty() {
-        report.lines().take(3).collect::<Vec<_>>().join("; ")
-    } else {
-        lines.join("; ")
+/// Whether the types agree, but for what one side has appended to tables of functions.
+///
+/// abi_stable has the library be the newer side; here either may be, as minor versions work both ways.
+fn compatible(
+    ours: &'static TypeLayout,
+    theirs: &'static TypeLayout,
+) -> Result<(), Box<AbiInstabilityErrors>> {
+    check_layout_compatibility(ours, theirs)
+        .or_else(|errors| check_layout_compatibility(theirs, ours).map_err(|_| Box::new(errors)))
+}
+
+/// The first difference, as far as a person can use it: abi_stable's own report runs to hundreds of lines.
+fn summary(errors: &AbiInstabilityErrors) -> String {
+    // Errors are listed from the inside out; those further out only say that there is one inside.
+    let first = errors.errors.iter().find(|error| !error.errs.is_empty());
+    let Some(first) = first else {
+        return "other types".to_owned();
+    };
+    let name = |step: &ExpectedFound<TLFieldOrFunction>| match step.found {
+        TLFieldOrFunction::Field(field) => match field.name() {
+            // The pointer to a table is a tuple with the table in it.
+            "0" => None,
+            "__returns" => Some("result"),
+            name => Some(name),
+        },
+        // The field that holds it comes right before it.
+        TLFieldOrFunction::Function(_) => None,
+    };
+    let path: Vec<&str> = first.stack_trace.iter().filter_map(name).collect();
+    let report = first.to_string();
+    let difference = difference(&report).unwrap_or_else(|| "a difference".to_owned());
+    match path.as_slice() {
+        [] => difference,
+        path => format!("{difference}, at {}", path.join(".")),
     }
+}
+
+/// "…: a instead of b", from the part of abi_stable's report that says `Error:…`, `Expected:`, `Found:`.
+fn difference(report: &str) -> Option<String> {
+    let (_, error) = report.split_once("\nError:")?;
+    let mut lines = error.lines().map(str::trim);
+    let what = lines.next()?;
+    let mut value = |title| {
+        lines.by_ref().find(|line| *line == title)?;
+        lines.next()
+    };
+    let (expected, found) = (value("Expected:")?, value("Found:")?);
+    Some(format!("{what}: {found} instead of {expected}"))
 }
 
 /// libloading wraps what the system's loader said.
@@ -132,4 +179,48 @@ fn innermost(error: &libloading::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of functions, as three versions of one library declare it.
+    macro_rules! version {
+        ($version:ident, { $($appended:tt)* }, $result:ty) => {
+            #[expect(dead_code, reason = "only the layout is looked at")]
+            mod $version {
+                #[repr(C)]
+                #[derive(abi_stable::StableAbi)]
+                #[sabi(kind(Prefix(prefix_ref = TableRef, prefix_fields = TablePrefix)))]
+                pub(super) struct Table {
+                    #[sabi(last_prefix_field)]
+                    first: extern "C" fn() -> $result,
+                    $($appended)*
+                }
+            }
+        };
+    }
+    version!(old, {}, u32);
+    version!(new, { second: extern "C" fn() }, u32);
+    version!(changed, {}, u64);
+
+    const OLD: &TypeLayout = <old::TableRef as StableAbi>::LAYOUT;
+    const NEW: &TypeLayout = <new::TableRef as StableAbi>::LAYOUT;
+    const CHANGED: &TypeLayout = <changed::TableRef as StableAbi>::LAYOUT;
+
+    #[test]
+    fn either_side_may_be_newer() {
+        assert!(compatible(OLD, NEW).is_ok(), "the extension is newer");
+        assert!(compatible(NEW, OLD).is_ok(), "the host is newer");
+    }
+
+    #[test]
+    fn a_difference_is_told_in_a_line() {
+        let errors = compatible(OLD, CHANGED).expect_err("another type");
+        assert_eq!(
+            summary(&errors),
+            "mismatched type: u64 instead of u32, at first.result"
+        );
+    }
 }

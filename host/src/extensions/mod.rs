@@ -6,6 +6,7 @@
 mod chain;
 mod discovery;
 mod error;
+mod image;
 mod instance;
 mod library;
 mod registry;

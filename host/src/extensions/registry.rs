@@ -53,6 +53,7 @@ struct Docked {
     library: Option<(abi::DescriptorRef, Source)>,
     counters: Arc<Counters>,
     instances: Vec<Arc<Instance>>,
+    started: bool,
     failure: Option<String>,
 }
 
@@ -94,6 +95,7 @@ impl Extensions {
                 library: None,
                 counters: Arc::default(),
                 instances: Vec::new(),
+                started: false,
                 failure: None,
             };
             let loaded = docked.load(app_root, search);
@@ -193,11 +195,9 @@ impl Docked {
                 function,
             };
             let made = Instance::init(&self.name, descriptor, &self.counters, &self.settings, &context);
-            made.map(Arc::new).map_err(|error| ExtensionError::Init {
-                name: self.config.name.clone(),
-                function: function.map(|function| function.name.clone()),
-                reason: error.message.to_string(),
-            })
+            let function = function.map(|function| function.name.as_str());
+            made.map(Arc::new)
+                .map_err(|error| ExtensionError::init(&self.config, function, &error))
         };
         let scope = descriptor.scope();
         let applied: Vec<Applied> = if scope == abi::SCOPE_APP {
@@ -216,6 +216,7 @@ impl Docked {
             self.instances = made.iter().map(|(_, _, instance)| Arc::clone(instance)).collect();
             made
         };
+        self.started = true;
         Ok(applied)
     }
 
@@ -244,7 +245,7 @@ impl Docked {
             Ok(value) => Ok(Some(value)),
             Err(error) if self.config.required => Err(error),
             Err(error) => {
-                tracing::error!("{error}\n  the app runs without it, as host.json has \"required\": false");
+                tracing::error!("{error}\n  the app runs without it, as it is not required");
                 self.failure = Some(error.to_string());
                 Ok(None)
             }
@@ -253,7 +254,6 @@ impl Docked {
 
     fn report(&self) -> ExtensionReport {
         let descriptor = self.library.as_ref().map(|(descriptor, _)| descriptor);
-        let started = !self.instances.is_empty();
         let hooks = descriptor.map_or_else(BTreeMap::new, |descriptor| {
             let counters = &self.counters;
             let all = [
@@ -290,7 +290,7 @@ impl Docked {
                 Source::File(file) => file.display().to_string(),
                 Source::Linked => "linked".to_owned(),
             }),
-            state: match (&self.failure, started) {
+            state: match (&self.failure, self.started) {
                 (Some(_), _) => ExtensionState::Failed,
                 (None, true) => ExtensionState::Started,
                 (None, false) => ExtensionState::Loaded,

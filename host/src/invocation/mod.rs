@@ -10,6 +10,7 @@ mod pipeline;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use abi_stable::std_types::{RString, Tuple2};
 use uuid::Uuid;
 
 pub use completions::Completions;
@@ -46,19 +47,30 @@ pub struct TraceContext {
     pub tracestate: String,
 }
 
-/// An attribute that an extension set on the invocation, for the language's `context` object.
+/// An attribute that an extension set on the invocation, for the language's `context` object. Cheap to clone.
 #[derive(Clone)]
 pub enum Attribute {
-    /// A plain value.
+    /// A plain value: neither a collection nor an object.
     Value(Arc<abi::Value>),
     /// An object with methods.
     Object(Arc<abi::Object>),
+    /// A list.
+    List(Arc<[Attribute]>),
+    /// A map, in insertion order.
+    Map(Arc<[(Box<str>, Attribute)]>),
 }
 
 impl From<abi::Value> for Attribute {
     fn from(value: abi::Value) -> Self {
         match value {
             abi::Value::Object(object) => Attribute::Object(Arc::new(object)),
+            abi::Value::List(values) => Attribute::List(values.into_iter().map(Attribute::from).collect()),
+            abi::Value::Map(entries) => {
+                let entry = |Tuple2(key, value): Tuple2<RString, abi::Value>| {
+                    (key.as_str().into(), Attribute::from(value))
+                };
+                Attribute::Map(entries.into_iter().map(entry).collect())
+            }
             value => Attribute::Value(Arc::new(value)),
         }
     }

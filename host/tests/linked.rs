@@ -1,0 +1,138 @@
+//! Extensions that are linked into a host build, found through their registrations: no library, no Python.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use funcdock::app::ExtensionConfig;
+use funcdock::extensions::{ExtensionState, Extensions, HookChain};
+use funcdock::invocation::{Attribute, Datum, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use serde_json::{Value as Json, json};
+
+// Linking the crate registers its extensions; naming it links it.
+use fixture_hooks as _;
+
+fn config(name: &str, settings: &Json) -> ExtensionConfig {
+    ExtensionConfig {
+        name: name.to_owned(),
+        functions: vec!["*".to_owned()],
+        required: true,
+        library: None,
+        settings: settings.as_object().cloned().unwrap_or_default(),
+    }
+}
+
+fn function() -> FunctionInfo {
+    FunctionInfo {
+        name: "linked".to_owned(),
+        directory: "/app/linked".to_owned(),
+        trigger: "httpTrigger".to_owned(),
+        route: Some("api/linked".to_owned()),
+    }
+}
+
+/// Loads and starts these in the app at `root`; the hook chain is that of its one function.
+fn start(root: &Path, configs: &[ExtensionConfig]) -> (Extensions, HookChain) {
+    let mut extensions = Extensions::load(configs, root, &[]).expect("linked");
+    let chains = extensions.start(&root.to_string_lossy(), 0, &[function()]);
+    let chain = chains.expect("they start").remove(0);
+    (extensions, chain)
+}
+
+/// Takes a call through the chain.
+fn call(chain: HookChain) -> Invocation {
+    let function = LoadedFunction {
+        index: 0,
+        info: function(),
+        chain,
+    };
+    let invocation = Invocation::new(Arc::new(function), None);
+    let chain = &invocation.function().chain;
+    let entered = chain.enter(&invocation).expect("all pre hooks continue");
+    chain.leave(entered, &invocation, &Outcome::Returned(Datum::None));
+    invocation
+}
+
+#[test]
+fn a_linked_extension_lives_as_a_loaded_one_does() {
+    let app = tempfile::tempdir().expect("a folder");
+    let file = app.path().join("record.jsonl");
+    let (mut extensions, chain) = start(app.path(), &[config("record", &json!({ "file": file }))]);
+    assert_eq!(chain.len(), 1);
+    let invocation = call(chain);
+    assert!(matches!(
+        invocation.attribute("recorded"),
+        Some(Attribute::Map(_))
+    ));
+    extensions.shutdown(Duration::from_secs(5));
+
+    let text = fs::read_to_string(&file).expect("it has recorded");
+    let records: Vec<Json> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let hooks: Vec<&Json> = records.iter().map(|record| &record["hook"]).collect();
+    assert_eq!(
+        hooks,
+        [
+            "init",
+            "post_function_load",
+            "pre_invocation",
+            "post_invocation",
+            "shutdown"
+        ]
+    );
+    assert_eq!(records[3]["outcome"], "Returned");
+    assert_eq!(records[3]["state"], json!(invocation.id()));
+}
+
+#[test]
+fn it_is_found_before_any_file() {
+    let app = tempfile::tempdir().expect("a folder");
+    fs::create_dir(app.path().join(".extensions")).expect("a folder");
+    fs::write(app.path().join(".extensions/libnoop.so"), "no library at all").expect("a file");
+    let (extensions, chain) = start(app.path(), &[config("noop", &json!({}))]);
+    call(chain);
+    let report = extensions.report().remove(0);
+    assert_eq!(report.source.as_deref(), Some("linked"));
+    assert_eq!(report.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        (report.scope, report.state),
+        (Some("app"), ExtensionState::Started)
+    );
+    assert_eq!(report.hooks["pre_invocation"].calls, 1);
+    assert_eq!(report.hooks["post_invocation"].calls, 1);
+
+    let mut file = config("noop", &json!({}));
+    file.library = Some(app.path().join(".extensions/libnoop.so"));
+    assert!(
+        Extensions::load(&[file], app.path(), &[]).is_err(),
+        "a library that host.json names is not replaced"
+    );
+}
+
+#[test]
+fn its_panics_cost_a_hook_call() {
+    let app = tempfile::tempdir().expect("a folder");
+    let configs = [
+        config("panic", &json!({ "hook": "pre_invocation" })),
+        config("noop", &json!({})),
+    ];
+    let (extensions, chain) = start(app.path(), &configs);
+    call(chain);
+    let report = extensions.report();
+    assert_eq!(report[0].hooks["pre_invocation"].panics, 1);
+    assert_eq!(report[0].hooks["post_invocation"].calls, 0);
+    assert_eq!(report[1].hooks["post_invocation"].calls, 1);
+}
+
+#[test]
+fn its_settings_are_checked_at_load() {
+    let app = tempfile::tempdir().expect("a folder");
+    let wrong = config("noop", &json!({ "level": 1 }));
+    let error = Extensions::load(&[wrong], app.path(), &[])
+        .err()
+        .expect("refused");
+    assert!(error.to_string().contains("unknown key \"level\""), "{error}");
+}
