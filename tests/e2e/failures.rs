@@ -23,7 +23,7 @@ fn an_exception_is_one_record_that_starts_in_the_apps_code() {
         .join("raises/__init__.py");
     for function in ["raises", "raises_async"] {
         let start = format!(
-            "function \"{function}\" failed\nTraceback (most recent call last):\n  File \"{}\", line ",
+            "\nTraceback (most recent call last):\n  File \"{}\", line ",
             script.display()
         );
         for (what, expected) in [
@@ -43,8 +43,9 @@ fn an_exception_is_one_record_that_starts_in_the_apps_code() {
                 (500, ""),
                 "{function} {what}"
             );
-            // Every exception ends the record, but for its fields.
-            host.wait_for_log_from(length, " invocation=");
+            host.wait_for_log_from(length, &format!(" function={function} invocation="));
+            host.wait_for_log_from(length, &start);
+            host.wait_for_log_from(length, expected);
             let log = host.stderr()[length..].to_owned();
             assert!(log.contains(&start), "{start}\nis missing in\n{log}");
             assert!(log.contains(expected), "{expected}\nis missing in\n{log}");

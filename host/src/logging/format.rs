@@ -1,4 +1,5 @@
-//! How a record looks: `time LEVEL logger: message name=value …`, and a traceback on lines of its own below.
+//! How a record looks: `time LEVEL logger: message name=value …`, and on lines of their own below it what is left
+//! of a message of several lines, and a traceback.
 
 use std::fmt::{self, Write as _};
 
@@ -36,7 +37,15 @@ where
             .logger
             .as_deref()
             .unwrap_or_else(|| event.metadata().target());
-        writeln!(writer, "{logger}: {}{}", parts.message, parts.fields)?;
+        // Whose record it is stands in the first line, however many the message has.
+        let (first, rest) = match parts.message.split_once('\n') {
+            Some((first, rest)) => (first, Some(rest)),
+            None => (parts.message.as_str(), None),
+        };
+        writeln!(writer, "{logger}: {first}{}", parts.fields)?;
+        if let Some(rest) = rest {
+            writeln!(writer, "{rest}")?;
+        }
         match parts.traceback {
             Some(traceback) if !traceback.is_empty() => writeln!(writer, "{traceback}"),
             _ => Ok(()),
