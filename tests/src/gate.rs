@@ -32,11 +32,6 @@ impl<'a> Gate<'a> {
         self.wait_for("left");
     }
 
-    /// Whether a call is at the gate, or was.
-    pub fn is_entered(&self) -> bool {
-        self.file("entered").exists()
-    }
-
     fn wait_for(&self, what: &str) {
         let file = self.file(what);
         let seen = wait_for(|| file.exists().then_some(()));
