@@ -54,7 +54,7 @@ fn a_client_that_leaves_does_not_end_the_call() {
         let address = client.local_addr().expect("an address");
         drop(client);
         // The host has seen it leave.
-        host.wait_for_log(&format!("client=\"{address}\""));
+        host.wait_for_log(&format!("client={address}\n"));
     }
     assert_eq!(
         records_of(host.app(), "post_invocation").len(),
@@ -82,7 +82,7 @@ fn a_call_beyond_function_timeout_is_504() {
     assert_ended(host.app(), "TimedOut", 504);
     let log = host.stderr();
     for path in WAITING {
-        let function = format!("function=\"{path}\"");
+        let function = format!("function={path} ");
         let logged = lines(&log, &["ERROR", "timed out after 1s", &function, "invocation="]);
         assert_eq!(logged.len(), 1, "{log}");
     }
@@ -139,10 +139,10 @@ fn calls_that_do_not_end_in_time_are_given_up() {
         assert!(answer.is_none(), "a connection that is closed, not {answer:?}");
     }
     let stopped = host.wait();
-    stopped.assert_clean();
+    assert_eq!(stopped.status.code(), Some(1), "not clean\n{}", stopped.stderr);
     assert_ended(&stopped.app, "Cancelled", 503);
     for path in WAITING {
-        let function = format!("function=\"{path}\"");
+        let function = format!("function={path} ");
         let logged = lines(&stopped.stderr, &["WARN", "given up", &function, "invocation="]);
         assert_eq!(logged.len(), 1, "{}", stopped.stderr);
     }

@@ -256,7 +256,7 @@ fn an_answer_that_cannot_be_sent_is_500_and_logged() {
         let log = host.stderr();
         let logged = lines(
             &log,
-            &[&message, "ERROR", "answer", "function=\"returns\"", "invocation="],
+            &[&message, "ERROR", "answer", "function=returns ", "invocation="],
         );
         assert_eq!(logged.len(), 1, "{log}");
     }

@@ -97,8 +97,8 @@ fn served(name: &str, library: &Path) {
     }
     let stopped = host.stop();
     stopped.assert_clean();
-    let logger = format!("logger=\"{}\"", name.replace('-', "_"));
-    let logged = lines(&stopped.stderr, &["INFO", " took ", &logger, "invocation="]);
+    let logger = format!("INFO {}: ", name.replace('-', "_"));
+    let logged = lines(&stopped.stderr, &[" took ", &logger, "invocation="]);
     assert_eq!(logged.len(), 2, "{}", stopped.stderr);
 }
 

@@ -67,14 +67,7 @@ fn goes_wrong(extension: &str, hook: &str, message: &str) {
     let name = format!("extension={extension} ");
     let logged = lines(
         &stopped.stderr,
-        &[
-            "ERROR",
-            &name,
-            "function=\"returns",
-            "invocation=\"",
-            hook,
-            message,
-        ],
+        &["ERROR", &name, "function=returns", "invocation=", hook, message],
     );
     assert_eq!(
         logged.len(),
