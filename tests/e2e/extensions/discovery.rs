@@ -1,0 +1,160 @@
+//! Whether extensions are on, where they come from, and which functions they apply to.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use funcdock_tests::{App, library};
+use serde_json::{Value as Json, json};
+
+use crate::support::{
+    ENABLE, app, fixture_for, host_json, recording, records, records_of, status, wait_for_records,
+};
+
+/// Extensions of which none can be loaded, but for the last.
+fn broken() -> [(&'static str, Json); 4] {
+    [
+        ("nowhere", json!({})),
+        ("missing", json!({ "library": "missing.so" })),
+        ("text", json!({ "library": "host.json" })),
+        (
+            "record",
+            json!({ "library": library("fixture-hooks"), "settings": recording("on") }),
+        ),
+    ]
+}
+
+#[test]
+fn extensions_are_off_unless_turned_on() {
+    for off in [None, Some("0"), Some("false"), Some("on")] {
+        let mut app = App::case("extensions").file("host.json", &host_json("", &broken()));
+        if let Some(value) = off {
+            app = app.env(ENABLE, value);
+        }
+        let host = app.start();
+        assert_eq!(host.get("/api/returns").text(), "returned", "{off:?}");
+        let answer: Json = serde_json::from_slice(&host.get("/admin/host/status").body).expect("JSON");
+        assert_eq!(answer["extensions"], json!([]), "{off:?}");
+        let hooks: Vec<Json> = records(host.app())
+            .iter()
+            .map(|record| record["hook"].clone())
+            .collect();
+        assert_eq!(hooks, ["function"], "{off:?}");
+        assert!(!host.stderr().contains("extension"), "{off:?}\n{}", host.output());
+    }
+}
+
+#[test]
+fn local_settings_may_turn_them_on() {
+    let settings = json!({ "IsEncrypted": false, "Values": { ENABLE: "TRUE" } }).to_string();
+    let app = || {
+        App::case("extensions")
+            .file("host.json", &host_json("", &broken()[3..]))
+            .file("local.settings.json", &settings)
+    };
+    let host = app().start();
+    assert_eq!(status(&host, "record")["state"], "started");
+    // The environment has the last word.
+    let host = app().env(ENABLE, "no").start();
+    host.get("/api/returns");
+    assert_eq!(records_of(host.app(), "pre_invocation").len(), 0);
+}
+
+/// Puts the fixtures' library under this name into a folder.
+fn install(folder: &Path, name: &str) -> PathBuf {
+    fs::create_dir_all(folder).expect("a folder in the copy");
+    let file = folder.join(name);
+    symlink(library("fixture-hooks"), &file).expect("a link in the copy");
+    file
+}
+
+#[test]
+fn the_app_comes_before_the_path() {
+    let by_name = [("record", json!({ "settings": recording("found") }))];
+    let app = || app(&by_name);
+
+    let both = app();
+    let root = both.path().canonicalize().expect("the copy is there");
+    let in_app = install(&root.join(".extensions"), "librecord.so");
+    install(&root.join("shared"), "librecord.so");
+    let host = both.env("FUNCDOCK_EXTENSION_PATH", root.join("shared")).start();
+    assert_eq!(status(&host, "record")["source"], json!(in_app));
+
+    // The first folder that has it, also under the name that our own crates have.
+    let path = app();
+    let root = path.path().canonicalize().expect("the copy is there");
+    install(&root.join("a"), "libother.so");
+    let in_path = install(&root.join("b"), "libfuncdock_record.so");
+    install(&root.join("c"), "librecord.so");
+    let folders = std::env::join_paths(["a", "b", "c"].map(|folder| root.join(folder)));
+    let host = path
+        .env("FUNCDOCK_EXTENSION_PATH", folders.expect("no colon in it"))
+        .start();
+    assert_eq!(status(&host, "record")["source"], json!(in_path));
+
+    // In the app's own settings, relative to the app.
+    let relative = app();
+    let root = relative.path().canonicalize().expect("the copy is there");
+    let in_folder = install(&root.join("libraries"), "librecord.so");
+    let settings = json!({ "Values": { "FUNCDOCK_EXTENSION_PATH": "libraries" } }).to_string();
+    let host = relative.file("local.settings.json", &settings).start();
+    assert_eq!(status(&host, "record")["source"], json!(in_folder));
+}
+
+#[test]
+fn the_folder_of_the_binary_comes_last() {
+    // The library is there, under the crate's name, and has no extension of that name.
+    let by_crate = [("fixture-hooks", json!({}))];
+    let beside = library("fixture-hooks").display().to_string();
+    let stopped = app(&by_crate).start_fails();
+    assert!(stopped.stderr.contains(&beside), "{}", stopped.stderr);
+
+    let first = app(&by_crate);
+    let in_app = install(&first.path().join(".extensions"), "libfixture_hooks.so");
+    let stopped = first.start_fails();
+    assert!(
+        stopped.stderr.contains(&in_app.display().to_string()) && !stopped.stderr.contains(&beside),
+        "{}",
+        stopped.stderr
+    );
+}
+
+#[test]
+fn functions_narrow_what_an_extension_applies_to() {
+    let extensions = [
+        ("record", fixture_for(&["returns", "raises"], recording("app"))),
+        (
+            "record-function",
+            fixture_for(&["returns"], recording("function")),
+        ),
+        ("record-again", fixture_for(&[], recording("none"))),
+    ];
+    let host = app(&extensions).start();
+    for path in ["returns", "returns_async", "raises", "raises_async"] {
+        host.get(&format!("/api/{path}"));
+    }
+    wait_for_records(&host, "post_invocation", 3);
+    let of = |hook: &str| {
+        let mut of: Vec<(String, String)> = records_of(host.app(), hook)
+            .iter()
+            .map(|record| ["label", "function"].map(|key| record[key].as_str().unwrap_or("").to_owned()))
+            .map(<[String; 2]>::into)
+            .collect();
+        of.sort_unstable();
+        of
+    };
+    let pair = |label: &str, function: &str| (label.to_owned(), function.to_owned());
+    let applied = [
+        pair("app", "raises"),
+        pair("app", "returns"),
+        pair("function", "returns"),
+    ];
+    for hook in ["post_function_load", "pre_invocation", "post_invocation"] {
+        assert_eq!(of(hook), applied, "{hook}");
+    }
+    assert_eq!(
+        of("init"),
+        [pair("app", ""), pair("function", "returns"), pair("none", "")],
+        "an instance for the app, one for the function"
+    );
+}

@@ -1,0 +1,190 @@
+//! The loader, broken on purpose: each failure ends the host with a message that says what to do next, or is
+//! logged and reported where the extension is not required.
+
+use std::fs;
+
+use funcdock_tests::{App, golden, library};
+use serde_json::{Value as Json, json};
+
+use crate::support::{app, fixture, lines, records, status};
+
+/// stderr without what differs between machines, builds and versions.
+fn normalised(stderr: &str) -> String {
+    let platform = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    let mut text = stderr.replace(&platform, "<platform>");
+    for (before, after, placeholder) in [
+        // Positions in the fixtures' source.
+        (".rs:", ")", "<position>"),
+        (" bytes of at least ", "\n", "<number>"),
+        ("cut short: ", " bytes", "<number>"),
+        // The host's version of the API.
+        ("expected: API ", " (", "<version>"),
+        ("of extension API ", "\n", "<version>"),
+    ] {
+        text = replaced_between(&text, before, after, placeholder);
+    }
+    text
+}
+
+/// The text with what stands between `before` and `after` replaced, everywhere.
+fn replaced_between(text: &str, before: &str, after: &str, placeholder: &str) -> String {
+    let mut parts = text.split(before);
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.find(after).map_or("", |end| &part[end..]);
+        replaced.push_str(before);
+        replaced.push_str(placeholder);
+        replaced.push_str(rest);
+    }
+    replaced
+}
+
+/// The app with this extension does not start, and says why in the words of `tests/golden/loader/<case>.txt`.
+fn fails(case: &str, extension: &str, config: Json) {
+    app_fails(case, app(&[(extension, config)]));
+}
+
+fn app_fails(case: &str, app: App) {
+    let stopped = app.start_fails();
+    assert_eq!(stopped.status.code(), Some(1), "{case}\n{}", stopped.stderr);
+    assert_eq!(stopped.stdout, "", "{case}");
+    golden::check(
+        &format!("loader/{case}"),
+        &normalised(&stopped.normalised_stderr()),
+    );
+}
+
+#[test]
+fn a_library_that_is_none() {
+    fails(
+        "missing_file",
+        "record",
+        json!({ "library": "libraries/librecord.so" }),
+    );
+    fails("not_found", "recorder", json!({}));
+    fails("folder", "record", json!({ "library": "returns" }));
+    fails("text_file", "record", json!({ "library": "host.json" }));
+
+    let truncated = app(&[("record", json!({ "library": "truncated.so" }))]);
+    let whole = fs::read(library("fixture-hooks")).expect("it was built");
+    fs::write(truncated.path().join("truncated.so"), &whole[..5000]).expect("a file in the copy");
+    app_fails("truncated_file", truncated);
+
+    let foreign = app(&[("record", json!({ "library": "foreign.so" }))]);
+    let mut other = whole;
+    // e_machine in the ELF header: SPARC, which nobody runs this on.
+    other[18..20].copy_from_slice(&2_u16.to_ne_bytes());
+    fs::write(foreign.path().join("foreign.so"), other).expect("a file in the copy");
+    app_fails("other_machine", foreign);
+}
+
+#[test]
+fn a_library_that_is_no_extension_of_this_host() {
+    for (case, fixture) in [
+        ("no_header", "fixture-no-header"),
+        ("other_api", "fixture-other-api"),
+        ("wrong_layout", "fixture-wrong-layout"),
+        ("other_name", "fixture-hooks"),
+    ] {
+        fails(case, "recorder", json!({ "library": library(fixture) }));
+    }
+}
+
+#[test]
+fn wrong_configuration() {
+    let hooks = library("fixture-hooks");
+    fails(
+        "settings_unknown",
+        "record",
+        fixture(json!({ "file": "a", "lable": "b" })),
+    );
+    fails("settings_type", "record", fixture(json!({ "file": 1 })));
+    fails("settings_missing", "record", json!({ "library": hooks }));
+    fails("settings_none", "noop", fixture(json!({ "level": 1 })));
+    fails(
+        "settings_refused",
+        "fail",
+        fixture(json!({ "hook": "configure" })),
+    );
+    fails(
+        "key_unknown",
+        "noop",
+        json!({ "library": hooks, "reqired": true }),
+    );
+    fails(
+        "key_type",
+        "noop",
+        json!({ "library": hooks, "functions": "returns" }),
+    );
+    fails(
+        "functions_unknown",
+        "noop",
+        json!({ "library": hooks, "functions": ["returns", "retruns"] }),
+    );
+}
+
+#[test]
+fn an_init_that_fails() {
+    fails("init_error", "fail", fixture(json!({ "hook": "init" })));
+    fails("init_panic", "panic", fixture(json!({ "hook": "init" })));
+    let function_level = fixture(json!({ "file": "no/such/folder/record.jsonl" }));
+    fails("init_function", "record-function", function_level);
+}
+
+#[test]
+fn what_is_not_required_may_fail() {
+    let optional = |mut config: Json| {
+        config["required"] = false.into();
+        config
+    };
+    let extensions = [
+        ("nowhere", optional(json!({}))),
+        (
+            "recorder",
+            optional(json!({ "library": library("fixture-other-api") })),
+        ),
+        ("noop", optional(fixture(json!({ "level": 1 })))),
+        ("panic", optional(fixture(json!({ "hook": "init" })))),
+        ("record", optional(fixture(json!({ "file": "record.jsonl" })))),
+    ];
+    let host = app(&extensions).start();
+    assert_eq!(host.get("/api/returns").text(), "returned");
+    assert!(records(host.app()).len() > 1, "the good one works");
+    let cases = [
+        ("nowhere", "extension \"nowhere\": not found\n", json!(null)),
+        ("recorder", "extension \"recorder\": ", json!(null)),
+        (
+            "noop",
+            "extension \"noop\": host.json: workerExtensions.noop.settings: unknown key \"level\"",
+            json!(env!("CARGO_PKG_VERSION")),
+        ),
+        (
+            "panic",
+            "extension \"panic\": init failed\n  found: panicked: on purpose (at ",
+            json!(env!("CARGO_PKG_VERSION")),
+        ),
+    ];
+    for (name, message, version) in cases {
+        let report = status(&host, name);
+        assert_eq!(
+            (&report["state"], &report["version"]),
+            (&json!("failed"), &version),
+            "{name}"
+        );
+        let found = report["message"].as_str().unwrap_or_default();
+        assert!(found.starts_with(message), "{found}");
+
+        let log = host.stderr();
+        let first_line = message.lines().next().unwrap_or_default();
+        assert_eq!(lines(&log, &["ERROR", first_line]).len(), 1, "{log}");
+        let summary = format!("extension {name}");
+        let notice = ["WARN", summary.as_str(), "failed, the app runs without it"];
+        assert_eq!(lines(&log, &notice).len(), 1, "{log}");
+    }
+    let good = status(&host, "record");
+    assert_eq!(
+        (&good["state"], &good["message"]),
+        (&json!("started"), &json!(null))
+    );
+    host.stop().assert_clean();
+}

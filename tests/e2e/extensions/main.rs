@@ -1,0 +1,12 @@
+//! Worker extensions, end to end: found, loaded, called around functions, used by function code, ended.
+
+mod discovery;
+mod endings;
+mod hooks;
+mod loader;
+mod objects;
+mod outside;
+mod panics;
+mod shutdown;
+mod statistics;
+mod support;
