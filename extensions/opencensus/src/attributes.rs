@@ -139,14 +139,17 @@ fn without_secrets(query: &str) -> Cow<'_, str> {
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port` or a bare `v6` as host and port.
 fn split_port(authority: &str) -> (&str, Option<u16>) {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if host.ends_with(']') || !host.contains(':') => match port.parse() {
+    let has_no_colon = |host: &str| !host.bytes().any(|byte| byte == b':');
+    let colon = authority.bytes().rposition(|byte| byte == b':');
+    let (host, port) = match colon.map(|at| (&authority[..at], &authority[at + 1..])) {
+        Some((host, port)) if host.ends_with(']') || has_no_colon(host) => match port.parse() {
             Ok(port) => (host, Some(port)),
             Err(_) => (authority, None),
         },
         _ => (authority, None),
     };
-    (host.trim_start_matches('[').trim_end_matches(']'), port)
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (bare.unwrap_or(host), port)
 }
 
 /// A value from Python. `None` for what OpenTelemetry has no value for: None, bytes, dict, mixed lists.
