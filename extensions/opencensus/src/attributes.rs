@@ -4,29 +4,31 @@
 use std::borrow::Cow;
 
 use funcdock_extension_api::{HttpRequest, Value as Python};
-use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+use opentelemetry::{Array, Value};
+
+use crate::encode::Attributes;
 
 /// What is the same for every call of a function. The texts live as long as the process: see `Functions`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TracedFunction {
-    pub(crate) name: &'static str,
+pub struct TracedFunction {
+    pub name: &'static str,
     /// `faas.trigger`.
-    pub(crate) trigger: &'static str,
+    pub trigger: &'static str,
     /// `http.route`, with the slash in front.
-    pub(crate) route: Option<&'static str>,
+    pub route: Option<&'static str>,
 }
 
 /// What is read of an HTTP request.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) query: &'a str,
-    pub(crate) version: &'static str,
+pub struct Request<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub query: &'a str,
+    pub version: &'static str,
     /// The socket's other end, with its port.
-    pub(crate) client: Option<&'a str>,
-    pub(crate) user_agent: Option<&'a str>,
-    pub(crate) host: Option<&'a str>,
+    pub client: Option<&'a str>,
+    pub user_agent: Option<&'a str>,
+    pub host: Option<&'a str>,
 }
 
 impl<'a> From<HttpRequest<'a>> for Request<'a> {
@@ -43,60 +45,48 @@ impl<'a> From<HttpRequest<'a>> for Request<'a> {
     }
 }
 
-/// The attributes that are known when an invocation starts.
-pub(crate) fn at_start(
+/// Tells what an invocation's span is about.
+pub(crate) fn tell(
+    attributes: &mut Attributes<'_>,
     function: &TracedFunction,
     invocation_id: &str,
     cold: bool,
-    request: Option<Request<'_>>,
-) -> Vec<KeyValue> {
-    // All of below, the status code at the end, and a few of the function's own.
-    let mut attributes = Vec::with_capacity(20);
-    let mut add = |key, value| attributes.push(KeyValue::new(Key::from_static_str(key), value));
-    add("faas.name", fixed(function.name));
-    add("faas.trigger", fixed(function.trigger));
-    add("faas.invocation_id", text(invocation_id));
-    add("faas.coldstart", cold.into());
+    request: Option<&Request<'_>>,
+) {
+    attributes.string("faas.name", function.name);
+    attributes.string("faas.trigger", function.trigger);
+    attributes.string("faas.invocation_id", invocation_id);
+    attributes.bool("faas.coldstart", cold);
     let Some(request) = request else {
-        return attributes;
+        return;
     };
-    match known_method(request.method) {
-        Some(method) => add("http.request.method", fixed(method)),
-        None => {
-            add("http.request.method", fixed("_OTHER"));
-            add("http.request.method_original", text(request.method));
-        }
+    if is_known_method(request.method) {
+        attributes.string("http.request.method", request.method);
+    } else {
+        attributes.string("http.request.method", "_OTHER");
+        attributes.string("http.request.method_original", request.method);
     }
-    add("url.scheme", fixed("http"));
-    add("url.path", text(request.path));
+    attributes.string("url.scheme", "http");
+    attributes.string("url.path", request.path);
     if !request.query.is_empty() {
-        add("url.query", text(&without_secrets(request.query)));
+        attributes.string("url.query", &without_secrets(request.query));
     }
     if let Some(route) = function.route {
-        add("http.route", fixed(route));
+        attributes.string("http.route", route);
     }
-    add("network.protocol.version", fixed(request.version));
+    attributes.string("network.protocol.version", request.version);
     if let Some(client) = request.client {
-        add("client.address", text(split_port(client).0));
+        attributes.string("client.address", split_port(client).0);
     }
     if let Some(agent) = request.user_agent {
-        add("user_agent.original", text(agent));
+        attributes.string("user_agent.original", agent);
     }
     if let Some((host, port)) = request.host.map(split_port) {
-        add("server.address", text(host));
+        attributes.string("server.address", host);
         if let Some(port) = port {
-            add("server.port", i64::from(port).into());
+            attributes.int("server.port", port.into());
         }
     }
-    attributes
-}
-
-fn fixed(value: &'static str) -> Value {
-    Value::String(StringValue::from(value))
-}
-
-fn text(value: &str) -> Value {
-    Value::String(StringValue::from(value.to_owned()))
 }
 
 /// `faas.trigger` for the type of a trigger's binding.
@@ -111,12 +101,12 @@ pub(crate) fn faas_trigger(binding: &str) -> &'static str {
     }
 }
 
-/// The methods that the conventions list; a client can invent any number of others.
-fn known_method(method: &str) -> Option<&'static str> {
-    const METHODS: [&str; 9] = [
-        "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT",
-    ];
-    METHODS.into_iter().find(|known| *known == method)
+/// Whether the conventions list the method; a client can invent any number of others.
+fn is_known_method(method: &str) -> bool {
+    matches!(
+        method,
+        "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS" | "PATCH" | "TRACE" | "CONNECT"
+    )
 }
 
 /// Replaces the values of parameters that are credentials: `code` is a function's key, the others are the
@@ -149,14 +139,17 @@ fn without_secrets(query: &str) -> Cow<'_, str> {
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port` or a bare `v6` as host and port.
 fn split_port(authority: &str) -> (&str, Option<u16>) {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if host.ends_with(']') || !host.contains(':') => match port.parse() {
+    let has_no_colon = |host: &str| !host.bytes().any(|byte| byte == b':');
+    let colon = authority.bytes().rposition(|byte| byte == b':');
+    let (host, port) = match colon.map(|at| (&authority[..at], &authority[at + 1..])) {
+        Some((host, port)) if host.ends_with(']') || has_no_colon(host) => match port.parse() {
             Ok(port) => (host, Some(port)),
             Err(_) => (authority, None),
         },
         _ => (authority, None),
     };
-    (host.trim_start_matches('[').trim_end_matches(']'), port)
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (bare.unwrap_or(host), port)
 }
 
 /// A value from Python. `None` for what OpenTelemetry has no value for: None, bytes, dict, mixed lists.
@@ -195,6 +188,10 @@ fn all<T>(values: Vec<Python>, convert: impl Fn(Python) -> Option<T>) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use prost::Message;
+
     use super::*;
 
     const HELLO: TracedFunction = TracedFunction {
@@ -203,9 +200,20 @@ mod tests {
         route: Some("/api/hello/{name}"),
     };
 
-    fn as_text(attributes: &[KeyValue]) -> Vec<String> {
-        let text = |pair: &KeyValue| format!("{}={}", pair.key, pair.value);
-        attributes.iter().map(text).collect()
+    fn told(function: &TracedFunction, id: &str, cold: bool, request: Option<&Request<'_>>) -> Vec<String> {
+        let mut out = Vec::new();
+        tell(&mut Attributes::new(&mut out, &[]), function, id, cold, request);
+        let span = Span::decode(&out[..]).expect("they are fields of a span");
+        let text = |pair: KeyValue| {
+            let value = match pair.value.and_then(|value| value.value) {
+                Some(any_value::Value::StringValue(text)) => text,
+                Some(any_value::Value::BoolValue(value)) => value.to_string(),
+                Some(any_value::Value::IntValue(value)) => value.to_string(),
+                other => format!("{other:?}"),
+            };
+            format!("{}={value}", pair.key)
+        };
+        span.attributes.into_iter().map(text).collect()
     }
 
     #[test]
@@ -219,7 +227,6 @@ mod tests {
             user_agent: Some("curl/8"),
             host: Some("localhost:7071"),
         };
-        let attributes = at_start(&HELLO, "an-id", true, Some(request));
         let expected = [
             "faas.name=hello",
             "faas.trigger=http",
@@ -236,8 +243,7 @@ mod tests {
             "server.address=localhost",
             "server.port=7071",
         ];
-        assert_eq!(as_text(&attributes), expected);
-        assert!(attributes.capacity() > attributes.len(), "room for what follows");
+        assert_eq!(told(&HELLO, "an-id", true, Some(&request)), expected);
     }
 
     #[test]
@@ -249,7 +255,6 @@ mod tests {
             ..Request::default()
         };
         let function = TracedFunction { route: None, ..HELLO };
-        let attributes = as_text(&at_start(&function, "an-id", false, Some(request)));
         let expected = [
             "http.request.method=_OTHER",
             "http.request.method_original=BREW",
@@ -257,8 +262,8 @@ mod tests {
             "url.path=/",
             "network.protocol.version=1.0",
         ];
-        assert_eq!(attributes[4..], expected);
-        assert_eq!(at_start(&HELLO, "an-id", false, None).len(), 4, "only FaaS");
+        assert_eq!(told(&function, "an-id", false, Some(&request))[4..], expected);
+        assert_eq!(told(&HELLO, "an-id", false, None).len(), 4, "only FaaS");
     }
 
     #[test]

@@ -10,23 +10,28 @@ use std::time::SystemTime;
 
 use funcdock_extension_api::OutcomeKind;
 use opentelemetry::trace::{SpanContext, SpanKind, Status};
-use opentelemetry::{Key, KeyValue};
-use opentelemetry_sdk::trace::SpanData;
 
+use crate::attributes::{self, Request, TracedFunction};
 use crate::export::Pipeline;
-use crate::span::{ERROR_TYPE, Raised, Span, record, set_attribute, set_status};
+use crate::span::{ERROR_TYPE, Raised, Span};
 
 /// The spans of one invocation.
 pub struct Call {
     pipeline: Arc<Pipeline>,
+    function: TracedFunction,
+    /// Whether it is the worker's first.
+    cold: bool,
     invocation: Span,
     /// The spans of function code that have not ended, oldest first.
     open: Mutex<Vec<Arc<Span>>>,
 }
 
-/// How an invocation ended.
+/// How an invocation ended, and what is read of it only then: most of a span's cost is its attributes, and they
+/// are written straight to where the exporter takes them.
 #[derive(Debug)]
 pub struct Ending<'a> {
+    pub invocation_id: &'a str,
+    pub request: Option<Request<'a>>,
     pub kind: OutcomeKind,
     pub http_status: Option<u16>,
     pub raised: Option<Raised<'a>>,
@@ -35,16 +40,18 @@ pub struct Ending<'a> {
 }
 
 impl Call {
-    /// Starts the invocation's span. `attributes` is called where the span is recorded.
+    /// Starts the invocation's span.
     pub fn start(
         pipeline: Arc<Pipeline>,
-        name: &'static str,
+        function: TracedFunction,
+        cold: bool,
         caller: Option<&SpanContext>,
-        attributes: impl FnOnce() -> Vec<KeyValue>,
     ) -> Call {
-        let invocation = Span::start(&pipeline, name.into(), SpanKind::Server, caller, attributes);
+        let invocation = Span::start(&pipeline, function.name.into(), SpanKind::Server, caller);
         Call {
             pipeline,
+            function,
+            cold,
             invocation,
             open: Mutex::new(Vec::new()),
         }
@@ -55,6 +62,11 @@ impl Call {
         &self.invocation
     }
 
+    /// Whether anything of it is exported.
+    pub fn is_recorded(&self) -> bool {
+        self.invocation.is_open()
+    }
+
     /// The newest open span of function code; `None` stands for the invocation's.
     pub fn current(&self) -> Option<Arc<Span>> {
         self.open().last().cloned()
@@ -63,7 +75,7 @@ impl Call {
     /// Starts a span of function code and makes it current.
     pub fn open_span(&self, name: String, parent: &Span) -> Arc<Span> {
         let parent = Some(parent.context());
-        let span = Span::start(&self.pipeline, name.into(), SpanKind::Internal, parent, Vec::new);
+        let span = Span::start(&self.pipeline, name.into(), SpanKind::Internal, parent);
         let span = Arc::new(span);
         self.open().push(Arc::clone(&span));
         span
@@ -102,8 +114,43 @@ impl Call {
         for span in left_open.iter().rev() {
             span.end(&self.pipeline, at, |_| {});
         }
-        self.invocation
-            .end(&self.pipeline, at, |data| conclude(data, ending));
+        self.conclude(ending);
+        self.invocation.end(&self.pipeline, at, |attributes| {
+            let request = ending.request.as_ref();
+            attributes::tell(
+                attributes,
+                &self.function,
+                ending.invocation_id,
+                self.cold,
+                request,
+            );
+            if let Some(status) = ending.http_status {
+                attributes.int("http.response.status_code", status.into());
+            }
+        });
+    }
+
+    /// What an outcome other than the usual adds to the invocation's span.
+    fn conclude(&self, ending: &Ending<'_>) {
+        if let Some(extension) = ending.extension {
+            self.invocation
+                .set_attribute("funcdock.extension", extension.to_owned().into());
+        }
+        let error = match (ending.kind, ending.http_status, &ending.raised) {
+            (OutcomeKind::Raised, _, Some(raised)) => raised.type_name.to_owned().into(),
+            (OutcomeKind::Raised, _, None) => "_OTHER".into(),
+            (OutcomeKind::TimedOut, ..) => "timeout".into(),
+            (OutcomeKind::Cancelled, ..) => "cancelled".into(),
+            (OutcomeKind::Refused, ..) => "refused".into(),
+            (_, Some(status @ 500..), _) => status.to_string().into(),
+            _ => return,
+        };
+        match &ending.raised {
+            Some(raised) => self.invocation.raised(raised),
+            // The conventions ask for no description where an attribute says it all.
+            None => self.invocation.set_status(Status::error("")),
+        }
+        self.invocation.set_attribute(ERROR_TYPE, error);
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
@@ -114,39 +161,6 @@ impl Call {
 /// Spans mostly end in the reverse order of their start.
 fn position(open: &[Arc<Span>], span: &Arc<Span>) -> Option<usize> {
     open.iter().rposition(|other| Arc::ptr_eq(other, span))
-}
-
-/// What the outcome adds to the invocation's span.
-fn conclude(data: &mut SpanData, ending: &Ending<'_>) {
-    if let Some(status) = ending.http_status {
-        set_attribute(
-            data,
-            Key::from_static_str("http.response.status_code"),
-            i64::from(status).into(),
-        );
-    }
-    if let Some(extension) = ending.extension {
-        set_attribute(
-            data,
-            Key::from_static_str("funcdock.extension"),
-            extension.to_owned().into(),
-        );
-    }
-    let error = match (ending.kind, ending.http_status, &ending.raised) {
-        (OutcomeKind::TimedOut, ..) => "timeout".into(),
-        (OutcomeKind::Cancelled, ..) => "cancelled".into(),
-        (OutcomeKind::Refused, ..) => "refused".into(),
-        (OutcomeKind::Raised, _, Some(raised)) => raised.type_name.to_owned().into(),
-        (OutcomeKind::Raised, _, None) => "_OTHER".into(),
-        (_, Some(status @ 500..), _) => status.to_string().into(),
-        _ => return,
-    };
-    set_attribute(data, ERROR_TYPE, error);
-    match &ending.raised {
-        Some(raised) => record(data, raised),
-        // The conventions ask for no description where an attribute says it all.
-        None => set_status(data, Status::error("")),
-    }
 }
 
 #[cfg(test)]

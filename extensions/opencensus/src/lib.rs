@@ -3,11 +3,12 @@
 //! host.json switches it on under the name "opencensus"; [`Settings`] are its settings. It is written with
 //! what every author of an extension has: the extension API, and libraries.
 //!
-//! Spans are built here, as the SDK's `SpanData`, instead of through its `Tracer`: that saves a lock and the
-//! lookup of a current context on each step, and the SDK's batch thread does not see the difference.
+//! OpenTelemetry's crates give the model: ids, contexts, resources, values. The way of a span is our own and
+//! short: it is encoded once, as OTLP has it, into the batch that the exporter's thread takes.
 
 mod attributes;
 mod call;
+mod encode;
 mod export;
 mod object;
 mod parent;
@@ -69,10 +70,7 @@ impl AppExtension for OpenCensus {
         let cold = self.cold.load(Ordering::Relaxed) && self.cold.swap(false, Ordering::Relaxed);
         let trace = call.trace_context();
         let caller = parent::parse(trace.traceparent, trace.tracestate);
-        let traced = Call::start(Arc::clone(&self.pipeline), function.name, caller.as_ref(), || {
-            let request = call.http_request().map(Request::from);
-            attributes::at_start(&function, call.id(), cold, request)
-        });
+        let traced = Call::start(Arc::clone(&self.pipeline), function, cold, caller.as_ref());
         let context = traced.invocation().context();
         let tracestate = context.trace_state().header();
         call.set_trace_context(TraceParent::of(context).as_str(), &tracestate);
@@ -83,16 +81,20 @@ impl AppExtension for OpenCensus {
 
     fn post_invocation(
         &self,
-        _call: &mut Invocation<'_>,
+        call: &mut Invocation<'_>,
         traced: Arc<Call>,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
-        traced.finish(&Ending {
-            kind: outcome.kind(),
-            http_status: outcome.status(),
-            raised: outcome.exception().map(Into::into),
-            extension: outcome.extension(),
-        });
+        if traced.is_recorded() {
+            traced.finish(&Ending {
+                invocation_id: call.id(),
+                request: call.http_request().map(Request::from),
+                kind: outcome.kind(),
+                http_status: outcome.status(),
+                raised: outcome.exception().map(Into::into),
+                extension: outcome.extension(),
+            });
+        }
         Ok(())
     }
 

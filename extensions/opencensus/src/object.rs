@@ -210,7 +210,7 @@ impl ContextObject for SpanObject {
 
     fn exit(&self, exception: Option<Exception<'_>>) -> Result<bool> {
         if let Some(exception) = exception {
-            self.span().record(&exception.into());
+            self.span().raised(&exception.into());
         }
         self.end();
         Ok(false)

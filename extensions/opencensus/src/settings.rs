@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -73,12 +74,12 @@ pub enum SettingsError {
 /// What is to be done.
 #[derive(Debug)]
 pub struct Config {
-    pub exporter: Exporter,
+    pub destination: Destination,
     pub batching: Batching,
 }
 
 #[derive(Debug)]
-pub enum Exporter {
+pub enum Destination {
     None,
     Console,
     Otlp(Collector),
@@ -88,7 +89,7 @@ pub enum Exporter {
 #[derive(Debug)]
 pub struct Collector {
     /// The whole URL, path included.
-    pub url: String,
+    pub url: Uri,
     pub headers: HeaderMap,
     /// For one export, its retries included.
     pub timeout: Duration,
@@ -110,7 +111,7 @@ impl Settings {
     /// Checks the settings and fills in what was left out.
     pub fn resolve(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, SettingsError> {
         let url = self.url(&env)?;
-        let headers = self.headers()?;
+        let headers = self.headers(&env)?;
         let kind = match self.exporter {
             Some(kind) => kind,
             None if url.is_some() => ExporterKind::Otlp,
@@ -123,21 +124,27 @@ impl Settings {
                 .or_else(|| number(&env, "OTEL_EXPORTER_OTLP_TIMEOUT"))
                 .unwrap_or(10_000),
         };
-        let exporter = match kind {
-            ExporterKind::None => Exporter::None,
+        let destination = match kind {
+            ExporterKind::None => Destination::None,
             ExporterKind::Console => {
                 if self.delay_ms.is_none() {
                     batching.delay = CONSOLE_DELAY;
                 }
-                Exporter::Console
+                Destination::Console
             }
-            ExporterKind::Otlp => Exporter::Otlp(Collector {
-                url: url.unwrap_or_else(|| format!("{DEFAULT_ENDPOINT}{TRACES_PATH}")),
+            ExporterKind::Otlp => Destination::Otlp(Collector {
+                url: match url {
+                    Some(url) => url,
+                    None => base_url("endpoint", DEFAULT_ENDPOINT)?,
+                },
                 headers,
                 timeout: Duration::from_millis(timeout),
             }),
         };
-        Ok(Config { exporter, batching })
+        Ok(Config {
+            destination,
+            batching,
+        })
     }
 
     /// `service.name`. `in_resource` is the one that `OTEL_RESOURCE_ATTRIBUTES` names.
@@ -160,7 +167,7 @@ impl Settings {
             .unwrap_or_else(|| "funcdock".to_owned())
     }
 
-    fn url(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<String>, SettingsError> {
+    fn url(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<Uri>, SettingsError> {
         if let Some(given) = &self.endpoint {
             if given.trim_end_matches('/').ends_with(TRACES_PATH) {
                 return Err(SettingsError::WholeEndpoint { given: given.clone() });
@@ -169,21 +176,17 @@ impl Settings {
         }
         let key = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
         if let Some(given) = env(key) {
-            http_uri(key, &given)?;
-            return Ok(Some(given));
+            return http_uri(key, &given).map(Some);
         }
         let key = "OTEL_EXPORTER_OTLP_ENDPOINT";
         env(key).map(|given| base_url(key, &given)).transpose()
     }
 
-    fn headers(&self) -> Result<HeaderMap, SettingsError> {
-        let mut headers = HeaderMap::new();
+    fn headers(&self, env: impl Fn(&str) -> Option<String>) -> Result<HeaderMap, SettingsError> {
+        let mut headers = env_headers(env);
         for (name, value) in &self.headers {
             let key = HeaderName::try_from(name).map_err(|_| SettingsError::HeaderName(name.clone()))?;
-            // Values are often secrets: the message must not show them, nor must `Debug`.
-            let mut value =
-                HeaderValue::try_from(value).map_err(|_| SettingsError::HeaderValue(name.clone()))?;
-            value.set_sensitive(true);
+            let value = secret(value).ok_or_else(|| SettingsError::HeaderValue(name.clone()))?;
             headers.insert(key, value);
         }
         Ok(headers)
@@ -229,7 +232,42 @@ fn number(env: impl Fn(&str) -> Option<String>, name: &str) -> Option<u64> {
     number
 }
 
-fn base_url(key: &'static str, given: &str) -> Result<String, SettingsError> {
+/// The headers in OpenTelemetry's variables, `name=value` with commas between and values percent-encoded. What
+/// is malformed is reported and ignored, as with [`number`].
+fn env_headers(env: impl Fn(&str) -> Option<String>) -> HeaderMap {
+    let names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
+    let Some((variable, given)) = names.into_iter().find_map(|name| Some((name, env(name)?))) else {
+        return HeaderMap::new();
+    };
+    let parse = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+        Some((HeaderName::try_from(name.trim()).ok()?, secret(&value)?))
+    };
+    let mut headers = HeaderMap::new();
+    for (index, pair) in given.split(',').enumerate() {
+        match parse(pair) {
+            Some((name, value)) => {
+                headers.insert(name, value);
+            }
+            None if pair.trim().is_empty() => {}
+            None => tracing::warn!(
+                "{variable}: entry {} is ignored; expected name=value, the value percent-encoded",
+                index + 1
+            ),
+        }
+    }
+    headers
+}
+
+/// A header's value, which is often a secret: neither messages nor `Debug` show it.
+fn secret(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn base_url(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     let uri = http_uri(key, given)?;
     if uri.query().is_some() {
         return Err(SettingsError::Endpoint {
@@ -238,7 +276,7 @@ fn base_url(key: &'static str, given: &str) -> Result<String, SettingsError> {
             reason: "a base URL has no query".to_owned(),
         });
     }
-    Ok(format!("{}{TRACES_PATH}", given.trim_end_matches('/')))
+    http_uri(key, &format!("{}{TRACES_PATH}", given.trim_end_matches('/')))
 }
 
 fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {

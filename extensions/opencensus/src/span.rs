@@ -1,34 +1,66 @@
 //! One span: what it knows, and how that changes until it ends.
 
 use std::borrow::Cow;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use funcdock_extension_api::Exception;
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
-use opentelemetry::{InstrumentationScope, Key, KeyValue, Value};
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData, SpanEvents, SpanLinks};
+use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry_proto::tonic::trace::v1::SpanFlags;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind as EncodedKind;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
+use crate::encode::{self, Attributes};
 use crate::export::Pipeline;
 
 /// The most attributes and events that a span keeps, as OpenTelemetry's SDKs have it.
 pub(crate) const LIMIT: usize = 128;
 
-pub(crate) const ERROR_TYPE: Key = Key::from_static_str("error.type");
+/// The number of `ScopeSpans.spans`.
+const SCOPE_SPANS_SPANS: u32 = 2;
 
-static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| {
-    InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-        .with_version(env!("CARGO_PKG_VERSION"))
-        .build()
-});
+pub(crate) const ERROR_TYPE: Key = Key::from_static_str("error.type");
 
 /// One span, open or ended.
 #[derive(Debug)]
 pub struct Span {
     name: Cow<'static, str>,
+    kind: SpanKind,
     context: SpanContext,
+    parent: Option<Parent>,
     /// `None` once the span has ended, and from the start where it is not recorded.
-    data: Mutex<Option<SpanData>>,
+    record: Mutex<Option<Record>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Parent {
+    id: SpanId,
+    is_remote: bool,
+}
+
+/// What changes until the span ends.
+#[derive(Debug)]
+struct Record {
+    start: SystemTime,
+    attributes: Vec<KeyValue>,
+    dropped_attributes: usize,
+    events: Vec<Event>,
+    dropped_events: usize,
+    status: Status,
+}
+
+impl Record {
+    fn starting(at: SystemTime) -> Self {
+        Record {
+            start: at,
+            attributes: Vec::new(),
+            dropped_attributes: 0,
+            events: Vec::new(),
+            dropped_events: 0,
+            status: Status::Unset,
+        }
+    }
 }
 
 /// A Python exception.
@@ -56,7 +88,6 @@ impl Span {
         name: Cow<'static, str>,
         kind: SpanKind,
         parent: Option<&SpanContext>,
-        attributes: impl FnOnce() -> Vec<KeyValue>,
     ) -> Span {
         let ids = RandomIdGenerator::default();
         let context = match parent {
@@ -75,35 +106,27 @@ impl Span {
                 TraceState::NONE,
             ),
         };
-        let recorded = pipeline.is_on() && context.is_sampled();
-        let data = recorded.then(|| {
-            let start = SystemTime::now();
-            SpanData {
-                span_context: context.clone(),
-                parent_span_id: parent.map_or(SpanId::INVALID, SpanContext::span_id),
-                parent_span_is_remote: parent.is_some_and(SpanContext::is_remote),
-                span_kind: kind,
-                name: name.clone(),
-                start_time: start,
-                end_time: start,
-                attributes: attributes(),
-                dropped_attributes_count: 0,
-                events: SpanEvents::default(),
-                links: SpanLinks::default(),
-                status: Status::Unset,
-                instrumentation_scope: SCOPE.clone(),
-            }
-        });
+        let is_recorded = pipeline.is_on() && context.is_sampled();
         Span {
             name,
+            kind,
             context,
-            data: Mutex::new(data),
+            parent: parent.map(|parent| Parent {
+                id: parent.span_id(),
+                is_remote: parent.is_remote(),
+            }),
+            record: Mutex::new(is_recorded.then(|| Record::starting(SystemTime::now()))),
         }
+    }
+
+    /// Whether the span is recorded and has not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.record().is_some()
     }
 
     /// Lets the span start now, unless it has ended.
     pub(crate) fn restart(&self) {
-        self.change("a start", |data| data.start_time = SystemTime::now());
+        self.change("a start", |record| record.start = SystemTime::now());
     }
 
     pub fn name(&self) -> &str {
@@ -116,28 +139,25 @@ impl Span {
 
     /// Sets an attribute; one of that name is replaced.
     pub fn set_attribute(&self, key: impl Into<Key>, value: Value) {
-        self.change("an attribute", |data| set_attribute(data, key.into(), value));
+        self.change("an attribute", |record| record.set_attribute(key.into(), value));
     }
 
     pub fn add_event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
-        self.change("an event", |data| add_event(data, name.into(), attributes));
+        self.change("an event", |record| record.add_event(name.into(), attributes));
     }
 
     pub fn set_status(&self, status: Status) {
-        self.change("a status", |data| set_status(data, status));
+        self.change("a status", |record| record.set_status(status));
     }
 
-    /// An exception that left the span: an event, and the status.
-    pub fn record(&self, raised: &Raised<'_>) {
-        self.change("an exception", |data| {
-            set_attribute(data, ERROR_TYPE, raised.type_name.to_owned().into());
-            record(data, raised);
-        });
+    /// An exception that left the span: an attribute, an event, and the status.
+    pub fn raised(&self, raised: &Raised<'_>) {
+        self.change("an exception", |record| record.raised(raised));
     }
 
-    fn change(&self, what: &str, change: impl FnOnce(&mut SpanData)) {
-        match self.data().as_mut() {
-            Some(data) => change(data),
+    fn change(&self, what: &str, change: impl FnOnce(&mut Record)) {
+        match self.record().as_mut() {
+            Some(record) => change(record),
             None => tracing::debug!(
                 "{what} for span {:?}, which has ended or is not recorded, is ignored",
                 self.name
@@ -145,57 +165,214 @@ impl Span {
         }
     }
 
-    fn data(&self) -> MutexGuard<'_, Option<SpanData>> {
-        self.data.lock().unwrap_or_else(PoisonError::into_inner)
+    fn record(&self) -> MutexGuard<'_, Option<Record>> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the span, unless it has ended. `last` may still change it.
-    pub(crate) fn end(&self, pipeline: &Pipeline, at: SystemTime, last: impl FnOnce(&mut SpanData)) {
-        let ended = self.data().take();
-        if let Some(mut data) = ended {
-            last(&mut data);
+    /// Ends the span, unless it has ended. `tell` gives attributes that function code did not set.
+    pub(crate) fn end(&self, pipeline: &Pipeline, at: SystemTime, tell: impl FnOnce(&mut Attributes<'_>)) {
+        let ended = self.record().take();
+        if let Some(record) = ended {
             // The wall clock may have been set back meanwhile.
-            data.end_time = at.max(data.start_time);
-            pipeline.export(data);
+            let at = at.max(record.start);
+            pipeline.export(|out| self.encode(out, &record, at, tell));
         }
     }
-}
 
-pub(crate) fn set_attribute(data: &mut SpanData, key: Key, value: Value) {
-    if let Some(pair) = data.attributes.iter_mut().find(|pair| pair.key == key) {
-        pair.value = value;
-    } else if data.attributes.len() < LIMIT {
-        data.attributes.push(KeyValue::new(key, value));
-    } else {
-        data.dropped_attributes_count += 1;
+    /// Writes the span as one of the `spans` of OTLP's `ScopeSpans`.
+    fn encode(
+        &self,
+        out: &mut Vec<u8>,
+        record: &Record,
+        end: SystemTime,
+        tell: impl FnOnce(&mut Attributes<'_>),
+    ) {
+        encode::message(out, SCOPE_SPANS_SPANS, |out| {
+            encode::bytes(out, 1, &self.context.trace_id().to_bytes());
+            encode::bytes(out, 2, &self.context.span_id().to_bytes());
+            let trace_state = self.context.trace_state().header();
+            if !trace_state.is_empty() {
+                encode::string(out, 3, &trace_state);
+            }
+            let mut flags = u32::from(self.context.trace_flags().to_u8());
+            flags |= SpanFlags::ContextHasIsRemoteMask as u32;
+            if let Some(parent) = &self.parent {
+                encode::bytes(out, 4, &parent.id.to_bytes());
+                if parent.is_remote {
+                    flags |= SpanFlags::ContextIsRemoteMask as u32;
+                }
+            }
+            encode::fixed32(out, 16, flags);
+            encode::string(out, 5, &self.name);
+            encode::varint(out, 6, EncodedKind::from(self.kind.clone()) as u64);
+            encode::fixed64(out, 7, encode::unix_nanos(record.start));
+            encode::fixed64(out, 8, encode::unix_nanos(end));
+            let mut attributes = Attributes::new(out, &record.attributes);
+            tell(&mut attributes);
+            let dropped = record.dropped_attributes + attributes.finish();
+            if dropped > 0 {
+                encode::varint(out, 10, dropped as u64);
+            }
+            for event in &record.events {
+                encode::event(out, 11, event);
+            }
+            if record.dropped_events > 0 {
+                encode::varint(out, 12, record.dropped_events as u64);
+            }
+            encode::status(out, 15, &record.status);
+        });
     }
 }
 
-fn add_event(data: &mut SpanData, name: Cow<'static, str>, attributes: Vec<KeyValue>) {
-    if data.events.events.len() < LIMIT {
-        let event = Event::new(name, SystemTime::now(), attributes, 0);
-        data.events.events.push(event);
-    } else {
-        data.events.dropped_count += 1;
+impl Record {
+    fn set_attribute(&mut self, key: Key, value: Value) {
+        if let Some(pair) = self.attributes.iter_mut().find(|pair| pair.key == key) {
+            pair.value = value;
+        } else if self.attributes.len() < LIMIT {
+            self.attributes.push(KeyValue::new(key, value));
+        } else {
+            self.dropped_attributes += 1;
+        }
+    }
+
+    fn add_event(&mut self, name: Cow<'static, str>, attributes: Vec<KeyValue>) {
+        if self.events.len() < LIMIT {
+            let event = Event::new(name, SystemTime::now(), attributes, 0);
+            self.events.push(event);
+        } else {
+            self.dropped_events += 1;
+        }
+    }
+
+    /// As OpenTelemetry has it: an explicit "ok" is final, and nothing goes back to "unset".
+    fn set_status(&mut self, status: Status) {
+        if self.status != Status::Ok && status != Status::Unset {
+            self.status = status;
+        }
+    }
+
+    fn raised(&mut self, raised: &Raised<'_>) {
+        self.set_attribute(ERROR_TYPE, raised.type_name.to_owned().into());
+        let mut attributes = vec![
+            KeyValue::new("exception.type", raised.type_name.to_owned()),
+            KeyValue::new("exception.message", raised.message.to_owned()),
+        ];
+        if !raised.traceback.is_empty() {
+            attributes.push(KeyValue::new("exception.stacktrace", raised.traceback.to_owned()));
+        }
+        self.add_event("exception".into(), attributes);
+        let description = format!("{}: {}", raised.type_name, raised.message);
+        self.set_status(Status::error(description));
     }
 }
 
-/// As OpenTelemetry has it: an explicit "ok" is final, and nothing goes back to "unset".
-pub(crate) fn set_status(data: &mut SpanData, status: Status) {
-    if data.status != Status::Ok && status != Status::Unset {
-        data.status = status;
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-pub(crate) fn record(data: &mut SpanData, raised: &Raised<'_>) {
-    let mut attributes = vec![
-        KeyValue::new("exception.type", raised.type_name.to_owned()),
-        KeyValue::new("exception.message", raised.message.to_owned()),
-    ];
-    if !raised.traceback.is_empty() {
-        attributes.push(KeyValue::new("exception.stacktrace", raised.traceback.to_owned()));
+    use opentelemetry::{Array, InstrumentationScope};
+    use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span as Encoded};
+    use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+    use prost::Message;
+
+    use super::*;
+    use crate::parent;
+
+    /// What opentelemetry-proto makes of the same span.
+    fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>) -> Encoded {
+        let mut events = SpanEvents::default();
+        events.events = record.events.clone();
+        events.dropped_count = record.dropped_events as u32;
+        Encoded::from(SpanData {
+            span_context: span.context.clone(),
+            parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| parent.id),
+            parent_span_is_remote: span.parent.is_some_and(|parent| parent.is_remote),
+            span_kind: span.kind.clone(),
+            name: span.name.clone(),
+            start_time: record.start,
+            end_time: end,
+            attributes: [told, record.attributes.clone()].concat(),
+            dropped_attributes_count: record.dropped_attributes as u32,
+            events,
+            links: SpanLinks::default(),
+            status: record.status.clone(),
+            instrumentation_scope: InstrumentationScope::default(),
+        })
     }
-    add_event(data, "exception".into(), attributes);
-    let description = format!("{}: {}", raised.type_name, raised.message);
-    set_status(data, Status::error(description));
+
+    #[test]
+    fn encoded_as_opentelemetry_does() {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_123_456_789);
+        let texts = |length: usize| Value::Array(Array::String(vec!["t".repeat(length).into(), "".into()]));
+        let values = [
+            ("empty", "".into()),
+            ("text", "é".repeat(100).into()),
+            ("no", false.into()),
+            ("yes", true.into()),
+            ("negative", Value::I64(-1)),
+            ("zero", Value::I64(0)),
+            ("float", Value::F64(-0.5)),
+            ("texts", texts(300)),
+            ("bools", Value::Array(Array::Bool(vec![true, false]))),
+            ("ints", Value::Array(Array::I64(vec![0, i64::MIN, i64::MAX]))),
+            ("floats", Value::Array(Array::F64(vec![0.0, f64::MAX]))),
+            ("nothing", Value::Array(Array::I64(Vec::new()))),
+        ];
+        let values = values.map(|(key, value)| KeyValue::new(key, value));
+        let event = |name: &str| Event::new(name.to_owned(), start, values[..4].to_vec(), 0);
+        let full = Record {
+            attributes: values.to_vec(),
+            dropped_attributes: 3,
+            events: vec![event(""), event(&"e".repeat(20_000))],
+            dropped_events: 300,
+            status: Status::error("why"),
+            ..Record::starting(start)
+        };
+        let ok = Record {
+            status: Status::Ok,
+            ..Record::starting(start)
+        };
+        let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let cases = [
+            (
+                caller,
+                "a=b,c=d",
+                SpanKind::Server,
+                "hello",
+                full,
+                "everything, and long",
+            ),
+            (caller, "", SpanKind::Internal, "", ok, "little"),
+            (
+                "",
+                "",
+                SpanKind::Client,
+                "a root",
+                Record::starting(start),
+                "nothing",
+            ),
+        ];
+        for (traceparent, tracestate, kind, name, record, reason) in cases {
+            let parent = parent::parse(traceparent, tracestate);
+            let span = Span::start(&Pipeline::off(), name.to_owned().into(), kind, parent.as_ref());
+            let end = start + Duration::from_micros(5);
+            let mut out = Vec::new();
+            span.encode(&mut out, &record, end, |attributes| {
+                attributes.string("told", "x");
+                attributes.bool("told.bool", false);
+                attributes.int("told.int", -7);
+                attributes.string("text", "function code set this itself");
+            });
+            let decoded = ScopeSpans::decode(&out[..]).unwrap_or_else(|error| panic!("{reason}: {error}"));
+            let mut told = vec![
+                KeyValue::new("told", "x"),
+                KeyValue::new("told.bool", false),
+                KeyValue::new("told.int", -7),
+            ];
+            if record.attributes.is_empty() {
+                told.push(KeyValue::new("text", "function code set this itself"));
+            }
+            assert_eq!(decoded.spans, [reference(&span, &record, end, told)], "{reason}");
+        }
+    }
 }

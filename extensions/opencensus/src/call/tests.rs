@@ -1,62 +1,95 @@
 //! Parentage, nesting, and what outcomes leave on spans, seen through the SDK's in-memory exporter.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use opentelemetry::Value;
-use opentelemetry::trace::SpanId;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::InMemorySpanExporter;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind as Kind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
+use crate::export::{Batch, ExportError, Exporter};
 use crate::parent;
 use crate::settings::Batching;
 use crate::span::LIMIT;
 
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
+const HELLO: TracedFunction = TracedFunction {
+    name: "hello",
+    trigger: "http",
+    route: None,
+};
+
 const RETURNED: Ending<'_> = Ending {
+    invocation_id: "an-id",
+    request: None,
     kind: OutcomeKind::Returned,
     http_status: Some(200),
     raised: None,
     extension: None,
 };
 
+/// An exporter that hands its spans to the test.
+struct Handed(Sender<Encoded>);
+
+impl Exporter for Handed {
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        for span in batch.spans().expect("protobuf") {
+            self.0.send(span).expect("the test waits");
+        }
+        Ok(())
+    }
+}
+
 struct Fixture {
     pipeline: Arc<Pipeline>,
-    exporter: InMemorySpanExporter,
+    exported: Receiver<Encoded>,
 }
 
 impl Fixture {
     fn new() -> Self {
-        let exporter = InMemorySpanExporter::default();
         let batching = Batching {
             queue: 1024,
             batch: 512,
             delay: Duration::from_secs(3600),
         };
-        let resource = Resource::builder_empty().build();
-        let pipeline = Pipeline::to(exporter.clone(), "memory", &resource, batching);
+        let (sender, exported) = channel();
+        let pipeline = Pipeline::to(Handed(sender), "a test", batching).expect("a thread");
         Fixture {
             pipeline: Arc::new(pipeline),
-            exporter,
+            exported,
         }
     }
 
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
         let caller = parent::parse(traceparent, tracestate);
-        Call::start(Arc::clone(&self.pipeline), "hello", caller.as_ref(), Vec::new)
+        Call::start(Arc::clone(&self.pipeline), HELLO, false, caller.as_ref())
     }
 
-    /// The spans so far, in the order in which they ended.
-    fn ended(&self) -> Vec<SpanData> {
-        self.pipeline.flush();
-        self.exporter.get_finished_spans().expect("no thread panicked")
+    /// The spans, in the order in which they ended. No more are taken.
+    fn ended(&self) -> Vec<Encoded> {
+        let shutdown = self.pipeline.shutdown(Duration::from_secs(20));
+        shutdown.expect("nothing hinders the exporter");
+        self.exported.try_iter().collect()
     }
 }
 
-fn attribute<'a>(span: &'a SpanData, key: &str) -> Option<&'a Value> {
-    let pair = span.attributes.iter().find(|pair| pair.key.as_str() == key);
-    pair.map(|pair| &pair.value)
+fn attribute<'a>(span: &'a Encoded, key: &str) -> Option<&'a Value> {
+    let pair = span.attributes.iter().find(|pair| pair.key == key)?;
+    pair.value.as_ref()?.value.as_ref()
+}
+
+fn text(text: &str) -> Value {
+    Value::StringValue(text.to_owned())
+}
+
+/// Code and description.
+fn status(span: &Encoded) -> (StatusCode, &str) {
+    let status = span.status.as_ref().expect("every span has one");
+    (status.code(), &status.message)
 }
 
 #[test]
@@ -72,14 +105,16 @@ fn the_invocation_is_a_child_of_its_caller() {
         fixture.call(traceparent, "").finish(&RETURNED);
         let [span] = fixture.ended().try_into().expect("one span");
         let caller = parent::parse(CALLER, "").expect("valid");
-        let context = &span.span_context;
-        assert_eq!(context.trace_id() == caller.trace_id(), is_child, "{reason}");
-        assert_eq!(span.parent_span_id == caller.span_id(), is_child, "{reason}");
-        assert_eq!(span.parent_span_id == SpanId::INVALID, !is_child, "{reason}");
-        assert_eq!(span.parent_span_is_remote, is_child, "{reason}");
-        assert!(context.is_valid() && context.is_sampled(), "{reason}");
-        assert_ne!(context.span_id(), caller.span_id(), "{reason}");
-        assert_eq!(span.span_kind, SpanKind::Server, "{reason}");
+        let of_caller = (caller.trace_id().to_bytes(), caller.span_id().to_bytes());
+        assert_eq!(span.trace_id == of_caller.0, is_child, "{reason}");
+        assert_eq!(span.parent_span_id == of_caller.1, is_child, "{reason}");
+        assert_eq!(span.parent_span_id.is_empty(), !is_child, "{reason}");
+        let parent_is_remote = span.flags & SpanFlags::ContextIsRemoteMask as u32 != 0;
+        assert_eq!(parent_is_remote, is_child, "{reason}");
+        assert!(span.flags & 1 == 1, "{reason}: sampled");
+        assert!(span.trace_id.iter().any(|byte| *byte != 0), "{reason}: valid");
+        assert_ne!(span.span_id, of_caller.1, "{reason}");
+        assert_eq!(span.kind(), Kind::Server, "{reason}");
         assert_eq!(span.name, "hello", "{reason}");
     }
 }
@@ -118,16 +153,17 @@ fn spans_nest_and_end_in_any_order() {
     call.finish(&RETURNED);
 
     let [outer, inner, invocation] = fixture.ended().try_into().expect("three spans, each once");
-    let names = [&outer, &inner, &invocation].map(|span| span.name.clone());
+    let names = [&outer, &inner, &invocation].map(|span| span.name.as_str());
     assert_eq!(names, ["outer", "inner", "hello"]);
-    assert_eq!(outer.parent_span_id, invocation.span_context.span_id());
-    assert_eq!(inner.parent_span_id, outer.span_context.span_id());
+    assert_eq!(outer.parent_span_id, invocation.span_id);
+    assert_eq!(inner.parent_span_id, outer.span_id);
     for span in [outer, inner] {
-        assert_eq!(span.span_context.trace_id(), invocation.span_context.trace_id());
-        assert_eq!(span.span_context.trace_state().header(), "congo=t61");
-        assert_eq!(span.span_kind, SpanKind::Internal);
-        assert!(!span.parent_span_is_remote);
-        assert!(span.start_time >= invocation.start_time && span.end_time <= invocation.end_time);
+        assert_eq!(span.trace_id, invocation.trace_id);
+        assert_eq!(span.trace_state, "congo=t61");
+        assert_eq!(span.kind(), Kind::Internal);
+        assert_eq!(span.flags & SpanFlags::ContextIsRemoteMask as u32, 0);
+        assert!(span.start_time_unix_nano >= invocation.start_time_unix_nano);
+        assert!(span.end_time_unix_nano <= invocation.end_time_unix_nano);
     }
 }
 
@@ -143,14 +179,14 @@ fn what_is_left_open_ends_with_the_invocation() {
     call.end_span(&inner);
 
     let spans = fixture.ended();
-    let names: Vec<_> = spans.iter().map(|span| span.name.as_ref()).collect();
+    let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
     assert_eq!(
         names,
         ["inner", "outer", "hello"],
         "the inner one first, each once"
     );
     assert_eq!(spans[0].attributes, [], "nothing is added after the end");
-    assert_eq!(spans[0].end_time, spans[2].end_time);
+    assert_eq!(spans[0].end_time_unix_nano, spans[2].end_time_unix_nano);
 }
 
 #[test]
@@ -159,12 +195,12 @@ fn a_with_block_starts_its_span_anew() {
     let call = fixture.call("", "");
     let first = call.open_span("first".to_owned(), call.invocation());
     let _second = call.open_span("second".to_owned(), call.invocation());
-    let before = SystemTime::now();
+    let before = crate::encode::unix_nanos(SystemTime::now());
     call.restart(&first);
     let current = call.current().expect("two are open");
     assert!(Arc::ptr_eq(&current, &first), "it is current again");
     call.end_span(&first);
-    assert!(fixture.ended()[0].start_time >= before);
+    assert!(fixture.ended()[0].start_time_unix_nano >= before);
 }
 
 #[test]
@@ -177,21 +213,26 @@ fn an_exception_is_an_event_and_a_status() {
         message: "no",
         traceback: "Traceback …",
     };
-    span.record(&raised);
+    span.raised(&raised);
     call.end_span(&span);
     call.finish(&Ending {
         kind: OutcomeKind::Raised,
         http_status: Some(500),
         raised: Some(raised),
-        extension: None,
+        ..RETURNED
     });
     let spans = fixture.ended();
     assert_eq!(spans.len(), 2);
     for span in &spans {
-        assert_eq!(span.status, Status::error("ValueError: no"), "{}", span.name);
+        assert_eq!(
+            status(span),
+            (StatusCode::Error, "ValueError: no"),
+            "{}",
+            span.name
+        );
         assert_eq!(
             attribute(span, "error.type"),
-            Some(&"ValueError".into()),
+            Some(&text("ValueError")),
             "{}",
             span.name
         );
@@ -200,75 +241,85 @@ fn an_exception_is_an_event_and_a_status() {
         };
         assert_eq!(event.name, "exception");
         let expected = [
-            KeyValue::new("exception.type", "ValueError"),
-            KeyValue::new("exception.message", "no"),
-            KeyValue::new("exception.stacktrace", "Traceback …"),
+            ("exception.type", "ValueError"),
+            ("exception.message", "no"),
+            ("exception.stacktrace", "Traceback …"),
         ];
-        assert_eq!(event.attributes, expected);
+        let pair = |(key, value): (&str, &str)| KeyValue {
+            key: key.to_owned(),
+            value: Some(AnyValue {
+                value: Some(text(value)),
+            }),
+            ..KeyValue::default()
+        };
+        assert_eq!(event.attributes, expected.map(pair));
     }
-    assert_eq!(
-        attribute(&spans[1], "http.response.status_code"),
-        Some(&500.into())
-    );
+    let code = Some(&Value::IntValue(500));
+    assert_eq!(attribute(&spans[1], "http.response.status_code"), code);
 }
 
 #[test]
 fn outcomes() {
-    let error = Status::error("");
     let cases = [
-        (OutcomeKind::Returned, Some(200), None, Status::Unset, "success"),
+        (
+            OutcomeKind::Returned,
+            Some(200),
+            None,
+            StatusCode::Unset,
+            "success",
+        ),
         (
             OutcomeKind::Returned,
             Some(404),
             None,
-            Status::Unset,
+            StatusCode::Unset,
             "the client's fault",
         ),
         (
             OutcomeKind::Returned,
             Some(503),
             Some("503"),
-            error.clone(),
+            StatusCode::Error,
             "the server's fault",
         ),
-        (OutcomeKind::Returned, None, None, Status::Unset, "not HTTP"),
+        (OutcomeKind::Returned, None, None, StatusCode::Unset, "not HTTP"),
         (
             OutcomeKind::Answered,
             Some(429),
             None,
-            Status::Unset,
+            StatusCode::Unset,
             "an extension answered",
         ),
         (
             OutcomeKind::Refused,
             Some(500),
             Some("refused"),
-            error.clone(),
+            StatusCode::Error,
             "an extension refused",
         ),
         (
             OutcomeKind::TimedOut,
             Some(500),
             Some("timeout"),
-            error.clone(),
+            StatusCode::Error,
             "too slow",
         ),
         (
             OutcomeKind::Cancelled,
             None,
             Some("cancelled"),
-            error.clone(),
+            StatusCode::Error,
             "the worker stopped",
         ),
         (
             OutcomeKind::Raised,
             Some(500),
             Some("_OTHER"),
-            error,
+            StatusCode::Error,
             "raised what nobody described",
         ),
     ];
-    for (kind, http_status, error_type, status, reason) in cases {
+    for (kind, http_status, error_type, code, reason) in cases {
         let fixture = Fixture::new();
         fixture.call("", "").finish(&Ending {
             kind,
@@ -276,16 +327,33 @@ fn outcomes() {
             ..RETURNED
         });
         let [span] = fixture.ended().try_into().expect("one span");
-        let error_type = error_type.map(Value::from);
+        let error_type = error_type.map(text);
         assert_eq!(attribute(&span, "error.type"), error_type.as_ref(), "{reason}");
-        assert_eq!(span.status, status, "{reason}");
-        let code = http_status.map(|status| Value::from(i64::from(status)));
-        assert_eq!(
-            attribute(&span, "http.response.status_code"),
-            code.as_ref(),
-            "{reason}"
-        );
+        assert_eq!(status(&span), (code, ""), "{reason}");
+        let http_status = http_status.map(|status| Value::IntValue(status.into()));
+        let found = attribute(&span, "http.response.status_code");
+        assert_eq!(found, http_status.as_ref(), "{reason}");
     }
+}
+
+#[test]
+fn a_refusal_keeps_its_reason() {
+    let fixture = Fixture::new();
+    fixture.call("", "").finish(&Ending {
+        kind: OutcomeKind::Refused,
+        raised: Some(Raised {
+            type_name: "Refused",
+            message: "too many",
+            traceback: "",
+        }),
+        extension: Some("limiter"),
+        ..RETURNED
+    });
+    let [span] = fixture.ended().try_into().expect("one span");
+    assert_eq!(attribute(&span, "error.type"), Some(&text("refused")));
+    assert_eq!(attribute(&span, "funcdock.extension"), Some(&text("limiter")));
+    assert_eq!(status(&span), (StatusCode::Error, "Refused: too many"));
+    assert_eq!(span.events.len(), 1);
 }
 
 #[test]
@@ -295,19 +363,30 @@ fn attributes_replace_and_stop_at_the_limit() {
     let span = call.invocation();
     span.set_attribute("a", 1.into());
     span.set_attribute("a", 2.into());
+    span.set_attribute("faas.name", "mine".into());
     for index in 0..LIMIT {
         span.set_attribute(format!("a{index}"), true.into());
         span.add_event("e", Vec::new());
     }
     span.add_event("one too many", Vec::new());
-    call.finish(&Ending {
-        http_status: None,
-        ..RETURNED
-    });
+    call.finish(&RETURNED);
     let [span] = fixture.ended().try_into().expect("one span");
-    assert_eq!(attribute(&span, "a"), Some(&2.into()));
-    assert_eq!((span.attributes.len(), span.dropped_attributes_count), (LIMIT, 1));
-    assert_eq!((span.events.len(), span.events.dropped_count), (LIMIT, 1));
+    assert_eq!(attribute(&span, "a"), Some(&Value::IntValue(2)));
+    let named: Vec<_> = span
+        .attributes
+        .iter()
+        .filter(|pair| pair.key == "faas.name")
+        .collect();
+    assert_eq!(named.len(), 1, "function code's own replaces ours");
+    assert_eq!(attribute(&span, "faas.name"), Some(&text("mine")));
+    assert_eq!(
+        attribute(&span, "http.response.status_code"),
+        Some(&Value::IntValue(200))
+    );
+    // Ours: trigger, invocation_id, coldstart, status_code. The function's: a, faas.name and a0 to a127.
+    assert_eq!(span.attributes.len(), LIMIT);
+    assert_eq!(span.dropped_attributes_count as usize, 4 + 2 + LIMIT - LIMIT);
+    assert_eq!((span.events.len(), span.dropped_events_count), (LIMIT, 1));
 }
 
 #[test]
@@ -319,5 +398,5 @@ fn ok_is_final() {
         http_status: Some(500),
         ..RETURNED
     });
-    assert_eq!(fixture.ended()[0].status, Status::Ok);
+    assert_eq!(status(&fixture.ended()[0]), (StatusCode::Ok, ""));
 }

@@ -1,68 +1,66 @@
 //! The console exporter: one JSON object a span, one span a line.
 
 use std::fmt;
-use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
 
 use humantime::{Rfc3339Timestamp, format_rfc3339_nanos};
-use opentelemetry::trace::{Event, SpanId, SpanKind, Status, TraceId};
-use opentelemetry::{Array, Key, KeyValue, Value};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use serde::{Serialize, Serializer};
+
+use super::{Batch, ExportError, Exporter};
 
 /// A pipe takes a write of this size whole (PIPE_BUF), so that lines of several workers do not mix.
 const ATOMIC_WRITE: usize = 4096;
 
-#[derive(Debug)]
 pub(super) struct Console<W> {
-    out: Mutex<W>,
+    out: W,
     resource: Vec<KeyValue>,
 }
 
 impl<W: Write> Console<W> {
     pub(super) fn new(out: W, resource: &Resource) -> Self {
-        let pair = |(key, value): (&Key, &Value)| KeyValue::new(key.clone(), value.clone());
-        let mut resource: Vec<_> = resource.iter().map(pair).collect();
+        let mut resource = ResourceAttributesWithSchema::from(resource).attributes.0;
         // Of a hash map: without this, each start of the app would have an order of its own.
         resource.sort_by(|a, b| a.key.cmp(&b.key));
-        Console {
-            out: Mutex::new(out),
-            resource,
-        }
+        Console { out, resource }
     }
 
-    /// Writes the batch in chunks of whole lines.
-    fn write(&self, batch: &[SpanData]) -> std::io::Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Writes the spans in chunks of whole lines.
+    fn write(&mut self, spans: &[Span]) -> io::Result<()> {
         let mut chunk = Vec::with_capacity(ATOMIC_WRITE);
-        for span in batch {
+        for span in spans {
             let start = chunk.len();
             serde_json::to_writer(&mut chunk, &Line::new(span, &self.resource))?;
             chunk.push(b'\n');
             if chunk.len() > ATOMIC_WRITE {
-                out.write_all(&chunk[..start])?;
+                self.out.write_all(&chunk[..start])?;
                 chunk.drain(..start);
             }
         }
-        out.write_all(&chunk)?;
-        out.flush()
+        self.out.write_all(&chunk)?;
+        self.out.flush()
     }
 }
 
-impl<W: Write + Send + fmt::Debug> SpanExporter for Console<W> {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.write(&batch)
-            .map_err(|error| OTelSdkError::InternalFailure(error.to_string()))
+impl<W: Write + Send + 'static> Exporter for Console<W> {
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        let spans = batch.spans().map_err(io::Error::other)?;
+        Ok(self.write(&spans)?)
     }
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
-    trace_id: Shown<TraceId>,
-    span_id: Shown<SpanId>,
-    parent_span_id: Option<Shown<SpanId>>,
+    trace_id: Shown<Hex<'a>>,
+    span_id: Shown<Hex<'a>>,
+    parent_span_id: Option<Shown<Hex<'a>>>,
     name: &'a str,
     kind: &'static str,
     start: Shown<Rfc3339Timestamp>,
@@ -88,30 +86,30 @@ struct EventLine<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(span: &'a SpanData, resource: &'a [KeyValue]) -> Self {
-        let lasted = span.end_time.duration_since(span.start_time).unwrap_or_default();
-        let (code, description) = match &span.status {
-            Status::Unset => ("unset", None),
-            Status::Ok => ("ok", None),
-            Status::Error { description } => ("error", Some(&**description)),
-        };
+    fn new(span: &'a Span, resource: &'a [KeyValue]) -> Self {
+        let lasted = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
+        let description = span.status.as_ref().map(|status| status.message.as_str());
         Line {
-            trace_id: Shown(span.span_context.trace_id()),
-            span_id: Shown(span.span_context.span_id()),
-            parent_span_id: (span.parent_span_id != SpanId::INVALID).then_some(Shown(span.parent_span_id)),
+            trace_id: Shown(Hex(&span.trace_id)),
+            span_id: Shown(Hex(&span.span_id)),
+            parent_span_id: (!span.parent_span_id.is_empty()).then(|| Shown(Hex(&span.parent_span_id))),
             name: &span.name,
-            kind: match span.span_kind {
+            kind: match span.kind() {
                 SpanKind::Client => "client",
                 SpanKind::Server => "server",
                 SpanKind::Producer => "producer",
                 SpanKind::Consumer => "consumer",
-                SpanKind::Internal => "internal",
+                SpanKind::Internal | SpanKind::Unspecified => "internal",
             },
-            start: Shown(format_rfc3339_nanos(span.start_time)),
-            end: Shown(format_rfc3339_nanos(span.end_time)),
-            duration_us: u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX),
+            start: time(span.start_time_unix_nano),
+            end: time(span.end_time_unix_nano),
+            duration_us: lasted / 1000,
             status: StatusLine {
-                code,
+                code: match span.status.as_ref().map(|status| status.code()) {
+                    Some(StatusCode::Ok) => "ok",
+                    Some(StatusCode::Error) => "error",
+                    Some(StatusCode::Unset) | None => "unset",
+                },
                 description: description.filter(|text| !text.is_empty()),
             },
             attributes: Attributes(&span.attributes),
@@ -125,9 +123,24 @@ impl<'a> EventLine<'a> {
     fn new(event: &'a Event) -> Self {
         EventLine {
             name: &event.name,
-            time: Shown(format_rfc3339_nanos(event.timestamp)),
+            time: time(event.time_unix_nano),
             attributes: Attributes(&event.attributes),
         }
+    }
+}
+
+fn time(unix_nanos: u64) -> Shown<Rfc3339Timestamp> {
+    Shown(format_rfc3339_nanos(
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(unix_nanos),
+    ))
+}
+
+/// An id's digits.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -146,66 +159,74 @@ struct Attributes<'a>(&'a [KeyValue]);
 impl Serialize for Attributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let pairs = self.0.iter();
-        serializer.collect_map(pairs.map(|pair| (pair.key.as_str(), AttributeValue(&pair.value))))
+        serializer.collect_map(pairs.map(|pair| (&pair.key, AttributeValue(pair.value.as_ref()))))
     }
 }
 
-struct AttributeValue<'a>(&'a Value);
+struct AttributeValue<'a>(Option<&'a AnyValue>);
 
 impl Serialize for AttributeValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Bool(value) => value.serialize(serializer),
-            Value::I64(value) => value.serialize(serializer),
-            Value::F64(value) => value.serialize(serializer),
-            Value::String(value) => value.as_str().serialize(serializer),
-            Value::Array(Array::Bool(values)) => values.serialize(serializer),
-            Value::Array(Array::I64(values)) => values.serialize(serializer),
-            Value::Array(Array::F64(values)) => values.serialize(serializer),
-            Value::Array(Array::String(values)) => {
-                serializer.collect_seq(values.iter().map(|value| value.as_str()))
+        match self.0.and_then(|value| value.value.as_ref()) {
+            Some(Value::BoolValue(value)) => value.serialize(serializer),
+            Some(Value::IntValue(value)) => value.serialize(serializer),
+            Some(Value::DoubleValue(value)) => value.serialize(serializer),
+            Some(Value::StringValue(value)) => value.serialize(serializer),
+            Some(Value::ArrayValue(list)) => {
+                serializer.collect_seq(list.values.iter().map(|value| AttributeValue(Some(value))))
             }
-            // Kinds of value that a later OpenTelemetry may add.
-            other => serializer.collect_str(other),
+            // Spans have no others.
+            _ => serializer.serialize_none(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
-    use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
+    use opentelemetry_proto::tonic::common::v1::ArrayValue;
+    use opentelemetry_proto::tonic::trace::v1::Status;
     use serde_json::json;
 
     use super::*;
 
-    fn span(name: &str) -> SpanData {
-        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-        let id = TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128);
-        SpanData {
-            span_context: SpanContext::new(id, 2.into(), TraceFlags::SAMPLED, false, TraceState::NONE),
-            parent_span_id: SpanId::INVALID,
-            parent_span_is_remote: false,
-            span_kind: SpanKind::Server,
-            name: name.to_owned().into(),
-            start_time: start,
-            end_time: start + Duration::from_micros(1500),
-            attributes: Vec::new(),
-            dropped_attributes_count: 0,
-            events: SpanEvents::default(),
-            links: SpanLinks::default(),
-            status: Status::Unset,
-            instrumentation_scope: Default::default(),
+    const START: u64 = 1_700_000_000_123_000_000;
+
+    fn span(name: &str) -> Span {
+        Span {
+            trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128
+                .to_be_bytes()
+                .to_vec(),
+            span_id: 2_u64.to_be_bytes().to_vec(),
+            kind: SpanKind::Server.into(),
+            name: name.to_owned(),
+            start_time_unix_nano: START,
+            end_time_unix_nano: START + 1_500_000,
+            status: Some(Status::default()),
+            ..Span::default()
         }
     }
 
-    fn lines(batch: &[SpanData]) -> Vec<serde_json::Value> {
+    fn value(value: Value) -> AnyValue {
+        AnyValue { value: Some(value) }
+    }
+
+    fn text(text: &str) -> Value {
+        Value::StringValue(text.to_owned())
+    }
+
+    fn attribute(key: &str, of: Value) -> KeyValue {
+        KeyValue {
+            key: key.to_owned(),
+            value: Some(value(of)),
+            ..KeyValue::default()
+        }
+    }
+
+    fn lines(batch: &[Span]) -> Vec<serde_json::Value> {
         let resource = Resource::builder_empty().with_service_name("app").build();
-        let console = Console::new(Vec::new(), &resource);
+        let mut console = Console::new(Vec::new(), &resource);
         console.write(batch).expect("a Vec takes everything");
-        let written = console.out.into_inner().expect("no thread panicked");
+        let written = console.out;
         let text = String::from_utf8(written).expect("JSON is UTF-8");
         assert!(text.ends_with('\n'), "the last line is whole");
         text.lines()
@@ -216,20 +237,25 @@ mod tests {
     #[test]
     fn a_span_is_a_line_of_json() {
         let mut full = span("hello");
-        full.parent_span_id = 1.into();
-        full.status = Status::error("ValueError: no");
+        full.parent_span_id = 1_u64.to_be_bytes().to_vec();
+        full.status = Some(Status {
+            code: StatusCode::Error.into(),
+            message: "ValueError: no".to_owned(),
+        });
+        let list = ["x", "y"].map(|item| value(text(item))).to_vec();
         full.attributes = vec![
-            KeyValue::new("text", "a\"b\nc"),
-            KeyValue::new("number", 7),
-            KeyValue::new("list", Value::Array(Array::String(vec!["x".into(), "y".into()]))),
+            attribute("text", text("a\"b\nc")),
+            attribute("number", Value::IntValue(7)),
+            attribute("float", Value::DoubleValue(0.5)),
+            attribute("flag", Value::BoolValue(true)),
+            attribute("list", Value::ArrayValue(ArrayValue { values: list })),
         ];
-        let event = Event::new(
-            "exception",
-            full.end_time,
-            vec![KeyValue::new("exception.type", "E")],
-            0,
-        );
-        full.events.events.push(event);
+        full.events.push(Event {
+            time_unix_nano: full.end_time_unix_nano,
+            name: "exception".to_owned(),
+            attributes: vec![attribute("exception.type", text("E"))],
+            ..Event::default()
+        });
         let lines = lines(&[full, span("root")]);
         let expected = json!({
             "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -241,7 +267,7 @@ mod tests {
             "end": "2023-11-14T22:13:20.124500000Z",
             "duration_us": 1500,
             "status": {"code": "error", "description": "ValueError: no"},
-            "attributes": {"text": "a\"b\nc", "number": 7, "list": ["x", "y"]},
+            "attributes": {"text": "a\"b\nc", "number": 7, "float": 0.5, "flag": true, "list": ["x", "y"]},
             "events": [{
                 "name": "exception",
                 "time": "2023-11-14T22:13:20.124500000Z",
@@ -272,13 +298,13 @@ mod tests {
 
     #[test]
     fn writes_hold_whole_lines() {
-        let console = Console::new(WholeLines::default(), &Resource::builder_empty().build());
+        let mut console = Console::new(WholeLines::default(), &Resource::builder_empty().build());
         let long = "x".repeat(2 * ATOMIC_WRITE);
         let mut batch = vec![span("hello"); 40];
         batch.insert(0, span(&long));
         batch.insert(20, span(&long));
         console.write(&batch).expect("it takes everything");
-        let sizes = console.out.into_inner().expect("no thread panicked").0;
+        let sizes = console.out.0;
         let long_ones = sizes.iter().filter(|size| **size > ATOMIC_WRITE).count();
         assert_eq!(long_ones, 2, "only what no chunk holds goes beyond: {sizes:?}");
         assert!(sizes.len() < 12, "lines share writes: {sizes:?}");

@@ -1,278 +1,301 @@
-//! Ended spans on their way out: a bounded queue, the SDK's batch thread behind it, an exporter behind that.
+//! Ended spans on their way out: a bounded queue, a thread behind it, an exporter on that.
 //!
-//! A hook only ever puts a span into the queue; all that can block happens on the batch thread. What does
+//! A hook only ever puts a span into the queue; all that can block happens on the exporter's thread. What does
 //! not fit is dropped and counted, and so is what the exporter could not deliver.
 
 mod console;
 mod otlp;
+mod queue;
 mod trouble;
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanExporter, SpanProcessor,
-};
+use thiserror::Error;
 
-use crate::settings::{Batching, Config, Exporter};
+use crate::settings::{Batching, Config, Destination};
 use console::Console;
+use otlp::Otlp;
+pub(crate) use queue::Batch;
+use queue::Queue;
 use trouble::{Throttle, Trouble};
 
 /// How often dropped spans are mentioned in the log, at most.
 const DROPS_LOGGED_EVERY: Duration = Duration::from_secs(10);
 
+/// Takes spans to where they are looked at.
+pub(crate) trait Exporter: Send + 'static {
+    /// Delivers a batch, or gives it up. Runs on a thread of its own and may block, retries included.
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError>;
+}
+
+/// A batch was not delivered.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    #[error("{0}")]
+    Write(#[from] io::Error),
+    #[error("{0}")]
+    Send(#[from] ureq::Error),
+    #[error("it answered {status}: {body}")]
+    Refused { status: http::StatusCode, body: String },
+}
+
+/// The exporter's thread could not be started.
+#[derive(Debug, Error)]
+#[error("cannot start a thread for exporting spans: {0}")]
+pub struct StartError(#[from] io::Error);
+
+/// The last spans were not delivered.
+#[derive(Debug, Error)]
+pub enum ShutdownError {
+    #[error("{waiting} spans still wait")]
+    Deadline { waiting: usize },
+    #[error("{0}")]
+    Export(ExportError),
+}
+
 /// Where ended spans go. Used by any number of threads.
 pub struct Pipeline {
     /// `None` where nothing is exported.
-    processor: Option<BatchSpanProcessor>,
-    /// Spans that the processor holds and has not handed to the exporter. Counted here, because the processor
-    /// tells neither this nor how many it had to drop.
-    queued: Arc<AtomicUsize>,
+    outlet: Option<Outlet>,
+}
+
+struct Outlet {
+    queue: Arc<Queue>,
     capacity: usize,
-    dropped: AtomicU64,
     mention_drops: Throttle,
 }
 
 impl Pipeline {
-    /// The pipeline that the settings ask for. Starts the batch thread.
-    pub fn start(config: Config, resource: &Resource) -> Result<Pipeline, otlp::BuildError> {
-        Ok(match config.exporter {
-            Exporter::None => Pipeline::off(),
-            Exporter::Console => {
-                let exporter = Console::new(std::io::stdout(), resource);
-                Pipeline::to(exporter, "stdout", resource, config.batching)
+    /// The pipeline that the settings ask for. Starts the exporter's thread.
+    pub fn start(config: Config, resource: &Resource) -> Result<Pipeline, StartError> {
+        match config.destination {
+            Destination::None => Ok(Pipeline::off()),
+            Destination::Console => {
+                Pipeline::to(Console::new(io::stdout(), resource), "stdout", config.batching)
             }
-            Exporter::Otlp(collector) => {
-                let exporter = otlp::Otlp::new(&collector)?;
-                Pipeline::to(exporter, &collector.url, resource, config.batching)
-            }
-        })
+            Destination::Otlp(collector) => Pipeline::to(
+                Otlp::new(&collector, resource),
+                &collector.url.to_string(),
+                config.batching,
+            ),
+        }
     }
 
     /// A pipeline that exports nothing; spans need not be recorded for it.
     pub fn off() -> Pipeline {
-        Pipeline {
-            processor: None,
-            queued: Arc::default(),
-            capacity: 0,
-            dropped: AtomicU64::new(0),
-            mention_drops: Throttle::new(DROPS_LOGGED_EVERY),
-        }
+        Pipeline { outlet: None }
     }
 
     /// A pipeline into this exporter; `target` names it in the log.
-    pub fn to<E: SpanExporter + 'static>(
-        exporter: E,
+    pub(crate) fn to(
+        mut exporter: impl Exporter,
         target: &str,
-        resource: &Resource,
         batching: Batching,
-    ) -> Pipeline {
-        let queued = Arc::<AtomicUsize>::default();
-        let exporter = Watched {
-            inner: exporter,
-            queued: Arc::clone(&queued),
-            trouble: Trouble::new(target),
+    ) -> Result<Pipeline, StartError> {
+        let queue = Arc::new(Queue::new(batching));
+        let source = Arc::clone(&queue);
+        let mut trouble = Trouble::new(target);
+        let run = move || {
+            let mut last = Ok(());
+            while let Some(batch) = source.take() {
+                last = exporter.export(&batch);
+                match &last {
+                    Ok(()) => trouble.worked(),
+                    Err(error) => trouble.failed(batch.len(), error),
+                }
+                source.recycle(batch);
+            }
+            source.finish(last);
         };
-        let limits = BatchConfigBuilder::default()
-            .with_max_queue_size(batching.queue)
-            .with_max_export_batch_size(batching.batch)
-            .with_scheduled_delay(batching.delay)
-            .build();
-        let mut processor = BatchSpanProcessor::new(exporter, limits);
-        processor.set_resource(resource);
-        Pipeline {
-            processor: Some(processor),
-            queued,
-            capacity: batching.queue,
-            ..Pipeline::off()
-        }
+        thread::Builder::new()
+            .name("span-exporter".to_owned())
+            .spawn(run)?;
+        Ok(Pipeline {
+            outlet: Some(Outlet {
+                queue,
+                capacity: batching.queue,
+                mention_drops: Throttle::new(DROPS_LOGGED_EVERY),
+            }),
+        })
     }
 
     /// Whether spans are worth recording.
     pub fn is_on(&self) -> bool {
-        self.processor.is_some()
+        self.outlet.is_some()
     }
 
-    /// Takes an ended span. Never blocks.
-    pub fn export(&self, span: SpanData) {
-        let Some(processor) = &self.processor else {
-            return;
-        };
-        // The processor's own queue has the same capacity, so it takes every span that passes here.
-        if self.queued.fetch_add(1, Ordering::Relaxed) < self.capacity {
-            processor.on_end(span);
-        } else {
-            self.queued.fetch_sub(1, Ordering::Relaxed);
-            self.count_drop();
+    /// Takes an ended span, which `encode` appends as a field of OTLP's `ScopeSpans`. Never blocks.
+    pub(crate) fn export(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(outlet) = &self.outlet
+            && !outlet.queue.put(encode)
+        {
+            outlet.mention_drop();
         }
     }
 
-    #[cold]
-    fn count_drop(&self) {
-        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.mention_drops.now() {
-            tracing::warn!(
-                "{dropped} spans dropped so far: more end than the exporter takes and the queue of {} holds; \
-                 raise \"queue\", or lower the load",
-                self.capacity
-            );
-        }
-    }
-
-    /// Exports what waits and ends the batch thread, within the deadline.
+    /// Exports what waits and ends the exporter's thread, within the deadline.
     ///
     /// # Errors
-    /// The deadline passed; what waited is lost.
-    pub fn shutdown(&self, deadline: Duration) -> OTelSdkResult {
-        let dropped = self.dropped.load(Ordering::Relaxed);
+    /// The deadline passed, and what still waits is lost with the process; or the last export failed.
+    pub fn shutdown(&self, deadline: Duration) -> Result<(), ShutdownError> {
+        let Some(Outlet { queue, .. }) = &self.outlet else {
+            return Ok(());
+        };
+        queue.close();
+        let result = queue.wait_until_finished(deadline);
+        let dropped = queue.dropped();
         if dropped > 0 {
             tracing::warn!("{dropped} spans were dropped in all, because the queue was full");
         }
-        match &self.processor {
-            None => Ok(()),
-            Some(processor) => match processor.shutdown_with_timeout(deadline) {
-                Err(OTelSdkError::AlreadyShutdown) => Ok(()),
-                result => result,
-            },
+        match result {
+            Some(result) => result.map_err(ShutdownError::Export),
+            None => Err(ShutdownError::Deadline {
+                waiting: queue.waiting(),
+            }),
         }
-    }
-
-    /// Exports what waits, for tests that look at it.
-    #[cfg(test)]
-    pub fn flush(&self) {
-        let flushed = self.processor.as_ref().map(SpanProcessor::force_flush);
-        assert!(matches!(flushed, None | Some(Ok(()))), "{flushed:?}");
     }
 
     /// How many spans were dropped because the queue was full.
     #[cfg(test)]
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.outlet.as_ref().map_or(0, |outlet| outlet.queue.dropped())
     }
 }
 
-/// An exporter whose queue and whose failures are counted.
-#[derive(Debug)]
-struct Watched<E> {
-    inner: E,
-    queued: Arc<AtomicUsize>,
-    trouble: Trouble,
-}
-
-impl<E: SpanExporter> SpanExporter for Watched<E> {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let spans = batch.len();
-        self.queued.fetch_sub(spans, Ordering::Relaxed);
-        let result = self.inner.export(batch).await;
-        match &result {
-            Ok(()) => self.trouble.worked(),
-            Err(error) => self.trouble.failed(spans, error),
+impl Outlet {
+    #[cold]
+    fn mention_drop(&self) {
+        if self.mention_drops.now() {
+            tracing::warn!(
+                "{} spans dropped so far: more end than the exporter takes and the queue of {} holds; \
+                 raise \"queue\", or lower the load",
+                self.queue.dropped(),
+                self.capacity
+            );
         }
-        result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.inner.shutdown_with_timeout(timeout)
-    }
-
-    fn shutdown(&self) -> OTelSdkResult {
-        self.inner.shutdown()
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.inner.force_flush()
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.inner.set_resource(resource);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::sync::{Mutex, PoisonError};
 
-    use funcdock_extension_api::OutcomeKind;
+    use opentelemetry::trace::SpanKind;
+    use opentelemetry_proto::tonic::trace::v1::Span as Encoded;
 
     use super::*;
-    use crate::call::{Call, Ending};
+    use crate::span::Span;
 
-    /// An exporter that says when it has a batch, and keeps it until it is told the result.
-    #[derive(Debug)]
+    /// An exporter that hands its batches to the test, and keeps each until it is told the result.
     struct Stuck {
-        batches: Sender<usize>,
-        results: Mutex<Receiver<OTelSdkResult>>,
+        batches: Sender<Vec<Encoded>>,
+        results: Receiver<Result<(), ExportError>>,
     }
 
-    impl SpanExporter for Stuck {
-        async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+    impl Exporter for Stuck {
+        fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+            let spans = batch.spans().expect("protobuf");
+            assert_eq!(spans.len(), batch.len());
             // The test may have ended.
-            let _ = self.batches.send(batch.len());
-            let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-            results.recv().unwrap_or(Ok(()))
+            let _ = self.batches.send(spans);
+            self.results.recv().unwrap_or(Ok(()))
         }
+    }
+
+    type Fixture = (Pipeline, Receiver<Vec<Encoded>>, Sender<Result<(), ExportError>>);
+
+    fn stuck(queue: usize, batch: usize, delay: Duration) -> Fixture {
+        let (batches, has_batch) = channel();
+        let (release, results) = channel();
+        let batching = Batching { queue, batch, delay };
+        let pipeline = Pipeline::to(Stuck { batches, results }, "a test", batching).expect("a thread");
+        (pipeline, has_batch, release)
+    }
+
+    fn end_spans(pipeline: &Pipeline, names: &[&'static str]) {
+        for name in names {
+            let span = Span::start(pipeline, (*name).into(), SpanKind::Internal, None);
+            span.end(pipeline, std::time::SystemTime::now(), |_| {});
+        }
+    }
+
+    const WAIT: Duration = Duration::from_secs(20);
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    fn next(batches: &Receiver<Vec<Encoded>>) -> Vec<String> {
+        let spans = batches.recv_timeout(WAIT).expect("a batch in time");
+        spans.into_iter().map(|span| span.name).collect()
+    }
+
+    fn failure() -> Result<(), ExportError> {
+        Err(io::Error::other("on purpose").into())
     }
 
     #[test]
     fn a_stuck_exporter_costs_spans_and_no_time() {
-        let (batches, has_batch) = channel();
-        let (release, results) = channel();
-        let results = Mutex::new(results);
-        let batching = Batching {
-            queue: 4,
-            batch: 2,
-            delay: Duration::from_secs(3600),
-        };
-        let resource = Resource::builder_empty().build();
-        let pipeline = Arc::new(Pipeline::to(
-            Stuck { batches, results },
-            "a test",
-            &resource,
-            batching,
-        ));
-        let call = || {
-            Call::start(Arc::clone(&pipeline), "hello", None, Vec::new).finish(&Ending {
-                kind: OutcomeKind::Returned,
-                http_status: None,
-                raised: None,
-                extension: None,
-            });
-        };
-        call();
-        call();
-        let wait = Duration::from_secs(20);
+        let (pipeline, batches, release) = stuck(4, 2, NEVER);
+        end_spans(&pipeline, &["a", "b"]);
         assert_eq!(
-            has_batch.recv_timeout(wait),
-            Ok(2),
+            next(&batches),
+            ["a", "b"],
             "the exporter has a batch and keeps it"
         );
-        for _ in 0..4 {
-            call();
-        }
+        end_spans(&pipeline, &["c", "d", "e", "f"]);
         assert_eq!(pipeline.dropped(), 0, "the queue holds four");
-        for _ in 0..3 {
-            call();
-        }
+        end_spans(&pipeline, &["x", "y", "z"]);
         assert_eq!(pipeline.dropped(), 3);
         let error = pipeline
             .shutdown(Duration::from_millis(10))
             .expect_err("it cannot be done in time");
-        assert!(matches!(error, OTelSdkError::Timeout(_)), "{error}");
+        assert_eq!(error.to_string(), "4 spans still wait");
 
-        let failed = Err(OTelSdkError::InternalFailure("on purpose".to_owned()));
-        for result in [failed, Ok(()), Ok(())] {
+        for result in [failure(), Ok(()), Ok(())] {
             release.send(result).expect("the exporter waits");
         }
+        assert_eq!(next(&batches), ["c", "d"], "a failure does not stop the exporter");
+        assert_eq!(next(&batches), ["e", "f"], "all that was queued arrives");
+        pipeline.shutdown(WAIT).expect("all is done, later");
+    }
+
+    #[test]
+    fn batches_are_no_larger_than_asked_for_and_leave_in_order() {
+        let (pipeline, batches, release) = stuck(16, 3, NEVER);
+        end_spans(&pipeline, &["a", "b", "c"]);
+        assert_eq!(next(&batches), ["a", "b", "c"]);
+        end_spans(&pipeline, &["d", "e", "f", "g", "h", "i", "j"]);
+        // No more results: the exporter goes on by itself.
+        drop(release);
+        assert_eq!(next(&batches), ["d", "e", "f"]);
+        assert_eq!(next(&batches), ["g", "h", "i"]);
+        pipeline.shutdown(WAIT).expect("nothing hinders it");
         assert_eq!(
-            has_batch.recv_timeout(wait),
-            Ok(2),
-            "a failure does not stop the exporter"
+            next(&batches),
+            ["j"],
+            "a shutdown does not wait for the batch to fill"
         );
-        assert_eq!(has_batch.recv_timeout(wait), Ok(2), "all that was queued arrives");
+        end_spans(&pipeline, &["late"]);
+        assert_eq!(pipeline.dropped(), 1, "nobody would take it");
+    }
+
+    #[test]
+    fn a_batch_that_does_not_fill_leaves_after_the_delay() {
+        let (pipeline, batches, _release) = stuck(16, 16, Duration::from_millis(1));
+        end_spans(&pipeline, &["alone"]);
+        assert_eq!(next(&batches), ["alone"]);
+    }
+
+    #[test]
+    fn a_failure_at_the_end_is_told() {
+        let (pipeline, _batches, release) = stuck(16, 16, NEVER);
+        end_spans(&pipeline, &["lost"]);
+        release.send(failure()).expect("the exporter lives");
+        let error = pipeline.shutdown(WAIT).expect_err("the export failed");
+        assert_eq!(error.to_string(), "on purpose");
+        pipeline.shutdown(WAIT).expect("said once");
     }
 
     #[test]

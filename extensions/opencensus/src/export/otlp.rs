@@ -1,115 +1,120 @@
-//! The OTLP exporter: OpenTelemetry's own over HTTP and protobuf, with ureq as its client.
+//! The OTLP exporter: HTTP and protobuf, with ureq as its client.
 //!
-//! The client blocks, which suits the SDK's batch thread: there is no runtime in this library.
+//! The client blocks, which suits the exporter's thread: there is no runtime in this library. Its connection is kept
+//! between batches.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::io::Read;
+use std::time::{Duration, Instant, SystemTime};
 
-use async_trait::async_trait;
-use http::HeaderMap;
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig, WithHttpConfig};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use opentelemetry::InstrumentationScope;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::resource::v1::Resource as EncodedResource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use prost::Message;
-use thiserror::Error;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use ureq::SendBody;
 
 use super::trouble::Throttle;
+use super::{Batch, ExportError, Exporter};
 use crate::settings::Collector;
 
-/// Answers of a collector are a few bytes; one beyond this is an error.
+/// Answers of a collector are a few bytes; no more than this is read of one.
 const MAX_ANSWER: u64 = 1 << 20;
 /// How much of an answer that refuses spans goes to the log, in bytes.
 const SHOWN_ANSWER: usize = 200;
 const REJECTIONS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 
-/// The exporter could not be made.
-#[derive(Debug, Error)]
-#[error("cannot set up the OTLP exporter for {url}: {source}")]
-pub struct BuildError {
-    url: String,
-    source: ExporterBuildError,
-}
+/// What the specification of OTLP asks for: few retries, further and further apart, never all clients at once.
+const RETRIES: usize = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_JITTER_MS: u32 = 100;
 
-/// OpenTelemetry's exporter, with errors that say what went wrong.
-#[derive(Debug)]
+/// Sends batches to a collector.
 pub(super) struct Otlp {
-    exporter: opentelemetry_otlp::SpanExporter,
-    client: Arc<Client>,
-}
-
-impl Otlp {
-    pub(super) fn new(collector: &Collector) -> Result<Self, BuildError> {
-        let client = Arc::new(Client::new(collector));
-        let exporter = opentelemetry_otlp::SpanExporter::builder()
-            .with_http()
-            .with_shared_http_client(Arc::clone(&client) as Arc<dyn HttpClient>)
-            .with_endpoint(collector.url.as_str())
-            .with_protocol(Protocol::HttpBinary)
-            .with_timeout(collector.timeout)
-            .build()
-            .map_err(|source| BuildError {
-                url: collector.url.clone(),
-                source,
-            })?;
-        Ok(Otlp { exporter, client })
-    }
-}
-
-impl SpanExporter for Otlp {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let exported = self.exporter.export(batch).await;
-        // The exporter's own error says "network error" or a number; the client knows more.
-        match (exported, self.client.take_problem()) {
-            (Err(_), Some(problem)) => Err(OTelSdkError::InternalFailure(problem)),
-            (result, _) => result,
-        }
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
-    }
-}
-
-/// An HTTP client that blocks, and remembers why the last request failed.
-#[derive(Debug)]
-struct Client {
     agent: ureq::Agent,
+    url: Uri,
     headers: HeaderMap,
-    problem: Mutex<Option<String>>,
+    /// For one batch, its retries included.
+    timeout: Duration,
+    envelope: Envelope,
     mention_rejections: Throttle,
 }
 
-impl Client {
-    fn new(collector: &Collector) -> Self {
+/// A post that failed.
+struct Failure {
+    error: ExportError,
+    /// Whether it may work soon, and when the collector wants to be asked again.
+    retry: Option<Duration>,
+}
+
+impl Otlp {
+    pub(super) fn new(collector: &Collector, resource: &Resource) -> Self {
         let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(collector.timeout))
             .http_status_as_error(false)
             .build()
             .new_agent();
-        Client {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+        let own_name = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(own_name));
+        for (name, value) in &collector.headers {
+            headers.insert(name, value.clone());
+        }
+        Otlp {
             agent,
-            headers: collector.headers.clone(),
-            problem: Mutex::new(None),
+            url: collector.url.clone(),
+            headers,
+            timeout: collector.timeout,
+            envelope: Envelope::new(resource),
             mention_rejections: Throttle::new(REJECTIONS_LOGGED_EVERY),
         }
     }
 
-    fn take_problem(&self) -> Option<String> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ureq::Error> {
-        let (mut parts, body) = request.into_parts();
-        for (name, value) in &self.headers {
-            parts.headers.insert(name, value.clone());
+    fn post(&self, start: &[u8], spans: &[u8], timeout: Duration) -> Result<(), Failure> {
+        let mut body = start.chain(spans);
+        let mut request = Request::post(self.url.clone())
+            .body(SendBody::from_reader(&mut body))
+            .map_err(|error| Failure {
+                error: ureq::Error::from(error).into(),
+                retry: None,
+            })?;
+        *request.headers_mut() = self.headers.clone();
+        let length = HeaderValue::from(start.len() + spans.len());
+        request.headers_mut().insert(CONTENT_LENGTH, length);
+        let request = self
+            .agent
+            .configure_request(request)
+            .timeout_global(Some(timeout))
+            .build();
+        let mut answer = self.agent.run(request).map_err(|error| Failure {
+            error: error.into(),
+            retry: Some(Duration::ZERO),
+        })?;
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(seconds);
+        let status = answer.status();
+        // What the status says holds, whether or not the rest can be read.
+        let text = answer
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_vec()
+            .unwrap_or_default();
+        if status.is_success() {
+            self.mention_rejected(&text);
+            return Ok(());
         }
-        let answer = self.agent.run(Request::from_parts(parts, &body[..]))?;
-        let (parts, mut body) = answer.into_parts();
-        let body = body.with_config().limit(MAX_ANSWER).read_to_vec()?;
-        Ok(Response::from_parts(parts, body.into()))
+        let shown = String::from_utf8_lossy(&text[..text.len().min(SHOWN_ANSWER)]);
+        Err(Failure {
+            error: ExportError::Refused {
+                status,
+                body: shown.escape_debug().to_string(),
+            },
+            retry: is_busy(status).then(|| retry_after.unwrap_or_default()),
+        })
     }
 
     /// A collector may take a batch and refuse some of its spans.
@@ -131,46 +136,117 @@ impl Client {
     }
 }
 
-#[async_trait]
-impl HttpClient for Client {
-    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sent = self.send(request);
-        let problem = match &sent {
-            Ok(answer) if answer.status().is_success() => {
-                self.mention_rejected(answer.body());
-                None
+impl Exporter for Otlp {
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        let begin = Instant::now();
+        let start = self.envelope.around(batch.encoded().len());
+        let mut pause = FIRST_PAUSE;
+        let mut retries = 0;
+        loop {
+            let left = self.timeout.saturating_sub(begin.elapsed());
+            let failure = match self.post(&start, batch.encoded(), left) {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            let Some(asked) = failure.retry.filter(|_| retries < RETRIES) else {
+                return Err(failure.error);
+            };
+            pause = pause.max(asked);
+            let wait = pause + jitter();
+            if begin.elapsed() + wait >= self.timeout {
+                return Err(failure.error);
             }
-            Ok(answer) => {
-                let body = &answer.body()[..answer.body().len().min(SHOWN_ANSWER)];
-                let body = String::from_utf8_lossy(body);
-                Some(format!(
-                    "it answered {}: {}",
-                    answer.status(),
-                    body.escape_debug()
-                ))
-            }
-            Err(error) => Some(error.to_string()),
-        };
-        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
-        Ok(sent?)
+            std::thread::sleep(wait);
+            retries += 1;
+            pause *= 2;
+        }
     }
+}
+
+/// What a request says around the spans: an `ExportTraceServiceRequest` with one resource and one scope.
+struct Envelope {
+    /// The fields of `ResourceSpans` in front of the scope's.
+    resource: Vec<u8>,
+    /// The fields of `ScopeSpans` in front of the spans.
+    scope: Vec<u8>,
+}
+
+impl Envelope {
+    fn new(resource: &Resource) -> Self {
+        let resource = ResourceAttributesWithSchema::from(resource);
+        let resource = ResourceSpans {
+            resource: Some(EncodedResource {
+                attributes: resource.attributes.0,
+                ..EncodedResource::default()
+            }),
+            schema_url: resource.schema_url.unwrap_or_default(),
+            ..ResourceSpans::default()
+        };
+        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .build();
+        let scope = ScopeSpans {
+            scope: Some((&scope, None).into()),
+            ..ScopeSpans::default()
+        };
+        Envelope {
+            resource: resource.encode_to_vec(),
+            scope: scope.encode_to_vec(),
+        }
+    }
+
+    /// The request up to the spans, which take so many bytes and end it.
+    fn around(&self, spans: usize) -> Vec<u8> {
+        /// `ExportTraceServiceRequest.resource_spans`.
+        const RESOURCE_SPANS: u32 = 1;
+        /// `ResourceSpans.scope_spans`.
+        const SCOPE_SPANS: u32 = 2;
+        let in_scope = self.scope.len() + spans;
+        // A field number up to 15 takes one byte.
+        let in_resource = self.resource.len() + 1 + encoded_len_varint(in_scope as u64) + in_scope;
+        let mut start = Vec::with_capacity(self.resource.len() + self.scope.len() + 32);
+        encode_key(RESOURCE_SPANS, WireType::LengthDelimited, &mut start);
+        encode_varint(in_resource as u64, &mut start);
+        start.extend_from_slice(&self.resource);
+        encode_key(SCOPE_SPANS, WireType::LengthDelimited, &mut start);
+        encode_varint(in_scope as u64, &mut start);
+        start.extend_from_slice(&self.scope);
+        start
+    }
+}
+
+/// Whether another attempt may help, by the specification of OTLP.
+fn is_busy(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+fn seconds(value: &HeaderValue) -> Option<Duration> {
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn jitter() -> Duration {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Duration::from_millis(u64::from(now.subsec_micros() % MAX_JITTER_MS))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
     use std::thread::JoinHandle;
 
-    use opentelemetry::KeyValue;
     use opentelemetry::trace::SpanContext;
     use opentelemetry_proto::tonic::collector::trace::v1::{
         ExportTracePartialSuccess, ExportTraceServiceRequest,
     };
 
     use super::*;
+    use crate::attributes::TracedFunction;
     use crate::call::{Call, Ending};
-    use crate::export::Pipeline;
+    use crate::export::{Pipeline, ShutdownError};
     use crate::parent;
     use crate::settings::Batching;
 
@@ -228,29 +304,34 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("api-key", "s3cret".parse().expect("a valid value"));
         Collector {
-            url: url.to_owned(),
+            url: url.parse().expect("a URL"),
             headers,
             timeout: Duration::from_secs(10),
         }
     }
 
     /// One call through a pipeline to this collector, shut down after it.
-    fn trace_a_call(url: &str) -> (SpanContext, OTelSdkResult) {
+    fn trace_a_call(url: &str) -> (SpanContext, Result<(), ShutdownError>) {
         let resource = Resource::builder_empty().with_service_name("app").build();
         let batching = Batching {
             queue: 16,
             batch: 16,
             delay: Duration::from_secs(3600),
         };
-        let exporter = Otlp::new(&to(url)).expect("a valid configuration");
-        let pipeline = Arc::new(Pipeline::to(exporter, url, &resource, batching));
+        let exporter = Otlp::new(&to(url), &resource);
+        let pipeline = Arc::new(Pipeline::to(exporter, url, batching).expect("a thread"));
         let caller = parent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b");
-        let call = Call::start(Arc::clone(&pipeline), "hello", caller.as_ref(), || {
-            vec![KeyValue::new("faas.name", "hello")]
-        });
+        let function = TracedFunction {
+            name: "hello",
+            trigger: "http",
+            route: None,
+        };
+        let call = Call::start(Arc::clone(&pipeline), function, false, caller.as_ref());
         let greet = call.open_span("greet".to_owned(), call.invocation());
         call.end_span(&greet);
         call.finish(&Ending {
+            invocation_id: "an-id",
+            request: None,
             kind: funcdock_extension_api::OutcomeKind::Returned,
             http_status: Some(200),
             raised: None,
@@ -312,8 +393,8 @@ mod tests {
     #[test]
     fn errors_say_what_the_collector_said() {
         let export = |url: &str| {
-            let exporter = Otlp::new(&to(url)).expect("a valid configuration");
-            let result = futures_executor::block_on(exporter.export(Vec::new()));
+            let mut exporter = Otlp::new(&to(url), &Resource::builder_empty().build());
+            let result = exporter.export(&Batch::default());
             result.map_err(|error| error.to_string())
         };
         let (url, refusing) = collector(vec![("400 Bad Request", b"no such\ntenant".to_vec())]);

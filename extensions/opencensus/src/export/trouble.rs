@@ -1,7 +1,7 @@
 //! An exporter's trouble in the log: the first failure at once, then a summary a minute, and the recovery.
 
 use std::fmt::Display;
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
@@ -41,7 +41,7 @@ impl Throttle {
 #[derive(Debug)]
 pub(super) struct Trouble {
     target: String,
-    lost: Mutex<Lost>,
+    lost: Lost,
     mention: Throttle,
 }
 
@@ -55,13 +55,13 @@ impl Trouble {
     pub(super) fn new(target: &str) -> Self {
         Trouble {
             target: target.to_owned(),
-            lost: Mutex::default(),
+            lost: Lost::default(),
             mention: Throttle::new(LOGGED_EVERY),
         }
     }
 
-    pub(super) fn failed(&self, spans: usize, error: &impl Display) {
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn failed(&mut self, spans: usize, error: &impl Display) {
+        let lost = &mut self.lost;
         lost.exports += 1;
         lost.spans += spans;
         if self.mention.now() {
@@ -74,8 +74,8 @@ impl Trouble {
         }
     }
 
-    pub(super) fn worked(&self) {
-        let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(super) fn worked(&mut self) {
+        let lost = std::mem::take(&mut self.lost);
         if lost.exports > 0 {
             tracing::info!(
                 "exporting spans to {} works again; {} spans were lost in {} exports",
@@ -102,15 +102,11 @@ mod tests {
 
     #[test]
     fn losses_add_up_until_it_works() {
-        let trouble = Trouble::new("nowhere");
+        let mut trouble = Trouble::new("nowhere");
         trouble.failed(3, &"no route");
         trouble.failed(4, &"no route");
-        {
-            let lost = trouble.lost.lock().unwrap_or_else(PoisonError::into_inner);
-            assert_eq!((lost.exports, lost.spans), (2, 7));
-        }
+        assert_eq!((trouble.lost.exports, trouble.lost.spans), (2, 7));
         trouble.worked();
-        let lost = trouble.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        assert_eq!((lost.exports, lost.spans), (0, 0));
+        assert_eq!((trouble.lost.exports, trouble.lost.spans), (0, 0));
     }
 }

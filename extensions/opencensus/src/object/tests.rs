@@ -1,11 +1,17 @@
 //! The objects as Python calls them, without Python.
 
 use super::*;
+use crate::attributes::TracedFunction;
 use crate::export::Pipeline;
 
 fn tracer() -> Tracer {
     let pipeline = Arc::new(Pipeline::off());
-    Tracer(Arc::new(Call::start(pipeline, "hello", None, Vec::new)))
+    let function = TracedFunction {
+        name: "hello",
+        trigger: "http",
+        route: None,
+    };
+    Tracer(Arc::new(Call::start(pipeline, function, false, None)))
 }
 
 fn arguments<const P: usize, const K: usize>(

@@ -53,10 +53,10 @@ fn the_exporter_follows_from_settings_and_environment() {
     ];
     for (json, env, expected, reason) in cases {
         let config = resolve(json, env).unwrap_or_else(|error| panic!("{reason}: {error}"));
-        let found = match config.exporter {
-            Exporter::None => "none".to_owned(),
-            Exporter::Console => "console".to_owned(),
-            Exporter::Otlp(collector) => collector.url,
+        let found = match config.destination {
+            Destination::None => "none".to_owned(),
+            Destination::Console => "console".to_owned(),
+            Destination::Otlp(collector) => collector.url.to_string(),
         };
         assert_eq!(found, expected, "{reason}");
     }
@@ -98,7 +98,7 @@ fn batching_and_its_limits() {
     assert_eq!(config.batching.queue, 4096);
     assert_eq!(config.batching.batch, 512, "a bad variable is ignored");
     assert_eq!(config.batching.delay, Duration::from_secs(1));
-    assert!(matches!(config.exporter, Exporter::Otlp(to) if to.timeout == Duration::from_secs(2)));
+    assert!(matches!(config.destination, Destination::Otlp(to) if to.timeout == Duration::from_secs(2)));
 }
 
 #[test]
@@ -170,4 +170,49 @@ fn the_service_has_a_name() {
         ..Settings::default()
     };
     assert_eq!(settings.service_name(both, resource(), &root), "mine");
+}
+
+#[test]
+fn headers_from_settings_and_environment() {
+    let base = (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "api-key=base%20key, tenant = a,,=x,b,c=%ff,",
+    );
+    let traces = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api-key=a=b");
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, Variables<'_>, &str, &str); 3] = [
+        (
+            "{}",
+            &[base],
+            "api-key: base key, tenant: a",
+            "what is malformed is left out",
+        ),
+        (
+            "{}",
+            &[base, traces],
+            "api-key: a=b",
+            "the variable for traces wins",
+        ),
+        (
+            r#"{"headers": {"Api-Key": "mine"}}"#,
+            &[base],
+            "api-key: mine, tenant: a",
+            "settings win",
+        ),
+    ];
+    for (json, env, expected, reason) in cases {
+        let env = [env, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:4318")]].concat();
+        let config = resolve(json, &env).unwrap_or_else(|error| panic!("{reason}: {error}"));
+        let Destination::Otlp(collector) = config.destination else {
+            panic!("{reason}: {:?}", config.destination);
+        };
+        let shown = format!("{collector:?}");
+        assert!(shown.contains("Sensitive"), "{shown}");
+        let pair = |(name, value): (&HeaderName, &HeaderValue)| {
+            format!("{name}: {}", value.to_str().unwrap_or("not ASCII"))
+        };
+        let mut found: Vec<_> = collector.headers.iter().map(pair).collect();
+        found.sort();
+        assert_eq!(found.join(", "), expected, "{reason}");
+    }
 }

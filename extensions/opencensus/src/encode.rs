@@ -1,0 +1,252 @@
+//! OTLP's encoding of a span's parts: protobuf, written straight from what a span knows.
+//!
+//! opentelemetry-proto has a transformation too, which makes an object with copies of every key and text first.
+//! At 100,000 spans a second that costs several times the rest of the extension. Its types read what is written
+//! here, in the tests and in exporters that want objects.
+
+use opentelemetry::trace::{Event, Status};
+use opentelemetry::{Array, KeyValue, Value};
+use prost::encoding::{WireType, encode_varint};
+
+use crate::span::LIMIT;
+
+/// The number of `Span.attributes`.
+const SPAN_ATTRIBUTES: u32 = 9;
+
+/// A field's number and type: one byte for the numbers up to 15, which most are.
+#[inline]
+fn key(out: &mut Vec<u8>, field: u32, wire_type: WireType) {
+    length(out, (field << 3 | wire_type as u32) as usize);
+}
+
+#[inline]
+fn length(out: &mut Vec<u8>, length: usize) {
+    if length < 0x80 {
+        out.push(length as u8);
+    } else {
+        encode_varint(length as u64, out);
+    }
+}
+
+#[inline]
+pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
+    key(out, field, WireType::LengthDelimited);
+    length(out, value.len());
+    out.extend_from_slice(value);
+}
+
+pub(crate) fn string(out: &mut Vec<u8>, field: u32, value: &str) {
+    bytes(out, field, value.as_bytes());
+}
+
+pub(crate) fn varint(out: &mut Vec<u8>, field: u32, value: u64) {
+    key(out, field, WireType::Varint);
+    encode_varint(value, out);
+}
+
+#[inline]
+pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
+    key(out, field, WireType::SixtyFourBit);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+#[inline]
+pub(crate) fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
+    key(out, field, WireType::ThirtyTwoBit);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// A message within a message. Its length goes in front of it and is known after it.
+#[inline]
+pub(crate) fn message(out: &mut Vec<u8>, field: u32, content: impl FnOnce(&mut Vec<u8>)) {
+    key(out, field, WireType::LengthDelimited);
+    // Room for the length of a short one, which most are; longer ones are moved.
+    let length_at = out.len();
+    out.push(0);
+    let start = out.len();
+    content(out);
+    let length = out.len() - start;
+    if length < 0x80 {
+        out[length_at] = length as u8;
+    } else {
+        widen_length(out, length_at, length as u64);
+    }
+}
+
+/// Writes a length that needs more than the one byte that was left for it.
+fn widen_length(out: &mut Vec<u8>, at: usize, length: u64) {
+    let mut varint = [0; 10];
+    let mut rest = &mut varint[..];
+    encode_varint(length, &mut rest);
+    let width = 10 - rest.len();
+    let end = out.len();
+    out.resize(end + width - 1, 0);
+    out.copy_within(at + 1..end, at + width);
+    out[at..at + width].copy_from_slice(&varint[..width]);
+}
+
+/// A span's attributes as they are written: first what the extension tells, then what function code set, which
+/// replaces what it has the same key as.
+pub(crate) struct Attributes<'a> {
+    out: &'a mut Vec<u8>,
+    own: &'a [KeyValue],
+    written: usize,
+}
+
+impl<'a> Attributes<'a> {
+    /// Writes behind `out`. `own` are those that function code set.
+    pub(crate) fn new(out: &'a mut Vec<u8>, own: &'a [KeyValue]) -> Self {
+        Attributes { out, own, written: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn string(&mut self, key: &'static str, text: &str) {
+        if self.is_ours(key) {
+            text_attribute(self.out, key, text);
+        }
+    }
+
+    pub(crate) fn bool(&mut self, key: &'static str, value: bool) {
+        self.tell(key, |out| varint(out, 2, value.into()));
+    }
+
+    pub(crate) fn int(&mut self, key: &'static str, value: i64) {
+        self.tell(key, |out| varint(out, 3, value as u64));
+    }
+
+    fn tell(&mut self, key: &'static str, any_value: impl FnOnce(&mut Vec<u8>)) {
+        if self.is_ours(key) {
+            attribute(self.out, SPAN_ATTRIBUTES, key, any_value);
+        }
+    }
+
+    #[inline]
+    fn is_ours(&mut self, key: &'static str) -> bool {
+        let is_ours = self.own.iter().all(|pair| pair.key.as_str() != key);
+        self.written += usize::from(is_ours);
+        is_ours
+    }
+
+    /// Writes function code's own; returns how many are beyond the limit of a span and left out.
+    pub(crate) fn finish(self) -> usize {
+        let room = LIMIT.saturating_sub(self.written).min(self.own.len());
+        for pair in &self.own[..room] {
+            key_value(self.out, SPAN_ATTRIBUTES, pair);
+        }
+        self.own.len() - room
+    }
+}
+
+pub(crate) fn event(out: &mut Vec<u8>, field: u32, event: &Event) {
+    message(out, field, |out| {
+        fixed64(out, 1, unix_nanos(event.timestamp));
+        string(out, 2, &event.name);
+        for pair in &event.attributes {
+            key_value(out, 3, pair);
+        }
+    });
+}
+
+pub(crate) fn status(out: &mut Vec<u8>, field: u32, status: &Status) {
+    message(out, field, |out| match status {
+        Status::Unset => {}
+        Status::Ok => varint(out, 3, 1),
+        Status::Error { description } => {
+            string(out, 2, description);
+            varint(out, 3, 2);
+        }
+    });
+}
+
+pub(crate) fn unix_nanos(time: std::time::SystemTime) -> u64 {
+    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[inline]
+fn attribute(out: &mut Vec<u8>, field: u32, key: &str, any_value: impl FnOnce(&mut Vec<u8>)) {
+    message(out, field, |out| {
+        string(out, 1, key);
+        message(out, 2, any_value);
+    });
+}
+
+/// A span's attribute that is text. The short ones, ten in each span of a request, are put together aside and appended at
+/// once: that halves their cost.
+#[inline]
+fn text_attribute(out: &mut Vec<u8>, key: &str, text: &str) {
+    let any_value = 2 + text.len();
+    let pair = 2 + key.len() + 2 + any_value;
+    if pair >= 0x80 {
+        return attribute(out, SPAN_ATTRIBUTES, key, |out| string(out, 1, text));
+    }
+    let mut short = [0; 0x82];
+    let (head, rest) = short.split_at_mut(4);
+    head.copy_from_slice(&[
+        (SPAN_ATTRIBUTES << 3) as u8 | 2,
+        pair as u8,
+        1 << 3 | 2,
+        key.len() as u8,
+    ]);
+    let (name, rest) = rest.split_at_mut(key.len());
+    name.copy_from_slice(key.as_bytes());
+    let (head, rest) = rest.split_at_mut(4);
+    head.copy_from_slice(&[2 << 3 | 2, any_value as u8, 1 << 3 | 2, text.len() as u8]);
+    rest[..text.len()].copy_from_slice(text.as_bytes());
+    out.extend_from_slice(&short[..2 + pair]);
+}
+
+fn key_value(out: &mut Vec<u8>, field: u32, pair: &KeyValue) {
+    attribute(out, field, pair.key.as_str(), |out| any_value(out, &pair.value));
+}
+
+/// The content of an `AnyValue`.
+fn any_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::String(text) => string(out, 1, text.as_str()),
+        Value::Bool(value) => varint(out, 2, u64::from(*value)),
+        Value::I64(value) => varint(out, 3, *value as u64),
+        Value::F64(value) => fixed64(out, 4, value.to_bits()),
+        Value::Array(array) => message(out, 5, |out| match array {
+            Array::String(values) => list(out, values, |out, text| string(out, 1, text.as_str())),
+            Array::Bool(values) => list(out, values, |out, value| varint(out, 2, u64::from(*value))),
+            Array::I64(values) => list(out, values, |out, value| varint(out, 3, *value as u64)),
+            Array::F64(values) => list(out, values, |out, value| fixed64(out, 4, value.to_bits())),
+            other => message(out, 1, |out| string(out, 1, &other.to_string())),
+        }),
+        // Kinds of value that a later OpenTelemetry may add.
+        other => string(out, 1, &other.to_string()),
+    }
+}
+
+fn list<T>(out: &mut Vec<u8>, values: &[T], any_value: impl Fn(&mut Vec<u8>, &T)) {
+    for value in values {
+        message(out, 1, |out| any_value(out, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::any_value;
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_every_length() {
+        for length in (0..300).chain([1 << 14, 1 << 21]) {
+            let text = "x".repeat(length);
+            let mut out = Vec::new();
+            Attributes::new(&mut out, &[]).string("key", &text);
+            let span = Span::decode(&out[..]).unwrap_or_else(|error| panic!("{length}: {error}"));
+            assert_eq!(span.encode_to_vec(), out, "{length}: no byte more than is needed");
+            let value = span.attributes[0]
+                .value
+                .as_ref()
+                .and_then(|any| any.value.as_ref());
+            assert_eq!(span.attributes[0].key, "key", "{length}");
+            assert_eq!(value, Some(&any_value::Value::StringValue(text)), "{length}");
+        }
+    }
+}
