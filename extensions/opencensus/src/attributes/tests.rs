@@ -1,0 +1,136 @@
+//! Tests of `attributes.rs`.
+
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+
+use super::*;
+
+const HELLO: TracedFunction = TracedFunction {
+    name: "hello",
+    trigger: "http",
+    route: Some("/api/hello/{name}"),
+};
+
+fn told(function: &TracedFunction, id: &str, cold: bool, request: Option<&Request<'_>>) -> Vec<String> {
+    let mut out = Vec::new();
+    tell(&mut Attributes::new(&mut out, &[]), function, id, cold, request);
+    let span = Span::decode(&out[..]).expect("they are fields of a span");
+    let text = |pair: KeyValue| {
+        let value = match pair.value.and_then(|value| value.value) {
+            Some(any_value::Value::StringValue(text)) => text,
+            Some(any_value::Value::BoolValue(value)) => value.to_string(),
+            Some(any_value::Value::IntValue(value)) => value.to_string(),
+            other => format!("{other:?}"),
+        };
+        format!("{}={value}", pair.key)
+    };
+    span.attributes.into_iter().map(text).collect()
+}
+
+#[test]
+fn a_request_in_full() {
+    let request = Request {
+        method: "GET",
+        path: "/api/hello/a%20b",
+        query: "x=1&code=s3cret",
+        version: "1.1",
+        client: Some("127.0.0.1:40000"),
+        user_agent: Some("curl/8"),
+        host: Some("localhost:7071"),
+    };
+    let expected = [
+        "faas.name=hello",
+        "faas.trigger=http",
+        "faas.invocation_id=an-id",
+        "faas.coldstart=true",
+        "http.request.method=GET",
+        "url.scheme=http",
+        "url.path=/api/hello/a%20b",
+        "url.query=x=1&code=REDACTED",
+        "http.route=/api/hello/{name}",
+        "network.protocol.version=1.1",
+        "client.address=127.0.0.1",
+        "user_agent.original=curl/8",
+        "server.address=localhost",
+        "server.port=7071",
+    ];
+    assert_eq!(told(&HELLO, "an-id", true, Some(&request)), expected);
+}
+
+#[test]
+fn a_request_with_little_and_a_call_without_one() {
+    let request = Request {
+        method: "BREW",
+        path: "/",
+        version: "1.0",
+        ..Request::default()
+    };
+    let function = TracedFunction { route: None, ..HELLO };
+    let expected = [
+        "http.request.method=_OTHER",
+        "http.request.method_original=BREW",
+        "url.scheme=http",
+        "url.path=/",
+        "network.protocol.version=1.0",
+    ];
+    assert_eq!(told(&function, "an-id", false, Some(&request))[4..], expected);
+    assert_eq!(told(&HELLO, "an-id", false, None).len(), 4, "only FaaS");
+}
+
+#[test]
+fn secrets_stay_out_of_the_query() {
+    let cases = [
+        ("a=1&b=2", "a=1&b=2"),
+        ("code=k&a=1", "code=REDACTED&a=1"),
+        ("a=1&SIG=k%3D&code", "a=1&SIG=REDACTED&code"),
+        ("barcode=1&code2=2", "barcode=1&code2=2"),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(without_secrets(query), expected);
+    }
+}
+
+#[test]
+fn triggers() {
+    let cases = [
+        ("httpTrigger", "http"),
+        ("TimerTrigger", "timer"),
+        ("serviceBusTrigger", "pubsub"),
+        ("blobTrigger", "datasource"),
+        ("activityTrigger", "other"),
+    ];
+    for (binding, expected) in cases {
+        assert_eq!(faas_trigger(binding), expected);
+    }
+}
+
+#[test]
+fn hosts_and_ports() {
+    let cases = [
+        ("localhost:7071", ("localhost", Some(7071))),
+        ("example.org", ("example.org", None)),
+        ("[::1]:80", ("::1", Some(80))),
+        ("[::1]", ("::1", None)),
+        ("fe80::1", ("fe80::1", None)),
+        ("host:http", ("host:http", None)),
+    ];
+    for (authority, expected) in cases {
+        assert_eq!(split_port(authority), expected, "{authority}");
+    }
+}
+
+#[test]
+fn values_from_python() {
+    let list = |values: Vec<Python>| from_python(Python::List(values)).map(|value| value.to_string());
+    assert_eq!(from_python("x".into()), Some("x".into()));
+    assert_eq!(from_python(true.into()), Some(true.into()));
+    assert_eq!(from_python(7.into()), Some(7_i64.into()));
+    assert_eq!(from_python(0.5.into()), Some(0.5.into()));
+    assert_eq!(list(vec![1.into(), 2.into()]).as_deref(), Some("[1,2]"));
+    assert_eq!(list(vec!["a".into()]).as_deref(), Some("[\"a\"]"));
+    assert_eq!(list(vec![]).as_deref(), Some("[]"));
+    assert_eq!(list(vec![1.into(), "a".into()]), None, "mixed");
+    assert_eq!(from_python(Python::None), None);
+    assert_eq!(from_python(Python::Map(Vec::new())), None);
+}

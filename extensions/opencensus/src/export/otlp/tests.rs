@@ -1,0 +1,188 @@
+//! Tests of `otlp.rs`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use opentelemetry::trace::SpanContext;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest,
+};
+
+use super::*;
+use crate::attributes::TracedFunction;
+use crate::call::{Call, Ending};
+use crate::export::{Pipeline, ShutdownError};
+use crate::parent;
+use crate::settings::Batching;
+
+const OK: &str = "200 OK";
+
+/// What a collector received.
+struct Received {
+    head: String,
+    body: ExportTraceServiceRequest,
+}
+
+/// A collector for as many requests as there are answers, each on a connection of its own.
+fn collector(answers: Vec<(&'static str, Vec<u8>)>) -> (String, JoinHandle<Vec<Received>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/v1/traces", listener.local_addr().expect("it is bound"));
+    let serve = move || {
+        let answer = |(status, body): (&str, Vec<u8>)| {
+            let (connection, _) = listener.accept().expect("a connection");
+            let received = receive(&connection);
+            let head = format!(
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            let mut out = &connection;
+            out.write_all(&[head.as_bytes(), &body].concat())
+                .expect("the client reads");
+            received
+        };
+        answers.into_iter().map(answer).collect()
+    };
+    (url, std::thread::spawn(serve))
+}
+
+fn receive(connection: &TcpStream) -> Received {
+    let mut reader = BufReader::new(connection);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(
+            reader.read_line(&mut head).expect("a header"),
+            0,
+            "it ends early: {head}"
+        );
+    }
+    let length = head.to_lowercase().lines().find_map(|line| {
+        let length = line.strip_prefix("content-length: ")?;
+        length.parse().ok()
+    });
+    let mut body = vec![0; length.expect("a length")];
+    reader.read_exact(&mut body).expect("the body");
+    let body = ExportTraceServiceRequest::decode(&body[..]).expect("protobuf");
+    Received { head, body }
+}
+
+fn to(url: &str) -> Collector {
+    let mut headers = HeaderMap::new();
+    headers.insert("api-key", "s3cret".parse().expect("a valid value"));
+    Collector {
+        url: url.parse().expect("a URL"),
+        headers,
+        timeout: Duration::from_secs(10),
+    }
+}
+
+/// One call through a pipeline to this collector, shut down after it.
+fn trace_a_call(url: &str) -> (SpanContext, Result<(), ShutdownError>) {
+    let resource = Resource::builder_empty().with_service_name("app").build();
+    let batching = Batching {
+        queue: 16,
+        batch: 16,
+        delay: Duration::from_secs(3600),
+    };
+    let exporter = Otlp::new(&to(url), &resource);
+    let pipeline = Arc::new(Pipeline::to(exporter, url, batching).expect("a thread"));
+    let caller = parent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b");
+    let function = TracedFunction {
+        name: "hello",
+        trigger: "http",
+        route: None,
+    };
+    let call = Call::start(Arc::clone(&pipeline), function, false, caller.as_ref());
+    let greet = call.open_span("greet".to_owned(), call.invocation());
+    call.end_span(&greet);
+    call.finish(&Ending {
+        invocation_id: "an-id",
+        request: None,
+        kind: funcdock_extension_api::OutcomeKind::Returned,
+        http_status: Some(200),
+        raised: None,
+        extension: None,
+    });
+    (
+        call.invocation().context().clone(),
+        pipeline.shutdown(Duration::from_secs(20)),
+    )
+}
+
+#[test]
+fn a_collector_gets_what_was_traced() {
+    let (url, collector) = collector(vec![(OK, Vec::new())]);
+    let (context, shutdown) = trace_a_call(&url);
+    assert!(shutdown.is_ok(), "{shutdown:?}");
+    let received = collector.join().expect("one request");
+    let [Received { head, body }] = &received[..] else {
+        panic!("one request");
+    };
+    assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
+    let head = head.to_lowercase();
+    assert!(
+        head.contains("content-type: application/x-protobuf\r\n"),
+        "{head}"
+    );
+    assert!(head.contains("api-key: s3cret\r\n"), "{head}");
+
+    let [resource] = &body.resource_spans[..] else {
+        panic!("one resource");
+    };
+    let attributes = &resource.resource.as_ref().expect("the resource").attributes;
+    assert_eq!(attributes[0].key, "service.name");
+    let [scope] = &resource.scope_spans[..] else {
+        panic!("one scope");
+    };
+    let [greet, hello] = &scope.spans[..] else {
+        panic!("two spans");
+    };
+    assert_eq!((greet.name.as_str(), hello.name.as_str()), ("greet", "hello"));
+    assert_eq!(hello.trace_id, context.trace_id().to_bytes());
+    assert_eq!(hello.span_id, context.span_id().to_bytes());
+    assert_eq!(hello.parent_span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
+    assert_eq!(hello.trace_state, "a=b");
+    assert_eq!(hello.attributes[0].key, "faas.name");
+    assert_eq!(greet.trace_id, hello.trace_id);
+    assert_eq!(greet.parent_span_id, hello.span_id);
+}
+
+#[test]
+fn a_busy_collector_is_asked_again() {
+    let (url, collector) = collector(vec![("503 Service Unavailable", Vec::new()), (OK, Vec::new())]);
+    let (_, shutdown) = trace_a_call(&url);
+    assert!(shutdown.is_ok(), "{shutdown:?}");
+    let received = collector.join().expect("two requests");
+    assert_eq!(received[0].body, received[1].body);
+}
+
+#[test]
+fn errors_say_what_the_collector_said() {
+    let export = |url: &str| {
+        let mut exporter = Otlp::new(&to(url), &Resource::builder_empty().build());
+        let result = exporter.export(&Batch::default());
+        result.map_err(|error| error.to_string())
+    };
+    let (url, refusing) = collector(vec![("400 Bad Request", b"no such\ntenant".to_vec())]);
+    let error = export(&url).expect_err("it is refused");
+    assert!(
+        error.ends_with("it answered 400 Bad Request: no such\\ntenant"),
+        "{error}"
+    );
+    refusing.join().expect("one request");
+
+    // Nobody listens there now.
+    let error = export(&url).expect_err("nobody answers");
+    assert!(error.to_lowercase().contains("connection refused"), "{error}");
+
+    let partial = ExportTraceServiceResponse {
+        partial_success: Some(ExportTracePartialSuccess {
+            rejected_spans: 1,
+            error_message: "too old".to_owned(),
+        }),
+    };
+    let (url, picky) = collector(vec![(OK, partial.encode_to_vec())]);
+    assert_eq!(export(&url), Ok(()), "the rest of the batch has arrived");
+    picky.join().expect("one request");
+}
