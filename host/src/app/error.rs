@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The app's folder cannot be opened or listed.
-    #[error("cannot open the app's folder {}: {source}", path.display())]
+    #[error("cannot open the app's folder {}: {reason}", path.display())]
     Root {
         /// The folder.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The folder has no host.json.
     #[error(

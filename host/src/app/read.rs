@@ -51,9 +51,9 @@ impl App {
     /// The first thing that is wrong with host.json, local.settings.json or the settings that override
     /// host.json; or else all functions that are wrong, each with its first problem.
     pub fn read(root: &Path, options: &ReadOptions) -> Result<Reading, AppError> {
-        let folder = |source| AppError::Root {
+        let folder = |reason| AppError::Root {
             path: root.to_owned(),
-            source,
+            reason,
         };
         let root = &root.canonicalize().map_err(folder)?;
         if !root.is_dir() {
