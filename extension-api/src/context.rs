@@ -27,7 +27,7 @@ impl<'a> AppInfo<'a> {
     }
 
     pub(crate) fn function(&self) -> Option<Function<'a>> {
-        // SAFETY: as in `root`; functions live as long as the worker.
+        // SAFETY: as in `root`.
         unsafe { (self.raw.functions.function())(self.raw.this) }
             .into_option()
             .map(Function::new)
@@ -51,7 +51,7 @@ impl<'a> Function<'a> {
 
     /// Its name.
     pub fn name(&self) -> &'a str {
-        // SAFETY: functions live as long as the worker.
+        // SAFETY: the host keeps the function alive for the call, which `'a` stands for.
         unsafe { (self.raw.functions.name())(self.raw.this) }.as_str()
     }
 

@@ -19,7 +19,7 @@ pub enum Flow<State> {
 /// An answer that a pre hook gives instead of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// HTTP status code, 100 to 599.
+    /// HTTP status code, 200 or above: what is below is no answer yet.
     pub status: u16,
     /// Header names and values; names may repeat.
     pub headers: Vec<(String, String)>,

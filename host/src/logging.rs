@@ -59,6 +59,9 @@ pub fn init(verbose: bool, debug_apps: bool) {
         filter = filter.add_directive(app_at_debug());
     }
     let subscriber = tracing_subscriber::fmt()
+        // By default a record that cannot be written (a full disk, a reader that has gone) is reported on stderr,
+        // which panics when that is what fails.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter)

@@ -1,6 +1,6 @@
 //! What runs beside what: the thread pool, the event loop, and each beside the other.
 
-use funcdock_tests::{App, Gate, Host, at_once};
+use funcdock_tests::{App, Gate, Host, at_once, wait_for};
 
 /// Calls of this function that are all at their gates before any gate opens.
 fn assert_side_by_side(host: &Host, function: &str, count: usize) {
@@ -76,4 +76,32 @@ fn a_blocked_pool_holds_up_no_asynchronous_call() {
         gate.open();
         assert_eq!(blocked.join().expect("an answer"), 200);
     });
+}
+
+/// With one thread, the second call waits behind the first until both have timed out: then it is not made at all.
+#[test]
+fn a_call_that_timed_out_in_the_queue_is_not_made() {
+    let binding = r#"{ "bindings": [ { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
+        { "type": "http", "direction": "out", "name": "$return" } ] }"#;
+    let script = "import time\n\nmade = []\n\ndef main(req):\n    what = req.params['what']\n    made.append(what)\n    \
+                  if what != 'quick':\n        time.sleep(2)\n    return ' '.join(made)\n";
+    let host = App::empty()
+        .file(
+            "host.json",
+            r#"{ "version": "2.0", "functionTimeout": "00:00:01" }"#,
+        )
+        .file("waits/function.json", binding)
+        .file("waits/__init__.py", script)
+        .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
+        .start();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(host.get("/api/waits?what=slow").status, 504));
+        }
+    });
+    // The thread is still in the first call, so this one may time out, too.
+    let made = wait_for(|| Some(host.get("/api/waits?what=quick")).filter(|answer| answer.status == 200));
+    let made = made.expect("the thread comes back").text();
+    assert_eq!(made.matches("slow").count(), 1, "{made}");
+    host.stop().assert_clean();
 }

@@ -168,7 +168,10 @@ fn an_app_without_functions_and_one_of_timers_run() {
             "clock/function.json",
             r#"{"bindings": [{"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": "0 * * * * *"}]}"#,
         )
-        .file("clock/__init__.py", "def main(timer): pass")
+        .file(
+            "clock/__init__.py",
+            "import azure.functions as func\n\ndef main(timer: func.TimerRequest): pass\n",
+        )
         .arg("--address")
         .arg("127.0.0.1")
         .spawn();

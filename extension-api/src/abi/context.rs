@@ -56,7 +56,7 @@ pub struct Function {
     pub this: *const c_void,
 }
 
-/// Functions of [`Function`]. All strings live as long as the worker.
+/// Functions of [`Function`]. All strings live as long as the context.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = FunctionFnsRef, prefix_fields = FunctionFnsPrefix)))]

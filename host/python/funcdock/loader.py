@@ -20,9 +20,6 @@ NAMESPACE = "__app__"
 #: How a parameter is filled: by the trigger's data, by the invocation's context, or with an ``Out``.
 TRIGGER, CONTEXT, OUT = "trigger", "context", "out"
 
-#: An input binding beside the trigger.
-IN = "in"
-
 #: (name, "in" | "out" | "inout", lower case type)
 Binding = tuple[str, str, str]
 
@@ -69,7 +66,8 @@ def load(
         )
     if not callable(function):
         raise LoadError(f"function {name!r}: {entry_point!r} in {script_file} is not callable")
-    parameters = _parameters(name, function, bindings)
+    is_called = any(kind == "httptrigger" for _, _, kind in bindings)
+    parameters = _parameters(name, function, bindings) if is_called else []
     return Loaded(function, _is_async(function), parameters)
 
 
@@ -92,16 +90,18 @@ def _parameters(
 ) -> list[tuple[str, str]]:
     kinds: dict[str, str] = {}
     for binding, direction, binding_type in bindings:
-        if binding == "$return":
-            if direction != "out":
-                raise LoadError(
-                    f'function {name!r}: the binding "$return" in function.json must have "direction": "out"'
-                )
+        if binding == "$return" and binding_type == "http" and direction == "out":
             continue
         if binding_type.endswith("trigger"):
             kinds[binding] = TRIGGER
+        elif binding_type == "http" and direction == "out":
+            kinds[binding] = OUT
         else:
-            kinds[binding] = OUT if direction == "out" else IN
+            raise LoadError(
+                f"function {name!r}: the binding {binding!r} in function.json is of type {binding_type!r}, "
+                f"direction {direction!r}, which this version does not support: remove the binding, or leave "
+                'the function out with --functions or "disabled": true'
+            )
     wanted = inspect.signature(function).parameters
     hints = _hints(function)
     variadic = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
@@ -118,11 +118,6 @@ def _parameters(
             raise LoadError(
                 f"function {name!r}: parameter {parameter.name!r} has no binding: add one of that "
                 "name to function.json, or give the parameter a default"
-            )
-        if kind == IN:
-            raise LoadError(
-                f"function {name!r}: the input binding {parameter.name!r} is of a type that this "
-                "version does not support"
             )
         _check(name, parameter.name, kind, hints.get(parameter.name))
         parameters.append((parameter.name, kind))

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use funcdock::invocation::Invocation;
+use funcdock::invocation::{Invocation, Outcome};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -68,7 +68,7 @@ impl Handover {
     fn take(&self) -> Vec<(usize, Arc<Invocation>)> {
         // The order matters: what is pushed after the swap signals anew.
         let _ = self.event.read();
-        self.signalled.store(false, Ordering::Release);
+        self.signalled.swap(false, Ordering::AcqRel);
         std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -84,7 +84,8 @@ struct Dispatcher {
 impl Dispatcher {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let handover = &self.runtime.handover;
-        for (function, invocation) in handover.take() {
+        let calls = handover.take().into_iter();
+        for (function, invocation) in calls.filter(|(_, invocation)| !invocation.is_over()) {
             if let Err(error) = self.start(py, function, &invocation) {
                 self.runtime
                     .complete(invocation, results::raised(py, &error), false);
@@ -110,6 +111,7 @@ impl Dispatcher {
             function: index,
             invocation: Arc::clone(invocation),
             outputs: arguments.outputs.into_iter().map(Bound::unbind).collect(),
+            told: AtomicBool::new(false),
         };
         let start = self
             .runtime
@@ -134,6 +136,25 @@ struct AsyncCall {
     function: usize,
     invocation: Arc<Invocation>,
     outputs: Vec<Py<PyAny>>,
+    /// How it ended is known.
+    told: AtomicBool,
+}
+
+impl AsyncCall {
+    fn end(&self, outcome: Outcome) {
+        self.told.store(true, Ordering::Relaxed);
+        self.runtime
+            .complete(Arc::clone(&self.invocation), outcome, false);
+    }
+}
+
+/// A task that is cancelled before its first step says nothing; it only lets go of its call.
+impl Drop for AsyncCall {
+    fn drop(&mut self) {
+        if !self.told.load(Ordering::Relaxed) {
+            self.end(results::lost("the task was cancelled before it began"));
+        }
+    }
 }
 
 #[pymethods]
@@ -150,14 +171,12 @@ impl AsyncCall {
             .map(|output| output.bind(value.py()).clone())
             .collect();
         let outcome = results::returned(&self.runtime.functions[self.function], value, &outputs);
-        self.runtime
-            .complete(Arc::clone(&self.invocation), outcome, false);
+        self.end(outcome);
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
-        self.runtime
-            .complete(Arc::clone(&self.invocation), results::raised(py, &error), false);
+        self.end(results::raised(py, &error));
     }
 }
 

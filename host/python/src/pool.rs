@@ -6,11 +6,13 @@
 //! yet all of them come to work when functions let go of it.
 
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use funcdock::invocation::Invocation;
 use pyo3::prelude::*;
 
+use crate::results;
 use crate::runner::Runtime;
 
 /// A call to make: the function's index, and the invocation.
@@ -65,7 +67,10 @@ impl Pool {
                 py.detach(|| self.wait());
                 let mut next = self.take(true);
                 while let Some((function, invocation)) = next {
-                    let outcome = runtime.call(py, function, &invocation);
+                    // A panic in here is a fault of ours; it must cost the call, and not the thread.
+                    let called =
+                        panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, function, &invocation)));
+                    let outcome = called.unwrap_or_else(|_| results::lost("the call panicked in the worker"));
                     next = self.take(false);
                     runtime.complete(invocation, outcome, next.is_some());
                 }

@@ -23,6 +23,15 @@ pub(crate) fn returned(
     }
 }
 
+/// The outcome of a call that ended without a word of the function.
+pub(crate) fn lost(reason: &str) -> Outcome {
+    Outcome::Raised(Box::new(Exception {
+        type_name: "LostCall".to_owned(),
+        message: reason.to_owned(),
+        traceback: String::new(),
+    }))
+}
+
 /// The outcome of a call that raised. Attached.
 pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
     let describe = || -> PyResult<(String, String, String)> {

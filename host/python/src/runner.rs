@@ -89,6 +89,9 @@ impl FunctionRunner for PythonRunner {
 impl Runtime {
     /// Calls a synchronous function. Attached.
     pub(crate) fn call(&self, py: Python<'_>, function: usize, invocation: &Arc<Invocation>) -> Outcome {
+        if invocation.is_over() {
+            return Outcome::Cancelled;
+        }
         logging::set_current(Some(Arc::clone(invocation)));
         let function = &self.functions[function];
         let outcome = match arguments::build(py, &self.classes, function, invocation) {

@@ -78,7 +78,10 @@ impl HookChain {
             let result =
                 unsafe { (instance.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
             let after = ticks::now();
-            instance.counters.pre_invocation.called(after - before);
+            instance
+                .counters
+                .pre_invocation
+                .called(after.wrapping_sub(before));
             before = after;
             match result {
                 abi::PreResult::Continue => entered.states.push(state),
@@ -123,7 +126,10 @@ impl HookChain {
                 (instance.descriptor.post_invocation())(instance.this, raw, raw_outcome, &raw mut *state)
             };
             let after = ticks::now();
-            instance.counters.post_invocation.called(after - before);
+            instance
+                .counters
+                .post_invocation
+                .called(after.wrapping_sub(before));
             before = after;
             if let abi::HookResult::Error(error) = result {
                 instance

@@ -64,9 +64,11 @@ impl Instance {
             return;
         }
         let start = ticks::now();
-        // SAFETY: the instance is alive, and functions live as long as the worker.
+        // SAFETY: the instance is alive, and the function is borrowed for the call.
         let result = unsafe { (self.descriptor.post_function_load())(self.this, raw_function(function)) };
-        self.counters.post_function_load.called(ticks::now() - start);
+        self.counters
+            .post_function_load
+            .called(ticks::now().wrapping_sub(start));
         if let abi::HookResult::Error(error) = result {
             self.counters
                 .post_function_load
@@ -94,7 +96,10 @@ impl Instance {
                 let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
                 // SAFETY: the instance is alive; no other hook of it runs any more.
                 let result = unsafe { (instance.descriptor.shutdown())(instance.this, deadline_ms) };
-                instance.counters.shutdown.called(ticks::now() - start);
+                instance
+                    .counters
+                    .shutdown
+                    .called(ticks::now().wrapping_sub(start));
                 if let abi::HookResult::Error(error) = result {
                     instance.counters.shutdown.failed(error.kind == abi::ERROR_PANIC);
                     tracing::error!(extension = %instance.name, "shutdown failed: {}", error.message);

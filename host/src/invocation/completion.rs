@@ -35,6 +35,14 @@ impl Completion {
         }
     }
 
+    pub(super) fn abandon(&self) {
+        *lock(&self.0) = State::Taken;
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(*lock(&self.0), State::Taken)
+    }
+
     /// One task at a time may wait: a second one would take the first one's wake-up.
     pub(super) async fn wait(&self) -> Outcome {
         poll_fn(|context| {

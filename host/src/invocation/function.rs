@@ -2,7 +2,7 @@
 
 use crate::app;
 
-/// The facts of a function that hooks may ask for. Lives as long as the worker.
+/// The facts of a function that hooks may ask for. Borrowed by each hook that asks for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionInfo {
     /// Its name.

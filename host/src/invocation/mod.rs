@@ -164,6 +164,17 @@ impl Invocation {
             .collect()
     }
 
+    /// Whether nobody waits for an outcome any more: the call timed out, or was given up. A runner that has not
+    /// begun with it need not.
+    pub fn is_over(&self) -> bool {
+        self.completion.is_over()
+    }
+
+    /// Nobody will wait for an outcome any more.
+    fn abandon(&self) {
+        self.completion.abandon();
+    }
+
     /// The call ended like this; see [`Completions::push`].
     fn complete(&self, outcome: Outcome) {
         self.completion.complete(outcome);

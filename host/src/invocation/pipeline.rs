@@ -81,8 +81,16 @@ impl Pipeline {
     /// Calls `function` and returns how it ended, after all post hooks ran.
     ///
     /// When the returned future is dropped (the client went away), the function runs to its end all the
-    /// same, and its post hooks see that end.
-    pub async fn call(&self, function: Arc<LoadedFunction>, request: Option<HttpRequest>) -> Outcome {
+    /// same, and its post hooks see that end. `held` is kept until then: what limits how many calls there are.
+    pub async fn call<G>(
+        &self,
+        function: Arc<LoadedFunction>,
+        request: Option<HttpRequest>,
+        held: G,
+    ) -> Outcome
+    where
+        G: Send + Sync + 'static,
+    {
         let invocation = Arc::new(Invocation::new(function, request));
         let function = &invocation.function;
         let entered = match function.chain.enter(&invocation) {
@@ -92,12 +100,16 @@ impl Pipeline {
                 return outcome;
             }
         };
-        self.invoke(&invocation);
         let mut running = Running {
-            call: Some((invocation, entered, self.in_flight.token())),
+            call: Some(Call {
+                invocation: Arc::clone(&invocation),
+                entered,
+                _held: (held, self.in_flight.token()),
+            }),
             timeout: self.timeout,
             detached: false,
         };
+        self.invoke(&invocation);
         let outcome = running.outcome().await;
         running.finish(&outcome);
         outcome
@@ -105,16 +117,22 @@ impl Pipeline {
 }
 
 /// A call that is with the runner.
-struct Running {
-    call: Option<(Arc<Invocation>, Entered, TaskTrackerToken)>,
+struct Running<G: Send + Sync + 'static> {
+    call: Option<Call<G>>,
     timeout: Option<Duration>,
     /// Nobody waits for the outcome any more but the post hooks.
     detached: bool,
 }
 
-impl Running {
+struct Call<G> {
+    invocation: Arc<Invocation>,
+    entered: Entered,
+    _held: (G, TaskTrackerToken),
+}
+
+impl<G: Send + Sync + 'static> Running<G> {
     async fn outcome(&self) -> Outcome {
-        let Some((invocation, ..)) = &self.call else {
+        let Some(Call { invocation, .. }) = &self.call else {
             return Outcome::Cancelled;
         };
         match self.timeout {
@@ -127,14 +145,22 @@ impl Running {
     }
 
     fn finish(&mut self, outcome: &Outcome) {
-        if let Some((invocation, entered, _token)) = self.call.take() {
+        if let Some(Call {
+            invocation,
+            entered,
+            _held,
+        }) = self.call.take()
+        {
+            if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
+                invocation.abandon();
+            }
             log_failure(&invocation, outcome);
             invocation.function.chain.leave(entered, &invocation, outcome);
         }
     }
 }
 
-impl Drop for Running {
+impl<G: Send + Sync + 'static> Drop for Running<G> {
     fn drop(&mut self) {
         let Some(call) = self.call.take() else { return };
         let mut running = Running {

@@ -44,8 +44,8 @@ pub struct Front {
     router: Router<Arc<LoadedFunction>>,
     pipeline: Pipeline,
     limits: Limits,
-    concurrent: Option<Semaphore>,
-    outstanding: AtomicU32,
+    concurrent: Option<Arc<Semaphore>>,
+    outstanding: Arc<AtomicU32>,
     custom_headers: HeaderMap,
     status: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
 }
@@ -66,8 +66,10 @@ impl Front {
         Front {
             router: Router::new(route_prefix, entries),
             pipeline,
-            concurrent: limits.concurrent.map(|count| Semaphore::new(count as usize)),
-            outstanding: AtomicU32::new(0),
+            concurrent: limits
+                .concurrent
+                .map(|count| Arc::new(Semaphore::new(count as usize))),
+            outstanding: Arc::default(),
             limits,
             custom_headers,
             status: Box::new(status),
@@ -115,7 +117,7 @@ impl Front {
                 return self.refuse(&parts.headers, incoming, answer);
             }
         };
-        let Some(_outstanding) = self.outstanding() else {
+        let Some(outstanding) = self.outstanding() else {
             return self.refuse(&parts.headers, incoming, responses::too_many());
         };
         let body = match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
@@ -124,9 +126,9 @@ impl Front {
             Err(BodyError::TimedOut) => return responses::closing(responses::too_slow()),
             Err(BodyError::Broken) => return responses::closing(responses::malformed()),
         };
-        let _permit = match &self.concurrent {
+        let permit = match &self.concurrent {
             // The semaphore is never closed.
-            Some(semaphore) => semaphore.acquire().await.ok(),
+            Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
             None => None,
         };
         let request = HttpRequest {
@@ -138,7 +140,11 @@ impl Front {
             route_params,
             client: Arc::clone(client),
         };
-        responses::of_outcome(self.pipeline.call(function, Some(request)).await)
+        responses::of_outcome(
+            self.pipeline
+                .call(function, Some(request), (outstanding, permit))
+                .await,
+        )
     }
 
     /// Sends `answer` to a request whose body was not read to its end, or not at all.
@@ -162,11 +168,11 @@ impl Front {
     }
 
     /// Counts a request among those that run or wait; `None` when there are too many.
-    fn outstanding(&self) -> Option<Outstanding<'_>> {
+    fn outstanding(&self) -> Option<Outstanding> {
         let Some(limit) = self.limits.outstanding else {
             return Some(Outstanding(None));
         };
-        let counted = Outstanding(Some(&self.outstanding));
+        let counted = Outstanding(Some(Arc::clone(&self.outstanding)));
         (self.outstanding.fetch_add(1, Ordering::Relaxed) < limit).then_some(counted)
     }
 }
@@ -180,11 +186,11 @@ fn names_one_host(parts: &Parts) -> bool {
 }
 
 /// One of the requests that run or wait, until dropped.
-struct Outstanding<'a>(Option<&'a AtomicU32>);
+struct Outstanding(Option<Arc<AtomicU32>>);
 
-impl Drop for Outstanding<'_> {
+impl Drop for Outstanding {
     fn drop(&mut self) {
-        if let Some(count) = self.0 {
+        if let Some(count) = &self.0 {
             count.fetch_sub(1, Ordering::Relaxed);
         }
     }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -17,6 +18,9 @@ use super::Front;
 
 /// How long to wait before the next try when accepting fails for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection without a request so far gets to send one when the worker drains.
+const FIRST_REQUEST: Duration = Duration::from_millis(100);
 
 /// Serves `listener` until `drain` is cancelled; then accepts no more, and returns. Connections go on as tasks
 /// of `connections`: each finishes the request that it is in, and closes.
@@ -55,7 +59,9 @@ async fn connection(stream: TcpStream, front: Arc<Front>, drain: CancellationTok
     let client: Arc<str> = stream
         .peer_addr()
         .map_or_else(|_| "".into(), |address| address.to_string().into());
+    let began = AtomicBool::new(false);
     let service = service_fn(|request| {
+        began.store(true, Ordering::Relaxed);
         let (front, client) = (&front, &client);
         async move { Ok::<_, Infallible>(front.answer(request, client).await) }
     });
@@ -67,8 +73,15 @@ async fn connection(stream: TcpStream, front: Arc<Front>, drain: CancellationTok
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = drain.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            // One that has just been accepted may have sent a request that nobody has looked at yet.
+            let first = if began.load(Ordering::Relaxed) { Duration::ZERO } else { FIRST_REQUEST };
+            match tokio::time::timeout(first, connection.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
         }
     };
     if let Err(error) = ended {
