@@ -65,3 +65,14 @@ fn records_of_threads_and_tasks_belong_to_their_call() {
         assert_record(&host, "INFO", message, "root", Some(&id));
     }
 }
+
+#[test]
+fn a_full_disk_costs_records_and_nothing_else() {
+    let host = App::case("logs").log_to("/dev/full").start();
+    let worker = host.workers();
+    for _ in 0..50 {
+        assert_eq!(host.get("/api/levels").status, 200);
+    }
+    assert_eq!(host.workers(), worker, "it is still the first one");
+    host.stop().assert_clean();
+}

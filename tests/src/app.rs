@@ -1,7 +1,7 @@
 //! A copy of an app's folder, to be served.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,6 +18,7 @@ pub struct App {
     python: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
+    log: Option<PathBuf>,
 }
 
 impl App {
@@ -40,6 +41,7 @@ impl App {
             python: Some(python::any()),
             arguments: Vec::new(),
             environment: Vec::new(),
+            log: None,
         }
     }
 
@@ -65,6 +67,12 @@ impl App {
     /// Adds an argument of `funcdock start`.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sends the log to this file, which exists, instead of to the test.
+    pub fn log_to(mut self, path: impl Into<PathBuf>) -> Self {
+        self.log = Some(path.into());
         self
     }
 
@@ -126,7 +134,14 @@ impl App {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stderr(match &self.log {
+                Some(path) => File::options()
+                    .write(true)
+                    .open(path)
+                    .expect("the file for the log")
+                    .into(),
+                None => Stdio::piped(),
+            });
         command
     }
 }

@@ -43,7 +43,7 @@ struct Stream {
 impl Host {
     pub(crate) fn new(mut child: Child, app: App) -> Self {
         let stdout = Stream::read(child.stdout.take().expect("stdout is piped"));
-        let stderr = Stream::read(child.stderr.take().expect("stderr is piped"));
+        let stderr = child.stderr.take().map_or_else(Stream::none, Stream::read);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -262,6 +262,14 @@ fn without_time(line: &str) -> &str {
 }
 
 impl Stream {
+    /// Of a process that prints elsewhere.
+    fn none() -> Self {
+        Stream {
+            text: Arc::default(),
+            reader: None,
+        }
+    }
+
     fn read(from: impl Read + Send + 'static) -> Self {
         let text = Arc::new(Mutex::new(String::new()));
         let shared = Arc::clone(&text);

@@ -1,11 +1,12 @@
 //! `context`: what a function learns about its call.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use funcdock::invocation::Invocation;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use crate::values::to_python;
@@ -15,11 +16,15 @@ use crate::values::to_python;
 #[pyclass(frozen, dict, module = "funcdock")]
 pub(crate) struct Context {
     invocation: Arc<Invocation>,
+    trace_context: PyOnceLock<Py<TraceContext>>,
 }
 
 impl Context {
     pub(crate) fn new(invocation: Arc<Invocation>) -> Self {
-        Context { invocation }
+        Context {
+            invocation,
+            trace_context: PyOnceLock::new(),
+        }
     }
 }
 
@@ -41,13 +46,17 @@ impl Context {
     }
 
     #[getter]
-    fn trace_context(&self) -> TraceContext {
-        let (traceparent, tracestate) = self.invocation.trace_context();
-        TraceContext {
-            traceparent: traceparent.to_owned(),
-            tracestate: tracestate.to_owned(),
-            attributes: OnceLock::new(),
-        }
+    fn trace_context(&self, py: Python<'_>) -> PyResult<Py<TraceContext>> {
+        let made = self.trace_context.get_or_try_init(py, || {
+            let (traceparent, tracestate) = self.invocation.trace_context();
+            let made = TraceContext {
+                traceparent: traceparent.to_owned(),
+                tracestate: tracestate.to_owned(),
+                attributes: PyDict::new(py).unbind(),
+            };
+            Py::new(py, made)
+        });
+        made.map(|context| context.clone_ref(py))
     }
 
     #[getter]
@@ -104,7 +113,7 @@ impl Context {
 pub(crate) struct TraceContext {
     traceparent: String,
     tracestate: String,
-    attributes: OnceLock<Py<PyDict>>,
+    attributes: Py<PyDict>,
 }
 
 #[pymethods]
@@ -131,9 +140,7 @@ impl TraceContext {
 
     #[getter]
     fn attributes(&self, py: Python<'_>) -> Py<PyDict> {
-        self.attributes
-            .get_or_init(|| PyDict::new(py).unbind())
-            .clone_ref(py)
+        self.attributes.clone_ref(py)
     }
 
     #[getter(Attributes)]
