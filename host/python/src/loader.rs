@@ -1,7 +1,5 @@
 //! The app's functions, imported: what the runner needs to call each of them.
 
-use std::fmt;
-
 use funcdock::app;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -53,15 +51,6 @@ impl LoadError {
             LoadError::Function { name, error } => (format!("load of function {name:?}"), error),
         };
         (phase, described(py, error))
-    }
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadError::Prepare(error) => write!(f, "prepare Python: {error}"),
-            LoadError::Function { name, error } => write!(f, "load function {name:?}: {error}"),
-        }
     }
 }
 

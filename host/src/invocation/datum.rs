@@ -13,8 +13,6 @@ pub enum Datum {
     None,
     /// Text.
     String(String),
-    /// JSON text.
-    Json(String),
     /// Bytes.
     Bytes(Bytes),
     /// A whole HTTP response.
@@ -64,7 +62,7 @@ impl Datum {
         match self {
             Datum::None => StatusCode::NO_CONTENT,
             Datum::Http(response) => response.status,
-            Datum::String(_) | Datum::Json(_) | Datum::Bytes(_) => StatusCode::OK,
+            Datum::String(_) | Datum::Bytes(_) => StatusCode::OK,
         }
     }
 }

@@ -31,7 +31,6 @@ fn of_datum(datum: Datum) -> Response<Body> {
     match datum {
         Datum::None => empty(status),
         Datum::String(text) => with_body(status, TEXT, text.into()),
-        Datum::Json(text) => with_body(status, JSON, text.into()),
         Datum::Bytes(bytes) => with_body(status, BYTES, bytes),
         Datum::Http(response) => of_function(*response),
     }
