@@ -121,7 +121,7 @@ pub struct ExtensionListing {
     pub name: String,
     /// Its own version; empty when it could not be read.
     pub version: String,
-    /// How far it got: "declared", "loaded", "started" or "failed".
+    /// How far it got: "loaded", "started" or "failed".
     pub state: String,
     /// Why it is not started, and what to do.
     pub message: Option<String>,

@@ -12,7 +12,7 @@ pub trait FunctionRunner: Send + Sync + 'static {
     /// [`Completions::push`](crate::invocation::Completions::push). It need not begin before [`flush`](Self::flush).
     fn invoke(&self, function: usize, invocation: Arc<Invocation>);
 
-    /// Begins what was taken since the last time. Called once after each turn of the event loop, for all the
-    /// calls that came in it: waking a thread costs more than most of what leads to it.
+    /// Begins what was taken since the last time. Called after each turn of the event loop that brought calls, and
+    /// within one after every few of them: waking a thread costs more than most of what leads to it.
     fn flush(&self);
 }

@@ -1,6 +1,6 @@
 //! What crosses the border between the host and an extension's library: C-layout types only.
 //!
-//! Extension authors never need this module; the host does. The contract (`docs/abi.md`) in short:
+//! Extension authors never need this module; the host does. The contract (`docs/src/abi.md`) in short:
 //!
 //! - A library exports one symbol, [`HEADER_SYMBOL`], an `abi_stable` header of the root module [`Library`].
 //! - Every table of functions is a *prefix type*: fields are only ever appended after `last_prefix_field`,

@@ -18,7 +18,7 @@ pub struct FunctionInfo {
 impl FunctionInfo {
     /// The facts of `function` in an app with this route prefix.
     pub fn new(function: &app::Function, route_prefix: &str) -> Self {
-        let trigger = function.bindings.iter().find(|binding| is_trigger(&binding.kind));
+        let trigger = function.trigger();
         let route = trigger
             .and_then(|binding| binding.http.as_ref())
             .map(|http| match route_prefix {
@@ -32,8 +32,4 @@ impl FunctionInfo {
             route,
         }
     }
-}
-
-fn is_trigger(kind: &str) -> bool {
-    kind.to_ascii_lowercase().ends_with("trigger")
 }
