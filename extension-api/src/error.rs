@@ -93,6 +93,19 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What the host said.
+    pub(crate) fn from_abi(error: abi::Error) -> Self {
+        let kind = match error.kind {
+            abi::ERROR_TYPE => ErrorKind::Type,
+            abi::ERROR_VALUE => ErrorKind::Value,
+            abi::ERROR_ATTRIBUTE => ErrorKind::Attribute,
+            _ => ErrorKind::Runtime,
+        };
+        Error::new(kind, error.message)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -94,6 +94,10 @@ impl<N: Named> Table<N> {
         post_invocation: shim::post_invocation::<N::Extension>,
         shutdown: shim::shutdown::<N::Extension>,
         drop: shim::drop_instance::<N::Extension>,
+        flush: shim::flush::<N::Extension>,
+        strict: <N::Extension as Extension>::STRICT,
+        features: <N::Extension as Extension>::FEATURES,
+        settings: shim::settings::<N::Extension>,
     });
 }
 

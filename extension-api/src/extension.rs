@@ -7,7 +7,11 @@
 //! | `post_function_load` | once a function that the extension applies to | main | yes, briefly |
 //! | `pre_invocation` | once a call | any, many at once | no: other calls wait on the same thread |
 //! | `post_invocation` | once for each `pre_invocation` that continued | any, many at once | no |
+//! | `on_exception` | right before `post_invocation`, where the function raised | any, many at once | no |
+//! | `flush` | when the operator asks for it | any | until the deadline |
 //! | `shutdown` | once, after the last call ended | one | until the deadline |
+//!
+//! A hook around calls that has to wait hands a future to the host ([`Flow::wait`], [`Invocation::wait_for`]).
 //!
 //! After `shutdown` the instance is dropped. The library itself is never unloaded.
 
@@ -15,7 +19,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::{AppInfo, Flow, Function, Invocation, Outcome, Result, abi};
+use crate::{AppInfo, Exception, Flow, Function, Invocation, Outcome, Result, abi};
 
 /// Which hooks an extension implements. A hook that is left out of the set is never called and costs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +34,18 @@ impl Hooks {
     pub const PRE_INVOCATION: Hooks = Hooks(abi::HOOK_PRE_INVOCATION);
     /// `post_invocation`, and with it `pre_invocation`, which makes its state.
     pub const POST_INVOCATION: Hooks = Hooks(abi::HOOK_PRE_INVOCATION | abi::HOOK_POST_INVOCATION);
+    /// `on_exception`, and with it `post_invocation`, right before which it is called.
+    pub const ON_EXCEPTION: Hooks = Hooks(abi::HOOK_ON_EXCEPTION).and(Hooks::POST_INVOCATION);
+    /// `flush`.
+    pub const FLUSH: Hooks = Hooks(abi::HOOK_FLUSH);
     /// `shutdown`.
     pub const SHUTDOWN: Hooks = Hooks(abi::HOOK_SHUTDOWN);
     /// All of them: the default.
     pub const ALL: Hooks = Hooks::POST_FUNCTION_LOAD
         .and(Hooks::PRE_INVOCATION)
         .and(Hooks::POST_INVOCATION)
+        .and(Hooks::ON_EXCEPTION)
+        .and(Hooks::FLUSH)
         .and(Hooks::SHUTDOWN);
 
     /// Both sets together.
@@ -56,6 +66,12 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
     type State: Send + 'static;
     /// Which hooks the host should call.
     const HOOKS: Hooks = Hooks::ALL;
+    /// Hooks around calls whose failure (an error, a panic) fails the invocation, as authorization wants it. Others
+    /// are logged and counted, and the invocation goes on. host.json's `onError` overrides this.
+    const STRICT: Hooks = Hooks::NONE;
+    /// Whether the host is to count Python's allocated blocks of memory around the function, for
+    /// [`Outcome::allocated_blocks`]. Costs some microseconds a call.
+    const COUNT_ALLOCATIONS: bool = false;
 
     /// Checks settings beyond what their types say.
     fn configure(settings: &Self::Settings) -> Result<()> {
@@ -86,10 +102,21 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// The worker ends: finish and flush within the deadline.
-    fn shutdown(&self, deadline: Duration) -> Result<()> {
+    /// After a call whose function raised, right before `post_invocation`: a convenience, which sees the same.
+    fn on_exception(&self, call: &mut Invocation<'_>, exception: &Exception<'_>) -> Result<()> {
+        let _ = (call, exception);
+        Ok(())
+    }
+
+    /// Write out what is held back (spans, records), within the deadline. Called when the operator asks for it.
+    fn flush(&self, deadline: Duration) -> Result<()> {
         let _ = deadline;
         Ok(())
+    }
+
+    /// The worker ends: finish within the deadline. Flushes, unless it is written otherwise.
+    fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.flush(deadline)
     }
 }
 
@@ -101,6 +128,12 @@ pub trait FunctionExtension: Send + Sync + Sized + 'static {
     type State: Send + 'static;
     /// Which hooks the host should call.
     const HOOKS: Hooks = Hooks::ALL;
+    /// Hooks around calls whose failure (an error, a panic) fails the invocation, as authorization wants it. Others
+    /// are logged and counted, and the invocation goes on. host.json's `onError` overrides this.
+    const STRICT: Hooks = Hooks::NONE;
+    /// Whether the host is to count Python's allocated blocks of memory around the function, for
+    /// [`Outcome::allocated_blocks`]. Costs some microseconds a call.
+    const COUNT_ALLOCATIONS: bool = false;
 
     /// Checks settings beyond what their types say.
     fn configure(settings: &Self::Settings) -> Result<()> {
@@ -131,10 +164,21 @@ pub trait FunctionExtension: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// The worker ends: finish and flush within the deadline.
-    fn shutdown(&self, deadline: Duration) -> Result<()> {
+    /// After a call whose function raised, right before `post_invocation`: a convenience, which sees the same.
+    fn on_exception(&self, call: &mut Invocation<'_>, exception: &Exception<'_>) -> Result<()> {
+        let _ = (call, exception);
+        Ok(())
+    }
+
+    /// Write out what is held back (spans, records), within the deadline. Called when the operator asks for it.
+    fn flush(&self, deadline: Duration) -> Result<()> {
         let _ = deadline;
         Ok(())
+    }
+
+    /// The worker ends: finish within the deadline. Flushes, unless it is written otherwise.
+    fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.flush(deadline)
     }
 }
 
@@ -142,6 +186,8 @@ pub trait FunctionExtension: Send + Sync + Sized + 'static {
 pub trait Extension: Send + Sync + Sized + 'static {
     const SCOPE: u8;
     const HOOKS: u32;
+    const STRICT: u32;
+    const FEATURES: u32;
     type Settings: DeserializeOwned + 'static;
     type State: Send + 'static;
 
@@ -155,6 +201,8 @@ pub trait Extension: Send + Sync + Sized + 'static {
         state: Self::State,
         outcome: &Outcome<'_>,
     ) -> Result<()>;
+    fn on_exception(&self, call: &mut Invocation<'_>, exception: &Exception<'_>) -> Result<()>;
+    fn flush(&self, deadline: Duration) -> Result<()>;
     fn shutdown(&self, deadline: Duration) -> Result<()>;
 }
 
@@ -169,6 +217,12 @@ macro_rules! forward_hooks {
     ($scope:expr) => {
         const SCOPE: u8 = $scope;
         const HOOKS: u32 = E::HOOKS.bits();
+        const STRICT: u32 = E::STRICT.bits();
+        const FEATURES: u32 = if E::COUNT_ALLOCATIONS {
+            abi::FEATURE_ALLOCATIONS
+        } else {
+            0
+        };
         type Settings = E::Settings;
         type State = E::State;
 
@@ -188,6 +242,12 @@ macro_rules! forward_hooks {
             outcome: &Outcome<'_>,
         ) -> Result<()> {
             self.0.post_invocation(call, state, outcome)
+        }
+        fn on_exception(&self, call: &mut Invocation<'_>, exception: &Exception<'_>) -> Result<()> {
+            self.0.on_exception(call, exception)
+        }
+        fn flush(&self, deadline: Duration) -> Result<()> {
+            self.0.flush(deadline)
         }
         fn shutdown(&self, deadline: Duration) -> Result<()> {
             self.0.shutdown(deadline)

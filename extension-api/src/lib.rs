@@ -41,20 +41,30 @@ mod export;
 mod extension;
 mod flow;
 mod guard;
+mod invocation;
 mod log;
+mod metrics;
 mod object;
 mod outcome;
+mod request;
+mod response;
 mod settings;
 mod shim;
 mod value;
+mod wait;
 
-pub use context::{AppInfo, Function, HttpRequest, Invocation, TraceContext};
+pub use context::{AppInfo, Function};
 pub use error::{Error, ErrorKind, Result};
 pub use extension::{AppExtension, FunctionExtension, Hooks};
 pub use flow::{Flow, Response};
+pub use invocation::{Invocation, InvocationHandle, TraceContext};
+pub use metrics::{Counter, Histogram};
 pub use object::{Arguments, ContextObject};
 pub use outcome::{Exception, Outcome, OutcomeKind};
-pub use value::Value;
+pub use request::HttpRequest;
+pub use response::HttpResponse;
+pub use value::{Data, Value};
+pub use wait::Wait;
 
 /// Used by [`export_extension!`] and by the host; not for extensions.
 #[doc(hidden)]

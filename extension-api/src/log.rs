@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// Events that `f` emits on this thread belong to this invocation.
-pub(crate) fn within<T>(invocation: abi::Invocation, f: impl FnOnce() -> T) -> T {
+pub(crate) fn within<T>(invocation: Option<abi::Invocation>, f: impl FnOnce() -> T) -> T {
     /// Also when `f` panics: what this thread logs later must not be of an invocation that is gone.
     struct Restore(Option<abi::Invocation>);
     impl Drop for Restore {
@@ -29,8 +29,13 @@ pub(crate) fn within<T>(invocation: abi::Invocation, f: impl FnOnce() -> T) -> T
             INVOCATION.set(self.0);
         }
     }
-    let _outer = Restore(INVOCATION.replace(Some(invocation)));
+    let _outer = Restore(INVOCATION.replace(invocation));
     f()
+}
+
+/// The invocation whose hook this thread is in.
+pub(crate) fn current() -> Option<abi::Invocation> {
+    INVOCATION.get()
 }
 
 /// Connects this library's `tracing` with the host. Does nothing where the library has a subscriber already.

@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
-use crate::abi;
+use abi_stable::std_types::Tuple2;
+
+use crate::{Data, abi};
 
 /// How an invocation ended. Valid during the hook that received it.
 pub struct Outcome<'a> {
@@ -75,6 +77,22 @@ impl<'a> Outcome<'a> {
         unsafe { (self.raw.functions.extension())(self.raw.this) }
             .into_option()
             .map(|text| text.as_str())
+    }
+
+    /// What the function returned; `None` where it did not, and on a host older than API 1.1.
+    pub fn return_value(&self) -> Option<Data<'a>> {
+        let value = self.raw.functions.return_value()?;
+        // SAFETY: as in `kind`; what is lent lives as long as the outcome.
+        unsafe { value(self.raw.this) }.into_option().map(Data::from_abi)
+    }
+
+    /// How many blocks of memory Python's allocator had given out before and after the function: those of all that
+    /// ran meanwhile. `None` where the function did not run, and unless the extension says `COUNT_ALLOCATIONS`.
+    pub fn allocated_blocks(&self) -> Option<(u64, u64)> {
+        let blocks = self.raw.functions.allocated_blocks()?;
+        // SAFETY: as in `kind`.
+        let Tuple2(before, after) = unsafe { blocks(self.raw.this) }.into_option()?;
+        Some((before, after))
     }
 }
 

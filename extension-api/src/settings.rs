@@ -1,10 +1,13 @@
 //! An extension's settings: JSON from host.json into the author's type.
 
+mod describe;
+
 use std::any::TypeId;
 
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use abi_stable::std_types::RVec;
+use serde::de::DeserializeOwned;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, abi};
 
 /// Reads settings (a JSON object). A key that the type does not know is an error, with or without
 /// `deny_unknown_fields`, so that a misspelt setting fails at start.
@@ -31,9 +34,9 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
     });
     match (parsed, unknown) {
         (Ok(settings), None) => Ok(settings),
-        (_, Some(key)) => Err(invalid(match fields::<S>() {
+        (_, Some(key)) => Err(invalid(match describe::fields::<S>() {
             // Of a key further down, only its own struct knows the others.
-            Some(fields) if !key.contains('.') => {
+            fields if !fields.is_empty() && !key.contains('.') => {
                 format!("unknown key {key:?}: the keys are {}", fields.join(", "))
             }
             _ => format!("unknown key {key:?}"),
@@ -50,37 +53,13 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
     }
 }
 
-/// The names of the fields of `S`, where it is a struct as `#[derive(Deserialize)]` reads them.
-fn fields<S: DeserializeOwned>() -> Option<&'static [&'static str]> {
-    /// Takes note of what it is asked for, and gives nothing.
-    struct Asked<'a>(&'a mut Option<&'static [&'static str]>);
-
-    impl<'de> Deserializer<'de> for Asked<'_> {
-        type Error = serde::de::value::Error;
-
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _name: &'static str,
-            fields: &'static [&'static str],
-            visitor: V,
-        ) -> std::result::Result<V::Value, Self::Error> {
-            *self.0 = Some(fields);
-            self.deserialize_any(visitor)
-        }
-
-        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> std::result::Result<V::Value, Self::Error> {
-            Err(serde::de::Error::custom("only asked"))
-        }
-
-        serde::forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-        }
-    }
-
-    let mut fields = None;
-    let _ = S::deserialize(Asked(&mut fields));
-    fields.filter(|fields| !fields.is_empty())
+/// The settings that the type takes.
+pub(crate) fn describe<S: DeserializeOwned>() -> RVec<abi::Setting> {
+    let setting = |name: &&'static str| abi::Setting {
+        name: (*name).into(),
+        annotation: describe::annotation::<S>(name).into(),
+    };
+    describe::fields::<S>().iter().map(setting).collect()
 }
 
 fn invalid(message: impl ToString) -> Error {

@@ -6,11 +6,11 @@ use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::time::Duration;
 
-use abi_stable::std_types::{RBox, RResult, RStr};
+use abi_stable::std_types::{RBox, RResult, RStr, RVec};
 
 use crate::extension::Extension;
 use crate::guard::guarded;
-use crate::{AppInfo, Error, Function, Invocation, Outcome, Result, abi, flow, log, settings};
+use crate::{AppInfo, Error, Function, Invocation, Outcome, OutcomeKind, Result, abi, flow, log, settings};
 
 pub(crate) unsafe extern "C" fn configure<E: Extension>(json: RStr<'_>) -> RResult<(), abi::Error> {
     result(|| E::configure(&settings::parse(json.as_str())?))
@@ -47,10 +47,10 @@ pub(crate) unsafe extern "C" fn pre_invocation<E: Extension>(
     // SAFETY: the host passes a live instance of this extension.
     let extension = unsafe { &*instance.cast::<E>() };
     let called = guarded(|| {
-        log::within(raw, || {
+        log::within(Some(raw), || {
             let flow = extension.pre_invocation(&mut Invocation::new(raw));
             // SAFETY: the host passes an empty slot that nobody else uses during the call.
-            flow::into_abi(flow, |value| put_state(unsafe { &mut *state }, value))
+            flow::into_abi(flow, Some(raw), |value| put_state(unsafe { &mut *state }, value))
         })
     });
     called.unwrap_or_else(|panic| abi::PreResult::Error(RBox::new(panic)))
@@ -65,12 +65,21 @@ pub(crate) unsafe extern "C" fn post_invocation<E: Extension>(
     // SAFETY: the host passes a live instance of this extension.
     let extension = unsafe { &*instance.cast::<E>() };
     hook(|| {
-        log::within(raw, || {
+        log::within(Some(raw), || {
             // SAFETY: the slot is the one that `pre_invocation` of this type was given for this call.
             let Some(state) = (unsafe { take_state::<E::State>(&mut *state) }) else {
                 return Ok(());
             };
-            extension.post_invocation(&mut Invocation::new(raw), state, &Outcome::new(outcome))
+            let (mut call, outcome) = (Invocation::ended(raw, outcome), Outcome::new(outcome));
+            if E::HOOKS & abi::HOOK_ON_EXCEPTION != 0
+                && outcome.kind() == OutcomeKind::Raised
+                && let Some(exception) = outcome.exception()
+            {
+                let handled = extension.on_exception(&mut call, &exception);
+                // Its failure does not cost the post hook: the error that comes last is the hook's.
+                return extension.post_invocation(&mut call, state, &outcome).and(handled);
+            }
+            extension.post_invocation(&mut call, state, &outcome)
         })
     })
 }
@@ -82,6 +91,19 @@ pub(crate) unsafe extern "C" fn shutdown<E: Extension>(
     // SAFETY: the host passes a live instance of this extension.
     let extension = unsafe { &*instance.cast::<E>() };
     hook(|| extension.shutdown(Duration::from_millis(deadline_ms)))
+}
+
+pub(crate) unsafe extern "C" fn flush<E: Extension>(
+    instance: *const c_void,
+    deadline_ms: u64,
+) -> abi::HookResult {
+    // SAFETY: the host passes a live instance of this extension.
+    let extension = unsafe { &*instance.cast::<E>() };
+    hook(|| extension.flush(Duration::from_millis(deadline_ms)))
+}
+
+pub(crate) unsafe extern "C" fn settings<E: Extension>() -> RVec<abi::Setting> {
+    guarded(settings::describe::<E::Settings>).unwrap_or_default()
 }
 
 pub(crate) unsafe extern "C" fn drop_instance<E: Extension>(instance: *mut c_void) {
@@ -117,7 +139,7 @@ unsafe extern "C" fn drop_in_place<S>(data: *mut c_void) {
     let _ = guarded(|| unsafe { data.cast::<S>().drop_in_place() });
 }
 
-fn put_state<S>(slot: &mut abi::StateSlot, state: S) {
+pub(crate) fn put_state<S>(slot: &mut abi::StateSlot, state: S) {
     let data = slot.data.as_mut_ptr();
     let function = if fits_in_slot::<S>() {
         // SAFETY: `S` fits the slot in size and alignment, and an empty slot holds nothing to drop.

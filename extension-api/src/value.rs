@@ -7,6 +7,37 @@ use abi_stable::std_types::Tuple2;
 use crate::abi;
 use crate::{ContextObject, Error, ErrorKind, Result};
 
+/// Data of a binding, or what the function returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Data<'a> {
+    /// Nothing.
+    None,
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// JSON text.
+    Json(&'a str),
+    /// A whole HTTP response, of which this is the body; see [`Invocation::response`](crate::Invocation::response).
+    Http(&'a [u8]),
+}
+
+impl Data<'_> {
+    /// The caller knows how long the data lives.
+    pub(crate) fn from_abi(data: abi::Data) -> Self {
+        let bytes = data.bytes.as_slice();
+        // What is not UTF-8 against the contract is still bytes.
+        match (data.kind, std::str::from_utf8(bytes)) {
+            (abi::DATA_NONE, _) => Data::None,
+            (abi::DATA_TEXT, Ok(text)) => Data::Text(text),
+            (abi::DATA_JSON, Ok(text)) => Data::Json(text),
+            (abi::DATA_HTTP, _) => Data::Http(bytes),
+            _ => Data::Bytes(bytes),
+        }
+    }
+}
+
 /// A value given to Python (an attribute of `context`, a result) or taken from it (an argument).
 #[non_exhaustive]
 pub enum Value {

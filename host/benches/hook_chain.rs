@@ -7,11 +7,12 @@
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{Extensions, HookChain};
-use funcdock::invocation::{Datum, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use funcdock::extensions::{Extensions, HookChain, Passage};
+use funcdock::invocation::{Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
 
 // Linked extensions are found through the registrations of the crates that are linked: name one.
 use fixture_hooks as _;
@@ -110,11 +111,8 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
     let configs: Vec<ExtensionConfig> = extensions
         .iter()
         .map(|name| ExtensionConfig {
-            name: (*name).to_owned(),
-            functions: vec!["*".to_owned()],
-            required: true,
             library: library.map(Path::to_owned),
-            settings: serde_json::Map::new(),
+            ..ExtensionConfig::named(*name)
         })
         .collect();
     let mut extensions =
@@ -123,14 +121,16 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
         .start("/", 0, &[function()])
         .unwrap_or_else(|error| panic!("{error}"));
     let invocation = invocation(chains.remove(0));
-    let outcome = Outcome::Returned(Datum::None);
     let run = move |calls| {
         let chain = &invocation.function().chain;
+        let context = &mut Context::from_waker(Waker::noop());
         for _ in 0..calls {
-            match chain.enter(black_box(&invocation)) {
-                Ok(entered) => chain.leave(entered, &invocation, &outcome),
-                Err(_) => unreachable!("no-op hooks continue"),
-            }
+            let mut passage = Passage::default();
+            let entered = chain.poll_enter(black_box(&invocation), &mut passage, context);
+            assert!(matches!(entered, Poll::Ready(Ok(()))), "no-op hooks continue");
+            let mut ending = Ending::new(&invocation, Outcome::Returned(Datum::None));
+            let left = chain.poll_leave(&invocation, &mut passage, &mut ending, context);
+            assert!(left.is_ready(), "no-op hooks do not wait");
         }
     };
     Case {
@@ -145,11 +145,12 @@ fn function() -> FunctionInfo {
         name: "bench".to_owned(),
         directory: "/bench".to_owned(),
         trigger: "httpTrigger".to_owned(),
+        trigger_name: "req".to_owned(),
         route: None,
     }
 }
 
-fn invocation(chain: HookChain) -> Invocation {
+fn invocation(chain: HookChain) -> Arc<Invocation> {
     Invocation::new(
         Arc::new(LoadedFunction {
             index: 0,

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{ExtensionState, Extensions, HookChain};
-use funcdock::invocation::{Attribute, Datum, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use funcdock::extensions::{ExtensionState, Extensions, HookChain, Passage};
+use funcdock::invocation::{Attribute, Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
 use serde_json::{Value as Json, json};
 
 // Linking the crate registers its extensions; naming it links it.
@@ -15,11 +16,8 @@ use fixture_hooks as _;
 
 fn config(name: &str, settings: &Json) -> ExtensionConfig {
     ExtensionConfig {
-        name: name.to_owned(),
-        functions: vec!["*".to_owned()],
-        required: true,
-        library: None,
         settings: settings.as_object().cloned().unwrap_or_default(),
+        ..ExtensionConfig::named(name)
     }
 }
 
@@ -28,6 +26,7 @@ fn function() -> FunctionInfo {
         name: "linked".to_owned(),
         directory: "/app/linked".to_owned(),
         trigger: "httpTrigger".to_owned(),
+        trigger_name: "req".to_owned(),
         route: Some("api/linked".to_owned()),
     }
 }
@@ -41,7 +40,7 @@ fn start(root: &Path, configs: &[ExtensionConfig]) -> (Extensions, HookChain) {
 }
 
 /// Takes a call through the chain.
-fn call(chain: HookChain) -> Invocation {
+fn call(chain: HookChain) -> Arc<Invocation> {
     let function = LoadedFunction {
         index: 0,
         info: function(),
@@ -49,8 +48,12 @@ fn call(chain: HookChain) -> Invocation {
     };
     let invocation = Invocation::new(Arc::new(function), None);
     let chain = &invocation.function().chain;
-    let entered = chain.enter(&invocation).expect("all pre hooks continue");
-    chain.leave(entered, &invocation, &Outcome::Returned(Datum::None));
+    let (mut passage, mut context) = (Passage::default(), Context::from_waker(Waker::noop()));
+    let entered = chain.poll_enter(&invocation, &mut passage, &mut context);
+    assert!(matches!(entered, Poll::Ready(Ok(()))), "all pre hooks continue");
+    let mut ending = Ending::new(&invocation, Outcome::Returned(Datum::None));
+    let left = chain.poll_leave(&invocation, &mut passage, &mut ending, &mut context);
+    assert!(left.is_ready(), "no hook waits");
     invocation
 }
 

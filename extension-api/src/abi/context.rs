@@ -3,9 +3,10 @@
 use std::ffi::c_void;
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::{ROption, RSlice, RStr, Tuple2};
+use abi_stable::std_types::{ROption, RResult, RSlice, RStr, Tuple2};
+use async_ffi::FfiFuture;
 
-use super::Value;
+use super::{Counter, Data, Error, Histogram, MetricInfo, Value, Waited};
 
 /// Host functions that a library may call at any time, from any thread.
 #[repr(C)]
@@ -44,6 +45,14 @@ pub struct InitFns {
     /// The function that a function-level extension is made for.
     #[sabi(last_prefix_field)]
     pub function: unsafe extern "C" fn(this: *const c_void) -> ROption<Function>,
+    /// Registers a counter (since 1.1).
+    pub counter: unsafe extern "C" fn(this: *const c_void, metric: MetricInfo<'_>) -> RResult<Counter, Error>,
+    /// Registers a histogram with these upper bounds, ascending (since 1.1).
+    pub histogram: unsafe extern "C" fn(
+        this: *const c_void,
+        metric: MetricInfo<'_>,
+        bounds: RSlice<'_, f64>,
+    ) -> RResult<Histogram, Error>,
 }
 
 /// A function of the app.
@@ -103,6 +112,15 @@ pub struct InvocationFns {
     /// Sets an attribute of the Python `context`.
     #[sabi(last_prefix_field)]
     pub set_attribute: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>, value: Value),
+    /// The data of an input binding, by its name (since 1.1).
+    pub input: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>) -> ROption<Data>,
+    /// The hook that is running has not decided yet: the host polls this before it goes on. An error where it
+    /// waits already (since 1.1).
+    pub wait: unsafe extern "C" fn(this: *const c_void, future: FfiFuture<Waited>) -> RResult<(), Error>,
+    /// Keeps the invocation alive until a `release` (since 1.1).
+    pub retain: unsafe extern "C" fn(this: *const c_void),
+    /// Ends one `retain` (since 1.1).
+    pub release: unsafe extern "C" fn(this: *const c_void),
 }
 
 /// A trace context; empty strings where there is none.
@@ -150,55 +168,4 @@ pub struct HttpRequestFns {
     /// The client's address, such as "127.0.0.1:50000"; empty where unknown.
     #[sabi(last_prefix_field)]
     pub client_address: unsafe extern "C" fn(this: *const c_void) -> RStr<'static>,
-}
-
-/// How an invocation ended.
-#[repr(C)]
-#[derive(StableAbi, Clone, Copy)]
-pub struct Outcome {
-    /// Host functions.
-    pub functions: OutcomeFnsRef,
-    /// Opaque to extensions.
-    pub this: *const c_void,
-}
-
-/// Functions of [`Outcome`].
-#[repr(C)]
-#[derive(StableAbi)]
-#[sabi(kind(Prefix(prefix_ref = OutcomeFnsRef, prefix_fields = OutcomeFnsPrefix)))]
-pub struct OutcomeFns {
-    /// One of the `OUTCOME_…` constants.
-    pub kind: unsafe extern "C" fn(this: *const c_void) -> u8,
-    /// The HTTP status of the answer; 0 where the trigger is not HTTP.
-    pub status: unsafe extern "C" fn(this: *const c_void) -> u16,
-    /// What the function raised, or why an extension refused the call.
-    pub exception: unsafe extern "C" fn(this: *const c_void) -> ROption<Exception<'static>>,
-    /// The extension that answered or failed the invocation instead of the function.
-    #[sabi(last_prefix_field)]
-    pub extension: unsafe extern "C" fn(this: *const c_void) -> ROption<RStr<'static>>,
-}
-
-/// The function returned.
-pub const OUTCOME_RETURNED: u8 = 0;
-/// The function raised an exception.
-pub const OUTCOME_RAISED: u8 = 1;
-/// The function took longer than `functionTimeout`.
-pub const OUTCOME_TIMED_OUT: u8 = 2;
-/// The invocation was given up: the worker stopped before the function ended.
-pub const OUTCOME_CANCELLED: u8 = 3;
-/// A pre hook answered.
-pub const OUTCOME_ANSWERED: u8 = 4;
-/// A pre hook refused.
-pub const OUTCOME_REFUSED: u8 = 5;
-
-/// A Python exception.
-#[repr(C)]
-#[derive(StableAbi, Clone, Copy)]
-pub struct Exception<'a> {
-    /// The type's name, qualified by its module unless built in.
-    pub type_name: RStr<'a>,
-    /// `str(exception)`.
-    pub message: RStr<'a>,
-    /// The formatted traceback; may be empty.
-    pub traceback: RStr<'a>,
 }

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use abi_stable::StableAbi;
 use abi_stable::library::RootModule;
 use abi_stable::sabi_types::VersionStrings;
-use abi_stable::std_types::{RResult, RStr, RVec};
+use abi_stable::std_types::{RResult, RStr, RString, RVec};
 
 use super::{
     API_VERSION, Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult,
@@ -71,6 +71,24 @@ pub struct Descriptor {
     /// Destroys the instance.
     #[sabi(last_prefix_field)]
     pub drop: unsafe extern "C" fn(instance: *mut c_void),
+    /// Writes out what the extension holds back, within this many milliseconds (since 1.1).
+    pub flush: unsafe extern "C" fn(instance: *const c_void, deadline_ms: u64) -> HookResult,
+    /// The hooks whose failure fails the invocation: `HOOK_…` bits (since 1.1).
+    pub strict: u32,
+    /// What else it asks of the host: `FEATURE_…` bits (since 1.1).
+    pub features: u32,
+    /// The settings that it takes (since 1.1).
+    pub settings: unsafe extern "C" fn() -> RVec<Setting>,
+}
+
+/// A setting of an extension, as far as it can be told from the type that it is read into.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Setting {
+    /// Its key.
+    pub name: RString,
+    /// What it takes, as a Python annotation: `float`, `str | None`, `Literal["console", "otlp"]`, `Any`.
+    pub annotation: RString,
 }
 
 /// Applies to every function of the app, through one instance.
@@ -86,6 +104,13 @@ pub const HOOK_PRE_INVOCATION: u32 = 2;
 pub const HOOK_POST_INVOCATION: u32 = 4;
 /// The extension has a `shutdown` hook.
 pub const HOOK_SHUTDOWN: u32 = 8;
+/// The extension has a `flush` hook (since 1.1).
+pub const HOOK_FLUSH: u32 = 16;
+/// The SDK calls the extension's `on_exception` from within `post_invocation` (since 1.1).
+pub const HOOK_ON_EXCEPTION: u32 = 32;
+
+/// Count allocated blocks around the function (since 1.1).
+pub const FEATURE_ALLOCATIONS: u32 = 1;
 
 /// Room for a hook's state on its way from pre to post: small states in place, others boxed by the SDK.
 ///
@@ -116,6 +141,16 @@ impl StateSlot {
         data: [MaybeUninit::uninit(); StateSlot::WORDS],
         drop: None,
     };
+}
+
+/// What the future of a hook that waited comes to.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct Waited {
+    /// As the hook would have returned it.
+    pub result: PreResult,
+    /// The state of a pre hook that continues.
+    pub state: StateSlot,
 }
 
 impl Drop for StateSlot {

@@ -11,12 +11,16 @@
 
 mod context;
 mod descriptor;
+mod metrics;
 mod object;
+mod outcome;
 mod value;
 
 pub use context::*;
 pub use descriptor::*;
+pub use metrics::*;
 pub use object::*;
+pub use outcome::*;
 pub use value::*;
 
 /// The name of the symbol that an extension library exports.
@@ -29,7 +33,7 @@ pub const HEADER_SYMBOL: &str = "funcdock_extension_header";
 pub const API_MAJOR: u32 = 1;
 
 /// Minor version of the extension API: grows when something is appended. Any minor version works with any other.
-pub const API_MINOR: u32 = 0;
+pub const API_MINOR: u32 = 1;
 
 /// The API's version as the header carries it: this crate's own, which abi_stable compares as well.
 pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");

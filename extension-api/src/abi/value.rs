@@ -1,7 +1,7 @@
 //! Plain data at the border: values, errors, exceptions and early answers.
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::{RString, RVec, Tuple2};
+use abi_stable::std_types::{RSlice, RString, RVec, Tuple2};
 
 use super::Object;
 
@@ -28,6 +28,27 @@ pub enum Value {
     /// An object whose methods Python can call.
     Object(Object),
 }
+
+/// Data of a binding or a return value, lent.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct Data {
+    /// One of the `DATA_…` constants; an unknown one counts as `DATA_BYTES`.
+    pub kind: u8,
+    /// The data; text is UTF-8.
+    pub bytes: RSlice<'static, u8>,
+}
+
+/// Nothing.
+pub const DATA_NONE: u8 = 0;
+/// Text.
+pub const DATA_TEXT: u8 = 1;
+/// Bytes.
+pub const DATA_BYTES: u8 = 2;
+/// JSON text.
+pub const DATA_JSON: u8 = 3;
+/// A whole HTTP response; the bytes are its body.
+pub const DATA_HTTP: u8 = 4;
 
 /// An error as it crosses the border.
 #[repr(C)]

@@ -111,6 +111,7 @@ impl Dispatcher {
             function: index,
             invocation: Arc::clone(invocation),
             outputs: arguments.outputs.into_iter().map(Bound::unbind).collect(),
+            allocated_before: self.runtime.allocated_blocks(py, invocation),
             told: AtomicBool::new(false),
         };
         let start = self
@@ -136,11 +137,17 @@ struct AsyncCall {
     function: usize,
     invocation: Arc<Invocation>,
     outputs: Vec<Py<PyAny>>,
+    allocated_before: Option<u64>,
     /// How it ended is known.
     told: AtomicBool,
 }
 
 impl AsyncCall {
+    fn note_allocations(&self, py: Python<'_>) {
+        self.runtime
+            .note_allocations(py, &self.invocation, self.allocated_before);
+    }
+
     fn end(&self, outcome: Outcome) {
         self.told.store(true, Ordering::Relaxed);
         self.runtime
@@ -171,11 +178,13 @@ impl AsyncCall {
             .map(|output| output.bind(value.py()).clone())
             .collect();
         let outcome = results::returned(&self.runtime.functions[self.function], value, &outputs);
+        self.note_allocations(value.py());
         self.end(outcome);
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
+        self.note_allocations(py);
         self.end(results::raised(py, &error));
     }
 }

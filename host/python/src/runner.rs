@@ -27,6 +27,8 @@ pub(crate) struct Runtime {
     pub(crate) package: Package,
     pub(crate) event_loop: Py<PyAny>,
     pub(crate) handover: Handover,
+    /// `sys.getallocatedblocks`.
+    allocated_blocks: Py<PyAny>,
     completions: Arc<Completions>,
 }
 
@@ -41,6 +43,10 @@ impl PythonRunner {
         let (package, classes, event_loop) = prepared;
         let functions = loader::load(py, &package, &config.app)?;
         let any_sync = functions.iter().any(|function| !function.is_async);
+        let allocated_blocks = py
+            .import("sys")
+            .and_then(|sys| sys.getattr("getallocatedblocks"))
+            .map_err(LoadError::Prepare)?;
         let handover = Handover::new().map_err(|error| LoadError::Prepare(error.into()))?;
         let runtime = Arc::new(Runtime {
             functions,
@@ -48,6 +54,7 @@ impl PythonRunner {
             package,
             event_loop,
             handover,
+            allocated_blocks: allocated_blocks.unbind(),
             completions,
         });
         let pool = Arc::new(Pool::default());
@@ -94,6 +101,7 @@ impl Runtime {
         }
         logging::set_current(Some(Arc::clone(invocation)));
         let function = &self.functions[function];
+        let before = self.allocated_blocks(py, invocation);
         let outcome = match arguments::build(py, &self.classes, function, invocation) {
             Ok(arguments) => match function.callable.bind(py).call((), Some(&arguments.keywords)) {
                 Ok(value) => results::returned(function, &value, &arguments.outputs),
@@ -102,7 +110,25 @@ impl Runtime {
             Err(error) => results::raised(py, &error),
         };
         logging::set_current(None);
+        self.note_allocations(py, invocation, before);
         outcome
+    }
+
+    /// How many blocks of memory are allocated, where an extension wants to know. Attached.
+    pub(crate) fn allocated_blocks(&self, py: Python<'_>, invocation: &Invocation) -> Option<u64> {
+        if !invocation.function().chain.counts_allocations() {
+            return None;
+        }
+        self.allocated_blocks.call0(py).ok()?.extract(py).ok()
+    }
+
+    /// Tells the invocation of the blocks before and now. Attached.
+    pub(crate) fn note_allocations(&self, py: Python<'_>, invocation: &Invocation, before: Option<u64>) {
+        if let Some(before) = before
+            && let Some(after) = self.allocated_blocks(py, invocation)
+        {
+            invocation.set_allocated_blocks(before, after);
+        }
     }
 
     /// The call ended like this; `more` as in [`Completions::push`].

@@ -8,10 +8,18 @@ use http::{HeaderName, HeaderValue};
 
 use super::error::{Problem, suggestion};
 use super::json::{Document, Item};
-use super::{ExtensionConfig, HostConfig, HttpConfig};
+use super::{ExtensionConfig, HostConfig, HttpConfig, OnError, Policy};
 
 const SECTION: &str = "workerExtensions";
-const EXTENSION_KEYS: [&str; 4] = ["functions", "required", "library", "settings"];
+const EXTENSION_KEYS: [&str; 7] = [
+    "functions",
+    "required",
+    "library",
+    "settings",
+    "hookBudgetMs",
+    "suspendAfterPanics",
+    "onError",
+];
 const LOG_LEVELS: [&str; 7] = [
     "Trace",
     "Debug",
@@ -202,21 +210,71 @@ fn extension(name: &str, item: &Item<'_>, root: &Path) -> Result<ExtensionConfig
             return Err(value.problem(format!("unknown key; the keys of an extension are {known}{hint}")));
         }
     }
-    let functions = item.get("functions")?;
-    let required = item.get("required")?;
-    let library = item.get("library")?;
-    let settings = item.get("settings")?;
-    Ok(ExtensionConfig {
-        name: name.to_owned(),
-        functions: functions.map_or_else(|| Ok(vec!["*".to_owned()]), |item| item.strings())?,
-        required: required.map_or(Ok(true), |item| item.boolean())?,
-        library: library
-            .map(|item| item.non_empty_string().map(|file| root.join(file)))
-            .transpose()?,
-        settings: settings
-            .map(|item| item.json_object())
-            .transpose()?
-            .unwrap_or_default(),
+    let mut config = ExtensionConfig::named(name);
+    if let Some(functions) = item.get("functions")? {
+        config.functions = functions.strings()?;
+    }
+    if let Some(required) = item.get("required")? {
+        config.required = required.boolean()?;
+    }
+    if let Some(library) = item.get("library")? {
+        config.library = Some(root.join(library.non_empty_string()?));
+    }
+    if let Some(settings) = item.get("settings")? {
+        config.settings = settings.json_object()?;
+    }
+    if let Some(budget) = item.get("hookBudgetMs")? {
+        let budget = budget.integer(
+            0..=u32::MAX.into(),
+            "a number of milliseconds, or 0 for no budget",
+        )?;
+        config.hook_budget = Some(Duration::from_millis(budget as u64)).filter(|budget| !budget.is_zero());
+    }
+    if let Some(most) = item.get("suspendAfterPanics")? {
+        let most = most.integer(0..=u32::MAX.into(), "a number of panics, or 0 for never")?;
+        config.suspend_after_panics = u32::try_from(most).ok().filter(|most| *most > 0);
+    }
+    if let Some(on_error) = item.get("onError")? {
+        config.on_error = self::on_error(&on_error)?;
+    }
+    Ok(config)
+}
+
+/// One policy for all hooks around calls, or one each.
+fn on_error(item: &Item<'_>) -> Result<OnError, Problem> {
+    const HOOKS: [&str; 2] = ["preInvocation", "postInvocation"];
+    if item.string().is_ok() {
+        let policy = Some(policy(item)?);
+        return Ok(OnError {
+            pre_invocation: policy,
+            post_invocation: policy,
+        });
+    }
+    let Ok(entries) = item.entries() else {
+        return Err(item.wrong_value("\"continue\", \"fail\", or an object with these by hook"));
+    };
+    for (key, value) in entries {
+        if !HOOKS.iter().any(|known| key.eq_ignore_ascii_case(known)) {
+            let hint = suggestion(key, HOOKS);
+            return Err(value.problem(format!(
+                "unknown key; the hooks around a call are {}{hint}",
+                HOOKS.join(" and ")
+            )));
+        }
+    }
+    let of = |hook: &str| item.get(hook)?.map(|item| policy(&item)).transpose();
+    Ok(OnError {
+        pre_invocation: of(HOOKS[0])?,
+        post_invocation: of(HOOKS[1])?,
+    })
+}
+
+fn policy(item: &Item<'_>) -> Result<Policy, Problem> {
+    let text = one_of(item, &["continue", "fail"])?;
+    Ok(if text == "fail" {
+        Policy::Fail
+    } else {
+        Policy::Continue
     })
 }
 

@@ -81,6 +81,47 @@ pub struct ExtensionConfig {
     pub library: Option<PathBuf>,
     /// `settings`: handed to the extension as they are; an empty object by default.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// `hookBudgetMs` (default 50, 0 for none): a hook around a call that takes longer is logged and counted.
+    pub hook_budget: Option<Duration>,
+    /// `suspendAfterPanics` (default 10, 0 for never): a hook that panics more often than this in a row suspends the
+    /// extension until the worker restarts.
+    pub suspend_after_panics: Option<u32>,
+    /// `onError`: what a failure of a hook around a call does to the call.
+    pub on_error: OnError,
+}
+
+/// What the failure (an error, a panic) of a hook does to the call; `None` leaves it to the extension.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnError {
+    /// Of `pre_invocation`.
+    pub pre_invocation: Option<Policy>,
+    /// Of `post_invocation`.
+    pub post_invocation: Option<Policy>,
+}
+
+/// What the failure of a hook does to the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Policy {
+    /// It is logged and counted, and the call goes on.
+    Continue,
+    /// The call fails.
+    Fail,
+}
+
+impl ExtensionConfig {
+    /// An extension of this name with the default of everything else.
+    pub fn named(name: impl Into<String>) -> Self {
+        ExtensionConfig {
+            name: name.into(),
+            functions: vec!["*".to_owned()],
+            required: true,
+            library: None,
+            settings: serde_json::Map::new(),
+            hook_budget: Some(Duration::from_millis(50)),
+            suspend_after_panics: Some(10),
+            on_error: OnError::default(),
+        }
+    }
 }
 
 /// local.settings.json.

@@ -1,22 +1,26 @@
 //! The hooks around one function: built once, at load, from the extensions that have any for it.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use abi_stable::std_types::Tuple2;
+use async_ffi::FfiFuture;
 use bytes::Bytes;
 use funcdock_extension_api::abi;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
 
-use super::instance::Instance;
+use super::instance::{Hook, Instance};
 use super::services::{raw_invocation, raw_outcome};
 use super::ticks;
-use crate::invocation::{Exception, HttpResponse, Invocation, Outcome};
+use crate::invocation::{Ending, Exception, HttpResponse, Invocation, Outcome};
 
 /// The hooks around one function: pre hooks run in this order, post hooks in reverse.
 #[derive(Default)]
 pub struct HookChain {
     links: Box<[Link]>,
+    counts_allocations: bool,
 }
 
 struct Link {
@@ -24,28 +28,64 @@ struct Link {
     has_post: bool,
 }
 
-/// A call that went through the pre hooks: what they hand to their post hooks.
-///
-/// Must be given back to [`HookChain::leave`]; otherwise the states are dropped and no post hook runs.
-#[must_use = "the post hooks of this call are still to run"]
-pub struct Entered {
-    /// One slot a link, in order. An empty one belongs to a hook that failed: its post hook does not run.
+/// How far a call has come through the hooks, and what its pre hooks hand to their post hooks.
+#[derive(Default)]
+pub struct Passage {
+    /// One slot for each link that is entered, in order. An empty one belongs to a hook that failed: its post hook
+    /// does not run.
     states: SmallVec<[abi::StateSlot; 4]>,
+    /// The hook that was called last waits.
+    waiting: Option<Waiting>,
+}
+
+/// A hook that waits: what it returned, and what that depends on.
+struct Waiting {
+    result: abi::PreResult,
+    state: abi::StateSlot,
+    future: FfiFuture<abi::Waited>,
+}
+
+impl Passage {
+    /// No more pre hooks: the one that waits, if any, is given up.
+    pub(crate) fn stop_entering(&mut self) {
+        self.waiting = None;
+    }
+
+    /// What the hook that waits comes to; `None` where none waits.
+    fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<Option<(abi::PreResult, abi::StateSlot)>> {
+        let Some(mut waiting) = self.waiting.take() else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(waited) = Pin::new(&mut waiting.future).poll(context) else {
+            self.waiting = Some(waiting);
+            return Poll::Pending;
+        };
+        Poll::Ready(Some(match (waiting.result, waited.result) {
+            // A future that is only waited for leaves the hook's own state as it is.
+            (abi::PreResult::Continue, abi::PreResult::Continue) if waited.state.drop.is_none() => {
+                (abi::PreResult::Continue, waiting.state)
+            }
+            (abi::PreResult::Continue, result) => (result, waited.state),
+            (result, _) => (result, waiting.state),
+        }))
+    }
 }
 
 impl HookChain {
     /// The chain of these instances, in order; those without a hook around calls are left out.
     pub(super) fn new(instances: impl IntoIterator<Item = Arc<Instance>>) -> Self {
-        let links = instances
+        let links: Box<[Link]> = instances
             .into_iter()
-            .filter(|instance| instance.has(abi::HOOK_PRE_INVOCATION));
+            .filter(|instance| instance.has(abi::HOOK_PRE_INVOCATION))
+            .map(|instance| Link {
+                has_post: instance.has(abi::HOOK_POST_INVOCATION),
+                instance,
+            })
+            .collect();
+        let counts_allocations = links.iter().any(|link| link.instance.counts_allocations());
         HookChain {
-            links: links
-                .map(|instance| Link {
-                    has_post: instance.has(abi::HOOK_POST_INVOCATION),
-                    instance,
-                })
-                .collect(),
+            links,
+            counts_allocations,
         }
     }
 
@@ -59,113 +99,202 @@ impl HookChain {
         self.links.is_empty()
     }
 
-    /// Runs the pre hooks. `Err` is how the call ended when one answered or refused: the function is not to be
-    /// called, and the post hooks that were due have run.
-    pub fn enter(&self, invocation: &Invocation) -> Result<Entered, Outcome> {
-        let mut entered = Entered {
-            states: SmallVec::new(),
-        };
-        if self.links.is_empty() {
-            return Ok(entered);
-        }
-        let raw = raw_invocation(invocation);
-        // The end of one hook is the beginning of the next: one reading of the clock a hook.
-        let mut before = ticks::now();
-        for link in &self.links {
-            let instance = &*link.instance;
-            let mut state = abi::StateSlot::EMPTY;
-            // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-            let result =
-                unsafe { (instance.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
-            let after = ticks::now();
-            instance
-                .counters
-                .pre_invocation
-                .called(after.wrapping_sub(before));
-            before = after;
-            match result {
-                abi::PreResult::Continue => entered.states.push(state),
-                abi::PreResult::Error(error) => {
-                    entered.states.push(abi::StateSlot::EMPTY);
-                    instance
-                        .counters
-                        .pre_invocation
-                        .failed(error.kind == abi::ERROR_PANIC);
-                    report(instance, "pre_invocation", invocation, &error);
-                }
-                abi::PreResult::Respond(response) => {
-                    let outcome = answered(instance, &response);
-                    self.leave(entered, invocation, &outcome);
-                    return Err(outcome);
-                }
-                abi::PreResult::Fail(error) => {
-                    let outcome = refused(instance, "Refused", error.message.to_string());
-                    self.leave(entered, invocation, &outcome);
-                    return Err(outcome);
-                }
-            }
-        }
-        Ok(entered)
+    /// Whether the runner is to count allocated blocks around the function.
+    pub fn counts_allocations(&self) -> bool {
+        self.counts_allocations
     }
 
-    /// Runs the post hooks, in reverse order, of every pre hook that continued.
-    pub fn leave(&self, mut entered: Entered, invocation: &Invocation, outcome: &Outcome) {
-        if entered.states.is_empty() {
-            return;
+    /// Runs the pre hooks, from where `passage` is; pending where one waits. `Err` is how the call ended when one
+    /// answered or refused: the function is not to be called, and the post hooks are still to run.
+    pub fn poll_enter(
+        &self,
+        invocation: &Arc<Invocation>,
+        passage: &mut Passage,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Outcome>> {
+        if self.links.is_empty() {
+            return Poll::Ready(Ok(()));
         }
-        let (raw, raw_outcome) = (raw_invocation(invocation), raw_outcome(outcome));
+        // The end of one hook is the beginning of the next: one reading of the clock a hook.
         let mut before = ticks::now();
-        for (link, state) in self.links.iter().zip(&mut entered.states).rev() {
-            if !link.has_post || state.drop.is_none() {
+        loop {
+            let (result, state) = match ready!(passage.poll_waiting(context)) {
+                Some(waited) => {
+                    before = ticks::now();
+                    waited
+                }
+                None => {
+                    let Some(Link { instance, .. }) = self.links.get(passage.states.len()) else {
+                        return Poll::Ready(Ok(()));
+                    };
+                    if instance.is_suspended() {
+                        if instance.is_strict(Hook::PreInvocation) {
+                            return Poll::Ready(Err(suspended(instance)));
+                        }
+                        passage.states.push(abi::StateSlot::EMPTY);
+                        continue;
+                    }
+                    let (raw, mut state) = (raw_invocation(invocation), abi::StateSlot::EMPTY);
+                    // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
+                    let result =
+                        unsafe { (instance.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
+                    let after = ticks::now();
+                    instance.called(Hook::PreInvocation, after.wrapping_sub(before), invocation);
+                    before = after;
+                    if let Some(future) = invocation.take_waiting() {
+                        passage.waiting = Some(Waiting {
+                            result,
+                            state,
+                            future,
+                        });
+                        continue;
+                    }
+                    (result, state)
+                }
+            };
+            let instance = &*self.links[passage.states.len()].instance;
+            match settle_pre(instance, invocation, result, state) {
+                Ok(state) => passage.states.push(state),
+                Err(outcome) => return Poll::Ready(Err(outcome)),
+            }
+        }
+    }
+
+    /// Runs the post hooks, in reverse order, of every pre hook that continued, from where `passage` is; pending
+    /// where one waits.
+    pub fn poll_leave(
+        &self,
+        invocation: &Arc<Invocation>,
+        passage: &mut Passage,
+        ending: &mut Ending,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        if self.links.is_empty() {
+            return Poll::Ready(());
+        }
+        let mut before = ticks::now();
+        loop {
+            if let Some((result, _)) = ready!(passage.poll_waiting(context)) {
+                before = ticks::now();
+                let instance = &*self.links[passage.states.len()].instance;
+                if let abi::PreResult::Error(error) = result {
+                    failed_post(instance, invocation, ending, &error);
+                }
                 continue;
             }
-            let instance = &*link.instance;
+            let Some(mut state) = passage.states.pop() else {
+                return Poll::Ready(());
+            };
+            let Link { instance, has_post } = &self.links[passage.states.len()];
+            if !has_post || state.drop.is_none() || instance.is_suspended() {
+                continue;
+            }
+            let (raw, outcome) = (raw_invocation(invocation), raw_outcome(ending));
             // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that this
             // instance's pre hook filled.
             let result = unsafe {
-                (instance.descriptor.post_invocation())(instance.this, raw, raw_outcome, &raw mut *state)
+                (instance.descriptor.post_invocation())(instance.this, raw, outcome, &raw mut state)
             };
             let after = ticks::now();
-            instance
-                .counters
-                .post_invocation
-                .called(after.wrapping_sub(before));
+            instance.called(Hook::PostInvocation, after.wrapping_sub(before), invocation);
             before = after;
-            if let abi::HookResult::Error(error) = result {
-                instance
-                    .counters
-                    .post_invocation
-                    .failed(error.kind == abi::ERROR_PANIC);
-                report(instance, "post_invocation", invocation, &error);
+            match result {
+                abi::HookResult::Ok => instance.succeeded(Hook::PostInvocation),
+                abi::HookResult::Error(error) => failed_post(instance, invocation, ending, &error),
             }
+            if let Some(future) = invocation.take_waiting() {
+                passage.waiting = Some(Waiting {
+                    result: abi::PreResult::Continue,
+                    state: abi::StateSlot::EMPTY,
+                    future,
+                });
+            }
+        }
+    }
+
+    /// The post hook that waits will not be waited for any longer.
+    pub(crate) fn give_up_waiting(&self, invocation: &Invocation, passage: &mut Passage) {
+        if passage.waiting.take().is_some() {
+            let instance = &*self.links[passage.states.len()].instance;
+            let error = abi::Error {
+                kind: abi::ERROR_RUNTIME,
+                message: "what it waits for did not come in time".into(),
+            };
+            instance.failed(Hook::PostInvocation, invocation, &error);
+        }
+    }
+}
+
+/// What a pre hook came to: the state for its post hook, or the end of the call.
+#[inline]
+fn settle_pre(
+    instance: &Instance,
+    invocation: &Invocation,
+    result: abi::PreResult,
+    state: abi::StateSlot,
+) -> Result<abi::StateSlot, Outcome> {
+    match result {
+        abi::PreResult::Continue => {
+            instance.succeeded(Hook::PreInvocation);
+            Ok(state)
+        }
+        abi::PreResult::Error(error) => {
+            instance.failed(Hook::PreInvocation, invocation, &error);
+            if instance.is_strict(Hook::PreInvocation) {
+                return Err(failed(instance, Hook::PreInvocation, &error));
+            }
+            Ok(abi::StateSlot::EMPTY)
+        }
+        abi::PreResult::Respond(response) => {
+            instance.succeeded(Hook::PreInvocation);
+            Err(answered(instance, &response))
+        }
+        abi::PreResult::Fail(error) => {
+            instance.succeeded(Hook::PreInvocation);
+            instance.counters.pre_invocation.refused();
+            Err(refused(instance, "Refused", error.message.to_string()))
         }
     }
 }
 
 #[cold]
-fn report(instance: &Instance, hook: &str, invocation: &Invocation, error: &abi::Error) {
-    tracing::error!(
-        extension = %instance.name,
-        function = invocation.function().info.name,
-        invocation = invocation.id(),
-        "{hook} failed: {}", error.message
-    );
+fn failed_post(instance: &Instance, invocation: &Invocation, ending: &mut Ending, error: &abi::Error) {
+    instance.failed(Hook::PostInvocation, invocation, error);
+    if instance.is_strict(Hook::PostInvocation) {
+        ending.replace(failed(instance, Hook::PostInvocation, error));
+    }
 }
 
 fn answered(instance: &Instance, response: &abi::Response) -> Outcome {
     match http_response(response) {
-        Ok(response) => Outcome::Answered {
-            extension: Arc::clone(&instance.name),
-            response: Box::new(response),
-        },
-        Err(problem) => refused(
-            instance,
-            "InvalidResponse",
-            format!("its answer cannot be sent: {problem}"),
-        ),
+        Ok(response) => {
+            instance.counters.pre_invocation.answered();
+            Outcome::Answered {
+                extension: Arc::clone(&instance.name),
+                response: Box::new(response),
+            }
+        }
+        Err(problem) => {
+            instance.counters.pre_invocation.refused();
+            let message = format!("its answer cannot be sent: {problem}");
+            refused(instance, "InvalidResponse", message)
+        }
     }
 }
 
+#[cold]
+fn failed(instance: &Instance, hook: Hook, error: &abi::Error) -> Outcome {
+    let message = format!("{hook} failed, and no call goes on without it: {}", error.message);
+    refused(instance, "HookFailed", message)
+}
+
+#[cold]
+fn suspended(instance: &Instance) -> Outcome {
+    let message = "it is suspended for its panics, and no call goes on without it";
+    refused(instance, "Suspended", message.to_owned())
+}
+
+#[cold]
 fn refused(instance: &Instance, type_name: &str, message: String) -> Outcome {
     let error = Exception {
         type_name: type_name.to_owned(),
@@ -179,24 +308,32 @@ fn refused(instance: &Instance, type_name: &str, message: String) -> Outcome {
 }
 
 fn http_response(response: &abi::Response) -> Result<HttpResponse, String> {
-    // 1xx are steps on the way to an answer, not answers.
-    let status = StatusCode::from_u16(response.status)
-        .ok()
-        .filter(|status| status.as_u16() >= 200);
-    let status = status.ok_or_else(|| format!("{} is no final HTTP status", response.status))?;
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for Tuple2(name, value) in &response.headers {
-        let parsed_name = HeaderName::from_bytes(name.as_bytes());
-        let parsed_name = parsed_name.map_err(|_| format!("{name:?} is no header name"))?;
-        let value = HeaderValue::from_bytes(value.as_bytes());
-        headers.append(
-            parsed_name,
-            value.map_err(|_| format!("the value of header {name:?} is not valid"))?,
-        );
+        let (name, value) = header(name, value)?;
+        headers.append(name, value);
     }
     Ok(HttpResponse {
-        status,
+        status: final_status(response.status)?,
         headers,
         body: Bytes::copy_from_slice(&response.body),
     })
+}
+
+/// 1xx are steps on the way to an answer, not answers.
+pub(super) fn final_status(status: u16) -> Result<StatusCode, String> {
+    let code = StatusCode::from_u16(status).ok();
+    code.filter(|status| status.as_u16() >= 200)
+        .ok_or_else(|| format!("{status} is no final HTTP status"))
+}
+
+/// A header as an extension gave it.
+pub(super) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = HeaderName::from_bytes(name.as_bytes());
+    let parsed = parsed.map_err(|_| format!("{name:?} is no header name"))?;
+    let value = HeaderValue::from_bytes(value.as_bytes());
+    Ok((
+        parsed,
+        value.map_err(|_| format!("the value of header {name:?} is not valid"))?,
+    ))
 }

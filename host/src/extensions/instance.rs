@@ -1,6 +1,8 @@
 //! One instance of an extension: made by `init`, called by hooks, destroyed when the last chain lets go of it.
 
 use std::ffi::c_void;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -8,17 +10,119 @@ use abi_stable::std_types::RStr;
 use funcdock_extension_api::abi;
 
 use super::services::{InitContext, raw_function};
-use super::statistics::HookCounters;
+use super::statistics::{Failure, HookCounters};
 use super::ticks;
-use crate::invocation::FunctionInfo;
+use crate::app::{ExtensionConfig, Policy};
+use crate::invocation::{FunctionInfo, Invocation};
 
-/// The counters of an extension, shared by its instances.
-#[derive(Debug, Default)]
+/// The hooks, as statistics and settings tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hook {
+    PostFunctionLoad,
+    PreInvocation,
+    PostInvocation,
+    Flush,
+    Shutdown,
+}
+
+impl Hook {
+    /// All of them, in the order of an extension's life.
+    pub(super) const ALL: [Hook; 5] = [
+        Hook::PostFunctionLoad,
+        Hook::PreInvocation,
+        Hook::PostInvocation,
+        Hook::Flush,
+        Hook::Shutdown,
+    ];
+
+    /// Its bit in [`abi::Descriptor::hooks`](funcdock_extension_api::abi::Descriptor::hooks).
+    pub(super) const fn bit(self) -> u32 {
+        match self {
+            Hook::PostFunctionLoad => abi::HOOK_POST_FUNCTION_LOAD,
+            Hook::PreInvocation => abi::HOOK_PRE_INVOCATION,
+            Hook::PostInvocation => abi::HOOK_POST_INVOCATION,
+            Hook::Flush => abi::HOOK_FLUSH,
+            Hook::Shutdown => abi::HOOK_SHUTDOWN,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Hook::PostFunctionLoad => "post_function_load",
+            Hook::PreInvocation => "pre_invocation",
+            Hook::PostInvocation => "post_invocation",
+            Hook::Flush => "flush",
+            Hook::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the instances of an extension share: its counters, and how far the host trusts it.
+#[derive(Debug)]
 pub(super) struct Counters {
     pub(super) post_function_load: HookCounters,
     pub(super) pre_invocation: HookCounters,
     pub(super) post_invocation: HookCounters,
+    pub(super) flush: HookCounters,
     pub(super) shutdown: HookCounters,
+    /// Its hooks around calls are not called any more.
+    suspended: AtomicBool,
+    /// How many panics of a hook in a row suspend it; `None` for never.
+    suspend_after: Option<u32>,
+    /// How long a hook around calls may take before that is logged; `u64::MAX` for ever.
+    budget_ns: u64,
+    /// Bits of hooks whose failure fails the invocation.
+    strict: u32,
+}
+
+impl Counters {
+    /// For an extension that wants the failure of these hooks to fail the invocation: host.json has the last word.
+    pub(super) fn new(config: &ExtensionConfig, declared_strict: u32) -> Self {
+        let on_error = &config.on_error;
+        let policies = [
+            (Hook::PreInvocation, on_error.pre_invocation),
+            (Hook::PostInvocation, on_error.post_invocation),
+        ];
+        let strict = policies.into_iter().map(|(hook, policy)| match policy {
+            None => declared_strict & hook.bit(),
+            Some(Policy::Fail) => hook.bit(),
+            Some(Policy::Continue) => 0,
+        });
+        Counters {
+            post_function_load: HookCounters::default(),
+            pre_invocation: HookCounters::default(),
+            post_invocation: HookCounters::default(),
+            flush: HookCounters::default(),
+            shutdown: HookCounters::default(),
+            suspended: AtomicBool::new(false),
+            suspend_after: config.suspend_after_panics,
+            budget_ns: config.hook_budget.map_or(u64::MAX, |budget| {
+                budget.as_nanos().try_into().unwrap_or(u64::MAX)
+            }),
+            strict: strict.sum(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn of(&self, hook: Hook) -> &HookCounters {
+        match hook {
+            Hook::PostFunctionLoad => &self.post_function_load,
+            Hook::PreInvocation => &self.pre_invocation,
+            Hook::PostInvocation => &self.post_invocation,
+            Hook::Flush => &self.flush,
+            Hook::Shutdown => &self.shutdown,
+        }
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.suspended.load(Ordering::Relaxed)
+    }
 }
 
 /// One instance of an extension.
@@ -58,6 +162,77 @@ impl Instance {
         self.descriptor.hooks() & hook != 0
     }
 
+    /// Whether it wants to know how many blocks of memory a function takes.
+    pub(super) fn counts_allocations(&self) -> bool {
+        self.descriptor.features().unwrap_or(0) & abi::FEATURE_ALLOCATIONS != 0
+    }
+
+    /// Whether its hooks around calls are not called any more.
+    #[inline]
+    pub(super) fn is_suspended(&self) -> bool {
+        self.counters.is_suspended()
+    }
+
+    /// Whether this hook's failure fails the invocation.
+    #[inline]
+    pub(super) fn is_strict(&self, hook: Hook) -> bool {
+        self.counters.strict & hook.bit() != 0
+    }
+
+    /// A hook around a call took so many ticks.
+    #[inline]
+    pub(super) fn called(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
+        let nanoseconds = ticks::to_nanoseconds(ticks);
+        self.counters.of(hook).called(nanoseconds);
+        if nanoseconds > self.counters.budget_ns {
+            self.was_slow(hook, Duration::from_nanos(nanoseconds), invocation);
+        }
+    }
+
+    #[cold]
+    fn was_slow(&self, hook: Hook, took: Duration, invocation: &Invocation) {
+        let times = self.counters.of(hook).was_slow();
+        // Each time it has happened twice as often: a hook that is always slow must not flood the log.
+        if times.is_power_of_two() {
+            tracing::warn!(
+                extension = %self.name,
+                function = invocation.function().info.name,
+                invocation = invocation.id(),
+                "{hook} took {took:.1?}, longer than its budget of {:?} ({times} times so far): other calls waited \
+                 for it meanwhile",
+                Duration::from_nanos(self.counters.budget_ns)
+            );
+        }
+    }
+
+    /// The hook's last call went well.
+    #[inline]
+    pub(super) fn succeeded(&self, hook: Hook) {
+        self.counters.of(hook).succeeded();
+    }
+
+    /// The hook's call failed: logged, counted, and where it panics again and again, the last one.
+    #[cold]
+    pub(super) fn failed(&self, hook: Hook, invocation: &Invocation, error: &abi::Error) {
+        let (name, function) = (&self.name, &invocation.function().info.name);
+        tracing::error!(
+            extension = %name,
+            function,
+            invocation = invocation.id(),
+            "{hook} failed: {}", error.message
+        );
+        let panics = self.counters.of(hook).failed(Failure::of(error));
+        if self.counters.suspend_after.is_some_and(|most| panics > most)
+            && !self.counters.suspended.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(
+                extension = %name,
+                "suspended: {hook} has panicked {panics} times in a row; its hooks around calls are not called any \
+                 more until the worker restarts (workerExtensions.{name}.suspendAfterPanics in host.json)"
+            );
+        }
+    }
+
     /// Calls `post_function_load` where the extension has it; what goes wrong is logged and counted.
     pub(super) fn post_function_load(&self, function: &FunctionInfo) {
         if !self.has(abi::HOOK_POST_FUNCTION_LOAD) {
@@ -66,13 +241,10 @@ impl Instance {
         let start = ticks::now();
         // SAFETY: the instance is alive, and the function is borrowed for the call.
         let result = unsafe { (self.descriptor.post_function_load())(self.this, raw_function(function)) };
-        self.counters
-            .post_function_load
-            .called(ticks::now().wrapping_sub(start));
+        let counters = &self.counters.post_function_load;
+        counters.called(ticks::to_nanoseconds(ticks::now().wrapping_sub(start)));
         if let abi::HookResult::Error(error) = result {
-            self.counters
-                .post_function_load
-                .failed(error.kind == abi::ERROR_PANIC);
+            counters.failed(Failure::of(&error));
             tracing::error!(
                 extension = %self.name,
                 function = function.name,
@@ -81,42 +253,83 @@ impl Instance {
         }
     }
 
+    /// Calls `flush` where the extension has it, and waits for it no longer than the deadline and a little.
+    pub(super) fn flush(self: &Arc<Self>, deadline: Duration) {
+        if let Some(flush) = self.descriptor.flush() {
+            self.call_within(Hook::Flush, flush, deadline);
+        }
+    }
+
     /// Calls `shutdown` where the extension has it, and waits for it no longer than the deadline and a little.
     pub(super) fn shutdown(self: &Arc<Self>, deadline: Duration) {
-        if !self.has(abi::HOOK_SHUTDOWN) {
+        self.call_within(Hook::Shutdown, self.descriptor.shutdown(), deadline);
+    }
+
+    /// Calls a hook that takes a deadline, on a thread of its own, so that one that blocks can be named and left
+    /// behind.
+    fn call_within(self: &Arc<Self>, hook: Hook, function: HookWithDeadline, deadline: Duration) {
+        if !self.has(hook.bit()) {
             return;
         }
-        // On a thread of its own, so that one that blocks can be named and left behind.
         let (done, wait) = mpsc::channel();
         let instance = Arc::clone(self);
         let thread = std::thread::Builder::new()
-            .name(format!("shutdown {}", self.name))
+            .name(format!("{hook} {}", self.name))
             .spawn(move || {
                 let start = ticks::now();
                 let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-                // SAFETY: the instance is alive; no other hook of it runs any more.
-                let result = unsafe { (instance.descriptor.shutdown())(instance.this, deadline_ms) };
-                instance
-                    .counters
-                    .shutdown
-                    .called(ticks::now().wrapping_sub(start));
+                // SAFETY: the instance is alive; during `shutdown` no other hook of it runs any more.
+                let result = unsafe { function(instance.this, deadline_ms) };
+                let counters = instance.counters.of(hook);
+                counters.called(ticks::to_nanoseconds(ticks::now().wrapping_sub(start)));
                 if let abi::HookResult::Error(error) = result {
-                    instance.counters.shutdown.failed(error.kind == abi::ERROR_PANIC);
-                    tracing::error!(extension = %instance.name, "shutdown failed: {}", error.message);
+                    counters.failed(Failure::of(&error));
+                    tracing::error!(extension = %instance.name, "{hook} failed: {}", error.message);
                 }
                 // The receiver has gone when the deadline has passed.
                 let _ = done.send(());
             });
         if let Err(error) = thread {
-            tracing::error!(extension = %self.name, "shutdown: no thread to run it on: {error}");
+            tracing::error!(extension = %self.name, "{hook}: no thread to run it on: {error}");
             return;
         }
         if wait.recv_timeout(deadline + GRACE).is_err() {
             tracing::error!(
                 extension = %self.name,
-                "shutdown did not return within {deadline:?}: left behind, what it held back may be lost"
+                "{hook} did not return within {deadline:?}: left behind, what it held back may be lost"
             );
         }
+    }
+}
+
+/// `flush` and `shutdown` of a descriptor: instance, milliseconds.
+type HookWithDeadline = unsafe extern "C" fn(*const c_void, u64) -> abi::HookResult;
+
+/// Names an extension whose `init` blocks, while it does: nothing else would tell why the host does not start.
+pub(super) struct InitWatch {
+    _over: mpsc::Sender<()>,
+}
+
+/// How long an `init` may take before it is named.
+const INIT_PATIENCE: Duration = Duration::from_secs(5);
+
+impl InitWatch {
+    /// Watches until it is dropped.
+    pub(super) fn start(name: &Arc<str>) -> Self {
+        let (over, wait) = mpsc::channel::<()>();
+        let name = Arc::clone(name);
+        // Without a thread nothing is named, and that is all.
+        let _ = std::thread::Builder::new()
+            .name("init watch".to_owned())
+            .spawn(move || {
+                if wait.recv_timeout(INIT_PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    tracing::error!(
+                        extension = %name,
+                        "init has not returned for {INIT_PATIENCE:?}: the host waits for it and serves nothing yet"
+                    );
+                }
+            });
+        InitWatch { _over: over }
     }
 }
 

@@ -9,12 +9,13 @@ mod error;
 mod image;
 mod instance;
 mod library;
+mod metrics;
 mod registry;
 mod services;
 mod statistics;
 mod ticks;
 
-pub use chain::{Entered, HookChain};
+pub use chain::{HookChain, Passage};
 pub use error::ExtensionError;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};
 pub use statistics::HookStatistics;

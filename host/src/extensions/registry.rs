@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::chain::HookChain;
 use super::discovery::{self, Source};
 use super::error::ExtensionError;
-use super::instance::{Counters, Instance};
+use super::instance::{Counters, Hook, InitWatch, Instance};
+use super::metrics::Metrics;
 use super::services::InitContext;
 use super::statistics::HookStatistics;
+use super::ticks;
 use crate::app::ExtensionConfig;
 use crate::invocation::FunctionInfo;
 
@@ -28,6 +30,8 @@ pub enum ExtensionState {
     Started,
     /// It could not be loaded or started, and the app runs without it.
     Failed,
+    /// It panicked too often, and its hooks around calls are not called any more.
+    Suspended,
 }
 
 impl std::fmt::Display for ExtensionState {
@@ -36,6 +40,7 @@ impl std::fmt::Display for ExtensionState {
             ExtensionState::Loaded => "loaded",
             ExtensionState::Started => "started",
             ExtensionState::Failed => "failed",
+            ExtensionState::Suspended => "suspended",
         })
     }
 }
@@ -44,6 +49,7 @@ impl std::fmt::Display for ExtensionState {
 #[derive(Default)]
 pub struct Extensions {
     docked: Vec<Docked>,
+    metrics: Metrics,
 }
 
 struct Docked {
@@ -86,6 +92,8 @@ impl Extensions {
         app_root: &Path,
         search: &[PathBuf],
     ) -> Result<Self, ExtensionError> {
+        // From here on ticks are measured, until the extensions start.
+        ticks::now();
         let mut extensions = Extensions::default();
         for config in configs {
             let mut docked = Docked {
@@ -93,7 +101,7 @@ impl Extensions {
                 settings: serde_json::Value::Object(config.settings.clone()).to_string(),
                 config: config.clone(),
                 library: None,
-                counters: Arc::default(),
+                counters: Arc::new(Counters::new(config, 0)),
                 instances: Vec::new(),
                 started: false,
                 failure: None,
@@ -115,11 +123,13 @@ impl Extensions {
         worker_index: u32,
         functions: &[FunctionInfo],
     ) -> Result<Vec<HookChain>, ExtensionError> {
+        ticks::calibrate();
+        self.metrics = Metrics::new(worker_index);
         // One list a function of what applies to it: app level first, then function level.
         let mut app_level: Vec<Vec<Arc<Instance>>> = vec![Vec::new(); functions.len()];
         let mut function_level = app_level.clone();
         for docked in &mut self.docked {
-            let started = docked.start(app_root, worker_index, functions);
+            let started = docked.start(app_root, worker_index, functions, &self.metrics);
             let Some(started) = docked.settle(started)? else {
                 continue;
             };
@@ -154,6 +164,26 @@ impl Extensions {
         }
     }
 
+    /// What calls `flush` of every instance, all within a deadline. It blocks, and is for any thread.
+    pub fn flush(&self) -> impl FnOnce(Duration) + Send + use<> {
+        let instances: Vec<_> = self
+            .docked
+            .iter()
+            .flat_map(|docked| docked.instances.clone())
+            .collect();
+        move |deadline| {
+            let end = Instant::now() + deadline;
+            for instance in instances {
+                instance.flush(end.saturating_duration_since(Instant::now()));
+            }
+        }
+    }
+
+    /// What the extensions did, in the text format of OpenMetrics.
+    pub fn metrics(&self) -> String {
+        self.metrics.encode(self.report())
+    }
+
     /// What there is to tell of each extension.
     pub fn report(&self) -> Vec<ExtensionReport> {
         self.docked.iter().map(Docked::report).collect()
@@ -167,6 +197,7 @@ impl Docked {
     fn load(&mut self, app_root: &Path, search: &[PathBuf]) -> Result<(), ExtensionError> {
         let (descriptor, source) = discovery::find(&self.config, app_root, search)?;
         self.library = Some((descriptor, source));
+        self.counters = Arc::new(Counters::new(&self.config, descriptor.strict().unwrap_or(0)));
         // SAFETY: the string is borrowed for the call.
         let checked = unsafe { (descriptor.configure())(RStr::from_str(&self.settings)) };
         checked.into_result().map_err(|error| ExtensionError::Configure {
@@ -180,6 +211,7 @@ impl Docked {
         app_root: &str,
         worker_index: u32,
         functions: &[FunctionInfo],
+        metrics: &Metrics,
     ) -> Result<Vec<Applied>, ExtensionError> {
         let Some((descriptor, _)) = self.library else {
             return Ok(Vec::new());
@@ -190,10 +222,13 @@ impl Docked {
         let chosen = self.functions(functions)?;
         let init = |function: Option<&FunctionInfo>| {
             let context = InitContext {
+                extension: &self.name,
                 app_root,
                 worker_index,
                 function,
+                metrics,
             };
+            let _watch = InitWatch::start(&self.name);
             let made = Instance::init(&self.name, descriptor, &self.counters, &self.settings, &context);
             let function = function.map(|function| function.name.as_str());
             made.map(Arc::new)
@@ -255,28 +290,11 @@ impl Docked {
     fn report(&self) -> ExtensionReport {
         let descriptor = self.library.as_ref().map(|(descriptor, _)| descriptor);
         let hooks = descriptor.map_or_else(BTreeMap::new, |descriptor| {
-            let counters = &self.counters;
-            let all = [
-                (
-                    abi::HOOK_POST_FUNCTION_LOAD,
-                    "post_function_load",
-                    &counters.post_function_load,
-                ),
-                (
-                    abi::HOOK_PRE_INVOCATION,
-                    "pre_invocation",
-                    &counters.pre_invocation,
-                ),
-                (
-                    abi::HOOK_POST_INVOCATION,
-                    "post_invocation",
-                    &counters.post_invocation,
-                ),
-                (abi::HOOK_SHUTDOWN, "shutdown", &counters.shutdown),
-            ];
-            let declared = all.into_iter().filter(|(bit, ..)| descriptor.hooks() & bit != 0);
+            let declared = Hook::ALL
+                .into_iter()
+                .filter(|hook| descriptor.hooks() & hook.bit() != 0);
             declared
-                .map(|(_, name, counters)| (name, counters.read()))
+                .map(|hook| (hook.name(), self.counters.of(hook).read()))
                 .collect()
         });
         ExtensionReport {
@@ -292,6 +310,7 @@ impl Docked {
             }),
             state: match (&self.failure, self.started) {
                 (Some(_), _) => ExtensionState::Failed,
+                (None, true) if self.counters.is_suspended() => ExtensionState::Suspended,
                 (None, true) => ExtensionState::Started,
                 (None, false) => ExtensionState::Loaded,
             },

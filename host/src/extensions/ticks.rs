@@ -1,10 +1,11 @@
 //! A clock cheap enough to time every hook call: the processor's time stamp counter where it is invariant,
 //! the system's monotonic clock elsewhere.
 //!
-//! Ticks are only turned into time when somebody reads statistics. Their rate needs no calibration loop then:
-//! it is the ticks since the start over the time since the start.
+//! The rate of ticks is measured between the load of the first extension and its start, while the app's own code is
+//! imported: no time is lost for it.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 struct Origin {
@@ -34,15 +35,35 @@ pub(super) fn now() -> u64 {
     }
 }
 
-/// How long so many ticks are.
-pub(super) fn to_duration(ticks: u64) -> Duration {
+/// Nanoseconds a tick, times 2^32; 0 before [`calibrate`].
+static SCALE: AtomicU64 = AtomicU64::new(0);
+
+/// The shortest time that the rate of ticks is measured over.
+const CALIBRATION: Duration = Duration::from_millis(2);
+
+/// Measures the rate of ticks, once: since the first reading, and over two milliseconds at least.
+pub(super) fn calibrate() {
     let origin = &*ORIGIN;
-    if !origin.invariant {
-        return Duration::from_nanos(ticks);
+    if SCALE.load(Ordering::Relaxed) != 0 {
+        return;
     }
-    let elapsed = origin.instant.elapsed();
-    let elapsed_ticks = counter::read().saturating_sub(origin.ticks).max(1);
-    Duration::from_secs_f64(elapsed.as_secs_f64() * (ticks as f64 / elapsed_ticks as f64))
+    let scale = if origin.invariant {
+        if let Some(rest) = CALIBRATION.checked_sub(origin.instant.elapsed()) {
+            std::thread::sleep(rest);
+        }
+        let elapsed = origin.instant.elapsed().as_nanos();
+        let ticks = counter::read().saturating_sub(origin.ticks).max(1);
+        ((elapsed << 32) / u128::from(ticks)) as u64
+    } else {
+        1 << 32
+    };
+    SCALE.store(scale, Ordering::Relaxed);
+}
+
+/// How many nanoseconds so many ticks are, after [`calibrate`].
+#[inline]
+pub(super) fn to_nanoseconds(ticks: u64) -> u64 {
+    ((u128::from(ticks) * u128::from(SCALE.load(Ordering::Relaxed))) >> 32) as u64
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -79,12 +100,13 @@ mod tests {
 
     #[test]
     fn ticks_follow_the_clock() {
+        calibrate();
         let (instant, start) = (Instant::now(), now());
         while instant.elapsed() < Duration::from_millis(20) {
             std::hint::spin_loop();
         }
         let (ticks, elapsed) = (now() - start, instant.elapsed());
-        let measured = to_duration(ticks);
+        let measured = Duration::from_nanos(to_nanoseconds(ticks));
         // Wide bounds: the test may lose the processor between the two readings.
         assert!(
             measured > elapsed / 2 && measured < elapsed * 2,

@@ -11,6 +11,8 @@ pub struct FunctionInfo {
     pub directory: String,
     /// The binding type of its trigger, as in "httpTrigger".
     pub trigger: String,
+    /// The name of its trigger's binding.
+    pub trigger_name: String,
     /// For an HTTP trigger, the route template with the prefix, without a slash in front.
     pub route: Option<String>,
 }
@@ -29,6 +31,7 @@ impl FunctionInfo {
             name: function.name.clone(),
             directory: function.directory.to_string_lossy().into_owned(),
             trigger: trigger.map(|binding| binding.kind.clone()).unwrap_or_default(),
+            trigger_name: trigger.map(|binding| binding.name.clone()).unwrap_or_default(),
             route,
         }
     }

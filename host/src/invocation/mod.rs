@@ -4,17 +4,21 @@
 mod completion;
 mod completions;
 mod datum;
+mod ending;
 mod function;
 mod outcome;
 mod pipeline;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use abi_stable::std_types::{RString, Tuple2};
+use async_ffi::FfiFuture;
 use uuid::Uuid;
 
 pub use completions::Completions;
 pub use datum::{Datum, HttpRequest, HttpResponse};
+pub use ending::Ending;
 pub use function::FunctionInfo;
 pub use outcome::{Exception, Outcome};
 pub use pipeline::{LoadedFunction, Pipeline};
@@ -35,6 +39,12 @@ pub struct Invocation {
     /// What `set_trace_context` was given, the last one counting. Never shortened, so that a `&TraceContext`
     /// stays good as long as the invocation. In `Arc`s, so that growing does not move them.
     trace_contexts: Mutex<Vec<Arc<TraceContext>>>,
+    /// Whether there is something in `waiting`: looked at after every hook.
+    waits: AtomicBool,
+    /// What the hook that was called last waits for.
+    waiting: Mutex<Option<FfiFuture<abi::Waited>>>,
+    /// Blocks of the language's memory before and after the function.
+    allocated_blocks: OnceLock<(u64, u64)>,
     completion: Completion,
 }
 
@@ -77,17 +87,20 @@ impl From<abi::Value> for Attribute {
 }
 
 impl Invocation {
-    /// A new call of `function`, with a random id.
-    pub fn new(function: Arc<LoadedFunction>, request: Option<HttpRequest>) -> Self {
-        Invocation {
+    /// A new call of `function`, with a random id. Always in an `Arc`: extensions may keep it.
+    pub fn new(function: Arc<LoadedFunction>, request: Option<HttpRequest>) -> Arc<Self> {
+        Arc::new(Invocation {
             id: Uuid::new_v4(),
             id_text: OnceLock::new(),
             function,
             request,
             attributes: Mutex::default(),
             trace_contexts: Mutex::default(),
+            waits: AtomicBool::new(false),
+            waiting: Mutex::default(),
+            allocated_blocks: OnceLock::new(),
             completion: Completion::default(),
-        }
+        })
     }
 
     /// The invocation's id, a hyphenated UUID.
@@ -162,6 +175,34 @@ impl Invocation {
             .iter()
             .map(|(name, _)| name.to_string())
             .collect()
+    }
+
+    /// How many blocks of memory the language's allocator had given out before and after the function. The runner
+    /// says so, where the hook chain asks for it.
+    pub fn set_allocated_blocks(&self, before: u64, after: u64) {
+        // Whoever ran the function says so once.
+        let _ = self.allocated_blocks.set((before, after));
+    }
+
+    /// The hook that is running waits for this; `false` where it waits already.
+    pub(crate) fn wait_for(&self, future: FfiFuture<abi::Waited>) -> bool {
+        let mut waiting = lock(&self.waiting);
+        if waiting.is_some() {
+            return false;
+        }
+        *waiting = Some(future);
+        self.waits.store(true, Ordering::Release);
+        true
+    }
+
+    /// What the hook that has just returned waits for.
+    #[inline]
+    pub(crate) fn take_waiting(&self) -> Option<FfiFuture<abi::Waited>> {
+        if !self.waits.load(Ordering::Acquire) {
+            return None;
+        }
+        self.waits.store(false, Ordering::Relaxed);
+        lock(&self.waiting).take()
     }
 
     /// Whether nobody waits for an outcome any more: the call timed out, or was given up. A runner that has not

@@ -1,15 +1,17 @@
 //! The way of every call: pre hooks, the runner, post hooks.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{FunctionInfo, HttpRequest, Invocation, Outcome};
-use crate::extensions::{Entered, HookChain};
+use super::{Ending, FunctionInfo, HttpRequest, Invocation, Outcome};
+use crate::extensions::{HookChain, Passage};
 use crate::runner::FunctionRunner;
 
 /// A function that can be called: its facts and the hooks around it.
@@ -80,103 +82,156 @@ impl Pipeline {
 
     /// Calls `function` and returns how it ended, after all post hooks ran.
     ///
-    /// When the returned future is dropped (the client went away), the function runs to its end all the
-    /// same, and its post hooks see that end. `held` is kept until then: what limits how many calls there are.
+    /// When the returned future is dropped (the client went away), the call goes on to its end all the same,
+    /// and its post hooks see that end. `held` is kept until then: what limits how many calls there are.
     pub async fn call<G>(
-        &self,
+        self: &Arc<Self>,
         function: Arc<LoadedFunction>,
         request: Option<HttpRequest>,
         held: G,
-    ) -> Outcome
+    ) -> Ending
     where
         G: Send + Sync + 'static,
     {
-        let invocation = Arc::new(Invocation::new(function, request));
-        let function = &invocation.function;
-        let entered = match function.chain.enter(&invocation) {
-            Ok(entered) => entered,
-            Err(outcome) => {
-                log_failure(&invocation, &outcome);
-                return outcome;
-            }
-        };
-        let mut running = Running {
-            call: Some(Call {
-                invocation: Arc::clone(&invocation),
-                entered,
-                _held: (held, self.in_flight.token()),
-            }),
-            timeout: self.timeout,
+        let mut call = Call {
+            pipeline: Arc::clone(self),
+            invocation: Invocation::new(function, request),
+            passage: Passage::default(),
+            stage: Stage::Entering,
+            held: Some((held, self.in_flight.token())),
             detached: false,
         };
-        self.invoke(&invocation);
-        let outcome = running.outcome().await;
-        running.finish(&outcome);
-        outcome
+        call.finish().await
     }
 }
 
-/// A call that is with the runner.
-struct Running<G: Send + Sync + 'static> {
-    call: Option<Call<G>>,
-    timeout: Option<Duration>,
-    /// Nobody waits for the outcome any more but the post hooks.
+/// A call on its way. How far it has come lies here and not in a future, so that it can go on when the future
+/// that drives it is dropped.
+struct Call<G: Send + Sync + 'static> {
+    pipeline: Arc<Pipeline>,
+    invocation: Arc<Invocation>,
+    passage: Passage,
+    stage: Stage,
+    held: Option<(G, TaskTrackerToken)>,
+    /// Nobody waits for the answer any more.
     detached: bool,
 }
 
-struct Call<G> {
-    invocation: Arc<Invocation>,
-    entered: Entered,
-    _held: (G, TaskTrackerToken),
+enum Stage {
+    /// In the pre hooks.
+    Entering,
+    /// With the runner.
+    Invoked,
+    /// In the post hooks.
+    Leaving(Ending),
+    /// Ended.
+    Over,
 }
 
-impl<G: Send + Sync + 'static> Running<G> {
-    async fn outcome(&self) -> Outcome {
-        let Some(Call { invocation, .. }) = &self.call else {
-            return Outcome::Cancelled;
-        };
-        match self.timeout {
-            None => invocation.completed().await,
-            Some(limit) => match tokio::time::timeout(limit, invocation.completed()).await {
-                Ok(outcome) => outcome,
-                Err(_) => Outcome::TimedOut(limit),
-            },
+impl<G: Send + Sync + 'static> Call<G> {
+    /// Drives the call to its end. Each part, before and after the end of the function, may take the time-out.
+    async fn finish(&mut self) -> Ending {
+        if matches!(self.stage, Stage::Entering | Stage::Invoked) {
+            let outcome = match self.pipeline.timeout {
+                None => self.run().await,
+                Some(limit) => {
+                    let ended = tokio::time::timeout(limit, self.run()).await;
+                    ended.unwrap_or(Outcome::TimedOut(limit))
+                }
+            };
+            self.end(outcome);
         }
-    }
-
-    fn finish(&mut self, outcome: &Outcome) {
-        if let Some(Call {
-            invocation,
-            entered,
-            _held,
-        }) = self.call.take()
-        {
-            if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
-                invocation.abandon();
+        loop {
+            let limit = self.pipeline.timeout;
+            let left = poll_fn(|context| self.poll_leave(context));
+            match limit {
+                None => return left.await,
+                Some(limit) => match tokio::time::timeout(limit, left).await {
+                    Ok(ending) => return ending,
+                    Err(_) => self.give_up_waiting(),
+                },
             }
-            log_failure(&invocation, outcome);
-            invocation.function.chain.leave(entered, &invocation, outcome);
         }
+    }
+
+    /// The pre hooks and the function.
+    async fn run(&mut self) -> Outcome {
+        if matches!(self.stage, Stage::Entering) {
+            let entered = poll_fn(|context| {
+                let chain = &self.invocation.function.chain;
+                chain.poll_enter(&self.invocation, &mut self.passage, context)
+            });
+            if let Err(outcome) = entered.await {
+                return outcome;
+            }
+            self.stage = Stage::Invoked;
+            self.pipeline.invoke(&self.invocation);
+        }
+        self.invocation.completed().await
+    }
+
+    /// The function has ended, or will not be waited for.
+    fn end(&mut self, outcome: Outcome) {
+        if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
+            self.invocation.abandon();
+        }
+        log_failure(&self.invocation, &outcome);
+        self.passage.stop_entering();
+        self.stage = Stage::Leaving(Ending::new(&self.invocation, outcome));
+    }
+
+    fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Ending> {
+        if let Stage::Leaving(ending) = &mut self.stage {
+            let chain = &self.invocation.function.chain;
+            ready!(chain.poll_leave(&self.invocation, &mut self.passage, ending, context));
+        }
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Leaving(ending) => Poll::Ready(ending),
+            // `finish` comes here after `end`, and no more once this was ready.
+            Stage::Entering | Stage::Invoked | Stage::Over => {
+                unreachable!("the call has not ended, or twice")
+            }
+        }
+    }
+
+    /// The post hook that waits has used up its time: the others run.
+    fn give_up_waiting(&mut self) {
+        let chain = &self.invocation.function.chain;
+        chain.give_up_waiting(&self.invocation, &mut self.passage);
     }
 }
 
-impl<G: Send + Sync + 'static> Drop for Running<G> {
+impl<G: Send + Sync + 'static> Drop for Call<G> {
     fn drop(&mut self) {
-        let Some(call) = self.call.take() else { return };
-        let mut running = Running {
-            call: Some(call),
-            timeout: self.timeout,
+        if matches!(self.stage, Stage::Over) {
+            return;
+        }
+        let mut rest = Call {
+            pipeline: Arc::clone(&self.pipeline),
+            invocation: Arc::clone(&self.invocation),
+            passage: std::mem::take(&mut self.passage),
+            stage: std::mem::replace(&mut self.stage, Stage::Over),
+            held: self.held.take(),
             detached: true,
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.detached => {
                 runtime.spawn(async move {
-                    let outcome = running.outcome().await;
-                    running.finish(&outcome);
+                    rest.finish().await;
                 });
             }
             // The worker ends with this call in flight.
-            _ => running.finish(&Outcome::Cancelled),
+            _ => {
+                if matches!(rest.stage, Stage::Entering | Stage::Invoked) {
+                    rest.end(Outcome::Cancelled);
+                }
+                while rest
+                    .poll_leave(&mut Context::from_waker(Waker::noop()))
+                    .is_pending()
+                {
+                    rest.give_up_waiting();
+                }
+            }
         }
     }
 }

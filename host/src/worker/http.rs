@@ -15,7 +15,7 @@ use crate::control::WorkerConfig;
 use crate::invocation::{Completions, LoadedFunction, Pipeline};
 use crate::runner::FunctionRunner;
 use crate::triggers::http::route::RouteTemplate;
-use crate::triggers::http::{Endpoint, Front, Limits, serve};
+use crate::triggers::http::{Admin, Endpoint, Front, Limits, serve};
 
 /// Serves HTTP on a thread of its own.
 pub(super) struct HttpService {
@@ -31,7 +31,7 @@ impl HttpService {
         runner: Arc<dyn FunctionRunner>,
         completions: Arc<Completions>,
         listener: TcpListener,
-        status: impl Fn() -> serde_json::Value + Send + Sync + 'static,
+        admin: Arc<dyn Admin>,
     ) -> Result<Self, String> {
         let host = &config.app.host;
         let in_flight = TaskTracker::new();
@@ -47,7 +47,7 @@ impl HttpService {
             Pipeline::new(runner, host.function_timeout, in_flight.clone()),
             limits,
             custom_headers(config)?,
-            status,
+            admin,
         ));
         // One thread: it outruns the GIL, and tasks that stay on one thread wake each other for nothing.
         let runtime = Builder::new_current_thread().enable_all().build();

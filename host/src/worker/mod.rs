@@ -3,6 +3,7 @@
 //! The runtime's module drives it: [`Worker::connect`], then it loads the app's functions, then
 //! [`Worker::serve`], and at last [`Serving::join`]. Each may block, and is called without the GIL.
 
+mod admin;
 mod http;
 mod link;
 
@@ -19,6 +20,7 @@ use crate::control::{ExtensionListing, FunctionListing, Ready, WorkerConfig, Wor
 use crate::extensions::{ExtensionReport, Extensions};
 use crate::invocation::{Completions, FunctionInfo, LoadedFunction};
 use crate::runner::FunctionRunner;
+use admin::WorkerAdmin;
 use http::HttpService;
 use link::Link;
 
@@ -100,8 +102,8 @@ impl Worker {
             python: language.to_owned(),
         };
         let extensions = Arc::new(Mutex::new(extensions));
-        let status = status(&config, language, Arc::clone(&extensions));
-        let http = match HttpService::start(&config, functions, runner, completions, listener, status) {
+        let admin = Arc::new(WorkerAdmin::new(&config, language, Arc::clone(&extensions)));
+        let http = match HttpService::start(&config, functions, runner, completions, listener, admin) {
             Ok(http) => http,
             Err(error) => return Err(link.fail("start of the HTTP server", &error)),
         };
@@ -163,27 +165,6 @@ fn load_functions(
     Ok(loaded
         .map(|(index, (info, chain))| Arc::new(LoadedFunction { index, info, chain }))
         .collect())
-}
-
-/// What `/admin/host/status` answers.
-fn status(
-    config: &WorkerConfig,
-    language: &str,
-    extensions: Arc<Mutex<Extensions>>,
-) -> impl Fn() -> serde_json::Value + Send + Sync + 'static {
-    let (worker, workers, language) = (config.index, config.workers, language.to_owned());
-    let start = Instant::now();
-    move || {
-        json!({
-            "state": "Running",
-            "version": env!("CARGO_PKG_VERSION"),
-            "python": language,
-            "worker": worker,
-            "workers": workers,
-            "processUptime": start.elapsed().as_millis() as u64,
-            "extensions": statistics(&extensions),
-        })
-    }
 }
 
 fn statistics(extensions: &Mutex<Extensions>) -> serde_json::Value {

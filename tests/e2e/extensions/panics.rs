@@ -1,7 +1,7 @@
 //! Hooks that panic or return errors: each costs one hook call, and nothing else.
 
-use funcdock_tests::Host;
-use serde_json::json;
+use funcdock_tests::{Host, library};
+use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
 use crate::support::{app, assert_paired, fixture, lines, recording, records_of, status};
@@ -30,11 +30,16 @@ fn assert_no_panic_text(stderr: &str) {
     assert!(!stderr.contains("RUST_BACKTRACE"), "{stderr}");
 }
 
+/// The configuration of an extension of the fixtures that may panic as often as it likes.
+fn never_suspended(settings: Json) -> Json {
+    json!({ "library": library("fixture-hooks"), "settings": settings, "suspendAfterPanics": 0 })
+}
+
 /// An extension of the fixtures that goes wrong in this hook, in all of many calls.
 fn goes_wrong(extension: &str, hook: &str, message: &str) {
     let extensions = [
         ("record", fixture(recording("before"))),
-        (extension, fixture(json!({ "hook": hook }))),
+        (extension, never_suspended(json!({ "hook": hook }))),
         ("record-again", fixture(recording("after"))),
     ];
     let host = app(&extensions).start();

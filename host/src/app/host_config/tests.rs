@@ -55,11 +55,8 @@ fn all_that_we_honour_is_read() {
     let (config, warnings) = parse(text, &[]).expect("valid");
     assert!(warnings.is_empty(), "{warnings:?}");
     let extension = |name: &str, library: Option<&str>| ExtensionConfig {
-        name: name.to_owned(),
-        functions: vec!["*".to_owned()],
-        required: true,
         library: library.map(Into::into),
-        settings: serde_json::Map::new(),
+        ..ExtensionConfig::named(name)
     };
     let serde_json::Value::Object(settings) = serde_json::json!({"rate": 0.5, "nested": {"list": [1, null]}})
     else {
@@ -226,13 +223,13 @@ fn what_is_wrong_is_said() {
         (
             extension("{\"reqired\": true}"),
             "host.json:1: workerExtensions.x.reqired: unknown key; the keys of an extension are functions, \
-             required, library, settings (did you mean \"required\"?)",
+             required, library, settings, hookBudgetMs, suspendAfterPanics, onError (did you mean \"required\"?)",
             "a slip of the pen",
         ),
         (
             extension("{\"connectionString\": \"\"}"),
             "host.json:1: workerExtensions.x.connectionString: unknown key; the keys of an extension are \
-             functions, required, library, settings",
+             functions, required, library, settings, hookBudgetMs, suspendAfterPanics, onError",
             "a setting in the wrong place",
         ),
         (

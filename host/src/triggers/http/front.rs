@@ -42,37 +42,52 @@ pub struct Limits {
 /// Answers the requests of a worker.
 pub struct Front {
     router: Router<Arc<LoadedFunction>>,
-    pipeline: Pipeline,
+    pipeline: Arc<Pipeline>,
     limits: Limits,
     concurrent: Option<Arc<Semaphore>>,
     outstanding: Arc<AtomicU32>,
     custom_headers: HeaderMap,
-    status: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+    admin: Arc<dyn Admin>,
+}
+
+/// What a worker tells of itself, and does for its operator.
+pub trait Admin: Send + Sync + 'static {
+    /// `GET /admin/host/status`.
+    fn status(&self) -> serde_json::Value;
+
+    /// `GET /admin/extensions`.
+    fn extensions(&self) -> serde_json::Value;
+
+    /// `GET /metrics`, in the text format of OpenMetrics.
+    fn metrics(&self) -> String;
+
+    /// `POST /admin/extensions/flush`. May block.
+    fn flush(&self);
 }
 
 impl Front {
-    /// A front for these functions. `status` makes the answer of `/admin/host/status`.
+    /// A front for these functions.
     pub fn new(
         route_prefix: &str,
         endpoints: Vec<Endpoint>,
         pipeline: Pipeline,
         limits: Limits,
         custom_headers: HeaderMap,
-        status: impl Fn() -> serde_json::Value + Send + Sync + 'static,
+        admin: Arc<dyn Admin>,
     ) -> Self {
         let entries = endpoints
             .into_iter()
             .map(|endpoint| (endpoint.route, endpoint.methods, endpoint.function));
         Front {
             router: Router::new(route_prefix, entries),
-            pipeline,
+            pipeline: Arc::new(pipeline),
             concurrent: limits
                 .concurrent
                 .map(|count| Arc::new(Semaphore::new(count as usize))),
             outstanding: Arc::default(),
             limits,
             custom_headers,
-            status: Box::new(status),
+            admin,
         }
     }
 
@@ -113,7 +128,7 @@ impl Front {
                 return self.refuse(&parts.headers, incoming, answer);
             }
             Match::NotFound => {
-                let answer = self.admin(&parts.method, parts.uri.path());
+                let answer = self.admin(&parts.method, parts.uri.path()).await;
                 return self.refuse(&parts.headers, incoming, answer);
             }
         };
@@ -140,11 +155,8 @@ impl Front {
             route_params,
             client: Arc::clone(client),
         };
-        responses::of_outcome(
-            self.pipeline
-                .call(function, Some(request), (outstanding, permit))
-                .await,
-        )
+        let call = self.pipeline.call(function, Some(request), (outstanding, permit));
+        responses::of_function(call.await.into_response())
     }
 
     /// Sends `answer` to a request whose body was not read to its end, or not at all.
@@ -160,9 +172,19 @@ impl Front {
         responses::closing(answer)
     }
 
-    fn admin(&self, method: &Method, path: &str) -> Response<Body> {
+    /// The host's own paths. A function whose route is "metrics" under an empty prefix comes before ours.
+    async fn admin(&self, method: &Method, path: &str) -> Response<Body> {
+        let admin = &self.admin;
         match (method, path) {
-            (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&(self.status)()),
+            (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&admin.status()),
+            (&Method::GET | &Method::HEAD, "/admin/extensions") => responses::json(&admin.extensions()),
+            (&Method::GET | &Method::HEAD, "/metrics") => responses::metrics(admin.metrics()),
+            (&Method::POST, "/admin/extensions/flush") => {
+                let admin = Arc::clone(admin);
+                // A flush that panics has flushed what it could.
+                let _ = tokio::task::spawn_blocking(move || admin.flush()).await;
+                responses::no_content()
+            }
             _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
         }
     }

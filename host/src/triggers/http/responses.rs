@@ -5,38 +5,16 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-use crate::invocation::{Datum, HttpResponse, Outcome};
+use crate::invocation::HttpResponse;
 
 /// The body of every answer.
 pub(super) type Body = Full<Bytes>;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-/// The answer to a call that ended like this. What a function raised is for the log, not for the client.
-pub(super) fn of_outcome(outcome: Outcome) -> Response<Body> {
-    let status = outcome.http_status();
-    match outcome {
-        Outcome::Returned(datum) => of_datum(datum),
-        Outcome::Answered { response, .. } => of_function(*response),
-        Outcome::Raised(_) | Outcome::Refused { .. } | Outcome::TimedOut(_) | Outcome::Cancelled => {
-            empty(status)
-        }
-    }
-}
-
-fn of_datum(datum: Datum) -> Response<Body> {
-    let status = datum.http_status();
-    match datum {
-        Datum::None => empty(status),
-        Datum::String(text) => with_body(status, TEXT, text.into()),
-        Datum::Bytes(bytes) => with_body(status, BYTES, bytes),
-        Datum::Http(response) => of_function(*response),
-    }
-}
-
-fn of_function(response: HttpResponse) -> Response<Body> {
+/// The answer that a function or an extension made.
+pub(super) fn of_function(response: HttpResponse) -> Response<Body> {
     // 204 and 304 have no body, whatever the function says.
     let bodyless = matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let mut answer = Response::new(Full::new(if bodyless { Bytes::new() } else { response.body }));
@@ -95,6 +73,20 @@ pub(super) fn closing(mut answer: Response<Body>) -> Response<Body> {
     answer
 }
 
+/// 200 with metrics.
+pub(super) fn metrics(text: String) -> Response<Body> {
+    const OPEN_METRICS: HeaderValue =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    with_body(StatusCode::OK, OPEN_METRICS, text.into())
+}
+
+/// 204.
+pub(super) fn no_content() -> Response<Body> {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
 /// 200 with JSON.
 pub(super) fn json(value: &serde_json::Value) -> Response<Body> {
     with_body(StatusCode::OK, JSON, value.to_string().into())
@@ -104,11 +96,5 @@ fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Resp
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
-    answer
-}
-
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = status;
     answer
 }

@@ -1,0 +1,119 @@
+//! Hooks that wait: futures on their way to the host, which polls them instead of blocking a thread.
+
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use abi_stable::std_types::RBox;
+use async_ffi::FfiFuture;
+
+use crate::context::too_old;
+use crate::guard::guarded;
+use crate::{Error, Flow, Result, abi, flow, log, shim};
+
+/// A decision that a pre hook has not taken yet; see [`Flow::wait`].
+pub struct Wait<State> {
+    future: FfiFuture<abi::Waited>,
+    state: PhantomData<fn() -> State>,
+}
+
+impl<State: Send + 'static> Wait<State> {
+    pub(crate) fn new(future: impl Future<Output = Result<Flow<State>>> + Send + 'static) -> Self {
+        let decided = |flow| {
+            let mut state = abi::StateSlot::EMPTY;
+            let result = flow::into_abi(flow, None, |value| shim::put_state(&mut state, value));
+            abi::Waited { result, state }
+        };
+        Wait {
+            future: FfiFuture::new(Guarded::new(log::current(), future, decided)),
+            state: PhantomData,
+        }
+    }
+
+    pub(crate) fn into_future(self) -> FfiFuture<abi::Waited> {
+        self.future
+    }
+}
+
+/// The future of a hook that only has to be over.
+pub(crate) fn done(
+    invocation: abi::Invocation,
+    future: impl Future<Output = Result<()>> + Send + 'static,
+) -> FfiFuture<abi::Waited> {
+    let over = |result: Result<()>| match result {
+        Ok(()) => waited(abi::PreResult::Continue),
+        Err(error) => waited(abi::PreResult::Error(RBox::new(error.into_abi()))),
+    };
+    FfiFuture::new(Guarded::new(Some(invocation), future, over))
+}
+
+/// Gives the host a future to poll.
+pub(crate) fn register(invocation: abi::Invocation, future: FfiFuture<abi::Waited>) -> Result<()> {
+    let wait = invocation.functions.wait().ok_or_else(too_old)?;
+    // SAFETY: the caller is in a hook of this invocation.
+    unsafe { wait(invocation.this, future) }
+        .into_result()
+        .map_err(Error::from_abi)
+}
+
+fn waited(result: abi::PreResult) -> abi::Waited {
+    abi::Waited {
+        result,
+        state: abi::StateSlot::EMPTY,
+    }
+}
+
+/// An author's future: panics of its `poll` and its destructor stop here, and its log records are the invocation's.
+struct Guarded<F, D> {
+    /// Dropped by our own `drop` alone, in place.
+    future: ManuallyDrop<F>,
+    decided: Option<D>,
+    invocation: Option<abi::Invocation>,
+}
+
+// SAFETY: the host keeps an invocation that waits alive, and its functions may be called from any thread.
+unsafe impl<F: Send, D: Send> Send for Guarded<F, D> {}
+
+impl<F, D> Guarded<F, D> {
+    fn new(invocation: Option<abi::Invocation>, future: F, decided: D) -> Self {
+        Guarded {
+            future: ManuallyDrop::new(future),
+            decided: Some(decided),
+            invocation,
+        }
+    }
+}
+
+impl<F: Future, D: FnOnce(F::Output) -> abi::Waited> Future for Guarded<F, D> {
+    type Output = abi::Waited;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<abi::Waited> {
+        // SAFETY: only `future` is pinned, and nothing here moves it.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: it is dropped in place, by `drop`.
+        let future = unsafe { Pin::new_unchecked(&mut *this.future) };
+        let polled = guarded(|| log::within(this.invocation, || future.poll(context)));
+        match (polled, this.decided.take()) {
+            (Ok(Poll::Pending), decided) => {
+                this.decided = decided;
+                Poll::Pending
+            }
+            (Ok(Poll::Ready(output)), Some(decided)) => Poll::Ready(decided(output)),
+            // Polled after it was ready, which a host does not do.
+            (Ok(Poll::Ready(_)), None) => Poll::Ready(waited(abi::PreResult::Continue)),
+            (Err(panic), _) => Poll::Ready(waited(abi::PreResult::Error(RBox::new(panic)))),
+        }
+    }
+}
+
+impl<F, D> Drop for Guarded<F, D> {
+    fn drop(&mut self) {
+        let drop = || {
+            // SAFETY: dropped once, here, where it lies.
+            unsafe { ManuallyDrop::drop(&mut self.future) }
+        };
+        // A destructor that panics has nobody to tell.
+        let _ = guarded(|| log::within(self.invocation, drop));
+    }
+}
