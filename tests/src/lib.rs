@@ -15,15 +15,17 @@ mod gate;
 pub mod golden;
 mod host;
 mod http;
+mod next;
 pub mod otlp;
 pub mod python;
 mod raw;
 mod wait;
 
 pub use app::App;
-pub use build::{binary, library, repository};
+pub use build::{binary, build_outside, library, library_name, repository};
 pub use gate::Gate;
 pub use host::{Host, Stopped};
 pub use http::Answer;
+pub use next::NextApi;
 pub use raw::Raw;
 pub use wait::{DEADLINE, at_once, wait_for};

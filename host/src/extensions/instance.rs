@@ -81,41 +81,44 @@ impl Instance {
         }
     }
 
-    /// Calls `shutdown` where the extension has it, and waits for it no longer than the deadline and a little.
-    pub(super) fn shutdown(self: &Arc<Self>, deadline: Duration) {
-        if !self.has(abi::HOOK_SHUTDOWN) {
-            return;
-        }
+    /// Calls `shutdown` where the extension has it, lets go of the instance, and waits for both no longer than the
+    /// deadline and a little.
+    pub(super) fn shutdown(self: Arc<Self>, deadline: Duration) {
+        let name = Arc::clone(&self.name);
         // On a thread of its own, so that one that blocks can be named and left behind.
         let (done, wait) = mpsc::channel();
-        let instance = Arc::clone(self);
         let thread = std::thread::Builder::new()
-            .name(format!("shutdown {}", self.name))
+            .name(format!("shutdown {name}"))
             .spawn(move || {
-                let start = ticks::now();
-                let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-                // SAFETY: the instance is alive; no other hook of it runs any more.
-                let result = unsafe { (instance.descriptor.shutdown())(instance.this, deadline_ms) };
-                instance
-                    .counters
-                    .shutdown
-                    .called(ticks::now().wrapping_sub(start));
-                if let abi::HookResult::Error(error) = result {
-                    instance.counters.shutdown.failed(error.kind == abi::ERROR_PANIC);
-                    tracing::error!(extension = %instance.name, "shutdown failed: {}", error.message);
+                if self.has(abi::HOOK_SHUTDOWN) {
+                    self.call_shutdown(deadline);
                 }
+                // Most often the last to hold it: its destructor has to end before the process does.
+                drop(self);
                 // The receiver has gone when the deadline has passed.
                 let _ = done.send(());
             });
         if let Err(error) = thread {
-            tracing::error!(extension = %self.name, "shutdown: no thread to run it on: {error}");
+            tracing::error!(extension = %name, "shutdown: no thread to run it on: {error}");
             return;
         }
         if wait.recv_timeout(deadline + GRACE).is_err() {
             tracing::error!(
-                extension = %self.name,
+                extension = %name,
                 "shutdown did not return within {deadline:?}: left behind, what it held back may be lost"
             );
+        }
+    }
+
+    fn call_shutdown(&self, deadline: Duration) {
+        let start = ticks::now();
+        let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        // SAFETY: the instance is alive; no other hook of it runs any more.
+        let result = unsafe { (self.descriptor.shutdown())(self.this, deadline_ms) };
+        self.counters.shutdown.called(ticks::now().wrapping_sub(start));
+        if let abi::HookResult::Error(error) = result {
+            self.counters.shutdown.failed(error.kind == abi::ERROR_PANIC);
+            tracing::error!(extension = %self.name, "shutdown failed: {}", error.message);
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::runner::FunctionRunner;
 use http::HttpService;
 use link::Link;
 
-/// What extensions get to shut down when running calls have used up the deadline.
+/// What extensions get to shut down when running calls have used up the deadline, or the worker cannot start.
 const LEAST_SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// A worker that has its orders and serves nothing yet.
@@ -92,7 +92,10 @@ impl Worker {
         } = self;
         let functions = match load_functions(&config, &mut extensions) {
             Ok(functions) => functions,
-            Err(error) => return Err(link.fail("start of the extensions", &error)),
+            Err(error) => {
+                extensions.shutdown(LEAST_SHUTDOWN);
+                return Err(link.fail("start of the extensions", &error));
+            }
         };
         let ready = Ready {
             functions: config.app.functions.iter().map(function_listing).collect(),
@@ -103,7 +106,10 @@ impl Worker {
         let status = status(&config, language, Arc::clone(&extensions));
         let http = match HttpService::start(&config, functions, runner, completions, listener, status) {
             Ok(http) => http,
-            Err(error) => return Err(link.fail("start of the HTTP server", &error)),
+            Err(error) => {
+                lock(&extensions).shutdown(LEAST_SHUTDOWN);
+                return Err(link.fail("start of the HTTP server", &error));
+            }
         };
         link.send(WorkerMessage::Ready(ready));
         let thread = std::thread::spawn(move || {
