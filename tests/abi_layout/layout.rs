@@ -143,7 +143,7 @@ fn name(layout: &'static TypeLayout) -> String {
         TLData::Primitive(TLPrimitive::MutPtr) => format!("*mut {arguments}"),
         TLData::Primitive(TLPrimitive::SharedRef) => format!("&{arguments}"),
         TLData::Primitive(TLPrimitive::MutRef) => format!("&mut {arguments}"),
-        TLData::Primitive(TLPrimitive::Array { .. }) => {
+        TLData::Primitive(TLPrimitive::Array) => {
             let item = layout
                 .generics()
                 .type_params()

@@ -25,7 +25,7 @@ pub fn library(krate: &str) -> PathBuf {
 }
 
 /// Cargo's folder for what it makes.
-fn target() -> &'static Path {
+pub fn target() -> &'static Path {
     // target/<profile>
     built().parent().expect("a profile's folder is in target/")
 }

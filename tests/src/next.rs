@@ -11,6 +11,9 @@ use crate::repository;
 /// What is appended, by name.
 const APPENDED: &str = "appended_by_next";
 
+/// An extension that asks for it.
+const APPENDED_SOURCE: &str = include_str!("next/appended.rs");
+
 /// Tables that were there in API 1.0: the generator has lost its way when it misses one of them.
 const KNOWN: [&str; 9] = [
     "Descriptor",
@@ -37,25 +40,25 @@ pub struct NextApi {
 }
 
 impl NextApi {
-    /// Writes the workspace to `folder`: the next API as `extension-api/`; and as `extension/` the frozen extension of
-    /// API 1.0, which builds with every later one, with another that asks the host's tables for what is new.
-    ///
-    /// Files that are there as they should be are left alone, so that cargo builds only what has changed. Panics where
-    /// it does not find in the API's source what it is to change.
+    /// Writes the workspace to `folder`, as [`write_workspace`] does; the library of its extension has another extension
+    /// besides, which asks the host's tables for what is new. Panics where it does not find in the API's source what it
+    /// is to change.
     pub fn generate(folder: &Path) -> Self {
         let mut tables = BTreeSet::new();
         let mut made = BTreeSet::new();
         let mut version = None;
-        copy(
-            &repository().join("extension-api"),
-            &folder.join("extension-api"),
-            &mut |path, text| match path {
-                "Cargo.toml" => bumped_manifest(text, &mut version),
-                _ if !path.ends_with(".rs") => text.to_owned(),
-                _ => {
+        write_workspace(
+            folder,
+            &mut |path, text| match path.strip_prefix("extension-api/") {
+                Some("Cargo.toml") => bumped_manifest(text, &mut version),
+                Some(path) if path.ends_with(".rs") => {
                     let text = with_filled_tables(&with_appended_fields(text, &mut tables), &mut made);
                     with_extras(path, text)
                 }
+                None if path == "extension/src/lib.rs" => {
+                    format!("{text}\nmod appended {{\n{APPENDED_SOURCE}}}\n")
+                }
+                _ => text.to_owned(),
             },
         );
         for (found, known, what) in [
@@ -70,25 +73,6 @@ impl NextApi {
             );
         }
 
-        let frozen = repository().join("tests/frozen/extension-1.0");
-        copy(&frozen, &folder.join("extension"), &mut |path, text| match path {
-            "Cargo.toml" => replaced(path, text, "\"../api-1.0\"", "\"../extension-api\""),
-            "src/lib.rs" => text.to_owned() + "mod appended;\n",
-            _ => text.to_owned(),
-        });
-        write(
-            &folder.join("extension/src/appended.rs"),
-            include_str!("next/appended.rs"),
-        );
-
-        // The versions and dependencies of the present, without its members.
-        let root = fs::read_to_string(repository().join("Cargo.toml")).expect("the workspace's manifest");
-        let members = "members = [\"extension-api\", \"extension\"] # ";
-        write(
-            &folder.join("Cargo.toml"),
-            &replaced("Cargo.toml", &root, "members = ", members),
-        );
-        fs::copy(repository().join("Cargo.lock"), folder.join("Cargo.lock")).expect("a file of our own");
         NextApi {
             folder: folder.to_owned(),
             version: version.expect("Cargo.toml was among the files"),
@@ -101,6 +85,37 @@ impl NextApi {
             .into_iter()
             .filter(|table| !MADE_BY_LIBRARIES.contains(table))
     }
+}
+
+/// Writes a workspace to `folder`: the present API, and the frozen extension of API 1.0, which builds with every later
+/// one. `change` gets the name ("extension-api/src/lib.rs", "extension/src/lib.rs") and the text of each of their files,
+/// and returns what to write.
+///
+/// Files that are there as they should be are left alone, so that cargo builds only what has changed. Such workspaces
+/// may share a target folder where the names of their own folders differ: cargo tells crates of one name and version
+/// apart by their paths in their workspaces.
+pub fn write_workspace(folder: &Path, change: &mut dyn FnMut(&str, &str) -> String) {
+    let name = folder.file_name().expect("a folder of its own").to_string_lossy();
+    let (api, extension) = (format!("api-{name}"), format!("extension-{name}"));
+    for (from, to, krate) in [
+        ("extension-api", &api, "extension-api"),
+        ("tests/frozen/extension-1.0", &extension, "extension"),
+    ] {
+        copy(&repository().join(from), &folder.join(to), &mut |path, text| {
+            let path = format!("{krate}/{path}");
+            let text = change(&path, text);
+            match path.as_str() {
+                "extension/Cargo.toml" => replaced(&path, &text, "\"../api-1.0\"", &format!("\"../{api}\"")),
+                _ => text,
+            }
+        });
+    }
+    // The versions and dependencies of the present, without its members.
+    let root = fs::read_to_string(repository().join("Cargo.toml")).expect("the workspace's manifest");
+    let members = format!("members = [{api:?}, {extension:?}] # ");
+    let manifest = replaced("Cargo.toml", &root, "members = ", &members);
+    write(&folder.join("Cargo.toml"), &manifest);
+    fs::copy(repository().join("Cargo.lock"), folder.join("Cargo.lock")).expect("target/ is writable");
 }
 
 /// The manifest with the next minor version.
@@ -215,8 +230,8 @@ fn identifier(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The text with its one place of `old` replaced.
-fn replaced(path: &str, text: &str, old: &str, new: &str) -> String {
+/// The text of the file with its one place of `old` replaced; panics unless there is one.
+pub fn replaced(path: &str, text: &str, old: &str, new: &str) -> String {
     assert_eq!(text.matches(old).count(), 1, "{old:?} in {path}");
     text.replace(old, new)
 }

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use funcdock_tests::{App, Host, NextApi, Stopped, binary, build_outside, library_name, repository};
+use funcdock_tests::next::NextApi;
+use funcdock_tests::{App, Host, Stopped, build_outside, library_name, repository, target};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
@@ -36,12 +37,7 @@ fn an_extension_that_is_optimised_for_size_is_served() {
 /// without what this host has not.
 #[test]
 fn an_extension_of_the_next_api_is_served() {
-    let target = binary();
-    let target = target
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/funcdock");
-    let next = NextApi::generate(&target.join("next-api"));
+    let next = NextApi::generate(&target().join("next-api"));
     let built = build_outside(&next.folder, "next", "dev", &["--offline"]);
     let stopped = works(&built.join(library_name("frozen-extension")), &["appended"]);
     for table in NextApi::host_tables() {
