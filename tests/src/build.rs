@@ -1,4 +1,5 @@
-//! The binary and the libraries under test, built on demand with the profile of the tests themselves.
+//! The binary and the libraries under test, built on demand with the profile of the tests themselves; and crates from
+//! outside of the workspace, built as their authors would.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,40 @@ pub fn binary() -> PathBuf {
 
 /// The dynamic library of a crate in this workspace, by the crate's name.
 pub fn library(krate: &str) -> PathBuf {
-    built().join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", krate.replace('-', "_")))
+    built().join(library_name(krate))
+}
+
+/// Cargo's folder for what it makes.
+pub fn target() -> &'static Path {
+    // target/<profile>
+    built().parent().expect("a profile's folder is in target/")
+}
+
+/// Builds a crate that is no part of this workspace with a profile of its own workspace, apart from ours and kept from
+/// run to run: in `target/<name>`. Returns the folder with what it makes. Panics with cargo's errors.
+pub fn build_outside(folder: &Path, name: &str, profile: &str, arguments: &[&str]) -> PathBuf {
+    let target = target().join(name);
+    let build = cargo()
+        .args(["build", "--quiet", "--profile", profile])
+        .args(arguments)
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", &target)
+        // For crates whose folders are never the same, it would only leave litter behind.
+        .env("CARGO_INCREMENTAL", "0")
+        .output()
+        .expect("cargo runs, as it runs this test");
+    let errors = String::from_utf8_lossy(&build.stderr);
+    assert!(build.status.success(), "{}:\n{errors}", folder.display());
+    target.join(if profile == "dev" { "debug" } else { profile })
+}
+
+/// The name of a crate's dynamic library.
+pub fn library_name(krate: &str) -> String {
+    format!("{DLL_PREFIX}{}{DLL_SUFFIX}", krate.replace('-', "_"))
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// The folder with what `cargo build --workspace` makes. Cargo itself builds neither another crate's binary nor
@@ -28,7 +62,7 @@ pub fn library(krate: &str) -> PathBuf {
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut build = cargo();
         build
             .args(["build", "--workspace", "--quiet"])
             .current_dir(repository());

@@ -15,13 +15,14 @@ mod gate;
 pub mod golden;
 mod host;
 mod http;
+pub mod next;
 pub mod otlp;
 pub mod python;
 mod raw;
 mod wait;
 
 pub use app::App;
-pub use build::{binary, library, repository};
+pub use build::{binary, build_outside, library, library_name, repository, target};
 pub use gate::Gate;
 pub use host::{Host, Stopped};
 pub use http::Answer;

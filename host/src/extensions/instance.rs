@@ -254,50 +254,59 @@ impl Instance {
     }
 
     /// Calls `flush` where the extension has it, and waits for it no longer than the deadline and a little.
-    pub(super) fn flush(self: &Arc<Self>, deadline: Duration) {
-        if let Some(flush) = self.descriptor.flush() {
+    pub(super) fn flush(self: Arc<Self>, deadline: Duration) {
+        if let Some(flush) = self.descriptor.flush()
+            && self.has(abi::HOOK_FLUSH)
+        {
             self.call_within(Hook::Flush, flush, deadline);
         }
     }
 
-    /// Calls `shutdown` where the extension has it, and waits for it no longer than the deadline and a little.
-    pub(super) fn shutdown(self: &Arc<Self>, deadline: Duration) {
-        self.call_within(Hook::Shutdown, self.descriptor.shutdown(), deadline);
+    /// Calls `shutdown` where the extension has it, lets go of the instance, and waits for both no longer than the
+    /// deadline and a little.
+    pub(super) fn shutdown(self: Arc<Self>, deadline: Duration) {
+        let shutdown = self.descriptor.shutdown();
+        self.call_within(Hook::Shutdown, shutdown, deadline);
     }
 
     /// Calls a hook that takes a deadline, on a thread of its own, so that one that blocks can be named and left
     /// behind.
-    fn call_within(self: &Arc<Self>, hook: Hook, function: HookWithDeadline, deadline: Duration) {
-        if !self.has(hook.bit()) {
-            return;
-        }
+    fn call_within(self: Arc<Self>, hook: Hook, function: HookWithDeadline, deadline: Duration) {
+        let name = Arc::clone(&self.name);
         let (done, wait) = mpsc::channel();
-        let instance = Arc::clone(self);
         let thread = std::thread::Builder::new()
-            .name(format!("{hook} {}", self.name))
+            .name(format!("{hook} {name}"))
             .spawn(move || {
-                let start = ticks::now();
-                let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-                // SAFETY: the instance is alive; during `shutdown` no other hook of it runs any more.
-                let result = unsafe { function(instance.this, deadline_ms) };
-                let counters = instance.counters.of(hook);
-                counters.called(ticks::to_nanoseconds(ticks::now().wrapping_sub(start)));
-                if let abi::HookResult::Error(error) = result {
-                    counters.failed(Failure::of(&error));
-                    tracing::error!(extension = %instance.name, "{hook} failed: {}", error.message);
+                if self.has(hook.bit()) {
+                    self.call_with_deadline(hook, function, deadline);
                 }
+                // At the end most often the last to hold it: its destructor has to end before the process does.
+                drop(self);
                 // The receiver has gone when the deadline has passed.
                 let _ = done.send(());
             });
         if let Err(error) = thread {
-            tracing::error!(extension = %self.name, "{hook}: no thread to run it on: {error}");
+            tracing::error!(extension = %name, "{hook}: no thread to run it on: {error}");
             return;
         }
         if wait.recv_timeout(deadline + GRACE).is_err() {
             tracing::error!(
-                extension = %self.name,
+                extension = %name,
                 "{hook} did not return within {deadline:?}: left behind, what it held back may be lost"
             );
+        }
+    }
+
+    fn call_with_deadline(&self, hook: Hook, function: HookWithDeadline, deadline: Duration) {
+        let start = ticks::now();
+        let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        // SAFETY: the instance is alive; during `shutdown` no other hook of it runs any more.
+        let result = unsafe { function(self.this, deadline_ms) };
+        let counters = self.counters.of(hook);
+        counters.called(ticks::to_nanoseconds(ticks::now().wrapping_sub(start)));
+        if let abi::HookResult::Error(error) = result {
+            counters.failed(Failure::of(&error));
+            tracing::error!(extension = %self.name, "{hook} failed: {}", error.message);
         }
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn open(name: &str, file: &Path) -> Result<abi::DescriptorRef, Extens
         ExtensionError::Construct {
             name: name.into(),
             file: file.into(),
-            reason: error.to_string(),
+            // abi_stable puts empty lines around it.
+            reason: error.to_string().trim().to_owned(),
         }
     })?;
     // SAFETY: both are functions of a library whose layout was checked; they take no pointers of ours but
@@ -142,10 +143,11 @@ fn summary(errors: &AbiInstabilityErrors) -> String {
     };
     let name = |step: &ExpectedFound<TLFieldOrFunction>| match step.found {
         TLFieldOrFunction::Field(field) => match field.name() {
-            // The pointer to a table is a tuple with the table in it.
-            "0" => None,
+            // The pointer to a table is a tuple with the table in it; what an option or a result holds is a `field_0`.
+            "0" | "field_0" => None,
             "__returns" => Some("result"),
-            name => Some(name),
+            // abi_stable takes the names of all parameters for that of the first.
+            name => name.split(',').next(),
         },
         // The field that holds it comes right before it.
         TLFieldOrFunction::Function(_) => None,

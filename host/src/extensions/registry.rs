@@ -116,7 +116,8 @@ impl Extensions {
     /// Makes the instances, tells them of the functions, and returns the hook chain of each function.
     ///
     /// # Errors
-    /// The first failure of an extension that is `required`, as in [`load`](Self::load).
+    /// The first failure of an extension that is `required`, as in [`load`](Self::load). Those that were started before
+    /// are left to [`shutdown`](Self::shutdown).
     pub fn start(
         &mut self,
         app_root: &str,
@@ -158,9 +159,7 @@ impl Extensions {
     pub fn shutdown(&mut self, deadline: Duration) {
         let end = Instant::now() + deadline;
         for docked in self.docked.iter_mut().rev() {
-            for instance in docked.instances.drain(..).rev() {
-                instance.shutdown(end.saturating_duration_since(Instant::now()));
-            }
+            docked.shutdown(end);
         }
     }
 
@@ -189,6 +188,9 @@ impl Extensions {
         self.docked.iter().map(Docked::report).collect()
     }
 }
+
+/// What the instances of an extension get to shut down when it could not be started for all of its functions.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// An instance that applies to the function of this index.
 type Applied = (usize, u8, Arc<Instance>);
@@ -243,16 +245,30 @@ impl Docked {
                 .map(|index| (index, scope, Arc::clone(&instance)))
                 .collect()
         } else {
-            let made: Result<Vec<_>, _> = chosen
-                .into_iter()
-                .map(|index| init(Some(&functions[index])).map(|instance| (index, scope, instance)))
-                .collect();
-            let made = made?;
+            let mut made = Vec::new();
+            for index in chosen {
+                match init(Some(&functions[index])) {
+                    Ok(instance) => made.push((index, scope, instance)),
+                    Err(error) => {
+                        // Those made before have begun to live, so they get their end, as at that of the worker.
+                        self.instances = made.into_iter().map(|(_, _, instance)| instance).collect();
+                        self.shutdown(Instant::now() + GIVEN_UP);
+                        return Err(error);
+                    }
+                }
+            }
             self.instances = made.iter().map(|(_, _, instance)| Arc::clone(instance)).collect();
             made
         };
         self.started = true;
         Ok(applied)
+    }
+
+    /// Ends the instances, the last made first.
+    fn shutdown(&mut self, end: Instant) {
+        for instance in self.instances.drain(..).rev() {
+            instance.shutdown(end.saturating_duration_since(Instant::now()));
+        }
     }
 
     /// The functions that host.json narrows the extension to.

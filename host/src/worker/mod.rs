@@ -24,7 +24,7 @@ use admin::WorkerAdmin;
 use http::HttpService;
 use link::Link;
 
-/// What extensions get to shut down when running calls have used up the deadline.
+/// What extensions get to shut down when running calls have used up the deadline, or the worker cannot start.
 const LEAST_SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// A worker that has its orders and serves nothing yet.
@@ -94,7 +94,10 @@ impl Worker {
         } = self;
         let functions = match load_functions(&config, &mut extensions) {
             Ok(functions) => functions,
-            Err(error) => return Err(link.fail("start of the extensions", &error)),
+            Err(error) => {
+                extensions.shutdown(LEAST_SHUTDOWN);
+                return Err(link.fail("start of the extensions", &error));
+            }
         };
         let ready = Ready {
             functions: config.app.functions.iter().map(function_listing).collect(),
@@ -105,7 +108,10 @@ impl Worker {
         let admin = Arc::new(WorkerAdmin::new(&config, language, Arc::clone(&extensions)));
         let http = match HttpService::start(&config, functions, runner, completions, listener, admin) {
             Ok(http) => http,
-            Err(error) => return Err(link.fail("start of the HTTP server", &error)),
+            Err(error) => {
+                lock(&extensions).shutdown(LEAST_SHUTDOWN);
+                return Err(link.fail("start of the HTTP server", &error));
+            }
         };
         link.send(WorkerMessage::Ready(ready));
         let thread = std::thread::spawn(move || {

@@ -2,8 +2,9 @@
 //! logged and reported where the extension is not required.
 
 use std::fs;
+use std::process::Command;
 
-use funcdock_tests::{App, golden, library};
+use funcdock_tests::{App, build_outside, golden, library, library_name, next, target};
 use serde_json::{Value as Json, json};
 
 use crate::support::{app, fixture, lines, records, status};
@@ -76,6 +77,101 @@ fn a_library_that_is_none() {
     other[18..20].copy_from_slice(&2_u16.to_ne_bytes());
     fs::write(foreign.path().join("foreign.so"), other).expect("a file in the copy");
     app_fails("other_machine", foreign);
+}
+
+/// Makes a library of this C source in the app's folder.
+fn compile(app: &App, name: &str, source: &str, arguments: &[&str]) {
+    let root = app.path();
+    fs::write(root.join("library.c"), source).expect("a file in the copy");
+    let output = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o", name, "library.c"])
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .expect("a C compiler: the one that Rust links with");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_library_that_needs_what_is_not_there() {
+    let of = |library: &str| app(&[("recorder", json!({ "library": library }))]);
+    let symbol = of("symbol.so");
+    compile(
+        &symbol,
+        "symbol.so",
+        "int nowhere(void); int f(void) { return nowhere(); }",
+        &[],
+    );
+    app_fails("missing_symbol", symbol);
+
+    let needing = of("needing.so");
+    compile(&needing, "libneeded.so", "int needed(void) { return 1; }", &[]);
+    let source = "int needed(void); int f(void) { return needed(); }";
+    compile(&needing, "needing.so", source, &["-L.", "-lneeded"]);
+    fs::remove_file(needing.path().join("libneeded.so")).expect("it was made");
+    app_fails("missing_needed", needing);
+}
+
+#[test]
+fn a_library_with_another_abi_stable() {
+    let other = app(&[("record", json!({ "library": "other.so" }))]);
+    let mut bytes = fs::read(library("fixture-hooks")).expect("it was built");
+    let ours = abi_stable::library::AbiHeader::VALUE;
+    let mut header = ours.magic_string.to_vec();
+    header.extend(ours.abi_major.to_ne_bytes());
+    let found = bytes.windows(header.len()).position(|window| window == header);
+    let minor = found.expect("every extension has the header") + header.len();
+    bytes[minor..minor + 4].copy_from_slice(&(ours.abi_minor - 1).to_ne_bytes());
+    fs::write(other.path().join("other.so"), bytes).expect("a file in the copy");
+    app_fails("other_abi_stable", other);
+}
+
+/// The frozen extension, built with an API of which one file is changed.
+fn patched(case: &str, file: &str, change: impl Fn(&str) -> String) -> App {
+    let name = format!("patched-{case}");
+    let folder = target().join("patched-api").join(case);
+    let file = format!("extension-api/{file}");
+    next::write_workspace(&folder, &mut |path, text| match path {
+        _ if path == file => change(text),
+        // So that none takes another's place where all are built.
+        "extension/Cargo.toml" => next::replaced(path, text, "frozen-extension", &name),
+        _ => text.to_owned(),
+    });
+    let library = build_outside(&folder, "next", "dev", &["--offline"]).join(library_name(&name));
+    let app = app(&[("everything", json!({ "library": "patched.so" }))]);
+    fs::copy(library, app.path().join("patched.so")).expect("cargo made it");
+    app
+}
+
+#[test]
+fn a_library_of_an_api_that_somebody_has_changed() {
+    const FILE: &str = "src/abi/value.rs";
+    let variant = |text: &str| {
+        let with = "pub enum HookResult {\n    /// New.\n    Later,";
+        next::replaced(FILE, text, "pub enum HookResult {", with)
+    };
+    app_fails("patched_enum", patched("enum", FILE, variant));
+
+    const TABLES: &str = "src/abi/context.rs";
+    let order = |text: &str| {
+        let text = next::replaced(TABLES, text, "pub path: ", "pub swapped: ");
+        let text = next::replaced(TABLES, &text, "pub query: ", "pub path: ");
+        next::replaced(TABLES, &text, "pub swapped: ", "pub query: ")
+    };
+    app_fails("patched_order", patched("order", TABLES, order));
+
+    const ROOT: &str = "src/export.rs";
+    let root = |text: &str| {
+        let made = "RResult::ROk(unsafe { TABLE.static_as_prefix().cast() })";
+        let error = "abi_stable::std_types::RBoxError::new(std::io::Error::other(\"broken on purpose\"))";
+        let broken = format!("RResult::RErr(abi_stable::library::RootModuleError::Returned({error}))");
+        next::replaced(ROOT, text, made, &broken)
+    };
+    app_fails("patched_root", patched("root", ROOT, root));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod discovery;
 mod endings;
 mod hooks;
 mod loader;
+mod minors;
 mod objects;
 mod outside;
 mod panics;

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use funcdock_tests::{App, binary, repository};
+use funcdock_tests::{App, build_outside, library_name, repository};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -51,26 +50,9 @@ fn krate(name: &str, api: &Path) -> TempDir {
     folder
 }
 
-/// Where these crates are built: apart from the workspace, and kept from run to run.
-fn target() -> PathBuf {
-    let profile = binary();
-    let target = profile.parent().and_then(Path::parent);
-    target.expect("target/<profile>/funcdock").join("outside")
-}
-
 /// Builds a crate, and returns its library.
 fn built(name: &str, krate: &TempDir) -> PathBuf {
-    let build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--offline"])
-        .current_dir(krate.path())
-        .env("CARGO_TARGET_DIR", target())
-        // Of crates whose folders are never the same, it would only leave litter behind.
-        .env("CARGO_INCREMENTAL", "0")
-        .output()
-        .expect("cargo runs, as it runs this test");
-    let errors = String::from_utf8_lossy(&build.stderr);
-    assert!(build.status.success(), "{errors}");
-    target().join(format!("debug/lib{}.so", name.replace('-', "_")))
+    build_outside(krate.path(), "outside", "dev", &["--offline"]).join(library_name(name))
 }
 
 /// Serves an app with this library in its folder for extensions.
@@ -107,53 +89,4 @@ fn the_smallest_extension_is_built_and_served() {
     assert!(SOURCE.trim().lines().count() < 25);
     let krate = krate("stopwatch", &repository().join("extension-api"));
     served("stopwatch", &built("stopwatch", &krate));
-}
-
-/// The next minor version of the API appends functions: what is built with it works with this host.
-#[test]
-fn an_extension_of_the_next_api_is_served() {
-    // In the same place each time, so that it takes the place of the last run's.
-    let workspace = target().join("next");
-    if workspace.exists() {
-        fs::remove_dir_all(&workspace).expect("a folder of our own");
-    }
-    let api = workspace.join("extension-api");
-    copy(&repository().join("extension-api"), &api);
-    let manifest = workspace.join("Cargo.toml");
-    fs::copy(repository().join("Cargo.toml"), &manifest).expect("a file");
-    replace(&manifest, "\nmembers = [", "\nmembers = [\"extension-api\"] # ");
-    replace(
-        &api.join("Cargo.toml"),
-        "version = \"1.0.0\"",
-        "version = \"1.1.0\"",
-    );
-    let last =
-        "pub set_attribute: unsafe extern \"C\" fn(this: *const c_void, name: RStr<'_>, value: Value),";
-    let appended = "/// New.\npub appended: unsafe extern \"C\" fn(this: *const c_void),";
-    replace(
-        &api.join("src/abi/context.rs"),
-        last,
-        &format!("{last}\n{appended}"),
-    );
-    let krate = krate("next-api", &api);
-    served("next-api", &built("next-api", &krate));
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder of this repository").flatten() {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to);
-        } else {
-            fs::copy(from, to).expect("a file");
-        }
-    }
-}
-
-/// Replaces the one place of `old` in a file.
-fn replace(file: &Path, old: &str, new: &str) {
-    let text = fs::read_to_string(file).expect("a file of the copy");
-    assert_eq!(text.matches(old).count(), 1, "{old:?} in {}", file.display());
-    fs::write(file, text.replace(old, new)).expect("a file of the copy");
 }

@@ -83,6 +83,21 @@ fn a_shutdown_that_blocks_is_named_and_left_behind() {
     );
 }
 
+/// The worker cannot go on without it; those that have begun to live get their end before the worker does.
+#[test]
+fn extensions_end_when_another_cannot_be_started() {
+    let extensions = [
+        ("record", fixture(recording("first"))),
+        ("record-again", fixture(recording("second"))),
+        ("fail", fixture(json!({ "hook": "init" }))),
+    ];
+    let stopped = app(&extensions).start_fails();
+    assert!(stopped.stderr.contains("no init today"), "{}", stopped.stderr);
+    let shutdowns = records_of(&stopped.app, "shutdown");
+    let labels: Vec<_> = shutdowns.iter().map(|record| &record["label"]).collect();
+    assert_eq!(labels, ["second", "first"]);
+}
+
 /// As service managers do it: the signal goes to every process of the service.
 #[test]
 fn a_signal_to_all_processes_ends_extensions_in_order() {

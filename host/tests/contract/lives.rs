@@ -1,0 +1,337 @@
+//! An instance lives from `init` until after `shutdown`; it ends once, whatever becomes of others.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use funcdock::extensions::ExtensionState;
+use funcdock_extension_api::{
+    AppExtension, AppInfo, Error, Flow, Function, FunctionExtension, Hooks, Invocation, Outcome, Result,
+    export_extension,
+};
+
+use crate::support::{Settings, call, config, docked, invocation, loaded, note, noted, started};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Notes its life.
+struct Life {
+    settings: Settings,
+    of: String,
+}
+
+impl Life {
+    fn note(&self, what: &str) {
+        note(&self.settings.label, format!("{what} {}", self.of));
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.note("drop");
+    }
+}
+
+impl AppExtension for Life {
+    type Settings = Settings;
+    type State = ();
+
+    fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+        let of = "app".to_owned();
+        let life = Life { settings, of };
+        life.note("init");
+        Ok(life)
+    }
+
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+        Ok(Flow::Continue(()))
+    }
+
+    fn shutdown(&self, _deadline: Duration) -> Result<()> {
+        self.note("shutdown");
+        Ok(())
+    }
+}
+
+export_extension!(Life, name = "life");
+
+/// The same for functions: `init` for the function that `what` names fails.
+struct FunctionLife(Life);
+
+impl FunctionExtension for FunctionLife {
+    type Settings = Settings;
+    type State = ();
+
+    fn init(settings: Settings, _app: &AppInfo<'_>, function: &Function<'_>) -> Result<Self> {
+        let of = function.name().to_owned();
+        if settings.what == of {
+            return Err(Error::msg(format!("not for {of}")));
+        }
+        assert!(settings.what != format!("panic {of}"), "on purpose");
+        let life = Life { settings, of };
+        life.note("init");
+        Ok(FunctionLife(life))
+    }
+
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+        Ok(Flow::Continue(()))
+    }
+
+    fn shutdown(&self, _deadline: Duration) -> Result<()> {
+        self.0.note("shutdown");
+        Ok(())
+    }
+}
+
+export_extension!(FunctionLife, scope = function, name = "function-life");
+
+#[test]
+fn instances_end_in_reverse_order_each_dropped_after_its_shutdown() {
+    let label = "reverse";
+    let mut extensions =
+        loaded(&[config("life", label, ""), config("function-life", label, "")]).expect("linked");
+    let chains = started(&mut extensions, &["a", "b"]).expect("they start");
+    assert_eq!(noted(label), ["init app", "init a", "init b"]);
+    drop(chains);
+    extensions.shutdown(DEADLINE);
+    let ends = [
+        "shutdown b",
+        "drop b",
+        "shutdown a",
+        "drop a",
+        "shutdown app",
+        "drop app",
+    ];
+    assert_eq!(noted(label)[3..], ends);
+    extensions.shutdown(DEADLINE);
+    drop(extensions);
+    assert_eq!(noted(label).len(), 3 + ends.len(), "once");
+}
+
+/// A call that was given up may still use the instance.
+#[test]
+fn an_instance_outlives_its_shutdown_as_long_as_calls_use_it() {
+    let label = "outlives";
+    let (mut extensions, function) = docked(&[config("life", label, "")]);
+    let invocation = invocation(&function);
+    let entered = function.chain.enter(&invocation).ok().expect("it goes on");
+    extensions.shutdown(DEADLINE);
+    drop(extensions);
+    assert_eq!(noted(label), ["init app", "shutdown app"]);
+    drop(entered);
+    drop(function);
+    drop(invocation);
+    assert_eq!(noted(label), ["init app", "shutdown app", "drop app"]);
+}
+
+/// Those for functions before the one it fails for have been made already.
+#[test]
+fn a_start_that_fails_ends_what_it_has_made() {
+    for (what, found) in [("c", "not for c"), ("panic c", "panicked: on purpose")] {
+        for required in [true, false] {
+            let label = format!("fails {what} {required}");
+            let mut failing = config("function-life", &label, what);
+            failing.required = required;
+            let configs = [config("life", &label, ""), failing];
+            let mut extensions = loaded(&configs).expect("linked");
+            let chains = started(&mut extensions, &["a", "b", "c", "d"]);
+            let ended = [
+                "init app",
+                "init a",
+                "init b",
+                "shutdown b",
+                "drop b",
+                "shutdown a",
+                "drop a",
+            ];
+            assert_eq!(noted(&label), ended, "{label}");
+            match chains {
+                Err(error) => assert!(required && error.to_string().contains(found), "{error}"),
+                Ok(chains) => {
+                    assert!(!required, "{label}");
+                    let hooks: Vec<_> = chains.iter().map(funcdock::extensions::HookChain::len).collect();
+                    assert_eq!(hooks, [1; 4], "the other one is around all functions");
+                    assert_eq!(extensions.report()[1].state, ExtensionState::Failed);
+                }
+            }
+            extensions.shutdown(DEADLINE);
+            assert_eq!(
+                noted(&label)[ended.len()..],
+                ["shutdown app", "drop app"],
+                "{label}"
+            );
+        }
+    }
+}
+
+/// Says that it has begun to end, and waits to be let go, in its shutdown or in its destructor.
+struct Slow(Settings);
+
+type Gate = (Sender<()>, Receiver<()>);
+static SLOW: Mutex<Vec<(String, Gate)>> = Mutex::new(Vec::new());
+
+impl Slow {
+    fn wait(&self, place: &str) {
+        if self.0.what == place {
+            note(&self.0.label, place);
+            let mut gates = SLOW.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = gates.iter().position(|(label, _)| *label == self.0.label);
+            let (_, (done, gate)) = gates.remove(at.expect("the test has made it"));
+            drop(gates);
+            let _ = gate.recv_timeout(DEADLINE);
+            let _ = done.send(());
+        }
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.wait("drop");
+    }
+}
+
+impl AppExtension for Slow {
+    type Settings = Settings;
+    type State = ();
+
+    fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+        Ok(Slow(settings))
+    }
+
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+        Ok(Flow::Continue(()))
+    }
+
+    fn shutdown(&self, _deadline: Duration) -> Result<()> {
+        self.wait("shutdown");
+        Ok(())
+    }
+}
+
+export_extension!(Slow, name = "slow");
+
+#[test]
+fn what_does_not_end_in_time_is_left_behind() {
+    for place in ["shutdown", "drop"] {
+        let label = format!("slow {place}");
+        let (let_go, gate) = channel();
+        let (done, ended) = channel();
+        SLOW.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((label.clone(), (done, gate)));
+        let (mut extensions, function) = docked(&[config("life", &label, ""), config("slow", &label, place)]);
+        drop(function);
+        let start = Instant::now();
+        extensions.shutdown(Duration::from_millis(50));
+        assert!(start.elapsed() < DEADLINE, "{label}");
+        assert_eq!(noted(&label)[..2], ["init app", place], "{label}");
+        assert_eq!(
+            noted(&label)[2..],
+            ["shutdown app", "drop app"],
+            "{label}: the others end all the same"
+        );
+        let_go.send(()).expect("it waits");
+        ended.recv_timeout(DEADLINE).expect("it goes on where it was");
+    }
+}
+
+/// Meets another call of itself in each hook.
+struct Meets(Barrier, Settings);
+
+impl AppExtension for Meets {
+    type Settings = Settings;
+    type State = ();
+
+    fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+        Ok(Meets(Barrier::new(2), settings))
+    }
+
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+        self.0.wait();
+        Ok(Flow::Continue(()))
+    }
+
+    fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
+        self.0.wait();
+        note(&self.1.label, "met");
+        Ok(())
+    }
+}
+
+export_extension!(Meets, name = "meets");
+
+/// Nothing in the host makes one call's hooks wait for another's.
+#[test]
+fn hooks_run_on_several_threads_at_once() {
+    let (_extensions, function) = docked(&[config("meets", "meets", "")]);
+    let (done, both) = channel();
+    for _ in 0..2 {
+        let (function, done) = (Arc::clone(&function), done.clone());
+        std::thread::spawn(move || {
+            call(&function);
+            let _ = done.send(());
+        });
+    }
+    for _ in 0..2 {
+        both.recv_timeout(DEADLINE)
+            .expect("both calls are in the hook at once");
+    }
+    assert_eq!(noted("meets"), ["met", "met"]);
+}
+
+/// So the type system keeps authors to it.
+#[test]
+fn instances_may_be_shared_and_states_sent_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn sent<T: Send + 'static>() {}
+    fn of_app_level<E: AppExtension>() {
+        shared::<E>();
+        sent::<E::State>();
+    }
+    fn of_function_level<E: FunctionExtension>() {
+        shared::<E>();
+        sent::<E::State>();
+    }
+    fn of_objects<O: funcdock_extension_api::ContextObject>() {
+        shared::<O>();
+    }
+    struct Object;
+    impl funcdock_extension_api::ContextObject for Object {
+        fn class_name(&self) -> &str {
+            "Object"
+        }
+    }
+    of_app_level::<Life>();
+    of_function_level::<FunctionLife>();
+    of_objects::<Object>();
+}
+
+/// A hook that is not in the set is never called.
+#[test]
+fn hooks_that_are_not_declared_are_never_called() {
+    struct Silent;
+    impl AppExtension for Silent {
+        type Settings = Settings;
+        type State = ();
+        const HOOKS: Hooks = Hooks::NONE;
+        fn init(_settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+            Ok(Silent)
+        }
+        fn post_function_load(&self, _function: &Function<'_>) -> Result<()> {
+            unreachable!("it is not declared")
+        }
+        fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+            unreachable!("it is not declared")
+        }
+        fn shutdown(&self, _deadline: Duration) -> Result<()> {
+            unreachable!("it is not declared")
+        }
+    }
+    export_extension!(Silent, name = "silent");
+
+    let (mut extensions, function) = docked(&[config("silent", "silent", "")]);
+    assert!(function.chain.is_empty());
+    call(&function);
+    extensions.shutdown(DEADLINE);
+    assert!(extensions.report()[0].hooks.is_empty());
+}

@@ -1,0 +1,109 @@
+//! Hosts without an app: extensions of these tests around functions that nobody runs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use funcdock::app::ExtensionConfig;
+use funcdock::extensions::{ExtensionError, Extensions, HookChain};
+use funcdock::invocation::{Datum, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+/// What has happened, by the label that the settings of each test's extensions have: tests run side by side.
+static NOTES: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
+
+/// Notes that something happened.
+pub(crate) fn note(label: &str, what: impl Into<String>) {
+    let mut notes = NOTES.lock().unwrap_or_else(PoisonError::into_inner);
+    notes.entry(label.to_owned()).or_default().push(what.into());
+}
+
+/// What has happened so far.
+pub(crate) fn noted(label: &str) -> Vec<String> {
+    let notes = NOTES.lock().unwrap_or_else(PoisonError::into_inner);
+    notes.get(label).cloned().unwrap_or_default()
+}
+
+/// Settings of every extension here.
+#[derive(Deserialize)]
+pub(crate) struct Settings {
+    /// Under which it notes.
+    pub(crate) label: String,
+    /// What it is to do.
+    #[serde(default)]
+    pub(crate) what: String,
+}
+
+/// An extension of these tests in host.json.
+pub(crate) fn config(name: &str, label: &str, what: &str) -> ExtensionConfig {
+    let settings = json!({ "label": label, "what": what });
+    ExtensionConfig {
+        name: name.to_owned(),
+        functions: vec!["*".to_owned()],
+        required: true,
+        library: None,
+        settings: settings.as_object().cloned().unwrap_or_default(),
+    }
+}
+
+/// Loads these.
+pub(crate) fn loaded(configs: &[ExtensionConfig]) -> Result<Extensions, ExtensionError> {
+    Extensions::load(configs, Path::new("/app"), &[])
+}
+
+/// Starts them for functions of these names; the chains are those of the functions, in order.
+pub(crate) fn started(
+    extensions: &mut Extensions,
+    functions: &[&str],
+) -> Result<Vec<HookChain>, ExtensionError> {
+    let functions: Vec<_> = functions.iter().map(|name| function(name)).collect();
+    extensions.start("/app", 0, &functions)
+}
+
+fn function(name: &str) -> FunctionInfo {
+    FunctionInfo {
+        name: name.to_owned(),
+        directory: format!("/app/{name}"),
+        trigger: "httpTrigger".to_owned(),
+        route: None,
+    }
+}
+
+/// Loads and starts these around one function.
+pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunction>) {
+    let mut extensions = loaded(configs).expect("linked");
+    let chain = started(&mut extensions, &["one"]).expect("they start").remove(0);
+    let function = LoadedFunction {
+        index: 0,
+        info: function("one"),
+        chain,
+    };
+    (extensions, Arc::new(function))
+}
+
+/// A call of it that has not entered the hooks.
+pub(crate) fn invocation(function: &Arc<LoadedFunction>) -> Invocation {
+    Invocation::new(Arc::clone(function), None)
+}
+
+/// A call, through all hooks.
+pub(crate) fn call(function: &Arc<LoadedFunction>) {
+    let invocation = invocation(function);
+    if let Ok(entered) = function.chain.enter(&invocation) {
+        function
+            .chain
+            .leave(entered, &invocation, &Outcome::Returned(Datum::None));
+    }
+}
+
+/// The calls, errors and panics of a hook.
+pub(crate) fn counts(extensions: &Extensions, extension: &str, hook: &str) -> [u64; 3] {
+    let report = json!(extensions.report());
+    let of = report.as_array().into_iter().flatten();
+    let of = of
+        .filter(|report| report["name"] == extension)
+        .map(|report| &report["hooks"][hook]);
+    let hook: Vec<&Json> = of.collect();
+    ["calls", "errors", "panics"].map(|count| hook[0][count].as_u64().expect("a number"))
+}

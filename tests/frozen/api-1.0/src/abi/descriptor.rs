@@ -1,0 +1,128 @@
+//! What a library offers: its root module, and the functions of each extension in it.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+use abi_stable::StableAbi;
+use abi_stable::library::RootModule;
+use abi_stable::sabi_types::VersionStrings;
+use abi_stable::std_types::{RResult, RStr, RVec};
+
+use super::{
+    API_VERSION, Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult,
+};
+
+/// The root module of an extension library.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = LibraryRef, prefix_fields = LibraryPrefix)))]
+pub struct Library {
+    /// Called once, before anything else: connects the library's `tracing` to the host's log.
+    pub connect: unsafe extern "C" fn(host: HostServicesRef),
+    /// The extensions in this library.
+    #[sabi(last_prefix_field)]
+    pub extensions: unsafe extern "C" fn() -> RVec<DescriptorRef>,
+}
+
+impl RootModule for LibraryRef {
+    abi_stable::declare_root_module_statics! {LibraryRef}
+    const BASE_NAME: &'static str = "funcdock_extension";
+    const NAME: &'static str = "funcdock_extension";
+    const VERSION_STRINGS: VersionStrings = VersionStrings::new(API_VERSION);
+}
+
+/// One extension: its name, what it wants to be called for, and how.
+///
+/// `instance` is what `init` returned. The functions of an instance are called from any thread, several at
+/// once, except `shutdown` and `drop`, which come last and alone.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = DescriptorRef, prefix_fields = DescriptorPrefix)))]
+pub struct Descriptor {
+    /// The name that host.json uses.
+    pub name: RStr<'static>,
+    /// The extension's own version.
+    pub version: RStr<'static>,
+    /// `SCOPE_APP` or `SCOPE_FUNCTION`.
+    pub scope: u8,
+    /// Which hooks it implements: the `HOOK_…` bits.
+    pub hooks: u32,
+    /// Checks settings (JSON text) without making an instance.
+    pub configure: unsafe extern "C" fn(settings: RStr<'_>) -> RResult<(), Error>,
+    /// Makes an instance from settings (JSON text).
+    pub init: unsafe extern "C" fn(settings: RStr<'_>, init: Init) -> RResult<*mut c_void, Error>,
+    /// After a function that the extension applies to was loaded.
+    pub post_function_load: unsafe extern "C" fn(instance: *const c_void, function: Function) -> HookResult,
+    /// Before a call. On `Continue` the slot holds the hook's state, which `post_invocation` takes.
+    pub pre_invocation: unsafe extern "C" fn(
+        instance: *const c_void,
+        invocation: Invocation,
+        state: *mut StateSlot,
+    ) -> PreResult,
+    /// After a call, for every pre hook that continued. Takes the state out of the slot.
+    pub post_invocation: unsafe extern "C" fn(
+        instance: *const c_void,
+        invocation: Invocation,
+        outcome: Outcome,
+        state: *mut StateSlot,
+    ) -> HookResult,
+    /// The end of the worker: finish and flush within this many milliseconds.
+    pub shutdown: unsafe extern "C" fn(instance: *const c_void, deadline_ms: u64) -> HookResult,
+    /// Destroys the instance.
+    #[sabi(last_prefix_field)]
+    pub drop: unsafe extern "C" fn(instance: *mut c_void),
+}
+
+/// Applies to every function of the app, through one instance.
+pub const SCOPE_APP: u8 = 0;
+/// Applies to single functions, through an instance each.
+pub const SCOPE_FUNCTION: u8 = 1;
+
+/// The extension has a `post_function_load` hook.
+pub const HOOK_POST_FUNCTION_LOAD: u32 = 1;
+/// The extension has a `pre_invocation` hook.
+pub const HOOK_PRE_INVOCATION: u32 = 2;
+/// The extension has a `post_invocation` hook. Never set without `HOOK_PRE_INVOCATION`.
+pub const HOOK_POST_INVOCATION: u32 = 4;
+/// The extension has a `shutdown` hook.
+pub const HOOK_SHUTDOWN: u32 = 8;
+
+/// Room for a hook's state on its way from pre to post: small states in place, others boxed by the SDK.
+///
+/// The host never looks inside. It owns the slot, and drops it when no post hook took the state.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct StateSlot {
+    /// The state, or a pointer to it; untouched while `drop` is `None`.
+    pub data: [MaybeUninit<usize>; StateSlot::WORDS],
+    /// Drops what `data` holds; `None` when it holds nothing.
+    pub drop: Option<DropState>,
+}
+
+/// How to drop the state that a slot's `data` holds.
+#[repr(transparent)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct DropState {
+    /// Receives a pointer to the slot's `data`.
+    pub function: unsafe extern "C" fn(data: *mut c_void),
+}
+
+impl StateSlot {
+    /// How many words a state may have to be kept in place.
+    pub const WORDS: usize = 3;
+
+    /// A slot that holds nothing.
+    pub const EMPTY: StateSlot = StateSlot {
+        data: [MaybeUninit::uninit(); StateSlot::WORDS],
+        drop: None,
+    };
+}
+
+impl Drop for StateSlot {
+    fn drop(&mut self) {
+        if let Some(drop) = self.drop.take() {
+            // SAFETY: whoever set `drop` filled `data` for it, and taking it first makes this the only call.
+            unsafe { (drop.function)(self.data.as_mut_ptr().cast()) }
+        }
+    }
+}

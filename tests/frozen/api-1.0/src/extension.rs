@@ -1,0 +1,217 @@
+//! The two traits an extension implements, and the life that the host leads it through.
+//!
+//! | phase | how often | on which thread | may block |
+//! |---|---|---|---|
+//! | `configure` | once a worker, before any Python code runs | the worker's main thread | no |
+//! | `init` | once a worker (app level), once a function (function level) | main | yes, briefly: it delays the start |
+//! | `post_function_load` | once a function that the extension applies to | main | yes, briefly |
+//! | `pre_invocation` | once a call | any, many at once | no: other calls wait on the same thread |
+//! | `post_invocation` | once for each `pre_invocation` that continued | any, many at once | no |
+//! | `shutdown` | once, after the last call ended | one | until the deadline |
+//!
+//! After `shutdown` the instance is dropped. The library itself is never unloaded.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::{AppInfo, Flow, Function, Invocation, Outcome, Result, abi};
+
+/// Which hooks an extension implements. A hook that is left out of the set is never called and costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hooks(u32);
+
+impl Hooks {
+    /// No hook but `init`.
+    pub const NONE: Hooks = Hooks(0);
+    /// `post_function_load`.
+    pub const POST_FUNCTION_LOAD: Hooks = Hooks(abi::HOOK_POST_FUNCTION_LOAD);
+    /// `pre_invocation`.
+    pub const PRE_INVOCATION: Hooks = Hooks(abi::HOOK_PRE_INVOCATION);
+    /// `post_invocation`, and with it `pre_invocation`, which makes its state.
+    pub const POST_INVOCATION: Hooks = Hooks(abi::HOOK_PRE_INVOCATION | abi::HOOK_POST_INVOCATION);
+    /// `shutdown`.
+    pub const SHUTDOWN: Hooks = Hooks(abi::HOOK_SHUTDOWN);
+    /// All of them: the default.
+    pub const ALL: Hooks = Hooks::POST_FUNCTION_LOAD
+        .and(Hooks::PRE_INVOCATION)
+        .and(Hooks::POST_INVOCATION)
+        .and(Hooks::SHUTDOWN);
+
+    /// Both sets together.
+    pub const fn and(self, other: Hooks) -> Hooks {
+        Hooks(self.0 | other.0)
+    }
+
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// An extension that applies to every function of the app (or those that host.json names), through one instance.
+pub trait AppExtension: Send + Sync + Sized + 'static {
+    /// The `settings` of host.json. An unknown key is an error; give defaults with `#[serde(default)]`.
+    type Settings: DeserializeOwned + 'static;
+    /// What `pre_invocation` hands to `post_invocation`. Up to three words are carried without allocation.
+    type State: Send + 'static;
+    /// Which hooks the host should call.
+    const HOOKS: Hooks = Hooks::ALL;
+
+    /// Checks settings beyond what their types say.
+    fn configure(settings: &Self::Settings) -> Result<()> {
+        let _ = settings;
+        Ok(())
+    }
+
+    /// Makes the instance. An error stops the host, unless host.json says `"required": false`.
+    fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self>;
+
+    /// After a function that the extension applies to was loaded.
+    fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
+        let _ = function;
+        Ok(())
+    }
+
+    /// Before a call.
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
+
+    /// After a call, however it ended. Not called for one whose `pre_invocation` did not continue.
+    fn post_invocation(
+        &self,
+        call: &mut Invocation<'_>,
+        state: Self::State,
+        outcome: &Outcome<'_>,
+    ) -> Result<()> {
+        let _ = (call, state, outcome);
+        Ok(())
+    }
+
+    /// The worker ends: finish and flush within the deadline.
+    fn shutdown(&self, deadline: Duration) -> Result<()> {
+        let _ = deadline;
+        Ok(())
+    }
+}
+
+/// An extension that applies to single functions, through an instance for each. Otherwise as [`AppExtension`].
+pub trait FunctionExtension: Send + Sync + Sized + 'static {
+    /// The `settings` of host.json. An unknown key is an error; give defaults with `#[serde(default)]`.
+    type Settings: DeserializeOwned + 'static;
+    /// What `pre_invocation` hands to `post_invocation`. Up to three words are carried without allocation.
+    type State: Send + 'static;
+    /// Which hooks the host should call.
+    const HOOKS: Hooks = Hooks::ALL;
+
+    /// Checks settings beyond what their types say.
+    fn configure(settings: &Self::Settings) -> Result<()> {
+        let _ = settings;
+        Ok(())
+    }
+
+    /// Makes the instance for this function. An error stops the host, unless host.json says `"required": false`.
+    fn init(settings: Self::Settings, app: &AppInfo<'_>, function: &Function<'_>) -> Result<Self>;
+
+    /// After the function was loaded.
+    fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
+        let _ = function;
+        Ok(())
+    }
+
+    /// Before a call.
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
+
+    /// After a call, however it ended. Not called for one whose `pre_invocation` did not continue.
+    fn post_invocation(
+        &self,
+        call: &mut Invocation<'_>,
+        state: Self::State,
+        outcome: &Outcome<'_>,
+    ) -> Result<()> {
+        let _ = (call, state, outcome);
+        Ok(())
+    }
+
+    /// The worker ends: finish and flush within the deadline.
+    fn shutdown(&self, deadline: Duration) -> Result<()> {
+        let _ = deadline;
+        Ok(())
+    }
+}
+
+/// Both kinds of extension, as the functions at the border see them.
+pub trait Extension: Send + Sync + Sized + 'static {
+    const SCOPE: u8;
+    const HOOKS: u32;
+    type Settings: DeserializeOwned + 'static;
+    type State: Send + 'static;
+
+    fn configure(settings: &Self::Settings) -> Result<()>;
+    fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self>;
+    fn post_function_load(&self, function: &Function<'_>) -> Result<()>;
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
+    fn post_invocation(
+        &self,
+        call: &mut Invocation<'_>,
+        state: Self::State,
+        outcome: &Outcome<'_>,
+    ) -> Result<()>;
+    fn shutdown(&self, deadline: Duration) -> Result<()>;
+}
+
+/// Makes an [`AppExtension`] an [`Extension`].
+pub struct App<E>(E);
+
+/// Makes a [`FunctionExtension`] an [`Extension`].
+pub struct PerFunction<E>(E);
+
+/// The part of `impl Extension` that is the same text for both scopes.
+macro_rules! forward_hooks {
+    ($scope:expr) => {
+        const SCOPE: u8 = $scope;
+        const HOOKS: u32 = E::HOOKS.bits();
+        type Settings = E::Settings;
+        type State = E::State;
+
+        fn configure(settings: &Self::Settings) -> Result<()> {
+            E::configure(settings)
+        }
+        fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
+            self.0.post_function_load(function)
+        }
+        fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>> {
+            self.0.pre_invocation(call)
+        }
+        fn post_invocation(
+            &self,
+            call: &mut Invocation<'_>,
+            state: Self::State,
+            outcome: &Outcome<'_>,
+        ) -> Result<()> {
+            self.0.post_invocation(call, state, outcome)
+        }
+        fn shutdown(&self, deadline: Duration) -> Result<()> {
+            self.0.shutdown(deadline)
+        }
+    };
+}
+
+impl<E: AppExtension> Extension for App<E> {
+    forward_hooks!(abi::SCOPE_APP);
+
+    fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self> {
+        E::init(settings, app).map(App)
+    }
+}
+
+impl<E: FunctionExtension> Extension for PerFunction<E> {
+    forward_hooks!(abi::SCOPE_FUNCTION);
+
+    fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self> {
+        let function = app.function().ok_or_else(|| {
+            crate::Error::msg(
+                "the host named no function for a function-level extension (a fault of the host)",
+            )
+        })?;
+        E::init(settings, app, &function).map(PerFunction)
+    }
+}

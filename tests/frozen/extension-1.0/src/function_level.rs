@@ -1,0 +1,80 @@
+//! A function-level extension: every hook, a state that is carried in place, early answers, errors and panics.
+
+use std::time::Duration;
+
+use funcdock_extension_api::{
+    AppInfo, Flow, Function, FunctionExtension, Invocation, Outcome, Result, export_extension,
+};
+use serde_json::json;
+
+use crate::app_level::{told, told_to};
+use crate::record::{Record, Settings, States, Token};
+
+static STATES: States = States::NONE;
+
+struct EverythingFunction {
+    record: Record,
+    function: String,
+}
+
+/// Three words: carried in place.
+struct State {
+    number: u64,
+    flag: bool,
+    _token: Token,
+}
+
+impl FunctionExtension for EverythingFunction {
+    type Settings = Settings;
+    type State = State;
+
+    fn configure(settings: &Settings) -> Result<()> {
+        settings.check()
+    }
+
+    fn init(settings: Settings, app: &AppInfo<'_>, function: &Function<'_>) -> Result<Self> {
+        let record = Record::open(settings)?;
+        let mut told = told(function);
+        told["root"] = json!(app.root());
+        told["worker"] = app.worker_index().into();
+        record.write("init", told)?;
+        Ok(EverythingFunction {
+            record,
+            function: function.name().to_owned(),
+        })
+    }
+
+    fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
+        self.record.write("post_function_load", told(function))
+    }
+
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<State>> {
+        self.record
+            .write("pre_invocation", json!({ "function": self.function }))?;
+        told_to(call, || State {
+            number: u64::MAX,
+            flag: true,
+            _token: STATES.make(),
+        })
+    }
+
+    fn post_invocation(&self, _call: &mut Invocation<'_>, state: State, outcome: &Outcome<'_>) -> Result<()> {
+        self.record.write(
+            "post_invocation",
+            json!({
+                "number": state.number,
+                "flag": state.flag,
+                "outcome": format!("{:?}", outcome.kind()),
+            }),
+        )
+    }
+
+    fn shutdown(&self, deadline: Duration) -> Result<()> {
+        let deadline = deadline.as_millis() as u64;
+        let states = STATES.counts();
+        self.record
+            .write("shutdown", json!({ "deadline_ms": deadline, "states": states }))
+    }
+}
+
+export_extension!(EverythingFunction, scope = function, name = "everything-function");

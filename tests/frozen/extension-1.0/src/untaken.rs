@@ -1,0 +1,32 @@
+//! An extension whose states nobody takes: it has a pre hook and no post hook.
+
+use std::time::Duration;
+
+use funcdock_extension_api::{AppExtension, AppInfo, Flow, Hooks, Invocation, Result, export_extension};
+use serde_json::json;
+
+use crate::record::{Record, Settings, States, Token};
+
+static STATES: States = States::NONE;
+
+struct Untaken(Record);
+
+impl AppExtension for Untaken {
+    type Settings = Settings;
+    type State = (Token, [u64; 8]);
+    const HOOKS: Hooks = Hooks::PRE_INVOCATION.and(Hooks::SHUTDOWN);
+
+    fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+        Ok(Untaken(Record::open(settings)?))
+    }
+
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<(Token, [u64; 8])>> {
+        Ok(Flow::Continue((STATES.make(), [0; 8])))
+    }
+
+    fn shutdown(&self, _deadline: Duration) -> Result<()> {
+        self.0.write("shutdown", json!({ "states": STATES.counts() }))
+    }
+}
+
+export_extension!(Untaken, name = "untaken");

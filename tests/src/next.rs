@@ -1,0 +1,266 @@
+//! The next minor version of the extension API, generated from the present one: a function more in every table.
+//!
+//! Nobody keeps it: it is made from the source as it is, so that it is always one version ahead of the host.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::repository;
+
+/// What is appended, by name.
+const APPENDED: &str = "appended_by_next";
+
+/// An extension that asks for it.
+const APPENDED_SOURCE: &str = include_str!("next/appended.rs");
+
+/// Tables that were there in API 1.0: the generator has lost its way when it misses one of them.
+const KNOWN: [&str; 9] = [
+    "Descriptor",
+    "FunctionFns",
+    "HostServices",
+    "HttpRequestFns",
+    "InitFns",
+    "InvocationFns",
+    "Library",
+    "ObjectFns",
+    "OutcomeFns",
+];
+
+/// Those of them that libraries make, with the API crate's code, and the host reads. It is the other way round for
+/// all others.
+const MADE_BY_LIBRARIES: [&str; 3] = ["Descriptor", "Library", "ObjectFns"];
+
+/// A workspace with the next minor version of the API, and an extension built against it.
+pub struct NextApi {
+    /// The workspace's folder.
+    pub folder: PathBuf,
+    /// The version: "1.<minor + 1>.0".
+    pub version: String,
+}
+
+impl NextApi {
+    /// Writes the workspace to `folder`, as [`write_workspace`] does; the library of its extension has another extension
+    /// besides, which asks the host's tables for what is new. Panics where it does not find in the API's source what it
+    /// is to change.
+    pub fn generate(folder: &Path) -> Self {
+        let mut tables = BTreeSet::new();
+        let mut made = BTreeSet::new();
+        let mut version = None;
+        write_workspace(
+            folder,
+            &mut |path, text| match path.strip_prefix("extension-api/") {
+                Some("Cargo.toml") => bumped_manifest(text, &mut version),
+                Some(path) if path.ends_with(".rs") => {
+                    let text = with_filled_tables(&with_appended_fields(text, &mut tables), &mut made);
+                    with_extras(path, text)
+                }
+                None if path == "extension/src/lib.rs" => {
+                    format!("{text}\nmod appended {{\n{APPENDED_SOURCE}}}\n")
+                }
+                _ => text.to_owned(),
+            },
+        );
+        for (found, known, what) in [
+            (&tables, KNOWN.as_slice(), "declarations"),
+            (&made, MADE_BY_LIBRARIES.as_slice(), "values"),
+        ] {
+            let missed: Vec<_> = known.iter().filter(|table| !found.contains(**table)).collect();
+            assert!(
+                missed.is_empty(),
+                "in the source of extension-api there are no {what} of the tables {missed:?}; if they are written in \
+                 another way now, teach it to tests/src/next.rs; found: {found:?}"
+            );
+        }
+
+        NextApi {
+            folder: folder.to_owned(),
+            version: version.expect("Cargo.toml was among the files"),
+        }
+    }
+
+    /// Tables that the host makes: in none of them an extension of the next API finds what it appends.
+    pub fn host_tables() -> impl Iterator<Item = &'static str> {
+        KNOWN
+            .into_iter()
+            .filter(|table| !MADE_BY_LIBRARIES.contains(table))
+    }
+}
+
+/// Writes a workspace to `folder`: the present API, and the frozen extension of API 1.0, which builds with every later
+/// one. `change` gets the name ("extension-api/src/lib.rs", "extension/src/lib.rs") and the text of each of their files,
+/// and returns what to write.
+///
+/// Files that are there as they should be are left alone, so that cargo builds only what has changed. Such workspaces
+/// may share a target folder where the names of their own folders differ: cargo tells crates of one name and version
+/// apart by their paths in their workspaces.
+pub fn write_workspace(folder: &Path, change: &mut dyn FnMut(&str, &str) -> String) {
+    let name = folder.file_name().expect("a folder of its own").to_string_lossy();
+    let (api, extension) = (format!("api-{name}"), format!("extension-{name}"));
+    for (from, to, krate) in [
+        ("extension-api", &api, "extension-api"),
+        ("tests/frozen/extension-1.0", &extension, "extension"),
+    ] {
+        copy(&repository().join(from), &folder.join(to), &mut |path, text| {
+            let path = format!("{krate}/{path}");
+            let text = change(&path, text);
+            match path.as_str() {
+                "extension/Cargo.toml" => replaced(&path, &text, "\"../api-1.0\"", &format!("\"../{api}\"")),
+                _ => text,
+            }
+        });
+    }
+    // The versions and dependencies of the present, without its members.
+    let root = fs::read_to_string(repository().join("Cargo.toml")).expect("the workspace's manifest");
+    let members = format!("members = [{api:?}, {extension:?}] # ");
+    let manifest = replaced("Cargo.toml", &root, "members = ", &members);
+    write(&folder.join("Cargo.toml"), &manifest);
+    fs::copy(repository().join("Cargo.lock"), folder.join("Cargo.lock")).expect("target/ is writable");
+}
+
+/// The manifest with the next minor version.
+fn bumped_manifest(text: &str, bumped: &mut Option<String>) -> String {
+    let line = text.lines().find(|line| line.starts_with("version = \""));
+    let line = line.expect("extension-api/Cargo.toml has a version of its own");
+    let parts: Vec<u32> = line
+        .trim_start_matches("version = \"")
+        .trim_end_matches('"')
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    let [major, minor, _] = parts.as_slice() else {
+        panic!("extension-api/Cargo.toml: {line}: expected three numbers")
+    };
+    let version = bumped.insert(format!("{major}.{}.0", minor + 1));
+    replaced("Cargo.toml", text, line, &format!("version = \"{version}\""))
+}
+
+/// The source with a field after the last of each struct that is a table.
+fn with_appended_fields(text: &str, tables: &mut BTreeSet<String>) -> String {
+    let mut appended = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("#[sabi(kind(Prefix(") {
+        let (before, table) = rest.split_at(start);
+        let (_, declared) = table
+            .split_once("pub struct ")
+            .expect("a table is a public struct");
+        tables.insert(identifier(declared).to_owned());
+        let end = table.find("\n}").expect("a struct ends at the start of a line") + 1;
+        let field = format!(
+            "    /// What the next minor version appends.\n    #[sabi(missing_field(option))]\n    \
+             pub {APPENDED}: extern \"C\" fn() -> u32,\n"
+        );
+        appended += before;
+        appended += &table[..end];
+        appended += &field;
+        rest = &table[end..];
+    }
+    appended + rest
+}
+
+/// The source with that field in each value of a table: `WithMetadata::new(Name {`, `WithMetadata::new(abi::Name {`.
+fn with_filled_tables(text: &str, made: &mut BTreeSet<String>) -> String {
+    const NEW: &str = "WithMetadata::new(";
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(NEW) {
+        let (before, value) = rest.split_at(start + NEW.len());
+        filled += before;
+        rest = value;
+        let (path, _) = value.split_once('{').expect("a table is written as it stands");
+        let name = path.trim().rsplit("::").next().unwrap_or_default();
+        if identifier(name) == name && !name.is_empty() {
+            made.insert(name.to_owned());
+            filled += &format!("{path}{{ {APPENDED}: crate::abi::{APPENDED}, ");
+            rest = &value[path.len() + 1..];
+        }
+    }
+    filled + rest
+}
+
+/// What else the next version needs: its number, what it appends, and ways for a test to get at the tables.
+fn with_extras(path: &str, mut text: String) -> String {
+    match path {
+        "src/abi/mod.rs" => {
+            const MINOR: &str = "pub const API_MINOR: u32 = ";
+            let (_, minor) = text.split_once(MINOR).expect("abi/mod.rs has API_MINOR");
+            let digits = minor.split(';').next().unwrap_or_default();
+            let next = digits.parse::<u32>().expect("API_MINOR is a number") + 1;
+            text = replaced(
+                path,
+                &text,
+                &format!("{MINOR}{digits};"),
+                &format!("{MINOR}{next};"),
+            );
+            text += &format!(
+                "\n/// In every table.\npub extern \"C\" fn {APPENDED}() -> u32 {{\n    {next}\n}}\n"
+            );
+        }
+        "src/context.rs" => {
+            for (context, raw) in [
+                ("AppInfo", "Init"),
+                ("Function", "Function"),
+                ("Invocation", "Invocation"),
+                ("HttpRequest", "HttpRequest"),
+            ] {
+                text += &raw_accessor(context, raw);
+            }
+        }
+        "src/outcome.rs" => text += &raw_accessor("Outcome", "Outcome"),
+        "src/log.rs" => {
+            text += "\n/// The host's services.\npub fn services() -> Option<abi::HostServicesRef> {\n    \
+                     HOST.get().copied()\n}\n";
+        }
+        "src/lib.rs" => text += "\npub use log::services;\n",
+        _ => {}
+    }
+    text
+}
+
+fn raw_accessor(context: &str, raw: &str) -> String {
+    format!(
+        "\nimpl {context}<'_> {{\n    /// What is behind it.\n    pub fn raw(&self) -> abi::{raw} {{\n        \
+         self.raw\n    }}\n}}\n"
+    )
+}
+
+/// The identifier that the text begins with.
+fn identifier(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The text of the file with its one place of `old` replaced; panics unless there is one.
+pub fn replaced(path: &str, text: &str, old: &str, new: &str) -> String {
+    assert_eq!(text.matches(old).count(), 1, "{old:?} in {path}");
+    text.replace(old, new)
+}
+
+/// Copies a folder of text files, each changed by `change`, which gets its path in the folder.
+fn copy(from: &Path, to: &Path, change: &mut dyn FnMut(&str, &str) -> String) {
+    fn walk(root: &Path, folder: &Path, to: &Path, change: &mut dyn FnMut(&str, &str) -> String) {
+        let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(root, &path, to, change);
+                continue;
+            }
+            let text =
+                fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let relative = path.strip_prefix(root).expect("it was found there");
+            write(&to.join(relative), &change(&relative.to_string_lossy(), &text));
+        }
+    }
+    walk(from, from, to, change);
+}
+
+/// Writes a file unless it is there with this text.
+fn write(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return;
+    }
+    let folder = path.parent().expect("a file is in a folder");
+    fs::create_dir_all(folder).expect("target/ is writable");
+    fs::write(path, text).expect("target/ is writable");
+}

@@ -1,0 +1,43 @@
+//! Asks every table for what only the next minor version has, and logs what it finds.
+
+use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Outcome, Result, export_extension};
+
+struct Appended;
+
+/// What a table's accessor gives for a function that the table's maker may not know.
+fn log(table: &str, found: Option<extern "C" fn() -> u32>) {
+    tracing::info!("{table} has {:?}", found.map(|function| function()));
+}
+
+impl AppExtension for Appended {
+    type Settings = ();
+    type State = ();
+
+    fn init(_settings: (), app: &AppInfo<'_>) -> Result<Self> {
+        log("InitFns", app.raw().functions.appended_by_next());
+        for descriptor in funcdock_extension_api::private::registrations() {
+            if descriptor.name() == "appended" {
+                log("Descriptor", descriptor.appended_by_next());
+            }
+        }
+        let services = funcdock_extension_api::services().expect("the host has connected the library");
+        log("HostServices", services.appended_by_next());
+        Ok(Appended)
+    }
+
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<()>> {
+        log("InvocationFns", call.raw().functions.appended_by_next());
+        log("FunctionFns", call.function().raw().functions.appended_by_next());
+        if let Some(request) = call.http_request() {
+            log("HttpRequestFns", request.raw().functions.appended_by_next());
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), outcome: &Outcome<'_>) -> Result<()> {
+        log("OutcomeFns", outcome.raw().functions.appended_by_next());
+        Ok(())
+    }
+}
+
+export_extension!(Appended, name = "appended");
