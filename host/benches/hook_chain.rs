@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{Extensions, HookChain};
+use funcdock::extensions::{Extensions, HookChain, Search};
 use funcdock::invocation::{Datum, FunctionInfo, Invocation, LoadedFunction, Outcome};
 
 // Linked extensions are found through the registrations of the crates that are linked: name one.
@@ -110,15 +110,12 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
     let configs: Vec<ExtensionConfig> = extensions
         .iter()
         .map(|name| ExtensionConfig {
-            name: (*name).to_owned(),
-            functions: vec!["*".to_owned()],
-            required: true,
             library: library.map(Path::to_owned),
-            settings: serde_json::Map::new(),
+            ..ExtensionConfig::new(*name)
         })
         .collect();
     let mut extensions =
-        Extensions::load(&configs, Path::new("/"), &[]).unwrap_or_else(|error| panic!("{error}"));
+        Extensions::load(&configs, &Search::default()).unwrap_or_else(|error| panic!("{error}"));
     let mut chains = extensions
         .start("/", 0, &[function()])
         .unwrap_or_else(|error| panic!("{error}"));

@@ -11,7 +11,7 @@ use super::json::{Document, Item};
 use super::{ExtensionConfig, HostConfig, HttpConfig};
 
 const SECTION: &str = "workerExtensions";
-const EXTENSION_KEYS: [&str; 4] = ["functions", "required", "library", "settings"];
+const EXTENSION_KEYS: [&str; 5] = ["functions", "required", "library", "sha256", "settings"];
 const LOG_LEVELS: [&str; 7] = [
     "Trace",
     "Debug",
@@ -202,22 +202,32 @@ fn extension(name: &str, item: &Item<'_>, root: &Path) -> Result<ExtensionConfig
             return Err(value.problem(format!("unknown key; the keys of an extension are {known}{hint}")));
         }
     }
-    let functions = item.get("functions")?;
-    let required = item.get("required")?;
-    let library = item.get("library")?;
-    let settings = item.get("settings")?;
-    Ok(ExtensionConfig {
-        name: name.to_owned(),
-        functions: functions.map_or_else(|| Ok(vec!["*".to_owned()]), |item| item.strings())?,
-        required: required.map_or(Ok(true), |item| item.boolean())?,
-        library: library
-            .map(|item| item.non_empty_string().map(|file| root.join(file)))
-            .transpose()?,
-        settings: settings
-            .map(|item| item.json_object())
-            .transpose()?
-            .unwrap_or_default(),
-    })
+    let mut config = ExtensionConfig::new(name);
+    if let Some(functions) = item.get("functions")? {
+        config.functions = functions.strings()?;
+    }
+    if let Some(required) = item.get("required")? {
+        config.required = required.boolean()?;
+    }
+    if let Some(library) = item.get("library")? {
+        config.library = Some(root.join(library.non_empty_string()?));
+    }
+    if let Some(digest) = item.get("sha256")? {
+        config.sha256 = Some(sha256(&digest)?);
+    }
+    if let Some(settings) = item.get("settings")? {
+        config.settings = settings.json_object()?;
+    }
+    Ok(config)
+}
+
+fn sha256(item: &Item<'_>) -> Result<String, Problem> {
+    let text = item.string()?;
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(item.wrong_value("the 64 hex digits that sha256sum prints for the library"))
+    }
 }
 
 /// One of `known`, compared without case; as it is written there.

@@ -79,8 +79,24 @@ pub struct ExtensionConfig {
     pub required: bool,
     /// `library`: the file to load, absolute (a relative path in the file is relative to the app's root).
     pub library: Option<PathBuf>,
+    /// `sha256`: the digest that the library must have, as 64 lower-case hex digits.
+    pub sha256: Option<String>,
     /// `settings`: handed to the extension as they are; an empty object by default.
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ExtensionConfig {
+    /// The extension of this name, with the defaults of host.json.
+    pub fn new(name: impl Into<String>) -> Self {
+        ExtensionConfig {
+            name: name.into(),
+            functions: vec!["*".to_owned()],
+            required: true,
+            library: None,
+            sha256: None,
+            settings: serde_json::Map::new(),
+        }
+    }
 }
 
 /// local.settings.json.

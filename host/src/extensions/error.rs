@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use funcdock_extension_api::abi;
 
 use super::image::ImageError;
+use super::wheel::{GROUP, WheelError};
 use crate::app::{ExtensionConfig, suggestion};
 
 /// Why an extension could not be docked: one variant a phase, in the order of the phases.
@@ -14,18 +15,57 @@ use crate::app::{ExtensionConfig, suggestion};
 pub enum ExtensionError {
     /// No library of the extension's name.
     #[error(
-        "extension {name:?}: not found\n  searched for: {}\n  in: {}\n  next: build it with `cargo build --release` \
-         and copy the library into the app's .extensions folder, add the library's folder to \
-         FUNCDOCK_EXTENSION_PATH, or name the file in host.json as workerExtensions.{name}.library",
-        .files.join(", "), paths(.searched)
+        "extension {name:?}: not found\n  searched for: {} in {}\n  and for: an entry point {name:?} of the group \
+         {GROUP} in the packages of {}\n  found: {}{}\n  next: install its Python package for the app, copy its \
+         library into the app's .extensions folder, add the library's folder to FUNCDOCK_EXTENSION_PATH, or name the \
+         file in host.json as workerExtensions.{name}.library",
+        .files.join(" or "), paths(.folders), paths(.packages), others(.available),
+        suggestion(.name, .available.iter().map(String::as_str))
     )]
     Find {
         /// The name in host.json.
         name: String,
         /// File names that would have been taken.
         files: Vec<String>,
-        /// The folders, in order.
-        searched: Vec<PathBuf>,
+        /// The folders with libraries that were searched, in order.
+        folders: Vec<PathBuf>,
+        /// The folders with Python packages that were searched, in order.
+        packages: Vec<PathBuf>,
+        /// The extensions that are there.
+        available: Vec<String>,
+    },
+    /// An installed package names the extension, or may do so, but leads to no library.
+    #[error(
+        "extension {name:?}: {place} leads to no library\n  found: {found}\n  expected: {expected}\n  next: correct \
+         the package that this file belongs to and install it again, uninstall it, or name the library in host.json \
+         as workerExtensions.{name}.library"
+    )]
+    Wheel {
+        /// The name in host.json.
+        name: String,
+        /// The package's list of entry points, with the line.
+        place: String,
+        /// What it says, or where that leads.
+        found: String,
+        /// What it should say, or lead to.
+        expected: &'static str,
+    },
+    /// The library is not the one that host.json expects.
+    #[error(
+        "extension {name:?}: {} is not the library that host.json expects\n  found: {found}\n  expected: {expected} \
+         (SHA-256)\n  next: install the library that you trust again, or, if it was changed on purpose, correct \
+         workerExtensions.{name}.sha256",
+        file.as_ref().map_or_else(|| "the extension".to_owned(), |file| file.display().to_string())
+    )]
+    Digest {
+        /// The name in host.json.
+        name: String,
+        /// The library; `None` for an extension that is linked into the host.
+        file: Option<PathBuf>,
+        /// Its digest, or why there is none.
+        found: String,
+        /// The digest in host.json, in lower-case hex.
+        expected: String,
     },
     /// The file is not there, or is no dynamic library for this machine.
     #[error("extension {name:?}: {} cannot be loaded\n  found: {reason}\n  expected: a dynamic library for this \
@@ -196,6 +236,13 @@ fn quoted(names: &[String]) -> String {
         .join(", ")
 }
 
+fn others(available: &[String]) -> String {
+    match available {
+        [] => "no extensions at all".to_owned(),
+        names => format!("other extensions: {}", names.join(", ")),
+    }
+}
+
 fn for_function(function: Option<&str>) -> String {
     function
         .map(|name| format!(" for function {name:?}"))
@@ -207,6 +254,16 @@ fn platform() -> String {
 }
 
 impl ExtensionError {
+    /// An [`ExtensionError::Wheel`].
+    pub(super) fn wheel(name: &str, error: WheelError) -> Self {
+        ExtensionError::Wheel {
+            name: name.to_owned(),
+            place: error.place,
+            found: error.found,
+            expected: error.expected,
+        }
+    }
+
     /// An [`ExtensionError::Open`] for a file that is not even given to the system's loader.
     pub(super) fn image(name: &str, file: &Path, error: &ImageError) -> Self {
         let (reason, advice) = match error {

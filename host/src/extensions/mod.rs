@@ -13,8 +13,10 @@ mod registry;
 mod services;
 mod statistics;
 mod ticks;
+mod wheel;
 
 pub use chain::{Entered, HookChain};
+pub use discovery::{Available, Search, Source};
 pub use error::ExtensionError;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};
 pub use statistics::HookStatistics;

@@ -1,7 +1,6 @@
 //! The extensions of a worker, from what host.json declares to what runs.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use funcdock_extension_api::abi;
 use serde::{Deserialize, Serialize};
 
 use super::chain::HookChain;
-use super::discovery::{self, Source};
+use super::discovery::{self, Search, Source};
 use super::error::ExtensionError;
 use super::instance::{Counters, Instance};
 use super::services::InitContext;
@@ -81,11 +80,7 @@ impl Extensions {
     ///
     /// # Errors
     /// The first failure of an extension that is `required`. Those of others are logged and kept for the report.
-    pub fn load(
-        configs: &[ExtensionConfig],
-        app_root: &Path,
-        search: &[PathBuf],
-    ) -> Result<Self, ExtensionError> {
+    pub fn load(configs: &[ExtensionConfig], search: &Search) -> Result<Self, ExtensionError> {
         let mut extensions = Extensions::default();
         for config in configs {
             let mut docked = Docked {
@@ -98,7 +93,7 @@ impl Extensions {
                 started: false,
                 failure: None,
             };
-            let loaded = docked.load(app_root, search);
+            let loaded = docked.load(search);
             docked.settle(loaded)?;
             extensions.docked.push(docked);
         }
@@ -164,8 +159,8 @@ impl Extensions {
 type Applied = (usize, u8, Arc<Instance>);
 
 impl Docked {
-    fn load(&mut self, app_root: &Path, search: &[PathBuf]) -> Result<(), ExtensionError> {
-        let (descriptor, source) = discovery::find(&self.config, app_root, search)?;
+    fn load(&mut self, search: &Search) -> Result<(), ExtensionError> {
+        let (descriptor, source) = discovery::find(&self.config, search)?;
         self.library = Some((descriptor, source));
         // SAFETY: the string is borrowed for the call.
         let checked = unsafe { (descriptor.configure())(RStr::from_str(&self.settings)) };
@@ -286,10 +281,7 @@ impl Docked {
                 abi::SCOPE_APP => "app",
                 _ => "function",
             }),
-            source: self.library.as_ref().map(|(_, source)| match source {
-                Source::File(file) => file.display().to_string(),
-                Source::Linked => "linked".to_owned(),
-            }),
+            source: self.library.as_ref().map(|(_, source)| source.to_string()),
             state: match (&self.failure, self.started) {
                 (Some(_), _) => ExtensionState::Failed,
                 (None, true) => ExtensionState::Started,

@@ -34,6 +34,7 @@ use self::slot::{End, News, Phase, Slot};
 use self::worker_process::Recipe;
 use crate::app::App;
 use crate::control::{PROTOCOL, Ready, WorkerConfig};
+use crate::extensions::Search;
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -205,6 +206,15 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
         python.display(),
         options.module.display()
     );
+    let search = Search {
+        app_root: app.root.clone(),
+        ..Search::default()
+    };
+    let site_packages = if options.extensions_enabled && search.needs_wheels(&app.host.worker_extensions) {
+        python::site_packages(&python, &app.root, &environment).await
+    } else {
+        Vec::new()
+    };
     Ok(Recipe {
         python,
         module: options.module.clone(),
@@ -216,6 +226,7 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
             workers: options.workers,
             address,
             extensions_enabled: options.extensions_enabled,
+            site_packages,
             extension_path: options.extension_path.clone(),
             verbose: options.verbose,
             debug_logs: options.debug_logs,

@@ -20,6 +20,11 @@ fn normalised(stderr: &str) -> String {
         // The host's version of the API.
         ("expected: API ", " (", "<version>"),
         ("of extension API ", "\n", "<version>"),
+        // What else is on this machine.
+        ("found: other extensions: ", "\n", "<names>"),
+        ("in the packages of ", "\n", "<folders>"),
+        // Of a library that was built a moment ago.
+        ("that host.json expects\n  found: ", "\n", "<digest>"),
     ] {
         text = replaced_between(&text, before, after, placeholder);
     }
@@ -76,6 +81,33 @@ fn a_library_that_is_none() {
     other[18..20].copy_from_slice(&2_u16.to_ne_bytes());
     fs::write(foreign.path().join("foreign.so"), other).expect("a file in the copy");
     app_fails("other_machine", foreign);
+}
+
+#[test]
+fn a_library_that_is_another_than_expected() {
+    let library = library("fixture-hooks");
+    fails(
+        "digest",
+        "noop",
+        json!({ "library": library, "sha256": "0123456789abcdef".repeat(4) }),
+    );
+    fails(
+        "digest_malformed",
+        "noop",
+        json!({ "library": library, "sha256": "0123456789abcdef" }),
+    );
+}
+
+#[test]
+fn a_package_that_leads_to_no_library() {
+    let packages = ".python_packages/lib/site-packages";
+    let point = format!("{packages}/rates-1.0.dist-info/entry_points.txt");
+    let with =
+        |line: &str| app(&[("rates", json!({}))]).file(&point, &format!("[funcdock.extensions]\n{line}\n"));
+    app_fails("wheel_line", with("rates: rates"));
+    app_fails("wheel_no_package", with("rates = rates"));
+    let no_library = with("rates = rates").file(&format!("{packages}/rates/__init__.py"), "");
+    app_fails("wheel_no_library", no_library);
 }
 
 #[test]
