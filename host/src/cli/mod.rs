@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, arguments in, exit code out.
 
+mod extension;
 mod listing;
 mod settings;
 mod start;
@@ -24,12 +25,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Start(Box<start::Arguments>),
+    Extension(extension::Arguments),
 }
 
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Start(arguments) => start::run(*arguments),
+        Command::Extension(arguments) => extension::run(arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error}");

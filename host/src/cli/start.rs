@@ -120,7 +120,7 @@ fn options(arguments: Arguments) -> Result<Options> {
 }
 
 /// Reads the app in `folder`, with the functions that `--functions` names.
-fn read_app(folder: &Path, functions: Vec<String>) -> Result<App> {
+pub(super) fn read_app(folder: &Path, functions: Vec<String>) -> Result<App> {
     let Reading {
         app,
         disabled,
@@ -200,7 +200,7 @@ fn address(value: &str) -> Result<IpAddr, String> {
     }
 }
 
-fn seconds(value: &str) -> Result<Duration, String> {
+pub(super) fn seconds(value: &str) -> Result<Duration, String> {
     // The bound keeps sums with the clock in range: a year.
     match value.parse::<f64>() {
         Ok(number) if (0.0..=365.0 * 86_400.0).contains(&number) => Ok(Duration::from_secs_f64(number)),

@@ -74,7 +74,7 @@ pub(super) fn find(
 }
 
 /// The extension of this name that is linked into this host.
-fn linked(name: &str) -> Option<abi::DescriptorRef> {
+pub(super) fn linked(name: &str) -> Option<abi::DescriptorRef> {
     let descriptor = private::registrations().find(|linked| linked.name().as_str() == name)?;
     // What `connect` does for a library.
     private::install_panic_hook();

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use funcdock_extension_api::abi;
 
+use super::check::Step;
 use super::image::ImageError;
 use super::wheel::{GROUP, WheelError};
 use crate::app::{ExtensionConfig, suggestion};
 
-/// Why an extension could not be docked: one variant a phase, in the order of the phases.
+/// Why an extension could not be docked, or should not be: one variant a phase, in the order of the phases.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtensionError {
     /// No library of the extension's name.
@@ -215,6 +216,49 @@ pub enum ExtensionError {
         /// What to do.
         advice: String,
     },
+    /// A hook failed or panicked when it was tried out.
+    #[error(
+        "extension {name:?}: {hook} failed in a dry run\n  found: {reason}\n  expected: a hook that takes a call of a \
+         function without an app around it\n  next: correct the extension or its settings, or report this to its \
+         author"
+    )]
+    Hook {
+        /// The extension.
+        name: String,
+        /// The hook.
+        hook: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The process that tried the extension out did not live to the end.
+    #[error(
+        "extension {name:?}: {} does not get through step \"{step}\"\n  found: it {found}\n  expected: a step that returns, \
+         if only with an error\n  next: {}",
+        .what, crash_advice(*.step)
+    )]
+    Crash {
+        /// The extension, or what its file is called after.
+        name: String,
+        /// Its file, or what else it is.
+        what: String,
+        /// The step that it did not survive.
+        step: Step,
+        /// How the process ended, or that it did not: the end of a sentence.
+        found: String,
+    },
+}
+
+fn crash_advice(step: Step) -> &'static str {
+    match step {
+        Step::Configure
+        | Step::Init
+        | Step::PostFunctionLoad
+        | Step::PreInvocation
+        | Step::PostInvocation
+        | Step::Shutdown
+        | Step::Drop => "report this to the extension's author",
+        _ => "copy it again, or rebuild it on this machine; if that does not help, report this to its author",
+    }
 }
 
 fn paths(paths: &[PathBuf]) -> String {
@@ -269,7 +313,7 @@ impl ExtensionError {
         let (reason, advice) = match error {
             ImageError::Read(error) if error.kind() == io::ErrorKind::NotFound => (
                 "no such file".to_owned(),
-                "check the path given as `library` in host.json",
+                "check the path; `library` in host.json is relative to the app",
             ),
             ImageError::Read(error) => (error.to_string(), "let the host's user read it"),
             ImageError::Machine(_) => (

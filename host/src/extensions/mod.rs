@@ -4,6 +4,7 @@
 //! beyond the ABI is behind [`Extensions`] and [`HookChain`].
 
 mod chain;
+mod check;
 mod discovery;
 mod error;
 mod image;
@@ -16,6 +17,7 @@ mod ticks;
 mod wheel;
 
 pub use chain::{Entered, HookChain};
+pub use check::{Check, Depth, Described, Event, Step, name_of_file};
 pub use discovery::{Available, Search, Source};
 pub use error::ExtensionError;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};

@@ -9,6 +9,7 @@ use funcdock_extension_api::abi;
 use serde::{Deserialize, Serialize};
 
 use super::chain::HookChain;
+use super::check::scope_name;
 use super::discovery::{self, Search, Source};
 use super::error::ExtensionError;
 use super::instance::{Counters, Instance};
@@ -277,10 +278,7 @@ impl Docked {
         ExtensionReport {
             name: self.config.name.clone(),
             version: descriptor.map(|descriptor| descriptor.version().to_string()),
-            scope: descriptor.map(|descriptor| match descriptor.scope() {
-                abi::SCOPE_APP => "app",
-                _ => "function",
-            }),
+            scope: descriptor.map(|descriptor| scope_name(descriptor.scope())),
             source: self.library.as_ref().map(|(_, source)| source.to_string()),
             state: match (&self.failure, self.started) {
                 (Some(_), _) => ExtensionState::Failed,

@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::error::SupervisorError;
+pub(crate) use self::error::describe;
 pub use self::runtime_files::{PYTHON_MODULE_VARIABLE, find_python_module};
 use self::slot::{End, News, Phase, Slot};
 use self::worker_process::Recipe;
@@ -190,6 +191,16 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
             }
         }
     }
+}
+
+/// Where the interpreter that would run the app imports packages from (see [`Search::wheels`]). Makes no environment
+/// for the app. Needs a tokio runtime with I/O and time.
+pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
+    let python = python::Choice::from_environment(&app.root, python)
+        .prepare(false, false)
+        .await?;
+    Ok(python::site_packages(&python, &app.root, &environment).await)
 }
 
 /// Finds and makes all that workers need.

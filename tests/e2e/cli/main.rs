@@ -1,0 +1,5 @@
+//! `funcdock extension …`, as its users call it.
+
+mod broken;
+mod check;
+mod support;
