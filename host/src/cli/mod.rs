@@ -5,6 +5,8 @@ mod listing;
 mod settings;
 mod start;
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +43,12 @@ pub fn main() -> ExitCode {
         }
         ExitCode::FAILURE
     })
+}
+
+/// Prints and flushes. Whoever closed our stdout does not want to read it: that stops nothing.
+fn print(text: &dyn Display) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `funcdock start`: serves an app until it is told to stop.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::builder::FalseyValueParser;
 
 use super::listing::Listing;
+use super::print;
 use super::settings::Settings;
 use crate::app::{App, ReadOptions, Reading};
 use crate::control::ExtensionListing;
@@ -177,12 +177,6 @@ fn log_extension(extension: &ExtensionListing) {
         // The worker has logged why.
         Some(_) => tracing::warn!("extension {name}{version}: {state}, the app runs without it"),
     }
-}
-
-/// Prints and flushes. Whoever closed our stdout does not want to read it: that stops nothing.
-fn print(text: &dyn std::fmt::Display) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
 fn port(value: &str) -> Result<u16, String> {

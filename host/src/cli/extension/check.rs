@@ -1,7 +1,5 @@
 //! `funcdock extension check`: tries a library out, without an app and without Python.
 
-use std::fmt::Display;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::child;
 use super::outcome::Outcome;
+use crate::cli::print;
 use crate::cli::start::seconds;
 use crate::extensions::{Check, Depth, Described, Event, Step};
 
@@ -60,7 +59,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let mut outcome = Outcome::default();
     if !arguments.json {
-        print(&file.display());
+        print(&format_args!("{}\n", file.display()));
     }
     child::run(&check, arguments.timeout, &mut |event| {
         if !arguments.json {
@@ -73,7 +72,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         let mut report = json!(outcome);
         report["file"] = json!(file);
         report["ok"] = ok.into();
-        print(&format_args!("{report:#}"));
+        print(&format_args!("{report:#}\n"));
     }
     for error in outcome.errors() {
         eprintln!("error: {error}");
@@ -94,7 +93,7 @@ fn report(so_far: &Outcome, event: &Event) {
         let sign = if taken.ok { '✓' } else { '✗' };
         let note = taken.note.as_ref().map(|note| format!(": {note}"));
         print(&format_args!(
-            "  {sign} {}{}",
+            "  {sign} {}{}\n",
             taken.step,
             note.unwrap_or_default()
         ));
@@ -113,15 +112,9 @@ fn report(so_far: &Outcome, event: &Event) {
         };
         let api = so_far.api_version.as_deref().unwrap_or_default();
         print(&format_args!(
-            "{name} {version} (API {api}; {scope} level; {hooks})"
+            "{name} {version} (API {api}; {scope} level; {hooks})\n"
         ));
     }
-}
-
-/// Prints a line. Whoever closed our stdout does not want to read it.
-fn print(line: &dyn Display) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
 fn object(text: &str) -> Result<Map<String, Json>, String> {

@@ -5,6 +5,7 @@ mod child;
 mod list;
 mod new;
 mod outcome;
+mod table;
 
 use std::process::ExitCode;
 
