@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{Extensions, HookChain, Passage};
+use funcdock::extensions::{Extensions, HookChain, Passage, Search};
 use funcdock::invocation::{Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
 
 // Linked extensions are found through the registrations of the crates that are linked: name one.
@@ -112,11 +112,11 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
         .iter()
         .map(|name| ExtensionConfig {
             library: library.map(Path::to_owned),
-            ..ExtensionConfig::named(*name)
+            ..ExtensionConfig::new(*name)
         })
         .collect();
     let mut extensions =
-        Extensions::load(&configs, Path::new("/"), &[]).unwrap_or_else(|error| panic!("{error}"));
+        Extensions::load(&configs, &Search::default()).unwrap_or_else(|error| panic!("{error}"));
     let mut chains = extensions
         .start("/", 0, &[function()])
         .unwrap_or_else(|error| panic!("{error}"));

@@ -20,7 +20,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use crate::app::App;
 
 /// The version of this protocol; it grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest frame body that is sent or accepted, in bytes (16 MiB).
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -61,7 +61,10 @@ pub struct WorkerConfig {
     pub address: SocketAddr,
     /// Whether worker extensions are on (`PYTHON_ENABLE_WORKER_EXTENSIONS`).
     pub extensions_enabled: bool,
-    /// Where to look for an extension's library after `<app>/.extensions`, in this order; absolute.
+    /// Where the interpreter imports packages from, as far as extensions are to be searched for there
+    /// (see [`Search::wheels`](crate::extensions::Search::wheels)); absolute.
+    pub site_packages: Vec<PathBuf>,
+    /// Where to look for an extension's library at last, in this order; absolute.
     pub extension_path: Vec<PathBuf>,
     /// Whether the user asked for detailed logs.
     pub verbose: bool,

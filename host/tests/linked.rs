@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{ExtensionState, Extensions, HookChain, Passage};
+use funcdock::extensions::{ExtensionState, Extensions, HookChain, Passage, Search, Source};
 use funcdock::invocation::{Attribute, Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
 use serde_json::{Value as Json, json};
 
@@ -17,7 +17,14 @@ use fixture_hooks as _;
 fn config(name: &str, settings: &Json) -> ExtensionConfig {
     ExtensionConfig {
         settings: settings.as_object().cloned().unwrap_or_default(),
-        ..ExtensionConfig::named(name)
+        ..ExtensionConfig::new(name)
+    }
+}
+
+fn search(root: &Path) -> Search {
+    Search {
+        app_root: root.to_owned(),
+        ..Search::default()
     }
 }
 
@@ -33,7 +40,7 @@ fn function() -> FunctionInfo {
 
 /// Loads and starts these in the app at `root`; the hook chain is that of its one function.
 fn start(root: &Path, configs: &[ExtensionConfig]) -> (Extensions, HookChain) {
-    let mut extensions = Extensions::load(configs, root, &[]).expect("linked");
+    let mut extensions = Extensions::load(configs, &search(root)).expect("linked");
     let chains = extensions.start(&root.to_string_lossy(), 0, &[function()]);
     let chain = chains.expect("they start").remove(0);
     (extensions, chain)
@@ -110,7 +117,7 @@ fn it_is_found_before_any_file() {
     let mut file = config("noop", &json!({}));
     file.library = Some(app.path().join(".extensions/libnoop.so"));
     assert!(
-        Extensions::load(&[file], app.path(), &[]).is_err(),
+        Extensions::load(&[file], &search(app.path())).is_err(),
         "a library that host.json names is not replaced"
     );
 }
@@ -134,8 +141,35 @@ fn its_panics_cost_a_hook_call() {
 fn its_settings_are_checked_at_load() {
     let app = tempfile::tempdir().expect("a folder");
     let wrong = config("noop", &json!({ "level": 1 }));
-    let error = Extensions::load(&[wrong], app.path(), &[])
+    let error = Extensions::load(&[wrong], &search(app.path()))
         .err()
         .expect("refused");
     assert!(error.to_string().contains("unknown key \"level\""), "{error}");
+}
+
+#[test]
+fn a_digest_needs_a_file() {
+    let app = tempfile::tempdir().expect("a folder");
+    let pinned = ExtensionConfig {
+        sha256: Some("0".repeat(64)),
+        ..config("noop", &json!({}))
+    };
+    let error = Extensions::load(&[pinned], &search(app.path()))
+        .err()
+        .expect("refused");
+    assert!(
+        error.to_string().contains("it is linked into this host"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_linked_is_available() {
+    let app = tempfile::tempdir().expect("a folder");
+    let available = search(app.path()).available();
+    let noop = available.iter().find(|available| available.name == "noop");
+    assert_eq!(noop.map(|noop| &noop.source), Some(&Source::Linked));
+    let error = search(app.path()).locate(&ExtensionConfig::new("recrod"));
+    let error = error.expect_err("misspelt").to_string();
+    assert!(error.contains("(did you mean \"record\"?)"), "{error}");
 }

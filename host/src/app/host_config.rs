@@ -11,10 +11,11 @@ use super::json::{Document, Item};
 use super::{ExtensionConfig, HostConfig, HttpConfig, OnError, Policy};
 
 const SECTION: &str = "workerExtensions";
-const EXTENSION_KEYS: [&str; 7] = [
+const EXTENSION_KEYS: [&str; 8] = [
     "functions",
     "required",
     "library",
+    "sha256",
     "settings",
     "hookBudgetMs",
     "suspendAfterPanics",
@@ -210,7 +211,7 @@ fn extension(name: &str, item: &Item<'_>, root: &Path) -> Result<ExtensionConfig
             return Err(value.problem(format!("unknown key; the keys of an extension are {known}{hint}")));
         }
     }
-    let mut config = ExtensionConfig::named(name);
+    let mut config = ExtensionConfig::new(name);
     if let Some(functions) = item.get("functions")? {
         config.functions = functions.strings()?;
     }
@@ -219,6 +220,9 @@ fn extension(name: &str, item: &Item<'_>, root: &Path) -> Result<ExtensionConfig
     }
     if let Some(library) = item.get("library")? {
         config.library = Some(root.join(library.non_empty_string()?));
+    }
+    if let Some(digest) = item.get("sha256")? {
+        config.sha256 = Some(sha256(&digest)?);
     }
     if let Some(settings) = item.get("settings")? {
         config.settings = settings.json_object()?;
@@ -276,6 +280,15 @@ fn policy(item: &Item<'_>) -> Result<Policy, Problem> {
     } else {
         Policy::Continue
     })
+}
+
+fn sha256(item: &Item<'_>) -> Result<String, Problem> {
+    let text = item.string()?;
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(item.wrong_value("the 64 hex digits that sha256sum prints for the library"))
+    }
 }
 
 /// One of `known`, compared without case; as it is written there.

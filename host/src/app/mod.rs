@@ -79,6 +79,8 @@ pub struct ExtensionConfig {
     pub required: bool,
     /// `library`: the file to load, absolute (a relative path in the file is relative to the app's root).
     pub library: Option<PathBuf>,
+    /// `sha256`: the digest that the library must have, as 64 lower-case hex digits.
+    pub sha256: Option<String>,
     /// `settings`: handed to the extension as they are; an empty object by default.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// `hookBudgetMs` (default 50, 0 for none): a hook around a call that takes longer is logged and counted.
@@ -109,13 +111,14 @@ pub enum Policy {
 }
 
 impl ExtensionConfig {
-    /// An extension of this name with the default of everything else.
-    pub fn named(name: impl Into<String>) -> Self {
+    /// The extension of this name, with the defaults of host.json.
+    pub fn new(name: impl Into<String>) -> Self {
         ExtensionConfig {
             name: name.into(),
             functions: vec!["*".to_owned()],
             required: true,
             library: None,
+            sha256: None,
             settings: serde_json::Map::new(),
             hook_budget: Some(Duration::from_millis(50)),
             suspend_after_panics: Some(10),

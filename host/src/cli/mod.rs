@@ -1,9 +1,12 @@
 //! The command line: one file a subcommand, arguments in, exit code out.
 
+mod extension;
 mod listing;
 mod settings;
 mod start;
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -24,12 +27,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Start(Box<start::Arguments>),
+    Extension(extension::Arguments),
 }
 
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Start(arguments) => start::run(*arguments),
+        Command::Extension(arguments) => extension::run(arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -38,6 +43,12 @@ pub fn main() -> ExitCode {
         }
         ExitCode::FAILURE
     })
+}
+
+/// Prints and flushes. Whoever closed our stdout does not want to read it: that stops nothing.
+fn print(text: &dyn Display) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
 #[cfg(test)]

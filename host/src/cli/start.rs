@@ -1,6 +1,5 @@
 //! `funcdock start`: serves an app until it is told to stop.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::builder::FalseyValueParser;
 
 use super::listing::Listing;
+use super::print;
 use super::settings::Settings;
 use crate::app::{App, ReadOptions, Reading};
 use crate::control::ExtensionListing;
@@ -120,7 +120,7 @@ fn options(arguments: Arguments) -> Result<Options> {
 }
 
 /// Reads the app in `folder`, with the functions that `--functions` names.
-fn read_app(folder: &Path, functions: Vec<String>) -> Result<App> {
+pub(super) fn read_app(folder: &Path, functions: Vec<String>) -> Result<App> {
     let Reading {
         app,
         disabled,
@@ -179,12 +179,6 @@ fn log_extension(extension: &ExtensionListing) {
     }
 }
 
-/// Prints and flushes. Whoever closed our stdout does not want to read it: that stops nothing.
-fn print(text: &dyn std::fmt::Display) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
-}
-
 fn port(value: &str) -> Result<u16, String> {
     value
         .parse()
@@ -200,7 +194,7 @@ fn address(value: &str) -> Result<IpAddr, String> {
     }
 }
 
-fn seconds(value: &str) -> Result<Duration, String> {
+pub(super) fn seconds(value: &str) -> Result<Duration, String> {
     // The bound keeps sums with the clock in range: a year.
     match value.parse::<f64>() {
         Ok(number) if (0.0..=365.0 * 86_400.0).contains(&number) => Ok(Duration::from_secs_f64(number)),

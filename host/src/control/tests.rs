@@ -36,6 +36,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
         address: "127.0.0.1:7071".parse().expect("a literal address"),
         extensions_enabled: true,
         debug_logs: false,
+        site_packages: vec!["/srv/app/.venv/lib/python3.13/site-packages".into()],
         extension_path: vec!["/opt/extensions".into()],
         verbose: false,
         threads: Some(4),
@@ -147,7 +148,7 @@ async fn a_frame_over_the_limit_is_refused_by_both_sides() {
 #[tokio::test]
 async fn a_foreign_first_message_is_named() {
     for (body, expected) in [
-        (&br#"{"start":{"protocol":2,"new":true}}"#[..], "version 2"),
+        (&br#"{"start":{"protocol":99,"new":true}}"#[..], "version 99"),
         (
             br#"{"drain":{"deadline_ms":1}}"#,
             "did not begin with a start message",

@@ -1,62 +1,267 @@
 //! Where an extension of a given name comes from.
 
+use std::collections::BTreeSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use funcdock_extension_api::{abi, private};
+use sha2::{Digest as _, Sha256};
 
 use super::error::ExtensionError;
-use super::library;
+use super::image::{self, ImageError};
+use super::{library, wheel};
 use crate::app::ExtensionConfig;
 
-/// Where an extension came from.
+/// Our own libraries that are no extensions, though they may look like one.
+const NOT_EXTENSIONS: [&str; 1] = ["python"];
+
+/// Where extensions are searched for.
+///
+/// In this order: what is linked into the host, `<app>/.extensions`, the wheels installed for the app
+/// (`<app>/.python_packages/lib/site-packages`, then `wheels`), `path`.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// The app's folder, absolute.
+    pub app_root: PathBuf,
+    /// Folders with packages that the app's interpreter imports from, in its order; absolute.
+    pub wheels: Vec<PathBuf>,
+    /// Further folders with libraries, in this order; absolute.
+    pub path: Vec<PathBuf>,
+}
+
+/// Where an extension comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub enum Source {
     /// A library file.
     File(PathBuf),
     /// Linked into this host.
     Linked,
 }
 
-/// Finds and opens an extension: the `library` that host.json gives, else one that is linked into this host,
-/// else the first file of its name in the app's `.extensions` and then in `search`.
-pub(super) fn find(
-    config: &ExtensionConfig,
-    app_root: &Path,
-    search: &[PathBuf],
-) -> Result<(abi::DescriptorRef, Source), ExtensionError> {
-    let name = config.name.as_str();
-    let file = match &config.library {
-        Some(file) => file.clone(),
-        None => {
-            if let Some(linked) = private::registrations().find(|linked| linked.name().as_str() == name) {
-                // What `connect` does for a library.
-                private::install_panic_hook();
-                return Ok((linked, Source::Linked));
-            }
-            search_file(name, app_root, search)?
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::File(file) => write!(f, "{}", file.display()),
+            Source::Linked => f.write_str("linked"),
         }
-    };
-    Ok((library::open(name, &file)?, Source::File(file)))
+    }
 }
 
-fn search_file(name: &str, app_root: &Path, search: &[PathBuf]) -> Result<PathBuf, ExtensionError> {
+/// An extension that could be docked, as far as that can be told without loading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// Its name: that of the linked extension or of the entry point, else made from the file's.
+    pub name: String,
+    /// Where it is.
+    pub source: Source,
+}
+
+/// Finds and opens an extension: the `library` that host.json gives, else the first that is found.
+pub(super) fn find(
+    config: &ExtensionConfig,
+    search: &Search,
+) -> Result<(abi::DescriptorRef, Source), ExtensionError> {
+    let source = search.locate(config)?;
+    let descriptor = match &source {
+        Source::File(file) => library::open(&config.name, file)?,
+        // `locate` has just found it.
+        Source::Linked => linked(&config.name).ok_or_else(|| search.not_found(&config.name))?,
+    };
+    Ok((descriptor, source))
+}
+
+/// The extension of this name that is linked into this host.
+pub(super) fn linked(name: &str) -> Option<abi::DescriptorRef> {
+    let descriptor = private::registrations().find(|linked| linked.name().as_str() == name)?;
+    // What `connect` does for a library.
+    private::install_panic_hook();
+    Some(descriptor)
+}
+
+impl Search {
+    /// Where this extension comes from. Nothing of it is loaded; its digest is checked where host.json has one.
+    ///
+    /// # Errors
+    /// It is nowhere, an installed package leads nowhere, or the file is not the one that host.json expects.
+    pub fn locate(&self, config: &ExtensionConfig) -> Result<Source, ExtensionError> {
+        let name = config.name.as_str();
+        let source = match &config.library {
+            Some(file) => Source::File(file.clone()),
+            None => self.by_name(name)?.ok_or_else(|| self.not_found(name))?,
+        };
+        if let Some(expected) = &config.sha256 {
+            check_digest(name, &source, expected)?;
+        }
+        Ok(source)
+    }
+
+    /// Whether one of these is found nowhere before [`wheels`](Self::wheels), so that it is worth while to ask the
+    /// interpreter for its folders.
+    pub fn needs_wheels(&self, configs: &[ExtensionConfig]) -> bool {
+        let here = Search {
+            app_root: self.app_root.clone(),
+            ..Search::default()
+        };
+        configs
+            .iter()
+            .any(|config| config.library.is_none() && matches!(here.by_name(&config.name), Ok(None)))
+    }
+
+    /// What could be docked, in the order of the search; of several with one name only the first.
+    pub fn available(&self) -> Vec<Available> {
+        let linked = private::registrations().map(|linked| Available {
+            name: linked.name().to_string(),
+            source: Source::Linked,
+        });
+        let mut all: Vec<Available> = linked.collect();
+        // The linker's order says nothing.
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.extend(libraries(&self.own_folder()));
+        let packages = self.site_packages();
+        for folder in &packages {
+            for point in wheel::entry_points(folder).0 {
+                // What leads nowhere is an error for whoever names it.
+                if let Ok(file) = point.library(&packages) {
+                    all.push(Available {
+                        name: point.name,
+                        source: Source::File(file),
+                    });
+                }
+            }
+        }
+        all.extend(self.path.iter().flat_map(|folder| libraries(folder)));
+        let mut seen = BTreeSet::new();
+        all.retain(|available| seen.insert(normalised(&available.name)));
+        all
+    }
+
+    fn by_name(&self, name: &str) -> Result<Option<Source>, ExtensionError> {
+        if private::registrations().any(|linked| linked.name().as_str() == name) {
+            return Ok(Some(Source::Linked));
+        }
+        let in_folder = |folder: &Path| {
+            file_names(name)
+                .map(|file| folder.join(file))
+                .into_iter()
+                .find(|file| file.is_file())
+        };
+        if let Some(file) = in_folder(&self.own_folder()) {
+            return Ok(Some(Source::File(file)));
+        }
+        let wanted = normalised(name);
+        let in_wheel = wheel::find(&self.site_packages(), |found| normalised(found) == wanted);
+        if let Some(file) = in_wheel.map_err(|error| ExtensionError::wheel(name, error))? {
+            return Ok(Some(Source::File(file)));
+        }
+        Ok(self
+            .path
+            .iter()
+            .find_map(|folder| in_folder(folder))
+            .map(Source::File))
+    }
+
+    fn own_folder(&self) -> PathBuf {
+        self.app_root.join(".extensions")
+    }
+
+    fn site_packages(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.app_root.join(".python_packages/lib/site-packages")];
+        folders.extend_from_slice(&self.wheels);
+        folders
+    }
+
+    fn not_found(&self, name: &str) -> ExtensionError {
+        let mut folders = vec![self.own_folder()];
+        folders.extend_from_slice(&self.path);
+        ExtensionError::Find {
+            name: name.to_owned(),
+            files: file_names(name).to_vec(),
+            folders,
+            packages: self.site_packages(),
+            available: self
+                .available()
+                .into_iter()
+                .map(|available| available.name)
+                .collect(),
+        }
+    }
+}
+
+/// The names of files that an extension may have.
+fn file_names(name: &str) -> [String; 2] {
     let stem = name.replace('-', "_");
-    let files = [
+    [
         format!("{DLL_PREFIX}{stem}{DLL_SUFFIX}"),
         format!("{DLL_PREFIX}funcdock_{stem}{DLL_SUFFIX}"),
-    ];
-    let mut searched = vec![app_root.join(".extensions")];
-    searched.extend_from_slice(search);
-    let candidates = searched
-        .iter()
-        .flat_map(|folder| files.iter().map(move |file| folder.join(file)));
-    candidates
+    ]
+}
+
+/// The name of the extension in a library of this file name, as a crate would have it.
+pub(super) fn name_of_file(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_str()?;
+    let stem = name.strip_prefix(DLL_PREFIX)?.strip_suffix(DLL_SUFFIX)?;
+    let stem = normalised(stem);
+    let name = stem.strip_prefix("funcdock-").unwrap_or(&stem);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// `_` and `-` are the same: cargo makes the one of the other.
+fn normalised(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// The libraries in a folder that have an extension's header, by name.
+fn libraries(folder: &Path) -> Vec<Available> {
+    let mut libraries: Vec<Available> = fs::read_dir(folder)
         .into_iter()
-        .find(|file| file.is_file())
-        .ok_or_else(|| ExtensionError::Find {
-            name: name.to_owned(),
-            files: files.to_vec(),
-            searched,
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter_map(|file| {
+            let name = name_of_file(&file)?;
+            let candidate =
+                !NOT_EXTENSIONS.contains(&name.as_str()) && image::exports(&file, abi::HEADER_SYMBOL);
+            candidate.then_some(Available {
+                name,
+                source: Source::File(file),
+            })
         })
+        .collect();
+    libraries.sort_by(|a, b| a.name.cmp(&b.name));
+    libraries
+}
+
+/// Compares the file with the digest that host.json expects, in lower-case hex.
+fn check_digest(name: &str, source: &Source, expected: &str) -> Result<(), ExtensionError> {
+    let (file, found) = match source {
+        Source::File(file) => {
+            let digest =
+                digest(file).map_err(|error| ExtensionError::image(name, file, &ImageError::Read(error)))?;
+            (Some(file.clone()), digest)
+        }
+        Source::Linked => (None, "no file: it is linked into this host".to_owned()),
+    };
+    if found == expected {
+        return Ok(());
+    }
+    Err(ExtensionError::Digest {
+        name: name.to_owned(),
+        file,
+        found,
+        expected: expected.to_owned(),
+    })
+}
+
+/// The SHA-256 of a file, in lower-case hex.
+fn digest(file: &Path) -> io::Result<String> {
+    let digest = Sha256::digest(fs::read(file)?);
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        // Writing into a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
 }

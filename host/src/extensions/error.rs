@@ -6,26 +6,67 @@ use std::path::{Path, PathBuf};
 
 use funcdock_extension_api::abi;
 
+use super::check::Step;
 use super::image::ImageError;
+use super::wheel::{GROUP, WheelError};
 use crate::app::{ExtensionConfig, suggestion};
 
-/// Why an extension could not be docked: one variant a phase, in the order of the phases.
+/// Why an extension could not be docked, or should not be: one variant a phase, in the order of the phases.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtensionError {
     /// No library of the extension's name.
     #[error(
-        "extension {name:?}: not found\n  searched for: {}\n  in: {}\n  next: build it with `cargo build --release` \
-         and copy the library into the app's .extensions folder, add the library's folder to \
-         FUNCDOCK_EXTENSION_PATH, or name the file in host.json as workerExtensions.{name}.library",
-        .files.join(", "), paths(.searched)
+        "extension {name:?}: not found\n  searched for: {} in {}\n  and for: an entry point {name:?} of the group \
+         {GROUP} in the packages of {}\n  found: {}{}\n  next: install its Python package for the app, copy its \
+         library into the app's .extensions folder, add the library's folder to FUNCDOCK_EXTENSION_PATH, or name the \
+         file in host.json as workerExtensions.{name}.library",
+        .files.join(" or "), paths(.folders), paths(.packages), others(.available),
+        suggestion(.name, .available.iter().map(String::as_str))
     )]
     Find {
         /// The name in host.json.
         name: String,
         /// File names that would have been taken.
         files: Vec<String>,
-        /// The folders, in order.
-        searched: Vec<PathBuf>,
+        /// The folders with libraries that were searched, in order.
+        folders: Vec<PathBuf>,
+        /// The folders with Python packages that were searched, in order.
+        packages: Vec<PathBuf>,
+        /// The extensions that are there.
+        available: Vec<String>,
+    },
+    /// An installed package names the extension, or may do so, but leads to no library.
+    #[error(
+        "extension {name:?}: {place} leads to no library\n  found: {found}\n  expected: {expected}\n  next: correct \
+         the package that this file belongs to and install it again, uninstall it, or name the library in host.json \
+         as workerExtensions.{name}.library"
+    )]
+    Wheel {
+        /// The name in host.json.
+        name: String,
+        /// The package's list of entry points, with the line.
+        place: String,
+        /// What it says, or where that leads.
+        found: String,
+        /// What it should say, or lead to.
+        expected: &'static str,
+    },
+    /// The library is not the one that host.json expects.
+    #[error(
+        "extension {name:?}: {} is not the library that host.json expects\n  found: {found}\n  expected: {expected} \
+         (SHA-256)\n  next: install the library that you trust again, or, if it was changed on purpose, correct \
+         workerExtensions.{name}.sha256",
+        file.as_ref().map_or_else(|| "the extension".to_owned(), |file| file.display().to_string())
+    )]
+    Digest {
+        /// The name in host.json.
+        name: String,
+        /// The library; `None` for an extension that is linked into the host.
+        file: Option<PathBuf>,
+        /// Its digest, or why there is none.
+        found: String,
+        /// The digest in host.json, in lower-case hex.
+        expected: String,
     },
     /// The file is not there, or is no dynamic library for this machine.
     #[error("extension {name:?}: {} cannot be loaded\n  found: {reason}\n  expected: a dynamic library for this \
@@ -175,6 +216,49 @@ pub enum ExtensionError {
         /// What to do.
         advice: String,
     },
+    /// A hook failed or panicked when it was tried out.
+    #[error(
+        "extension {name:?}: {hook} failed in a dry run\n  found: {reason}\n  expected: a hook that takes a call of a \
+         function without an app around it\n  next: correct the extension or its settings, or report this to its \
+         author"
+    )]
+    Hook {
+        /// The extension.
+        name: String,
+        /// The hook.
+        hook: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The process that tried the extension out did not live to the end.
+    #[error(
+        "extension {name:?}: {} does not get through step \"{step}\"\n  found: it {found}\n  expected: a step that returns, \
+         if only with an error\n  next: {}",
+        .what, crash_advice(*.step)
+    )]
+    Crash {
+        /// The extension, or what its file is called after.
+        name: String,
+        /// Its file, or what else it is.
+        what: String,
+        /// The step that it did not survive.
+        step: Step,
+        /// How the process ended, or that it did not: the end of a sentence.
+        found: String,
+    },
+}
+
+fn crash_advice(step: Step) -> &'static str {
+    match step {
+        Step::Configure
+        | Step::Init
+        | Step::PostFunctionLoad
+        | Step::PreInvocation
+        | Step::PostInvocation
+        | Step::Shutdown
+        | Step::Drop => "report this to the extension's author",
+        _ => "copy it again, or rebuild it on this machine; if that does not help, report this to its author",
+    }
 }
 
 fn paths(paths: &[PathBuf]) -> String {
@@ -196,6 +280,13 @@ fn quoted(names: &[String]) -> String {
         .join(", ")
 }
 
+fn others(available: &[String]) -> String {
+    match available {
+        [] => "no extensions at all".to_owned(),
+        names => format!("other extensions: {}", names.join(", ")),
+    }
+}
+
 fn for_function(function: Option<&str>) -> String {
     function
         .map(|name| format!(" for function {name:?}"))
@@ -207,12 +298,22 @@ fn platform() -> String {
 }
 
 impl ExtensionError {
+    /// An [`ExtensionError::Wheel`].
+    pub(super) fn wheel(name: &str, error: WheelError) -> Self {
+        ExtensionError::Wheel {
+            name: name.to_owned(),
+            place: error.place,
+            found: error.found,
+            expected: error.expected,
+        }
+    }
+
     /// An [`ExtensionError::Open`] for a file that is not even given to the system's loader.
     pub(super) fn image(name: &str, file: &Path, error: &ImageError) -> Self {
         let (reason, advice) = match error {
             ImageError::Read(error) if error.kind() == io::ErrorKind::NotFound => (
                 "no such file".to_owned(),
-                "check the path given as `library` in host.json",
+                "check the path; `library` in host.json is relative to the app",
             ),
             ImageError::Read(error) => (error.to_string(), "let the host's user read it"),
             ImageError::Machine(_) => (

@@ -7,8 +7,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use object::elf::{EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN, FileHeader64, Machine, PT_LOAD};
-use object::read::elf::{FileHeader as _, ProgramHeader as _};
+use object::elf::{
+    EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN, FileHeader64, Machine, PT_LOAD, SHT_DYNSYM,
+};
+use object::read::elf::{FileHeader as _, ProgramHeader as _, Sym as _};
 use object::{Endianness, FileKind, ReadCache, ReadRef as _};
 
 /// Why the file is no library for this machine, as far as that can be told without loading it.
@@ -77,6 +79,24 @@ pub(super) fn check(file: &Path) -> Result<(), ImageError> {
         Some(needed) if needed > length => Err(ImageError::Truncated { length, needed }),
         _ => Ok(()),
     }
+}
+
+/// Whether `file` is a library for this machine that has this symbol for others.
+pub(super) fn exports(file: &Path, symbol: &str) -> bool {
+    let look = || {
+        check(file).ok()?;
+        let data = &ReadCache::new(File::open(file).ok()?);
+        let header = FileHeader64::<Endianness>::parse(data).ok()?;
+        let endian = header.endian().ok()?;
+        let sections = header.sections(endian, data).ok()?;
+        let symbols = sections.symbols(endian, data, SHT_DYNSYM).ok()?;
+        let found = symbols.iter().any(|found| {
+            let name = found.name(endian, symbols.strings());
+            name == Ok(symbol.as_bytes()) && !found.is_undefined(endian)
+        });
+        Some(found)
+    };
+    look().unwrap_or(false)
 }
 
 /// The machine that this process is built for; `None` where its own file cannot be read.

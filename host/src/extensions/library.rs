@@ -13,17 +13,36 @@ use abi_stable::abi_stability::abi_checking::{
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
 use abi_stable::type_layout::{TLFieldOrFunction, TypeLayout};
 use funcdock_extension_api::abi;
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 
+use super::check::Step;
 use super::error::ExtensionError;
 use super::image;
 use super::services::HOST_SERVICES;
 
+/// A library that is open.
+pub(super) struct Library {
+    /// The version of the extension API that it was built for.
+    pub(super) api_version: String,
+    /// Its extensions, in no particular order.
+    pub(super) extensions: Vec<abi::DescriptorRef>,
+}
+
 /// Opens `file` and returns its extension called `name`.
 pub(super) fn open(name: &str, file: &Path) -> Result<abi::DescriptorRef, ExtensionError> {
-    let header = header(name, file)?;
-    check_version(name, file, header)?;
+    let library = load(name, file, &mut |_| {})?;
+    select(name, file, &library.extensions)
+}
+
+/// Opens `file`, called `name` in errors. Each step is told to `begin` before it is taken.
+pub(super) fn load(name: &str, file: &Path, begin: &mut dyn FnMut(Step)) -> Result<Library, ExtensionError> {
+    let header = header(name, file, begin)?;
+    begin(Step::ApiVersion);
+    let api_version = header.version_strings().version.to_string();
+    check_version(name, file, &api_version)?;
+    begin(Step::Layout);
     check_layout(name, file, header)?;
+    begin(Step::Construct);
     // SAFETY: the layout was checked in the line above.
     let library = unsafe { header.unchecked_layout::<abi::LibraryRef>() }.map_err(|error| {
         ExtensionError::Construct {
@@ -39,11 +58,23 @@ pub(super) fn open(name: &str, file: &Path) -> Result<abi::DescriptorRef, Extens
         (library.connect())(HOST_SERVICES);
         (library.extensions())()
     };
-    let found = descriptors
+    Ok(Library {
+        api_version,
+        extensions: descriptors.into_vec(),
+    })
+}
+
+/// The extension called `name` among those of `file`.
+pub(super) fn select(
+    name: &str,
+    file: &Path,
+    extensions: &[abi::DescriptorRef],
+) -> Result<abi::DescriptorRef, ExtensionError> {
+    let found = extensions
         .iter()
-        .find(|descriptor| descriptor.name().as_str() == name);
+        .find(|extension| extension.name().as_str() == name);
     found.copied().ok_or_else(|| {
-        let names = descriptors.iter().map(|descriptor| descriptor.name().to_string());
+        let names = extensions.iter().map(|extension| extension.name().to_string());
         let mut found: Vec<String> = names.collect();
         // The linker's order says nothing.
         found.sort_unstable();
@@ -55,12 +86,19 @@ pub(super) fn open(name: &str, file: &Path) -> Result<abi::DescriptorRef, Extens
     })
 }
 
-fn header(name: &str, file: &Path) -> Result<&'static LibHeader, ExtensionError> {
+fn header(
+    name: &str,
+    file: &Path,
+    begin: &mut dyn FnMut(Step),
+) -> Result<&'static LibHeader, ExtensionError> {
+    begin(Step::Look);
     image::check(file).map_err(|error| ExtensionError::image(name, file, &error))?;
+    begin(Step::Open);
     // SAFETY: this runs the library's initialisers: the user asked for it in host.json, and a library can do
     // no less than any other part of this process.
-    let library = unsafe { Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
+    let library = unsafe { unix::Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|error| ExtensionError::open(name, file, &innermost(&error)))?;
+    begin(Step::Header);
     // SAFETY: a symbol of this name is an abi_stable header; a library that uses the name for something else
     // is told by the magic string at its start.
     let symbol = unsafe { library.get::<AbiHeaderRef>(abi::HEADER_SYMBOL.as_bytes()) };
@@ -71,6 +109,7 @@ fn header(name: &str, file: &Path) -> Result<&'static LibHeader, ExtensionError>
     })?;
     // From here on the process holds pointers into the library.
     std::mem::forget(library);
+    begin(Step::AbiStable);
     header.upgrade().map_err(|error| ExtensionError::AbiStable {
         name: name.into(),
         file: file.into(),
@@ -87,8 +126,7 @@ fn header(name: &str, file: &Path) -> Result<&'static LibHeader, ExtensionError>
     })
 }
 
-fn check_version(name: &str, file: &Path, header: &LibHeader) -> Result<(), ExtensionError> {
-    let found = header.version_strings().version.to_string();
+fn check_version(name: &str, file: &Path, found: &str) -> Result<(), ExtensionError> {
     let major = found
         .split('.')
         .next()
@@ -105,7 +143,7 @@ fn check_version(name: &str, file: &Path, header: &LibHeader) -> Result<(), Exte
             }
             _ => "update the extension, or rebuild it with the funcdock-extension-api of this host",
         },
-        found,
+        found: found.to_owned(),
         expected: abi::API_VERSION.to_owned(),
     })
 }

@@ -4,6 +4,7 @@
 //! beyond the ABI is behind [`Extensions`] and [`HookChain`].
 
 mod chain;
+mod check;
 mod discovery;
 mod error;
 mod image;
@@ -14,8 +15,11 @@ mod registry;
 mod services;
 mod statistics;
 mod ticks;
+mod wheel;
 
 pub use chain::{HookChain, Passage};
+pub use check::{Check, Depth, Described, Event, Step, name_of_file};
+pub use discovery::{Available, Search, Source};
 pub use error::ExtensionError;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};
 pub use statistics::HookStatistics;

@@ -1,7 +1,6 @@
 //! The extensions of a worker, from what host.json declares to what runs.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,8 @@ use funcdock_extension_api::abi;
 use serde::{Deserialize, Serialize};
 
 use super::chain::HookChain;
-use super::discovery::{self, Source};
+use super::check::scope_name;
+use super::discovery::{self, Search, Source};
 use super::error::ExtensionError;
 use super::instance::{Counters, Hook, InitWatch, Instance};
 use super::metrics::Metrics;
@@ -87,11 +87,7 @@ impl Extensions {
     ///
     /// # Errors
     /// The first failure of an extension that is `required`. Those of others are logged and kept for the report.
-    pub fn load(
-        configs: &[ExtensionConfig],
-        app_root: &Path,
-        search: &[PathBuf],
-    ) -> Result<Self, ExtensionError> {
+    pub fn load(configs: &[ExtensionConfig], search: &Search) -> Result<Self, ExtensionError> {
         // From here on ticks are measured, until the extensions start.
         ticks::now();
         let mut extensions = Extensions::default();
@@ -106,7 +102,7 @@ impl Extensions {
                 started: false,
                 failure: None,
             };
-            let loaded = docked.load(app_root, search);
+            let loaded = docked.load(search);
             docked.settle(loaded)?;
             extensions.docked.push(docked);
         }
@@ -196,8 +192,8 @@ const GIVEN_UP: Duration = Duration::from_secs(1);
 type Applied = (usize, u8, Arc<Instance>);
 
 impl Docked {
-    fn load(&mut self, app_root: &Path, search: &[PathBuf]) -> Result<(), ExtensionError> {
-        let (descriptor, source) = discovery::find(&self.config, app_root, search)?;
+    fn load(&mut self, search: &Search) -> Result<(), ExtensionError> {
+        let (descriptor, source) = discovery::find(&self.config, search)?;
         self.library = Some((descriptor, source));
         self.counters = Arc::new(Counters::new(&self.config, descriptor.strict().unwrap_or(0)));
         // SAFETY: the string is borrowed for the call.
@@ -316,14 +312,8 @@ impl Docked {
         ExtensionReport {
             name: self.config.name.clone(),
             version: descriptor.map(|descriptor| descriptor.version().to_string()),
-            scope: descriptor.map(|descriptor| match descriptor.scope() {
-                abi::SCOPE_APP => "app",
-                _ => "function",
-            }),
-            source: self.library.as_ref().map(|(_, source)| match source {
-                Source::File(file) => file.display().to_string(),
-                Source::Linked => "linked".to_owned(),
-            }),
+            scope: descriptor.map(|descriptor| scope_name(descriptor.scope())),
+            source: self.library.as_ref().map(|(_, source)| source.to_string()),
             state: match (&self.failure, self.started) {
                 (Some(_), _) => ExtensionState::Failed,
                 (None, true) if self.counters.is_suspended() => ExtensionState::Suspended,

@@ -155,7 +155,7 @@ pub enum SupervisorError {
 }
 
 /// How a process ended, as the end of a sentence.
-pub(super) fn describe(status: ExitStatus) -> String {
+pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with status {code}"),
         (None, Some(number)) => match Signal::try_from(number) {

@@ -29,11 +29,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::error::SupervisorError;
+pub(crate) use self::error::describe;
 pub use self::runtime_files::{PYTHON_MODULE_VARIABLE, find_python_module};
 use self::slot::{End, News, Phase, Slot};
 use self::worker_process::Recipe;
 use crate::app::App;
 use crate::control::{PROTOCOL, Ready, WorkerConfig};
+use crate::extensions::Search;
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -191,6 +193,16 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
     }
 }
 
+/// Where the interpreter that would run the app imports packages from (see [`Search::wheels`]). Makes no environment
+/// for the app. Needs a tokio runtime with I/O and time.
+pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
+    let python = python::Choice::from_environment(&app.root, python)
+        .prepare(false, false)
+        .await?;
+    Ok(python::site_packages(&python, &app.root, &environment).await)
+}
+
 /// Finds and makes all that workers need.
 async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, SupervisorError> {
     let app = &options.app;
@@ -205,6 +217,15 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
         python.display(),
         options.module.display()
     );
+    let search = Search {
+        app_root: app.root.clone(),
+        ..Search::default()
+    };
+    let site_packages = if options.extensions_enabled && search.needs_wheels(&app.host.worker_extensions) {
+        python::site_packages(&python, &app.root, &environment).await
+    } else {
+        Vec::new()
+    };
     Ok(Recipe {
         python,
         module: options.module.clone(),
@@ -216,6 +237,7 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
             workers: options.workers,
             address,
             extensions_enabled: options.extensions_enabled,
+            site_packages,
             extension_path: options.extension_path.clone(),
             verbose: options.verbose,
             debug_logs: options.debug_logs,

@@ -3,10 +3,16 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
 
+use tokio::time::timeout;
+
 use super::SupervisorError;
+use super::environment::Environment;
+use super::error::describe;
 use super::install::{self, Venv};
 
 /// What decides about the interpreter.
@@ -98,6 +104,55 @@ impl Choice {
             )),
         }
     }
+}
+
+/// Prints where Python imports packages from. It parses on any Python, and imports nothing that the app's folder,
+/// which is the working directory as it is for workers, could hide.
+const SITE_PACKAGES: &str = "\
+import os, sys
+standard = os.path.dirname(os.__file__)
+for path in sys.path:
+    if path and os.path.isdir(path) and path not in (standard, os.path.join(standard, 'lib-dynload')):
+        print(os.path.abspath(path))
+";
+
+/// How long an interpreter may take to say where it imports packages from.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where this interpreter imports packages from, in its order, as a worker in this environment would. Empty, with a
+/// warning, where it does not say: the worker that it is to become will tell why.
+pub(super) async fn site_packages(python: &Path, root: &Path, environment: &Environment) -> Vec<PathBuf> {
+    let mut command = tokio::process::Command::new(python);
+    let variables = environment.variables.iter().map(|(name, value)| (name, value));
+    command
+        .args(["-X", "utf8", "-c", SITE_PACKAGES])
+        .current_dir(root)
+        .envs(variables)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let problem = match timeout(PROBE_TIMEOUT, command.output()).await {
+        Ok(Ok(done)) if done.status.success() => {
+            let lines = String::from_utf8_lossy(&done.stdout);
+            // A sitecustomize may print what it likes.
+            return lines
+                .lines()
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+                .collect();
+        }
+        Ok(Ok(done)) => format!(
+            "it {}\n{}",
+            describe(done.status),
+            String::from_utf8_lossy(&done.stderr).trim_end()
+        ),
+        Ok(Err(error)) => format!("it cannot be run: {error}"),
+        Err(_) => format!("it did not answer in {} s", PROBE_TIMEOUT.as_secs()),
+    };
+    tracing::warn!(
+        "the packages of {} are not searched for extensions: {problem}",
+        python.display()
+    );
+    Vec::new()
 }
 
 fn in_environment(venv: &Path, advice: &str) -> Result<PathBuf, SupervisorError> {

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::app;
 use crate::control::{ExtensionListing, FunctionListing, Ready, WorkerConfig, WorkerMessage};
-use crate::extensions::{ExtensionReport, Extensions};
+use crate::extensions::{ExtensionReport, Extensions, Search};
 use crate::invocation::{Completions, FunctionInfo, LoadedFunction};
 use crate::runner::FunctionRunner;
 use admin::WorkerAdmin;
@@ -48,7 +48,12 @@ impl Worker {
         let mut extensions = Extensions::default();
         if config.extensions_enabled {
             let configs = &config.app.host.worker_extensions;
-            match Extensions::load(configs, &config.app.root, &config.extension_path) {
+            let search = Search {
+                app_root: config.app.root.clone(),
+                wheels: config.site_packages.clone(),
+                path: config.extension_path.clone(),
+            };
+            match Extensions::load(configs, &search) {
                 Ok(loaded) => extensions = loaded,
                 Err(error) => return Err(link.fail("loading of the extensions", &error.to_string())),
             }

@@ -4,13 +4,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use funcdock::extensions::ExtensionState;
+use funcdock::extensions::{ExtensionState, Passage};
 use funcdock_extension_api::{
     AppExtension, AppInfo, Error, Flow, Function, FunctionExtension, Hooks, Invocation, Outcome, Result,
     export_extension,
 };
 
-use crate::support::{Settings, call, config, docked, invocation, loaded, note, noted, started};
+use crate::support::{Settings, call, config, docked, enter, invocation, loaded, note, noted, started};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -114,11 +114,12 @@ fn an_instance_outlives_its_shutdown_as_long_as_calls_use_it() {
     let label = "outlives";
     let (mut extensions, function) = docked(&[config("life", label, "")]);
     let invocation = invocation(&function);
-    let entered = function.chain.enter(&invocation).ok().expect("it goes on");
+    let mut passage = Passage::default();
+    enter(&invocation, &mut passage).expect("it goes on");
     extensions.shutdown(DEADLINE);
     drop(extensions);
     assert_eq!(noted(label), ["init app", "shutdown app"]);
-    drop(entered);
+    drop(passage);
     drop(function);
     drop(invocation);
     assert_eq!(noted(label), ["init app", "shutdown app", "drop app"]);

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abi_stable::std_types::{ROption, RStr, RVec};
+use funcdock::extensions::Passage;
 use funcdock::invocation::Attribute;
 use funcdock_extension_api::{
     AppExtension, AppInfo, Arguments, ContextObject, Exception, Flow, Function, Invocation, Outcome, Result,
     Value, abi, export_extension,
 };
 
-use crate::support::{Settings, call, config, counts, docked, invocation, loaded, note, noted, started};
+use crate::support::{
+    Settings, call, config, counts, docked, enter, invocation, loaded, note, noted, started,
+};
 
 /// Panics in the place that its settings name.
 struct Panics(Settings);
@@ -190,7 +193,8 @@ fn panics_of_objects_are_errors_for_python() {
     let label = "objects";
     let (_extensions, function) = docked(&[config("panics", label, "")]);
     let invocation = invocation(&function);
-    let entered = function.chain.enter(&invocation);
+    let mut passage = Passage::default();
+    enter(&invocation, &mut passage).expect("it goes on");
     let Some(Attribute::Object(object)) = invocation.attribute("faulty") else {
         panic!("the pre hook has set it")
     };
@@ -223,7 +227,7 @@ fn panics_of_objects_are_errors_for_python() {
             error.message
         );
     }
-    drop(entered);
+    drop(passage);
     drop(invocation);
     assert!(
         noted(label).is_empty(),

@@ -7,7 +7,8 @@ use funcdock_extension_api::{
     AppExtension, AppInfo, Error, Flow, Hooks, Invocation, Outcome, Response, Result, export_extension,
 };
 
-use crate::support::{Settings, call, config, counts, docked, invocation, note, noted};
+use crate::support::{Settings, call, config, counts, docked, enter, invocation, note, noted};
+use funcdock::extensions::Passage;
 
 /// A state with so many words behind its label: up to three words are carried in place.
 pub(crate) struct State<const WORDS: usize> {
@@ -147,9 +148,10 @@ fn states_of_a_call_that_is_given_up() {
         let label = format!("{extension} given up");
         let (_extensions, function) = docked(&[config(extension, &label, "well")]);
         let invocation = invocation(&function);
-        let entered = function.chain.enter(&invocation);
+        let mut passage = Passage::default();
+        enter(&invocation, &mut passage).expect("it goes on");
         assert_eq!(noted(&label), ["made"]);
-        drop(entered);
+        drop(passage);
         assert_eq!(noted(&label), ["made", "dropped"], "{label}");
     }
 }

@@ -1,12 +1,12 @@
 //! Hosts without an app: extensions of these tests around functions that nobody runs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{ExtensionError, Extensions, HookChain};
-use funcdock::invocation::{Datum, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use funcdock::extensions::{ExtensionError, Extensions, HookChain, Passage, Search};
+use funcdock::invocation::{Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -39,17 +39,14 @@ pub(crate) struct Settings {
 pub(crate) fn config(name: &str, label: &str, what: &str) -> ExtensionConfig {
     let settings = json!({ "label": label, "what": what });
     ExtensionConfig {
-        name: name.to_owned(),
-        functions: vec!["*".to_owned()],
-        required: true,
-        library: None,
         settings: settings.as_object().cloned().unwrap_or_default(),
+        ..ExtensionConfig::new(name)
     }
 }
 
 /// Loads these.
 pub(crate) fn loaded(configs: &[ExtensionConfig]) -> Result<Extensions, ExtensionError> {
-    Extensions::load(configs, Path::new("/app"), &[])
+    Extensions::load(configs, &Search::default())
 }
 
 /// Starts them for functions of these names; the chains are those of the functions, in order.
@@ -66,6 +63,7 @@ fn function(name: &str) -> FunctionInfo {
         name: name.to_owned(),
         directory: format!("/app/{name}"),
         trigger: "httpTrigger".to_owned(),
+        trigger_name: "req".to_owned(),
         route: None,
     }
 }
@@ -83,17 +81,38 @@ pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunc
 }
 
 /// A call of it that has not entered the hooks.
-pub(crate) fn invocation(function: &Arc<LoadedFunction>) -> Invocation {
+pub(crate) fn invocation(function: &Arc<LoadedFunction>) -> Arc<Invocation> {
     Invocation::new(Arc::clone(function), None)
 }
 
 /// A call, through all hooks.
 pub(crate) fn call(function: &Arc<LoadedFunction>) {
     let invocation = invocation(function);
-    if let Ok(entered) = function.chain.enter(&invocation) {
-        function
-            .chain
-            .leave(entered, &invocation, &Outcome::Returned(Datum::None));
+    let mut passage = Passage::default();
+    let outcome = match enter(&invocation, &mut passage) {
+        Ok(()) => Outcome::Returned(Datum::None),
+        Err(outcome) => outcome,
+    };
+    let (mut ending, mut context) = (
+        Ending::new(&invocation, outcome),
+        Context::from_waker(Waker::noop()),
+    );
+    let left = function
+        .chain
+        .poll_leave(&invocation, &mut passage, &mut ending, &mut context);
+    assert!(left.is_ready(), "no hook waits");
+}
+
+/// A call's pre hooks, none of which waits.
+pub(crate) fn enter(invocation: &Arc<Invocation>, passage: &mut Passage) -> Result<(), Outcome> {
+    let mut context = Context::from_waker(Waker::noop());
+    match invocation
+        .function()
+        .chain
+        .poll_enter(invocation, passage, &mut context)
+    {
+        Poll::Ready(entered) => entered,
+        Poll::Pending => panic!("no hook waits"),
     }
 }
 

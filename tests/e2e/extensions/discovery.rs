@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use funcdock_tests::{App, library};
+use funcdock_tests::{App, library, python};
 use serde_json::{Value as Json, json};
 
 use crate::support::{
@@ -99,6 +100,87 @@ fn the_app_comes_before_the_path() {
     let settings = json!({ "Values": { "FUNCDOCK_EXTENSION_PATH": "libraries" } }).to_string();
     let host = relative.file("local.settings.json", &settings).start();
     assert_eq!(status(&host, "record")["source"], json!(in_folder));
+}
+
+/// Installs a package with the fixtures' library, as pip would unpack it.
+fn install_package(site_packages: &Path, name: &str) -> PathBuf {
+    let about = site_packages.join(format!("{name}_package-1.0.dist-info"));
+    fs::create_dir_all(&about).expect("a folder in the copy");
+    let text = format!(
+        "[console_scripts]\nother = x:main\n\n[funcdock.extensions]\n{name} = {name}_package.native\n"
+    );
+    fs::write(about.join("entry_points.txt"), text).expect("a file in the copy");
+    let package = site_packages.join(format!("{name}_package"));
+    fs::create_dir_all(&package).expect("a folder in the copy");
+    fs::write(
+        package.join("__init__.py"),
+        "raise RuntimeError('nobody imports this')\n",
+    )
+    .expect("a file");
+    install(&package.join("native"), "libfixture_hooks.so")
+}
+
+#[test]
+fn a_package_of_the_app_brings_its_extension() {
+    let app = app(&[("record", json!({ "settings": recording("found") }))]);
+    let root = app.path().canonicalize().expect("the copy is there");
+    let in_package = install_package(&root.join(".python_packages/lib/site-packages"), "record");
+    install(&root.join("shared"), "librecord.so");
+    let host = app.env("FUNCDOCK_EXTENSION_PATH", root.join("shared")).start();
+    assert_eq!(status(&host, "record")["source"], json!(in_package));
+    assert_eq!(host.get("/api/returns").text(), "returned");
+    assert_eq!(wait_for_records(&host, "post_invocation", 1).len(), 1);
+}
+
+#[test]
+fn a_package_of_the_interpreter_brings_its_extension() {
+    let app = app(&[("record", json!({ "settings": recording("found") }))]).file("requirements.txt", "");
+    let root = app.path().canonicalize().expect("the copy is there");
+    let made = Command::new(python::any())
+        .args(["-m", "venv", "--without-pip"])
+        .arg(root.join(".venv"))
+        .status();
+    assert!(made.expect("Python runs").success());
+    let lib = root.join(".venv/lib");
+    let version = fs::read_dir(&lib)
+        .expect("a folder of the environment")
+        .flatten()
+        .next();
+    let site_packages = version.expect("python3.x").path().join("site-packages");
+    let in_package = install_package(&site_packages, "record");
+    // Where azure.functions is.
+    let shared = python::any();
+    let shared = shared
+        .parent()
+        .and_then(Path::parent)
+        .expect("bin/python")
+        .join("lib");
+    let version = site_packages
+        .parent()
+        .and_then(Path::file_name)
+        .expect("python3.x");
+    let shared = shared.join(version).join("site-packages");
+    fs::write(site_packages.join("shared.pth"), shared.display().to_string()).expect("a file");
+    // What would hide a module of the standard library, and what the interpreter prints, harm nothing.
+    fs::write(root.join("os.py"), "raise RuntimeError('hidden')\n").expect("a file in the copy");
+    fs::write(site_packages.join("sitecustomize.py"), "print('hello')\n").expect("a file");
+    let host = app.python(root.join(".venv/bin/python")).start();
+    assert_eq!(status(&host, "record")["source"], json!(in_package));
+    assert_eq!(host.get("/api/returns").text(), "returned");
+}
+
+#[test]
+fn a_library_may_be_pinned_to_its_digest() {
+    let library = library("fixture-hooks");
+    let output = Command::new("sha256sum")
+        .arg(&library)
+        .output()
+        .expect("coreutils");
+    let text = String::from_utf8_lossy(&output.stdout).to_uppercase();
+    let digest = text.split_whitespace().next().expect("the digest comes first");
+    let pinned = json!({ "library": library, "sha256": digest, "settings": recording("pinned") });
+    let host = app(&[("record", pinned)]).start();
+    assert_eq!(status(&host, "record")["state"], "started");
 }
 
 #[test]

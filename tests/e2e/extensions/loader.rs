@@ -21,6 +21,11 @@ fn normalised(stderr: &str) -> String {
         // The host's version of the API.
         ("expected: API ", " (", "<version>"),
         ("of extension API ", "\n", "<version>"),
+        // What else is on this machine.
+        ("found: other extensions: ", "\n", "<names>"),
+        ("in the packages of ", "\n", "<folders>"),
+        // Of a library that was built a moment ago.
+        ("that host.json expects\n  found: ", "\n", "<digest>"),
     ] {
         text = replaced_between(&text, before, after, placeholder);
     }
@@ -172,6 +177,33 @@ fn a_library_of_an_api_that_somebody_has_changed() {
         next::replaced(ROOT, text, made, &broken)
     };
     app_fails("patched_root", patched("root", ROOT, root));
+}
+
+#[test]
+fn a_library_that_is_another_than_expected() {
+    let library = library("fixture-hooks");
+    fails(
+        "digest",
+        "noop",
+        json!({ "library": library, "sha256": "0123456789abcdef".repeat(4) }),
+    );
+    fails(
+        "digest_malformed",
+        "noop",
+        json!({ "library": library, "sha256": "0123456789abcdef" }),
+    );
+}
+
+#[test]
+fn a_package_that_leads_to_no_library() {
+    let packages = ".python_packages/lib/site-packages";
+    let point = format!("{packages}/rates-1.0.dist-info/entry_points.txt");
+    let with =
+        |line: &str| app(&[("rates", json!({}))]).file(&point, &format!("[funcdock.extensions]\n{line}\n"));
+    app_fails("wheel_line", with("rates: rates"));
+    app_fails("wheel_no_package", with("rates = rates"));
+    let no_library = with("rates = rates").file(&format!("{packages}/rates/__init__.py"), "");
+    app_fails("wheel_no_library", no_library);
 }
 
 #[test]

@@ -49,14 +49,14 @@ fn all_that_we_honour_is_read() {
                 "functions": ["A"], "required": false, "library": "lib/libalpha.so",
                 "settings": {"rate": 0.5, "nested": {"list": [1, null]}}
             },
-            "mike": {"library": "/opt/libmike.so"}
+            "mike": {"library": "/opt/libmike.so", "sha256": "00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF00FF"}
         }
     }"#;
     let (config, warnings) = parse(text, &[]).expect("valid");
     assert!(warnings.is_empty(), "{warnings:?}");
     let extension = |name: &str, library: Option<&str>| ExtensionConfig {
         library: library.map(Into::into),
-        ..ExtensionConfig::named(name)
+        ..ExtensionConfig::new(name)
     };
     let serde_json::Value::Object(settings) = serde_json::json!({"rate": 0.5, "nested": {"list": [1, null]}})
     else {
@@ -85,7 +85,10 @@ fn all_that_we_honour_is_read() {
                 settings,
                 ..extension("alpha", Some("/app/lib/libalpha.so"))
             },
-            extension("mike", Some("/opt/libmike.so")),
+            ExtensionConfig {
+                sha256: Some("00ff".repeat(16)),
+                ..extension("mike", Some("/opt/libmike.so"))
+            },
         ],
     };
     assert_eq!(config, expected);
@@ -223,13 +226,13 @@ fn what_is_wrong_is_said() {
         (
             extension("{\"reqired\": true}"),
             "host.json:1: workerExtensions.x.reqired: unknown key; the keys of an extension are functions, \
-             required, library, settings, hookBudgetMs, suspendAfterPanics, onError (did you mean \"required\"?)",
+             required, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError (did you mean \"required\"?)",
             "a slip of the pen",
         ),
         (
             extension("{\"connectionString\": \"\"}"),
             "host.json:1: workerExtensions.x.connectionString: unknown key; the keys of an extension are \
-             functions, required, library, settings, hookBudgetMs, suspendAfterPanics, onError",
+             functions, required, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError",
             "a setting in the wrong place",
         ),
         (
@@ -246,6 +249,21 @@ fn what_is_wrong_is_said() {
             extension("{\"library\": \"\"}"),
             "host.json:1: workerExtensions.x.library: expected a string that is not empty, found \"\"",
             "no file",
+        ),
+        (
+            extension("{\"sha256\": \"12ab\"}"),
+            "host.json:1: workerExtensions.x.sha256: expected the 64 hex digits that sha256sum prints for the \
+             library, found \"12ab\"",
+            "too short",
+        ),
+        (
+            extension(&format!("{{\n\"sha256\": \"{}\"}}", "0g".repeat(32))),
+            &format!(
+                "host.json:2: workerExtensions.x.sha256: expected the 64 hex digits that sha256sum prints for the \
+                 library, found \"{}\"",
+                "0g".repeat(32)
+            ),
+            "not hex",
         ),
         (
             extension("{\"settings\": []}"),

@@ -1,0 +1,330 @@
+//! `funcdock extension list`: what an app docks, and what else it could.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+
+use super::child;
+use super::outcome::Outcome;
+use super::table::Table;
+use crate::app::{App, ExtensionConfig};
+use crate::cli::settings::Settings;
+use crate::cli::start::{read_app, seconds};
+use crate::extensions::{Available, Check, Depth, ExtensionError, ExtensionState, Search, Source};
+use crate::supervisor;
+
+/// How many libraries are opened at once.
+const AT_ONCE: usize = 4;
+
+const ABOUT: &str = "\
+Docked extensions are opened and configured as a worker does before it runs the app's code; none is started. Each is
+opened in a process of its own, and one that is broken shows its error.";
+
+/// List an app's extensions, and those that it could dock
+#[derive(Debug, clap::Args)]
+#[command(after_help = ABOUT)]
+pub(super) struct Arguments {
+    /// The app's folder: the one with host.json
+    #[arg(value_name = "APP", default_value = ".")]
+    app: PathBuf,
+
+    /// Python interpreter whose packages are searched, as for `funcdock start`
+    #[arg(long, env = "FUNCDOCK_PYTHON", value_name = "PATH")]
+    python: Option<PathBuf>,
+
+    /// Seconds that a library may take to open
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+
+    /// Print the list as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// An extension, as far as it can be opened.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    name: String,
+    version: Option<String>,
+    api_version: Option<String>,
+    scope: Option<String>,
+    source: Option<String>,
+    state: ExtensionState,
+    message: Option<String>,
+}
+
+/// An extension of host.json.
+#[derive(Debug, Serialize)]
+struct Docked {
+    #[serde(flatten)]
+    entry: Entry,
+    required: bool,
+    /// The functions that it applies to.
+    functions: Vec<String>,
+    settings: Map<String, Json>,
+}
+
+/// Lists; the exit code is 0, whatever the extensions are like.
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    crate::logging::init(false, false);
+    let app = read_app(&arguments.app, Vec::new())?;
+    let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
+    let settings = Settings::new(&app, |name| std::env::var(name).ok());
+    let search = Search {
+        app_root: app.root.clone(),
+        wheels: packages(&app, arguments.python)?,
+        path: settings.extension_path(executable.parent().unwrap_or(Path::new("/"))),
+    };
+    let configs = &app.host.worker_extensions;
+    let docked = in_parallel(configs, |config| docked(config, &app, &search, arguments.timeout))?;
+    let mut others = search.available();
+    others.retain(|other| configs.iter().all(|config| config.name != other.name));
+    let others = in_parallel(&others, |other| available(other, arguments.timeout))?;
+    // Of a library with several extensions, some may be docked.
+    let others: Vec<Entry> = others
+        .into_iter()
+        .flatten()
+        .filter(|other| configs.iter().all(|config| config.name != other.name))
+        .collect();
+    let text = if arguments.json {
+        let list = json!({
+            "enabled": settings.extensions_enabled(),
+            "docked": docked,
+            "available": others,
+        });
+        format!("{list:#}\n")
+    } else {
+        tables(&app, settings.extensions_enabled(), &docked, &others)
+    };
+    crate::cli::print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the app's interpreter imports packages from. Without one there is a list as well.
+fn packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start an event loop")?;
+    let found = runtime.block_on(supervisor::site_packages(app, python));
+    Ok(found.unwrap_or_else(|error| {
+        tracing::warn!("the packages of the app's interpreter are not searched: {error}");
+        Vec::new()
+    }))
+}
+
+fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) -> Result<Docked> {
+    let mut entry = Entry {
+        name: config.name.clone(),
+        version: None,
+        api_version: None,
+        scope: None,
+        source: None,
+        state: ExtensionState::Loaded,
+        message: None,
+    };
+    match search.locate(config) {
+        Ok(source) => {
+            entry.source = Some(source.to_string());
+            let check = check(
+                source,
+                Some(config.name.clone()),
+                config.settings.clone(),
+                Depth::Configure,
+            );
+            entry.add(opened(&check, time)?);
+        }
+        Err(error) => entry.fail(error.to_string()),
+    }
+    let functions = functions(config, app).unwrap_or_else(|error| {
+        entry.fail(error.to_string());
+        config.functions.clone()
+    });
+    Ok(Docked {
+        entry,
+        required: config.required,
+        functions,
+        settings: config.settings.clone(),
+    })
+}
+
+/// The functions that an extension applies to.
+fn functions(config: &ExtensionConfig, app: &App) -> Result<Vec<String>, ExtensionError> {
+    let known = || app.functions.iter().map(|function| function.name.clone());
+    if config.functions.iter().any(|name| name == "*") {
+        return Ok(known().collect());
+    }
+    let unknown = config
+        .functions
+        .iter()
+        .find(|name| known().all(|known| known != **name));
+    match unknown {
+        None => Ok(config.functions.clone()),
+        Some(name) => Err(ExtensionError::Functions {
+            name: config.name.clone(),
+            function: name.clone(),
+            known: known().collect(),
+        }),
+    }
+}
+
+/// All extensions of a library that could be docked; one of its name, where it cannot be opened.
+fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
+    let Available { name, source } = available;
+    let linked = (*source == Source::Linked).then(|| name.clone());
+    let outcome = opened(&check(source.clone(), linked, Map::new(), Depth::Open), time)?;
+    let entry = |name: &str| Entry {
+        name: name.to_owned(),
+        version: None,
+        api_version: outcome.api_version.clone(),
+        scope: None,
+        source: Some(source.to_string()),
+        state: ExtensionState::Loaded,
+        message: None,
+    };
+    let mut entries: Vec<Entry> = outcome
+        .extensions
+        .iter()
+        .map(|tried| Entry {
+            version: Some(tried.described.version.clone()),
+            scope: Some(tried.described.scope.clone()),
+            ..entry(&tried.described.name)
+        })
+        .collect();
+    if let Some(error) = outcome.errors().next() {
+        let mut broken = entry(name);
+        broken.fail(error.to_owned());
+        entries.push(broken);
+    }
+    Ok(entries)
+}
+
+fn check(source: Source, name: Option<String>, settings: Map<String, Json>, depth: Depth) -> Check {
+    Check {
+        file: match source {
+            Source::File(file) => Some(file),
+            Source::Linked => None,
+        },
+        name,
+        settings,
+        depth,
+    }
+}
+
+fn opened(check: &Check, time: Duration) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    child::run(check, time, &mut |event| outcome.add(event))?;
+    Ok(outcome)
+}
+
+/// The results of `work` on each item, in order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let work = &work;
+    let mut results = Vec::with_capacity(items.len());
+    for some in items.chunks(AT_ONCE) {
+        thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|item| scope.spawn(move || work(item))).collect();
+            for thread in threads {
+                results.push(
+                    thread
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                );
+            }
+        });
+    }
+    results.into_iter().collect()
+}
+
+impl Entry {
+    fn add(&mut self, outcome: Outcome) {
+        if let Some(error) = outcome.errors().next() {
+            self.fail(error.to_owned());
+        }
+        self.api_version = outcome.api_version;
+        if let Some(tried) = outcome.extensions.into_iter().next() {
+            self.version = Some(tried.described.version);
+            self.scope = Some(tried.described.scope);
+        }
+    }
+
+    fn fail(&mut self, message: String) {
+        self.state = ExtensionState::Failed;
+        // The first error is the one that a worker would stop at.
+        self.message.get_or_insert(message);
+    }
+
+    /// The columns that both tables begin with.
+    fn cells(&self) -> Vec<String> {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        vec![
+            self.name.clone(),
+            or_dash(&self.version),
+            or_dash(&self.api_version),
+            or_dash(&self.scope),
+            self.state.to_string(),
+        ]
+    }
+
+    fn source(&self) -> String {
+        self.source.clone().unwrap_or_else(|| "-".to_owned())
+    }
+}
+
+/// The list for people.
+fn tables(app: &App, enabled: bool, docked: &[Docked], others: &[Entry]) -> String {
+    const COMMON: [&str; 5] = ["NAME", "VERSION", "API", "SCOPE", "STATE"];
+    let mut text = String::new();
+    if docked.is_empty() {
+        let _ = writeln!(text, "host.json in {} docks no extensions.", app.root.display());
+    } else {
+        let off = if enabled {
+            ""
+        } else {
+            " (worker extensions are off: set PYTHON_ENABLE_WORKER_EXTENSIONS=1)"
+        };
+        let _ = writeln!(text, "Docked by host.json in {}{off}:\n", app.root.display());
+        let mut table = Table::new(COMMON.into_iter().chain(["FUNCTIONS", "SETTINGS", "SOURCE"]));
+        for Docked {
+            entry,
+            functions,
+            settings,
+            ..
+        } in docked
+        {
+            let functions = if functions.is_empty() {
+                "none".to_owned()
+            } else if functions.len() == app.functions.len() {
+                "all".to_owned()
+            } else {
+                functions.join(",")
+            };
+            let mut cells = entry.cells();
+            cells.extend([
+                functions,
+                Json::Object(settings.clone()).to_string(),
+                entry.source(),
+            ]);
+            table.row(cells, entry.message.clone());
+        }
+        let _ = write!(text, "{table}");
+    }
+    if !others.is_empty() {
+        let _ = writeln!(text, "\nAvailable besides:\n");
+        let mut table = Table::new(COMMON.into_iter().chain(["SOURCE"]));
+        for entry in others {
+            let mut cells = entry.cells();
+            cells.push(entry.source());
+            table.row(cells, entry.message.clone());
+        }
+        let _ = write!(text, "{table}");
+    }
+    text
+}

@@ -1,0 +1,41 @@
+//! `funcdock extension …`: worker extensions listed, checked and begun.
+
+mod check;
+mod child;
+mod list;
+mod new;
+mod outcome;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// List, check and create worker extensions
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Arguments),
+    Check(check::Arguments),
+    New(new::Arguments),
+    /// What `list` and `check` start: reads a check from stdin, and tells of it on stdout
+    #[command(name = child::COMMAND, hide = true)]
+    Child,
+}
+
+/// Runs the subcommand.
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    match arguments.command {
+        Command::List(arguments) => list::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::New(arguments) => new::run(arguments),
+        Command::Child => child::main(),
+    }
+}

@@ -1,0 +1,410 @@
+//! An extension tried out, step by step and without an app: opened, configured, made, called once, and ended.
+//!
+//! A library that is broken may end the process that opens it, or never return. So this tells each step before it
+//! takes it, and is to be run in a process that nobody needs: `cli::extension::child` does.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use abi_stable::std_types::RStr;
+use funcdock_extension_api::abi;
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::HookChain;
+use super::discovery::linked;
+use super::error::ExtensionError;
+use super::instance::{Counters, Instance};
+use super::library::{self, Library};
+use super::metrics::Metrics;
+use super::services::{InitContext, raw_function, raw_invocation, raw_outcome};
+use crate::app::ExtensionConfig;
+use crate::invocation::{Datum, Ending, FunctionInfo, HttpRequest, Invocation, LoadedFunction, Outcome};
+
+/// What an extension gets to shut down, in milliseconds.
+const SHUTDOWN_MS: u64 = 1000;
+
+/// What to try out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Check {
+    /// The library; `None` for an extension that is linked into this host.
+    pub file: Option<PathBuf>,
+    /// The extension, where not all of the library's are meant. A linked one needs it.
+    pub name: Option<String>,
+    /// What the extensions are configured with.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// How far to go.
+    pub depth: Depth,
+}
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Depth {
+    /// Open the library.
+    Open,
+    /// Check the settings besides: what a worker does before it runs any Python code.
+    Configure,
+    /// Make an instance besides, and call all of its hooks.
+    Run,
+}
+
+/// A step of the handshake, or of an extension's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "the steps of docs/src/abi.md, and an extension's functions"
+)]
+pub enum Step {
+    Look,
+    Open,
+    Header,
+    AbiStable,
+    ApiVersion,
+    Layout,
+    Construct,
+    Select,
+    Configure,
+    Init,
+    PostFunctionLoad,
+    PreInvocation,
+    PostInvocation,
+    Shutdown,
+    Drop,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Step::Look => "look",
+            Step::Open => "open",
+            Step::Header => "header",
+            Step::AbiStable => "abi_stable",
+            Step::ApiVersion => "API version",
+            Step::Layout => "layout",
+            Step::Construct => "construct",
+            Step::Select => "select",
+            Step::Configure => "configure",
+            Step::Init => "init",
+            Step::PostFunctionLoad => "post_function_load",
+            Step::PreInvocation => "pre_invocation",
+            Step::PostInvocation => "post_invocation",
+            Step::Shutdown => "shutdown",
+            Step::Drop => "drop",
+        })
+    }
+}
+
+/// What happens while an extension is tried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// This step begins; the one before it is over.
+    Begin(Step),
+    /// How the step went, where there is something to tell.
+    Note(String),
+    /// The step failed, with this [`ExtensionError`] as text.
+    Failed(String),
+    /// The library is open.
+    Opened {
+        /// The version of the extension API that it was built for.
+        api_version: String,
+    },
+    /// The steps from here on are those of this extension.
+    Extension(Described),
+    /// All steps are over.
+    End,
+}
+
+/// What an extension says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Described {
+    /// Its name in host.json.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// "app" or "function".
+    pub scope: String,
+    /// The hooks that it has.
+    pub hooks: Vec<String>,
+}
+
+impl Described {
+    fn of(descriptor: abi::DescriptorRef) -> Self {
+        let hooks = [
+            (abi::HOOK_POST_FUNCTION_LOAD, Step::PostFunctionLoad),
+            (abi::HOOK_PRE_INVOCATION, Step::PreInvocation),
+            (abi::HOOK_POST_INVOCATION, Step::PostInvocation),
+            (abi::HOOK_SHUTDOWN, Step::Shutdown),
+        ];
+        let has = hooks.iter().filter(|(bit, _)| descriptor.hooks() & bit != 0);
+        Described {
+            name: descriptor.name().to_string(),
+            version: descriptor.version().to_string(),
+            scope: scope_name(descriptor.scope()).to_owned(),
+            hooks: has.map(|(_, step)| step.to_string()).collect(),
+        }
+    }
+}
+
+/// A scope as reports name it.
+pub(super) fn scope_name(scope: u8) -> &'static str {
+    match scope {
+        abi::SCOPE_APP => "app",
+        _ => "function",
+    }
+}
+
+/// The name to call an extension by of which only the file is known.
+pub fn name_of_file(file: &Path) -> String {
+    super::discovery::name_of_file(file).unwrap_or_else(|| {
+        let stem = file.file_stem().unwrap_or(file.as_os_str());
+        stem.to_string_lossy().into_owned()
+    })
+}
+
+impl Check {
+    /// The name to call the extension by, for want of a better one its file's.
+    pub fn name(&self) -> String {
+        match (&self.name, &self.file) {
+            (Some(name), _) => name.clone(),
+            (None, Some(file)) => name_of_file(file),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// Tries it out, and tells of it. Runs code of the library in this process and on this thread.
+    pub fn run(&self, tell: &mut dyn FnMut(Event)) {
+        if let Err(error) = self.steps(tell) {
+            tell(Event::Failed(error.to_string()));
+        }
+        tell(Event::End);
+    }
+
+    fn steps(&self, tell: &mut dyn FnMut(Event)) -> Result<(), ExtensionError> {
+        let mut extensions = self.open(tell)?;
+        // The linker's order says nothing.
+        extensions.sort_by_key(|extension| extension.name());
+        for descriptor in extensions {
+            let described = Described::of(descriptor);
+            let name = described.name.clone();
+            tell(Event::Extension(described));
+            if self.depth == Depth::Open {
+                continue;
+            }
+            let life = Life {
+                descriptor,
+                config: ExtensionConfig {
+                    required: false,
+                    settings: self.settings.clone(),
+                    ..ExtensionConfig::new(name)
+                },
+            };
+            // One that fails is no reason to leave out the others.
+            if let Err(error) = life.live(self.depth, tell) {
+                tell(Event::Failed(error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The extensions that are meant.
+    fn open(&self, tell: &mut dyn FnMut(Event)) -> Result<Vec<abi::DescriptorRef>, ExtensionError> {
+        let name = self.name();
+        let Some(file) = &self.file else {
+            tell(Event::Begin(Step::Select));
+            let found = linked(&name).ok_or_else(|| ExtensionError::Select {
+                name,
+                file: "this host".into(),
+                found: Vec::new(),
+            })?;
+            tell(Event::Opened {
+                api_version: abi::API_VERSION.to_owned(),
+            });
+            return Ok(vec![found]);
+        };
+        let Library {
+            api_version,
+            extensions,
+        } = library::load(&name, file, &mut |step| tell(Event::Begin(step)))?;
+        tell(Event::Opened { api_version });
+        tell(Event::Begin(Step::Select));
+        match &self.name {
+            None if !extensions.is_empty() => Ok(extensions),
+            _ => library::select(&name, file, &extensions).map(|found| vec![found]),
+        }
+    }
+}
+
+/// One extension on its way from its settings to its end.
+struct Life {
+    descriptor: abi::DescriptorRef,
+    config: ExtensionConfig,
+}
+
+impl Life {
+    fn live(&self, depth: Depth, tell: &mut dyn FnMut(Event)) -> Result<(), ExtensionError> {
+        let name = &self.config.name;
+        let settings = serde_json::Value::Object(self.config.settings.clone()).to_string();
+        tell(Event::Begin(Step::Configure));
+        // SAFETY: the string is borrowed for the call.
+        let checked = unsafe { (self.descriptor.configure())(RStr::from_str(&settings)) };
+        checked.into_result().map_err(|error| ExtensionError::Configure {
+            name: name.clone(),
+            reason: error.message.to_string(),
+        })?;
+        if depth == Depth::Configure {
+            return Ok(());
+        }
+        tell(Event::Begin(Step::Init));
+        let invocation = invocation();
+        let function = &invocation.function().info;
+        let of_function = (self.descriptor.scope() == abi::SCOPE_FUNCTION).then_some(function);
+        let metrics = Metrics::default();
+        let context = InitContext {
+            extension: name,
+            app_root: &function.directory,
+            worker_index: 0,
+            function: of_function,
+            metrics: &metrics,
+        };
+        let instance = Instance::init(
+            &name.as_str().into(),
+            self.descriptor,
+            &Arc::new(Counters::new(&self.config, 0)),
+            &settings,
+            &context,
+        );
+        let instance = instance.map_err(|error| {
+            ExtensionError::init(
+                &self.config,
+                of_function.map(|function| function.name.as_str()),
+                &error,
+            )
+        })?;
+        self.hooks(&instance, &invocation, tell);
+        tell(Event::Begin(Step::Drop));
+        drop(instance);
+        Ok(())
+    }
+
+    /// Calls each hook that there is once. As in a worker, one that fails keeps no other from its turn.
+    fn hooks(&self, instance: &Instance, invocation: &Arc<Invocation>, tell: &mut dyn FnMut(Event)) {
+        if instance.has(abi::HOOK_POST_FUNCTION_LOAD) {
+            tell(Event::Begin(Step::PostFunctionLoad));
+            let function = raw_function(&invocation.function().info);
+            // SAFETY: the instance is alive, and the function is borrowed for the call.
+            let result = unsafe { (self.descriptor.post_function_load())(instance.this, function) };
+            self.judge(Step::PostFunctionLoad, result, tell);
+        }
+        if instance.has(abi::HOOK_PRE_INVOCATION) {
+            self.call(instance, invocation, tell);
+        }
+        if instance.has(abi::HOOK_SHUTDOWN) {
+            tell(Event::Begin(Step::Shutdown));
+            // SAFETY: the instance is alive, and no other hook of it runs.
+            let result = unsafe { (self.descriptor.shutdown())(instance.this, SHUTDOWN_MS) };
+            self.judge(Step::Shutdown, result, tell);
+        }
+    }
+
+    /// The hooks around the one call.
+    fn call(&self, instance: &Instance, invocation: &Arc<Invocation>, tell: &mut dyn FnMut(Event)) {
+        tell(Event::Begin(Step::PreInvocation));
+        let raw = raw_invocation(invocation);
+        let mut state = abi::StateSlot::EMPTY;
+        // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
+        let result = unsafe { (self.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
+        let result = match waited(invocation) {
+            None => result,
+            Some(waited) => {
+                state = waited.state;
+                waited.result
+            }
+        };
+        match result {
+            abi::PreResult::Continue => {}
+            abi::PreResult::Respond(response) => {
+                return tell(Event::Note(format!("answered the call with {}", response.status)));
+            }
+            abi::PreResult::Fail(error) => {
+                return tell(Event::Note(format!("refused the call: {}", error.message)));
+            }
+            abi::PreResult::Error(error) => {
+                return self.judge(Step::PreInvocation, abi::HookResult::Error(error), tell);
+            }
+        }
+        if !instance.has(abi::HOOK_POST_INVOCATION) {
+            return;
+        }
+        tell(Event::Begin(Step::PostInvocation));
+        let outcome = Outcome::Returned(Datum::String("Hello".to_owned()));
+        let mut ending = Ending::new(invocation, outcome);
+        // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that the pre hook
+        // filled.
+        let result = unsafe {
+            (self.descriptor.post_invocation())(instance.this, raw, raw_outcome(&mut ending), &raw mut state)
+        };
+        self.judge(Step::PostInvocation, result, tell);
+        if let Some(abi::PreResult::Error(error)) = waited(invocation).map(|waited| waited.result) {
+            self.judge(Step::PostInvocation, abi::HookResult::Error(error), tell);
+        }
+    }
+
+    fn judge(&self, hook: Step, result: abi::HookResult, tell: &mut dyn FnMut(Event)) {
+        if let abi::HookResult::Error(error) = result {
+            let failed = ExtensionError::Hook {
+                name: self.config.name.clone(),
+                hook: hook.to_string(),
+                reason: error.message.to_string(),
+            };
+            tell(Event::Failed(failed.to_string()));
+        }
+    }
+}
+
+/// What the hook that has just returned waits for comes to.
+fn waited(invocation: &Invocation) -> Option<abi::Waited> {
+    let future = invocation.take_waiting()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Without an event loop nothing can be waited for, and the state is as if nothing had.
+    runtime.ok().map(|runtime| runtime.block_on(future))
+}
+
+/// A call as an HTTP trigger makes it: `GET /api/check?name=Funcdock`.
+fn invocation() -> Arc<Invocation> {
+    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let function = LoadedFunction {
+        index: 0,
+        info: FunctionInfo {
+            name: "check".to_owned(),
+            directory: here.to_string_lossy().into_owned(),
+            trigger: "httpTrigger".to_owned(),
+            trigger_name: "req".to_owned(),
+            route: Some("api/check".to_owned()),
+        },
+        chain: HookChain::default(),
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "localhost:7071"),
+        ("user-agent", "funcdock"),
+        ("accept", "*/*"),
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let request = HttpRequest {
+        method: Method::GET,
+        uri: Uri::from_static("/api/check?name=Funcdock"),
+        version: Version::HTTP_11,
+        headers,
+        body: bytes::Bytes::new(),
+        route_params: SmallVec::new(),
+        client: "127.0.0.1:50000".into(),
+    };
+    Invocation::new(Arc::new(function), Some(request))
+}

@@ -1,0 +1,219 @@
+//! `funcdock extension list`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use funcdock_tests::{App, binary, library, python};
+use serde_json::{Value as Json, json};
+
+use crate::support::{Done, extension};
+
+fn list(app: &App, arguments: &[&str]) -> Done {
+    let mut command = extension(["list"]);
+    command.arg(app.path()).args(arguments);
+    Done::of(command.arg("--python").arg(python::without_packages()))
+}
+
+/// The entry of this name.
+#[track_caller]
+fn entry(list: &Json, name: &str) -> Json {
+    let found = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {list:#}")).clone()
+}
+
+/// A host.json with these extensions. Written by hand, as their order counts.
+fn host_json(extensions: &[(&str, Json)]) -> String {
+    let extensions: Vec<String> = extensions
+        .iter()
+        .map(|(name, config)| format!("{}: {config}", json!(name)))
+        .collect();
+    format!(
+        "{{\"version\": \"2.0\", \"workerExtensions\": {{{}}}}}",
+        extensions.join(", ")
+    )
+}
+
+/// An app with extensions of all kinds, good and bad.
+fn app() -> App {
+    let hooks = library("fixture-hooks");
+    let app = App::case("extensions").file(
+        "host.json",
+        &host_json(&[
+            (
+                "noop",
+                json!({ "library": hooks, "functions": ["returns", "raises"] }),
+            ),
+            (
+                "record",
+                json!({ "library": hooks, "settings": { "file": "record.jsonl" }, "functions": ["retruns"] }),
+            ),
+            (
+                "panic",
+                json!({ "library": hooks, "required": false, "settings": { "hok": "init" } }),
+            ),
+            ("cut", json!({ "library": "cut.so" })),
+            ("nowhere", json!({})),
+            ("fixture-other-api", json!({})),
+            ("no-hooks", json!({ "library": hooks, "sha256": "00".repeat(32) })),
+        ]),
+    );
+    let whole = fs::read(&hooks).expect("it was built");
+    fs::write(app.path().join("cut.so"), &whole[..5000]).expect("a file in the copy");
+    app
+}
+
+#[test]
+fn what_is_docked_is_shown_whatever_it_is_like() {
+    let app = app();
+    let done = list(&app, &["--json"]);
+    assert_eq!(done.code, Some(0), "{}", done.output());
+    let list = done.json();
+    assert_eq!(list["enabled"], false);
+    let docked = &list["docked"];
+    assert_eq!(
+        entry(docked, "noop"),
+        json!({
+            "name": "noop",
+            "version": env!("CARGO_PKG_VERSION"),
+            "apiVersion": entry(docked, "record")["apiVersion"],
+            "scope": "app",
+            "source": library("fixture-hooks"),
+            "state": "loaded",
+            "message": null,
+            "required": true,
+            "functions": ["returns", "raises"],
+            "settings": {},
+        })
+    );
+    for (name, message) in [
+        (
+            "record",
+            "workerExtensions.record.functions names \"retruns\" (did you mean \"returns\"?)",
+        ),
+        ("panic", "workerExtensions.panic.settings: unknown key \"hok\""),
+        ("cut", "a library that was cut short"),
+        ("nowhere", "not found\n  searched for: libnowhere.so"),
+        ("fixture-other-api", "found: API 2.0.0"),
+        ("no-hooks", "is not the library that host.json expects"),
+    ] {
+        let entry = entry(docked, name);
+        assert_eq!(entry["state"], "failed", "{entry:#}");
+        assert!(
+            entry["message"]
+                .as_str()
+                .is_some_and(|text| text.contains(message)),
+            "{entry:#}"
+        );
+    }
+    let order: Vec<&Json> = docked
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|entry| &entry["name"])
+        .collect();
+    assert_eq!(
+        (order[0], order.len()),
+        (&json!("noop"), 7),
+        "the order of host.json"
+    );
+    assert!(!app.path().join("record.jsonl").exists(), "nothing was started");
+}
+
+#[test]
+fn what_could_be_docked_comes_from_everywhere() {
+    let app = App::case("extensions")
+        .file("host.json", &host_json(&[("answer", json!({}))]))
+        .file(
+            "local.settings.json",
+            r#"{"Values": {"FUNCDOCK_EXTENSION_PATH": "shared"}}"#,
+        )
+        .file("shared/libtext.so", "no library")
+        .file(
+            ".python_packages/lib/site-packages/tracing-1.0.dist-info/entry_points.txt",
+            "[funcdock.extensions]\nopencensus = tracing\n",
+        )
+        .file(".python_packages/lib/site-packages/tracing/__init__.py", "");
+    let root = app.path().canonicalize().expect("the copy is there");
+    let link = |krate: &str, place: &str| {
+        let place = root.join(place);
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder in the copy");
+        symlink(library(krate), &place).expect("a link in the copy");
+        place
+    };
+    let own = link("fixture-hooks", ".extensions/libfuncdock_answer.so");
+    let packaged = link(
+        "funcdock-opencensus",
+        ".python_packages/lib/site-packages/tracing/libtracing.so",
+    );
+    let shared = link("fixture-other-api", "shared/libanother_api.so");
+    let done = list(&app, &["--json"]);
+    assert_eq!(done.code, Some(0), "{}", done.output());
+    let list = done.json();
+    assert_eq!(entry(&list["docked"], "answer")["state"], "loaded", "{list:#}");
+    let available = &list["available"];
+    let source = |name: &str| entry(available, name)["source"].clone();
+    assert_eq!(
+        source("opencensus"),
+        json!(packaged),
+        "the package comes before the binary's folder"
+    );
+    assert_eq!(source("another-api"), json!(shared));
+    assert_eq!(entry(available, "another-api")["state"], "failed", "{list:#}");
+    let python = json!(binary().with_file_name("libfuncdock_python.so"));
+    for entry in available.as_array().into_iter().flatten() {
+        assert_ne!(entry["name"], "answer", "it is docked");
+        assert_ne!(entry["name"], "text", "it is no library");
+        assert_ne!(entry["source"], python);
+        assert_ne!(
+            entry["source"],
+            json!(own),
+            "its other extensions have the name of no file: {entry}"
+        );
+    }
+}
+
+#[test]
+fn the_list_is_a_table() {
+    let done = list(&app(), &[]);
+    assert_eq!(done.code, Some(0), "{}", done.output());
+    // What else is on this machine is no business of this test.
+    let (docked, _) = done
+        .stdout
+        .split_once("\nAvailable besides:\n")
+        .expect("a second table");
+    let title = docked.lines().next().expect("a title");
+    assert!(
+        title.ends_with("(worker extensions are off: set PYTHON_ENABLE_WORKER_EXTENSIONS=1):"),
+        "{title}"
+    );
+    for text in [
+        "\nNAME               VERSION  API ",
+        "  app    loaded  returns,raises  {}  ",
+        "\nnowhere            -        -      -      failed  all ",
+        "\n    extension \"nowhere\": not found\n      searched for: ",
+    ] {
+        assert!(docked.contains(text), "{text:?}\n{docked}");
+    }
+
+    let none = App::case("hello").file("host.json", &host_json(&[]));
+    let done = list(&none, &[]);
+    assert!(done.stdout.starts_with("host.json in "), "{}", done.output());
+    assert!(
+        done.stdout
+            .contains(" docks no extensions.\n\nAvailable besides:\n"),
+        "{}",
+        done.output()
+    );
+}
+
+#[test]
+fn a_folder_that_is_no_app_is_an_error() {
+    let done = Done::of(extension(["list"]).arg(Path::new("/")));
+    assert_eq!(done.code, Some(1), "{}", done.output());
+    assert!(done.stderr.contains("no host.json in /"), "{}", done.output());
+}

@@ -1,0 +1,6 @@
+//! `funcdock extension …`, as its users call it.
+
+mod broken;
+mod check;
+mod list;
+mod support;
