@@ -98,7 +98,8 @@ fn the_context_tells_of_the_call() {
     assert_eq!(host.get("/api/context_missing").status, 500);
     host.wait_for_log(
         "AttributeError: 'Context' object has no attribute 'tracer' (no extension has set any: is \
-         PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in host.json's workerExtensions?)",
+         PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in host.json's workerExtensions, or \
+         imported if it is written in Python?)",
     );
     assert_eq!(host.get("/api/names?name=Ada").text(), "Hello, Ada! () {}");
 }

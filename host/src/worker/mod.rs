@@ -94,13 +94,16 @@ impl Worker {
             Ok(functions) => functions,
             Err(error) => return Err(link.fail("start of the extensions", &error)),
         };
+        let extensions = Docked {
+            native: Arc::new(Mutex::new(extensions)),
+            language: runner.extensions().into(),
+        };
         let ready = Ready {
             functions: config.app.functions.iter().map(function_listing).collect(),
             extensions: extensions.report().into_iter().map(extension_listing).collect(),
             python: language.to_owned(),
         };
-        let extensions = Arc::new(Mutex::new(extensions));
-        let status = status(&config, language, Arc::clone(&extensions));
+        let status = status(&config, language, extensions.clone());
         let http = match HttpService::start(&config, functions, runner, completions, listener, status) {
             Ok(http) => http,
             Err(error) => return Err(link.fail("start of the HTTP server", &error)),
@@ -108,13 +111,29 @@ impl Worker {
         link.send(WorkerMessage::Ready(ready));
         let thread = std::thread::spawn(move || {
             let deadline = link.wait_for_drain();
-            let in_time = drain(http, &extensions, deadline);
-            link.send(WorkerMessage::Statistics(statistics(&extensions)));
+            let in_time = drain(http, &extensions.native, deadline);
+            link.send(WorkerMessage::Statistics(json!(extensions.report())));
             link.send(WorkerMessage::Drained);
             stop();
             in_time
         });
         Ok(Serving { thread })
+    }
+}
+
+/// All extensions of a worker.
+#[derive(Clone)]
+struct Docked {
+    native: Arc<Mutex<Extensions>>,
+    /// Those that the runner runs.
+    language: Arc<[ExtensionReport]>,
+}
+
+impl Docked {
+    fn report(&self) -> Vec<ExtensionReport> {
+        let mut report = lock(&self.native).report();
+        report.extend_from_slice(&self.language);
+        report
     }
 }
 
@@ -169,7 +188,7 @@ fn load_functions(
 fn status(
     config: &WorkerConfig,
     language: &str,
-    extensions: Arc<Mutex<Extensions>>,
+    extensions: Docked,
 ) -> impl Fn() -> serde_json::Value + Send + Sync + 'static {
     let (worker, workers, language) = (config.index, config.workers, language.to_owned());
     let start = Instant::now();
@@ -181,13 +200,9 @@ fn status(
             "worker": worker,
             "workers": workers,
             "processUptime": start.elapsed().as_millis() as u64,
-            "extensions": statistics(&extensions),
+            "extensions": extensions.report(),
         })
     }
-}
-
-fn statistics(extensions: &Mutex<Extensions>) -> serde_json::Value {
-    json!(lock(extensions).report())
 }
 
 /// A report that panicked half-way has changed nothing.

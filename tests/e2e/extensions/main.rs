@@ -7,6 +7,7 @@ mod loader;
 mod objects;
 mod outside;
 mod panics;
+mod python;
 mod shutdown;
 mod statistics;
 mod support;
