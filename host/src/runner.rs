@@ -7,7 +7,8 @@ use crate::invocation::Invocation;
 
 /// Runs functions: the border between the pipeline and a language runtime.
 ///
-/// All of its functions are called from the thread that serves triggers, and must not block.
+/// [`extensions`](Self::extensions) is asked before there are calls; all the others are called from the thread that
+/// serves triggers, and must not block.
 pub trait FunctionRunner: Send + Sync + 'static {
     /// Takes the call of function `function` (its index in the app). When it has ended the runner says so with
     /// [`Completions::push`](crate::invocation::Completions::push). It need not begin before [`flush`](Self::flush).
@@ -21,7 +22,7 @@ pub trait FunctionRunner: Send + Sync + 'static {
     /// after, and begins no more.
     fn cancel(&self) {}
 
-    /// The extensions that the runtime itself runs around functions. Called once, before the first call.
+    /// The extensions that the runtime itself runs around functions.
     fn extensions(&self) -> Vec<ExtensionReport> {
         Vec::new()
     }

@@ -210,7 +210,8 @@ fn packages_beside_the_app_are_found() {
 
 #[test]
 fn the_library_is_not_needed() {
-    let host = App::case("plain").python(python::without_packages()).start();
+    let app = App::case("plain").python(python::without_packages());
+    let host = app.env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1").start();
     assert_eq!(host.get("/api/hello?name=Ada").text(), "Hello, Ada!");
     assert_eq!(
         host.post("/api/hello", r#"{"name": "Bob"}"#).text(),

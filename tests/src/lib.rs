@@ -15,9 +15,11 @@ mod gate;
 pub mod golden;
 mod host;
 mod http;
+pub mod ingestion;
 pub mod otlp;
 pub mod python;
 mod raw;
+mod server;
 mod wait;
 
 pub use app::App;
