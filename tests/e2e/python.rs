@@ -98,7 +98,8 @@ fn the_context_tells_of_the_call() {
     assert_eq!(host.get("/api/context_missing").status, 500);
     host.wait_for_log(
         "AttributeError: 'Context' object has no attribute 'tracer' (no extension has set any: is \
-         PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in host.json's workerExtensions?)",
+         PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in host.json's workerExtensions, or \
+         imported if it is written in Python?)",
     );
     assert_eq!(host.get("/api/names?name=Ada").text(), "Hello, Ada! () {}");
 }
@@ -209,7 +210,8 @@ fn packages_beside_the_app_are_found() {
 
 #[test]
 fn the_library_is_not_needed() {
-    let host = App::case("plain").python(python::without_packages()).start();
+    let app = App::case("plain").python(python::without_packages());
+    let host = app.env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1").start();
     assert_eq!(host.get("/api/hello?name=Ada").text(), "Hello, Ada!");
     assert_eq!(
         host.post("/api/hello", r#"{"name": "Bob"}"#).text(),

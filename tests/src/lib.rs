@@ -15,10 +15,12 @@ mod gate;
 pub mod golden;
 mod host;
 mod http;
+pub mod ingestion;
 pub mod next;
 pub mod otlp;
 pub mod python;
 mod raw;
+mod server;
 mod wait;
 
 pub use app::App;

@@ -10,6 +10,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
+use crate::server::read_head;
+
 /// Receives spans until the process ends.
 pub struct Receiver {
     address: SocketAddr,
@@ -126,7 +128,7 @@ fn serve(stream: TcpStream, received: &Received) -> io::Result<()> {
         reader.read_exact(&mut body)?;
         let body = Bytes::from(body);
         let answer = match received.take(&body) {
-            Ok(()) if head.path == "/v1/traces" => {
+            Ok(()) if head.target == "/v1/traces" => {
                 "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
             }
             Ok(()) => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
@@ -135,35 +137,4 @@ fn serve(stream: TcpStream, received: &Received) -> io::Result<()> {
         writer.write_all(answer.as_bytes())?;
     }
     Ok(())
-}
-
-struct Head {
-    path: String,
-    length: usize,
-}
-
-/// A request's head; `None` when the connection ends.
-fn read_head(reader: &mut impl io::BufRead) -> io::Result<Option<Head>> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut length = 0;
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        let header = line.trim();
-        if header.is_empty() {
-            return Ok(Some(Head { path, length }));
-        }
-        if let Some((name, value)) = header.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value
-                .trim()
-                .parse()
-                .map_err(|_| io::Error::other("a content-length that is no number"))?;
-        }
-    }
 }

@@ -32,6 +32,39 @@ pub fn with_packages(version: &str) -> Option<PathBuf> {
     Some(environment(version, &interpreter(version)?, packages))
 }
 
+/// The oldest and the newest version that is supported, where this machine has them, with the packages that apps need:
+/// for what may differ from one version to the next.
+pub fn oldest_and_newest() -> Vec<(&'static str, PathBuf)> {
+    found([SUPPORTED[0], SUPPORTED[SUPPORTED.len() - 1]], with_packages)
+}
+
+/// The same, with these packages besides; `name` tells the environments from others.
+pub fn oldest_and_newest_with(name: &str, packages: &[&str]) -> Vec<(&'static str, PathBuf)> {
+    found([SUPPORTED[0], SUPPORTED[SUPPORTED.len() - 1]], |version| {
+        let packages = [&["azure-functions"], packages].concat();
+        Some(environment(
+            &format!("{version}-{name}"),
+            &interpreter(version)?,
+            &packages,
+        ))
+    })
+}
+
+fn found(
+    versions: [&'static str; 2],
+    find: impl Fn(&str) -> Option<PathBuf>,
+) -> Vec<(&'static str, PathBuf)> {
+    let found: Vec<_> = versions
+        .into_iter()
+        .filter_map(|version| Some((version, find(version)?)))
+        .collect();
+    assert!(
+        !found.is_empty(),
+        "none of CPython {versions:?} is on this machine"
+    );
+    found
+}
+
 /// An interpreter of [`version()`] without any package.
 pub fn without_packages() -> PathBuf {
     let interpreter = interpreter(version()).expect("that version is on this machine");

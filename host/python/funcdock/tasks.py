@@ -48,6 +48,12 @@ async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: An
         call.returned(result)
 
 
+def cancel() -> None:
+    """Cancels all calls that still run."""
+    for task in _running.copy():
+        task.cancel()
+
+
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
     """Runs the loop until the worker stops, whatever a task of the app raises through it."""
     # When to end is the supervisor's to say, but service managers signal all processes of a service at once.

@@ -97,7 +97,7 @@ impl Context {
         let set = self.invocation.attribute_names();
         let by_extensions = if set.is_empty() {
             "no extension has set any: is PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in \
-             host.json's workerExtensions?"
+             host.json's workerExtensions, or imported if it is written in Python?"
                 .to_owned()
         } else {
             format!("extensions have set {}", set.join(", "))

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use funcdock::invocation::{Invocation, Outcome};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::arguments;
-use crate::results;
 use crate::runner::Runtime;
+use crate::{arguments, hooks, results};
 
 /// The queue of calls for the loop.
 pub(crate) struct Handover {
@@ -24,6 +24,8 @@ pub(crate) struct Handover {
     event: EventFd,
     /// The loop was woken and has not looked yet.
     signalled: AtomicBool,
+    /// No call is to begin any more, and those that run are to be cancelled.
+    cancelling: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -34,6 +36,7 @@ impl Handover {
             waiting: AtomicBool::new(false),
             event: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
             signalled: AtomicBool::new(false),
+            cancelling: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         })
     }
@@ -50,6 +53,16 @@ impl Handover {
         if self.waiting.swap(false, Ordering::AcqRel) {
             self.signal();
         }
+    }
+
+    /// Cancels the calls that run, and begins no more. From any thread.
+    pub(crate) fn cancel(&self) {
+        self.cancelling.store(true, Ordering::Release);
+        self.signal();
+    }
+
+    fn is_cancelling(&self) -> bool {
+        self.cancelling.load(Ordering::Acquire)
     }
 
     /// Ends [`run`]. From any thread.
@@ -84,12 +97,22 @@ struct Dispatcher {
 impl Dispatcher {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let handover = &self.runtime.handover;
+        let cancelling = handover.is_cancelling();
         let calls = handover.take().into_iter();
         for (function, invocation) in calls.filter(|(_, invocation)| !invocation.is_over()) {
-            if let Err(error) = self.start(py, function, &invocation) {
+            if cancelling {
+                self.runtime.complete(invocation, Outcome::Cancelled, false);
+            } else if let Err(error) = self.start(py, function, &invocation) {
                 self.runtime
                     .complete(invocation, results::raised(py, &error), false);
             }
+        }
+        if cancelling {
+            self.runtime
+                .package
+                .tasks
+                .bind(py)
+                .call_method0(intern!(py, "cancel"))?;
         }
         if handover.stopping.load(Ordering::Acquire) {
             self.event_loop.call_method0(py, intern!(py, "stop"))?;
@@ -106,6 +129,7 @@ impl Dispatcher {
     fn start(&self, py: Python<'_>, index: usize, invocation: &Arc<Invocation>) -> PyResult<()> {
         let function = &self.runtime.functions[index];
         let arguments = arguments::build(py, &self.runtime.classes, function, invocation)?;
+        let (callee, keywords) = hooks::callee(function, &arguments)?;
         let call = AsyncCall {
             runtime: Arc::clone(&self.runtime),
             function: index,
@@ -120,12 +144,7 @@ impl Dispatcher {
             .tasks
             .bind(py)
             .getattr(intern!(py, "start"))?;
-        start.call1((
-            &self.event_loop,
-            &function.callable,
-            arguments.keywords,
-            Bound::new(py, call)?,
-        ))?;
+        start.call1((&self.event_loop, callee, keywords, Bound::new(py, call)?))?;
         Ok(())
     }
 }
@@ -159,7 +178,10 @@ impl AsyncCall {
 impl Drop for AsyncCall {
     fn drop(&mut self) {
         if !self.told.load(Ordering::Relaxed) {
-            self.end(results::lost("the task was cancelled before it began"));
+            self.end(match self.runtime.handover.is_cancelling() {
+                true => Outcome::Cancelled,
+                false => results::lost("the task was cancelled before it began"),
+            });
         }
     }
 }
@@ -185,7 +207,11 @@ impl AsyncCall {
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
         self.note_allocations(py);
-        self.end(results::raised(py, &error));
+        let given_up = self.runtime.handover.is_cancelling() && error.is_instance_of::<CancelledError>(py);
+        self.end(match given_up {
+            true => Outcome::Cancelled,
+            false => results::raised(py, &error),
+        });
     }
 }
 

@@ -12,6 +12,7 @@
 mod arguments;
 mod context;
 mod event_loop;
+mod hooks;
 mod loader;
 mod logging;
 mod object;

@@ -11,6 +11,8 @@ use crate::package::Package;
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) callable: Py<PyAny>,
+    /// What to call instead, with the context and the arguments, where extensions in Python have hooks around it.
+    pub(crate) hooked: Option<Py<PyAny>>,
     pub(crate) is_async: bool,
     pub(crate) parameters: Vec<Parameter>,
     /// The output binding that makes the HTTP response when the function returns nothing.
@@ -41,6 +43,8 @@ pub(crate) enum LoadError {
     Prepare(PyErr),
     /// A function's script failed, or does not fit its function.json.
     Function { name: String, error: PyErr },
+    /// The app's extensions in Python are not what the library makes of them.
+    Dock(PyErr),
 }
 
 impl LoadError {
@@ -49,6 +53,7 @@ impl LoadError {
         let (phase, error) = match self {
             LoadError::Prepare(error) => ("preparation of Python".to_owned(), error),
             LoadError::Function { name, error } => (format!("load of function {name:?}"), error),
+            LoadError::Dock(error) => ("docking of the extensions in Python".to_owned(), error),
         };
         (phase, described(py, error))
     }
@@ -141,6 +146,7 @@ fn load_function(
     Ok(Function {
         name: function.name.clone(),
         callable: loaded.getattr(intern!(py, "function"))?.unbind(),
+        hooked: None,
         is_async: loaded.getattr(intern!(py, "is_async"))?.extract()?,
         parameters,
         response_output,

@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 
 /// The package's modules that Rust calls.
 pub(crate) struct Package {
+    pub(crate) hooks: Py<PyModule>,
     pub(crate) http: Py<PyModule>,
     pub(crate) loader: Py<PyModule>,
     pub(crate) logs: Py<PyModule>,
@@ -42,6 +43,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     loader.bind(py).call_method1("prepare", (app,))?;
     submodule("errors", include_str!("../funcdock/errors.py"))?;
     Ok(Package {
+        hooks: submodule("hooks", include_str!("../funcdock/hooks.py"))?,
         http: submodule("http", include_str!("../funcdock/http.py"))?,
         loader,
         logs: submodule("logs", include_str!("../funcdock/logs.py"))?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use funcdock::control::WorkerConfig;
+use funcdock::extensions::ExtensionReport;
 use funcdock::invocation::{Completions, Invocation, Outcome};
 use funcdock::runner::FunctionRunner;
 use pyo3::prelude::*;
@@ -12,12 +13,13 @@ use crate::event_loop::{self, Handover};
 use crate::loader::{self, Function, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
-use crate::{context, logging, results};
+use crate::{context, hooks, logging, results};
 
 /// Calls functions of an app.
 pub(crate) struct PythonRunner {
     runtime: Arc<Runtime>,
     pool: Arc<Pool>,
+    extensions: Vec<ExtensionReport>,
 }
 
 /// What the threads that run functions share.
@@ -41,7 +43,14 @@ impl PythonRunner {
     ) -> Result<Self, LoadError> {
         let prepared = prepare(py, config).map_err(LoadError::Prepare)?;
         let (package, classes, event_loop) = prepared;
-        let functions = loader::load(py, &package, &config.app)?;
+        if config.extensions_enabled {
+            hooks::watch(py, &package).map_err(LoadError::Prepare)?;
+        }
+        let mut functions = loader::load(py, &package, &config.app)?;
+        let mut extensions = Vec::new();
+        if config.extensions_enabled {
+            extensions = hooks::dock(py, &package, &config.app, &mut functions).map_err(LoadError::Dock)?;
+        }
         let any_sync = functions.iter().any(|function| !function.is_async);
         let allocated_blocks = py
             .import("sys")
@@ -62,7 +71,11 @@ impl PythonRunner {
             pool.start(thread_count(config), &runtime)
                 .map_err(|error| LoadError::Prepare(error.into()))?;
         }
-        Ok(PythonRunner { runtime, pool })
+        Ok(PythonRunner {
+            runtime,
+            pool,
+            extensions,
+        })
     }
 
     /// Runs asynchronous functions until [`stop`](Self::stop). Attached, on the main thread.
@@ -91,6 +104,14 @@ impl FunctionRunner for PythonRunner {
         self.pool.wake();
         self.runtime.handover.wake();
     }
+
+    fn cancel(&self) {
+        self.runtime.handover.cancel();
+    }
+
+    fn extensions(&self) -> Vec<ExtensionReport> {
+        self.extensions.clone()
+    }
 }
 
 impl Runtime {
@@ -102,16 +123,14 @@ impl Runtime {
         logging::set_current(Some(Arc::clone(invocation)));
         let function = &self.functions[function];
         let before = self.allocated_blocks(py, invocation);
-        let outcome = match arguments::build(py, &self.classes, function, invocation) {
-            Ok(arguments) => match function.callable.bind(py).call((), Some(&arguments.keywords)) {
-                Ok(value) => results::returned(function, &value, &arguments.outputs),
-                Err(error) => results::raised(py, &error),
-            },
-            Err(error) => results::raised(py, &error),
-        };
+        let called = arguments::build(py, &self.classes, function, invocation).and_then(|arguments| {
+            let (callee, keywords) = hooks::callee(function, &arguments)?;
+            let value = callee.bind(py).call((), Some(&keywords))?;
+            Ok(results::returned(function, &value, &arguments.outputs))
+        });
         logging::set_current(None);
         self.note_allocations(py, invocation, before);
-        outcome
+        called.unwrap_or_else(|error| results::raised(py, &error))
     }
 
     /// How many blocks of memory are allocated, where an extension wants to know. Attached.

@@ -1,13 +1,11 @@
 //! What a worker tells its operator: its state, its extensions, its metrics.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{lock, statistics};
+use super::{Docked, lock};
 use crate::control::WorkerConfig;
-use crate::extensions::Extensions;
 use crate::triggers::http::Admin;
 
 /// What extensions get to flush when the operator asks for it.
@@ -18,11 +16,11 @@ pub(super) struct WorkerAdmin {
     workers: u32,
     language: String,
     start: Instant,
-    extensions: Arc<Mutex<Extensions>>,
+    extensions: Docked,
 }
 
 impl WorkerAdmin {
-    pub(super) fn new(config: &WorkerConfig, language: &str, extensions: Arc<Mutex<Extensions>>) -> Self {
+    pub(super) fn new(config: &WorkerConfig, language: &str, extensions: Docked) -> Self {
         WorkerAdmin {
             worker: config.index,
             workers: config.workers,
@@ -42,21 +40,21 @@ impl Admin for WorkerAdmin {
             "worker": self.worker,
             "workers": self.workers,
             "processUptime": self.start.elapsed().as_millis() as u64,
-            "extensions": statistics(&self.extensions),
+            "extensions": self.extensions.report(),
         })
     }
 
     fn extensions(&self) -> Value {
-        json!({ "worker": self.worker, "extensions": statistics(&self.extensions) })
+        json!({ "worker": self.worker, "extensions": self.extensions.report() })
     }
 
     fn metrics(&self) -> String {
-        lock(&self.extensions).metrics()
+        lock(&self.extensions.native).metrics()
     }
 
     fn flush(&self) {
         // Not under the lock: the others go on meanwhile.
-        let flush = lock(&self.extensions).flush();
+        let flush = lock(&self.extensions.native).flush();
         flush(FLUSH);
     }
 }

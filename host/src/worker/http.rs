@@ -17,6 +17,9 @@ use crate::runner::FunctionRunner;
 use crate::triggers::http::route::RouteTemplate;
 use crate::triggers::http::{Admin, Endpoint, Front, Limits, serve};
 
+/// What calls get to end in when they are cancelled. Small: a synchronous function cannot be, and uses all of it up.
+const CANCEL_GRACE: Duration = Duration::from_millis(250);
+
 /// Serves HTTP on a thread of its own.
 pub(super) struct HttpService {
     thread: JoinHandle<bool>,
@@ -44,7 +47,7 @@ impl HttpService {
         let front = Arc::new(Front::new(
             &host.http.route_prefix,
             endpoints(config, functions)?,
-            Pipeline::new(runner, host.function_timeout, in_flight.clone()),
+            Pipeline::new(Arc::clone(&runner), host.function_timeout, in_flight.clone()),
             limits,
             custom_headers(config)?,
             admin,
@@ -60,13 +63,14 @@ impl HttpService {
         let (drain, drained) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("http".to_owned())
-            .spawn(move || runtime.block_on(run(listener, front, completions, in_flight, drained)));
+            .spawn(move || runtime.block_on(run(listener, front, runner, completions, in_flight, drained)));
         let thread = thread.map_err(|error| format!("no thread to serve on: {error}"))?;
         Ok(HttpService { thread, drain })
     }
 
     /// Accepts no more, and waits for connections and calls to end; those that have not by the deadline are
-    /// given up, their post hooks run with the outcome `Cancelled`. Returns whether all ended in time.
+    /// given up: cancelled where the language can, and their post hooks run with the outcome `Cancelled`. Returns
+    /// whether all ended in time.
     pub(super) fn drain(self, deadline: Duration) -> bool {
         // Sending fails only when the thread has panicked, and has said so.
         let _ = self.drain.send(deadline);
@@ -79,6 +83,7 @@ impl HttpService {
 async fn run(
     listener: tokio::net::TcpListener,
     front: Arc<Front>,
+    runner: Arc<dyn FunctionRunner>,
     completions: Arc<Completions>,
     in_flight: TaskTracker,
     drained: oneshot::Receiver<Duration>,
@@ -96,6 +101,9 @@ async fn run(
     let ended = tokio::time::timeout(deadline, in_flight.wait()).await.is_ok();
     if !ended {
         tracing::warn!("the time to finish is over; what still runs is given up (see --drain-timeout)");
+        runner.cancel();
+        // What has not ended by then is dropped with the runtime.
+        let _ = tokio::time::timeout(CANCEL_GRACE, in_flight.wait()).await;
     }
     ended
 }

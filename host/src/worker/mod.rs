@@ -104,30 +104,49 @@ impl Worker {
                 return Err(link.fail("start of the extensions", &error));
             }
         };
+        let extensions = Docked {
+            native: Arc::new(Mutex::new(extensions)),
+            language: runner.extensions().into(),
+        };
         let ready = Ready {
             functions: config.app.functions.iter().map(function_listing).collect(),
             extensions: extensions.report().into_iter().map(extension_listing).collect(),
             python: language.to_owned(),
         };
-        let extensions = Arc::new(Mutex::new(extensions));
-        let admin = Arc::new(WorkerAdmin::new(&config, language, Arc::clone(&extensions)));
+        let admin = Arc::new(WorkerAdmin::new(&config, language, extensions.clone()));
         let http = match HttpService::start(&config, functions, runner, completions, listener, admin) {
             Ok(http) => http,
             Err(error) => {
-                lock(&extensions).shutdown(LEAST_SHUTDOWN);
+                lock(&extensions.native).shutdown(LEAST_SHUTDOWN);
                 return Err(link.fail("start of the HTTP server", &error));
             }
         };
         link.send(WorkerMessage::Ready(ready));
         let thread = std::thread::spawn(move || {
             let deadline = link.wait_for_drain();
-            let in_time = drain(http, &extensions, deadline);
-            link.send(WorkerMessage::Statistics(statistics(&extensions)));
+            let in_time = drain(http, &extensions.native, deadline);
+            link.send(WorkerMessage::Statistics(json!(extensions.report())));
             link.send(WorkerMessage::Drained);
             stop();
             in_time
         });
         Ok(Serving { thread })
+    }
+}
+
+/// All extensions of a worker.
+#[derive(Clone)]
+struct Docked {
+    native: Arc<Mutex<Extensions>>,
+    /// Those that the runner runs.
+    language: Arc<[ExtensionReport]>,
+}
+
+impl Docked {
+    fn report(&self) -> Vec<ExtensionReport> {
+        let mut report = lock(&self.native).report();
+        report.extend_from_slice(&self.language);
+        report
     }
 }
 
@@ -176,10 +195,6 @@ fn load_functions(
     Ok(loaded
         .map(|(index, (info, chain))| Arc::new(LoadedFunction { index, info, chain }))
         .collect())
-}
-
-fn statistics(extensions: &Mutex<Extensions>) -> serde_json::Value {
-    json!(lock(extensions).report())
 }
 
 /// A report that panicked half-way has changed nothing.

@@ -8,6 +8,7 @@ mod minors;
 mod objects;
 mod outside;
 mod panics;
+mod python;
 mod shutdown;
 mod statistics;
 mod support;

@@ -65,7 +65,7 @@ fn a_missing_attribute_says_that_extensions_are_off() {
     let app = with_objects();
     let expected = "AttributeError: 'Context' object has no attribute 'missing' (no extension has set any: is \
                     PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in host.json's \
-                    workerExtensions?)";
+                    workerExtensions, or imported if it is written in Python?)";
     let host = app.env(ENABLE, "0").start();
     for found in both(&host, "missing") {
         assert_eq!(found["error"], expected);

@@ -1,0 +1,264 @@
+"""Worker extensions in Python: ``AppExtensionBase`` and ``FuncExtensionBase`` of ``azure.functions``.
+
+The library registers an application-level extension when its class is defined, and a function-level one when
+it is made. Once all functions are loaded, their hooks are bound into one callable for each function that has
+any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Callable, NamedTuple
+
+try:
+    import azure.functions as func
+except ImportError:
+    func = None  # type: ignore[assignment]
+
+#: The app setting that has post hooks skipped where the function raised, as in the reference.
+SKIP_POST = "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION"
+
+APP_HOOKS = ("post_function_load_app_level", "pre_invocation_app_level", "post_invocation_app_level")
+
+#: Where a function-level extension keeps the file that it was made for: the library itself forgets it.
+FILE = "_funcdock_file"
+
+logger = logging.getLogger("funcdock")
+
+
+class Function(NamedTuple):
+    """A function of the app."""
+
+    name: str
+    directory: str
+    script_file: str
+    call: Callable[..., Any]
+    is_async: bool
+
+
+class Hook(NamedTuple):
+    """One hook of one extension."""
+
+    name: str
+    call: Callable[..., Any]
+    logger: logging.Logger
+
+    def __call__(self, *arguments: Any) -> None:
+        try:
+            self.call(*arguments)
+        # SystemExit, too: it costs this one hook.
+        except BaseException as error:
+            # The trace begins in the extension.
+            trace = error.__traceback__ and error.__traceback__.tb_next
+            self.logger.error("%s failed", self.name, exc_info=(type(error), error, trace))
+
+
+class Docked(NamedTuple):
+    """What the worker needs to know of the app's extensions."""
+
+    #: For each function, what to call instead with the context and the arguments; None without hooks.
+    calls: list[Callable[..., Any] | None]
+    #: (class name, "app" | "function")
+    extensions: list[tuple[str, str]]
+
+
+def watch() -> None:
+    """Has function-level extensions remember their file. To be called before functions are loaded."""
+    base = getattr(func, "FuncExtensionBase", None)
+    if base is None:
+        return
+    original = base.__init__
+
+    @functools.wraps(original)
+    def init(self: Any, file_path: str) -> None:
+        original(self, file_path)
+        setattr(self, FILE, os.path.realpath(file_path))
+
+    base.__init__ = init
+
+
+def dock(root: os.PathLike[str], functions: Sequence[Function]) -> Docked:
+    """Finds the hooks of all functions, and calls those for their load."""
+    meta = getattr(func, "ExtensionMeta", None)
+    if meta is None:
+        return Docked([None] * len(functions), [])
+    registry = Registry(meta, os.fspath(root))
+    registry.warn_of_strays(functions)
+    for function in functions:
+        own = registry.of_function(function, "post_function_load")
+        for hook in own + registry.of_app["post_function_load_app_level"]:
+            hook(function.name, function.directory)
+    return Docked([registry.around(function) for function in functions], registry.extensions())
+
+
+class Registry:
+    """What the library has registered."""
+
+    def __init__(self, meta: Any, root: str) -> None:
+        self._meta = meta
+        self._root = root
+        self._app_classes = list(_descendants(func.AppExtensionBase))
+        #: The application-level hooks of each name, in the order of registration.
+        self.of_app = {
+            name: _hooks(func.AppExtensionBase, name, self._app_entries(name)) for name in APP_HOOKS
+        }
+
+    def around(self, function: Function) -> Callable[..., Any] | None:
+        """What to call instead of a function that has hooks around its calls."""
+        pre = self.of_app["pre_invocation_app_level"] + self.of_function(function, "pre_invocation")
+        post = self.of_function(function, "post_invocation") + self.of_app["post_invocation_app_level"]
+        if not pre and not post:
+            return None
+        chain = Chain(function.call, pre, post)
+        return chain.call_async if function.is_async else chain.call
+
+    def of_function(self, function: Function, name: str) -> list[Hook]:
+        """A function's own hooks of this name, in the order of registration."""
+        entries = _entries(self._meta.get_function_hooks(function.name), name)
+        folder = self._top(function)
+        if folder.lower() != function.name.lower():
+            # Extensions are registered by the top-level folder of the file that made them. This one may hold
+            # the scripts of several functions.
+            script = os.path.realpath(function.script_file)
+            shared = _entries(self._meta.get_function_hooks(folder), name)
+            entries += [entry for entry in shared if getattr(_owner(entry), FILE, None) == script]
+        return _hooks(func.FuncExtensionBase, name, entries)
+
+    def extensions(self) -> list[tuple[str, str]]:
+        """All extensions, by name and scope."""
+        in_app = [(entry.ext_name, "app") for entry in self._app_entries("pre_invocation_app_level")]
+        of_functions = [(name, "function") for names in self._registered().values() for name in names]
+        return list(dict.fromkeys(in_app + of_functions))
+
+    def warn_of_strays(self, functions: Iterable[Function]) -> None:
+        """Warns of function-level extensions that no function can have."""
+        known = {name.lower() for function in functions for name in (function.name, self._top(function))}
+        for folder, names in self._registered().items():
+            if folder.lower() not in known:
+                logger.warning(
+                    "the extension %s was made by a file in %r, which is no function's script, so it is "
+                    "never called; make it in the script of its function, with that script's __file__",
+                    ", ".join(dict.fromkeys(names)),
+                    folder,
+                )
+
+    def _app_entries(self, name: str) -> list[Any]:
+        """The library registers a class and then each of its subclasses; only the most derived ones count."""
+        entries: list[Any] = []
+        owners = set()
+        for entry in _entries(self._meta.get_application_hooks(), name):
+            owner = self._app_class(entry, name)
+            if owner in owners or any(owner in other.__mro__[1:] for other in self._app_classes):
+                continue
+            owners.add(owner)
+            entries.append(entry)
+        return entries
+
+    def _app_class(self, entry: Any, name: str) -> Any:
+        owner = _owner(entry)
+        if owner is not None:
+            return owner
+        # A static method does not tell its class, and may be inherited.
+        owners = [
+            cls
+            for cls in self._app_classes
+            if cls.__name__ == entry.ext_name and getattr(cls, name, None) is entry.ext_impl
+        ]
+        return owners[-1] if owners else entry.ext_impl
+
+    def _registered(self) -> dict[str, list[str]]:
+        """The names of function-level extensions, by the folder that they are registered under."""
+        registered = json.loads(self._meta.get_registered_extensions_json())
+        of_functions: dict[str, list[str]] = registered.get("FuncExtension", {})
+        return of_functions
+
+    def _top(self, function: Function) -> str:
+        return os.path.relpath(function.script_file, self._root).split(os.sep)[0]
+
+
+class Chain:
+    """The hooks around the calls of one function."""
+
+    def __init__(self, function: Callable[..., Any], pre: list[Hook], post: list[Hook]) -> None:
+        self._function = function
+        self._pre = pre
+        self._post = post
+        self._skips_post = os.environ.get(SKIP_POST, "").strip().lower() in ("1", "true", "t", "yes", "y")
+
+    def call(self, context: Any, arguments: dict[str, Any]) -> Any:
+        """Calls a synchronous function."""
+        for hook in self._pre:
+            hook(hook.logger, context, arguments)
+        try:
+            result = self._function(**arguments)
+        except BaseException as error:
+            self._raised(context, arguments, error)
+            raise
+        for hook in self._post:
+            hook(hook.logger, context, arguments, result)
+        return result
+
+    async def call_async(self, context: Any, arguments: dict[str, Any]) -> Any:
+        """Calls an asynchronous function; its hooks are synchronous."""
+        for hook in self._pre:
+            hook(hook.logger, context, arguments)
+        try:
+            result = await self._function(**arguments)
+        # Cancellation, too.
+        except BaseException as error:
+            self._raised(context, arguments, error)
+            raise
+        for hook in self._post:
+            hook(hook.logger, context, arguments, result)
+        return result
+
+    def _raised(self, context: Any, arguments: dict[str, Any], error: BaseException) -> None:
+        if self._skips_post:
+            return
+        context.exception = error
+        for hook in self._post:
+            hook(hook.logger, context, arguments, None)
+        # The exception refers to the frames of the call, and these to the context.
+        with contextlib.suppress(AttributeError):
+            del context.exception
+
+
+def _descendants(cls: type) -> Iterator[type]:
+    child: type
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _entries(hooks: Any, name: str) -> list[Any]:
+    return list(getattr(hooks, name, ()))
+
+
+def _owner(entry: Any) -> Any:
+    return getattr(entry.ext_impl, "__self__", None)
+
+
+def _hooks(base: type, name: str, entries: Iterable[Any]) -> list[Hook]:
+    """What is to be called of these entries: not the base's own methods, which do nothing."""
+    idle = _plain(getattr(base, name))
+    hooks = []
+    for entry in entries:
+        implementation = entry.ext_impl
+        if _plain(implementation) is idle:
+            continue
+        its_logger = logging.getLogger(f"azure_functions_worker.extension.{entry.ext_name}")
+        if inspect.iscoroutinefunction(implementation):
+            its_logger.error("%s is never called: a hook cannot be async; make it a plain function", name)
+            continue
+        hooks.append(Hook(name, implementation, its_logger))
+    return hooks
+
+
+def _plain(method: Any) -> Any:
+    return getattr(method, "__func__", method)

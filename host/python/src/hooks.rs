@@ -1,0 +1,76 @@
+//! Worker extensions in Python: found once all functions are loaded, and called around those that they apply to.
+
+use funcdock::app::App;
+use funcdock::extensions::{ExtensionReport, ExtensionState};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::arguments::Arguments;
+use crate::loader::Function;
+use crate::package::Package;
+
+/// Prepares for extensions that functions make when they are loaded. Attached, before the first is.
+pub(crate) fn watch(py: Python<'_>, package: &Package) -> PyResult<()> {
+    package.hooks.bind(py).call_method0("watch")?;
+    Ok(())
+}
+
+/// Puts the hooks around the functions, which are those of `app` in its order, and returns what there is.
+/// Attached, on the main thread. What hooks raise is logged and goes no further.
+pub(crate) fn dock(
+    py: Python<'_>,
+    package: &Package,
+    app: &App,
+    functions: &mut [Function],
+) -> PyResult<Vec<ExtensionReport>> {
+    let module = package.hooks.bind(py);
+    let described = app
+        .functions
+        .iter()
+        .zip(functions.iter())
+        .map(|(declared, function)| {
+            let arguments = (
+                &declared.name,
+                declared.directory.to_string_lossy(),
+                declared.script_file.to_string_lossy(),
+                &function.callable,
+                function.is_async,
+            );
+            module.call_method1("Function", arguments)
+        });
+    let described = described.collect::<PyResult<Vec<_>>>()?;
+    let docked = module.call_method1("dock", (&app.root, described))?;
+    let calls: Vec<Option<Py<PyAny>>> = docked.getattr("calls")?.extract()?;
+    for (function, call) in functions.iter_mut().zip(calls) {
+        function.hooked = call;
+    }
+    let extensions: Vec<(String, String)> = docked.getattr("extensions")?.extract()?;
+    Ok(extensions.into_iter().map(report).collect())
+}
+
+fn report((name, scope): (String, String)) -> ExtensionReport {
+    ExtensionReport {
+        name,
+        version: None,
+        scope: Some(if scope == "app" { "app" } else { "function" }),
+        source: Some("python".to_owned()),
+        state: ExtensionState::Started,
+        message: None,
+        hooks: Default::default(),
+    }
+}
+
+/// What to call, and with which keyword arguments: the function, or the hooks around it. Attached.
+pub(crate) fn callee<'f, 'py>(
+    function: &'f Function,
+    arguments: &Arguments<'py>,
+) -> PyResult<(&'f Py<PyAny>, Bound<'py, PyDict>)> {
+    let (Some(hooked), Some(context)) = (&function.hooked, &arguments.context) else {
+        return Ok((&function.callable, arguments.keywords.clone()));
+    };
+    let py = context.py();
+    let keywords = PyDict::new(py);
+    keywords.set_item(pyo3::intern!(py, "context"), context)?;
+    keywords.set_item(pyo3::intern!(py, "arguments"), &arguments.keywords)?;
+    Ok((hooked, keywords))
+}

@@ -1,0 +1,9 @@
+from shared_code.function_level import Own
+from shared_code.recording import note
+
+Own(__file__, "two")
+
+
+def main(req, context):
+    note(context)
+    return "two"

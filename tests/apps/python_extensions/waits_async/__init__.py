@@ -1,0 +1,8 @@
+from shared_code import calls
+from shared_code.function_level import Own
+
+own = Own(__file__)
+
+
+async def main(req, context):
+    return await calls.waits(context)

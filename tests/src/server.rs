@@ -1,0 +1,52 @@
+//! The little of HTTP that servers of tests need.
+
+use std::io::{self, BufRead};
+
+/// A request's head.
+pub(crate) struct Head {
+    /// What is asked for: a path, or a whole URL where a proxy is asked.
+    pub(crate) target: String,
+    /// The length of the body that follows.
+    pub(crate) length: usize,
+    headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// A header by its name in lower case, or an empty string.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// Reads a request's head; `None` when the connection ends.
+pub(crate) fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut head = Head {
+        target: line.split(' ').nth(1).unwrap_or_default().to_owned(),
+        length: 0,
+        headers: Vec::new(),
+    };
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        let header = line.trim();
+        if header.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = header.split_once(':') {
+            head.headers
+                .push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+    }
+    head.length = match head.header("content-length") {
+        "" => 0,
+        length => length
+            .parse()
+            .map_err(|_| io::Error::other("a content-length that is no number"))?,
+    };
+    Ok(Some(head))
+}
