@@ -1,6 +1,6 @@
-//! The next minor version of the extension API, generated from the present one: a function more in every table.
+//! Variants of the present extension API, first of all its next minor version: a function more in every table.
 //!
-//! Nobody keeps it: it is made from the source as it is, so that it is always one version ahead of the host.
+//! Nobody keeps them: they are made from the source as it is, so that the next version is always one ahead of the host.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +13,9 @@ const APPENDED: &str = "appended_by_next";
 
 /// An extension that asks for it.
 const APPENDED_SOURCE: &str = include_str!("next/appended.rs");
+
+/// An allocator for an extension that ends the process when it is to free what another has allocated.
+pub const ALLOCATOR_SOURCE: &str = include_str!("next/allocator.rs");
 
 /// Tables that were there in API 1.0: the generator has lost its way when it misses one of them.
 const KNOWN: [&str; 9] = [

@@ -1,18 +1,15 @@
 //! An instance lives from `init` until after `shutdown`; it ends once, whatever becomes of others.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use funcdock::extensions::{ExtensionState, Passage};
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, FunctionExtension, Hooks, Invocation, Outcome, Result,
-    export_extension,
+    AppExtension, AppInfo, Error, Flow, Function, FunctionExtension, Invocation, Result, export_extension,
 };
 
-use crate::support::{Settings, call, config, docked, enter, invocation, loaded, note, noted, started};
-
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::support::{DEADLINE, Settings, config, docked, enter, invocation, loaded, note, noted, started};
 
 /// Notes its life.
 struct Life {
@@ -234,105 +231,4 @@ fn what_does_not_end_in_time_is_left_behind() {
         let_go.send(()).expect("it waits");
         ended.recv_timeout(DEADLINE).expect("it goes on where it was");
     }
-}
-
-/// Meets another call of itself in each hook.
-struct Meets(Barrier, Settings);
-
-impl AppExtension for Meets {
-    type Settings = Settings;
-    type State = ();
-
-    fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
-        Ok(Meets(Barrier::new(2), settings))
-    }
-
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
-        self.0.wait();
-        Ok(Flow::Continue(()))
-    }
-
-    fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
-        self.0.wait();
-        note(&self.1.label, "met");
-        Ok(())
-    }
-}
-
-export_extension!(Meets, name = "meets");
-
-/// Nothing in the host makes one call's hooks wait for another's.
-#[test]
-fn hooks_run_on_several_threads_at_once() {
-    let (_extensions, function) = docked(&[config("meets", "meets", "")]);
-    let (done, both) = channel();
-    for _ in 0..2 {
-        let (function, done) = (Arc::clone(&function), done.clone());
-        std::thread::spawn(move || {
-            call(&function);
-            let _ = done.send(());
-        });
-    }
-    for _ in 0..2 {
-        both.recv_timeout(DEADLINE)
-            .expect("both calls are in the hook at once");
-    }
-    assert_eq!(noted("meets"), ["met", "met"]);
-}
-
-/// So the type system keeps authors to it.
-#[test]
-fn instances_may_be_shared_and_states_sent_between_threads() {
-    fn shared<T: Send + Sync + 'static>() {}
-    fn sent<T: Send + 'static>() {}
-    fn of_app_level<E: AppExtension>() {
-        shared::<E>();
-        sent::<E::State>();
-    }
-    fn of_function_level<E: FunctionExtension>() {
-        shared::<E>();
-        sent::<E::State>();
-    }
-    fn of_objects<O: funcdock_extension_api::ContextObject>() {
-        shared::<O>();
-    }
-    struct Object;
-    impl funcdock_extension_api::ContextObject for Object {
-        fn class_name(&self) -> &str {
-            "Object"
-        }
-    }
-    of_app_level::<Life>();
-    of_function_level::<FunctionLife>();
-    of_objects::<Object>();
-}
-
-/// A hook that is not in the set is never called.
-#[test]
-fn hooks_that_are_not_declared_are_never_called() {
-    struct Silent;
-    impl AppExtension for Silent {
-        type Settings = Settings;
-        type State = ();
-        const HOOKS: Hooks = Hooks::NONE;
-        fn init(_settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
-            Ok(Silent)
-        }
-        fn post_function_load(&self, _function: &Function<'_>) -> Result<()> {
-            unreachable!("it is not declared")
-        }
-        fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
-            unreachable!("it is not declared")
-        }
-        fn shutdown(&self, _deadline: Duration) -> Result<()> {
-            unreachable!("it is not declared")
-        }
-    }
-    export_extension!(Silent, name = "silent");
-
-    let (mut extensions, function) = docked(&[config("silent", "silent", "")]);
-    assert!(function.chain.is_empty());
-    call(&function);
-    extensions.shutdown(DEADLINE);
-    assert!(extensions.report()[0].hooks.is_empty());
 }

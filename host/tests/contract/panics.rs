@@ -12,7 +12,7 @@ use funcdock_extension_api::{
 };
 
 use crate::support::{
-    Settings, call, config, counts, docked, enter, invocation, loaded, note, noted, started,
+    DEADLINE, Settings, call, config, counts, docked, enter, invocation, loaded, note, noted, started,
 };
 
 /// Panics in the place that its settings name.
@@ -117,7 +117,7 @@ fn panics_of_hooks_are_counted() {
             let (mut extensions, function) = docked(&[config("panics", &what, &what)]);
             call(&function);
             drop(function);
-            extensions.shutdown(Duration::from_secs(30));
+            extensions.shutdown(DEADLINE);
             assert_eq!(counts(&extensions, "panics", hook), [1, 0, 1], "{what}");
             let all = [
                 "post_function_load",
@@ -144,7 +144,7 @@ fn a_panic_in_the_destructor_of_an_instance_stays_in_it() {
     for what in ["drop", "drop with a bomb"] {
         let (mut extensions, function) = docked(&[config("panics", what, what)]);
         drop(function);
-        extensions.shutdown(Duration::from_secs(30));
+        extensions.shutdown(DEADLINE);
         assert_eq!(noted(what), ["drop"]);
         assert_eq!(
             counts(&extensions, "panics", "shutdown"),

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use funcdock::app::ExtensionConfig;
 use funcdock::extensions::{ExtensionError, Extensions, HookChain, Passage, Search};
 use funcdock::invocation::{Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+
+/// How long anything may take. Only a failing test waits for it.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What has happened, by the label that the settings of each test's extensions have: tests run side by side.
 static NOTES: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());

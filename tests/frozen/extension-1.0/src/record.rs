@@ -19,12 +19,27 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// What `configure` does.
     pub(crate) fn check(&self) -> Result<()> {
+        write(&mut self.open()?, &self.label, "configure", json!({}))?;
         if self.label == "refused" {
             return Err(Error::new(ErrorKind::Value, "label: \"refused\" is refused"));
         }
         Ok(())
     }
+
+    fn open(&self) -> Result<File> {
+        Ok(OpenOptions::new().create(true).append(true).open(&self.file)?)
+    }
+}
+
+fn write(file: &mut File, label: &str, hook: &str, mut record: Json) -> Result<()> {
+    record["hook"] = hook.into();
+    record["label"] = label.into();
+    record["main"] = on_main_thread()?.into();
+    // In one piece: other instances and the app write into the same file.
+    let line = format!("{record}\n");
+    Ok(file.write_all(line.as_bytes())?)
 }
 
 /// Where an instance writes to. Dropped last of an instance, which it records.
@@ -35,20 +50,14 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn open(settings: Settings) -> Result<Self> {
-        Ok(Record {
-            label: settings.label,
-            file: Mutex::new(OpenOptions::new().create(true).append(true).open(settings.file)?),
-        })
+        let file = Mutex::new(settings.open()?);
+        let label = settings.label;
+        Ok(Record { label, file })
     }
 
-    pub(crate) fn write(&self, hook: &str, mut record: Json) -> Result<()> {
-        record["hook"] = hook.into();
-        record["label"] = self.label.as_str().into();
-        record["main"] = on_main_thread()?.into();
-        // In one piece: other instances and the app write into the same file.
-        let line = format!("{record}\n");
+    pub(crate) fn write(&self, hook: &str, record: Json) -> Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(file.write_all(line.as_bytes())?)
+        write(&mut file, &self.label, hook, record)
     }
 }
 
