@@ -34,8 +34,11 @@ impl AppExtension for Appended {
         Ok(Flow::Continue(()))
     }
 
-    fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(&self, call: &mut Invocation<'_>, (): (), outcome: &Outcome<'_>) -> Result<()> {
         log("OutcomeFns", outcome.raw().functions.appended_by_next());
+        if let Some(response) = call.response() {
+            log("HttpResponseFns", response.raw().functions.appended_by_next());
+        }
         Ok(())
     }
 }
