@@ -17,7 +17,7 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
         let given: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(json).map_err(invalid)?;
         if let Some(key) = given.keys().next() {
-            return Err(invalid(format!(
+            return Err(wrong_type(format!(
                 "unknown key {key:?}: this extension has no settings"
             )));
         }
@@ -34,7 +34,7 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
     });
     match (parsed, unknown) {
         (Ok(settings), None) => Ok(settings),
-        (_, Some(key)) => Err(invalid(match describe::fields::<S>() {
+        (_, Some(key)) => Err(wrong_type(match describe::fields::<S>() {
             // Of a key further down, only its own struct knows the others.
             fields if !fields.is_empty() && !key.contains('.') => {
                 format!("unknown key {key:?}: the keys are {}", fields.join(", "))
@@ -44,11 +44,18 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
         (Err(error), None) => {
             let path = track.path().to_string();
             let error = without_position(&error);
-            Err(invalid(if path == "." {
+            // serde tells these apart by their text alone.
+            let is_type = error.starts_with("invalid type") || error.starts_with("missing field");
+            let message = if path == "." {
                 error
             } else {
                 format!("{path}: {error}")
-            }))
+            };
+            Err(if is_type {
+                wrong_type(message)
+            } else {
+                invalid(message)
+            })
         }
     }
 }
@@ -64,6 +71,11 @@ pub(crate) fn describe<S: DeserializeOwned>() -> RVec<abi::Setting> {
 
 fn invalid(message: impl ToString) -> Error {
     Error::new(ErrorKind::Value, message.to_string())
+}
+
+/// As Python raises it for keyword arguments that a function does not take, or not like this.
+fn wrong_type(message: String) -> Error {
+    Error::new(ErrorKind::Type, message)
 }
 
 /// The settings reach us as one line made by the host: its line and column would mislead.

@@ -11,6 +11,7 @@
 
 mod arguments;
 mod context;
+mod dock;
 mod event_loop;
 mod hooks;
 mod loader;
@@ -48,7 +49,12 @@ fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
         Ok(worker) => worker,
         Err(code) => return code,
     };
-    let loaded = PythonRunner::load(py, worker.config(), Arc::clone(worker.completions()));
+    let loaded = PythonRunner::load(
+        py,
+        worker.config(),
+        worker.extensions(),
+        Arc::clone(worker.completions()),
+    );
     let runner = match loaded {
         Ok(runner) => Arc::new(runner),
         Err(error) => {

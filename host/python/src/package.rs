@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 
 /// The package's modules that Rust calls.
 pub(crate) struct Package {
+    pub(crate) dock: Py<PyModule>,
     pub(crate) hooks: Py<PyModule>,
     pub(crate) http: Py<PyModule>,
     pub(crate) loader: Py<PyModule>,
@@ -42,7 +43,10 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     // `http` builds on the app's `azure.functions`, so the app's packages come first.
     loader.bind(py).call_method1("prepare", (app,))?;
     submodule("errors", include_str!("../funcdock/errors.py"))?;
+    let dock = submodule("dock", include_str!("../funcdock/dock.py"))?;
+    submodule("extensions", include_str!("../funcdock/extensions.py"))?;
     Ok(Package {
+        dock,
         hooks: submodule("hooks", include_str!("../funcdock/hooks.py"))?,
         http: submodule("http", include_str!("../funcdock/http.py"))?,
         loader,

@@ -1,9 +1,9 @@
 //! The [`FunctionRunner`] for CPython: synchronous functions to the pool, asynchronous ones to the loop.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use funcdock::control::WorkerConfig;
-use funcdock::extensions::ExtensionReport;
+use funcdock::extensions::{ExtensionReport, Extensions};
 use funcdock::invocation::{Completions, Invocation, Outcome};
 use funcdock::runner::FunctionRunner;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use crate::event_loop::{self, Handover};
 use crate::loader::{self, Function, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
-use crate::{context, hooks, logging, results};
+use crate::{context, dock, hooks, logging, results};
 
 /// Calls functions of an app.
 pub(crate) struct PythonRunner {
@@ -39,10 +39,12 @@ impl PythonRunner {
     pub(crate) fn load(
         py: Python<'_>,
         config: &WorkerConfig,
+        extensions: &Arc<Mutex<Extensions>>,
         completions: Arc<Completions>,
     ) -> Result<Self, LoadError> {
         let prepared = prepare(py, config).map_err(LoadError::Prepare)?;
         let (package, classes, event_loop) = prepared;
+        dock::install(py, &package, config, extensions).map_err(LoadError::Prepare)?;
         if config.extensions_enabled {
             hooks::watch(py, &package).map_err(LoadError::Prepare)?;
         }

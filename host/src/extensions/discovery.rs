@@ -209,7 +209,7 @@ pub(super) fn name_of_file(file: &Path) -> Option<String> {
 }
 
 /// `_` and `-` are the same: cargo makes the one of the other.
-fn normalised(name: &str) -> String {
+pub(super) fn normalised(name: &str) -> String {
     name.replace('_', "-")
 }
 

@@ -6,6 +6,7 @@
 mod chain;
 mod check;
 mod discovery;
+mod dock;
 mod error;
 mod image;
 mod instance;
@@ -20,6 +21,7 @@ mod wheel;
 pub use chain::{HookChain, Passage};
 pub use check::{Check, Depth, Described, Event, Step, name_of_file};
 pub use discovery::{Available, Search, Source};
+pub use dock::DockError;
 pub use error::ExtensionError;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};
 pub use statistics::HookStatistics;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::HookChain;
 use super::check::scope_name;
 use super::discovery::{self, Search, Source};
+use super::dock::Attachment;
 use super::error::ExtensionError;
 use super::instance::{Counters, Hook, InitWatch, Instance};
 use super::metrics::Metrics;
@@ -48,15 +49,21 @@ impl std::fmt::Display for ExtensionState {
 /// All extensions of a worker, in the order of host.json.
 #[derive(Default)]
 pub struct Extensions {
-    docked: Vec<Docked>,
+    pub(super) docked: Vec<Docked>,
+    /// Where those that function code asks for are searched for.
+    pub(super) search: Search,
+    pub(super) started: bool,
     metrics: Metrics,
 }
 
-struct Docked {
-    name: Arc<str>,
-    config: ExtensionConfig,
-    settings: String,
-    library: Option<(abi::DescriptorRef, Source)>,
+pub(super) struct Docked {
+    pub(super) name: Arc<str>,
+    pub(super) config: ExtensionConfig,
+    /// As JSON text.
+    pub(super) settings: String,
+    /// Instances for single functions, with settings of their own, from function code.
+    pub(super) attached: Vec<Attachment>,
+    pub(super) library: Option<(abi::DescriptorRef, Source)>,
     counters: Arc<Counters>,
     instances: Vec<Arc<Instance>>,
     started: bool,
@@ -90,18 +97,12 @@ impl Extensions {
     pub fn load(configs: &[ExtensionConfig], search: &Search) -> Result<Self, ExtensionError> {
         // From here on ticks are measured, until the extensions start.
         ticks::now();
-        let mut extensions = Extensions::default();
+        let mut extensions = Extensions {
+            search: search.clone(),
+            ..Extensions::default()
+        };
         for config in configs {
-            let mut docked = Docked {
-                name: config.name.as_str().into(),
-                settings: serde_json::Value::Object(config.settings.clone()).to_string(),
-                config: config.clone(),
-                library: None,
-                counters: Arc::new(Counters::new(config, 0)),
-                instances: Vec::new(),
-                started: false,
-                failure: None,
-            };
+            let mut docked = Docked::new(config);
             let loaded = docked.load(search);
             docked.settle(loaded)?;
             extensions.docked.push(docked);
@@ -120,6 +121,7 @@ impl Extensions {
         worker_index: u32,
         functions: &[FunctionInfo],
     ) -> Result<Vec<HookChain>, ExtensionError> {
+        self.started = true;
         ticks::calibrate();
         self.metrics = Metrics::new(worker_index);
         // One list a function of what applies to it: app level first, then function level.
@@ -192,7 +194,22 @@ const GIVEN_UP: Duration = Duration::from_secs(1);
 type Applied = (usize, u8, Arc<Instance>);
 
 impl Docked {
-    fn load(&mut self, search: &Search) -> Result<(), ExtensionError> {
+    pub(super) fn new(config: &ExtensionConfig) -> Self {
+        Docked {
+            name: config.name.as_str().into(),
+            settings: serde_json::Value::Object(config.settings.clone()).to_string(),
+            config: config.clone(),
+            attached: Vec::new(),
+            library: None,
+            counters: Arc::new(Counters::new(config, 0)),
+            instances: Vec::new(),
+            started: false,
+            failure: None,
+        }
+    }
+
+    /// Opens its library and checks its settings.
+    pub(super) fn load(&mut self, search: &Search) -> Result<(), ExtensionError> {
         let (descriptor, source) = discovery::find(&self.config, search)?;
         self.library = Some((descriptor, source));
         self.counters = Arc::new(Counters::new(&self.config, descriptor.strict().unwrap_or(0)));
@@ -218,7 +235,7 @@ impl Docked {
             return Ok(Vec::new());
         }
         let chosen = self.functions(functions)?;
-        let init = |function: Option<&FunctionInfo>| {
+        let init = |function: Option<&FunctionInfo>, settings: &str| {
             let context = InitContext {
                 extension: &self.name,
                 app_root,
@@ -227,14 +244,14 @@ impl Docked {
                 metrics,
             };
             let _watch = InitWatch::start(&self.name);
-            let made = Instance::init(&self.name, descriptor, &self.counters, &self.settings, &context);
+            let made = Instance::init(&self.name, descriptor, &self.counters, settings, &context);
             let function = function.map(|function| function.name.as_str());
             made.map(Arc::new)
                 .map_err(|error| ExtensionError::init(&self.config, function, &error))
         };
         let scope = descriptor.scope();
         let applied: Vec<Applied> = if scope == abi::SCOPE_APP {
-            let instance = init(None)?;
+            let instance = init(None, &self.settings)?;
             self.instances = vec![Arc::clone(&instance)];
             chosen
                 .into_iter()
@@ -242,22 +259,49 @@ impl Docked {
                 .collect()
         } else {
             let mut made = Vec::new();
-            for index in chosen {
-                match init(Some(&functions[index])) {
+            let mut failure = None;
+            for (index, settings) in self.with_settings(&chosen, functions) {
+                match init(Some(&functions[index]), settings) {
                     Ok(instance) => made.push((index, scope, instance)),
                     Err(error) => {
-                        // Those made before have begun to live, so they get their end, as at that of the worker.
-                        self.instances = made.into_iter().map(|(_, _, instance)| instance).collect();
-                        self.shutdown(Instant::now() + GIVEN_UP);
-                        return Err(error);
+                        failure = Some(error);
+                        break;
                     }
                 }
             }
             self.instances = made.iter().map(|(_, _, instance)| Arc::clone(instance)).collect();
+            if let Some(error) = failure {
+                // Those made before have begun to live, so they get their end, as at that of the worker.
+                drop(made);
+                self.shutdown(Instant::now() + GIVEN_UP);
+                return Err(error);
+            }
             made
         };
         self.started = true;
         Ok(applied)
+    }
+
+    /// The functions to make an instance for, with its settings: those that host.json narrows the extension to,
+    /// unless function code attaches it to them with settings of its own, and then what function code attaches.
+    fn with_settings<'a>(
+        &'a self,
+        chosen: &'a [usize],
+        functions: &'a [FunctionInfo],
+    ) -> impl Iterator<Item = (usize, &'a str)> {
+        let attached = |index: &usize| {
+            self.attached
+                .iter()
+                .any(|attachment| attachment.function == functions[*index].name)
+        };
+        let general = chosen.iter().copied().filter(move |index| !attached(index));
+        let own = self.attached.iter().filter_map(|attachment| {
+            let function = functions
+                .iter()
+                .position(|function| function.name == attachment.function)?;
+            Some((function, attachment.settings.as_str()))
+        });
+        general.map(|index| (index, self.settings.as_str())).chain(own)
     }
 
     /// Ends the instances, the last made first.

@@ -32,7 +32,7 @@ pub struct Worker {
     config: Box<WorkerConfig>,
     link: Link,
     listener: TcpListener,
-    extensions: Extensions,
+    extensions: Arc<Mutex<Extensions>>,
     completions: Arc<Completions>,
 }
 
@@ -45,24 +45,24 @@ impl Worker {
             1
         })?;
         crate::logging::init(config.verbose, config.debug_logs);
-        let mut extensions = Extensions::default();
-        if config.extensions_enabled {
-            let configs = &config.app.host.worker_extensions;
-            let search = Search {
-                app_root: config.app.root.clone(),
-                wheels: config.site_packages.clone(),
-                path: config.extension_path.clone(),
-            };
-            match Extensions::load(configs, &search) {
-                Ok(loaded) => extensions = loaded,
-                Err(error) => return Err(link.fail("loading of the extensions", &error.to_string())),
-            }
-        }
+        let configs = match config.extensions_enabled {
+            true => config.app.host.worker_extensions.as_slice(),
+            false => &[],
+        };
+        let search = Search {
+            app_root: config.app.root.clone(),
+            wheels: config.site_packages.clone(),
+            path: config.extension_path.clone(),
+        };
+        let extensions = match Extensions::load(configs, &search) {
+            Ok(extensions) => extensions,
+            Err(error) => return Err(link.fail("loading of the extensions", &error.to_string())),
+        };
         Ok(Worker {
             config,
             link,
             listener: listener.into(),
-            extensions,
+            extensions: Arc::new(Mutex::new(extensions)),
             completions: Arc::default(),
         })
     }
@@ -70,6 +70,11 @@ impl Worker {
     /// What to serve.
     pub fn config(&self) -> &WorkerConfig {
         &self.config
+    }
+
+    /// The extensions: function code docks and configures them while it is imported.
+    pub fn extensions(&self) -> &Arc<Mutex<Extensions>> {
+        &self.extensions
     }
 
     /// Where the runner puts the outcomes of calls.
@@ -94,18 +99,18 @@ impl Worker {
             config,
             mut link,
             listener,
-            mut extensions,
+            extensions,
             completions,
         } = self;
-        let functions = match load_functions(&config, &mut extensions) {
+        let functions = match load_functions(&config, &mut lock(&extensions)) {
             Ok(functions) => functions,
             Err(error) => {
-                extensions.shutdown(LEAST_SHUTDOWN);
+                lock(&extensions).shutdown(LEAST_SHUTDOWN);
                 return Err(link.fail("start of the extensions", &error));
             }
         };
         let extensions = Docked {
-            native: Arc::new(Mutex::new(extensions)),
+            native: extensions,
             language: runner.extensions().into(),
         };
         let ready = Ready {

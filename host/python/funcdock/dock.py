@@ -1,0 +1,168 @@
+"""Docks native worker extensions for function code, which names them in ``funcdock.extensions``.
+
+The names are those of the extensions that the host finds; ``_`` stands for ``-``. Importing one docks it.
+What is said here comes on top of host.json.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+logger = logging.getLogger("funcdock")
+
+
+class Dock(Protocol):
+    """The Rust side."""
+
+    #: Whether worker extensions are on.
+    @property
+    def enabled(self) -> bool: ...
+    def available(self) -> list[str]: ...
+    def dock(self, name: str) -> tuple[str, str]: ...
+    def configure(self, name: str, settings: str) -> None: ...
+    def attach(self, name: str, function: str, settings: str) -> None: ...
+
+
+class Function(NamedTuple):
+    """A function of the app."""
+
+    name: str
+    directory: str
+    script_file: str
+
+
+class Extension:
+    """A native extension."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def configure(self, **settings: Any) -> None:
+        """Sets it up: these settings come on top of those in host.json."""
+        if _dock.enabled:
+            _dock.configure(self._name, _text(settings))
+
+    def __repr__(self) -> str:
+        return f"<extension {self._name}>"
+
+
+class AppExtension(Extension):
+    """One that applies to all functions of the app."""
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        raise TypeError(
+            f"the extension {self._name!r} is app level: importing it turns it on for all functions, and "
+            "configure(...) sets it up"
+        )
+
+
+class FunctionExtension(Extension):
+    """One that applies to the functions that it is attached to."""
+
+    def __call__(self, file: str | os.PathLike[str], /, **settings: Any) -> Attachment:
+        """Attaches it to the function of this file (``__file__``); these settings come on top of others."""
+        functions = _functions_of(file)
+        if not functions:
+            known = ", ".join(sorted({function.script_file for function in _functions}))
+            raise ValueError(
+                f"{self._name}: {os.fspath(file)!r} is the file of no function: call it in a function's "
+                f"script, with __file__ (the scripts are {known})"
+            )
+        text = _text(settings)
+        if _dock.enabled:
+            for function in functions:
+                _dock.attach(self._name, function.name, text)
+        return Attachment(self._name, [function.name for function in functions])
+
+
+class Attachment:
+    """A function-level extension on the functions of one script."""
+
+    def __init__(self, extension: str, functions: list[str]) -> None:
+        self.extension = extension
+        self.functions = functions
+
+    def __repr__(self) -> str:
+        return f"<extension {self.extension} on {', '.join(self.functions)}>"
+
+
+class _Off(Extension):
+    """What an extension is where worker extensions are off: it takes everything and does nothing."""
+
+    def __call__(self, *_: Any, **__: Any) -> None: ...
+
+
+_dock: Dock
+_functions: Sequence[Function] = ()
+_made: dict[str, Extension] = {}
+
+
+def install(dock: Dock, functions: Sequence[tuple[str, str, str]]) -> None:
+    """Connects this module with the host, before functions are loaded."""
+    global _dock, _functions
+    _dock = dock
+    _functions = [Function(*function) for function in functions]
+
+
+def find(name: str) -> Extension:
+    """The extension of this name, docked."""
+    if name.startswith("_"):
+        raise AttributeError(f"module 'funcdock.extensions' has no attribute {name!r}")
+    extension = _made.get(name)
+    if extension is None:
+        extension = _made[name] = _make(name)
+    return extension
+
+
+def names() -> list[str]:
+    """Those that can be imported."""
+    return [name.replace("-", "_") for name in _dock.available()]
+
+
+def _make(name: str) -> Extension:
+    if not _dock.enabled:
+        known = names()
+        if name not in known:
+            raise ImportError(
+                f"there is no extension {name!r}; there are {', '.join(known) or 'none'}",
+                name="funcdock.extensions",
+            )
+        logger.warning(
+            "the extension %s is imported, but worker extensions are off: "
+            "set PYTHON_ENABLE_WORKER_EXTENSIONS=1",
+            name,
+        )
+        return _Off(name)
+    own_name, scope = _dock.dock(name)
+    return AppExtension(own_name) if scope == "app" else FunctionExtension(own_name)
+
+
+def _functions_of(file: str | os.PathLike[str]) -> list[Function]:
+    """The functions whose script this is, else those whose folder it is in."""
+    path = os.path.realpath(file)
+    scripts = [function for function in _functions if os.path.realpath(function.script_file) == path]
+    if scripts:
+        return scripts
+    folders = {os.path.realpath(function.directory): function for function in _functions}
+    while True:
+        parent = os.path.dirname(path)
+        if parent in folders:
+            return [folders[parent]]
+        if parent == path:
+            return []
+        path = parent
+
+
+def _text(settings: dict[str, Any]) -> str:
+    for key, value in settings.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except TypeError as error:
+            raise TypeError(f"{key}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+    return json.dumps(settings)

@@ -1,0 +1,101 @@
+//! The host's extensions for function code: what `funcdock.extensions` calls.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use funcdock::control::WorkerConfig;
+use funcdock::extensions::{DockError, Extensions};
+use pyo3::exceptions::{PyImportError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::package::Package;
+
+/// Docks and configures extensions while the app's functions are imported. Its methods are called attached, and
+/// detach for what they ask of extensions' libraries.
+#[pyclass(frozen, module = "funcdock")]
+struct Dock {
+    extensions: Arc<Mutex<Extensions>>,
+    #[pyo3(get)]
+    enabled: bool,
+}
+
+/// Connects `funcdock.extensions` with the host. Attached, before any code of the app is imported.
+pub(crate) fn install(
+    py: Python<'_>,
+    package: &Package,
+    config: &WorkerConfig,
+    extensions: &Arc<Mutex<Extensions>>,
+) -> PyResult<()> {
+    let dock = Dock {
+        extensions: Arc::clone(extensions),
+        enabled: config.extensions_enabled,
+    };
+    // All that this interpreter imports from: the supervisor knows only what host.json made it ask for.
+    let path: Vec<PathBuf> = py.import("sys")?.getattr("path")?.extract()?;
+    dock.lock()
+        .search_packages(path.into_iter().filter(|folder| folder.is_absolute()));
+    let functions: Vec<_> = config
+        .app
+        .functions
+        .iter()
+        .map(|function| {
+            (
+                &function.name,
+                function.directory.to_string_lossy(),
+                function.script_file.to_string_lossy(),
+            )
+        })
+        .collect();
+    package
+        .dock
+        .bind(py)
+        .call_method1("install", (Bound::new(py, dock)?, functions))?;
+    Ok(())
+}
+
+#[pymethods]
+impl Dock {
+    fn available(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.lock().available())
+    }
+
+    /// The extension's own name and its scope.
+    fn dock(&self, py: Python<'_>, name: &str) -> PyResult<(String, &'static str)> {
+        py.detach(|| self.lock().dock(name)).map_err(raise)
+    }
+
+    /// `settings` is a JSON object.
+    fn configure(&self, py: Python<'_>, name: &str, settings: &str) -> PyResult<()> {
+        let settings = parse(settings)?;
+        py.detach(|| self.lock().configure(name, &settings))
+            .map_err(raise)
+    }
+
+    /// `settings` is a JSON object.
+    fn attach(&self, py: Python<'_>, name: &str, function: &str, settings: &str) -> PyResult<()> {
+        let settings = parse(settings)?;
+        py.detach(|| self.lock().attach(name, function, &settings))
+            .map_err(raise)
+    }
+}
+
+impl Dock {
+    /// What panicked half-way was an extension's, and has left our own data whole.
+    fn lock(&self) -> MutexGuard<'_, Extensions> {
+        self.extensions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse(settings: &str) -> PyResult<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_str(settings).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn raise(error: DockError) -> PyErr {
+    let message = error.to_string();
+    match error {
+        DockError::Load(_) => PyImportError::new_err(message),
+        DockError::Settings { is_type: true, .. } | DockError::Scope { .. } => PyTypeError::new_err(message),
+        DockError::Settings { is_type: false, .. } => PyValueError::new_err(message),
+        DockError::Late { .. } => PyRuntimeError::new_err(message),
+    }
+}
