@@ -15,8 +15,8 @@ use super::image::{self, ImageError};
 use super::{library, wheel};
 use crate::app::ExtensionConfig;
 
-/// Our own libraries that are no extensions, though they may look like one.
-const NOT_EXTENSIONS: [&str; 1] = ["python"];
+/// Our module for Python, which lies beside the binary and has an extension's header from the crates in it.
+const PYTHON_MODULE: &str = "funcdock_python";
 
 /// Where extensions are searched for.
 ///
@@ -222,9 +222,8 @@ fn libraries(folder: &Path) -> Vec<Available> {
         .map(|entry| entry.path())
         .filter_map(|file| {
             let name = name_of_file(&file)?;
-            let candidate =
-                !NOT_EXTENSIONS.contains(&name.as_str()) && image::exports(&file, abi::HEADER_SYMBOL);
-            candidate.then_some(Available {
+            let ours = file.ends_with(format!("{DLL_PREFIX}{PYTHON_MODULE}{DLL_SUFFIX}"));
+            (!ours && image::exports(&file, abi::HEADER_SYMBOL)).then_some(Available {
                 name,
                 source: Source::File(file),
             })

@@ -3,4 +3,5 @@
 mod broken;
 mod check;
 mod list;
+mod new;
 mod support;
