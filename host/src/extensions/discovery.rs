@@ -15,8 +15,9 @@ use super::image::{self, ImageError};
 use super::{library, wheel};
 use crate::app::ExtensionConfig;
 
-/// Our module for Python, which lies beside the binary and has an extension's header from the crates in it.
-const PYTHON_MODULE: &str = "funcdock_python";
+/// What a library exports that is our Python module. It lies beside the binary, and has an extension's header, which
+/// comes with the crates in it.
+const PYTHON_MODULE: &str = "PyInit__funcdock";
 
 /// Where extensions are searched for.
 ///
@@ -222,8 +223,8 @@ fn libraries(folder: &Path) -> Vec<Available> {
         .map(|entry| entry.path())
         .filter_map(|file| {
             let name = name_of_file(&file)?;
-            let ours = file.ends_with(format!("{DLL_PREFIX}{PYTHON_MODULE}{DLL_SUFFIX}"));
-            (!ours && image::exports(&file, abi::HEADER_SYMBOL)).then_some(Available {
+            let has = |symbol| image::exports(&file, symbol);
+            (has(abi::HEADER_SYMBOL) && !has(PYTHON_MODULE)).then_some(Available {
                 name,
                 source: Source::File(file),
             })

@@ -9,12 +9,12 @@ use funcdock_extension_api::abi;
 use serde::{Deserialize, Serialize};
 
 use super::chain::HookChain;
-use super::check::scope_name;
 use super::discovery::{self, Search, Source};
 use super::error::ExtensionError;
 use super::instance::{Counters, Instance};
 use super::services::InitContext;
 use super::statistics::HookStatistics;
+use super::step::scope_name;
 use crate::app::ExtensionConfig;
 use crate::invocation::FunctionInfo;
 

@@ -4,4 +4,5 @@ mod broken;
 mod check;
 mod list;
 mod new;
+mod shipped;
 mod support;

@@ -46,7 +46,11 @@ fn cargo(krate: &Path, arguments: &[&str]) -> Done {
             .env("CARGO_INCREMENTAL", "0"),
     );
     assert_eq!(done.code, Some(0), "cargo {arguments:?}\n{}", done.output());
-    assert!(!done.stderr.contains("warning"), "cargo {arguments:?}\n{}", done.output());
+    assert!(
+        !done.stderr.contains("warning"),
+        "cargo {arguments:?}\n{}",
+        done.output()
+    );
     done
 }
 
