@@ -16,6 +16,7 @@ pub struct App {
     folder: TempDir,
     /// `None`: not said to the host.
     python: Option<PathBuf>,
+    program: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
     log: Option<PathBuf>,
@@ -39,6 +40,7 @@ impl App {
         App {
             folder: TempDir::with_prefix("funcdock-").expect("a temporary folder"),
             python: Some(python::any()),
+            program: None,
             arguments: Vec::new(),
             environment: Vec::new(),
             log: None,
@@ -82,6 +84,12 @@ impl App {
         self
     }
 
+    /// Runs this program instead of `funcdock`.
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
     /// Leaves port and interpreter to the app, to [`arg`](App::arg) and to [`env`](App::env).
     pub fn bare(mut self) -> Self {
         self.python = None;
@@ -106,7 +114,7 @@ impl App {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.program.clone().unwrap_or_else(binary));
         command.arg("start").arg(self.path());
         if let Some(python) = &self.python {
             command.args(["--port", "0", "--python"]).arg(python);

@@ -71,6 +71,34 @@ pub fn without_packages() -> PathBuf {
     environment(&format!("{}-without-packages", version()), &interpreter, &[])
 }
 
+/// An interpreter of [`version()`] with what makes wheels of Rust crates.
+pub fn with_maturin() -> PathBuf {
+    let interpreter = interpreter(version()).expect("that version is on this machine");
+    environment(
+        &format!("{}-maturin", version()),
+        &interpreter,
+        &["maturin>=1.9,<2", "cffi"],
+    )
+}
+
+/// A new environment in `folder`, an empty one but for the packages of [`any()`] that it imports from there; its
+/// folder of packages.
+pub fn new_environment(folder: &Path) -> PathBuf {
+    run(Command::new(any())
+        .args(["-m", "venv", "--without-pip"])
+        .arg(folder));
+    let packages = |environment: &Path| {
+        let versions = fs::read_dir(environment.join("lib")).expect("a folder of the environment");
+        let version = versions.flatten().next().expect("lib/python3.x");
+        version.path().join("site-packages")
+    };
+    let shared = any();
+    let shared = shared.parent().and_then(Path::parent).expect("bin/python");
+    let own = packages(folder);
+    fs::write(own.join("shared.pth"), packages(shared).display().to_string()).expect("a file of our own");
+    own
+}
+
 /// The variable that names the version to test with, where that is not the newest.
 const VERSION: &str = "FUNCDOCK_TEST_PYTHON";
 

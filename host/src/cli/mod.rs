@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::supervisor::PYTHON_MODULE;
+
 /// Runs Python function apps and docks worker extensions onto them.
 #[derive(Debug, Parser)]
 #[command(
@@ -32,8 +34,14 @@ enum Command {
 
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
+    main_with(PYTHON_MODULE)
+}
+
+/// Runs the program of a host build of its own: workers load the library that cargo makes of a crate called
+/// `python_module`, which has Funcdock's Python module and extensions linked into it.
+pub fn main_with(python_module: &str) -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Start(arguments) => start::run(*arguments),
+        Command::Start(arguments) => start::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
     };
     result.unwrap_or_else(|error| {

@@ -77,9 +77,9 @@ pub(super) struct Arguments {
 }
 
 /// Serves the app; returns when it has stopped.
-pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     crate::logging::init(arguments.verbose, false);
-    let options = options(arguments)?;
+    let options = options(arguments, python_module)?;
     let route_prefix = options.app.host.http.route_prefix.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::from(stopped.exit_code()))
 }
 
-fn options(arguments: Arguments) -> Result<Options> {
+fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
     let app = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
     let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));
@@ -106,7 +106,7 @@ fn options(arguments: Arguments) -> Result<Options> {
         address: SocketAddr::new(arguments.address, port),
         workers: arguments.workers.map_or_else(|| settings.workers(), Ok)?,
         python: arguments.python,
-        module: supervisor::find_python_module(chosen_module.as_deref(), binary_folder)?,
+        module: supervisor::find_python_module(chosen_module.as_deref(), python_module, binary_folder)?,
         install: !arguments.no_install,
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,

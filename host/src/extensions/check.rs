@@ -19,6 +19,7 @@ use super::instance::{Counters, Instance};
 use super::library::{self, Library};
 use super::metrics::Metrics;
 use super::services::{InitContext, raw_function, raw_invocation, raw_outcome};
+use super::step::{Described, Event, Step};
 use crate::app::ExtensionConfig;
 use crate::invocation::{Datum, Ending, FunctionInfo, HttpRequest, Invocation, LoadedFunction, Outcome};
 
@@ -49,114 +50,8 @@ pub enum Depth {
     Run,
 }
 
-/// A step of the handshake, or of an extension's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(
-    missing_docs,
-    reason = "the steps of docs/src/abi.md, and an extension's functions"
-)]
-pub enum Step {
-    Look,
-    Open,
-    Header,
-    AbiStable,
-    ApiVersion,
-    Layout,
-    Construct,
-    Select,
-    Configure,
-    Init,
-    PostFunctionLoad,
-    PreInvocation,
-    PostInvocation,
-    Shutdown,
-    Drop,
-}
-
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Step::Look => "look",
-            Step::Open => "open",
-            Step::Header => "header",
-            Step::AbiStable => "abi_stable",
-            Step::ApiVersion => "API version",
-            Step::Layout => "layout",
-            Step::Construct => "construct",
-            Step::Select => "select",
-            Step::Configure => "configure",
-            Step::Init => "init",
-            Step::PostFunctionLoad => "post_function_load",
-            Step::PreInvocation => "pre_invocation",
-            Step::PostInvocation => "post_invocation",
-            Step::Shutdown => "shutdown",
-            Step::Drop => "drop",
-        })
-    }
-}
-
-/// What happens while an extension is tried out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Event {
-    /// This step begins; the one before it is over.
-    Begin(Step),
-    /// How the step went, where there is something to tell.
-    Note(String),
-    /// The step failed, with this [`ExtensionError`] as text.
-    Failed(String),
-    /// The library is open.
-    Opened {
-        /// The version of the extension API that it was built for.
-        api_version: String,
-    },
-    /// The steps from here on are those of this extension.
-    Extension(Described),
-    /// All steps are over.
-    End,
-}
-
-/// What an extension says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Described {
-    /// Its name in host.json.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-    /// "app" or "function".
-    pub scope: String,
-    /// The hooks that it has.
-    pub hooks: Vec<String>,
-}
-
-impl Described {
-    fn of(descriptor: abi::DescriptorRef) -> Self {
-        let hooks = [
-            (abi::HOOK_POST_FUNCTION_LOAD, Step::PostFunctionLoad),
-            (abi::HOOK_PRE_INVOCATION, Step::PreInvocation),
-            (abi::HOOK_POST_INVOCATION, Step::PostInvocation),
-            (abi::HOOK_SHUTDOWN, Step::Shutdown),
-        ];
-        let has = hooks.iter().filter(|(bit, _)| descriptor.hooks() & bit != 0);
-        Described {
-            name: descriptor.name().to_string(),
-            version: descriptor.version().to_string(),
-            scope: scope_name(descriptor.scope()).to_owned(),
-            hooks: has.map(|(_, step)| step.to_string()).collect(),
-        }
-    }
-}
-
-/// A scope as reports name it.
-pub(super) fn scope_name(scope: u8) -> &'static str {
-    match scope {
-        abi::SCOPE_APP => "app",
-        _ => "function",
-    }
-}
-
 /// The name to call an extension by of which only the file is known.
-pub fn name_of_file(file: &Path) -> String {
+fn name_of_file(file: &Path) -> String {
     super::discovery::name_of_file(file).unwrap_or_else(|| {
         let stem = file.file_stem().unwrap_or(file.as_os_str());
         stem.to_string_lossy().into_owned()

@@ -15,8 +15,9 @@ use super::image::{self, ImageError};
 use super::{library, wheel};
 use crate::app::ExtensionConfig;
 
-/// Our own libraries that are no extensions, though they may look like one.
-const NOT_EXTENSIONS: [&str; 1] = ["python"];
+/// What a library exports that is our Python module. It lies beside the binary, and has an extension's header, which
+/// comes with the crates in it.
+const PYTHON_MODULE: &str = "PyInit__funcdock";
 
 /// Where extensions are searched for.
 ///
@@ -222,9 +223,8 @@ fn libraries(folder: &Path) -> Vec<Available> {
         .map(|entry| entry.path())
         .filter_map(|file| {
             let name = name_of_file(&file)?;
-            let candidate =
-                !NOT_EXTENSIONS.contains(&name.as_str()) && image::exports(&file, abi::HEADER_SYMBOL);
-            candidate.then_some(Available {
+            let has = |symbol| image::exports(&file, symbol);
+            (has(abi::HEADER_SYMBOL) && !has(PYTHON_MODULE)).then_some(Available {
                 name,
                 source: Source::File(file),
             })

@@ -9,10 +9,10 @@ use abi_stable::std_types::RStr;
 use funcdock_extension_api::abi;
 use serde_json::{Map, Value};
 
-use super::check::scope_name;
 use super::discovery::normalised;
 use super::error::ExtensionError;
 use super::registry::{Docked, Extensions};
+use super::step::scope_name;
 use crate::app::ExtensionConfig;
 
 /// Why function code cannot dock or configure an extension.

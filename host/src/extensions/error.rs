@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use funcdock_extension_api::abi;
 
-use super::check::Step;
 use super::image::ImageError;
+use super::step::Step;
 use super::wheel::{GROUP, WheelError};
 use crate::app::{ExtensionConfig, suggestion};
 

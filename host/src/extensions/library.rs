@@ -15,10 +15,10 @@ use abi_stable::type_layout::{TLFieldOrFunction, TypeLayout};
 use funcdock_extension_api::abi;
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 
-use super::check::Step;
 use super::error::ExtensionError;
 use super::image;
 use super::services::HOST_SERVICES;
+use super::step::Step;
 
 /// A library that is open.
 pub(super) struct Library {

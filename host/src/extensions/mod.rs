@@ -15,13 +15,15 @@ mod metrics;
 mod registry;
 mod services;
 mod statistics;
+mod step;
 mod ticks;
 mod wheel;
 
 pub use chain::{HookChain, Passage};
-pub use check::{Check, Depth, Described, Event, Step, name_of_file};
+pub use check::{Check, Depth};
 pub use discovery::{Available, Search, Source};
 pub use dock::DockError;
 pub use error::ExtensionError;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};
 pub use statistics::HookStatistics;
+pub use step::{Described, Event, Step};

@@ -9,7 +9,6 @@ use funcdock_extension_api::abi;
 use serde::{Deserialize, Serialize};
 
 use super::chain::HookChain;
-use super::check::scope_name;
 use super::discovery::{self, Search, Source};
 use super::dock::Attachment;
 use super::error::ExtensionError;
@@ -17,6 +16,7 @@ use super::instance::{Counters, Hook, InitWatch, Instance};
 use super::metrics::Metrics;
 use super::services::InitContext;
 use super::statistics::HookStatistics;
+use super::step::scope_name;
 use super::ticks;
 use crate::app::ExtensionConfig;
 use crate::invocation::FunctionInfo;

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 pub use self::error::SupervisorError;
 pub(crate) use self::error::describe;
-pub use self::runtime_files::{PYTHON_MODULE_VARIABLE, find_python_module};
+pub use self::runtime_files::{PYTHON_MODULE, PYTHON_MODULE_VARIABLE, find_python_module};
 use self::slot::{End, News, Phase, Slot};
 use self::worker_process::Recipe;
 use crate::app::App;

@@ -9,13 +9,21 @@ use super::SupervisorError;
 /// Names the Python module's file, for installs that keep it elsewhere.
 pub const PYTHON_MODULE_VARIABLE: &str = "FUNCDOCK_PYTHON_MODULE";
 
+/// The crate of our Python module, as its library's name has it.
+pub const PYTHON_MODULE: &str = "funcdock_python";
+
 /// The Python module for workers: `chosen` (the value of [`PYTHON_MODULE_VARIABLE`]) when there is one,
-/// else beside the executable in `binary_folder`, else in `../lib/funcdock/` from there. Absolute.
-pub fn find_python_module(chosen: Option<&OsStr>, binary_folder: &Path) -> Result<PathBuf, SupervisorError> {
+/// else the library of the crate `name` ([`PYTHON_MODULE`], but for host builds of their own) beside the executable
+/// in `binary_folder`, else in `../lib/funcdock/` from there. Absolute.
+pub fn find_python_module(
+    chosen: Option<&OsStr>,
+    name: &str,
+    binary_folder: &Path,
+) -> Result<PathBuf, SupervisorError> {
     let candidates = match chosen {
         Some(path) => vec![PathBuf::from(path)],
         None => {
-            let name = format!("{DLL_PREFIX}funcdock_python{DLL_SUFFIX}");
+            let name = format!("{DLL_PREFIX}{name}{DLL_SUFFIX}");
             let prefix = binary_folder.parent().unwrap_or(binary_folder);
             vec![binary_folder.join(&name), prefix.join("lib/funcdock").join(&name)]
         }
@@ -46,7 +54,7 @@ mod tests {
         fs::create_dir_all(&lib).expect("lib");
         let name = format!("{DLL_PREFIX}funcdock_python{DLL_SUFFIX}");
 
-        let error = find_python_module(None, &bin)
+        let error = find_python_module(None, PYTHON_MODULE, &bin)
             .expect_err("nothing is there")
             .to_string();
         assert!(error.contains(&bin.join(&name).display().to_string()), "{error}");
@@ -54,9 +62,15 @@ mod tests {
         assert!(error.contains(PYTHON_MODULE_VARIABLE), "{error}");
 
         fs::write(lib.join(&name), "").expect("written");
-        assert_eq!(find_python_module(None, &bin).expect("in lib"), lib.join(&name));
+        assert_eq!(
+            find_python_module(None, PYTHON_MODULE, &bin).expect("in lib"),
+            lib.join(&name)
+        );
         fs::write(bin.join(&name), "").expect("written");
-        assert_eq!(find_python_module(None, &bin).expect("in bin"), bin.join(&name));
+        assert_eq!(
+            find_python_module(None, PYTHON_MODULE, &bin).expect("in bin"),
+            bin.join(&name)
+        );
     }
 
     #[test]
@@ -65,7 +79,8 @@ mod tests {
         let name = format!("{DLL_PREFIX}funcdock_python{DLL_SUFFIX}");
         fs::write(folder.path().join(name), "").expect("written");
         let chosen = folder.path().join("elsewhere.so");
-        let error = find_python_module(Some(chosen.as_os_str()), folder.path()).expect_err("not there");
+        let error = find_python_module(Some(chosen.as_os_str()), PYTHON_MODULE, folder.path())
+            .expect_err("not there");
         assert!(error.to_string().contains("elsewhere.so"), "{error}");
     }
 }

@@ -3,4 +3,6 @@
 mod broken;
 mod check;
 mod list;
+mod new;
+mod shipped;
 mod support;

@@ -136,31 +136,8 @@ fn a_package_of_the_app_brings_its_extension() {
 fn a_package_of_the_interpreter_brings_its_extension() {
     let app = app(&[("record", json!({ "settings": recording("found") }))]).file("requirements.txt", "");
     let root = app.path().canonicalize().expect("the copy is there");
-    let made = Command::new(python::any())
-        .args(["-m", "venv", "--without-pip"])
-        .arg(root.join(".venv"))
-        .status();
-    assert!(made.expect("Python runs").success());
-    let lib = root.join(".venv/lib");
-    let version = fs::read_dir(&lib)
-        .expect("a folder of the environment")
-        .flatten()
-        .next();
-    let site_packages = version.expect("python3.x").path().join("site-packages");
+    let site_packages = python::new_environment(&root.join(".venv"));
     let in_package = install_package(&site_packages, "record");
-    // Where azure.functions is.
-    let shared = python::any();
-    let shared = shared
-        .parent()
-        .and_then(Path::parent)
-        .expect("bin/python")
-        .join("lib");
-    let version = site_packages
-        .parent()
-        .and_then(Path::file_name)
-        .expect("python3.x");
-    let shared = shared.join(version).join("site-packages");
-    fs::write(site_packages.join("shared.pth"), shared.display().to_string()).expect("a file");
     // What would hide a module of the standard library, and what the interpreter prints, harm nothing.
     fs::write(root.join("os.py"), "raise RuntimeError('hidden')\n").expect("a file in the copy");
     fs::write(site_packages.join("sitecustomize.py"), "print('hello')\n").expect("a file");

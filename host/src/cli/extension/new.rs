@@ -1,8 +1,246 @@
-//! `funcdock extension new`.
-use anyhow::Result;
+//! `funcdock extension new`: a crate with a small extension that builds, tests and loads as it is.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use funcdock_extension_api::abi;
+
+use crate::cli::print;
+
+/// The API crate in the source tree that this binary was built from.
+const SOURCE_TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../extension-api");
+
+const API: &str = "funcdock-extension-api";
+
+/// Words that the language keeps for itself, and names that the crate would hide or be hidden by.
+const RESERVED: &str = "abstract as async await become box break const continue crate do dyn else enum extern false \
+    final fn for gen if impl in let loop macro match mod move mut override priv pub ref return self static struct \
+    super trait true try type typeof unsafe unsized use virtual where while yield \
+    alloc core proc_macro std test funcdock funcdock_extension_api serde serde_json tracing";
+
+const EXAMPLES: &str = "\
+Examples:
+  funcdock extension new stopwatch                      At application level, in ./stopwatch
+  funcdock extension new rate-limit --scope function    One instance a function";
+
+/// Make a crate with a new extension
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {}
-pub(super) fn run(_arguments: Arguments) -> Result<ExitCode> {
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The crate's name, which host.json uses too (without a funcdock- in front)
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// What there is an instance for
+    #[arg(long, value_enum, default_value = "app")]
+    scope: Scope,
+
+    /// The folder to make [default: NAME, in the working directory]
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+
+    /// The folder of the crate funcdock-extension-api [default: that of this binary's source tree, where it is there]
+    #[arg(long, value_name = "PATH")]
+    api: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scope {
+    /// The whole app
+    App,
+    /// Each function
+    Function,
+}
+
+/// Makes the crate.
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments {
+        name,
+        scope,
+        path,
+        api,
+    } = arguments;
+    check_name(&name)?;
+    let folder = path.unwrap_or_else(|| PathBuf::from(&name));
+    let files = files(&name, scope, &dependency(api)?);
+    if fs::symlink_metadata(&folder).is_ok() {
+        bail!(
+            "{} exists already; take another name, or another folder with --path",
+            folder.display()
+        );
+    }
+    for (file, content) in files {
+        let path = folder.join(file);
+        path.parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&path, content))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    print(&format_args!(
+        "Made the extension {:?} in {}. Next:\n\n  cd {1}\n  cargo test\n  cargo build --release\n  \
+         funcdock extension check target/release/{}\n\nIts README.md says how to dock it.\n",
+        extension_name(&name),
+        folder.display(),
+        library(&name),
+    ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rules of cargo for a library's name, and those that the files of extensions add.
+fn check_name(name: &str) -> Result<()> {
+    let in_code = name.replace('-', "_");
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let problem = if name.is_empty() {
+        "it is empty"
+    } else if !name.chars().all(letters) {
+        "only ASCII letters, digits, - and _ are allowed"
+    } else if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        "it must begin with a letter"
+    } else if name.len() > 64 {
+        "it is longer than 64 letters"
+    } else if RESERVED.split_whitespace().any(|word| word == in_code) || in_code == "funcdock_python" {
+        "that name is taken"
+    } else if !extension_name(name).starts_with(|c: char| c.is_ascii_alphabetic()) {
+        "nothing that could name it is left without the funcdock- in front"
+    } else {
+        return Ok(());
+    };
+    bail!("{name:?} cannot be the name of an extension: {problem}; choose one such as rate-limit")
+}
+
+/// The name in host.json.
+fn extension_name(krate: &str) -> &str {
+    krate
+        .strip_prefix("funcdock-")
+        .or_else(|| krate.strip_prefix("funcdock_"))
+        .unwrap_or(krate)
+}
+
+fn library(krate: &str) -> String {
+    format!("{DLL_PREFIX}{}{DLL_SUFFIX}", krate.replace('-', "_"))
+}
+
+/// What Cargo.toml says of the API crate.
+fn dependency(given: Option<PathBuf>) -> Result<String> {
+    let folder = match given {
+        Some(folder) => {
+            let named = |text: String| {
+                text.lines()
+                    .any(|line| line.trim() == format!("name = \"{API}\""))
+            };
+            if !fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(named) {
+                bail!(
+                    "--api names {}, where there is no crate {API}; expected the folder extension-api of \
+                     Funcdock's sources",
+                    folder.display()
+                );
+            }
+            folder
+        }
+        None if Path::new(SOURCE_TREE).join("Cargo.toml").is_file() => SOURCE_TREE.into(),
+        None => return Ok(format!("\"{}.{}\"", abi::API_MAJOR, abi::API_MINOR)),
+    };
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("cannot find out where {} is", folder.display()))?;
+    // A string of JSON is one of TOML.
+    let path = serde_json::to_string(&folder)
+        .with_context(|| format!("Cargo.toml cannot name {}, which is not UTF-8", folder.display()))?;
+    Ok(format!("{{ path = {path} }}"))
+}
+
+/// The crate's files: path and content.
+fn files(krate: &str, scope: Scope, api: &str) -> [(&'static str, String); 4] {
+    let (source, setting, meaning) = match scope {
+        Scope::App => (
+            include_str!("template/app.rs.template"),
+            "\"slow_ms\": 20",
+            "| `slow_ms` | 500 | a call that takes longer is logged; milliseconds |",
+        ),
+        Scope::Function => (
+            include_str!("template/function.rs.template"),
+            "\"calls\": 20",
+            "| `calls` | 1000 | how many calls of each function are let through; the others are answered with 429 |",
+        ),
+    };
+    let filled = |template: &str| {
+        template
+            .replace("@CRATE@", krate)
+            .replace("@NAME@", extension_name(krate))
+            .replace("@LIBRARY@", &library(krate))
+            .replace(
+                "@SCOPE@",
+                if scope == Scope::App {
+                    "the app"
+                } else {
+                    "functions"
+                },
+            )
+            .replace("@SETTING@", setting)
+            .replace("@SETTINGS@", meaning)
+            .replace("@API@", api)
+    };
+    [
+        ("Cargo.toml", filled(include_str!("template/Cargo.toml.template"))),
+        ("src/lib.rs", filled(source)),
+        ("README.md", filled(include_str!("template/README.md.template"))),
+        (".gitignore", filled(include_str!("template/gitignore.template"))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules_of_crates() {
+        for name in ["stopwatch", "rate-limit", "funcdock-x", "a1_b"] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for (name, expected) in [
+            ("", "it is empty"),
+            ("rate limit", "only ASCII letters"),
+            ("größe", "only ASCII letters"),
+            ("../x", "only ASCII letters"),
+            ("1st", "begin with a letter"),
+            ("-x", "begin with a letter"),
+            ("async", "that name is taken"),
+            ("proc-macro", "that name is taken"),
+            ("funcdock-extension-api", "that name is taken"),
+            ("funcdock-", "nothing that could name it is left"),
+            (&"x".repeat(65), "longer than 64"),
+        ] {
+            let error = check_name(name).expect_err(name).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_crate_has_no_token_left() {
+        for scope in [Scope::App, Scope::Function] {
+            for (file, content) in files("funcdock-rate-limit", scope, "\"1.0\"") {
+                assert!(!content.contains('@'), "{file}: {content}");
+            }
+        }
+        let [(_, manifest), (_, source), (_, readme), _] =
+            files("funcdock-rate-limit", Scope::Function, "\"1.0\"");
+        assert!(
+            manifest.contains("name = \"funcdock-rate-limit\"\n"),
+            "{manifest}"
+        );
+        assert!(
+            manifest.contains("\nfuncdock-extension-api = \"1.0\"\n"),
+            "{manifest}"
+        );
+        assert!(
+            source.contains("export_extension!(Extension, scope = function);"),
+            "{source}"
+        );
+        assert!(readme.contains("\"rate-limit\": {"), "{readme}");
+        assert!(readme.contains("release/libfuncdock_rate_limit.so"), "{readme}");
+    }
 }

@@ -1,0 +1,46 @@
+//! Answers calls itself while the app is being worked on.
+
+use funcdock_extension_api::{
+    AppExtension, AppInfo, Flow, Hooks, Invocation, Response, Result, export_extension,
+};
+use serde::Deserialize;
+
+/// `workerExtensions.maintenance.settings` in host.json.
+#[derive(Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// What callers read.
+    message: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            message: "under maintenance".to_owned(),
+        }
+    }
+}
+
+/// Answers every call with 503.
+pub struct Maintenance {
+    message: String,
+}
+
+impl AppExtension for Maintenance {
+    type Settings = Settings;
+    type State = ();
+    const HOOKS: Hooks = Hooks::PRE_INVOCATION;
+
+    fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+        Ok(Maintenance {
+            message: settings.message,
+        })
+    }
+
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+        let answer = Response::new(503).header("retry-after", "600");
+        Ok(Flow::Respond(answer.body(format!("{}\n", self.message))))
+    }
+}
+
+export_extension!(Maintenance);

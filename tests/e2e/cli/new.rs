@@ -1,0 +1,175 @@
+//! `funcdock extension new`: what it makes builds, tests and loads as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use funcdock_tests::{App, binary, repository, wait_for};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{Done, extension};
+
+/// Makes an extension in a folder of that name.
+fn made(folder: &TempDir, arguments: &[&str]) -> PathBuf {
+    let done = Done::of(extension(["new"]).args(arguments).current_dir(folder.path()));
+    assert_eq!(done.code, Some(0), "{}", done.output());
+    assert!(
+        done.stdout
+            .contains("funcdock extension check target/release/lib"),
+        "{}",
+        done.output()
+    );
+    folder.path().join(arguments[0])
+}
+
+/// Runs cargo on a crate, in the folder where crates from outside of this workspace are built.
+fn cargo(krate: &Path, arguments: &[&str]) -> Done {
+    let target = binary();
+    let target = target
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/funcdock");
+    // The versions that are here already, so that nothing is to be fetched.
+    let lock = krate.join("Cargo.lock");
+    if !lock.exists() {
+        fs::copy(repository().join("Cargo.lock"), &lock).expect("a file");
+    }
+    let done = Done::of(
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(arguments)
+            .current_dir(krate)
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", target.join("outside"))
+            // Of crates whose folders are never the same, it would only leave litter behind.
+            .env("CARGO_INCREMENTAL", "0"),
+    );
+    assert_eq!(done.code, Some(0), "cargo {arguments:?}\n{}", done.output());
+    assert!(
+        !done.stderr.contains("warning"),
+        "cargo {arguments:?}\n{}",
+        done.output()
+    );
+    done
+}
+
+/// Tests and builds a crate, tries its library out, and puts it into an app.
+fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
+    cargo(krate, &["fmt", "--check"]);
+    let tested = cargo(krate, &["test", "--lib"]);
+    assert!(!tested.stdout.contains("running 0 tests"), "{}", tested.output());
+    cargo(krate, &["build"]);
+    let library = binary()
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/funcdock")
+        .join("outside/debug")
+        .join(library);
+    let checked = Done::of(extension(["check"]).arg(&library));
+    assert_eq!(checked.code, Some(0), "{}", checked.output());
+    let name = krate.file_name().and_then(|name| name.to_str()).expect("a name");
+    let name = name.trim_start_matches("funcdock-");
+    let app = App::case("extensions")
+        .file(
+            "host.json",
+            &json!({ "version": "2.0", "workerExtensions": { name: { "settings": settings } } }).to_string(),
+        )
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1");
+    fs::create_dir(app.path().join(".extensions")).expect("a folder in the copy");
+    let file = library.file_name().expect("a file");
+    fs::copy(&library, app.path().join(".extensions").join(file)).expect("cargo made it");
+    app
+}
+
+#[test]
+fn an_extension_for_the_app_is_ready_to_be_docked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let krate = made(&folder, &["slow-calls"]);
+    let host = in_app(&krate, "libslow_calls.so", json!({ "slow_ms": 1 })).start();
+    let folder = host.app().path();
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| host.get("/api/waits").status);
+        let runs = wait_for(|| folder.join("record.jsonl").exists().then_some(()));
+        // It takes at least that long from here on.
+        std::thread::sleep(Duration::from_millis(2));
+        fs::write(folder.join("gate"), "").expect("a file in the copy");
+        assert_eq!(call.join().expect("it is answered"), 200);
+        assert!(runs.is_some(), "{}", host.output());
+    });
+    host.wait_for_log("waits was slow: ");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn an_extension_for_functions_is_ready_to_be_docked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let krate = made(&folder, &["funcdock-few-calls", "--scope", "function"]);
+    let host = in_app(&krate, "libfuncdock_few_calls.so", json!({ "calls": 2 })).start();
+    let statuses: Vec<u16> = (0..3).map(|_| host.get("/api/returns").status).collect();
+    assert_eq!(statuses, [200, 200, 429]);
+    assert_eq!(
+        host.get("/api/returns_async").status,
+        200,
+        "another function has an instance of its own"
+    );
+    host.stop().assert_clean();
+}
+
+#[test]
+fn the_api_may_be_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let api = folder.path().join("an \"api\"");
+    fs::create_dir(&api).expect("a folder");
+    let refused = |done: Done, expected: &str| {
+        assert_eq!(done.code, Some(1), "{}", done.output());
+        assert!(done.stderr.contains(expected), "{}", done.output());
+        assert!(!folder.path().join("x").exists(), "nothing was made");
+    };
+    let new = || {
+        Done::of(
+            extension(["new", "x", "--api"])
+                .arg(&api)
+                .current_dir(folder.path()),
+        )
+    };
+    refused(new(), "there is no crate funcdock-extension-api");
+    fs::write(
+        api.join("Cargo.toml"),
+        "[package]\nname = \"funcdock-extension-api\"\n",
+    )
+    .expect("a file");
+    assert_eq!(new().code, Some(0));
+    let manifest = fs::read_to_string(folder.path().join("x/Cargo.toml")).expect("it was made");
+    let path = api
+        .canonicalize()
+        .expect("it is there")
+        .display()
+        .to_string()
+        .replace('"', "\\\"");
+    assert!(
+        manifest.contains(&format!("funcdock-extension-api = {{ path = \"{path}\" }}")),
+        "{manifest}"
+    );
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let there = folder.path().join("there");
+    fs::create_dir(&there).expect("a folder");
+    for (arguments, expected) in [
+        (vec!["there"], "there exists already"),
+        (vec!["other", "--path", "there"], "there exists already"),
+        (
+            vec!["two words"],
+            "\"two words\" cannot be the name of an extension",
+        ),
+    ] {
+        let done = Done::of(extension(["new"]).args(&arguments).current_dir(folder.path()));
+        assert_eq!(done.code, Some(1), "{}", done.output());
+        assert!(done.stderr.contains(expected), "{}", done.output());
+    }
+    assert_eq!(fs::read_dir(&there).expect("a folder").count(), 0);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}

@@ -1,0 +1,154 @@
+//! The examples of how an extension gets to its users: as a Python package, and linked into a host.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use funcdock_tests::{App, Host, binary, python, repository};
+use serde_json::json;
+
+use crate::support::{Done, extension};
+
+/// Where crates from outside of this workspace are built.
+fn target() -> PathBuf {
+    let target = binary();
+    let target = target.parent().and_then(Path::parent);
+    target.expect("target/<profile>/funcdock").join("outside")
+}
+
+/// A copy of both examples, for builds that write nothing into the sources; kept from run to run.
+fn examples(name: &str) -> PathBuf {
+    let copies = target().join(name);
+    for example in ["packaged-extension", "linked-host"] {
+        let (from, to) = (repository().join("examples").join(example), copies.join(example));
+        copy(&from, &to);
+        let manifest = to.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).expect("a file of the example");
+        let root = format!("path = \"{}/", repository().display());
+        assert!(text.contains("path = \"../../"), "{text}");
+        fs::write(&manifest, text.replace("path = \"../../", &root)).expect("a file of the copy");
+        // The versions that are here already, so that nothing is to be fetched.
+        fs::copy(repository().join("Cargo.lock"), to.join("Cargo.lock")).expect("a file of the copy");
+    }
+    copies
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder of this repository").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        // What someone built in place is none of it.
+        if from.is_dir() && entry.file_name() != "target" {
+            copy(&from, &to);
+        } else if from.is_file() {
+            let same = fs::read(&from).ok() == fs::read(&to).ok();
+            // Or cargo would build it anew.
+            if !same {
+                fs::copy(from, to).expect("a file");
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn run(command: &mut Command) -> Done {
+    let done = Done::of(
+        command
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", target())
+            .env("CARGO_INCREMENTAL", "0"),
+    );
+    assert_eq!(done.code, Some(0), "{command:?}\n{}", done.output());
+    done
+}
+
+/// An app that docks the extension by its name, and nothing else.
+fn app() -> App {
+    let host_json = json!({
+        "version": "2.0",
+        "workerExtensions": { "maintenance": { "settings": { "message": "back at noon" } } },
+    });
+    App::case("hello")
+        .file("host.json", &host_json.to_string())
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+}
+
+fn assert_answers(host: &Host, source: &str) {
+    let answer = host.get("/api/hello");
+    assert_eq!(
+        (answer.status, answer.text()),
+        (503, "back at noon\n".to_owned()),
+        "{}",
+        host.output()
+    );
+    let status: serde_json::Value =
+        serde_json::from_slice(&host.get("/admin/host/status").body).expect("JSON");
+    let found = status["extensions"][0]["source"].as_str().expect("a source");
+    assert!(found.ends_with(source), "{found}");
+}
+
+#[test]
+fn a_wheel_is_built_installed_and_docked_by_name() {
+    let krate = examples("wheel").join("packaged-extension");
+    let wheels = tempfile::tempdir().expect("a folder");
+    let tools = python::with_maturin();
+    let tools = tools.parent().expect("bin/python");
+    let mut path = OsString::from(tools);
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    run(Command::new(tools.join("maturin"))
+        .args(["build", "--out"])
+        .arg(wheels.path())
+        .env("PATH", path)
+        .current_dir(&krate));
+    let wheel = fs::read_dir(wheels.path())
+        .expect("a folder")
+        .flatten()
+        .next()
+        .expect("a wheel")
+        .path();
+    let name = wheel.file_name().and_then(|name| name.to_str()).expect("a name");
+    assert!(
+        name.contains("-py3-none-"),
+        "one wheel serves every Python 3: {name}"
+    );
+
+    let app = app();
+    let environment = app
+        .path()
+        .canonicalize()
+        .expect("the copy is there")
+        .join(".venv");
+    python::new_environment(&environment);
+    run(Command::new(python::any())
+        .args(["-m", "pip", "--python"])
+        .arg(environment.join("bin/python"))
+        .args(["install", "--quiet", "--no-deps", "--no-index"])
+        .arg(&wheel));
+    let app = app.python(environment.join("bin/python"));
+    let listed = Done::of(extension(["list", "--json"]).arg(app.path())).json();
+    assert_eq!(listed["docked"][0]["state"], "loaded", "{listed:#}");
+    let host = app.start();
+    assert_answers(&host, "/site-packages/funcdock_maintenance/native/libnative.so");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_host_of_ones_own_has_its_extensions_with_it() {
+    let krate = examples("linked").join("linked-host");
+    run(
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--quiet"])
+            .current_dir(&krate),
+    );
+    let program = target().join("debug/linked-host");
+    let app = app().program(&program);
+    let mut list = Command::new(&program);
+    let listed = Done::of(list.args(["extension", "list", "--json"]).arg(app.path())).json();
+    assert_eq!(listed["docked"][0]["source"], "linked", "{listed:#}");
+    assert_eq!(listed["docked"][0]["version"], "0.1.0", "{listed:#}");
+    let host = app.start();
+    assert_answers(&host, "linked");
+    host.stop().assert_clean();
+}
