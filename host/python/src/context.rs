@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use crate::text::utf8;
 use crate::values::to_python;
 
 /// The invocation's context. Function code may set attributes of its own; those that extensions set are read
@@ -73,9 +74,10 @@ impl Context {
     /// An attribute that an extension set. Only called for names that are not found otherwise.
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let value = match slf.get().invocation.attribute(&name.to_cow()?) {
+        let text = utf8(name)?;
+        let value = match slf.get().invocation.attribute(text) {
             Some(value) => to_python(py, &value)?,
-            None => return Err(slf.get().no_attribute(&name.to_cow()?)),
+            None => return Err(slf.get().no_attribute(text)),
         };
         // From now on it is found in the instance's dict: one object for all uses, and function code may
         // change it.

@@ -22,6 +22,7 @@ mod pool;
 mod request;
 mod results;
 mod runner;
+mod text;
 mod values;
 
 use std::os::fd::{FromRawFd, OwnedFd};

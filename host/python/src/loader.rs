@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::package::Package;
+use crate::text::utf8;
 
 /// A function that is ready to be called.
 pub(crate) struct Function {
@@ -139,7 +140,7 @@ fn load_function(
     };
     let mut response_output = None;
     for (index, output) in outputs.enumerate() {
-        if is_http(&output.name.bind(py).to_cow()?) {
+        if is_http(utf8(output.name.bind(py))?) {
             response_output = Some(index);
         }
     }

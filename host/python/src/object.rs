@@ -10,6 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::text::utf8;
 use crate::values::{from_python, to_python};
 
 /// An object of an extension: attributes, methods and `with` are calls into its library, made detached.
@@ -37,16 +38,7 @@ impl ExtensionObject {
         methods.iter().find(|method| method.as_str() == name).copied()
     }
 
-    fn class_name(&self) -> String {
-        // SAFETY: the object is alive.
-        unsafe { (self.object.functions.class_name())(self.object.this) }.to_string()
-    }
-}
-
-#[pymethods]
-impl ExtensionObject {
-    fn __getattr__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        let name = &*name.to_cow()?;
+    fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         if let Some(name) = self.method(name) {
             let method = ExtensionMethod {
                 object: Arc::clone(&self.object),
@@ -65,6 +57,30 @@ impl ExtensionObject {
                     "'{class}' object has no attribute '{name}'"
                 )))
             }
+        }
+    }
+
+    fn class_name(&self) -> String {
+        // SAFETY: the object is alive.
+        unsafe { (self.object.functions.class_name())(self.object.this) }.to_string()
+    }
+}
+
+#[pymethods]
+impl ExtensionObject {
+    /// Not `__getattr__`, which Python only comes to after it has made an exception of its own.
+    fn __getattribute__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let text = utf8(name)?;
+        if !text.starts_with("__") {
+            return slf.get().attribute(slf.py(), text);
+        }
+        // SAFETY: both are alive, and we are attached; it returns a new reference or raises.
+        unsafe {
+            let found = pyo3::ffi::PyObject_GenericGetAttr(slf.as_ptr(), name.as_ptr());
+            Bound::from_owned_ptr_or_err(slf.py(), found)
         }
     }
 
@@ -142,8 +158,9 @@ impl ExtensionMethod {
         }
         let mut named = RVec::new();
         for (name, value) in keyword.into_iter().flatten() {
-            let name: String = name.extract()?;
-            let value = from_python(&value).map_err(|error| self.of_argument(py, error, &name))?;
+            let name = name.cast::<PyString>()?;
+            let name = utf8(name)?;
+            let value = from_python(&value).map_err(|error| self.of_argument(py, error, name))?;
             named.push(Tuple2(RString::from(name), value));
         }
         // SAFETY: the object is alive, the name lives in it, and the arguments are given away.

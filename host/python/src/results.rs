@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString, PyTuple};
 
 use crate::loader::Function;
+use crate::text::utf8;
 
 /// The outcome of a call that returned `value`. Attached. What cannot be sent is an exception of the function.
 pub(crate) fn returned(
@@ -66,7 +67,7 @@ fn datum(function: &Function, value: &Bound<'_, PyAny>, outputs: &[Bound<'_, PyA
 
 fn convert(function: &Function, value: &Bound<'_, PyAny>) -> PyResult<Datum> {
     if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Datum::String(text.to_cow()?.into_owned()));
+        return Ok(Datum::String(utf8(text)?.to_owned()));
     }
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(Datum::Bytes(Bytes::copy_from_slice(bytes.as_bytes())));
@@ -109,7 +110,7 @@ fn read_headers(given: &Bound<'_, PyAny>, headers: &mut HeaderMap) -> PyResult<(
     for pair in given.call_method0(intern!(py, "items"))?.try_iter()? {
         let pair = pair?.cast_into::<PyTuple>()?;
         let (name, value) = (pair.get_item(0)?.str()?, pair.get_item(1)?.str()?);
-        let (name, value) = (name.to_cow()?, value.to_cow()?);
+        let (name, value) = (utf8(&name)?, utf8(&value)?);
         let parsed = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| PyValueError::new_err(format!("{name:?} is no header name")))?;
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
@@ -125,16 +126,16 @@ fn content_type(response: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
     let py = response.py();
     let mimetype = response.getattr(intern!(py, "mimetype"))?;
     let charset = response.getattr(intern!(py, "charset"))?;
-    let mimetype = mimetype.cast::<PyString>()?.to_cow()?;
+    let mimetype = utf8(mimetype.cast::<PyString>()?)?;
     // Nearly every response has the defaults.
     if !charset.is_none() && mimetype.starts_with("text/") {
-        let charset = charset.cast::<PyString>()?.to_cow()?;
+        let charset = utf8(charset.cast::<PyString>()?)?;
         if mimetype == "text/plain" && charset == "utf-8" {
             return Ok(HeaderValue::from_static("text/plain; charset=utf-8"));
         }
         return header_value(&format!("{mimetype}; charset={charset}"));
     }
-    header_value(&mimetype)
+    header_value(mimetype)
 }
 
 fn header_value(text: &str) -> PyResult<HeaderValue> {

@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyStr
 use std::sync::Arc;
 
 use crate::object::ExtensionObject;
+use crate::text::utf8;
 
 /// How deep lists and dicts may be nested: deeper ones are most likely endless.
 const MAX_DEPTH: usize = 32;
@@ -63,7 +64,7 @@ fn from_python_at(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         )));
     }
     if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Value::Str(RString::from(&*text.to_cow()?)));
+        return Ok(Value::Str(RString::from(utf8(text)?)));
     }
     if object.is_none() {
         return Ok(Value::None);
@@ -106,7 +107,7 @@ fn from_python_at(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
                     .cast::<PyString>()
                     .map_err(|_| PyTypeError::new_err("a dict key that is not str"))?;
                 Ok(Tuple2(
-                    RString::from(&*key.to_cow()?),
+                    RString::from(utf8(key)?),
                     from_python_at(&value, depth + 1)?,
                 ))
             })

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""What function code pays for calling an object of an extension (`context.tracer.span("x")`).
+
+    cargo build --release --workspace && tests/bench/objects.py
+
+Medians of seven rounds of 100,000 calls, in a synchronous function, on a thread of the pool; beside a method
+of a class written in Python.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.request
+
+import hello
+
+
+def main() -> None:
+    python = hello.prepare_environment(sys.executable)
+    os.environ["PYTHON_ENABLE_WORKER_EXTENSIONS"] = "1"
+    server = hello.servers(python, hello.HERE / "apps" / "objects", hello.free_ports(6))[0]
+    with hello.running(server):
+        url = f"http://127.0.0.1:{server.port}/api/measure"
+        with urllib.request.urlopen(url) as answer:
+            results = json.load(answer)
+    for name, nanoseconds in results.items():
+        print(f"{name:<28} {nanoseconds:8.0f} ns")
+
+
+if __name__ == "__main__":
+    main()
