@@ -23,7 +23,7 @@ use super::step::{Described, Event, Step};
 use crate::app::ExtensionConfig;
 use crate::invocation::{Datum, Ending, FunctionInfo, HttpRequest, Invocation, LoadedFunction, Outcome};
 
-/// What an extension gets to shut down, in milliseconds.
+/// What an extension gets to flush, and to shut down, in milliseconds.
 const SHUTDOWN_MS: u64 = 1000;
 
 /// What to try out.
@@ -194,6 +194,14 @@ impl Life {
         }
         if instance.has(abi::HOOK_PRE_INVOCATION) {
             self.call(instance, invocation, tell);
+        }
+        if let Some(flush) = self.descriptor.flush()
+            && instance.has(abi::HOOK_FLUSH)
+        {
+            tell(Event::Begin(Step::Flush));
+            // SAFETY: the instance is alive.
+            let result = unsafe { flush(instance.this, SHUTDOWN_MS) };
+            self.judge(Step::Flush, result, tell);
         }
         if instance.has(abi::HOOK_SHUTDOWN) {
             tell(Event::Begin(Step::Shutdown));

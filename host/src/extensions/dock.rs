@@ -102,7 +102,7 @@ impl Extensions {
             .map(|found| found.name)
             .find(|found| normalised(found) == wanted);
         let mut docked = Docked::new(&ExtensionConfig::new(found.as_deref().unwrap_or(name)));
-        if let Err(error) = docked.load(&self.search) {
+        if let Err(error) = docked.open(&self.search) {
             // A file's name does not tell `_` from `-`.
             let ExtensionError::Select { found, .. } = &error else {
                 return Err(error.into());
@@ -111,7 +111,7 @@ impl Extensions {
                 return Err(error.into());
             };
             docked = Docked::new(&ExtensionConfig::new(spelled));
-            docked.load(&self.search)?;
+            docked.open(&self.search)?;
         }
         if docked.scope() == abi::SCOPE_FUNCTION {
             // It applies where function code attaches it.

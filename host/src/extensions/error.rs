@@ -193,7 +193,7 @@ pub enum ExtensionError {
     /// The settings are wrong.
     #[error(
         "extension {name:?}: host.json: workerExtensions.{name}.settings: {reason}\n  next: correct the \
-         settings; the extension's documentation lists them"
+         settings, there or where function code configures it; the extension's documentation lists them"
     )]
     Configure {
         /// The extension.

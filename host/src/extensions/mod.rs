@@ -26,4 +26,4 @@ pub use dock::DockError;
 pub use error::ExtensionError;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};
 pub use statistics::HookStatistics;
-pub use step::{Described, Event, Step};
+pub use step::{Described, Event, Setting, Step};

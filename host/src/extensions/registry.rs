@@ -103,7 +103,7 @@ impl Extensions {
         };
         for config in configs {
             let mut docked = Docked::new(config);
-            let loaded = docked.load(search);
+            let loaded = docked.open(search).and_then(|()| docked.check_settings());
             docked.settle(loaded)?;
             extensions.docked.push(docked);
         }
@@ -208,11 +208,18 @@ impl Docked {
         }
     }
 
-    /// Opens its library and checks its settings.
-    pub(super) fn load(&mut self, search: &Search) -> Result<(), ExtensionError> {
+    /// Opens its library.
+    pub(super) fn open(&mut self, search: &Search) -> Result<(), ExtensionError> {
         let (descriptor, source) = discovery::find(&self.config, search)?;
         self.library = Some((descriptor, source));
         self.counters = Arc::new(Counters::new(&self.config, descriptor.strict().unwrap_or(0)));
+        Ok(())
+    }
+
+    fn check_settings(&self) -> Result<(), ExtensionError> {
+        let Some((descriptor, _)) = self.library else {
+            return Ok(());
+        };
         // SAFETY: the string is borrowed for the call.
         let checked = unsafe { (descriptor.configure())(RStr::from_str(&self.settings)) };
         checked.into_result().map_err(|error| ExtensionError::Configure {
@@ -235,6 +242,10 @@ impl Docked {
             return Ok(Vec::new());
         }
         let chosen = self.functions(functions)?;
+        if !chosen.is_empty() {
+            // Those that function code docked were not checked yet: it may have had more to say.
+            self.check_settings()?;
+        }
         let init = |function: Option<&FunctionInfo>, settings: &str| {
             let context = InitContext {
                 extension: &self.name,

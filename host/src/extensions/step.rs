@@ -24,6 +24,7 @@ pub enum Step {
     PostFunctionLoad,
     PreInvocation,
     PostInvocation,
+    Flush,
     Shutdown,
     Drop,
 }
@@ -44,6 +45,7 @@ impl std::fmt::Display for Step {
             Step::PostFunctionLoad => "post_function_load",
             Step::PreInvocation => "pre_invocation",
             Step::PostInvocation => "post_invocation",
+            Step::Flush => "flush",
             Step::Shutdown => "shutdown",
             Step::Drop => "drop",
         })
@@ -81,6 +83,17 @@ pub struct Described {
     pub scope: String,
     /// The hooks that it has.
     pub hooks: Vec<String>,
+    /// The settings that it takes; none also where it was built for API 1.0, which does not tell.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting of an extension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its key.
+    pub name: String,
+    /// What it takes, as a Python annotation.
+    pub annotation: String,
 }
 
 impl Described {
@@ -89,6 +102,7 @@ impl Described {
             (abi::HOOK_POST_FUNCTION_LOAD, Step::PostFunctionLoad),
             (abi::HOOK_PRE_INVOCATION, Step::PreInvocation),
             (abi::HOOK_POST_INVOCATION, Step::PostInvocation),
+            (abi::HOOK_FLUSH, Step::Flush),
             (abi::HOOK_SHUTDOWN, Step::Shutdown),
         ];
         let has = hooks.iter().filter(|(bit, _)| descriptor.hooks() & bit != 0);
@@ -97,8 +111,22 @@ impl Described {
             version: descriptor.version().to_string(),
             scope: scope_name(descriptor.scope()).to_owned(),
             hooks: has.map(|(_, step)| step.to_string()).collect(),
+            settings: settings(descriptor),
         }
     }
+}
+
+fn settings(descriptor: abi::DescriptorRef) -> Vec<Setting> {
+    let Some(settings) = descriptor.settings() else {
+        return Vec::new();
+    };
+    // SAFETY: a function of a library whose layout was checked; it takes nothing.
+    let settings = unsafe { settings() };
+    let setting = |setting: abi::Setting| Setting {
+        name: setting.name.into(),
+        annotation: setting.annotation.into(),
+    };
+    settings.into_iter().map(setting).collect()
 }
 
 /// A scope as reports name it.

@@ -102,7 +102,8 @@ impl Worker {
             extensions,
             completions,
         } = self;
-        let functions = match load_functions(&config, &mut lock(&extensions)) {
+        let loaded = load_functions(&config, &mut lock(&extensions));
+        let functions = match loaded {
             Ok(functions) => functions,
             Err(error) => {
                 lock(&extensions).shutdown(LEAST_SHUTDOWN);

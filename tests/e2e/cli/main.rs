@@ -5,4 +5,5 @@ mod check;
 mod list;
 mod new;
 mod shipped;
+mod stubs;
 mod support;

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod endings;
+mod from_code;
 mod hooks;
 mod loader;
 mod minors;

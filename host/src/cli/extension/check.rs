@@ -103,6 +103,7 @@ fn report(so_far: &Outcome, event: &Event) {
         version,
         scope,
         hooks,
+        ..
     }) = event
     {
         let hooks = if hooks.is_empty() {

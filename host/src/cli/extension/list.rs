@@ -1,26 +1,21 @@
 //! `funcdock extension list`: what an app docks, and what else it could.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::child;
+use super::open::{check, in_parallel, opened, search};
 use super::outcome::Outcome;
 use super::table::Table;
 use crate::app::{App, ExtensionConfig};
 use crate::cli::settings::Settings;
 use crate::cli::start::{read_app, seconds};
-use crate::extensions::{Available, Check, Depth, ExtensionError, ExtensionState, Search, Source};
-use crate::supervisor;
-
-/// How many libraries are opened at once.
-const AT_ONCE: usize = 4;
+use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Source};
 
 const ABOUT: &str = "\
 Docked extensions are opened and configured as a worker does before it runs the app's code; none is started. Each is
@@ -75,13 +70,8 @@ struct Docked {
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     crate::logging::init(false, false);
     let app = read_app(&arguments.app, Vec::new())?;
-    let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
     let settings = Settings::new(&app, |name| std::env::var(name).ok());
-    let search = Search {
-        app_root: app.root.clone(),
-        wheels: packages(&app, arguments.python)?,
-        path: settings.extension_path(executable.parent().unwrap_or(Path::new("/"))),
-    };
+    let search = search(&app, arguments.python)?;
     let configs = &app.host.worker_extensions;
     let docked = in_parallel(configs, |config| docked(config, &app, &search, arguments.timeout))?;
     let mut others = search.available();
@@ -105,19 +95,6 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     crate::cli::print(&text);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where the app's interpreter imports packages from. Without one there is a list as well.
-fn packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start an event loop")?;
-    let found = runtime.block_on(supervisor::site_packages(app, python));
-    Ok(found.unwrap_or_else(|error| {
-        tracing::warn!("the packages of the app's interpreter are not searched: {error}");
-        Vec::new()
-    }))
 }
 
 fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) -> Result<Docked> {
@@ -204,43 +181,6 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
         entries.push(broken);
     }
     Ok(entries)
-}
-
-fn check(source: Source, name: Option<String>, settings: Map<String, Json>, depth: Depth) -> Check {
-    Check {
-        file: match source {
-            Source::File(file) => Some(file),
-            Source::Linked => None,
-        },
-        name,
-        settings,
-        depth,
-    }
-}
-
-fn opened(check: &Check, time: Duration) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    child::run(check, time, &mut |event| outcome.add(event))?;
-    Ok(outcome)
-}
-
-/// The results of `work` on each item, in order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let work = &work;
-    let mut results = Vec::with_capacity(items.len());
-    for some in items.chunks(AT_ONCE) {
-        thread::scope(|scope| {
-            let threads: Vec<_> = some.iter().map(|item| scope.spawn(move || work(item))).collect();
-            for thread in threads {
-                results.push(
-                    thread
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                );
-            }
-        });
-    }
-    results.into_iter().collect()
 }
 
 impl Entry {

@@ -1,10 +1,12 @@
-//! `funcdock extension …`: worker extensions listed, checked and begun.
+//! `funcdock extension …`: worker extensions listed, checked, begun, and described for type checkers.
 
 mod check;
 mod child;
 mod list;
 mod new;
+mod open;
 mod outcome;
+mod stubs;
 mod table;
 
 use std::process::ExitCode;
@@ -25,7 +27,8 @@ enum Command {
     List(list::Arguments),
     Check(check::Arguments),
     New(new::Arguments),
-    /// What `list` and `check` start: reads a check from stdin, and tells of it on stdout
+    Stubs(stubs::Arguments),
+    /// What `list`, `check` and `stubs` start: reads a check from stdin, and tells of it on stdout
     #[command(name = child::COMMAND, hide = true)]
     Child,
 }
@@ -36,6 +39,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::List(arguments) => list::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::New(arguments) => new::run(arguments),
+        Command::Stubs(arguments) => stubs::run(arguments),
         Command::Child => child::main(),
     }
 }

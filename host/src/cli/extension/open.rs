@@ -1,0 +1,89 @@
+//! An app's extensions opened, each library in a process of its own, several at once.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value as Json};
+
+use super::child;
+use super::outcome::Outcome;
+use crate::app::App;
+use crate::cli::settings::Settings;
+use crate::extensions::{Check, Depth, Search, Source};
+use crate::supervisor;
+
+/// How many libraries are opened at once.
+const AT_ONCE: usize = 4;
+
+/// Where an app's extensions are searched for. `python` is the interpreter that the user chose.
+pub(super) fn search(app: &App, python: Option<PathBuf>) -> Result<Search> {
+    let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
+    let settings = Settings::new(app, |name| std::env::var(name).ok());
+    Ok(Search {
+        app_root: app.root.clone(),
+        wheels: packages(app, python)?,
+        path: settings.extension_path(executable.parent().unwrap_or(Path::new("/"))),
+    })
+}
+
+/// Where the app's interpreter imports packages from. Without one there is a list as well.
+fn packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start an event loop")?;
+    let found = runtime.block_on(supervisor::site_packages(app, python));
+    Ok(found.unwrap_or_else(|error| {
+        tracing::warn!("the packages of the app's interpreter are not searched: {error}");
+        Vec::new()
+    }))
+}
+
+/// What to try: the extension of this name, or all of a library.
+pub(super) fn check(
+    source: Source,
+    name: Option<String>,
+    settings: Map<String, Json>,
+    depth: Depth,
+) -> Check {
+    Check {
+        file: match source {
+            Source::File(file) => Some(file),
+            Source::Linked => None,
+        },
+        name,
+        settings,
+        depth,
+    }
+}
+
+/// What came of it.
+pub(super) fn opened(check: &Check, time: Duration) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    child::run(check, time, &mut |event| outcome.add(event))?;
+    Ok(outcome)
+}
+
+/// The results of `work` on each item, in order.
+pub(super) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let work = &work;
+    let mut results = Vec::with_capacity(items.len());
+    for some in items.chunks(AT_ONCE) {
+        thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|item| scope.spawn(move || work(item))).collect();
+            for thread in threads {
+                results.push(
+                    thread
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                );
+            }
+        });
+    }
+    results.into_iter().collect()
+}

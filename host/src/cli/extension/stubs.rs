@@ -1,0 +1,177 @@
+//! `funcdock extension stubs`: what an app can import from `funcdock.extensions`, for type checkers and editors.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Map;
+
+use super::open::{check, in_parallel, opened, search};
+use crate::cli::start::{read_app, seconds};
+use crate::extensions::{Depth, Described, Setting, Source};
+
+const ABOUT: &str = "\
+Writes DIR/funcdock/extensions.pyi. Editors and pyright look into typings/ by themselves; for mypy, set mypy_path or
+MYPYPATH. Each library is opened in a process of its own; one that is broken is left out with a warning.";
+
+const HEAD: &str = "\
+# Written by `funcdock extension stubs`: the extensions that this app can import. Run it again when they change.
+from os import PathLike
+from typing import Any, Literal
+
+class _Attachment:
+    extension: str
+    functions: list[str]
+";
+
+/// Write type stubs for the extensions that an app can import
+#[derive(Debug, clap::Args)]
+#[command(after_help = ABOUT)]
+pub(super) struct Arguments {
+    /// The app's folder: the one with host.json
+    #[arg(value_name = "APP", default_value = ".")]
+    app: PathBuf,
+
+    /// Folder to write to; APP/typings by default
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+
+    /// Python interpreter whose packages are searched, as for `funcdock start`
+    #[arg(long, env = "FUNCDOCK_PYTHON", value_name = "PATH")]
+    python: Option<PathBuf>,
+
+    /// Seconds that a library may take to open
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+}
+
+/// Writes the stubs.
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    crate::logging::init(false, false);
+    let app = read_app(&arguments.app, Vec::new())?;
+    let search = search(&app, arguments.python)?;
+    // What host.json docks comes first, as it does in a worker; a library of its own may be nowhere else.
+    let configured = app.host.worker_extensions.iter().filter_map(|config| {
+        let source = search.locate(config).ok()?;
+        Some((source, Some(config.name.clone())))
+    });
+    let available = search.available().into_iter().map(|found| match found.source {
+        Source::Linked => (Source::Linked, Some(found.name)),
+        file @ Source::File(_) => (file, None),
+    });
+    let sources: Vec<_> = configured.chain(available).collect();
+    let outcomes = in_parallel(&sources, |(source, name)| {
+        let check = check(source.clone(), name.clone(), Map::new(), Depth::Open);
+        opened(&check, arguments.timeout)
+    })?;
+    let mut extensions: Vec<Described> = Vec::new();
+    for outcome in outcomes {
+        if let Some(error) = outcome.errors().next() {
+            tracing::warn!("left out: {error}");
+        }
+        for tried in outcome.extensions {
+            let name = python_name(&tried.described.name);
+            if extensions.iter().all(|known| python_name(&known.name) != name) {
+                extensions.push(tried.described);
+            }
+        }
+    }
+    extensions.sort_by(|a, b| a.name.cmp(&b.name));
+    let folder = arguments.output.unwrap_or_else(|| app.root.join("typings"));
+    let file = write(&folder, &stubs(&extensions))?;
+    crate::cli::print(&format!("{}: {} extensions\n", file.display(), extensions.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(folder: &Path, text: &str) -> Result<PathBuf> {
+    let package = folder.join("funcdock");
+    fs::create_dir_all(&package).with_context(|| format!("cannot make {}", package.display()))?;
+    let init = package.join("__init__.pyi");
+    fs::write(&init, "").with_context(|| format!("cannot write {}", init.display()))?;
+    let file = package.join("extensions.pyi");
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(file)
+}
+
+fn stubs(extensions: &[Described]) -> String {
+    let mut text = HEAD.to_owned();
+    for extension in extensions {
+        let name = python_name(&extension.name);
+        let settings = parameters(&extension.settings);
+        let Described { version, scope, .. } = extension;
+        // Writing into a string does not fail.
+        let _ = write!(
+            text,
+            "\nclass _{name}:\n    \"\"\"{} {version}, {scope} level.\"\"\"\n    def configure(self{settings}) -> None: ...\n",
+            extension.name
+        );
+        if scope == "function" {
+            let _ = writeln!(
+                text,
+                "    def __call__(self, _file: str | PathLike[str], /{settings}) -> _Attachment: ..."
+            );
+        }
+        let _ = writeln!(text, "\n{name}: _{name}");
+    }
+    text
+}
+
+/// Keyword parameters for the settings. A key that Python cannot spell is given as `**{"the-key": value}`.
+fn parameters(settings: &[Setting]) -> String {
+    let mut named = String::new();
+    let mut others = settings.is_empty();
+    for Setting { name, annotation } in settings {
+        if is_identifier(name) {
+            let _ = write!(named, ", {name}: {annotation} = ...");
+        } else {
+            others = true;
+        }
+    }
+    let star = if named.is_empty() { "" } else { ", *" };
+    let rest = if others { ", **settings: Any" } else { "" };
+    format!("{star}{named}{rest}")
+}
+
+fn python_name(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+fn is_identifier(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(name: &str, annotation: &str) -> Setting {
+        Setting {
+            name: name.to_owned(),
+            annotation: annotation.to_owned(),
+        }
+    }
+
+    #[test]
+    fn settings_are_keyword_parameters() {
+        for (settings, expected, reason) in [
+            (&[][..], ", **settings: Any", "of API 1.0, or without any"),
+            (&[setting("rate", "float")], ", *, rate: float = ...", "named"),
+            (
+                &[setting("max-size", "int")],
+                ", **settings: Any",
+                "no identifier",
+            ),
+            (
+                &[setting("rate", "float"), setting("max-size", "int")],
+                ", *, rate: float = ..., **settings: Any",
+                "both",
+            ),
+        ] {
+            assert_eq!(parameters(settings), expected, "{reason}");
+        }
+    }
+}
