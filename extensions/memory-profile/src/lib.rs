@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use funcdock_extension_api::{
     AppInfo, ContextObject, Counter, Error, Flow, Function, FunctionExtension, Histogram, Hooks, Invocation,
-    Outcome, Result, Value, export_extension,
+    Outcome, OutcomeKind, Result, Value, export_extension,
 };
 
 use resident::Resident;
@@ -106,6 +106,10 @@ impl FunctionExtension for MemoryProfile {
         outcome: &Outcome<'_>,
     ) -> Result<()> {
         let Some(before) = before else { return Ok(()) };
+        if matches!(outcome.kind(), OutcomeKind::Answered | OutcomeKind::Refused) {
+            // The function was not called.
+            return Ok(());
+        }
         let after = self.resident.bytes()?;
         let growth = difference(before, after);
         let grown = after.saturating_sub(before);

@@ -2,8 +2,9 @@
 
 use funcdock_tests::{App, Host};
 use serde_json::{Value as Json, json};
+use ureq::http::Request;
 
-use crate::support::{app, lines};
+use crate::support::{app, fixture, lines};
 
 const MIB: u64 = 1 << 20;
 
@@ -77,6 +78,9 @@ fn calls_that_grow_memory_are_logged_and_counted() {
         "{line}"
     );
 
+    let help = "# HELP memory_profile_rss_grown_bytes By how much the resident set of the process grew during all \
+                measured calls.\n";
+    assert!(host.get("/metrics").text().contains(help));
     let grown = metric(&host, "rss_grown_bytes_total", "keeps");
     assert!(grown > 60.0 * MIB as f64, "{grown}");
     assert_eq!(grown, metric(&host, "rss_growth_bytes_sum", "keeps"));
@@ -107,6 +111,21 @@ fn all_calls_are_logged_on_demand() {
         ],
     );
     assert_eq!(logged.len(), 3, "{}", stopped.stderr);
+}
+
+#[test]
+fn calls_that_another_extension_answers_are_not_measured() {
+    let host = app(&[
+        ("memory-profile", json!({ "settings": { "log": "all" } })),
+        ("answer", fixture(json!({}))),
+    ])
+    .start();
+    let request = Request::get(host.url_of("/api/returns")).header("x-answer", "418");
+    let answer = host.send(request.body(Vec::new()).expect("a valid request"));
+    assert_eq!(answer.status, 418);
+    assert_eq!(metric(&host, "rss_growth_bytes_count", "returns"), 0.0);
+    host.get("/api/returns");
+    assert_eq!(metric(&host, "rss_growth_bytes_count", "returns"), 1.0);
 }
 
 #[test]
