@@ -57,7 +57,6 @@ impl FunctionExtension for MemoryProfile {
     /// The resident set before the call; `None` for a call that is not measured.
     type State = Option<u64>;
     const HOOKS: Hooks = Hooks::POST_INVOCATION;
-    const COUNT_ALLOCATIONS: bool = true;
 
     fn configure(settings: &Settings) -> Result<()> {
         settings.sampler()?;
@@ -87,9 +86,11 @@ impl FunctionExtension for MemoryProfile {
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Option<u64>>> {
-        let before = match self.sampler.chooses() {
-            true => Some(self.resident.bytes()?),
-            false => None,
+        let before = if self.sampler.chooses() {
+            call.count_allocations();
+            Some(self.resident.bytes()?)
+        } else {
+            None
         };
         let memory = Memory {
             resident: Arc::clone(&self.resident),
