@@ -8,7 +8,8 @@ use crate::support::{app, fixture, lines};
 
 const MIB: u64 = 1 << 20;
 
-/// The app, with a function that keeps 64 MiB and 100,000 objects a call, and says what `context.memory` does.
+/// The app, with functions (one of them asynchronous) that keep 64 MiB and 100,000 objects a call, and say what
+/// `context.memory` does.
 fn profiled(settings: Json) -> App {
     let code = r#"
 import json
@@ -29,6 +30,11 @@ def main(req, context):
     app(&[("memory-profile", json!({ "settings": settings }))])
         .file("keeps/__init__.py", code)
         .file("keeps/function.json", binding)
+        .file(
+            "keeps_async/__init__.py",
+            &code.replace("def main", "async def main"),
+        )
+        .file("keeps_async/function.json", binding)
 }
 
 /// The number after `name=` in a line of the log.
@@ -55,36 +61,46 @@ fn calls_that_grow_memory_are_logged_and_counted() {
     for path in ["returns", "returns_async", "raises", "raises_async"] {
         host.get(&format!("/api/{path}"));
     }
-    let answer = host.get("/api/keeps").json();
-    let [before, after, growth] = [0, 1, 2].map(|index| answer[index].as_u64().expect("bytes"));
-    // Less than the whole, as the kernel may not have counted the last pages yet, and others give some back.
-    assert!(after > before + 60 * MIB, "{answer}");
-    assert!(growth > 60 * MIB, "{answer}");
+    for function in ["keeps", "keeps_async"] {
+        let answer = host.get(&format!("/api/{function}")).json();
+        let [before, after, growth] = [0, 1, 2].map(|index| answer[index].as_u64().expect("bytes"));
+        // Less than the whole, as the kernel may not have counted the last pages yet, and others give some back.
+        assert!(after > before + 60 * MIB, "{answer}");
+        assert!(growth > 60 * MIB, "{answer}");
 
-    host.wait_for_log("memory after the call");
-    let stopped_log = host.stderr();
-    let logged = lines(&stopped_log, &["memory after the call"]);
-    let [line] = logged.as_slice() else {
-        panic!("only one function keeps memory:\n{stopped_log}")
-    };
-    assert!(
-        line.contains("INFO") && line.contains("function=\"keeps\"") && line.contains("invocation="),
-        "{line}"
-    );
-    assert!(field(line, "rss_bytes") > 60 * MIB as i64, "{line}");
-    assert!(field(line, "growth_bytes") > 60 * MIB as i64, "{line}");
-    assert!(
-        (100_000..200_000).contains(&field(line, "python_blocks")),
-        "{line}"
-    );
+        let name = format!("function=\"{function}\"");
+        host.wait_for_log(&format!("memory after the call {name}"));
+        let log = host.stderr();
+        let logged = lines(&log, &["INFO", "memory after the call", &name, "invocation="]);
+        let [line] = logged.as_slice() else {
+            panic!("one call, one line:\n{log}")
+        };
+        assert!(field(line, "rss_bytes") > 60 * MIB as i64, "{line}");
+        assert!(field(line, "growth_bytes") > 60 * MIB as i64, "{line}");
+        let blocks = field(line, "python_blocks");
+        assert!((100_000..200_000).contains(&blocks), "{line}");
 
+        let grown = metric(&host, "rss_grown_bytes_total", function);
+        assert!(grown > 60.0 * MIB as f64, "{grown}");
+        assert_eq!(grown, metric(&host, "rss_growth_bytes_sum", function));
+    }
+    let log = host.stderr();
+    assert_eq!(
+        lines(&log, &["memory after the call"]).len(),
+        2,
+        "the others keep nothing:\n{log}"
+    );
     let help = "# HELP memory_profile_rss_grown_bytes By how much the resident set of the process grew during all \
                 measured calls.\n";
     assert!(host.get("/metrics").text().contains(help));
-    let grown = metric(&host, "rss_grown_bytes_total", "keeps");
-    assert!(grown > 60.0 * MIB as f64, "{grown}");
-    assert_eq!(grown, metric(&host, "rss_growth_bytes_sum", "keeps"));
-    for function in ["keeps", "returns", "returns_async", "raises", "raises_async"] {
+    for function in [
+        "keeps",
+        "keeps_async",
+        "returns",
+        "returns_async",
+        "raises",
+        "raises_async",
+    ] {
         assert_eq!(
             metric(&host, "rss_growth_bytes_count", function),
             1.0,
