@@ -96,7 +96,6 @@ impl<N: Named> Table<N> {
         drop: shim::drop_instance::<N::Extension>,
         flush: shim::flush::<N::Extension>,
         strict: <N::Extension as Extension>::STRICT,
-        features: <N::Extension as Extension>::FEATURES,
         settings: shim::settings::<N::Extension>,
     });
 }

@@ -69,9 +69,6 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
     /// Hooks around calls whose failure (an error, a panic) fails the invocation, as authorization wants it. Others
     /// are logged and counted, and the invocation goes on. host.json's `onError` overrides this.
     const STRICT: Hooks = Hooks::NONE;
-    /// Whether the host is to count Python's allocated blocks of memory around the function, for
-    /// [`Outcome::allocated_blocks`]. Costs some microseconds a call.
-    const COUNT_ALLOCATIONS: bool = false;
 
     /// Checks settings beyond what their types say.
     fn configure(settings: &Self::Settings) -> Result<()> {
@@ -131,9 +128,6 @@ pub trait FunctionExtension: Send + Sync + Sized + 'static {
     /// Hooks around calls whose failure (an error, a panic) fails the invocation, as authorization wants it. Others
     /// are logged and counted, and the invocation goes on. host.json's `onError` overrides this.
     const STRICT: Hooks = Hooks::NONE;
-    /// Whether the host is to count Python's allocated blocks of memory around the function, for
-    /// [`Outcome::allocated_blocks`]. Costs some microseconds a call.
-    const COUNT_ALLOCATIONS: bool = false;
 
     /// Checks settings beyond what their types say.
     fn configure(settings: &Self::Settings) -> Result<()> {
@@ -187,7 +181,6 @@ pub trait Extension: Send + Sync + Sized + 'static {
     const SCOPE: u8;
     const HOOKS: u32;
     const STRICT: u32;
-    const FEATURES: u32;
     type Settings: DeserializeOwned + 'static;
     type State: Send + 'static;
 
@@ -218,11 +211,6 @@ macro_rules! forward_hooks {
         const SCOPE: u8 = $scope;
         const HOOKS: u32 = E::HOOKS.bits();
         const STRICT: u32 = E::STRICT.bits();
-        const FEATURES: u32 = if E::COUNT_ALLOCATIONS {
-            abi::FEATURE_ALLOCATIONS
-        } else {
-            0
-        };
         type Settings = E::Settings;
         type State = E::State;
 

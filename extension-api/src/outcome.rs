@@ -87,7 +87,8 @@ impl<'a> Outcome<'a> {
     }
 
     /// How many blocks of memory Python's allocator had given out before and after the function: those of all that
-    /// ran meanwhile. `None` where the function did not run, and unless the extension says `COUNT_ALLOCATIONS`.
+    /// ran meanwhile. `None` where the function did not run, and unless a pre hook of this call asked for it with
+    /// [`count_allocations`](crate::Invocation::count_allocations).
     pub fn allocated_blocks(&self) -> Option<(u64, u64)> {
         let blocks = self.raw.functions.allocated_blocks()?;
         // SAFETY: as in `kind`.

@@ -121,6 +121,8 @@ pub struct InvocationFns {
     pub retain: unsafe extern "C" fn(this: *const c_void),
     /// Ends one `retain` (since 1.1).
     pub release: unsafe extern "C" fn(this: *const c_void),
+    /// Count Python's allocated blocks around the function of this call (since 1.1).
+    pub count_allocations: unsafe extern "C" fn(this: *const c_void),
 }
 
 /// A trace context; empty strings where there is none.

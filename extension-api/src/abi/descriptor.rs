@@ -75,8 +75,6 @@ pub struct Descriptor {
     pub flush: unsafe extern "C" fn(instance: *const c_void, deadline_ms: u64) -> HookResult,
     /// The hooks whose failure fails the invocation: `HOOK_…` bits (since 1.1).
     pub strict: u32,
-    /// What else it asks of the host: `FEATURE_…` bits (since 1.1).
-    pub features: u32,
     /// The settings that it takes (since 1.1).
     pub settings: unsafe extern "C" fn() -> RVec<Setting>,
 }
@@ -108,9 +106,6 @@ pub const HOOK_SHUTDOWN: u32 = 8;
 pub const HOOK_FLUSH: u32 = 16;
 /// The SDK calls the extension's `on_exception` from within `post_invocation` (since 1.1).
 pub const HOOK_ON_EXCEPTION: u32 = 32;
-
-/// Count allocated blocks around the function (since 1.1).
-pub const FEATURE_ALLOCATIONS: u32 = 1;
 
 /// Room for a hook's state on its way from pre to post: small states in place, others boxed by the SDK.
 ///

@@ -34,7 +34,7 @@ pub struct OutcomeFns {
     /// What the function returned (since 1.1).
     pub return_value: unsafe extern "C" fn(this: *const c_void) -> ROption<Data>,
     /// How many blocks of memory the language's allocator had given out before and after the function, where
-    /// the extension asks for it with `FEATURE_ALLOCATIONS` (since 1.1).
+    /// a pre hook asked for it with `count_allocations` (since 1.1).
     pub allocated_blocks: unsafe extern "C" fn(this: *const c_void) -> ROption<Tuple2<u64, u64>>,
     /// The HTTP response, for reading and changing (since 1.1).
     pub response: unsafe extern "C" fn(this: *const c_void) -> ROption<HttpResponse>,

@@ -137,7 +137,7 @@ impl Runtime {
 
     /// How many blocks of memory are allocated, where an extension wants to know. Attached.
     pub(crate) fn allocated_blocks(&self, py: Python<'_>, invocation: &Invocation) -> Option<u64> {
-        if !invocation.function().chain.counts_allocations() {
+        if !invocation.counts_allocations() {
             return None;
         }
         self.allocated_blocks.call0(py).ok()?.extract(py).ok()

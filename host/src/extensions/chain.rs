@@ -20,7 +20,6 @@ use crate::invocation::{Ending, Exception, HttpResponse, Invocation, Outcome};
 #[derive(Default)]
 pub struct HookChain {
     links: Box<[Link]>,
-    counts_allocations: bool,
 }
 
 struct Link {
@@ -74,7 +73,7 @@ impl Passage {
 impl HookChain {
     /// The chain of these instances, in order; those without a hook around calls are left out.
     pub(super) fn new(instances: impl IntoIterator<Item = Arc<Instance>>) -> Self {
-        let links: Box<[Link]> = instances
+        let links = instances
             .into_iter()
             .filter(|instance| instance.has(abi::HOOK_PRE_INVOCATION))
             .map(|instance| Link {
@@ -82,11 +81,7 @@ impl HookChain {
                 instance,
             })
             .collect();
-        let counts_allocations = links.iter().any(|link| link.instance.counts_allocations());
-        HookChain {
-            links,
-            counts_allocations,
-        }
+        HookChain { links }
     }
 
     /// How many extensions have hooks here.
@@ -97,11 +92,6 @@ impl HookChain {
     /// Whether there are no hooks at all.
     pub fn is_empty(&self) -> bool {
         self.links.is_empty()
-    }
-
-    /// Whether the runner is to count allocated blocks around the function.
-    pub fn counts_allocations(&self) -> bool {
-        self.counts_allocations
     }
 
     /// Runs the pre hooks, from where `passage` is; pending where one waits. `Err` is how the call ended when one

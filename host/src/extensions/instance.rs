@@ -162,11 +162,6 @@ impl Instance {
         self.descriptor.hooks() & hook != 0
     }
 
-    /// Whether it wants to know how many blocks of memory a function takes.
-    pub(super) fn counts_allocations(&self) -> bool {
-        self.descriptor.features().unwrap_or(0) & abi::FEATURE_ALLOCATIONS != 0
-    }
-
     /// Whether its hooks around calls are not called any more.
     #[inline]
     pub(super) fn is_suspended(&self) -> bool {

@@ -89,6 +89,12 @@ fn worker_label(
     std::iter::once(("worker".into(), worker.to_string().into()))
 }
 
+/// The help text as the registry wants it: it puts the full stop there.
+fn help<'a>(metric: &abi::MetricInfo<'a>) -> &'a str {
+    let help = metric.help.as_str();
+    help.strip_suffix('.').unwrap_or(help)
+}
+
 impl InitContext<'_> {
     pub(super) fn counter(&self, metric: &abi::MetricInfo<'_>) -> Result<abi::Counter, abi::Error> {
         let (name, labels) = self.name_and_labels(metric)?;
@@ -98,7 +104,7 @@ impl InitContext<'_> {
         let Registered { families, registry } = &mut *registered;
         let registration = families.entry(name.clone()).or_insert_with(|| {
             let family = Counters::default();
-            registry.register(&name, metric.help.as_str(), family.clone());
+            registry.register(&name, help(metric), family.clone());
             Registration::Counter(family)
         });
         let Registration::Counter(family) = registration else {
@@ -129,7 +135,7 @@ impl InitContext<'_> {
         let Registered { families, registry } = &mut *registered;
         let registration = families.entry(name.clone()).or_insert_with(|| {
             let family = Histograms::new_with_constructor(Bounds(bounds.to_vec()));
-            registry.register(&name, metric.help.as_str(), family.clone());
+            registry.register(&name, help(metric), family.clone());
             Registration::Histogram(family, bounds.to_vec())
         });
         let family = match registration {

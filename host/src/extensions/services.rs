@@ -249,6 +249,10 @@ const INVOCATION: abi::InvocationFnsRef = {
         // SAFETY: ends one `retain`.
         unsafe { Arc::decrement_strong_count(this.cast::<Invocation>()) }
     }
+    unsafe extern "C" fn count_allocations(this: *const c_void) {
+        // SAFETY: as in `input`.
+        unsafe { context::<Invocation>(this) }.count_allocations();
+    }
     const TABLE: &WithMetadata<abi::InvocationFns> = &WithMetadata::new(abi::InvocationFns {
         id,
         function,
@@ -261,6 +265,7 @@ const INVOCATION: abi::InvocationFnsRef = {
         wait,
         retain,
         release,
+        count_allocations,
     });
     abi::InvocationFnsRef(TABLE.static_as_prefix())
 };

@@ -43,6 +43,8 @@ pub struct Invocation {
     waits: AtomicBool,
     /// What the hook that was called last waits for.
     waiting: Mutex<Option<FfiFuture<abi::Waited>>>,
+    /// Whether a hook wants to know `allocated_blocks`.
+    counts_allocations: AtomicBool,
     /// Blocks of the language's memory before and after the function.
     allocated_blocks: OnceLock<(u64, u64)>,
     completion: Completion,
@@ -98,6 +100,7 @@ impl Invocation {
             trace_contexts: Mutex::default(),
             waits: AtomicBool::new(false),
             waiting: Mutex::default(),
+            counts_allocations: AtomicBool::new(false),
             allocated_blocks: OnceLock::new(),
             completion: Completion::default(),
         })
@@ -177,8 +180,18 @@ impl Invocation {
             .collect()
     }
 
+    /// The runner is to count allocated blocks around the function.
+    pub(crate) fn count_allocations(&self) {
+        self.counts_allocations.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the runner is to count allocated blocks around the function: known once the pre hooks have run.
+    pub fn counts_allocations(&self) -> bool {
+        self.counts_allocations.load(Ordering::Relaxed)
+    }
+
     /// How many blocks of memory the language's allocator had given out before and after the function. The runner
-    /// says so, where the hook chain asks for it.
+    /// says so, where it [is to](Self::counts_allocations).
     pub fn set_allocated_blocks(&self, before: u64, after: u64) {
         // Whoever ran the function says so once.
         let _ = self.allocated_blocks.set((before, after));

@@ -74,13 +74,21 @@ fn a_good_one_passes_every_step() {
 }
 
 #[test]
-fn ours_passes_without_settings() {
-    let done = Done::of(extension(["check", "--json"]).arg(library("funcdock-opencensus")));
-    assert_eq!(done.code, Some(0), "{}", done.output());
-    let report = done.json();
-    assert_eq!(report["ok"], true);
-    assert_eq!(report["extensions"][0]["name"], "opencensus");
-    assert_eq!(report["extensions"][0]["scope"], "app");
+fn ours_pass() {
+    for (name, scope, settings) in [
+        ("opencensus", "app", "{}"),
+        ("rate-limit", "function", r#"{ "per_second": 1 }"#),
+        ("memory-profile", "function", "{}"),
+        ("server-timing", "app", "{}"),
+    ] {
+        let library = library(&format!("funcdock-{name}"));
+        let done = Done::of(extension(["check", "--json", "--settings", settings]).arg(library));
+        assert_eq!(done.code, Some(0), "{}", done.output());
+        let report = done.json();
+        assert_eq!(report["ok"], true);
+        assert_eq!(report["extensions"][0]["name"], name);
+        assert_eq!(report["extensions"][0]["scope"], scope);
+    }
 }
 
 #[test]
