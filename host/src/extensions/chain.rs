@@ -45,11 +45,6 @@ struct Waiting {
 }
 
 impl Passage {
-    /// No more pre hooks: the one that waits, if any, is given up.
-    pub(crate) fn stop_entering(&mut self) {
-        self.waiting = None;
-    }
-
     /// What the hook that waits comes to; `None` where none waits.
     fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<Option<(abi::PreResult, abi::StateSlot)>> {
         let Some(mut waiting) = self.waiting.take() else {
@@ -118,7 +113,7 @@ impl HookChain {
                         return Poll::Ready(Ok(()));
                     };
                     if instance.is_suspended() {
-                        if instance.is_strict(Hook::PreInvocation) {
+                        if instance.has_strict_hook() {
                             return Poll::Ready(Err(suspended(instance)));
                         }
                         passage.states.push(abi::StateSlot::EMPTY);
@@ -144,7 +139,13 @@ impl HookChain {
             };
             let instance = &*self.links[passage.states.len()].instance;
             match settle_pre(instance, invocation, result, state) {
-                Ok(state) => passage.states.push(state),
+                Ok(state) => {
+                    if state.drop.is_none() {
+                        // It failed: what its record took is not the next one's doing.
+                        before = ticks::now();
+                    }
+                    passage.states.push(state);
+                }
                 Err(outcome) => return Poll::Ready(Err(outcome)),
             }
         }
@@ -165,18 +166,22 @@ impl HookChain {
         let mut before = ticks::now();
         loop {
             if let Some((result, _)) = ready!(passage.poll_waiting(context)) {
-                before = ticks::now();
                 let instance = &*self.links[passage.states.len()].instance;
-                if let abi::PreResult::Error(error) = result {
-                    failed_post(instance, invocation, ending, &error);
-                }
+                settle_post(instance, invocation, ending, result);
+                before = ticks::now();
                 continue;
             }
             let Some(mut state) = passage.states.pop() else {
                 return Poll::Ready(());
             };
             let Link { instance, has_post } = &self.links[passage.states.len()];
-            if !has_post || state.drop.is_none() || instance.is_suspended() {
+            if !has_post || state.drop.is_none() {
+                continue;
+            }
+            if instance.is_suspended() {
+                if instance.is_strict(Hook::PostInvocation) {
+                    ending.replace(suspended(instance));
+                }
                 continue;
             }
             let (raw, outcome) = (raw_invocation(invocation), raw_outcome(ending));
@@ -188,30 +193,48 @@ impl HookChain {
             let after = ticks::now();
             instance.called(Hook::PostInvocation, after.wrapping_sub(before), invocation);
             before = after;
-            match result {
-                abi::HookResult::Ok => instance.succeeded(Hook::PostInvocation),
-                abi::HookResult::Error(error) => failed_post(instance, invocation, ending, &error),
-            }
+            let result = match result {
+                abi::HookResult::Ok => abi::PreResult::Continue,
+                abi::HookResult::Error(error) => abi::PreResult::Error(error),
+            };
             if let Some(future) = invocation.take_waiting() {
                 passage.waiting = Some(Waiting {
-                    result: abi::PreResult::Continue,
+                    result,
                     state: abi::StateSlot::EMPTY,
                     future,
                 });
+            } else if !settle_post(instance, invocation, ending, result) {
+                before = ticks::now();
             }
         }
     }
 
-    /// The post hook that waits will not be waited for any longer.
-    pub(crate) fn give_up_waiting(&self, invocation: &Invocation, passage: &mut Passage) {
-        if passage.waiting.take().is_some() {
-            let instance = &*self.links[passage.states.len()].instance;
-            let error = abi::Error {
-                kind: abi::ERROR_RUNTIME,
-                message: "what it waits for did not come in time".into(),
-            };
-            instance.failed(Hook::PostInvocation, invocation, &error);
+    /// The pre hook that waits, if any, will not be waited for any longer.
+    pub(crate) fn give_up_entering(&self, invocation: &Invocation, passage: &mut Passage) {
+        if let Some((instance, error)) = self.give_up(passage) {
+            instance.failed(Hook::PreInvocation, invocation, &error);
         }
+    }
+
+    /// The post hook that waits, if any, will not be waited for any longer.
+    pub(crate) fn give_up_leaving(
+        &self,
+        invocation: &Invocation,
+        passage: &mut Passage,
+        ending: &mut Ending,
+    ) {
+        if let Some((instance, error)) = self.give_up(passage) {
+            failed_post(instance, invocation, ending, &error);
+        }
+    }
+
+    fn give_up(&self, passage: &mut Passage) -> Option<(&Instance, abi::Error)> {
+        passage.waiting.take()?;
+        let error = abi::Error {
+            kind: abi::ERROR_RUNTIME,
+            message: "what it waits for did not come in time".into(),
+        };
+        Some((&self.links[passage.states.len()].instance, error))
     }
 }
 
@@ -245,6 +268,22 @@ fn settle_pre(
             Err(refused(instance, "Refused", error.message.to_string()))
         }
     }
+}
+
+/// What a post hook came to; returns whether it went well.
+#[inline]
+fn settle_post(
+    instance: &Instance,
+    invocation: &Invocation,
+    ending: &mut Ending,
+    result: abi::PreResult,
+) -> bool {
+    if let abi::PreResult::Error(error) = result {
+        failed_post(instance, invocation, ending, &error);
+        return false;
+    }
+    instance.succeeded(Hook::PostInvocation);
+    true
 }
 
 #[cold]

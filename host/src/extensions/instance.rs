@@ -174,6 +174,11 @@ impl Instance {
         self.counters.strict & hook.bit() != 0
     }
 
+    /// Whether there is a hook whose failure fails the invocation.
+    pub(super) fn has_strict_hook(&self) -> bool {
+        self.counters.strict != 0
+    }
+
     /// A hook around a call took so many ticks.
     #[inline]
     pub(super) fn called(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
