@@ -170,3 +170,14 @@ pub(crate) fn lines<'a>(log: &'a str, texts: &[&str]) -> Vec<&'a str> {
         .filter(|line| texts.iter().all(|text| line.contains(text)))
         .collect()
 }
+
+/// Waits until the log has at least `count` lines that hold all of these texts, and returns them. What is logged before
+/// an answer may come to us after it.
+pub(crate) fn wait_for_lines(host: &Host, texts: &[&str], count: usize) -> Vec<String> {
+    let found = wait_for(|| {
+        let log = host.stderr();
+        let found = lines(&log, texts);
+        (found.len() >= count).then(|| found.into_iter().map(str::to_owned).collect())
+    });
+    found.unwrap_or_else(|| panic!("fewer than {count} lines with {texts:?} in\n{}", host.stderr()))
+}

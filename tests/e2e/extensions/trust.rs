@@ -28,13 +28,15 @@ fn a_hook_beyond_its_budget_is_counted_and_sometimes_logged() {
     }
     assert_eq!(ask(&host, "post slow"), WELL);
     let trouble = extension(&host, "trouble");
+    let stopped = host.stop();
+    stopped.assert_clean();
+    let log = &stopped.stderr;
     for (hook, least) in [("pre_invocation", 9), ("post_invocation", 1)] {
         // Also a quick hook is slow where the machine takes its time.
         let [slow] = counts(&trouble, hook, ["slow"]);
         assert!((least..=10).contains(&slow), "{hook}: {slow}");
-        let log = host.stderr();
         let warned = lines(
-            &log,
+            log,
             &[
                 "WARN",
                 hook,
@@ -51,7 +53,6 @@ fn a_hook_beyond_its_budget_is_counted_and_sometimes_logged() {
             );
         }
     }
-    host.stop().assert_clean();
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn a_budget_of_none_is_never_exceeded() {
         counts(&extension(&host, "trouble"), "pre_invocation", ["calls", "slow"]),
         [1, 0]
     );
-    let log = host.stderr();
+    let log = host.stop().stderr;
     assert!(!log.contains("budget"), "{log}");
 }
 
@@ -106,14 +107,15 @@ fn too_many_panics_in_a_row_suspend_until_the_worker_restarts() {
         let trouble = extension(&host, "trouble");
         assert_eq!(trouble["state"], "started");
         assert_eq!(counts(&trouble, "pre_invocation", ["calls", "panics"]), [1, 0]);
-        let log = host.stderr();
+        let stopped = host.stop();
+        stopped.assert_clean();
+        let log = &stopped.stderr;
         let said = format!("suspended: {hook}_invocation has panicked 4 times in a row");
         assert_eq!(
-            lines(&log, &["ERROR", "extension=trouble", &said]).len(),
+            lines(log, &["ERROR", "extension=trouble", &said]).len(),
             1,
             "{log}"
         );
-        host.stop().assert_clean();
     }
 }
 
@@ -185,22 +187,23 @@ fn on_error_says_what_a_failure_does_to_the_call() {
                 assert_eq!(ask(&host, &format!("{hook} {way}")), expected, "{case}");
             }
         }
-        let log = host.stderr();
+        let stopped = host.stop();
+        stopped.assert_clean();
+        let log = &stopped.stderr;
         let name = format!("extension={name} ");
         for hook in ["pre", "post"] {
             let hook = format!("{hook}_invocation failed: ");
-            let said = lines(&log, &["ERROR", &name, "function=kinds", "invocation=", &hook]);
+            let said = lines(log, &["ERROR", &name, "function=kinds", "invocation=", &hook]);
             assert_eq!(said.len(), 2, "{more} {hook}: {log}");
         }
         let refused = lines(
-            &log,
+            log,
             &[
                 "ERROR",
                 "refused the call: pre_invocation failed, and no call goes on",
             ],
         );
         assert_eq!(refused.len(), if pre == fails { 2 } else { 0 }, "{more}: {log}");
-        host.stop().assert_clean();
     }
 }
 
@@ -220,7 +223,7 @@ fn calls_fail_while_a_strict_extension_is_suspended() {
         for _ in 0..2 {
             assert_eq!(ask(&host, "none"), (500, false), "{on_error}");
         }
-        let log = host.stderr();
+        let log = host.stop().stderr;
         let said = lines(
             &log,
             &[
@@ -284,11 +287,11 @@ fn an_init_that_blocks_is_named() {
         .arg("1")
         .start();
     assert_eq!(ask(&host, "none"), WELL, "it starts in the end");
-    let log = host.stderr();
-    let said = lines(&log, &["ERROR", "init has not returned for 5s"]);
+    let stopped = host.stop();
+    let log = &stopped.stderr;
+    let said = lines(log, &["ERROR", "init has not returned for 5s"]);
     assert_eq!(said.len(), 1, "{log}");
     assert!(said[0].contains("extension=block"), "{log}");
-    let stopped = host.stop();
     let named = lines(
         &stopped.stderr,
         &["shutdown did not return within", "extension=block"],

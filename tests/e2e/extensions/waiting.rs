@@ -4,13 +4,13 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use funcdock_tests::{App, Host, at_once, wait_for};
+use funcdock_tests::{App, Host, at_once};
 use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 
 use crate::support::{
     app_of, counts, extension, fixture, fixture_with, lines, open_gate, recording, records_of, send,
-    wait_for_records,
+    wait_for_lines, wait_for_records,
 };
 
 /// An extension that waits, between two that record.
@@ -120,14 +120,10 @@ fn what_a_pre_hook_waits_for_decides() {
     ] {
         assert_eq!(ask(&host, comes_to), answer, "{comes_to}");
         let invocation = last_invocation(&host);
-        let found = wait_for(|| {
-            let log = host.stderr();
-            (lines(&log, &[logged, &invocation]).len() == 1).then_some(())
-        });
-        assert!(
-            found.is_some(),
-            "{comes_to}: {logged:?} of {invocation} in\n{}",
-            host.stderr()
+        assert_eq!(
+            wait_for_lines(&host, &[logged, &invocation], 1).len(),
+            1,
+            "{comes_to}"
         );
         let posts = records_of(host.app(), "post_invocation");
         let last = posts.iter().rfind(|record| record["label"] == "before");
@@ -182,12 +178,10 @@ fn what_a_post_hook_waits_for_costs_at_most_its_own_call() {
             let expected = if comes_to == "continue" { 200 } else { failed };
             assert_eq!(ask(&host, comes_to).0, expected, "{policy}: {comes_to}");
             let invocation = last_invocation(&host);
-            let found = lines(&host.stderr(), &[logged, &invocation]).len();
             assert_eq!(
-                found,
+                wait_for_lines(&host, &[logged, &invocation], 1).len(),
                 1,
-                "{comes_to}: {logged:?} of {invocation} in\n{}",
-                host.stderr()
+                "{comes_to}"
             );
         }
         let wait = extension(&host, "wait");
@@ -237,13 +231,16 @@ fn a_pre_hook_that_waits_for_ever_ends_with_function_timeout() {
     let host = app(r#""functionTimeout": "00:00:01","#, fixture(json!({}))).start();
     assert_eq!(ask(&host, "never"), (504, String::new()));
     let invocation = last_invocation(&host);
-    let log = host.stderr();
     for logged in [
         "timed out after 1s",
         "dropped unfinished",
         "pre_invocation failed: what it waits for did not come in time",
     ] {
-        assert_eq!(lines(&log, &[logged, &invocation]).len(), 1, "{logged}: {log}");
+        assert_eq!(
+            wait_for_lines(&host, &[logged, &invocation], 1).len(),
+            1,
+            "{logged}"
+        );
     }
     let posts = records_of(host.app(), "post_invocation");
     let seen: Vec<_> = posts
