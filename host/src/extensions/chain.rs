@@ -37,6 +37,9 @@ pub struct Passage {
     waiting: Option<Waiting>,
 }
 
+/// What a hook came to: a post hook continues or fails.
+type Settled = (abi::PreResult, abi::StateSlot);
+
 /// A hook that waits: what it returned, and what that depends on.
 struct Waiting {
     result: abi::PreResult,
@@ -44,26 +47,7 @@ struct Waiting {
     future: FfiFuture<abi::Waited>,
 }
 
-impl Passage {
-    /// What the hook that waits comes to; `None` where none waits.
-    fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<Option<(abi::PreResult, abi::StateSlot)>> {
-        let Some(mut waiting) = self.waiting.take() else {
-            return Poll::Ready(None);
-        };
-        let Poll::Ready(waited) = Pin::new(&mut waiting.future).poll(context) else {
-            self.waiting = Some(waiting);
-            return Poll::Pending;
-        };
-        Poll::Ready(Some(match (waiting.result, waited.result) {
-            // A future that is only waited for leaves the hook's own state as it is.
-            (abi::PreResult::Continue, abi::PreResult::Continue) if waited.state.drop.is_none() => {
-                (abi::PreResult::Continue, waiting.state)
-            }
-            (abi::PreResult::Continue, result) => (result, waited.state),
-            (result, _) => (result, waiting.state),
-        }))
-    }
-}
+impl Passage {}
 
 impl HookChain {
     /// The chain of these instances, in order; those without a hook around calls are left out.
@@ -103,11 +87,14 @@ impl HookChain {
         // The end of one hook is the beginning of the next: one reading of the clock a hook.
         let mut before = ticks::now();
         loop {
-            let (result, state) = match ready!(passage.poll_waiting(context)) {
-                Some(waited) => {
-                    before = ticks::now();
-                    waited
-                }
+            let (result, state) = match ready!(self.poll_waiting(
+                Hook::PreInvocation,
+                invocation,
+                passage,
+                &mut before,
+                context
+            )) {
+                Some(waited) => waited,
                 None => {
                     let Some(Link { instance, .. }) = self.links.get(passage.states.len()) else {
                         return Poll::Ready(Ok(()));
@@ -165,10 +152,12 @@ impl HookChain {
         }
         let mut before = ticks::now();
         loop {
-            if let Some((result, _)) = ready!(passage.poll_waiting(context)) {
+            let waited = self.poll_waiting(Hook::PostInvocation, invocation, passage, &mut before, context);
+            if let Some((result, _)) = ready!(waited) {
                 let instance = &*self.links[passage.states.len()].instance;
-                settle_post(instance, invocation, ending, result);
-                before = ticks::now();
+                if !settle_post(instance, invocation, ending, result) {
+                    before = ticks::now();
+                }
                 continue;
             }
             let Some(mut state) = passage.states.pop() else {
@@ -207,6 +196,39 @@ impl HookChain {
                 before = ticks::now();
             }
         }
+    }
+
+    /// What the hook that waits comes to; `None` where none waits. Its future holds up other calls while it is polled,
+    /// as the hook itself while it runs, so that counts as slow as well. `before` is now, and is set to the time after.
+    #[inline]
+    fn poll_waiting(
+        &self,
+        hook: Hook,
+        invocation: &Invocation,
+        passage: &mut Passage,
+        before: &mut u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Settled>> {
+        let Some(mut waiting) = passage.waiting.take() else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(&mut waiting.future).poll(context);
+        let after = ticks::now();
+        let instance = &self.links[passage.states.len()].instance;
+        instance.polled(hook, after.wrapping_sub(*before), invocation);
+        *before = after;
+        let Poll::Ready(waited) = polled else {
+            passage.waiting = Some(waiting);
+            return Poll::Pending;
+        };
+        Poll::Ready(Some(match (waiting.result, waited.result) {
+            // A future that is only waited for leaves the hook's own state as it is.
+            (abi::PreResult::Continue, abi::PreResult::Continue) if waited.state.drop.is_none() => {
+                (abi::PreResult::Continue, waiting.state)
+            }
+            (abi::PreResult::Continue, result) => (result, waited.state),
+            (result, _) => (result, waiting.state),
+        }))
     }
 
     /// The pre hook that waits, if any, will not be waited for any longer.

@@ -189,6 +189,15 @@ impl Instance {
         }
     }
 
+    /// Polling what a hook waits for took so many ticks.
+    #[inline]
+    pub(super) fn polled(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
+        let nanoseconds = ticks::to_nanoseconds(ticks);
+        if nanoseconds > self.counters.budget_ns {
+            self.was_slow(hook, Duration::from_nanos(nanoseconds), invocation);
+        }
+    }
+
     #[cold]
     fn was_slow(&self, hook: Hook, took: Duration, invocation: &Invocation) {
         let times = self.counters.of(hook).was_slow();

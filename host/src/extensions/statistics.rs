@@ -130,7 +130,7 @@ pub struct HookStatistics {
     pub errors: u64,
     /// How many calls panicked.
     pub panics: u64,
-    /// How many calls took longer than the extension's `hookBudget`.
+    /// How many calls, or polls of what they wait for, took longer than the extension's `hookBudgetMs`.
     pub slow: u64,
     /// How many calls answered instead of the function.
     pub answers: u64,

@@ -23,8 +23,10 @@ fn saw(answer: &Answer, label: &str) -> Json {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
+type Headers = &'static [(&'static str, &'static str)];
+
 /// A call, what there is to see of its end, and the answer without changes.
-fn cases() -> Vec<(&'static str, &'static [(&'static str, &'static str)], Json)> {
+fn cases() -> Vec<(&'static str, Headers, Json)> {
     let text = "text/plain; charset=utf-8";
     let seen = |outcome: &str, status: u16, kind: Json, body: &str, returned: Json| {
         json!({

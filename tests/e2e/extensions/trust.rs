@@ -55,6 +55,28 @@ fn a_hook_beyond_its_budget_is_counted_and_sometimes_logged() {
     }
 }
 
+/// A future that blocks while it is polled holds up other calls as a hook does.
+#[test]
+fn a_future_beyond_the_budget_counts_as_well() {
+    for hook in ["pre", "post"] {
+        let wait = fixture_with(json!({ "hook": hook }), json!({ "hookBudgetMs": 10 }));
+        let host = app_of("answers", "", &[("wait", wait)]).start();
+        let answer = send(&host, "/api/kinds/str", &[("x-wait", "slow")]);
+        assert_eq!(answer.status, 200);
+        let hook = format!("{hook}_invocation");
+        let [calls, slow] = counts(&extension(&host, "wait"), &hook, ["calls", "slow"]);
+        assert_eq!(calls, 1);
+        // The hook itself is slow besides where the machine takes its time.
+        assert!((1..=2).contains(&slow), "{slow}");
+        let log = host.stop().stderr;
+        let warned = lines(
+            &log,
+            &["WARN", &hook, "budget of 10ms", "extension=wait", "invocation="],
+        );
+        assert_eq!(warned.len() as u64, slow, "{log}");
+    }
+}
+
 #[test]
 fn a_budget_of_none_is_never_exceeded() {
     let host = host("trouble", json!({ "hookBudgetMs": 0 }));

@@ -199,7 +199,7 @@ fn what_a_post_hook_waits_for_costs_at_most_its_own_call() {
                 .collect::<Vec<_>>()
         };
         assert_eq!(statuses("behind"), [200; 7]);
-        let mut before = vec![failed; 7];
+        let mut before = [failed; 7];
         before[0] = 200;
         assert_eq!(
             statuses("before"),
