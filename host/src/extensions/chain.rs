@@ -108,18 +108,16 @@ impl HookChain {
                     }
                     let (raw, mut state) = (raw_invocation(invocation), abi::StateSlot::EMPTY);
                     // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-                    let result =
+                    let mut result =
                         unsafe { (instance.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
+                    let waiting = invocation.take_waiting();
+                    let ready = waiting
+                        .is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
                     let after = ticks::now();
                     instance.called(Hook::PreInvocation, after.wrapping_sub(before), invocation);
                     before = after;
-                    if let Some(future) = invocation.take_waiting() {
-                        passage.waiting = Some(Waiting {
-                            result,
-                            state,
-                            future,
-                        });
-                        continue;
+                    if !ready {
+                        return Poll::Pending;
                     }
                     (result, state)
                 }
@@ -179,20 +177,20 @@ impl HookChain {
             let result = unsafe {
                 (instance.descriptor.post_invocation())(instance.this, raw, outcome, &raw mut state)
             };
-            let after = ticks::now();
-            instance.called(Hook::PostInvocation, after.wrapping_sub(before), invocation);
-            before = after;
-            let result = match result {
+            let mut result = match result {
                 abi::HookResult::Ok => abi::PreResult::Continue,
                 abi::HookResult::Error(error) => abi::PreResult::Error(error),
             };
-            if let Some(future) = invocation.take_waiting() {
-                passage.waiting = Some(Waiting {
-                    result,
-                    state: abi::StateSlot::EMPTY,
-                    future,
-                });
-            } else if !settle_post(instance, invocation, ending, result) {
+            let waiting = invocation.take_waiting();
+            let ready =
+                waiting.is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
+            let after = ticks::now();
+            instance.called(Hook::PostInvocation, after.wrapping_sub(before), invocation);
+            before = after;
+            if !ready {
+                return Poll::Pending;
+            }
+            if !settle_post(instance, invocation, ending, result) {
                 before = ticks::now();
             }
         }
@@ -209,7 +207,7 @@ impl HookChain {
         before: &mut u64,
         context: &mut Context<'_>,
     ) -> Poll<Option<Settled>> {
-        let Some(mut waiting) = passage.waiting.take() else {
+        let Some(waiting) = &mut passage.waiting else {
             return Poll::Ready(None);
         };
         let polled = Pin::new(&mut waiting.future).poll(context);
@@ -217,17 +215,10 @@ impl HookChain {
         let instance = &self.links[passage.states.len()].instance;
         instance.polled(hook, after.wrapping_sub(*before), invocation);
         *before = after;
-        let Poll::Ready(waited) = polled else {
-            passage.waiting = Some(waiting);
-            return Poll::Pending;
-        };
-        Poll::Ready(Some(match (waiting.result, waited.result) {
-            // A future that is only waited for leaves the hook's own state as it is.
-            (abi::PreResult::Continue, abi::PreResult::Continue) if waited.state.drop.is_none() => {
-                (abi::PreResult::Continue, waiting.state)
-            }
-            (abi::PreResult::Continue, result) => (result, waited.state),
-            (result, _) => (result, waiting.state),
+        let waited = ready!(polled);
+        Poll::Ready(passage.waiting.take().map(|mut waiting| {
+            combine(&mut waiting.result, &mut waiting.state, waited);
+            (waiting.result, waiting.state)
         }))
     }
 
@@ -257,6 +248,40 @@ impl HookChain {
             message: "what it waits for did not come in time".into(),
         };
         Some((&self.links[passage.states.len()].instance, error))
+    }
+}
+
+/// Polls what a hook that has just returned waits for, in its own time; `false` where it still waits, and otherwise
+/// `result` and `state` are what it came to. Apart from the rest, as most hooks never wait.
+#[inline(never)]
+fn first_poll(
+    mut future: FfiFuture<abi::Waited>,
+    result: &mut abi::PreResult,
+    state: &mut abi::StateSlot,
+    passage: &mut Passage,
+    context: &mut Context<'_>,
+) -> bool {
+    let polled = Pin::new(&mut future).poll(context);
+    if let Poll::Ready(waited) = polled {
+        combine(result, state, waited);
+        return true;
+    }
+    passage.waiting = Some(Waiting {
+        result: std::mem::replace(result, abi::PreResult::Continue),
+        state: std::mem::replace(state, abi::StateSlot::EMPTY),
+        future,
+    });
+    false
+}
+
+/// What a hook returned, with what it waited for: the hook's own failure comes first.
+fn combine(result: &mut abi::PreResult, state: &mut abi::StateSlot, waited: abi::Waited) {
+    if matches!(result, abi::PreResult::Continue) {
+        // A future that is only waited for leaves the hook's own state as it is.
+        if waited.state.drop.is_some() {
+            *state = waited.state;
+        }
+        *result = waited.result;
     }
 }
 

@@ -136,7 +136,7 @@ pub struct HookStatistics {
     pub answers: u64,
     /// How many calls refused the invocation.
     pub refusals: u64,
-    /// Time spent in it, in microseconds; waiting for its futures not included.
+    /// Time spent in it, in microseconds; of what it waits for, the first poll alone.
     pub total_us: u64,
     /// Mean time of a call, in nanoseconds.
     pub mean_ns: u64,

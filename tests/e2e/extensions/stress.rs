@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use funcdock_tests::openmetrics::Samples;
-use funcdock_tests::{Raw, at_once};
+use funcdock_tests::{Raw, at_once, library};
 use serde_json::{Value as Json, json};
 
-use crate::support::{app, counts, fixture_with, records_of};
+use crate::support::{app, counts, records_of};
 
 const EXTENSIONS: u64 = 100;
 const CALLS: usize = 10_000;
@@ -37,7 +37,7 @@ impl Own<'_> {
 
 /// The acceptance test of the extension system: every call is answered, and every number adds up.
 ///
-/// Each extension of the fixture `chaos` decides by a hash of its seed, its number, the invocation's id and the hook
+/// Each extension of `tests/fixtures/chaos` decides by a hash of its seed, its number, the invocation's id and the hook
 /// what a call of its hook does, and counts that in a metric of its own. Half of all calls of hooks go wrong: 26 % return
 /// an error, 20 % panic, 3 % wait, 0.2 % are slow, and of those of pre hooks 0.5 % answer and 0.5 % refuse. Errors, panics
 /// and waits end nothing, so they can be as many as that. An answer and a refusal end the way through the chain: with
@@ -56,8 +56,11 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
         .zip(0..)
         .map(|(name, number)| {
             let settings = json!({ "seed": 20_240_229, "number": number });
-            let trust = json!({ "suspendAfterPanics": 0, "hookBudgetMs": 1, "functions": FUNCTIONS });
-            (name.as_str(), fixture_with(settings, trust))
+            let config = json!({
+                "library": library("fixture-chaos"), "settings": settings, "functions": FUNCTIONS,
+                "suspendAfterPanics": 0, "hookBudgetMs": 1,
+            });
+            (name.as_str(), config)
         })
         .collect();
     // A log of several hundred thousand failures is formatted, and then nobody reads it.

@@ -58,8 +58,10 @@ fn a_hook_beyond_its_budget_is_counted_and_sometimes_logged() {
 /// A future that blocks while it is polled holds up other calls as a hook does.
 #[test]
 fn a_future_beyond_the_budget_counts_as_well() {
-    for hook in ["pre", "post"] {
-        let wait = fixture_with(json!({ "hook": hook }), json!({ "hookBudgetMs": 10 }));
+    // In the first poll, right after the hook, and in a later one.
+    for (hook, after) in [("pre", 0), ("pre", 10), ("post", 0), ("post", 10)] {
+        let settings = json!({ "hook": hook, "after_ms": after });
+        let wait = fixture_with(settings, json!({ "hookBudgetMs": 10 }));
         let host = app_of("answers", "", &[("wait", wait)]).start();
         let answer = send(&host, "/api/kinds/str", &[("x-wait", "slow")]);
         assert_eq!(answer.status, 200);
