@@ -6,13 +6,15 @@ use std::marker::PhantomData;
 use abi_stable::std_types::Tuple2;
 
 use crate::context::too_old;
-use crate::{Data, Function, HttpRequest, HttpResponse, Result, Value, abi, wait};
+use crate::{Data, Error, Function, HttpRequest, HttpResponse, Result, Value, abi, wait};
 
 /// One call of a function. Valid during the hook that received it; hooks of one call never run at the same time.
 pub struct Invocation<'a> {
     raw: abi::Invocation,
     /// In post hooks.
     outcome: Option<abi::Outcome>,
+    /// Whether this is a hook's, and not a handle's.
+    in_hook: bool,
     borrowed: PhantomData<&'a ()>,
 }
 
@@ -30,6 +32,7 @@ impl<'a> Invocation<'a> {
         Invocation {
             raw,
             outcome: None,
+            in_hook: true,
             borrowed: PhantomData,
         }
     }
@@ -133,8 +136,14 @@ impl<'a> Invocation<'a> {
     /// future returns [`Flow::wait`](crate::Flow::wait) instead.
     ///
     /// # Errors
-    /// A host older than API 1.1; a hook that waits already.
+    /// A host older than API 1.1; a hook that waits already; an invocation that is a handle's, as what the host
+    /// polls next is the hook of another extension.
     pub fn wait_for(&mut self, future: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        if !self.in_hook {
+            return Err(Error::msg(
+                "only a hook can wait: a future that has begun awaits the other one itself",
+            ));
+        }
         wait::register(self.raw, wait::done(self.raw, future))
     }
 
@@ -168,7 +177,10 @@ unsafe impl Sync for InvocationHandle {}
 impl InvocationHandle {
     /// The invocation.
     pub fn invocation(&self) -> Invocation<'_> {
-        Invocation::new(self.raw)
+        Invocation {
+            in_hook: false,
+            ..Invocation::new(self.raw)
+        }
     }
 }
 

@@ -64,23 +64,24 @@ pub(crate) unsafe extern "C" fn post_invocation<E: Extension>(
 ) -> abi::HookResult {
     // SAFETY: the host passes a live instance of this extension.
     let extension = unsafe { &*instance.cast::<E>() };
-    hook(|| {
-        log::within(Some(raw), || {
-            // SAFETY: the slot is the one that `pre_invocation` of this type was given for this call.
-            let Some(state) = (unsafe { take_state::<E::State>(&mut *state) }) else {
-                return Ok(());
-            };
-            let (mut call, outcome) = (Invocation::ended(raw, outcome), Outcome::new(outcome));
-            if E::HOOKS & abi::HOOK_ON_EXCEPTION != 0
-                && outcome.kind() == OutcomeKind::Raised
-                && let Some(exception) = outcome.exception()
-            {
-                let handled = extension.on_exception(&mut call, &exception);
-                // Its failure does not cost the post hook: the error that comes last is the hook's.
-                return extension.post_invocation(&mut call, state, &outcome).and(handled);
-            }
-            extension.post_invocation(&mut call, state, &outcome)
-        })
+    // SAFETY: the slot is the one that `pre_invocation` of this type was given for this call.
+    let Some(state) = (unsafe { take_state::<E::State>(&mut *state) }) else {
+        return abi::HookResult::Ok;
+    };
+    log::within(Some(raw), || {
+        let (mut call, outcome) = (Invocation::ended(raw, outcome), Outcome::new(outcome));
+        let mut handled = abi::HookResult::Ok;
+        if E::HOOKS & abi::HOOK_ON_EXCEPTION != 0
+            && outcome.kind() == OutcomeKind::Raised
+            && let Some(exception) = outcome.exception()
+        {
+            handled = hook(|| extension.on_exception(&mut call, &exception));
+        }
+        // What goes wrong in `on_exception` does not cost the post hook. Where both do, the post hook's is told.
+        match hook(|| extension.post_invocation(&mut call, state, &outcome)) {
+            abi::HookResult::Ok => handled,
+            failed => failed,
+        }
     })
 }
 

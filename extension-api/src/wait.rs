@@ -66,8 +66,10 @@ fn waited(result: abi::PreResult) -> abi::Waited {
 
 /// An author's future: panics of its `poll` and its destructor stop here, and its log records are the invocation's.
 struct Guarded<F, D> {
-    /// Dropped by our own `drop` alone, in place.
+    /// Dropped in place: by `poll` when it is ready, or else by our own `drop`.
     future: ManuallyDrop<F>,
+    /// Whether it has been dropped.
+    over: bool,
     decided: Option<D>,
     invocation: Option<abi::Invocation>,
 }
@@ -79,6 +81,7 @@ impl<F, D> Guarded<F, D> {
     fn new(invocation: Option<abi::Invocation>, future: F, decided: D) -> Self {
         Guarded {
             future: ManuallyDrop::new(future),
+            over: false,
             decided: Some(decided),
             invocation,
         }
@@ -91,26 +94,38 @@ impl<F: Future, D: FnOnce(F::Output) -> abi::Waited> Future for Guarded<F, D> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<abi::Waited> {
         // SAFETY: only `future` is pinned, and nothing here moves it.
         let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: it is dropped in place, by `drop`.
-        let future = unsafe { Pin::new_unchecked(&mut *this.future) };
-        let polled = guarded(|| log::within(this.invocation, || future.poll(context)));
-        match (polled, this.decided.take()) {
-            (Ok(Poll::Pending), decided) => {
-                this.decided = decided;
-                Poll::Pending
-            }
-            (Ok(Poll::Ready(output)), Some(decided)) => Poll::Ready(decided(output)),
+        if this.over {
             // Polled after it was ready, which a host does not do.
-            (Ok(Poll::Ready(_)), None) => Poll::Ready(waited(abi::PreResult::Continue)),
-            (Err(panic), _) => Poll::Ready(waited(abi::PreResult::Error(RBox::new(panic)))),
+            return Poll::Ready(waited(abi::PreResult::Continue));
+        }
+        let poll = || {
+            // SAFETY: it has not been dropped, and stays where it is until it is.
+            let polled = unsafe { Pin::new_unchecked(&mut *this.future) }.poll(context);
+            if polled.is_ready() {
+                this.over = true;
+                // SAFETY: dropped once, where it lies: `over` says so from here on, also when this panics.
+                unsafe { ManuallyDrop::drop(&mut this.future) };
+            }
+            polled
+        };
+        match guarded(|| log::within(this.invocation, poll)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(match this.decided.take() {
+                Some(decided) => decided(output),
+                None => waited(abi::PreResult::Continue),
+            }),
+            Err(panic) => Poll::Ready(waited(abi::PreResult::Error(RBox::new(panic)))),
         }
     }
 }
 
 impl<F, D> Drop for Guarded<F, D> {
     fn drop(&mut self) {
+        if self.over {
+            return;
+        }
         let drop = || {
-            // SAFETY: dropped once, here, where it lies.
+            // SAFETY: dropped once, here, where it lies, as `over` tells.
             unsafe { ManuallyDrop::drop(&mut self.future) }
         };
         // A destructor that panics has nobody to tell.

@@ -1,5 +1,6 @@
 //! What the hook chain costs a call: no extension, extensions without hooks around calls, 1 and 8 extensions
-//! with a pre and a post hook that do nothing, linked and loaded from a cdylib; beside a plain `dyn` call.
+//! with a pre and a post hook that do nothing, linked and loaded from a cdylib, and one whose pre hook waits for a future
+//! that is ready at once; beside a plain `dyn` call.
 //!
 //! `cargo bench -p funcdock --bench hook_chain`. The cases take turns, round by round, so that a change of the
 //! machine's speed meets them all; the medians are printed, and the costs as differences between them.
@@ -56,6 +57,8 @@ fn main() {
         chain_case("8 linked", &["noop"; 8], None),
         chain_case("1 cdylib", &["noop"], Some(&library)),
         chain_case("8 cdylib", &["noop"; 8], Some(&library)),
+        chain_case("1 linked, waits", &["wait-at-once"], None),
+        chain_case("1 cdylib, waits", &["wait-at-once"], Some(&library)),
     ];
     for _ in 0..rounds {
         for case in &mut cases {

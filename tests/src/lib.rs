@@ -17,6 +17,7 @@ mod host;
 mod http;
 pub mod ingestion;
 pub mod next;
+pub mod openmetrics;
 pub mod otlp;
 pub mod python;
 mod raw;

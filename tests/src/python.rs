@@ -50,6 +50,12 @@ pub fn oldest_and_newest_with(name: &str, packages: &[&str]) -> Vec<(&'static st
     })
 }
 
+/// An interpreter of [`version()`] with these packages alone; `name` tells the environment from others.
+pub fn with(name: &str, packages: &[&str]) -> PathBuf {
+    let interpreter = interpreter(version()).expect("that version is on this machine");
+    environment(&format!("{}-{name}", version()), &interpreter, packages)
+}
+
 fn found(
     versions: [&'static str; 2],
     find: impl Fn(&str) -> Option<PathBuf>,

@@ -37,6 +37,9 @@ pub struct Passage {
     waiting: Option<Waiting>,
 }
 
+/// What a hook came to: a post hook continues or fails.
+type Settled = (abi::PreResult, abi::StateSlot);
+
 /// A hook that waits: what it returned, and what that depends on.
 struct Waiting {
     result: abi::PreResult,
@@ -44,31 +47,7 @@ struct Waiting {
     future: FfiFuture<abi::Waited>,
 }
 
-impl Passage {
-    /// No more pre hooks: the one that waits, if any, is given up.
-    pub(crate) fn stop_entering(&mut self) {
-        self.waiting = None;
-    }
-
-    /// What the hook that waits comes to; `None` where none waits.
-    fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<Option<(abi::PreResult, abi::StateSlot)>> {
-        let Some(mut waiting) = self.waiting.take() else {
-            return Poll::Ready(None);
-        };
-        let Poll::Ready(waited) = Pin::new(&mut waiting.future).poll(context) else {
-            self.waiting = Some(waiting);
-            return Poll::Pending;
-        };
-        Poll::Ready(Some(match (waiting.result, waited.result) {
-            // A future that is only waited for leaves the hook's own state as it is.
-            (abi::PreResult::Continue, abi::PreResult::Continue) if waited.state.drop.is_none() => {
-                (abi::PreResult::Continue, waiting.state)
-            }
-            (abi::PreResult::Continue, result) => (result, waited.state),
-            (result, _) => (result, waiting.state),
-        }))
-    }
-}
+impl Passage {}
 
 impl HookChain {
     /// The chain of these instances, in order; those without a hook around calls are left out.
@@ -108,17 +87,20 @@ impl HookChain {
         // The end of one hook is the beginning of the next: one reading of the clock a hook.
         let mut before = ticks::now();
         loop {
-            let (result, state) = match ready!(passage.poll_waiting(context)) {
-                Some(waited) => {
-                    before = ticks::now();
-                    waited
-                }
+            let (result, state) = match ready!(self.poll_waiting(
+                Hook::PreInvocation,
+                invocation,
+                passage,
+                &mut before,
+                context
+            )) {
+                Some(waited) => waited,
                 None => {
                     let Some(Link { instance, .. }) = self.links.get(passage.states.len()) else {
                         return Poll::Ready(Ok(()));
                     };
                     if instance.is_suspended() {
-                        if instance.is_strict(Hook::PreInvocation) {
+                        if instance.has_strict_hook() {
                             return Poll::Ready(Err(suspended(instance)));
                         }
                         passage.states.push(abi::StateSlot::EMPTY);
@@ -126,25 +108,29 @@ impl HookChain {
                     }
                     let (raw, mut state) = (raw_invocation(invocation), abi::StateSlot::EMPTY);
                     // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-                    let result =
+                    let mut result =
                         unsafe { (instance.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
+                    let waiting = invocation.take_waiting();
+                    let ready = waiting
+                        .is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
                     let after = ticks::now();
                     instance.called(Hook::PreInvocation, after.wrapping_sub(before), invocation);
                     before = after;
-                    if let Some(future) = invocation.take_waiting() {
-                        passage.waiting = Some(Waiting {
-                            result,
-                            state,
-                            future,
-                        });
-                        continue;
+                    if !ready {
+                        return Poll::Pending;
                     }
                     (result, state)
                 }
             };
             let instance = &*self.links[passage.states.len()].instance;
             match settle_pre(instance, invocation, result, state) {
-                Ok(state) => passage.states.push(state),
+                Ok(state) => {
+                    if state.drop.is_none() {
+                        // It failed: what its record took is not the next one's doing.
+                        before = ticks::now();
+                    }
+                    passage.states.push(state);
+                }
                 Err(outcome) => return Poll::Ready(Err(outcome)),
             }
         }
@@ -164,11 +150,11 @@ impl HookChain {
         }
         let mut before = ticks::now();
         loop {
-            if let Some((result, _)) = ready!(passage.poll_waiting(context)) {
-                before = ticks::now();
+            let waited = self.poll_waiting(Hook::PostInvocation, invocation, passage, &mut before, context);
+            if let Some((result, _)) = ready!(waited) {
                 let instance = &*self.links[passage.states.len()].instance;
-                if let abi::PreResult::Error(error) = result {
-                    failed_post(instance, invocation, ending, &error);
+                if !settle_post(instance, invocation, ending, result) {
+                    before = ticks::now();
                 }
                 continue;
             }
@@ -176,7 +162,13 @@ impl HookChain {
                 return Poll::Ready(());
             };
             let Link { instance, has_post } = &self.links[passage.states.len()];
-            if !has_post || state.drop.is_none() || instance.is_suspended() {
+            if !has_post || state.drop.is_none() {
+                continue;
+            }
+            if instance.is_suspended() {
+                if instance.is_strict(Hook::PostInvocation) {
+                    ending.replace(suspended(instance));
+                }
                 continue;
             }
             let (raw, outcome) = (raw_invocation(invocation), raw_outcome(ending));
@@ -185,33 +177,111 @@ impl HookChain {
             let result = unsafe {
                 (instance.descriptor.post_invocation())(instance.this, raw, outcome, &raw mut state)
             };
+            let mut result = match result {
+                abi::HookResult::Ok => abi::PreResult::Continue,
+                abi::HookResult::Error(error) => abi::PreResult::Error(error),
+            };
+            let waiting = invocation.take_waiting();
+            let ready =
+                waiting.is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
             let after = ticks::now();
             instance.called(Hook::PostInvocation, after.wrapping_sub(before), invocation);
             before = after;
-            match result {
-                abi::HookResult::Ok => instance.succeeded(Hook::PostInvocation),
-                abi::HookResult::Error(error) => failed_post(instance, invocation, ending, &error),
+            if !ready {
+                return Poll::Pending;
             }
-            if let Some(future) = invocation.take_waiting() {
-                passage.waiting = Some(Waiting {
-                    result: abi::PreResult::Continue,
-                    state: abi::StateSlot::EMPTY,
-                    future,
-                });
+            if !settle_post(instance, invocation, ending, result) {
+                before = ticks::now();
             }
         }
     }
 
-    /// The post hook that waits will not be waited for any longer.
-    pub(crate) fn give_up_waiting(&self, invocation: &Invocation, passage: &mut Passage) {
-        if passage.waiting.take().is_some() {
-            let instance = &*self.links[passage.states.len()].instance;
-            let error = abi::Error {
-                kind: abi::ERROR_RUNTIME,
-                message: "what it waits for did not come in time".into(),
-            };
-            instance.failed(Hook::PostInvocation, invocation, &error);
+    /// What the hook that waits comes to; `None` where none waits. Its future holds up other calls while it is polled,
+    /// as the hook itself while it runs, so that counts as slow as well. `before` is now, and is set to the time after.
+    #[inline]
+    fn poll_waiting(
+        &self,
+        hook: Hook,
+        invocation: &Invocation,
+        passage: &mut Passage,
+        before: &mut u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Settled>> {
+        let Some(waiting) = &mut passage.waiting else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(&mut waiting.future).poll(context);
+        let after = ticks::now();
+        let instance = &self.links[passage.states.len()].instance;
+        instance.polled(hook, after.wrapping_sub(*before), invocation);
+        *before = after;
+        let waited = ready!(polled);
+        Poll::Ready(passage.waiting.take().map(|mut waiting| {
+            combine(&mut waiting.result, &mut waiting.state, waited);
+            (waiting.result, waiting.state)
+        }))
+    }
+
+    /// The pre hook that waits, if any, will not be waited for any longer.
+    pub(crate) fn give_up_entering(&self, invocation: &Invocation, passage: &mut Passage) {
+        if let Some((instance, error)) = self.give_up(passage) {
+            instance.failed(Hook::PreInvocation, invocation, &error);
         }
+    }
+
+    /// The post hook that waits, if any, will not be waited for any longer.
+    pub(crate) fn give_up_leaving(
+        &self,
+        invocation: &Invocation,
+        passage: &mut Passage,
+        ending: &mut Ending,
+    ) {
+        if let Some((instance, error)) = self.give_up(passage) {
+            failed_post(instance, invocation, ending, &error);
+        }
+    }
+
+    fn give_up(&self, passage: &mut Passage) -> Option<(&Instance, abi::Error)> {
+        passage.waiting.take()?;
+        let error = abi::Error {
+            kind: abi::ERROR_RUNTIME,
+            message: "what it waits for did not come in time".into(),
+        };
+        Some((&self.links[passage.states.len()].instance, error))
+    }
+}
+
+/// Polls what a hook that has just returned waits for, in its own time; `false` where it still waits, and otherwise
+/// `result` and `state` are what it came to. Apart from the rest, as most hooks never wait.
+#[inline(never)]
+fn first_poll(
+    mut future: FfiFuture<abi::Waited>,
+    result: &mut abi::PreResult,
+    state: &mut abi::StateSlot,
+    passage: &mut Passage,
+    context: &mut Context<'_>,
+) -> bool {
+    let polled = Pin::new(&mut future).poll(context);
+    if let Poll::Ready(waited) = polled {
+        combine(result, state, waited);
+        return true;
+    }
+    passage.waiting = Some(Waiting {
+        result: std::mem::replace(result, abi::PreResult::Continue),
+        state: std::mem::replace(state, abi::StateSlot::EMPTY),
+        future,
+    });
+    false
+}
+
+/// What a hook returned, with what it waited for: the hook's own failure comes first.
+fn combine(result: &mut abi::PreResult, state: &mut abi::StateSlot, waited: abi::Waited) {
+    if matches!(result, abi::PreResult::Continue) {
+        // A future that is only waited for leaves the hook's own state as it is.
+        if waited.state.drop.is_some() {
+            *state = waited.state;
+        }
+        *result = waited.result;
     }
 }
 
@@ -245,6 +315,22 @@ fn settle_pre(
             Err(refused(instance, "Refused", error.message.to_string()))
         }
     }
+}
+
+/// What a post hook came to; returns whether it went well.
+#[inline]
+fn settle_post(
+    instance: &Instance,
+    invocation: &Invocation,
+    ending: &mut Ending,
+    result: abi::PreResult,
+) -> bool {
+    if let abi::PreResult::Error(error) = result {
+        failed_post(instance, invocation, ending, &error);
+        return false;
+    }
+    instance.succeeded(Hook::PostInvocation);
+    true
 }
 
 #[cold]

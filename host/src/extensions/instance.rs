@@ -174,11 +174,25 @@ impl Instance {
         self.counters.strict & hook.bit() != 0
     }
 
+    /// Whether there is a hook whose failure fails the invocation.
+    pub(super) fn has_strict_hook(&self) -> bool {
+        self.counters.strict != 0
+    }
+
     /// A hook around a call took so many ticks.
     #[inline]
     pub(super) fn called(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
         let nanoseconds = ticks::to_nanoseconds(ticks);
         self.counters.of(hook).called(nanoseconds);
+        if nanoseconds > self.counters.budget_ns {
+            self.was_slow(hook, Duration::from_nanos(nanoseconds), invocation);
+        }
+    }
+
+    /// Polling what a hook waits for took so many ticks.
+    #[inline]
+    pub(super) fn polled(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
+        let nanoseconds = ticks::to_nanoseconds(ticks);
         if nanoseconds > self.counters.budget_ns {
             self.was_slow(hook, Duration::from_nanos(nanoseconds), invocation);
         }

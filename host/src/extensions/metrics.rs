@@ -89,10 +89,12 @@ fn worker_label(
     std::iter::once(("worker".into(), worker.to_string().into()))
 }
 
-/// The help text as the registry wants it: it puts the full stop there.
-fn help<'a>(metric: &abi::MetricInfo<'a>) -> &'a str {
+/// The help text as the registry wants it: in one line, which the encoder escapes of labels alone, and without the full
+/// stop, which it adds.
+fn help(metric: &abi::MetricInfo<'_>) -> String {
     let help = metric.help.as_str();
-    help.strip_suffix('.').unwrap_or(help)
+    let help = help.strip_suffix('.').unwrap_or(help);
+    help.replace('\\', "\\\\").replace('\n', "\\n")
 }
 
 impl InitContext<'_> {
@@ -176,17 +178,25 @@ impl InitContext<'_> {
                 );
                 return Err(error(&problem));
             }
+            if labels.iter().any(|(known, _)| known == name.as_str()) {
+                return Err(error(&format!("metric {given}: label {name:?} is given twice")));
+            }
             labels.push((name.to_string(), value.to_string()));
         }
         if let Some(function) = self.function {
             labels.push(("function".to_owned(), function.name.clone()));
         }
+        // The same labels in another order are the same labels.
+        labels.sort();
         let extension: String = self
             .extension
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
             .collect();
-        Ok((format!("{extension}_{given}"), labels))
+        // A name that no metric's can begin with.
+        let digit = extension.starts_with(|first: char| first.is_ascii_digit());
+        let underscore = if digit { "_" } else { "" };
+        Ok((format!("{underscore}{extension}_{given}"), labels))
     }
 }
 

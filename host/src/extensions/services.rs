@@ -403,9 +403,15 @@ const OUTCOME: abi::OutcomeFnsRef = {
 
 const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
     /// # Safety
-    /// `this` must be an [`Ending`], by `raw_outcome`, and nothing else may refer to its response: the SDK calls
-    /// one function at a time, and ends what was lent before it changes anything.
-    unsafe fn http<'a>(this: *const c_void) -> &'a mut HttpResponse {
+    /// `this` must be an [`Ending`], by `raw_outcome`.
+    unsafe fn http<'a>(this: *const c_void) -> &'a HttpResponse {
+        // SAFETY: by this function's contract; the pointer is of a mutable reference.
+        unsafe { &mut *this.cast_mut().cast::<Ending>() }.response()
+    }
+    /// # Safety
+    /// As for `http`, and nothing that was lent of this response may be in use any more: the SDK's `HttpResponse`
+    /// changes it by `&mut self`.
+    unsafe fn http_mut<'a>(this: *const c_void) -> &'a mut HttpResponse {
         // SAFETY: by this function's contract; the pointer is of a mutable reference.
         unsafe { &mut *this.cast_mut().cast::<Ending>() }.response_mut()
     }
@@ -417,7 +423,7 @@ const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
         match final_status(status) {
             Ok(status) => {
                 // SAFETY: as above.
-                unsafe { http(this) }.status = status;
+                unsafe { http_mut(this) }.status = status;
                 RResult::ROk(())
             }
             Err(problem) => RResult::RErr(error(&problem)),
@@ -449,7 +455,7 @@ const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
             Err(problem) => return RResult::RErr(error(&problem)),
         };
         // SAFETY: as above.
-        let headers = &mut unsafe { http(this) }.headers;
+        let headers = &mut unsafe { http_mut(this) }.headers;
         if append {
             headers.append(name, value);
         } else {
@@ -459,7 +465,7 @@ const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
     }
     unsafe extern "C" fn remove_header(this: *const c_void, name: RStr<'_>) {
         // SAFETY: as above.
-        unsafe { http(this) }.headers.remove(name.as_str());
+        unsafe { http_mut(this) }.headers.remove(name.as_str());
     }
     unsafe extern "C" fn body(this: *const c_void) -> RSlice<'static, u8> {
         // SAFETY: as above.
@@ -467,7 +473,7 @@ const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
     }
     unsafe extern "C" fn set_body(this: *const c_void, body: RVec<u8>) {
         // SAFETY: as above.
-        unsafe { http(this) }.body = Bytes::from(body.into_vec());
+        unsafe { http_mut(this) }.body = Bytes::from(body.into_vec());
     }
     const TABLE: &WithMetadata<abi::HttpResponseFns> = &WithMetadata::new(abi::HttpResponseFns {
         status,

@@ -130,13 +130,13 @@ pub struct HookStatistics {
     pub errors: u64,
     /// How many calls panicked.
     pub panics: u64,
-    /// How many calls took longer than the extension's `hookBudget`.
+    /// How many calls, or polls of what they wait for, took longer than the extension's `hookBudgetMs`.
     pub slow: u64,
     /// How many calls answered instead of the function.
     pub answers: u64,
     /// How many calls refused the invocation.
     pub refusals: u64,
-    /// Time spent in it, in microseconds; waiting for its futures not included.
+    /// Time spent in it, in microseconds; of what it waits for, the first poll alone.
     pub total_us: u64,
     /// Mean time of a call, in nanoseconds.
     pub mean_ns: u64,

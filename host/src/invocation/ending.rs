@@ -13,7 +13,8 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 #[derive(Debug)]
 pub struct Ending {
     outcome: Outcome,
-    /// Made when a hook asks for the response of an outcome that does not hold one.
+    /// Made when a hook changes the response, or asks for that of an outcome that does not hold one. Never the one
+    /// in `outcome` itself: a hook may hold on to what the function returned while it changes the answer.
     response: Option<Box<HttpResponse>>,
     allocated_blocks: Option<(u64, u64)>,
 }
@@ -51,12 +52,20 @@ impl Ending {
         self.allocated_blocks
     }
 
-    /// The HTTP response, for reading and changing.
-    pub(crate) fn response_mut(&mut self) -> &mut HttpResponse {
-        match &mut self.outcome {
-            Outcome::Returned(Datum::Http(response)) | Outcome::Answered { response, .. } => response,
-            outcome => self.response.get_or_insert_with(|| Box::new(response(outcome))),
+    /// The HTTP response, for reading.
+    pub(crate) fn response(&mut self) -> &HttpResponse {
+        match (&self.response, &self.outcome) {
+            (None, Outcome::Returned(Datum::Http(response)) | Outcome::Answered { response, .. }) => response,
+            _ => self
+                .response
+                .get_or_insert_with(|| Box::new(response(&self.outcome))),
         }
+    }
+
+    /// The HTTP response, for changing.
+    pub(crate) fn response_mut(&mut self) -> &mut HttpResponse {
+        self.response
+            .get_or_insert_with(|| Box::new(response(&self.outcome)))
     }
 
     /// The HTTP response to send.
@@ -76,6 +85,7 @@ impl Ending {
 /// What the function raised is for the log, not for the client.
 fn response(outcome: &Outcome) -> HttpResponse {
     match outcome {
+        Outcome::Returned(Datum::Http(response)) | Outcome::Answered { response, .. } => (**response).clone(),
         Outcome::Returned(Datum::String(text)) => with_body(TEXT, Bytes::copy_from_slice(text.as_bytes())),
         Outcome::Returned(Datum::Bytes(bytes)) => with_body(BYTES, bytes.clone()),
         outcome => empty(outcome.http_status()),

@@ -175,8 +175,9 @@ impl<G: Send + Sync + 'static> Call<G> {
         if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
             self.invocation.abandon();
         }
+        let chain = &self.invocation.function.chain;
+        chain.give_up_entering(&self.invocation, &mut self.passage);
         log_failure(&self.invocation, &outcome);
-        self.passage.stop_entering();
         self.stage = Stage::Leaving(Ending::new(&self.invocation, outcome));
     }
 
@@ -196,8 +197,10 @@ impl<G: Send + Sync + 'static> Call<G> {
 
     /// The post hook that waits has used up its time: the others run.
     fn give_up_waiting(&mut self) {
-        let chain = &self.invocation.function.chain;
-        chain.give_up_waiting(&self.invocation, &mut self.passage);
+        if let Stage::Leaving(ending) = &mut self.stage {
+            let chain = &self.invocation.function.chain;
+            chain.give_up_leaving(&self.invocation, &mut self.passage, ending);
+        }
     }
 }
 

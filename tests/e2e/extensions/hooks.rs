@@ -1,11 +1,12 @@
 //! The hooks around calls: their order, what they see, and how they answer instead of the function.
 
-use funcdock_tests::{Answer, Host};
+use funcdock_tests::Host;
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
 use crate::support::{
-    app, assert_paired, fixture, fixture_for, lines, order, recording, records, records_of, wait_for_records,
+    app, assert_paired, fixture, fixture_for, lines, order, recording, records, records_of, send,
+    wait_for_records,
 };
 
 /// Two app-level extensions, and a function-level one that host.json names before them.
@@ -173,14 +174,6 @@ fn answering() -> Host {
         ("record-function", fixture(recording("behind"))),
     ];
     app(&extensions).start()
-}
-
-fn send(host: &Host, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut request = Request::get(host.url_of(path));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    host.send(request.body(Vec::new()).expect("a valid request"))
 }
 
 #[test]

@@ -1,18 +1,24 @@
 //! Worker extensions, end to end: found, loaded, called around functions, used by function code, ended.
 
+mod admin;
 mod discovery;
 mod endings;
 mod from_code;
 mod hooks;
 mod loader;
 mod memory_profile;
+mod metrics;
 mod minors;
 mod objects;
 mod outside;
 mod panics;
 mod python;
 mod rate_limit;
+mod responses;
 mod server_timing;
 mod shutdown;
 mod statistics;
+mod stress;
 mod support;
+mod trust;
+mod waiting;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use funcdock_tests::{App, Host, library, wait_for};
+use funcdock_tests::{Answer, App, Host, library, wait_for};
 use serde_json::{Value as Json, json};
+use ureq::http::Request;
 
 /// The app setting that turns extensions on.
 pub(crate) const ENABLE: &str = "PYTHON_ENABLE_WORKER_EXTENSIONS";
@@ -15,7 +16,12 @@ pub(crate) fn app(extensions: &[(&str, Json)]) -> App {
 
 /// The same, with more members of host.json in front: `"name": value,`.
 pub(crate) fn app_with(members: &str, extensions: &[(&str, Json)]) -> App {
-    App::case("extensions")
+    app_of("extensions", members, extensions)
+}
+
+/// The same, with the functions of another case.
+pub(crate) fn app_of(case: &str, members: &str, extensions: &[(&str, Json)]) -> App {
+    App::case(case)
         .file("host.json", &host_json(members, extensions))
         .env(ENABLE, "1")
 }
@@ -40,6 +46,24 @@ pub(crate) fn fixture(settings: Json) -> Json {
 /// The same, for these functions only.
 pub(crate) fn fixture_for(functions: &[&str], settings: Json) -> Json {
     json!({ "library": library("fixture-hooks"), "settings": settings, "functions": functions })
+}
+
+/// The configuration of an extension of the fixtures, with more keys beside its settings.
+pub(crate) fn fixture_with(settings: Json, more: Json) -> Json {
+    let mut config = fixture(settings);
+    for (key, value) in more.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
+    config
+}
+
+/// GETs a path with these headers.
+pub(crate) fn send(host: &Host, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = Request::get(host.url_of(path));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    host.send(request.body(Vec::new()).expect("a valid request"))
 }
 
 /// Settings of a recording extension.
@@ -115,6 +139,21 @@ pub(crate) fn status(host: &Host, extension: &str) -> Json {
     find(&status["extensions"], extension)
 }
 
+/// What `/admin/extensions` says of an extension.
+pub(crate) fn extension(host: &Host, name: &str) -> Json {
+    find(&host.get("/admin/extensions").json()["extensions"], name)
+}
+
+/// These counts of a hook in a report.
+pub(crate) fn counts<const N: usize>(report: &Json, hook: &str, names: [&str; N]) -> [u64; N] {
+    let hook = &report["hooks"][hook];
+    names.map(|name| {
+        hook[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {name} in {hook:#}"))
+    })
+}
+
 /// The entry of an extension in a report.
 pub(crate) fn find(report: &Json, extension: &str) -> Json {
     let entries = report.as_array().into_iter().flatten();
@@ -130,4 +169,15 @@ pub(crate) fn lines<'a>(log: &'a str, texts: &[&str]) -> Vec<&'a str> {
     log.lines()
         .filter(|line| texts.iter().all(|text| line.contains(text)))
         .collect()
+}
+
+/// Waits until the log has at least `count` lines that hold all of these texts, and returns them. What is logged before
+/// an answer may come to us after it.
+pub(crate) fn wait_for_lines(host: &Host, texts: &[&str], count: usize) -> Vec<String> {
+    let found = wait_for(|| {
+        let log = host.stderr();
+        let found = lines(&log, texts);
+        (found.len() >= count).then(|| found.into_iter().map(str::to_owned).collect())
+    });
+    found.unwrap_or_else(|| panic!("fewer than {count} lines with {texts:?} in\n{}", host.stderr()))
 }

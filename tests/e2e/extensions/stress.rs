@@ -1,0 +1,182 @@
+//! A hundred extensions, ten thousand calls, and half of all hook calls going wrong.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use funcdock_tests::openmetrics::Samples;
+use funcdock_tests::{Raw, at_once, library};
+use serde_json::{Value as Json, json};
+
+use crate::support::{app, counts, records_of};
+
+const EXTENSIONS: u64 = 100;
+const CALLS: usize = 10_000;
+const CONNECTIONS: usize = 64;
+const FUNCTIONS: [&str; 4] = ["returns", "returns_async", "raises", "raises_async"];
+
+/// What became of a call, as its client sees it.
+#[derive(Default)]
+struct Answers {
+    returned: u64,
+    answered: u64,
+    failed: u64,
+}
+
+/// What an extension counts itself.
+struct Own<'a> {
+    samples: &'a Samples,
+    name: String,
+}
+
+impl Own<'_> {
+    fn of(&self, hook: &str, kind: &str) -> u64 {
+        let metric = format!("{}_calls_total", self.name.replace('-', "_"));
+        self.samples.sum(&metric, &[("hook", hook), ("kind", kind)]) as u64
+    }
+}
+
+/// The acceptance test of the extension system: every call is answered, and every number adds up.
+///
+/// Each extension of `tests/fixtures/chaos` decides by a hash of its seed, its number, the invocation's id and the hook
+/// what a call of its hook does, and counts that in a metric of its own. Half of all calls of hooks go wrong: 26 % return
+/// an error, 20 % panic, 3 % wait, 0.2 % are slow, and of those of pre hooks 0.5 % answer and 0.5 % refuse. Errors, panics
+/// and waits end nothing, so they can be as many as that. An answer and a refusal end the way through the chain: with
+/// one in a hundred for both, 0.99^100 = 37 % of the calls come through all of 100 pre hooks to their function, and the
+/// others end at every depth. Were the half split evenly among the six ways of going wrong, one call in six would end at
+/// each extension, and of ten thousand calls hardly one would come to the fiftieth.
+///
+/// Half of the extensions are at app level, half at function level; chains run in the order of their numbers.
+#[test]
+fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
+    let names: Vec<String> = (0..EXTENSIONS)
+        .map(|number| format!("chaos-{number:02}"))
+        .collect();
+    let extensions: Vec<(&str, Json)> = names
+        .iter()
+        .zip(0..)
+        .map(|(name, number)| {
+            let settings = json!({ "seed": 20_240_229, "number": number });
+            let config = json!({
+                "library": library("fixture-chaos"), "settings": settings, "functions": FUNCTIONS,
+                "suspendAfterPanics": 0, "hookBudgetMs": 1,
+            });
+            (name.as_str(), config)
+        })
+        .collect();
+    // A log of several hundred thousand failures is formatted, and then nobody reads it.
+    let host = app(&extensions).log_to("/dev/null").start();
+    let workers = host.workers();
+
+    let (next, answers) = (AtomicUsize::new(0), Mutex::new(Answers::default()));
+    at_once(CONNECTIONS, |_| {
+        let mut connection = Raw::connect(&host);
+        let mut seen = Answers::default();
+        loop {
+            let call = next.fetch_add(1, Ordering::Relaxed);
+            if call >= CALLS {
+                break;
+            }
+            let function = FUNCTIONS[call % FUNCTIONS.len()];
+            connection.send(format!("GET /api/{function} HTTP/1.1\r\nhost: test\r\n\r\n"));
+            let answer = connection.answer();
+            match answer.status {
+                200 => {
+                    assert_eq!(answer.text(), "returned");
+                    seen.returned += 1;
+                }
+                418 => {
+                    assert!(answer.headers.contains_key("x-answered-by"), "{answer:?}");
+                    seen.answered += 1;
+                }
+                500 => seen.failed += 1,
+                _ => panic!("an answer that nobody gave: {answer:?}"),
+            }
+        }
+        let mut all = answers.lock().expect("nobody panics with it");
+        all.returned += seen.returned;
+        all.answered += seen.answered;
+        all.failed += seen.failed;
+    });
+    let answers = answers.into_inner().expect("nobody panics with it");
+    assert_eq!(host.workers(), workers, "the worker is the same");
+    assert_eq!(
+        answers.returned + answers.answered + answers.failed,
+        CALLS as u64,
+        "every call is answered"
+    );
+
+    let report = host.get("/admin/extensions").json();
+    let report = report["extensions"].as_array().expect("a list");
+    let samples = Samples::parse(&host.get("/metrics").text());
+    assert_eq!(report.len(), names.len());
+    // How many calls come to each extension, from the first to the last.
+    let mut coming = CALLS as u64;
+    let (mut answered, mut refused, mut waited) = (0, 0, 0);
+    for (extension, name) in report.iter().zip(&names) {
+        assert_eq!(
+            (&extension["name"], &extension["state"]),
+            (&json!(name), &json!("started"))
+        );
+        let own = Own {
+            samples: &samples,
+            name: name.clone(),
+        };
+        let continued = own.of("pre", "continue");
+        for (hook, own_name, calls) in [
+            ("pre_invocation", "pre", coming),
+            // Once for each pre hook that continued.
+            ("post_invocation", "post", continued),
+        ] {
+            let of_own = ["error", "panic", "answer", "refusal"].map(|kind| own.of(own_name, kind));
+            let of_host = counts(
+                extension,
+                hook,
+                ["calls", "errors", "panics", "answers", "refusals"],
+            );
+            assert_eq!(of_host[0], calls, "{name} {hook}: calls");
+            assert_eq!(
+                of_host[1..],
+                of_own,
+                "{name} {hook}: errors, panics, answers, refusals"
+            );
+            let all = own.of(own_name, "continue") + of_own.iter().sum::<u64>();
+            assert_eq!(all, calls, "{name} {hook}: each call came to one end");
+            // A quick call is slow as well where the machine takes its time.
+            let [slow] = counts(extension, hook, ["slow"]);
+            assert!(
+                slow >= own.of(own_name, "slow"),
+                "{name} {hook}: {slow} slow calls"
+            );
+            for (count, value) in ["calls", "errors", "panics", "answers", "refusals", "slow"]
+                .iter()
+                .zip(of_host.into_iter().chain([slow]))
+            {
+                let metric = format!("funcdock_extension_hook_{count}_total");
+                let sample = samples.one(&metric, &[("extension", name), ("hook", hook)]);
+                assert_eq!(sample.value as u64, value, "{name} {hook}: {metric}");
+            }
+            waited += own.of(own_name, "waited");
+        }
+        let ended = own.of("pre", "answer") + own.of("pre", "refusal");
+        answered += own.of("pre", "answer");
+        refused += own.of("pre", "refusal");
+        coming -= ended;
+    }
+    // What came through all pre hooks came to the functions, and what did not was answered or refused.
+    let called = records_of(host.app(), "function").len() as u64;
+    assert_eq!(called, coming);
+    assert_eq!(answers.answered, answered);
+    assert_eq!(answers.failed, refused + (called - answers.returned));
+    // Chance has been at work everywhere: 3,660 calls to functions are expected, give or take 50.
+    assert!((3_400..3_900).contains(&called), "{called}");
+    assert!(
+        answered > 2_000 && refused > 2_000 && waited > 10_000,
+        "{answered} {refused} {waited}"
+    );
+    assert!(
+        (called / 3..called * 2 / 3).contains(&answers.returned),
+        "{}",
+        answers.returned
+    );
+    host.stop().assert_clean();
+}
