@@ -152,12 +152,7 @@ impl<'a> Invocation<'a> {
     /// # Errors
     /// A host older than API 1.1.
     pub fn handle(&self) -> Result<InvocationHandle> {
-        let raw = self.raw;
-        let retain = raw.functions.retain().ok_or_else(too_old)?;
-        let release = raw.functions.release().ok_or_else(too_old)?;
-        // SAFETY: as in `id`.
-        unsafe { retain(raw.this) };
-        Ok(InvocationHandle { raw, release })
+        InvocationHandle::new(self.raw)
     }
 }
 
@@ -175,6 +170,19 @@ unsafe impl Send for InvocationHandle {}
 unsafe impl Sync for InvocationHandle {}
 
 impl InvocationHandle {
+    /// Of an invocation that is alive.
+    pub(crate) fn new(raw: abi::Invocation) -> Result<Self> {
+        let retain = raw.functions.retain().ok_or_else(too_old)?;
+        let release = raw.functions.release().ok_or_else(too_old)?;
+        // SAFETY: the caller is in a hook of this invocation, or has a handle of it.
+        unsafe { retain(raw.this) };
+        Ok(InvocationHandle { raw, release })
+    }
+
+    pub(crate) fn raw(&self) -> abi::Invocation {
+        self.raw
+    }
+
     /// The invocation.
     pub fn invocation(&self) -> Invocation<'_> {
         Invocation {

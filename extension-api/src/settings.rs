@@ -45,7 +45,9 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
             let path = track.path().to_string();
             let error = without_position(&error);
             // serde tells these apart by their text alone.
-            let is_type = error.starts_with("invalid type") || error.starts_with("missing field");
+            let is_type = ["invalid type", "missing field", "unknown field"]
+                .iter()
+                .any(|start| error.starts_with(start));
             let message = if path == "." {
                 error
             } else {

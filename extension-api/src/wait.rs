@@ -10,7 +10,7 @@ use async_ffi::FfiFuture;
 
 use crate::context::too_old;
 use crate::guard::guarded;
-use crate::{Error, Flow, Result, abi, flow, log, shim};
+use crate::{Error, Flow, InvocationHandle, Result, abi, flow, log, shim};
 
 /// A decision that a pre hook has not taken yet; see [`Flow::wait`].
 pub struct Wait<State> {
@@ -71,20 +71,27 @@ struct Guarded<F, D> {
     /// Whether it has been dropped.
     over: bool,
     decided: Option<D>,
-    invocation: Option<abi::Invocation>,
+    /// Kept alive until this is dropped: an author may hold on to a future that no host ever gets.
+    invocation: Option<InvocationHandle>,
 }
 
-// SAFETY: the host keeps an invocation that waits alive, and its functions may be called from any thread.
+// SAFETY: the border's types in it may change threads: the host's functions may be called from any.
 unsafe impl<F: Send, D: Send> Send for Guarded<F, D> {}
 
 impl<F, D> Guarded<F, D> {
+    /// The invocation is that of the hook which this thread is in.
     fn new(invocation: Option<abi::Invocation>, future: F, decided: D) -> Self {
         Guarded {
             future: ManuallyDrop::new(future),
             over: false,
             decided: Some(decided),
-            invocation,
+            // A host that cannot keep it alive cannot wait either.
+            invocation: invocation.and_then(|raw| InvocationHandle::new(raw).ok()),
         }
+    }
+
+    fn raw(&self) -> Option<abi::Invocation> {
+        self.invocation.as_ref().map(InvocationHandle::raw)
     }
 }
 
@@ -98,6 +105,7 @@ impl<F: Future, D: FnOnce(F::Output) -> abi::Waited> Future for Guarded<F, D> {
             // Polled after it was ready, which a host does not do.
             return Poll::Ready(waited(abi::PreResult::Continue));
         }
+        let invocation = this.raw();
         let poll = || {
             // SAFETY: it has not been dropped, and stays where it is until it is.
             let polled = unsafe { Pin::new_unchecked(&mut *this.future) }.poll(context);
@@ -108,7 +116,7 @@ impl<F: Future, D: FnOnce(F::Output) -> abi::Waited> Future for Guarded<F, D> {
             }
             polled
         };
-        match guarded(|| log::within(this.invocation, poll)) {
+        match guarded(|| log::within(invocation, poll)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(match this.decided.take() {
                 Some(decided) => decided(output),
@@ -124,11 +132,12 @@ impl<F, D> Drop for Guarded<F, D> {
         if self.over {
             return;
         }
+        let invocation = self.raw();
         let drop = || {
             // SAFETY: dropped once, here, where it lies, as `over` tells.
             unsafe { ManuallyDrop::drop(&mut self.future) }
         };
         // A destructor that panics has nobody to tell.
-        let _ = guarded(|| log::within(self.invocation, drop));
+        let _ = guarded(|| log::within(invocation, drop));
     }
 }

@@ -6,9 +6,11 @@ What is said here comes on top of host.json.
 
 from __future__ import annotations
 
+import importlib.abc
 import json
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -22,7 +24,7 @@ class Dock(Protocol):
     @property
     def enabled(self) -> bool: ...
     def available(self) -> list[str]: ...
-    def dock(self, name: str) -> tuple[str, str]: ...
+    def dock(self, name: str) -> tuple[str, str | None]: ...
     def configure(self, name: str, settings: str) -> None: ...
     def attach(self, name: str, function: str, settings: str) -> None: ...
 
@@ -91,14 +93,29 @@ class Attachment:
 
 
 class _Off(Extension):
-    """What an extension is where worker extensions are off: it takes everything and does nothing."""
+    """What an extension is that does not run: it takes everything and does nothing."""
+
+    def configure(self, **_: Any) -> None: ...
 
     def __call__(self, *_: Any, **__: Any) -> None: ...
 
 
+class _Finder(importlib.abc.MetaPathFinder):
+    """Says why an extension cannot be imported, where Python would only say that it cannot."""
+
+    def find_spec(self, fullname: str, *_: Any) -> None:
+        package, _dot, name = fullname.rpartition(".")
+        if package == PACKAGE:
+            _make(name)
+
+
+#: Where function code imports extensions from.
+PACKAGE = "funcdock.extensions"
+
 _dock: Dock
 _functions: Sequence[Function] = ()
 _made: dict[str, Extension] = {}
+_known: frozenset[str] | None = None
 
 
 def install(dock: Dock, functions: Sequence[tuple[str, str, str]]) -> None:
@@ -106,39 +123,49 @@ def install(dock: Dock, functions: Sequence[tuple[str, str, str]]) -> None:
     global _dock, _functions
     _dock = dock
     _functions = [Function(*function) for function in functions]
+    sys.meta_path.append(_Finder())
 
 
 def find(name: str) -> Extension:
-    """The extension of this name, docked."""
-    if name.startswith("_"):
-        raise AttributeError(f"module 'funcdock.extensions' has no attribute {name!r}")
+    """The extension of this name, docked.
+
+    Whoever looks through all modules for a name, as pickle does, gets an AttributeError soon. An import that
+    does comes to the finder next.
+    """
+    global _known
     extension = _made.get(name)
-    if extension is None:
-        extension = _made[name] = _make(name)
-    return extension
+    if extension is not None:
+        return extension
+    if _known is None and not name.startswith("_"):
+        _known = frozenset(names())
+    if _known is None or name not in _known:
+        raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
+    return _make(name)
 
 
 def names() -> list[str]:
     """Those that can be imported."""
-    return [name.replace("-", "_") for name in _dock.available()]
+    return sorted({name.replace("-", "_") for name in _dock.available()})
 
 
 def _make(name: str) -> Extension:
-    if not _dock.enabled:
-        known = names()
-        if name not in known:
-            raise ImportError(
-                f"there is no extension {name!r}; there are {', '.join(known) or 'none'}",
-                name="funcdock.extensions",
-            )
+    extension: Extension
+    if _dock.enabled:
+        own_name, scope = _dock.dock(name)
+        kinds = {"app": AppExtension, "function": FunctionExtension, None: _Off}
+        extension = kinds[scope](own_name)
+    elif name in names():
         logger.warning(
             "the extension %s is imported, but worker extensions are off: "
             "set PYTHON_ENABLE_WORKER_EXTENSIONS=1",
             name,
         )
-        return _Off(name)
-    own_name, scope = _dock.dock(name)
-    return AppExtension(own_name) if scope == "app" else FunctionExtension(own_name)
+        extension = _Off(name)
+    else:
+        known = ", ".join(names()) or "none"
+        raise ImportError(f"there is no extension {name!r}; there are {known}", name=PACKAGE)
+    _made[name] = extension
+    return extension
 
 
 def _functions_of(file: str | os.PathLike[str]) -> list[Function]:

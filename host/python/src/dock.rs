@@ -17,6 +17,8 @@ struct Dock {
     extensions: Arc<Mutex<Extensions>>,
     #[pyo3(get)]
     enabled: bool,
+    /// Those of host.json, which are not docked where extensions are off.
+    configured: Vec<String>,
 }
 
 /// Connects `funcdock.extensions` with the host. Attached, before any code of the app is imported.
@@ -29,6 +31,13 @@ pub(crate) fn install(
     let dock = Dock {
         extensions: Arc::clone(extensions),
         enabled: config.extensions_enabled,
+        configured: config
+            .app
+            .host
+            .worker_extensions
+            .iter()
+            .map(|extension| extension.name.clone())
+            .collect(),
     };
     // All that this interpreter imports from: the supervisor knows only what host.json made it ask for.
     let path: Vec<PathBuf> = py.import("sys")?.getattr("path")?.extract()?;
@@ -56,11 +65,16 @@ pub(crate) fn install(
 #[pymethods]
 impl Dock {
     fn available(&self, py: Python<'_>) -> Vec<String> {
-        py.detach(|| self.lock().available())
+        py.detach(|| {
+            let available = self.lock().available();
+            let mut names = available();
+            names.extend_from_slice(&self.configured);
+            names
+        })
     }
 
-    /// The extension's own name and its scope.
-    fn dock(&self, py: Python<'_>, name: &str) -> PyResult<(String, &'static str)> {
+    /// The extension's own name and its scope, which one that failed has not.
+    fn dock(&self, py: Python<'_>, name: &str) -> PyResult<(String, Option<&'static str>)> {
         py.detach(|| self.lock().dock(name)).map_err(raise)
     }
 

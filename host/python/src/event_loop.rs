@@ -97,8 +97,9 @@ struct Dispatcher {
 impl Dispatcher {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let handover = &self.runtime.handover;
-        let cancelling = handover.is_cancelling();
         let calls = handover.take().into_iter();
+        // After that: what is said later signals anew.
+        let cancelling = handover.is_cancelling();
         for (function, invocation) in calls.filter(|(_, invocation)| !invocation.is_over()) {
             if cancelling {
                 self.runtime.complete(invocation, Outcome::Cancelled, false);

@@ -44,7 +44,9 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     loader.bind(py).call_method1("prepare", (app,))?;
     submodule("errors", include_str!("../funcdock/errors.py"))?;
     let dock = submodule("dock", include_str!("../funcdock/dock.py"))?;
-    submodule("extensions", include_str!("../funcdock/extensions.py"))?;
+    // A package, too: so an import that fails asks the finder of `dock` for the reason.
+    let extensions = submodule("extensions", include_str!("../funcdock/extensions.py"))?;
+    extensions.bind(py).setattr("__path__", Vec::<String>::new())?;
     Ok(Package {
         dock,
         hooks: submodule("hooks", include_str!("../funcdock/hooks.py"))?,

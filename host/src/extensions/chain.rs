@@ -47,8 +47,6 @@ struct Waiting {
     future: FfiFuture<abi::Waited>,
 }
 
-impl Passage {}
-
 impl HookChain {
     /// The chain of these instances, in order; those without a hook around calls are left out.
     pub(super) fn new(instances: impl IntoIterator<Item = Arc<Instance>>) -> Self {
@@ -114,7 +112,7 @@ impl HookChain {
                     let ready = waiting
                         .is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
                     let after = ticks::now();
-                    instance.called(Hook::PreInvocation, after.wrapping_sub(before), invocation);
+                    instance.called(Hook::PreInvocation, after.saturating_sub(before), invocation);
                     before = after;
                     if !ready {
                         return Poll::Pending;
@@ -185,7 +183,7 @@ impl HookChain {
             let ready =
                 waiting.is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
             let after = ticks::now();
-            instance.called(Hook::PostInvocation, after.wrapping_sub(before), invocation);
+            instance.called(Hook::PostInvocation, after.saturating_sub(before), invocation);
             before = after;
             if !ready {
                 return Poll::Pending;
@@ -213,7 +211,7 @@ impl HookChain {
         let polled = Pin::new(&mut waiting.future).poll(context);
         let after = ticks::now();
         let instance = &self.links[passage.states.len()].instance;
-        instance.polled(hook, after.wrapping_sub(*before), invocation);
+        instance.polled(hook, after.saturating_sub(*before), invocation);
         *before = after;
         let waited = ready!(polled);
         Poll::Ready(passage.waiting.take().map(|mut waiting| {
@@ -275,7 +273,7 @@ fn first_poll(
 }
 
 /// What a hook returned, with what it waited for: the hook's own failure comes first.
-fn combine(result: &mut abi::PreResult, state: &mut abi::StateSlot, waited: abi::Waited) {
+pub(super) fn combine(result: &mut abi::PreResult, state: &mut abi::StateSlot, waited: abi::Waited) {
     if matches!(result, abi::PreResult::Continue) {
         // A future that is only waited for leaves the hook's own state as it is.
         if waited.state.drop.is_some() {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::HookChain;
+use super::chain::combine;
 use super::discovery::linked;
 use super::error::ExtensionError;
 use super::instance::{Counters, Instance};
@@ -217,14 +218,10 @@ impl Life {
         let raw = raw_invocation(invocation);
         let mut state = abi::StateSlot::EMPTY;
         // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-        let result = unsafe { (self.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
-        let result = match waited(invocation) {
-            None => result,
-            Some(waited) => {
-                state = waited.state;
-                waited.result
-            }
-        };
+        let mut result = unsafe { (self.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
+        if let Some(waited) = waited(invocation) {
+            combine(&mut result, &mut state, waited);
+        }
         match result {
             abi::PreResult::Continue => {}
             abi::PreResult::Respond(response) => {

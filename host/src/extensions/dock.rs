@@ -68,21 +68,26 @@ impl Extensions {
         }
     }
 
-    /// The names of all extensions that could be docked, and of those that are.
-    pub fn available(&self) -> Vec<String> {
+    /// What lists the names of all extensions that are docked and that could be. It looks into folders, and is not
+    /// to be called while these extensions are locked.
+    pub fn available(&self) -> impl FnOnce() -> Vec<String> + Send + use<> {
         let mut names: Vec<String> = self.docked.iter().map(|docked| docked.name.to_string()).collect();
-        names.extend(self.search.available().into_iter().map(|found| found.name));
-        names.sort_unstable();
-        names.dedup_by(|a, b| normalised(a) == normalised(b));
-        names
+        let search = self.search.clone();
+        move || {
+            names.extend(search.available().into_iter().map(|found| found.name));
+            names.sort_by_key(|name| normalised(name));
+            names.dedup_by(|a, b| normalised(a) == normalised(b));
+            names
+        }
     }
 
     /// Docks an extension, unless host.json has; `_` and `-` in its name are the same. Returns its own name and its
-    /// scope ("app", "function"). An app-level one then applies to all functions.
+    /// scope ("app", "function"), which is `None` for one that could not be opened and is not required. An app-level
+    /// one then applies to all functions.
     ///
     /// # Errors
     /// [`DockError::Load`], [`DockError::Late`].
-    pub fn dock(&mut self, name: &str) -> Result<(String, &'static str), DockError> {
+    pub fn dock(&mut self, name: &str) -> Result<(String, Option<&'static str>), DockError> {
         let index = match self.position(name) {
             Some(index) => index,
             None => {
@@ -91,7 +96,8 @@ impl Extensions {
             }
         };
         let docked = &self.docked[index];
-        Ok((docked.name.to_string(), scope_name(docked.scope())))
+        let scope = docked.library.is_some().then(|| scope_name(docked.scope()));
+        Ok((docked.name.to_string(), scope))
     }
 
     fn load_one(&mut self, name: &str) -> Result<usize, DockError> {
@@ -127,7 +133,16 @@ impl Extensions {
     /// [`DockError::Settings`], and those of [`dock`](Self::dock).
     pub fn configure(&mut self, name: &str, settings: &Map<String, Value>) -> Result<(), DockError> {
         let docked = self.docked_before_start(name)?;
-        let (merged, text) = docked.merged(settings)?;
+        let (merged, text) = match docked.merged(settings) {
+            // What is missing may come yet; before it starts it is checked again.
+            Err(DockError::Settings { message, .. }) if is_missing(&message) => {
+                let mut merged = docked.config.settings.clone();
+                merged.extend(settings.clone());
+                let text = Value::Object(merged.clone()).to_string();
+                (merged, text)
+            }
+            checked => checked?,
+        };
         docked.config.settings = merged;
         docked.settings = text;
         Ok(())
@@ -144,6 +159,10 @@ impl Extensions {
         settings: &Map<String, Value>,
     ) -> Result<(), DockError> {
         let docked = self.docked_before_start(name)?;
+        if docked.library.is_none() {
+            // It failed, is not required, and the log says so: the app runs without it.
+            return Ok(());
+        }
         if docked.scope() == abi::SCOPE_APP {
             return Err(DockError::Scope {
                 name: docked.name.to_string(),
@@ -152,6 +171,10 @@ impl Extensions {
             });
         }
         let (_, settings) = docked.merged(settings)?;
+        // A script that is imported twice, under two names, attaches twice: the last one counts.
+        docked
+            .attached
+            .retain(|attachment| attachment.function != function);
         docked.attached.push(Attachment {
             function: function.to_owned(),
             settings,
@@ -183,6 +206,11 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// serde tells that a key is missing by its text alone.
+fn is_missing(message: &str) -> bool {
+    message.starts_with("missing field")
 }
 
 impl Docked {

@@ -251,7 +251,7 @@ impl Instance {
         // SAFETY: the instance is alive, and the function is borrowed for the call.
         let result = unsafe { (self.descriptor.post_function_load())(self.this, raw_function(function)) };
         let counters = &self.counters.post_function_load;
-        counters.called(ticks::to_nanoseconds(ticks::now().wrapping_sub(start)));
+        counters.called(ticks::to_nanoseconds(ticks::now().saturating_sub(start)));
         if let abi::HookResult::Error(error) = result {
             counters.failed(Failure::of(&error));
             tracing::error!(
@@ -312,7 +312,7 @@ impl Instance {
         // SAFETY: the instance is alive; during `shutdown` no other hook of it runs any more.
         let result = unsafe { function(self.this, deadline_ms) };
         let counters = self.counters.of(hook);
-        counters.called(ticks::to_nanoseconds(ticks::now().wrapping_sub(start)));
+        counters.called(ticks::to_nanoseconds(ticks::now().saturating_sub(start)));
         if let abi::HookResult::Error(error) = result {
             counters.failed(Failure::of(&error));
             tracing::error!(extension = %self.name, "{hook} failed: {}", error.message);

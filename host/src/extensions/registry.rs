@@ -103,7 +103,13 @@ impl Extensions {
         };
         for config in configs {
             let mut docked = Docked::new(config);
-            let loaded = docked.open(search).and_then(|()| docked.check_settings());
+            let loaded = docked.open(search).and_then(|()| {
+                // Where it applies to no function yet, function code attaches it, and may have settings for it.
+                if config.functions.is_empty() {
+                    return Ok(());
+                }
+                docked.check_settings()
+            });
             docked.settle(loaded)?;
             extensions.docked.push(docked);
         }

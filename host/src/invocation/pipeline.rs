@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -99,6 +100,7 @@ impl Pipeline {
             passage: Passage::default(),
             stage: Stage::Entering,
             held: Some((held, self.in_flight.token())),
+            ends: self.timeout.map(|limit| Instant::now() + limit),
             detached: false,
         };
         call.finish().await
@@ -113,6 +115,8 @@ struct Call<G: Send + Sync + 'static> {
     passage: Passage,
     stage: Stage,
     held: Option<(G, TaskTrackerToken)>,
+    /// When it times out.
+    ends: Option<Instant>,
     /// Nobody waits for the answer any more.
     detached: bool,
 }
@@ -132,10 +136,10 @@ impl<G: Send + Sync + 'static> Call<G> {
     /// Drives the call to its end. Each part, before and after the end of the function, may take the time-out.
     async fn finish(&mut self) -> Ending {
         if matches!(self.stage, Stage::Entering | Stage::Invoked) {
-            let outcome = match self.pipeline.timeout {
+            let outcome = match self.ends.zip(self.pipeline.timeout) {
                 None => self.run().await,
-                Some(limit) => {
-                    let ended = tokio::time::timeout(limit, self.run()).await;
+                Some((ends, limit)) => {
+                    let ended = tokio::time::timeout_at(ends, self.run()).await;
                     ended.unwrap_or(Outcome::TimedOut(limit))
                 }
             };
@@ -215,6 +219,7 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
             passage: std::mem::take(&mut self.passage),
             stage: std::mem::replace(&mut self.stage, Stage::Over),
             held: self.held.take(),
+            ends: self.ends,
             detached: true,
         };
         match tokio::runtime::Handle::try_current() {

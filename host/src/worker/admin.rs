@@ -1,5 +1,6 @@
 //! What a worker tells its operator: its state, its extensions, its metrics.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ pub(super) struct WorkerAdmin {
     language: String,
     start: Instant,
     extensions: Docked,
+    flushing: AtomicBool,
 }
 
 impl WorkerAdmin {
@@ -27,6 +29,7 @@ impl WorkerAdmin {
             language: language.to_owned(),
             start: Instant::now(),
             extensions,
+            flushing: AtomicBool::new(false),
         }
     }
 }
@@ -52,9 +55,15 @@ impl Admin for WorkerAdmin {
         lock(&self.extensions.native).metrics()
     }
 
-    fn flush(&self) {
+    fn flush(&self) -> bool {
+        // One at a time: one that hangs leaves a thread behind for each extension.
+        if self.flushing.swap(true, Ordering::Acquire) {
+            return false;
+        }
         // Not under the lock: the others go on meanwhile.
         let flush = lock(&self.extensions.native).flush();
         flush(FLUSH);
+        self.flushing.store(false, Ordering::Release);
+        true
     }
 }

@@ -63,7 +63,12 @@ impl HttpService {
         let (drain, drained) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("http".to_owned())
-            .spawn(move || runtime.block_on(run(listener, front, runner, completions, in_flight, drained)));
+            .spawn(move || {
+                let in_time = runtime.block_on(run(listener, front, runner, completions, in_flight, drained));
+                // A flush that blocks must not cost the others their shutdown.
+                runtime.shutdown_background();
+                in_time
+            });
         let thread = thread.map_err(|error| format!("no thread to serve on: {error}"))?;
         Ok(HttpService { thread, drain })
     }

@@ -61,8 +61,8 @@ pub trait Admin: Send + Sync + 'static {
     /// `GET /metrics`, in the text format of OpenMetrics.
     fn metrics(&self) -> String;
 
-    /// `POST /admin/extensions/flush`. May block.
-    fn flush(&self);
+    /// `POST /admin/extensions/flush`. May block; `false` where one is running already.
+    fn flush(&self) -> bool;
 }
 
 impl Front {
@@ -182,8 +182,14 @@ impl Front {
             (&Method::POST, "/admin/extensions/flush") => {
                 let admin = Arc::clone(admin);
                 // A flush that panics has flushed what it could.
-                let _ = tokio::task::spawn_blocking(move || admin.flush()).await;
-                responses::no_content()
+                match tokio::task::spawn_blocking(move || admin.flush()).await {
+                    Ok(false) => responses::plain(
+                        StatusCode::CONFLICT,
+                        "a flush is running already
+",
+                    ),
+                    Ok(true) | Err(_) => responses::no_content(),
+                }
             }
             _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
         }
