@@ -36,6 +36,7 @@ fn stubs_say_what_an_app_can_import() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
+    assert!(!text.contains("2nd"), "no import can name it: {text}");
     assert!(file.with_file_name("__init__.pyi").exists());
     // It is Python.
     let parsed = Command::new(&python)

@@ -74,7 +74,8 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         for tried in outcome.extensions {
             let name = python_name(&tried.described.name);
-            if extensions.iter().all(|known| python_name(&known.name) != name) {
+            // What no import statement can name, host.json alone docks.
+            if is_identifier(&name) && extensions.iter().all(|known| python_name(&known.name) != name) {
                 extensions.push(tried.described);
             }
         }
@@ -140,9 +141,17 @@ fn python_name(name: &str) -> String {
 }
 
 fn is_identifier(name: &str) -> bool {
-    !name.starts_with(|first: char| first.is_ascii_digit())
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !KEYWORDS.contains(&name)
 }
+
+/// Python's, of every version that we serve.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
+    "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
+    "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+];
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +174,7 @@ mod tests {
                 ", **settings: Any",
                 "no identifier",
             ),
+            (&[setting("from", "str")], ", **settings: Any", "a keyword"),
             (
                 &[setting("rate", "float"), setting("max-size", "int")],
                 ", *, rate: float = ..., **settings: Any",
