@@ -77,12 +77,6 @@ impl Registration {
             descriptor: DescriptorRef(Table::<N>::TABLE.static_as_prefix()),
         }
     }
-
-    /// What the host sees of it.
-    #[cfg(feature = "testing")]
-    pub(crate) fn descriptor(&self) -> DescriptorRef {
-        self.descriptor
-    }
 }
 
 struct Table<N>(N);

@@ -110,15 +110,6 @@ pub struct Exception<'a> {
 }
 
 impl<'a> Exception<'a> {
-    /// An exception without a traceback: for tests of what takes one.
-    pub fn new(type_name: &'a str, message: &'a str) -> Self {
-        Exception {
-            type_name,
-            message,
-            traceback: "",
-        }
-    }
-
     pub(crate) fn from_abi(raw: abi::Exception<'a>) -> Self {
         Exception {
             type_name: raw.type_name.as_str(),
