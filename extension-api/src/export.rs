@@ -66,6 +66,8 @@ pub const fn name_of(package: &'static str) -> &'static str {
 /// An extension that is linked into this library or executable.
 pub struct Registration {
     descriptor: DescriptorRef,
+    #[cfg(feature = "testing")]
+    extension: std::any::TypeId,
 }
 
 inventory::collect!(Registration);
@@ -75,6 +77,8 @@ impl Registration {
     pub const fn of<N: Named>() -> Self {
         Registration {
             descriptor: DescriptorRef(Table::<N>::TABLE.static_as_prefix()),
+            #[cfg(feature = "testing")]
+            extension: std::any::TypeId::of::<N::Extension>(),
         }
     }
 }
@@ -108,6 +112,27 @@ pub fn registrations() -> impl Iterator<Item = DescriptorRef> {
         .map(|registration| registration.descriptor)
 }
 
+/// The descriptor that an extension in this executable is exported with.
+#[cfg(feature = "testing")]
+pub(crate) fn exported(extension: std::any::TypeId) -> Option<DescriptorRef> {
+    inventory::iter::<Registration>
+        .into_iter()
+        .find(|registration| registration.extension == extension)
+        .map(|registration| registration.descriptor)
+}
+
+/// A descriptor of an extension that is not exported.
+#[cfg(feature = "testing")]
+pub(crate) fn descriptor<E: Extension>() -> DescriptorRef {
+    struct Unnamed<E>(E);
+    impl<E: Extension> Named for Unnamed<E> {
+        type Extension = E;
+        const NAME: &'static str = "unnamed";
+        const VERSION: &'static str = "0.0.0";
+    }
+    DescriptorRef(Table::<Unnamed<E>>::TABLE.static_as_prefix())
+}
+
 /// The one symbol of an extension library. It is defined here, not by the export macro, so that any number
 /// of extensions can be linked together.
 #[expect(unreachable_pub, reason = "exported as a symbol")]
@@ -124,7 +149,7 @@ extern "C" fn root_module() -> RootModuleResult {
     RResult::ROk(unsafe { TABLE.static_as_prefix().cast() })
 }
 
-unsafe extern "C" fn connect(host: HostServicesRef) {
+pub(crate) unsafe extern "C" fn connect(host: HostServicesRef) {
     guard::install_panic_hook();
     log::connect(host);
 }

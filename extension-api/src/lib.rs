@@ -50,6 +50,8 @@ mod request;
 mod response;
 mod settings;
 mod shim;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod value;
 mod wait;
 
