@@ -32,8 +32,28 @@ macro_rules! export_extension {
     (@ $extension:ty, $name:literal) => {
         $crate::export_extension!(@@ $extension, $name);
     };
+    // In this order: what begins like a form above and goes on wrongly, then the rest.
+    ($extension:ty, scope = function, name = $($name:tt)+) => {
+        ::core::compile_error!("`name` takes a string literal, such as `name = \"rate-limit\"`");
+    };
+    ($extension:ty, name = $name:literal, scope = $($rest:tt)+) => {
+        ::core::compile_error!("`scope` comes before `name`: `export_extension!(RateLimit, scope = function, name = \"…\")`");
+    };
+    ($extension:ty, name = $($name:tt)+) => {
+        ::core::compile_error!("`name` takes a string literal, such as `name = \"rate-limit\"`");
+    };
+    ($extension:ty, scope = app $($rest:tt)*) => {
+        ::core::compile_error!("an app-level extension is exported without a `scope`: `export_extension!(Stopwatch)`");
+    };
+    ($extension:ty, scope = $($rest:tt)*) => {
+        ::core::compile_error!("the one `scope` to name is `function`; without it an extension is app level");
+    };
     (@@ $extension:ty, $name:expr) => {
         const _: () = {
+            assert!(
+                $crate::private::is_name($name),
+                "the name of an extension is one or more letters, digits, `-` and `_`"
+            );
             struct Export;
             impl $crate::private::Named for Export {
                 type Extension = $extension;
@@ -43,6 +63,24 @@ macro_rules! export_extension {
             $crate::private::inventory::submit! { $crate::private::Registration::of::<Export>() }
         };
     };
+    ($($anything:tt)*) => {
+        ::core::compile_error!(
+            "write one of `export_extension!(Type)`, `export_extension!(Type, scope = function)`, and either with \
+             `, name = \"…\"` at the end"
+        );
+    };
+}
+
+/// Whether an extension may be called this.
+pub const fn is_name(name: &str) -> bool {
+    let mut rest = name.as_bytes();
+    while let [first, others @ ..] = rest {
+        if !matches!(first, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_') {
+            return false;
+        }
+        rest = others;
+    }
+    !name.is_empty()
 }
 
 /// What [`export_extension!`] knows of an extension.

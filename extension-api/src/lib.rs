@@ -71,7 +71,7 @@ pub use wait::Wait;
 /// Used by [`export_extension!`] and by the host; not for extensions.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::export::{Named, Registration, name_of, registrations};
+    pub use crate::export::{Named, Registration, is_name, name_of, registrations};
     pub use crate::extension::{App, PerFunction};
     pub use crate::guard::install_panic_hook;
     pub use inventory;
