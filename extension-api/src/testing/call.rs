@@ -1,11 +1,8 @@
-//! A call on its way through the hooks, and what came of it.
+//! A call as the test holds it: how its function ends, and what came of it.
 
 use std::sync::Arc;
 
-use abi_stable::std_types::{RBox, Tuple2};
-
 use super::ending::{self, Ending};
-use super::executor::block_on;
 use super::instance::{HookError, Instance};
 use super::invocation::Invocation;
 use super::{LogRecord, PyObject, PyValue, Returned};
@@ -33,129 +30,22 @@ pub enum Decision {
 /// A call that is dropped before it ended is forgotten: its state is dropped, without a post hook.
 #[must_use]
 pub struct Call<'a> {
-    instance: &'a Arc<Instance>,
-    invocation: Arc<Invocation>,
-    decision: Decision,
-    state: abi::StateSlot,
-    allocated_blocks: Option<(u64, u64)>,
+    pub(super) instance: &'a Arc<Instance>,
+    pub(super) invocation: Arc<Invocation>,
+    pub(super) decision: Decision,
+    pub(super) state: abi::StateSlot,
+    pub(super) allocated_blocks: Option<(u64, u64)>,
     /// What came of it. Its response is only changed while the post hook runs.
-    ended: Option<Ended>,
-    errors: Vec<HookError>,
+    pub(super) ended: Option<Ended>,
+    pub(super) errors: Vec<HookError>,
 }
 
-struct Ended {
-    kind: OutcomeKind,
-    response: Option<Response>,
+pub(super) struct Ended {
+    pub(super) kind: OutcomeKind,
+    pub(super) response: Option<Response>,
 }
 
 impl<'a> Call<'a> {
-    /// Runs the pre hook.
-    pub(super) fn enter(instance: &'a Arc<Instance>, invocation: Arc<Invocation>) -> Self {
-        let mut call = Call {
-            instance,
-            invocation,
-            decision: Decision::Continue,
-            state: abi::StateSlot::EMPTY,
-            allocated_blocks: None,
-            ended: None,
-            errors: Vec::new(),
-        };
-        if instance.has(abi::HOOK_PRE_INVOCATION) {
-            let scope = call.invocation.scope.clone();
-            scope.run(|| match call.pre_invocation() {
-                Some(result) => call.decide(result),
-                None => {
-                    call.decision = Decision::TimedOut;
-                    call.over(Ending::timed_out());
-                }
-            });
-        }
-        call
-    }
-
-    /// Calls the hook and waits for what it waits for; `None` where that takes too long.
-    fn pre_invocation(&mut self) -> Option<abi::PreResult> {
-        let (raw, hook) = (self.invocation.raw(), self.instance.descriptor.pre_invocation());
-        // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-        let result = unsafe { hook(self.instance.this, raw, &raw mut self.state) };
-        let Some(future) = self.invocation.take_waiting() else {
-            return Some(result);
-        };
-        let waited = block_on(future, self.invocation.timeout);
-        let Some(waited) = waited else {
-            self.state = abi::StateSlot::EMPTY;
-            return None;
-        };
-        Some(match (result, waited.result) {
-            // A future that is only waited for leaves the hook's own state as it is.
-            (abi::PreResult::Continue, abi::PreResult::Continue) if waited.state.drop.is_none() => {
-                abi::PreResult::Continue
-            }
-            (abi::PreResult::Continue, result) => {
-                self.state = waited.state;
-                result
-            }
-            (result, _) => result,
-        })
-    }
-
-    fn decide(&mut self, result: abi::PreResult) {
-        let name = &self.instance.name;
-        let (decision, ending) = match result {
-            abi::PreResult::Continue => return,
-            abi::PreResult::Respond(response) => {
-                let response = from_abi(RBox::into_inner(response));
-                match ending::sendable(&response) {
-                    Ok(()) => (
-                        Decision::Respond(response.clone()),
-                        Ending::answered(name, response),
-                    ),
-                    Err(problem) => {
-                        let message = format!("its answer cannot be sent: {problem}");
-                        (
-                            Decision::Fail(message.clone()),
-                            Ending::refused(name, "InvalidResponse", message),
-                        )
-                    }
-                }
-            }
-            abi::PreResult::Fail(error) => {
-                let message = error.message.to_string();
-                (
-                    Decision::Fail(message.clone()),
-                    Ending::refused(name, "Refused", message),
-                )
-            }
-            abi::PreResult::Error(error) => {
-                self.state = abi::StateSlot::EMPTY;
-                match self.failed("pre_invocation", abi::HOOK_PRE_INVOCATION, &error) {
-                    Some((message, ending)) => (Decision::Fail(message), ending),
-                    None => return,
-                }
-            }
-        };
-        self.decision = decision;
-        self.over(ending);
-    }
-
-    /// Notes the error. Where the hook is strict, this is how the call ends.
-    fn failed(&mut self, hook: &'static str, bit: u32, error: &abi::Error) -> Option<(String, Ending)> {
-        self.errors.push(HookError::new(hook, error));
-        self.instance.is_strict(bit).then(|| {
-            let message = format!("{hook} failed, and no call goes on without it: {}", error.message);
-            let ending = Ending::refused(&self.instance.name, "HookFailed", message.clone());
-            (message, ending)
-        })
-    }
-
-    fn over(&mut self, ending: Ending) {
-        let mut ending = ending.of(self.invocation.http.is_some());
-        self.ended = Some(Ended {
-            kind: ending.kind(),
-            response: ending.response().cloned(),
-        });
-    }
-
     /// The function returned this: a [`Response`], text, bytes, or nothing.
     ///
     /// # Panics
@@ -222,37 +112,6 @@ impl<'a> Call<'a> {
         }
         self.over(ending);
         self
-    }
-
-    fn post_invocation(&mut self, mut ending: Ending) -> Ending {
-        let (raw, hook) = (self.invocation.raw(), self.instance.descriptor.post_invocation());
-        // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that the pre hook filled.
-        let result = unsafe { hook(self.instance.this, raw, ending.raw(), &raw mut self.state) };
-        let mut errors = Vec::new();
-        if let abi::HookResult::Error(error) = result {
-            errors.push(RBox::into_inner(error));
-        }
-        if let Some(future) = self.invocation.take_waiting() {
-            match block_on(future, self.invocation.timeout) {
-                Some(waited) => {
-                    if let abi::PreResult::Error(error) = waited.result {
-                        errors.push(RBox::into_inner(error));
-                    }
-                }
-                // A host gives the waiting up, and sends the answer.
-                None => self.errors.push(HookError {
-                    hook: "post_invocation",
-                    message: "what it waits for did not come in time".to_owned(),
-                    panicked: false,
-                }),
-            }
-        }
-        for error in errors {
-            if let Some((_, failed)) = self.failed("post_invocation", abi::HOOK_POST_INVOCATION, &error) {
-                ending = failed;
-            }
-        }
-        ending
     }
 
     /// The invocation's id.
@@ -338,17 +197,5 @@ impl std::fmt::Debug for Call<'_> {
             .field("outcome", &self.outcome())
             .field("errors", &self.errors)
             .finish_non_exhaustive()
-    }
-}
-
-fn from_abi(response: abi::Response) -> Response {
-    Response {
-        status: response.status,
-        headers: response
-            .headers
-            .into_iter()
-            .map(|Tuple2(name, value)| (name.into(), value.into()))
-            .collect(),
-        body: response.body.into(),
     }
 }

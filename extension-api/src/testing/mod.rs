@@ -71,6 +71,7 @@ mod call;
 mod ending;
 mod executor;
 mod function;
+mod hooks;
 mod host;
 mod instance;
 mod invocation;
