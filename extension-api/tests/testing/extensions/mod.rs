@@ -1,17 +1,21 @@
 //! Extensions for the tests of the mock host.
 
+mod counting;
+mod limit;
 mod waiter;
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Arguments, ContextObject, Counter, Error, ErrorKind, Exception, Flow, Function,
-    FunctionExtension, Histogram, Hooks, HttpRequest, Invocation, Outcome, Response, Result, Value,
-    export_extension,
+    AppExtension, AppInfo, Error, Exception, Flow, Function, Hooks, HttpRequest, Invocation, Outcome,
+    Response, Result, Value,
 };
+pub(crate) use limit::Limit;
 use serde::Deserialize;
 pub(crate) use waiter::Waiter;
+
+use counting::Counting;
 
 thread_local! {
     /// The states that are alive, of the test on this thread.
@@ -232,110 +236,6 @@ fn ended(outcome: &Outcome<'_>) -> String {
         or_none(outcome.allocated_blocks().map(|blocks| format!("{blocks:?}"))),
     )
 }
-
-#[derive(Default)]
-struct Counting {
-    value: AtomicI64,
-}
-
-impl ContextObject for Counting {
-    fn class_name(&self) -> &str {
-        "Counter"
-    }
-
-    fn methods(&self) -> &'static [&'static str] {
-        &["increment", "burst"]
-    }
-
-    fn call(&self, method: &str, arguments: Arguments) -> Result<Value> {
-        if method == "burst" {
-            panic!("counter burst");
-        }
-        let by = match arguments.bind(["by"])? {
-            [None] => 1,
-            [Some(Value::Int(by))] => by,
-            [Some(other)] => {
-                let problem = format!("by: expected int, found {}", other.type_name());
-                return Err(Error::new(ErrorKind::Type, problem));
-            }
-        };
-        Ok(Value::Int(self.value.fetch_add(by, Ordering::Relaxed) + by))
-    }
-
-    fn get(&self, name: &str) -> Result<Option<Value>> {
-        Ok((name == "value").then(|| self.value.load(Ordering::Relaxed).into()))
-    }
-
-    fn set(&self, _name: &str, value: Value) -> Result<()> {
-        let Value::Int(value) = value else {
-            return Err(Error::new(ErrorKind::Type, "an int"));
-        };
-        self.value.store(value, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn enter(&self) -> Result<Option<Value>> {
-        Ok(None)
-    }
-
-    fn exit(&self, exception: Option<Exception<'_>>) -> Result<bool> {
-        let Some(exception) = exception else {
-            return Ok(false);
-        };
-        tracing::info!("exit by {}", exception.type_name);
-        Ok(exception.type_name == "KeyError")
-    }
-}
-
-/// Lets so many calls through, and counts.
-pub(crate) struct Limit {
-    left: AtomicU32,
-    limited: Counter,
-    sizes: Histogram,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct LimitSettings {
-    calls: u32,
-    metric: Option<String>,
-}
-
-impl FunctionExtension for Limit {
-    type Settings = LimitSettings;
-    type State = ();
-    const HOOKS: Hooks = Hooks::POST_INVOCATION;
-
-    fn init(settings: LimitSettings, app: &AppInfo<'_>, _function: &Function<'_>) -> Result<Self> {
-        let metric = settings.metric.as_deref().unwrap_or("limited_total");
-        Ok(Limit {
-            left: AtomicU32::new(settings.calls),
-            limited: app.counter(metric, "Calls that were one too many.", &[("why", "calls")])?,
-            sizes: app.histogram("size_bytes", "Sizes of answers.", &[], &[1.0, 10.0])?,
-        })
-    }
-
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
-        let take = |left: u32| left.checked_sub(1);
-        if self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_ok()
-        {
-            return Ok(Flow::Continue(()));
-        }
-        self.limited.add(1);
-        Ok(Flow::Respond(Response::new(429)))
-    }
-
-    fn post_invocation(&self, call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
-        if let Some(response) = call.response() {
-            self.sizes.record(response.body().len() as f64);
-        }
-        Ok(())
-    }
-}
-
-export_extension!(Limit, scope = function, name = "rate-limit");
 
 /// Fails where the path says so.
 pub(crate) struct Strict;
