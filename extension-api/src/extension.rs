@@ -218,10 +218,10 @@ pub trait Extension: Send + Sync + Sized + 'static {
     fn shutdown(&self, deadline: Duration) -> Result<()>;
 }
 
-/// Makes an [`AppExtension`] an [`Extension`].
+/// Makes an [`AppExtension`] an `Extension`.
 pub struct App<E>(E);
 
-/// Makes a [`FunctionExtension`] an [`Extension`].
+/// Makes a [`FunctionExtension`] an `Extension`.
 pub struct PerFunction<E>(E);
 
 /// The part of `impl Extension` that is the same text for both scopes.

@@ -189,6 +189,14 @@ impl<'a> Call<'a> {
     }
 }
 
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let state = std::mem::replace(&mut self.state, abi::StateSlot::EMPTY);
+        // What its destructor logs is the call's.
+        self.invocation.scope.run(|| drop(state));
+    }
+}
+
 impl std::fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call")

@@ -1,6 +1,7 @@
 //! What an extension gave to Python, held as Python holds it.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use abi_stable::std_types::{ROption, RStr, Tuple2};
@@ -61,10 +62,10 @@ impl PyValue {
                 let entry = |Tuple2(key, value)| (String::from(key), PyValue::from_abi(value, scope));
                 PyValue::Map(entries.into_iter().map(entry).collect())
             }
-            abi::Value::Object(object) => PyValue::Object(PyObject {
-                object: Arc::new(object),
+            abi::Value::Object(object) => PyValue::Object(PyObject(Arc::new(Held {
+                object: ManuallyDrop::new(object),
                 scope: scope.clone(),
-            }),
+            }))),
         }
     }
 }
@@ -91,9 +92,20 @@ from! {
 /// An object of the extension as function code holds it; clones are the same object. It lives on after the call, as
 /// Python may keep it.
 #[derive(Clone)]
-pub struct PyObject {
-    object: Arc<abi::Object>,
+pub struct PyObject(Arc<Held>);
+
+struct Held {
+    /// Dropped by our own `drop` alone.
+    object: ManuallyDrop<abi::Object>,
     scope: Scope,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Held { object, scope } = self;
+        // SAFETY: dropped once, here. What its destructor logs is the call's.
+        scope.run(|| unsafe { ManuallyDrop::drop(object) });
+    }
 }
 
 impl PyObject {
@@ -151,7 +163,7 @@ impl PyObject {
             unsafe { (this.functions.get())(this.this, RStr::from_str(name)) }.into_result()
         });
         match found.map_err(Error::from_abi)? {
-            ROption::RSome(value) => Ok(PyValue::from_abi(value, &self.scope)),
+            ROption::RSome(value) => Ok(PyValue::from_abi(value, &self.0.scope)),
             ROption::RNone => Err(Error::new(
                 ErrorKind::Attribute,
                 format!("'{}' object has no attribute '{name}'", self.class_name()),
@@ -183,7 +195,7 @@ impl PyObject {
             unsafe { (this.functions.enter())(this.this) }.into_result()
         });
         Ok(match entered.map_err(Error::from_abi)? {
-            ROption::RSome(value) => PyValue::from_abi(value, &self.scope),
+            ROption::RSome(value) => PyValue::from_abi(value, &self.0.scope),
             ROption::RNone => PyValue::Object(self.clone()),
         })
     }
@@ -219,20 +231,20 @@ impl PyObject {
 
     fn answer(&self, result: std::result::Result<abi::Value, abi::Error>) -> Result<PyValue> {
         match result {
-            Ok(value) => Ok(PyValue::from_abi(value, &self.scope)),
+            Ok(value) => Ok(PyValue::from_abi(value, &self.0.scope)),
             Err(error) => Err(Error::from_abi(error)),
         }
     }
 
     fn run<T>(&self, f: impl FnOnce(&abi::Object) -> T) -> T {
-        self.scope.run(|| f(&self.object))
+        self.0.scope.run(|| f(&self.0.object))
     }
 }
 
 impl PartialEq for PyObject {
     /// Python's `is`.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.object, &other.object)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

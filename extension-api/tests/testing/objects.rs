@@ -74,10 +74,17 @@ fn objects_behave_as_python_would_see_them() {
         None,
         "context's own is not replaced"
     );
+    let host_logs = || host.logs().into_iter().map(|record| record.message);
     drop(call);
     assert_eq!(
         counter.call("increment", ()).expect("lives on, as in Python"),
         1.into()
+    );
+    assert!(!host_logs().any(|message| message == "counted to 1"), "is alive");
+    drop(counter);
+    assert!(
+        host_logs().any(|message| message == "counted to 1"),
+        "was dropped, and says so in its own host"
     );
 }
 
@@ -125,7 +132,11 @@ fn records_of_hosts_and_calls_are_kept_apart() {
         }
     });
     for host in hosts {
-        assert_eq!(host.logs().len(), 100);
+        let logs = host.logs();
+        let hooks = logs
+            .iter()
+            .filter(|record| record.message.starts_with("on_exception"));
+        assert_eq!(hooks.count(), 100, "{logs:?}");
     }
 }
 

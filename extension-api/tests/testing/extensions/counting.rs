@@ -9,6 +9,12 @@ pub(super) struct Counting {
     value: AtomicI64,
 }
 
+impl Drop for Counting {
+    fn drop(&mut self) {
+        tracing::debug!("counted to {}", self.value.load(Ordering::Relaxed));
+    }
+}
+
 impl ContextObject for Counting {
     fn class_name(&self) -> &str {
         "Counter"
