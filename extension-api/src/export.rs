@@ -32,8 +32,28 @@ macro_rules! export_extension {
     (@ $extension:ty, $name:literal) => {
         $crate::export_extension!(@@ $extension, $name);
     };
+    // In this order: what begins like a form above and goes on wrongly, then the rest.
+    ($extension:ty, scope = function, name = $($name:tt)+) => {
+        ::core::compile_error!("`name` takes a string literal, such as `name = \"rate-limit\"`");
+    };
+    ($extension:ty, name = $name:literal, scope = $($rest:tt)+) => {
+        ::core::compile_error!("`scope` comes before `name`: `export_extension!(RateLimit, scope = function, name = \"…\")`");
+    };
+    ($extension:ty, name = $($name:tt)+) => {
+        ::core::compile_error!("`name` takes a string literal, such as `name = \"rate-limit\"`");
+    };
+    ($extension:ty, scope = app $($rest:tt)*) => {
+        ::core::compile_error!("an app-level extension is exported without a `scope`: `export_extension!(Stopwatch)`");
+    };
+    ($extension:ty, scope = $($rest:tt)*) => {
+        ::core::compile_error!("the one `scope` to name is `function`; without it an extension is app level");
+    };
     (@@ $extension:ty, $name:expr) => {
         const _: () = {
+            assert!(
+                $crate::private::is_name($name),
+                "the name of an extension is one or more letters, digits, `-` and `_`"
+            );
             struct Export;
             impl $crate::private::Named for Export {
                 type Extension = $extension;
@@ -43,6 +63,24 @@ macro_rules! export_extension {
             $crate::private::inventory::submit! { $crate::private::Registration::of::<Export>() }
         };
     };
+    ($($anything:tt)*) => {
+        ::core::compile_error!(
+            "write one of `export_extension!(Type)`, `export_extension!(Type, scope = function)`, and either with \
+             `, name = \"…\"` at the end"
+        );
+    };
+}
+
+/// Whether an extension may be called this.
+pub const fn is_name(name: &str) -> bool {
+    let mut rest = name.as_bytes();
+    while let [first, others @ ..] = rest {
+        if !matches!(first, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_') {
+            return false;
+        }
+        rest = others;
+    }
+    !name.is_empty()
 }
 
 /// What [`export_extension!`] knows of an extension.
@@ -66,6 +104,8 @@ pub const fn name_of(package: &'static str) -> &'static str {
 /// An extension that is linked into this library or executable.
 pub struct Registration {
     descriptor: DescriptorRef,
+    #[cfg(feature = "testing")]
+    extension: std::any::TypeId,
 }
 
 inventory::collect!(Registration);
@@ -75,6 +115,8 @@ impl Registration {
     pub const fn of<N: Named>() -> Self {
         Registration {
             descriptor: DescriptorRef(Table::<N>::TABLE.static_as_prefix()),
+            #[cfg(feature = "testing")]
+            extension: std::any::TypeId::of::<N::Extension>(),
         }
     }
 }
@@ -107,6 +149,27 @@ pub fn registrations() -> impl Iterator<Item = DescriptorRef> {
         .map(|registration| registration.descriptor)
 }
 
+/// The descriptor that an extension in this executable is exported with.
+#[cfg(feature = "testing")]
+pub(crate) fn exported(extension: std::any::TypeId) -> Option<DescriptorRef> {
+    inventory::iter::<Registration>
+        .into_iter()
+        .find(|registration| registration.extension == extension)
+        .map(|registration| registration.descriptor)
+}
+
+/// A descriptor of an extension that is not exported.
+#[cfg(feature = "testing")]
+pub(crate) fn descriptor<E: Extension>() -> DescriptorRef {
+    struct Unnamed<E>(E);
+    impl<E: Extension> Named for Unnamed<E> {
+        type Extension = E;
+        const NAME: &'static str = "unnamed";
+        const VERSION: &'static str = "0.0.0";
+    }
+    DescriptorRef(Table::<Unnamed<E>>::TABLE.static_as_prefix())
+}
+
 /// The one symbol of an extension library. It is defined here, not by the export macro, so that any number
 /// of extensions can be linked together.
 #[expect(unreachable_pub, reason = "exported as a symbol")]
@@ -123,7 +186,7 @@ extern "C" fn root_module() -> RootModuleResult {
     RResult::ROk(unsafe { TABLE.static_as_prefix().cast() })
 }
 
-unsafe extern "C" fn connect(host: HostServicesRef) {
+pub(crate) unsafe extern "C" fn connect(host: HostServicesRef) {
     guard::install_panic_hook();
     log::connect(host);
 }

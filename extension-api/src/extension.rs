@@ -59,6 +59,12 @@ impl Hooks {
 }
 
 /// An extension that applies to every function of the app (or those that host.json names), through one instance.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no app-level extension",
+    label = "does not implement `AppExtension`",
+    note = "implement `AppExtension` for it; where it implements `FunctionExtension`, add `scope = function`: \
+            `export_extension!({Self}, scope = function)`"
+)]
 pub trait AppExtension: Send + Sync + Sized + 'static {
     /// The `settings` of host.json. An unknown key is an error; give defaults with `#[serde(default)]`.
     type Settings: DeserializeOwned + 'static;
@@ -118,6 +124,12 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
 }
 
 /// An extension that applies to single functions, through an instance for each. Otherwise as [`AppExtension`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no function-level extension",
+    label = "does not implement `FunctionExtension`",
+    note = "implement `FunctionExtension` for it; where it implements `AppExtension`, leave `scope = function` out: \
+            `export_extension!({Self})`"
+)]
 pub trait FunctionExtension: Send + Sync + Sized + 'static {
     /// The `settings` of host.json. An unknown key is an error; give defaults with `#[serde(default)]`.
     type Settings: DeserializeOwned + 'static;
@@ -199,10 +211,10 @@ pub trait Extension: Send + Sync + Sized + 'static {
     fn shutdown(&self, deadline: Duration) -> Result<()>;
 }
 
-/// Makes an [`AppExtension`] an [`Extension`].
+/// Makes an [`AppExtension`] an `Extension`.
 pub struct App<E>(E);
 
-/// Makes a [`FunctionExtension`] an [`Extension`].
+/// Makes a [`FunctionExtension`] an `Extension`.
 pub struct PerFunction<E>(E);
 
 /// The part of `impl Extension` that is the same text for both scopes.

@@ -50,6 +50,8 @@ mod request;
 mod response;
 mod settings;
 mod shim;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod value;
 mod wait;
 
@@ -69,14 +71,14 @@ pub use wait::Wait;
 /// Used by [`export_extension!`] and by the host; not for extensions.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::export::{Named, Registration, name_of, registrations};
+    pub use crate::export::{Named, Registration, is_name, name_of, registrations};
     pub use crate::extension::{App, PerFunction};
     pub use crate::guard::install_panic_hook;
     pub use inventory;
 }
 
-/// The documentation's snippets compile.
-#[cfg(doctest)]
+/// The documentation's snippets compile; some of them test themselves with the mock host.
+#[cfg(all(doctest, feature = "testing"))]
 mod documentation {
     #[doc = include_str!("../../docs/src/write-an-extension.md")]
     struct WriteAnExtension;

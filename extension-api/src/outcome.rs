@@ -32,6 +32,20 @@ pub enum OutcomeKind {
     Other,
 }
 
+impl OutcomeKind {
+    pub(crate) fn from_abi(kind: u8) -> Self {
+        match kind {
+            abi::OUTCOME_RETURNED => OutcomeKind::Returned,
+            abi::OUTCOME_RAISED => OutcomeKind::Raised,
+            abi::OUTCOME_TIMED_OUT => OutcomeKind::TimedOut,
+            abi::OUTCOME_CANCELLED => OutcomeKind::Cancelled,
+            abi::OUTCOME_ANSWERED => OutcomeKind::Answered,
+            abi::OUTCOME_REFUSED => OutcomeKind::Refused,
+            _ => OutcomeKind::Other,
+        }
+    }
+}
+
 impl<'a> Outcome<'a> {
     pub(crate) fn new(raw: abi::Outcome) -> Self {
         Outcome {
@@ -43,15 +57,7 @@ impl<'a> Outcome<'a> {
     /// In which way it ended.
     pub fn kind(&self) -> OutcomeKind {
         // SAFETY: the host keeps the outcome alive for the hook, which `'a` stands for.
-        match unsafe { (self.raw.functions.kind())(self.raw.this) } {
-            abi::OUTCOME_RETURNED => OutcomeKind::Returned,
-            abi::OUTCOME_RAISED => OutcomeKind::Raised,
-            abi::OUTCOME_TIMED_OUT => OutcomeKind::TimedOut,
-            abi::OUTCOME_CANCELLED => OutcomeKind::Cancelled,
-            abi::OUTCOME_ANSWERED => OutcomeKind::Answered,
-            abi::OUTCOME_REFUSED => OutcomeKind::Refused,
-            _ => OutcomeKind::Other,
-        }
+        OutcomeKind::from_abi(unsafe { (self.raw.functions.kind())(self.raw.this) })
     }
 
     /// The HTTP status of the answer; `None` where the trigger is not HTTP.

@@ -1,11 +1,12 @@
-//! `funcdock extension new`: what it makes builds, tests and loads as it is.
+//! `funcdock extension new`: what it makes builds, tests and loads as it is, as the book says.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use funcdock_tests::{App, binary, repository, wait_for};
+use funcdock_tests::{App, binary, repository, target, wait_for};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -98,6 +99,80 @@ fn an_extension_for_the_app_is_ready_to_be_docked() {
         assert!(runs.is_some(), "{}", host.output());
     });
     host.wait_for_log("waits was slow: ");
+    host.stop().assert_clean();
+}
+
+/// The code block of "Write an extension" that follows this comment.
+fn on_the_page(marker: &str) -> String {
+    let page = repository().join("docs/src/write-an-extension.md");
+    let page = fs::read_to_string(page).expect("the book is here");
+    let block = page
+        .split_once(&format!("<!-- {marker} -->\n```"))
+        .and_then(|(_, rest)| rest.split_once('\n'))
+        .and_then(|(_language, rest)| rest.split_once("\n```"));
+    let (block, _) = block.unwrap_or_else(|| panic!("the page has no block {marker:?}"));
+    block.to_owned()
+}
+
+/// Runs a line of the page in a shell.
+fn run(line: &str, folder: &Path) {
+    let tools = binary().parent().expect("target/<profile>").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)));
+    let done = Done::of(
+        Command::new("bash")
+            .args(["-euo", "pipefail", "-c", line])
+            .current_dir(folder)
+            .env("PATH", path.expect("folders of a path"))
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_INCREMENTAL", "0")
+            .env_remove("CARGO_TARGET_DIR"),
+    );
+    assert_eq!(done.code, Some(0), "{line}\n{}", done.output());
+}
+
+#[test]
+fn the_books_page_leads_from_an_empty_folder_to_a_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let krate = folder.path().join("stopwatch");
+    let docked = on_the_page("host.json");
+    let app = App::case("extensions").file("host.json", &format!("{{ \"version\": \"2.0\", {docked} }}"));
+    let commands = on_the_page("commands: make").replace("path/to/app", &app.path().display().to_string());
+    let (new, others) = commands.split_once('\n').expect("several commands");
+    run(new, folder.path());
+    // As its author's second build finds it: with what it depends on built, and the versions that are here already.
+    let built = target().join("outside");
+    fs::create_dir_all(&built).expect("target/ is writable");
+    symlink(built, krate.join("target")).expect("a link");
+    fs::copy(repository().join("Cargo.lock"), krate.join("Cargo.lock")).expect("a file");
+    for command in others.lines() {
+        run(command, &krate);
+    }
+
+    let start = on_the_page("commands: start");
+    let switch = start.strip_suffix(" funcdock start path/to/app");
+    let (name, value) = switch.and_then(|switch| switch.split_once('=')).expect("NAME=1");
+    let host = app.env(name, value).start();
+    let requests = on_the_page("commands: request").replace("api/hello", "api/returns");
+    let answers: Vec<String> = requests
+        .lines()
+        .map(|line| {
+            line.strip_prefix("curl http://127.0.0.1:7071")
+                .expect("a request")
+        })
+        .map(|path| host.get(path).text())
+        .collect();
+    let [returned, extensions] = answers.as_slice() else {
+        panic!("two requests: {answers:?}")
+    };
+    assert_eq!(returned, "returned");
+    let extensions: serde_json::Value = serde_json::from_str(extensions).expect("JSON");
+    let stopwatch = &extensions["extensions"][0];
+    assert_eq!(stopwatch["name"], "stopwatch", "{extensions:#}");
+    assert_eq!(
+        stopwatch["hooks"]["post_invocation"]["calls"], 1,
+        "{extensions:#}"
+    );
     host.stop().assert_clean();
 }
 

@@ -87,6 +87,6 @@ fn served(name: &str, library: &Path) {
 #[test]
 fn the_smallest_extension_is_built_and_served() {
     assert!(SOURCE.trim().lines().count() < 25);
-    let krate = krate("stopwatch", &repository().join("extension-api"));
-    served("stopwatch", &built("stopwatch", &krate));
+    let krate = krate("smallest", &repository().join("extension-api"));
+    served("smallest", &built("smallest", &krate));
 }

@@ -1,0 +1,198 @@
+//! What starts a call: an HTTP request, or another event.
+
+use std::time::Duration;
+
+use abi_stable::std_types::{ROption, RSlice, RStr, Tuple2};
+
+use super::TestFunction;
+use super::tables::{lend, lend_bytes, table};
+use crate::abi;
+
+/// What starts a call: an HTTP request (unless made by [`event`](Self::event)), and what else the test wants to say of
+/// the call.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(super) http: Option<Http>,
+    pub(super) function: Option<TestFunction>,
+    pub(super) inputs: Vec<(String, Vec<u8>)>,
+    pub(super) trace_context: Option<(String, String)>,
+    pub(super) retry: (u32, u32),
+    pub(super) timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Http {
+    method: String,
+    path: String,
+    query: String,
+    minor_version: u8,
+    headers: Vec<(String, Vec<u8>)>,
+    pub(super) body: Vec<u8>,
+    client: String,
+}
+
+impl Request {
+    /// `GET` of this path, with its query if any: `/api/hello?name=ada`.
+    pub fn get(target: &str) -> Self {
+        Request::new("GET", target)
+    }
+
+    /// `POST` to this path, with a body.
+    pub fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
+        Request::new("POST", target).body(body)
+    }
+
+    /// A request with this method. HTTP/1.1, from 127.0.0.1:50000, without headers and body.
+    pub fn new(method: &str, target: &str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Request {
+            http: Some(Http {
+                method: method.to_ascii_uppercase(),
+                path: path.to_owned(),
+                query: query.to_owned(),
+                minor_version: 1,
+                headers: Vec::new(),
+                body: Vec::new(),
+                client: "127.0.0.1:50000".to_owned(),
+            }),
+            ..Request::event()
+        }
+    }
+
+    /// No HTTP request: a timer, a message, … The function that is called says which; see
+    /// [`function`](Self::function).
+    pub fn event() -> Self {
+        Request {
+            http: None,
+            function: None,
+            inputs: Vec::new(),
+            trace_context: None,
+            retry: (0, 0),
+            timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// Adds a header. `traceparent` and `tracestate` are the call's trace context.
+    ///
+    /// # Panics
+    /// For an [`event`](Self::event), which has none.
+    #[track_caller]
+    pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        let (name, headers) = (name.to_ascii_lowercase(), &mut self.http_mut("headers").headers);
+        // As a host lends them: by name, in the order in which each name came first.
+        let after = headers.iter().rposition(|(known, _)| *known == name);
+        let at = after.map_or(headers.len(), |index| index + 1);
+        headers.insert(at, (name, value.into()));
+        self
+    }
+
+    /// Sets the body.
+    ///
+    /// # Panics
+    /// As [`header`](Self::header).
+    #[track_caller]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.http_mut("a body").body = body.into();
+        self
+    }
+
+    /// The client's address and port; empty for unknown.
+    ///
+    /// # Panics
+    /// As [`header`](Self::header).
+    #[track_caller]
+    pub fn client_address(mut self, address: impl Into<String>) -> Self {
+        self.http_mut("a client").client = address.into();
+        self
+    }
+
+    /// Makes it a request of HTTP/1.0.
+    ///
+    /// # Panics
+    /// As [`header`](Self::header).
+    #[track_caller]
+    pub fn http_1_0(mut self) -> Self {
+        self.http_mut("a version").minor_version = 0;
+        self
+    }
+
+    /// The function that is called. Unless given, that of a function-level extension, and for others one called
+    /// `test`, with an HTTP trigger.
+    pub fn function(mut self, function: &TestFunction) -> Self {
+        self.function = Some(function.clone());
+        self
+    }
+
+    /// The data of an input binding. The body of an HTTP request is there already, by the name of the trigger.
+    pub fn input(mut self, name: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
+        self.inputs.push((name.into(), data.into()));
+        self
+    }
+
+    /// The W3C trace context of an [`event`](Self::event); an HTTP request has it in its headers.
+    pub fn trace_context(mut self, traceparent: impl Into<String>, tracestate: impl Into<String>) -> Self {
+        self.trace_context = Some((traceparent.into(), tracestate.into()));
+        self
+    }
+
+    /// The number of this retry, and the maximum.
+    pub fn retry(mut self, count: u32, max: u32) -> Self {
+        self.retry = (count, max);
+        self
+    }
+
+    /// How long hooks that wait may take, each: host.json's `functionTimeout`. 5 seconds unless given.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    #[track_caller]
+    fn http_mut(&mut self, what: &str) -> &mut Http {
+        match &mut self.http {
+            Some(http) => http,
+            None => panic!("an event has no {what}: begin with Request::get, post or new"),
+        }
+    }
+}
+
+impl Http {
+    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
+        let header = self
+            .headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(&header.1)
+    }
+
+    /// The header where it is text, else nothing.
+    pub(super) fn header_text(&self, name: &str) -> &str {
+        let value = self.header(name).unwrap_or_default();
+        std::str::from_utf8(value).unwrap_or_default()
+    }
+
+    pub(super) fn raw(&self) -> abi::HttpRequest {
+        abi::HttpRequest {
+            functions: HTTP_REQUEST,
+            this: std::ptr::from_ref(self).cast(),
+        }
+    }
+}
+
+table! {
+    HTTP_REQUEST: HttpRequestFns, HttpRequestFnsRef of Http {
+        fn method(request) -> RStr<'static> { lend(&request.method) }
+        fn path(request) -> RStr<'static> { lend(&request.path) }
+        fn query(request) -> RStr<'static> { lend(&request.query) }
+        fn minor_version(request) -> u8 { request.minor_version }
+        fn header(request, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
+            request.header(name.as_str()).map(lend_bytes).into()
+        }
+        fn header_at(request, index: usize) -> ROption<Tuple2<RStr<'static>, RSlice<'static, u8>>> {
+            let header = request.headers.get(index);
+            header.map(|(name, value)| Tuple2(lend(name), lend_bytes(value))).into()
+        }
+        fn body(request) -> RSlice<'static, u8> { lend_bytes(&request.body) }
+        fn client_address(request) -> RStr<'static> { lend(&request.client) }
+    }
+}
