@@ -2,7 +2,7 @@
 //!
 //! | phase | how often | on which thread | may block |
 //! |---|---|---|---|
-//! | `configure` | once a worker, before any Python code runs | the worker's main thread | no |
+//! | `configure` | once a worker, before any Python code runs; again when function code configures it | the worker's main thread | no |
 //! | `init` | once a worker (app level), once a function (function level) | main | yes, briefly: it delays the start |
 //! | `post_function_load` | once a function that the extension applies to | main | yes, briefly |
 //! | `pre_invocation` | once a call | any, many at once | no: other calls wait on the same thread |

@@ -84,6 +84,11 @@ impl ExtensionObject {
         }
     }
 
+    /// Python comes here when there is no such attribute, with an error of which PyO3 keeps the name alone.
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.attribute(py, utf8(name)?)
+    }
+
     fn __setattr__(&self, py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = from_python(value)?;
         // SAFETY: as in `__getattr__`; the value is given away.

@@ -133,15 +133,11 @@ impl Extensions {
     /// [`DockError::Settings`], and those of [`dock`](Self::dock).
     pub fn configure(&mut self, name: &str, settings: &Map<String, Value>) -> Result<(), DockError> {
         let docked = self.docked_before_start(name)?;
-        let (merged, text) = match docked.merged(settings) {
-            // What is missing may come yet; before it starts it is checked again.
-            Err(DockError::Settings { message, .. }) if is_missing(&message) => {
-                let mut merged = docked.config.settings.clone();
-                merged.extend(settings.clone());
-                let text = Value::Object(merged.clone()).to_string();
-                (merged, text)
-            }
-            checked => checked?,
+        let (merged, text) = docked.merged(settings);
+        docked.checked = match docked.check(&text) {
+            // What is missing may come yet: it is checked again before it starts.
+            Err(DockError::Settings { message, .. }) if is_missing(&message) => false,
+            checked => checked.map(|()| true)?,
         };
         docked.config.settings = merged;
         docked.settings = text;
@@ -170,7 +166,8 @@ impl Extensions {
                 advice: "importing it turns it on for all functions, and configure(...) sets it up",
             });
         }
-        let (_, settings) = docked.merged(settings)?;
+        let (_, settings) = docked.merged(settings);
+        docked.check(&settings)?;
         // A script that is imported twice, under two names, attaches twice: the last one counts.
         docked
             .attached
@@ -221,19 +218,24 @@ impl Docked {
             .map_or(abi::SCOPE_APP, |(descriptor, _)| descriptor.scope())
     }
 
-    /// Its settings with these on top, checked by the extension; and their text.
-    fn merged(&self, settings: &Map<String, Value>) -> Result<(Map<String, Value>, String), DockError> {
+    /// Its settings with these on top; and their text.
+    fn merged(&self, settings: &Map<String, Value>) -> (Map<String, Value>, String) {
         let mut merged = self.config.settings.clone();
         merged.extend(settings.clone());
         let text = Value::Object(merged.clone()).to_string();
-        if let Some((descriptor, _)) = &self.library {
-            // SAFETY: the string is borrowed for the call.
-            let checked = unsafe { (descriptor.configure())(RStr::from_str(&text)) };
-            checked.into_result().map_err(|error| DockError::Settings {
-                is_type: error.kind == abi::ERROR_TYPE,
-                message: error.message.into(),
-            })?;
-        }
-        Ok((merged, text))
+        (merged, text)
+    }
+
+    /// Asks the extension whether it takes these settings.
+    fn check(&self, settings: &str) -> Result<(), DockError> {
+        let Some((descriptor, _)) = &self.library else {
+            return Ok(());
+        };
+        // SAFETY: the string is borrowed for the call.
+        let checked = unsafe { (descriptor.configure())(RStr::from_str(settings)) };
+        checked.into_result().map_err(|error| DockError::Settings {
+            is_type: error.kind == abi::ERROR_TYPE,
+            message: error.message.into(),
+        })
     }
 }

@@ -183,9 +183,6 @@ impl InitContext<'_> {
             }
             labels.push((name.to_string(), value.to_string()));
         }
-        if metric.help.contains('\n') {
-            return Err(error(&format!("metric {given}: its help is more than one line")));
-        }
         if let Some(function) = self.function {
             labels.push(("function".to_owned(), function.name.clone()));
         }

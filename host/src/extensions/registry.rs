@@ -61,6 +61,8 @@ pub(super) struct Docked {
     pub(super) config: ExtensionConfig,
     /// As JSON text.
     pub(super) settings: String,
+    /// Whether the extension has approved of its settings as they are.
+    pub(super) checked: bool,
     /// Instances for single functions, with settings of their own, from function code.
     pub(super) attached: Vec<Attachment>,
     pub(super) library: Option<(abi::DescriptorRef, Source)>,
@@ -205,6 +207,7 @@ impl Docked {
             name: config.name.as_str().into(),
             settings: serde_json::Value::Object(config.settings.clone()).to_string(),
             config: config.clone(),
+            checked: false,
             attached: Vec::new(),
             library: None,
             counters: Arc::new(Counters::new(config, 0)),
@@ -222,8 +225,9 @@ impl Docked {
         Ok(())
     }
 
-    fn check_settings(&self) -> Result<(), ExtensionError> {
-        let Some((descriptor, _)) = self.library else {
+    /// Unless they are checked already.
+    fn check_settings(&mut self) -> Result<(), ExtensionError> {
+        let Some((descriptor, _)) = self.library.as_ref().filter(|_| !self.checked) else {
             return Ok(());
         };
         // SAFETY: the string is borrowed for the call.
@@ -231,7 +235,9 @@ impl Docked {
         checked.into_result().map_err(|error| ExtensionError::Configure {
             name: self.config.name.clone(),
             reason: error.message.to_string(),
-        })
+        })?;
+        self.checked = true;
+        Ok(())
     }
 
     fn start(
