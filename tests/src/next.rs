@@ -254,6 +254,19 @@ fn copy(from: &Path, to: &Path, change: &mut dyn FnMut(&str, &str) -> String) {
         }
     }
     walk(from, from, to, change);
+    remove_others(from, to);
+}
+
+/// Removes what an earlier copy has left in `copy` and `original` has no longer.
+fn remove_others(original: &Path, copy: &Path) {
+    for entry in fs::read_dir(copy).into_iter().flatten().flatten() {
+        let (path, original) = (entry.path(), original.join(entry.file_name()));
+        if path.is_dir() {
+            remove_others(&original, &path);
+        } else if !original.exists() {
+            fs::remove_file(&path).expect("target/ is writable");
+        }
+    }
 }
 
 /// Writes a file unless it is there with this text.
