@@ -4,7 +4,7 @@ use std::fmt;
 
 use abi_stable::std_types::{RBox, Tuple2};
 
-use crate::{Error, Result, Wait, abi, wait};
+use crate::{Error, Result, Wait, abi};
 
 /// What happens after a pre hook.
 #[non_exhaustive]
@@ -97,7 +97,7 @@ pub(crate) fn into_abi<S: Send + 'static>(
     match result {
         Ok(Flow::Wait(later)) => {
             let registered = match invocation {
-                Some(invocation) => wait::register(invocation, later.into_future()),
+                Some(invocation) => later.register(invocation),
                 None => Err(Error::msg(
                     "a future that waits returned Flow::wait: await the second future in the first",
                 )),

@@ -179,10 +179,6 @@ impl InvocationHandle {
         Ok(InvocationHandle { raw, release })
     }
 
-    pub(crate) fn raw(&self) -> abi::Invocation {
-        self.raw
-    }
-
     /// The invocation.
     pub fn invocation(&self) -> Invocation<'_> {
         Invocation {

@@ -10,11 +10,13 @@ use async_ffi::FfiFuture;
 
 use crate::context::too_old;
 use crate::guard::guarded;
-use crate::{Error, Flow, InvocationHandle, Result, abi, flow, log, shim};
+use crate::{Error, Flow, Result, abi, flow, log, shim};
 
 /// A decision that a pre hook has not taken yet; see [`Flow::wait`].
 pub struct Wait<State> {
     future: FfiFuture<abi::Waited>,
+    /// The address of the invocation whose hook made it: the one that the host keeps alive while it polls.
+    made_in: Option<usize>,
     state: PhantomData<fn() -> State>,
 }
 
@@ -25,15 +27,27 @@ impl<State: Send + 'static> Wait<State> {
             let result = flow::into_abi(flow, None, |value| shim::put_state(&mut state, value));
             abi::Waited { result, state }
         };
+        let invocation = log::current();
         Wait {
-            future: FfiFuture::new(Guarded::new(log::current(), future, decided)),
+            future: FfiFuture::new(Guarded::new(invocation, future, decided)),
+            made_in: invocation.map(address),
             state: PhantomData,
         }
     }
 
-    pub(crate) fn into_future(self) -> FfiFuture<abi::Waited> {
-        self.future
+    /// Gives the future to the host.
+    pub(crate) fn register(self, invocation: abi::Invocation) -> Result<()> {
+        if self.made_in != Some(address(invocation)) {
+            return Err(Error::msg(
+                "Flow::wait was called outside of the hook that returns it: make the future where it is returned",
+            ));
+        }
+        register(invocation, self.future)
     }
+}
+
+fn address(invocation: abi::Invocation) -> usize {
+    invocation.this.addr()
 }
 
 /// The future of a hook that only has to be over.
@@ -71,8 +85,9 @@ struct Guarded<F, D> {
     /// Whether it has been dropped.
     over: bool,
     decided: Option<D>,
-    /// Kept alive until this is dropped: an author may hold on to a future that no host ever gets.
-    invocation: Option<InvocationHandle>,
+    /// Alive from the first poll on, until this is dropped.
+    invocation: Option<abi::Invocation>,
+    polled: bool,
 }
 
 // SAFETY: the border's types in it may change threads: the host's functions may be called from any.
@@ -85,13 +100,9 @@ impl<F, D> Guarded<F, D> {
             future: ManuallyDrop::new(future),
             over: false,
             decided: Some(decided),
-            // A host that cannot keep it alive cannot wait either.
-            invocation: invocation.and_then(|raw| InvocationHandle::new(raw).ok()),
+            invocation,
+            polled: false,
         }
-    }
-
-    fn raw(&self) -> Option<abi::Invocation> {
-        self.invocation.as_ref().map(InvocationHandle::raw)
     }
 }
 
@@ -105,7 +116,8 @@ impl<F: Future, D: FnOnce(F::Output) -> abi::Waited> Future for Guarded<F, D> {
             // Polled after it was ready, which a host does not do.
             return Poll::Ready(waited(abi::PreResult::Continue));
         }
-        let invocation = this.raw();
+        this.polled = true;
+        let invocation = this.invocation;
         let poll = || {
             // SAFETY: it has not been dropped, and stays where it is until it is.
             let polled = unsafe { Pin::new_unchecked(&mut *this.future) }.poll(context);
@@ -132,7 +144,8 @@ impl<F, D> Drop for Guarded<F, D> {
         if self.over {
             return;
         }
-        let invocation = self.raw();
+        // An author may hold on to a future that no host ever gets, longer than its invocation lives.
+        let invocation = self.invocation.filter(|_| self.polled).or_else(log::current);
         let drop = || {
             // SAFETY: dropped once, here, where it lies, as `over` tells.
             unsafe { ManuallyDrop::drop(&mut self.future) }

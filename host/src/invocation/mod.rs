@@ -8,6 +8,7 @@ mod ending;
 mod function;
 mod outcome;
 mod pipeline;
+mod waiting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,6 +26,7 @@ pub use pipeline::{LoadedFunction, Pipeline};
 
 use completion::Completion;
 use funcdock_extension_api::abi;
+use waiting::WaitSlot;
 
 /// One call of a function.
 ///
@@ -39,10 +41,8 @@ pub struct Invocation {
     /// What `set_trace_context` was given, the last one counting. Never shortened, so that a `&TraceContext`
     /// stays good as long as the invocation. In `Arc`s, so that growing does not move them.
     trace_contexts: Mutex<Vec<Arc<TraceContext>>>,
-    /// Whether there is something in `waiting`: looked at after every hook.
-    waits: AtomicBool,
     /// What the hook that was called last waits for.
-    waiting: Mutex<Option<FfiFuture<abi::Waited>>>,
+    waiting: WaitSlot,
     /// Whether a hook wants to know `allocated_blocks`.
     counts_allocations: AtomicBool,
     /// Blocks of the language's memory before and after the function.
@@ -98,8 +98,7 @@ impl Invocation {
             request,
             attributes: Mutex::default(),
             trace_contexts: Mutex::default(),
-            waits: AtomicBool::new(false),
-            waiting: Mutex::default(),
+            waiting: WaitSlot::default(),
             counts_allocations: AtomicBool::new(false),
             allocated_blocks: OnceLock::new(),
             completion: Completion::default(),
@@ -199,23 +198,13 @@ impl Invocation {
 
     /// The hook that is running waits for this; `false` where it waits already.
     pub(crate) fn wait_for(&self, future: FfiFuture<abi::Waited>) -> bool {
-        let mut waiting = lock(&self.waiting);
-        if waiting.is_some() {
-            return false;
-        }
-        *waiting = Some(future);
-        self.waits.store(true, Ordering::Release);
-        true
+        self.waiting.fill(future)
     }
 
-    /// What the hook that has just returned waits for.
+    /// What the hook that has just returned waits for. For the one task that drives the call.
     #[inline]
     pub(crate) fn take_waiting(&self) -> Option<FfiFuture<abi::Waited>> {
-        if !self.waits.load(Ordering::Acquire) {
-            return None;
-        }
-        self.waits.store(false, Ordering::Relaxed);
-        lock(&self.waiting).take()
+        self.waiting.take()
     }
 
     /// Whether nobody waits for an outcome any more: the call timed out, or was given up. A runner that has not

@@ -111,8 +111,9 @@ impl Pipeline {
 /// that drives it is dropped.
 struct Call<G: Send + Sync + 'static> {
     pipeline: Arc<Pipeline>,
-    invocation: Arc<Invocation>,
+    /// Before the invocation, which what waits in here may still log for when it is dropped.
     passage: Passage,
+    invocation: Arc<Invocation>,
     stage: Stage,
     held: Option<(G, TaskTrackerToken)>,
     /// When it times out.
