@@ -142,7 +142,13 @@ fn dependency(given: Option<PathBuf>) -> Result<String> {
             folder
         }
         None if Path::new(SOURCE_TREE).join("Cargo.toml").is_file() => SOURCE_TREE.into(),
-        None => return Ok(format!("\"{}.{}\"", abi::API_MAJOR, abi::API_MINOR)),
+        None => {
+            return Ok(format!(
+                "{{ version = \"{}.{}\" }}",
+                abi::API_MAJOR,
+                abi::API_MINOR
+            ));
+        }
     };
     let folder = folder
         .canonicalize()
@@ -183,6 +189,10 @@ fn files(krate: &str, scope: Scope, api: &str) -> [(&'static str, String); 4] {
             .replace("@SETTING@", setting)
             .replace("@SETTINGS@", meaning)
             .replace("@API@", api)
+            .replace(
+                "@TESTING_API@",
+                &api.replace(" }", ", features = [\"testing\"] }"),
+            )
     };
     [
         ("Cargo.toml", filled(include_str!("template/Cargo.toml.template"))),
