@@ -11,7 +11,8 @@ use funcdock_extension_api::abi;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
 
-use super::instance::{Hook, Instance};
+use super::hook::Hook;
+use super::instance::Instance;
 use super::services::{raw_invocation, raw_outcome};
 use super::ticks;
 use crate::invocation::{Ending, Exception, HttpResponse, Invocation, Outcome};

@@ -1,13 +1,14 @@
 //! Worker extensions: found, loaded, made, called around every function, counted, and shut down.
 //!
-//! The only place, with `invocation::Invocation::trace_context`, where the host needs `unsafe`: everything
-//! beyond the ABI is behind [`Extensions`] and [`HookChain`].
+//! The only place, with `invocation::Invocation::trace_context` and `invocation::waiting`, where the host needs
+//! `unsafe`: everything beyond the ABI is behind [`Extensions`] and [`HookChain`].
 
 mod chain;
 mod check;
 mod discovery;
 mod dock;
 mod error;
+mod hook;
 mod image;
 mod instance;
 mod library;

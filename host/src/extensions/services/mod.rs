@@ -1,20 +1,21 @@
-//! The host's side of the tables that extensions call: services, app, function, invocation, request, outcome.
+//! The host's side of the tables that extensions call: services, app, function, invocation and request. Those of outcomes are
+//! beside it.
+
+mod outcome;
 
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use abi_stable::prefix_type::WithMetadata;
-use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RVec, Tuple2};
+use abi_stable::std_types::{ROption, RResult, RSlice, RStr, Tuple2};
 use async_ffi::FfiFuture;
-use bytes::Bytes;
 use funcdock_extension_api::abi;
 
-use super::chain::{final_status, header};
 use super::metrics::Metrics;
-use crate::invocation::{
-    Datum, Ending, FunctionInfo, HttpRequest, HttpResponse, Invocation, Outcome, TraceContext,
-};
+use crate::invocation::{FunctionInfo, HttpRequest, Invocation, TraceContext};
 use crate::logging::{self, Level};
+
+pub(super) use outcome::raw_outcome;
 
 /// What `init` may ask for.
 pub(super) struct InitContext<'a> {
@@ -47,15 +48,6 @@ pub(super) fn raw_invocation(invocation: &Arc<Invocation>) -> abi::Invocation {
         functions: INVOCATION,
         // `retain` and `release` count the `Arc`'s references through it.
         this: Arc::as_ptr(invocation).cast(),
-    }
-}
-
-#[inline]
-pub(super) fn raw_outcome(ending: &mut Ending) -> abi::Outcome {
-    abi::Outcome {
-        functions: OUTCOME,
-        // Of a mutable reference: `HTTP_RESPONSE` changes what it points to.
-        this: std::ptr::from_mut(ending).cast_const().cast(),
     }
 }
 
@@ -325,167 +317,6 @@ const HTTP_REQUEST: abi::HttpRequestFnsRef = {
         client_address,
     });
     abi::HttpRequestFnsRef(TABLE.static_as_prefix())
-};
-
-const OUTCOME: abi::OutcomeFnsRef = {
-    unsafe extern "C" fn kind(this: *const c_void) -> u8 {
-        // SAFETY: `this` is an `Ending`, by `raw_outcome`.
-        match unsafe { context::<Ending>(this) }.outcome() {
-            Outcome::Returned(_) => abi::OUTCOME_RETURNED,
-            Outcome::Raised(_) => abi::OUTCOME_RAISED,
-            Outcome::TimedOut(_) => abi::OUTCOME_TIMED_OUT,
-            Outcome::Cancelled => abi::OUTCOME_CANCELLED,
-            Outcome::Answered { .. } => abi::OUTCOME_ANSWERED,
-            Outcome::Refused { .. } => abi::OUTCOME_REFUSED,
-        }
-    }
-    unsafe extern "C" fn status(this: *const c_void) -> u16 {
-        // SAFETY: as above. HTTP is the only trigger so far.
-        unsafe { context::<Ending>(this) }.http_status().as_u16()
-    }
-    unsafe extern "C" fn exception(this: *const c_void) -> ROption<abi::Exception<'static>> {
-        // SAFETY: as above.
-        let exception = unsafe { context::<Ending>(this) }.outcome().exception();
-        exception
-            .map(|exception| abi::Exception {
-                type_name: lend(&exception.type_name),
-                message: lend(&exception.message),
-                traceback: lend(&exception.traceback),
-            })
-            .into()
-    }
-    unsafe extern "C" fn extension(this: *const c_void) -> ROption<RStr<'static>> {
-        // SAFETY: as above.
-        match unsafe { context::<Ending>(this) }.outcome() {
-            Outcome::Answered { extension, .. } | Outcome::Refused { extension, .. } => {
-                ROption::RSome(lend(extension))
-            }
-            _ => ROption::RNone,
-        }
-    }
-    unsafe extern "C" fn return_value(this: *const c_void) -> ROption<abi::Data> {
-        // SAFETY: as above.
-        match unsafe { context::<Ending>(this) }.outcome() {
-            Outcome::Returned(datum) => ROption::RSome(match datum {
-                Datum::None => data(abi::DATA_NONE, &[]),
-                Datum::String(text) => data(abi::DATA_TEXT, text.as_bytes()),
-                Datum::Bytes(bytes) => data(abi::DATA_BYTES, bytes),
-                Datum::Http(response) => data(abi::DATA_HTTP, &response.body),
-            }),
-            _ => ROption::RNone,
-        }
-    }
-    unsafe extern "C" fn allocated_blocks(this: *const c_void) -> ROption<Tuple2<u64, u64>> {
-        // SAFETY: as above.
-        unsafe { context::<Ending>(this) }
-            .allocated_blocks()
-            .map(|(before, after)| Tuple2(before, after))
-            .into()
-    }
-    unsafe extern "C" fn response(this: *const c_void) -> ROption<abi::HttpResponse> {
-        // HTTP is the only trigger so far.
-        ROption::RSome(abi::HttpResponse {
-            functions: HTTP_RESPONSE,
-            this,
-        })
-    }
-    const TABLE: &WithMetadata<abi::OutcomeFns> = &WithMetadata::new(abi::OutcomeFns {
-        kind,
-        status,
-        exception,
-        extension,
-        return_value,
-        allocated_blocks,
-        response,
-    });
-    abi::OutcomeFnsRef(TABLE.static_as_prefix())
-};
-
-const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
-    /// # Safety
-    /// `this` must be an [`Ending`], by `raw_outcome`.
-    unsafe fn http<'a>(this: *const c_void) -> &'a HttpResponse {
-        // SAFETY: by this function's contract; the pointer is of a mutable reference.
-        unsafe { &mut *this.cast_mut().cast::<Ending>() }.response()
-    }
-    /// # Safety
-    /// As for `http`, and nothing that was lent of this response may be in use any more: the SDK's `HttpResponse`
-    /// changes it by `&mut self`.
-    unsafe fn http_mut<'a>(this: *const c_void) -> &'a mut HttpResponse {
-        // SAFETY: by this function's contract; the pointer is of a mutable reference.
-        unsafe { &mut *this.cast_mut().cast::<Ending>() }.response_mut()
-    }
-    unsafe extern "C" fn status(this: *const c_void) -> u16 {
-        // SAFETY: `this` is an `Ending`, by `OUTCOME`'s `response`.
-        unsafe { http(this) }.status.as_u16()
-    }
-    unsafe extern "C" fn set_status(this: *const c_void, status: u16) -> RResult<(), abi::Error> {
-        match final_status(status) {
-            Ok(status) => {
-                // SAFETY: as above.
-                unsafe { http_mut(this) }.status = status;
-                RResult::ROk(())
-            }
-            Err(problem) => RResult::RErr(error(&problem)),
-        }
-    }
-    unsafe extern "C" fn header_value(this: *const c_void, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
-        // SAFETY: as above.
-        let value = unsafe { http(this) }.headers.get(name.as_str());
-        value.map(|value| lend_bytes(value.as_bytes())).into()
-    }
-    unsafe extern "C" fn header_at(
-        this: *const c_void,
-        index: usize,
-    ) -> ROption<Tuple2<RStr<'static>, RSlice<'static, u8>>> {
-        // SAFETY: as above.
-        let found = unsafe { http(this) }.headers.iter().nth(index);
-        found
-            .map(|(name, value)| Tuple2(lend(name.as_str()), lend_bytes(value.as_bytes())))
-            .into()
-    }
-    unsafe extern "C" fn set_header(
-        this: *const c_void,
-        name: RStr<'_>,
-        value: RStr<'_>,
-        append: bool,
-    ) -> RResult<(), abi::Error> {
-        let (name, value) = match header(name.as_str(), value.as_str()) {
-            Ok(parsed) => parsed,
-            Err(problem) => return RResult::RErr(error(&problem)),
-        };
-        // SAFETY: as above.
-        let headers = &mut unsafe { http_mut(this) }.headers;
-        if append {
-            headers.append(name, value);
-        } else {
-            headers.insert(name, value);
-        }
-        RResult::ROk(())
-    }
-    unsafe extern "C" fn remove_header(this: *const c_void, name: RStr<'_>) {
-        // SAFETY: as above.
-        unsafe { http_mut(this) }.headers.remove(name.as_str());
-    }
-    unsafe extern "C" fn body(this: *const c_void) -> RSlice<'static, u8> {
-        // SAFETY: as above.
-        lend_bytes(&unsafe { http(this) }.body)
-    }
-    unsafe extern "C" fn set_body(this: *const c_void, body: RVec<u8>) {
-        // SAFETY: as above.
-        unsafe { http_mut(this) }.body = Bytes::from(body.into_vec());
-    }
-    const TABLE: &WithMetadata<abi::HttpResponseFns> = &WithMetadata::new(abi::HttpResponseFns {
-        status,
-        set_status,
-        header: header_value,
-        header_at,
-        set_header,
-        remove_header,
-        body,
-        set_body,
-    });
-    abi::HttpResponseFnsRef(TABLE.static_as_prefix())
 };
 
 fn data(kind: u8, bytes: &[u8]) -> abi::Data {
