@@ -108,7 +108,9 @@ fn raise(error: DockError) -> PyErr {
     let message = error.to_string();
     match error {
         DockError::Load(_) => PyImportError::new_err(message),
-        DockError::Settings { is_type: true, .. } | DockError::Scope { .. } => PyTypeError::new_err(message),
+        DockError::Settings { is_type: true, .. } | DockError::AppLevel { .. } => {
+            PyTypeError::new_err(message)
+        }
         DockError::Settings { is_type: false, .. } => PyValueError::new_err(message),
         DockError::Late { .. } => PyRuntimeError::new_err(message),
     }

@@ -5,7 +5,6 @@
 
 use std::path::PathBuf;
 
-use abi_stable::std_types::RStr;
 use funcdock_extension_api::abi;
 use serde_json::{Map, Value};
 
@@ -29,15 +28,13 @@ pub enum DockError {
         /// What is wrong, with the key.
         message: String,
     },
-    /// It is of the other scope.
-    #[error("the extension {name:?} is {scope} level: {advice}")]
-    Scope {
+    /// It is app level, and was to be attached to a function.
+    #[error(
+        "the extension {name:?} is app level: importing it turns it on for all functions, and configure(...) sets it up"
+    )]
+    AppLevel {
         /// The extension.
         name: String,
-        /// "app" or "function".
-        scope: &'static str,
-        /// How to use it.
-        advice: &'static str,
     },
     /// The extensions have started.
     #[error(
@@ -147,7 +144,7 @@ impl Extensions {
     /// Attaches a function-level extension to a function, with these settings on top of those that there are.
     ///
     /// # Errors
-    /// [`DockError::Settings`], [`DockError::Scope`], and those of [`dock`](Self::dock).
+    /// [`DockError::Settings`], [`DockError::AppLevel`], and those of [`dock`](Self::dock).
     pub fn attach(
         &mut self,
         name: &str,
@@ -160,10 +157,8 @@ impl Extensions {
             return Ok(());
         }
         if docked.scope() == abi::SCOPE_APP {
-            return Err(DockError::Scope {
+            return Err(DockError::AppLevel {
                 name: docked.name.to_string(),
-                scope: "app",
-                advice: "importing it turns it on for all functions, and configure(...) sets it up",
             });
         }
         let (_, settings) = docked.merged(settings);
@@ -226,14 +221,9 @@ impl Docked {
         (merged, text)
     }
 
-    /// Asks the extension whether it takes these settings.
+    /// Whether the extension takes these settings.
     fn check(&self, settings: &str) -> Result<(), DockError> {
-        let Some((descriptor, _)) = &self.library else {
-            return Ok(());
-        };
-        // SAFETY: the string is borrowed for the call.
-        let checked = unsafe { (descriptor.configure())(RStr::from_str(settings)) };
-        checked.into_result().map_err(|error| DockError::Settings {
+        self.configure(settings).map_err(|error| DockError::Settings {
             is_type: error.kind == abi::ERROR_TYPE,
             message: error.message.into(),
         })

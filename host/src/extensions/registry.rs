@@ -226,14 +226,22 @@ impl Docked {
         Ok(())
     }
 
-    /// Unless they are checked already.
-    fn check_settings(&mut self) -> Result<(), ExtensionError> {
-        let Some((descriptor, _)) = self.library.as_ref().filter(|_| !self.checked) else {
+    /// Asks the extension whether it takes these settings, given as JSON text.
+    pub(super) fn configure(&self, settings: &str) -> Result<(), abi::Error> {
+        let Some((descriptor, _)) = &self.library else {
             return Ok(());
         };
         // SAFETY: the string is borrowed for the call.
-        let checked = unsafe { (descriptor.configure())(RStr::from_str(&self.settings)) };
-        checked.into_result().map_err(|error| ExtensionError::Configure {
+        unsafe { (descriptor.configure())(RStr::from_str(settings)) }.into_result()
+    }
+
+    /// Unless they are checked already.
+    fn check_settings(&mut self) -> Result<(), ExtensionError> {
+        if self.checked {
+            return Ok(());
+        }
+        let checked = self.configure(&self.settings);
+        checked.map_err(|error| ExtensionError::Configure {
             name: self.config.name.clone(),
             reason: error.message.to_string(),
         })?;
