@@ -1,9 +1,6 @@
 //! An invocation's spans: the invocation's own, and those that function code opens.
 //!
-//! Which span is current is kept here, a stack an invocation: a new span is the child of the newest one that
-//! is still open. That is right for code that does one thing after another. Tasks of one invocation that run
-//! at the same time (`asyncio.gather`, threads) share the stack, so a span of one task may become the parent
-//! of another's; `parent.span("child")` names the parent.
+//! Which of them is current is not kept here: Python knows its contexts, see `companion.py`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -22,7 +19,7 @@ pub struct Call {
     /// Whether it is the worker's first.
     cold: bool,
     invocation: Span,
-    /// The spans of function code that have not ended, oldest first.
+    /// The spans of function code that end with the invocation at the latest, oldest first.
     open: Mutex<Vec<Arc<Span>>>,
 }
 
@@ -67,40 +64,22 @@ impl Call {
         self.invocation.is_open()
     }
 
-    /// The newest open span of function code; `None` stands for the invocation's.
-    pub fn current(&self) -> Option<Arc<Span>> {
-        self.open().last().cloned()
-    }
-
-    /// Starts a span of function code and makes it current.
-    pub fn open_span(&self, name: String, parent: &Span) -> Arc<Span> {
-        let parent = Some(parent.context());
-        let span = Span::start(&self.pipeline, name.into(), SpanKind::Internal, parent);
+    /// Starts a span of function code. One that is `bound` ends with the invocation at the latest.
+    pub fn open_span(&self, name: String, kind: SpanKind, parent: &Span, bound: bool) -> Arc<Span> {
+        let span = Span::start(&self.pipeline, name.into(), kind, Some(parent.context()));
         let span = Arc::new(span);
-        self.open().push(Arc::clone(&span));
+        if bound && span.is_open() {
+            self.open().push(Arc::clone(&span));
+        }
         span
     }
 
-    /// Lets a span start anew, now, and makes it current: a `with` block begins after its span was made.
-    pub fn restart(&self, span: &Arc<Span>) {
-        {
-            let mut open = self.open();
-            let Some(position) = position(&open, span) else {
-                tracing::debug!("span {:?} has ended and is not started again", span.name());
-                return;
-            };
-            let span = open.remove(position);
-            open.push(span);
-        }
-        span.restart();
-    }
-
     /// Ends a span of function code. Those opened inside it stay open: they may belong to a task that runs on.
-    pub fn end_span(&self, span: &Arc<Span>) {
-        let at = SystemTime::now();
+    pub fn end_span(&self, span: &Arc<Span>, at: SystemTime) {
         {
             let mut open = self.open();
-            if let Some(position) = position(&open, span) {
+            // Spans mostly end in the reverse order of their start.
+            if let Some(position) = open.iter().rposition(|other| Arc::ptr_eq(other, span)) {
                 open.remove(position);
             }
         }
@@ -156,11 +135,6 @@ impl Call {
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Spans mostly end in the reverse order of their start.
-fn position(open: &[Arc<Span>], span: &Arc<Span>) -> Option<usize> {
-    open.iter().rposition(|other| Arc::ptr_eq(other, span))
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, Result, Value, export_extension,
+    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, PythonModule, Result, Value,
+    export_extension,
 };
 use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::Resource;
@@ -31,7 +32,7 @@ use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector};
 use attributes::{Request, TracedFunction};
 use call::{Call, Ending};
 use export::Pipeline;
-use object::Tracer;
+use object::{Root, SpanObject};
 use parent::TraceParent;
 use settings::process_env;
 
@@ -49,6 +50,14 @@ impl AppExtension for OpenCensus {
     type Settings = Settings;
     type State = Arc<Call>;
     const HOOKS: Hooks = Hooks::POST_INVOCATION.and(Hooks::SHUTDOWN);
+    const COMPANION: &'static [PythonModule] = &[
+        PythonModule::new("spans", include_str!("companion/spans.py")),
+        PythonModule::new(
+            "opentelemetry_api",
+            include_str!("companion/opentelemetry_api.py"),
+        ),
+        PythonModule::new("companion", include_str!("companion/companion.py")),
+    ];
 
     fn configure(settings: &Settings) -> Result<()> {
         settings.resolve(process_env)?;
@@ -65,6 +74,10 @@ impl AppExtension for OpenCensus {
         })
     }
 
+    fn native(&self) -> Result<Value> {
+        Ok(Value::object(Root(Arc::clone(&self.pipeline))))
+    }
+
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Arc<Call>>> {
         let function = self.functions.get(&call.function());
         let cold = self.cold.load(Ordering::Relaxed) && self.cold.swap(false, Ordering::Relaxed);
@@ -75,7 +88,10 @@ impl AppExtension for OpenCensus {
         let tracestate = context.trace_state().header();
         call.set_trace_context(TraceParent::of(context).as_str(), &tracestate);
         let traced = Arc::new(traced);
-        call.set_attribute("tracer", Value::object(Tracer(Arc::clone(&traced))));
+        call.set_attribute(
+            "tracer",
+            Value::object(SpanObject::Invocation(Arc::clone(&traced))),
+        );
         Ok(Flow::Continue(traced))
     }
 

@@ -26,7 +26,6 @@ pub(crate) const ERROR_TYPE: Key = Key::from_static_str("error.type");
 #[derive(Debug)]
 pub struct Span {
     name: Cow<'static, str>,
-    kind: SpanKind,
     context: SpanContext,
     parent: Option<Parent>,
     /// `None` once the span has ended, and from the start where it is not recorded.
@@ -42,6 +41,9 @@ struct Parent {
 /// What changes until the span ends.
 #[derive(Debug)]
 struct Record {
+    /// What the span was called later.
+    name: Option<String>,
+    kind: SpanKind,
     start: SystemTime,
     attributes: Vec<KeyValue>,
     dropped_attributes: usize,
@@ -51,9 +53,11 @@ struct Record {
 }
 
 impl Record {
-    fn starting(at: SystemTime) -> Self {
+    fn starting(kind: SpanKind) -> Self {
         Record {
-            start: at,
+            name: None,
+            kind,
+            start: SystemTime::now(),
             attributes: Vec::new(),
             dropped_attributes: 0,
             events: Vec::new(),
@@ -109,13 +113,12 @@ impl Span {
         let is_recorded = pipeline.is_on() && context.is_sampled();
         Span {
             name,
-            kind,
             context,
             parent: parent.map(|parent| Parent {
                 id: parent.span_id(),
                 is_remote: parent.is_remote(),
             }),
-            record: Mutex::new(is_recorded.then(|| Record::starting(SystemTime::now()))),
+            record: Mutex::new(is_recorded.then(|| Record::starting(kind))),
         }
     }
 
@@ -124,13 +127,25 @@ impl Span {
         self.record().is_some()
     }
 
-    /// Lets the span start now, unless it has ended.
-    pub(crate) fn restart(&self) {
-        self.change("a start", |record| record.start = SystemTime::now());
+    /// Has the span start at another time, if one is given, unless it has ended.
+    pub(crate) fn start_at(&self, time: Option<SystemTime>) {
+        if let Some(time) = time {
+            self.change("a start", |record| record.start = time);
+        }
     }
 
+    /// The name that it was started with.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Gives the span another name.
+    pub(crate) fn rename(&self, name: String) {
+        self.change("a name", |record| record.name = Some(name));
+    }
+
+    pub(crate) fn set_kind(&self, kind: SpanKind) {
+        self.change("a kind", |record| record.kind = kind);
     }
 
     pub fn context(&self) -> &SpanContext {
@@ -142,8 +157,14 @@ impl Span {
         self.change("an attribute", |record| record.set_attribute(key.into(), value));
     }
 
-    pub fn add_event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
-        self.change("an event", |record| record.add_event(name.into(), attributes));
+    /// Adds an event of this time, or of now.
+    pub fn add_event(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        attributes: Vec<KeyValue>,
+        at: Option<SystemTime>,
+    ) {
+        self.change("an event", |record| record.add_event(name.into(), attributes, at));
     }
 
     pub fn set_status(&self, status: Status) {
@@ -203,8 +224,8 @@ impl Span {
                 }
             }
             encode::fixed32(out, 16, flags);
-            encode::string(out, 5, &self.name);
-            encode::varint(out, 6, EncodedKind::from(self.kind.clone()) as u64);
+            encode::string(out, 5, record.name.as_deref().unwrap_or(&self.name));
+            encode::varint(out, 6, EncodedKind::from(record.kind.clone()) as u64);
             encode::fixed64(out, 7, encode::unix_nanos(record.start));
             encode::fixed64(out, 8, encode::unix_nanos(end));
             let mut attributes = Attributes::new(out, &record.attributes);
@@ -235,9 +256,9 @@ impl Record {
         }
     }
 
-    fn add_event(&mut self, name: Cow<'static, str>, attributes: Vec<KeyValue>) {
+    fn add_event(&mut self, name: Cow<'static, str>, attributes: Vec<KeyValue>, at: Option<SystemTime>) {
         if self.events.len() < LIMIT {
-            let event = Event::new(name, SystemTime::now(), attributes, 0);
+            let event = Event::new(name, at.unwrap_or_else(SystemTime::now), attributes, 0);
             self.events.push(event);
         } else {
             self.dropped_events += 1;
@@ -260,7 +281,7 @@ impl Record {
         if !raised.traceback.is_empty() {
             attributes.push(KeyValue::new("exception.stacktrace", raised.traceback.to_owned()));
         }
-        self.add_event("exception".into(), attributes);
+        self.add_event("exception".into(), attributes, None);
         let description = format!("{}: {}", raised.type_name, raised.message);
         self.set_status(Status::error(description));
     }

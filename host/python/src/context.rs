@@ -76,7 +76,7 @@ impl Context {
         let py = slf.py();
         let text = utf8(name)?;
         let value = match slf.get().invocation.attribute(text) {
-            Some(value) => to_python(py, &value)?,
+            Some(value) => wrapped(py, name, to_python(py, &value)?)?,
             None => return Err(slf.get().no_attribute(text)),
         };
         // From now on it is found in the instance's dict: one object for all uses, and function code may
@@ -91,6 +91,22 @@ impl Context {
             self.invocation.function().info.name,
             self.invocation.id()
         )
+    }
+}
+
+/// What function code gets of an attribute: what the extension's companion makes of it, where it has one for the name.
+fn wrapped<'py>(
+    py: Python<'py>,
+    name: &Bound<'py, PyString>,
+    value: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let companions = py.import(intern!(py, "funcdock.companions"))?;
+    let wrappers = companions
+        .getattr(intern!(py, "attributes"))?
+        .cast_into::<PyDict>()?;
+    match wrappers.get_item(name)? {
+        Some(wrapper) => wrapper.call1((value,)),
+        None => Ok(value),
     }
 }
 

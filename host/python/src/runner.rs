@@ -1,11 +1,12 @@
 //! The [`FunctionRunner`] for CPython: synchronous functions to the pool, asynchronous ones to the loop.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use funcdock::control::WorkerConfig;
-use funcdock::extensions::{ExtensionReport, Extensions};
+use funcdock::extensions::ExtensionReport;
 use funcdock::invocation::{Completions, Invocation, Outcome};
 use funcdock::runner::FunctionRunner;
+use funcdock::worker::Worker;
 use pyo3::prelude::*;
 
 use crate::arguments::{self, Classes};
@@ -13,7 +14,7 @@ use crate::event_loop::{self, Handover};
 use crate::loader::{self, Function, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
-use crate::{context, dock, hooks, logging, results};
+use crate::{companions, context, dock, hooks, logging, results};
 
 /// Calls functions of an app.
 pub(crate) struct PythonRunner {
@@ -35,20 +36,22 @@ pub(crate) struct Runtime {
 }
 
 impl PythonRunner {
-    /// Imports the app's functions and starts the pool. Attached, on the main thread.
-    pub(crate) fn load(
-        py: Python<'_>,
-        config: &WorkerConfig,
-        extensions: &Arc<Mutex<Extensions>>,
-        completions: Arc<Completions>,
-    ) -> Result<Self, LoadError> {
+    /// Imports the app's functions, starts the extensions and the pool. Attached, on the main thread.
+    pub(crate) fn load(py: Python<'_>, worker: &mut Worker) -> Result<Self, LoadError> {
+        let config = worker.config();
         let prepared = prepare(py, config).map_err(LoadError::Prepare)?;
         let (package, classes, event_loop) = prepared;
-        dock::install(py, &package, config, extensions).map_err(LoadError::Prepare)?;
+        dock::install(py, &package, config, worker.extensions()).map_err(LoadError::Prepare)?;
         if config.extensions_enabled {
             hooks::watch(py, &package).map_err(LoadError::Prepare)?;
         }
         let mut functions = loader::load(py, &package, &config.app)?;
+        // Function code has docked and configured them by now.
+        let companions = py
+            .detach(|| worker.start_extensions())
+            .map_err(LoadError::Extensions)?;
+        companions::run(py, &package, companions)?;
+        let config = worker.config();
         let mut extensions = Vec::new();
         if config.extensions_enabled {
             extensions = hooks::dock(py, &package, &config.app, &mut functions).map_err(LoadError::Dock)?;
@@ -66,7 +69,7 @@ impl PythonRunner {
             event_loop,
             handover,
             allocated_blocks: allocated_blocks.unbind(),
-            completions,
+            completions: Arc::clone(worker.completions()),
         });
         let pool = Arc::new(Pool::default());
         if any_sync {

@@ -12,7 +12,17 @@ use super::hook::{Counters, Hook};
 use super::services::{InitContext, raw_function};
 use super::statistics::Failure;
 use super::ticks;
-use crate::invocation::{FunctionInfo, Invocation};
+use crate::invocation::{Attribute, FunctionInfo, Invocation};
+
+/// What an extension brings in the language that the app is written in.
+pub struct Companion {
+    /// The extension's name.
+    pub extension: Arc<str>,
+    /// Its modules, in the order in which they are to be run.
+    pub modules: &'static [abi::Module],
+    /// What the extension has for it.
+    pub native: Attribute,
+}
 
 /// One instance of an extension.
 pub(super) struct Instance {
@@ -129,6 +139,23 @@ impl Instance {
                  more until the worker restarts (workerExtensions.{name}.suspendAfterPanics in host.json)"
             );
         }
+    }
+
+    /// The Python modules that go with the extension, where it has one.
+    pub(super) fn companion(&self) -> Result<Option<Companion>, abi::Error> {
+        let (Some(modules), Some(native)) = (self.descriptor.companion(), self.descriptor.native()) else {
+            return Ok(None);
+        };
+        if modules.is_empty() {
+            return Ok(None);
+        }
+        // SAFETY: the instance is alive.
+        let native = unsafe { native(self.this) }.into_result()?;
+        Ok(Some(Companion {
+            extension: Arc::clone(&self.name),
+            modules: modules.as_slice(),
+            native: native.into(),
+        }))
     }
 
     /// Calls `post_function_load` where the extension has it; what goes wrong is logged and counted.

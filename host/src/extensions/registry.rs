@@ -13,7 +13,7 @@ use super::discovery::{self, Search, Source};
 use super::dock::Attachment;
 use super::error::ExtensionError;
 use super::hook::{Counters, Hook};
-use super::instance::{InitWatch, Instance};
+use super::instance::{Companion, InitWatch, Instance};
 use super::metrics::Metrics;
 use super::services::InitContext;
 use super::statistics::HookStatistics;
@@ -160,6 +160,19 @@ impl Extensions {
         Ok(levels
             .map(|(app, function)| HookChain::new(app.into_iter().chain(function)))
             .collect())
+    }
+
+    /// The companions of the extensions that were started.
+    ///
+    /// # Errors
+    /// An extension that is `required` has none to offer where it should.
+    pub fn companions(&mut self) -> Result<Vec<Companion>, ExtensionError> {
+        let mut companions = Vec::new();
+        for docked in &mut self.docked {
+            let companion = docked.companion();
+            companions.extend(docked.settle(companion)?.flatten());
+        }
+        Ok(companions)
     }
 
     /// Calls `shutdown` of every instance, the last docked first, all within the deadline.
@@ -334,6 +347,15 @@ impl Docked {
             Some((function, attachment.settings.as_str()))
         });
         general.map(|index| (index, self.settings.as_str())).chain(own)
+    }
+
+    /// Only app-level extensions have one, and one instance.
+    fn companion(&self) -> Result<Option<Companion>, ExtensionError> {
+        let Some(instance) = self.instances.first() else {
+            return Ok(None);
+        };
+        let companion = instance.companion();
+        companion.map_err(|error| ExtensionError::init(&self.config, None, &error))
     }
 
     /// Ends the instances, the last made first.

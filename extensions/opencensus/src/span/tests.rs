@@ -19,8 +19,8 @@ fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>)
         span_context: span.context.clone(),
         parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| parent.id),
         parent_span_is_remote: span.parent.is_some_and(|parent| parent.is_remote),
-        span_kind: span.kind.clone(),
-        name: span.name.clone(),
+        span_kind: record.kind.clone(),
+        name: record.name.clone().map_or_else(|| span.name.clone(), Cow::from),
         start_time: record.start,
         end_time: end,
         attributes: [told, record.attributes.clone()].concat(),
@@ -58,11 +58,14 @@ fn encoded_as_opentelemetry_does() {
         events: vec![event(""), event(&"e".repeat(20_000))],
         dropped_events: 300,
         status: Status::error("why"),
-        ..Record::starting(start)
+        name: Some("renamed".to_owned()),
+        start,
+        ..Record::starting(SpanKind::Server)
     };
     let ok = Record {
         status: Status::Ok,
-        ..Record::starting(start)
+        start,
+        ..Record::starting(SpanKind::Server)
     };
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let cases = [
@@ -80,11 +83,15 @@ fn encoded_as_opentelemetry_does() {
             "",
             SpanKind::Client,
             "a root",
-            Record::starting(start),
+            Record {
+                start,
+                ..Record::starting(SpanKind::Client)
+            },
             "nothing",
         ),
     ];
-    for (traceparent, tracestate, kind, name, record, reason) in cases {
+    for (traceparent, tracestate, kind, name, mut record, reason) in cases {
+        record.kind = kind.clone();
         let parent = parent::parse(traceparent, tracestate);
         let span = Span::start(&Pipeline::off(), name.to_owned().into(), kind, parent.as_ref());
         let end = start + Duration::from_micros(5);

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use opentelemetry::trace::SpanContext;
+use opentelemetry::trace::{SpanContext, SpanKind};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest,
 };
@@ -94,8 +94,8 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), ShutdownError>) {
         route: None,
     };
     let call = Call::start(Arc::clone(&pipeline), function, false, caller.as_ref());
-    let greet = call.open_span("greet".to_owned(), call.invocation());
-    call.end_span(&greet);
+    let greet = call.open_span("greet".to_owned(), SpanKind::Internal, call.invocation(), true);
+    call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
         invocation_id: "an-id",
         request: None,
