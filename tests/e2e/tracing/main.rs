@@ -1,0 +1,5 @@
+//! The tracing extension end to end: real functions, real exporters, decoded by receivers of the test's own.
+
+mod basics;
+mod python;
+mod support;
