@@ -53,6 +53,7 @@ impl Fixture {
     fn new() -> Self {
         let batching = Batching {
             queue: 1024,
+            queue_bytes: 1 << 20,
             batch: 512,
             delay: Duration::from_secs(3600),
         };

@@ -16,7 +16,7 @@ use std::time::Duration;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
-use crate::settings::{Batching, Config, Destination};
+use crate::settings::{Batching, Config, Destination, OutletConfig};
 use console::Console;
 use otlp::Otlp;
 pub(crate) use queue::Batch;
@@ -43,10 +43,15 @@ pub enum ExportError {
     Refused { status: http::StatusCode, body: String },
 }
 
-/// The exporter's thread could not be started.
+/// An exporter could not be started.
 #[derive(Debug, Error)]
-#[error("cannot start a thread for exporting spans: {0}")]
-pub struct StartError(#[from] io::Error);
+pub enum StartError {
+    #[error("cannot start a thread for exporting spans: {0}")]
+    Thread(#[from] io::Error),
+    /// Goes when the last exporter is connected.
+    #[error("exporter: {0} is not connected yet")]
+    Unconnected(&'static str),
+}
 
 /// The last spans were not delivered.
 #[derive(Debug, Error)]
@@ -72,16 +77,23 @@ struct Outlet {
 impl Pipeline {
     /// The pipeline that the settings ask for. Starts the exporter's thread.
     pub fn start(config: Config, resource: &Resource) -> Result<Pipeline, StartError> {
-        match config.destination {
-            Destination::None => Ok(Pipeline::off()),
-            Destination::Console => {
-                Pipeline::to(Console::new(io::stdout(), resource), "stdout", config.batching)
+        // Several at once: to come.
+        let Some(OutletConfig {
+            destination,
+            batching,
+        }) = config.outlets.into_iter().next()
+        else {
+            return Ok(Pipeline::off());
+        };
+        match destination {
+            Destination::Console => Pipeline::to(Console::new(io::stdout(), resource), "stdout", batching),
+            Destination::Otlp(collector) => {
+                let target = collector.url.to_string();
+                Pipeline::to(Otlp::new(&collector, resource), &target, batching)
             }
-            Destination::Otlp(collector) => Pipeline::to(
-                Otlp::new(&collector, resource),
-                &collector.url.to_string(),
-                config.batching,
-            ),
+            Destination::Zipkin | Destination::Azure | Destination::File => {
+                Err(StartError::Unconnected(destination.name()))
+            }
         }
     }
 
@@ -211,7 +223,12 @@ mod tests {
     fn stuck(queue: usize, batch: usize, delay: Duration) -> Fixture {
         let (batches, has_batch) = channel();
         let (release, results) = channel();
-        let batching = Batching { queue, batch, delay };
+        let batching = Batching {
+            queue,
+            queue_bytes: 1 << 20,
+            batch,
+            delay,
+        };
         let pipeline = Pipeline::to(Stuck { batches, results }, "a test", batching).expect("a thread");
         (pipeline, has_batch, release)
     }

@@ -15,7 +15,7 @@ use crate::attributes::TracedFunction;
 use crate::call::{Call, Ending};
 use crate::export::{Pipeline, ShutdownError};
 use crate::parent;
-use crate::settings::Batching;
+use crate::settings::{Batching, Compression, Protocol, Tls};
 
 const OK: &str = "200 OK";
 
@@ -71,9 +71,12 @@ fn to(url: &str) -> Collector {
     let mut headers = HeaderMap::new();
     headers.insert("api-key", "s3cret".parse().expect("a valid value"));
     Collector {
+        protocol: Protocol::Http,
         url: url.parse().expect("a URL"),
         headers,
         timeout: Duration::from_secs(10),
+        compression: Compression::None,
+        tls: Tls::default(),
     }
 }
 
@@ -82,6 +85,7 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), ShutdownError>) {
     let resource = Resource::builder_empty().with_service_name("app").build();
     let batching = Batching {
         queue: 16,
+        queue_bytes: 1 << 20,
         batch: 16,
         delay: Duration::from_secs(3600),
     };
