@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
-use crate::export::{Batch, ExportError, Exporter};
+use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
 use crate::parent;
 use crate::settings::Batching;
 use crate::span::LIMIT;
@@ -36,11 +36,11 @@ const RETURNED: Ending<'_> = Ending {
 struct Handed(Sender<Encoded>);
 
 impl Exporter for Handed {
-    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
         for span in batch.spans().expect("protobuf") {
             self.0.send(span).expect("the test waits");
         }
-        Ok(())
+        Ok(Delivery::default())
     }
 }
 
