@@ -49,7 +49,7 @@ pub struct OpenCensus {
 impl AppExtension for OpenCensus {
     type Settings = Settings;
     type State = Arc<Call>;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION.and(Hooks::SHUTDOWN);
+    const HOOKS: Hooks = Hooks::POST_INVOCATION.and(Hooks::FLUSH).and(Hooks::SHUTDOWN);
     const COMPANION: &'static [PythonModule] = &[
         PythonModule::new("spans", include_str!("companion/spans.py")),
         PythonModule::new(
@@ -66,7 +66,7 @@ impl AppExtension for OpenCensus {
 
     fn init(settings: Settings, app: &AppInfo<'_>) -> Result<Self> {
         let config = settings.resolve(process_env)?;
-        let pipeline = Pipeline::start(config, &resource(&settings, app.root()))?;
+        let pipeline = Pipeline::start(config, &resource(&settings, app.root()), app)?;
         Ok(OpenCensus {
             pipeline: Arc::new(pipeline),
             functions: Functions::default(),
@@ -112,6 +112,14 @@ impl AppExtension for OpenCensus {
             });
         }
         Ok(())
+    }
+
+    fn flush(&self, deadline: Duration) -> Result<()> {
+        self.pipeline.flush(deadline).map_err(|error| {
+            Error::msg(format!(
+                "not all spans were exported within {deadline:?}: {error}"
+            ))
+        })
     }
 
     fn shutdown(&self, deadline: Duration) -> Result<()> {

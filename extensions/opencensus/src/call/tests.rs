@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
-use crate::export::{Batch, ExportError, Exporter};
+use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
 use crate::parent;
 use crate::settings::Batching;
 use crate::span::LIMIT;
@@ -41,11 +41,11 @@ fn inner_of(call: &Call, parent: &Span, name: &str) -> Arc<Span> {
 struct Handed(Sender<Encoded>);
 
 impl Exporter for Handed {
-    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
         for span in batch.spans().expect("protobuf") {
             self.0.send(span).expect("the test waits");
         }
-        Ok(())
+        Ok(Delivery::default())
     }
 }
 
@@ -58,6 +58,7 @@ impl Fixture {
     fn new() -> Self {
         let batching = Batching {
             queue: 1024,
+            queue_bytes: 1 << 20,
             batch: 512,
             delay: Duration::from_secs(3600),
         };

@@ -14,7 +14,7 @@ use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use serde::{Serialize, Serializer};
 
-use super::{Batch, ExportError, Exporter};
+use super::{Batch, Closing, Delivery, ExportError, Exporter};
 
 /// A pipe takes a write of this size whole (PIPE_BUF), so that lines of several workers do not mix.
 const ATOMIC_WRITE: usize = 4096;
@@ -50,9 +50,10 @@ impl<W: Write> Console<W> {
 }
 
 impl<W: Write + Send + 'static> Exporter for Console<W> {
-    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
         let spans = batch.spans().map_err(io::Error::other)?;
-        Ok(self.write(&spans)?)
+        self.write(&spans)?;
+        Ok(Delivery::default())
     }
 }
 

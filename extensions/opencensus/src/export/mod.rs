@@ -1,308 +1,234 @@
-//! Ended spans on their way out: a bounded queue, a thread behind it, an exporter on that.
+//! Ended spans on their way out: for each exporter a bounded queue, a thread behind it, the exporter on that.
 //!
-//! A hook only ever puts a span into the queue; all that can block happens on the exporter's thread. What does
-//! not fit is dropped and counted, and so is what the exporter could not deliver.
+//! A hook only ever puts a span into the queues; all that can block happens on the exporters' threads. What does
+//! not fit is dropped and counted, and so is what an exporter could not deliver: see [`Fate`].
 
 mod console;
+mod envelope;
+mod grpc;
 mod otlp;
+mod outlet;
 mod queue;
+mod retry;
+mod tally;
 mod trouble;
 
+use std::cell::RefCell;
+use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use funcdock_extension_api::AppInfo;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
-use crate::settings::{Batching, Config, Destination};
+use crate::settings::{Config, Destination, OutletConfig, Protocol};
 use console::Console;
+use grpc::Grpc;
 use otlp::Otlp;
+use outlet::Outlet;
 pub(crate) use queue::Batch;
-use queue::Queue;
-use trouble::{Throttle, Trouble};
+pub(crate) use retry::Closing;
+#[cfg(test)]
+pub(crate) use tally::Fate;
+use tally::Meter;
 
-/// How often dropped spans are mentioned in the log, at most.
-const DROPS_LOGGED_EVERY: Duration = Duration::from_secs(10);
+/// What a thread keeps of the memory in which it encodes a span for several exporters.
+const SCRATCH_BYTES: usize = 64 << 10;
 
 /// Takes spans to where they are looked at.
 pub(crate) trait Exporter: Send + 'static {
-    /// Delivers a batch, or gives it up. Runs on a thread of its own and may block, retries included.
-    fn export(&mut self, batch: &Batch) -> Result<(), ExportError>;
+    /// Delivers a batch, or gives it up. Runs on a thread of its own and may block, retries included; pauses end
+    /// when `closing` begins.
+    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, ExportError>;
+}
+
+/// A batch was delivered.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// How many of its spans the other side refused for good.
+    pub(crate) rejected: usize,
 }
 
 /// A batch was not delivered.
 #[derive(Debug, Error)]
-pub enum ExportError {
+pub(crate) enum ExportError {
     #[error("{0}")]
     Write(#[from] io::Error),
     #[error("{0}")]
     Send(#[from] ureq::Error),
     #[error("it answered {status}: {body}")]
     Refused { status: http::StatusCode, body: String },
+    #[error("{0}")]
+    Grpc(#[from] grpc::GrpcError),
 }
 
-/// The exporter's thread could not be started.
+/// An exporter could not be started.
 #[derive(Debug, Error)]
-#[error("cannot start a thread for exporting spans: {0}")]
-pub struct StartError(#[from] io::Error);
-
-/// The last spans were not delivered.
-#[derive(Debug, Error)]
-pub enum ShutdownError {
-    #[error("{waiting} spans still wait")]
-    Deadline { waiting: usize },
+pub enum StartError {
+    #[error("cannot start a thread for exporting spans: {0}")]
+    Thread(#[from] io::Error),
+    #[error("exporter otlp: {0}")]
+    Grpc(#[from] grpc::ConnectError),
     #[error("{0}")]
-    Export(ExportError),
+    Metrics(String),
+    /// Goes when the last exporter is connected.
+    #[error("exporter: {0} is not connected yet")]
+    Unconnected(&'static str),
+}
+
+/// Spans that waited for an exporter were not delivered.
+#[derive(Debug, Error)]
+pub(crate) enum FlushError {
+    #[error("{target}: {spans} spans still wait")]
+    Deadline { target: String, spans: usize },
+    #[error("{target}: {error}")]
+    Export { target: String, error: ExportError },
+}
+
+/// The exporters that did not deliver all, at least one.
+#[derive(Debug)]
+pub struct FlushErrors(Vec<FlushError>);
+
+impl std::error::Error for FlushErrors {}
+
+impl fmt::Display for FlushErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            let before = if index == 0 { "" } else { "; " };
+            write!(f, "{before}{error}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Where ended spans go. Used by any number of threads.
 pub struct Pipeline {
-    /// `None` where nothing is exported.
-    outlet: Option<Outlet>,
-}
-
-struct Outlet {
-    queue: Arc<Queue>,
-    capacity: usize,
-    mention_drops: Throttle,
+    /// None where nothing is exported.
+    outlets: Vec<Outlet>,
 }
 
 impl Pipeline {
-    /// The pipeline that the settings ask for. Starts the exporter's thread.
-    pub fn start(config: Config, resource: &Resource) -> Result<Pipeline, StartError> {
-        match config.destination {
-            Destination::None => Ok(Pipeline::off()),
-            Destination::Console => {
-                Pipeline::to(Console::new(io::stdout(), resource), "stdout", config.batching)
-            }
-            Destination::Otlp(collector) => Pipeline::to(
-                Otlp::new(&collector, resource),
-                &collector.url.to_string(),
-                config.batching,
-            ),
-        }
+    /// The pipeline that the settings ask for. Registers counters and starts a thread for each exporter.
+    pub fn start(config: Config, resource: &Resource, app: &AppInfo<'_>) -> Result<Pipeline, StartError> {
+        let outlets = config.outlets.into_iter().map(|outlet| {
+            let OutletConfig {
+                destination,
+                batching,
+            } = outlet;
+            let meter = Meter::register(app, destination.name())
+                .map_err(|error| StartError::Metrics(error.to_string()))?;
+            let (exporter, target) = connect(destination, resource)?;
+            Outlet::start(exporter, target, batching, Some(meter))
+        });
+        Ok(Pipeline {
+            outlets: outlets.collect::<Result<_, _>>()?,
+        })
     }
 
     /// A pipeline that exports nothing; spans need not be recorded for it.
+    #[cfg(test)]
     pub fn off() -> Pipeline {
-        Pipeline { outlet: None }
+        Pipeline { outlets: Vec::new() }
     }
 
     /// A pipeline into this exporter; `target` names it in the log.
+    #[cfg(test)]
     pub(crate) fn to(
-        mut exporter: impl Exporter,
+        exporter: impl Exporter,
         target: &str,
-        batching: Batching,
+        batching: crate::settings::Batching,
     ) -> Result<Pipeline, StartError> {
-        let queue = Arc::new(Queue::new(batching));
-        let source = Arc::clone(&queue);
-        let mut trouble = Trouble::new(target);
-        let run = move || {
-            let mut last = Ok(());
-            while let Some(batch) = source.take() {
-                last = exporter.export(&batch);
-                match &last {
-                    Ok(()) => trouble.worked(),
-                    Err(error) => trouble.failed(batch.len(), error),
-                }
-                source.recycle(batch);
-            }
-            source.finish(last);
-        };
-        thread::Builder::new()
-            .name("span-exporter".to_owned())
-            .spawn(run)?;
+        let outlet = Outlet::start(Box::new(exporter), target.to_owned(), batching, None)?;
         Ok(Pipeline {
-            outlet: Some(Outlet {
-                queue,
-                capacity: batching.queue,
-                mention_drops: Throttle::new(DROPS_LOGGED_EVERY),
-            }),
+            outlets: vec![outlet],
         })
     }
 
     /// Whether spans are worth recording.
     pub fn is_on(&self) -> bool {
-        self.outlet.is_some()
+        !self.outlets.is_empty()
     }
 
     /// Takes an ended span, which `encode` appends as a field of OTLP's `ScopeSpans`. Never blocks.
     pub(crate) fn export(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(outlet) = &self.outlet
-            && !outlet.queue.put(encode)
-        {
-            outlet.mention_drop();
+        thread_local! {
+            static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-    }
-
-    /// Exports what waits and ends the exporter's thread, within the deadline.
-    ///
-    /// # Errors
-    /// The deadline passed, and what still waits is lost with the process; or the last export failed.
-    pub fn shutdown(&self, deadline: Duration) -> Result<(), ShutdownError> {
-        let Some(Outlet { queue, .. }) = &self.outlet else {
-            return Ok(());
-        };
-        queue.close();
-        let result = queue.wait_until_finished(deadline);
-        let dropped = queue.dropped();
-        if dropped > 0 {
-            tracing::warn!("{dropped} spans were dropped in all, because the queue was full");
-        }
-        match result {
-            Some(result) => result.map_err(ShutdownError::Export),
-            None => Err(ShutdownError::Deadline {
-                waiting: queue.waiting(),
+        match &self.outlets[..] {
+            [] => {}
+            [only] => only.put(encode),
+            several => SCRATCH.with_borrow_mut(|scratch| {
+                encode(scratch);
+                for outlet in several {
+                    outlet.put(|out| out.extend_from_slice(scratch));
+                }
+                scratch.clear();
+                scratch.shrink_to(SCRATCH_BYTES);
             }),
         }
     }
 
-    /// How many spans were dropped because the queue was full.
+    /// Exports what waits, within the deadline.
+    ///
+    /// # Errors
+    /// The deadline passed, and the rest still waits; or an export failed.
+    pub fn flush(&self, deadline: Duration) -> Result<(), FlushErrors> {
+        let end = Instant::now() + deadline;
+        for outlet in &self.outlets {
+            outlet.hurry();
+        }
+        all(self.outlets.iter().map(|outlet| outlet.flush(end)))
+    }
+
+    /// Exports what waits and ends the exporters' threads, within the deadline. What became of all spans goes to
+    /// the log.
+    ///
+    /// # Errors
+    /// The deadline passed, and what was left is lost; or an export failed.
+    pub fn shutdown(&self, deadline: Duration) -> Result<(), FlushErrors> {
+        let end = Instant::now() + deadline;
+        for outlet in &self.outlets {
+            outlet.close(end);
+        }
+        all(self.outlets.iter().map(|outlet| outlet.end(end)))
+    }
+
+    /// How many spans met this fate, at all exporters together.
     #[cfg(test)]
-    pub fn dropped(&self) -> u64 {
-        self.outlet.as_ref().map_or(0, |outlet| outlet.queue.dropped())
+    pub(crate) fn count(&self, fate: Fate) -> u64 {
+        self.outlets.iter().map(|outlet| outlet.count(fate)).sum()
     }
 }
 
-impl Outlet {
-    #[cold]
-    fn mention_drop(&self) {
-        if self.mention_drops.now() {
-            tracing::warn!(
-                "{} spans dropped so far: more end than the exporter takes and the queue of {} holds; \
-                 raise \"queue\", or lower the load",
-                self.queue.dropped(),
-                self.capacity
-            );
+/// The exporter for a destination, and how the log calls it.
+fn connect(destination: Destination, resource: &Resource) -> Result<(Box<dyn Exporter>, String), StartError> {
+    Ok(match destination {
+        Destination::Otlp(collector) => {
+            let target = collector.url.to_string();
+            match collector.protocol {
+                Protocol::Http => (Box::new(Otlp::new(&collector, resource)), target),
+                Protocol::Grpc => (Box::new(Grpc::new(&collector, resource)?), target),
+            }
         }
+        Destination::Console => (
+            Box::new(Console::new(io::stdout(), resource)),
+            "stdout".to_owned(),
+        ),
+        Destination::Zipkin | Destination::Azure | Destination::File => {
+            return Err(StartError::Unconnected(destination.name()));
+        }
+    })
+}
+
+/// Goes through all, and tells what went wrong.
+fn all(results: impl Iterator<Item = Result<(), FlushError>>) -> Result<(), FlushErrors> {
+    let errors: Vec<_> = results.filter_map(Result::err).collect();
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(FlushErrors(errors)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc::{Receiver, Sender, channel};
-
-    use opentelemetry::trace::SpanKind;
-    use opentelemetry_proto::tonic::trace::v1::Span as Encoded;
-
-    use super::*;
-    use crate::span::Span;
-
-    /// An exporter that hands its batches to the test, and keeps each until it is told the result.
-    struct Stuck {
-        batches: Sender<Vec<Encoded>>,
-        results: Receiver<Result<(), ExportError>>,
-    }
-
-    impl Exporter for Stuck {
-        fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-            let spans = batch.spans().expect("protobuf");
-            assert_eq!(spans.len(), batch.len());
-            // The test may have ended.
-            let _ = self.batches.send(spans);
-            self.results.recv().unwrap_or(Ok(()))
-        }
-    }
-
-    type Fixture = (Pipeline, Receiver<Vec<Encoded>>, Sender<Result<(), ExportError>>);
-
-    fn stuck(queue: usize, batch: usize, delay: Duration) -> Fixture {
-        let (batches, has_batch) = channel();
-        let (release, results) = channel();
-        let batching = Batching { queue, batch, delay };
-        let pipeline = Pipeline::to(Stuck { batches, results }, "a test", batching).expect("a thread");
-        (pipeline, has_batch, release)
-    }
-
-    fn end_spans(pipeline: &Pipeline, names: &[&'static str]) {
-        for name in names {
-            let span = Span::start(pipeline, (*name).into(), SpanKind::Internal, None);
-            span.end(pipeline, std::time::SystemTime::now(), |_| {});
-        }
-    }
-
-    const WAIT: Duration = Duration::from_secs(20);
-    const NEVER: Duration = Duration::from_secs(3600);
-
-    fn next(batches: &Receiver<Vec<Encoded>>) -> Vec<String> {
-        let spans = batches.recv_timeout(WAIT).expect("a batch in time");
-        spans.into_iter().map(|span| span.name).collect()
-    }
-
-    fn failure() -> Result<(), ExportError> {
-        Err(io::Error::other("on purpose").into())
-    }
-
-    #[test]
-    fn a_stuck_exporter_costs_spans_and_no_time() {
-        let (pipeline, batches, release) = stuck(4, 2, NEVER);
-        end_spans(&pipeline, &["a", "b"]);
-        assert_eq!(
-            next(&batches),
-            ["a", "b"],
-            "the exporter has a batch and keeps it"
-        );
-        end_spans(&pipeline, &["c", "d", "e", "f"]);
-        assert_eq!(pipeline.dropped(), 0, "the queue holds four");
-        end_spans(&pipeline, &["x", "y", "z"]);
-        assert_eq!(pipeline.dropped(), 3);
-        let error = pipeline
-            .shutdown(Duration::from_millis(10))
-            .expect_err("it cannot be done in time");
-        assert_eq!(error.to_string(), "4 spans still wait");
-
-        for result in [failure(), Ok(()), Ok(())] {
-            release.send(result).expect("the exporter waits");
-        }
-        assert_eq!(next(&batches), ["c", "d"], "a failure does not stop the exporter");
-        assert_eq!(next(&batches), ["e", "f"], "all that was queued arrives");
-        pipeline.shutdown(WAIT).expect("all is done, later");
-    }
-
-    #[test]
-    fn batches_are_no_larger_than_asked_for_and_leave_in_order() {
-        let (pipeline, batches, release) = stuck(16, 3, NEVER);
-        end_spans(&pipeline, &["a", "b", "c"]);
-        assert_eq!(next(&batches), ["a", "b", "c"]);
-        end_spans(&pipeline, &["d", "e", "f", "g", "h", "i", "j"]);
-        // No more results: the exporter goes on by itself.
-        drop(release);
-        assert_eq!(next(&batches), ["d", "e", "f"]);
-        assert_eq!(next(&batches), ["g", "h", "i"]);
-        pipeline.shutdown(WAIT).expect("nothing hinders it");
-        assert_eq!(
-            next(&batches),
-            ["j"],
-            "a shutdown does not wait for the batch to fill"
-        );
-        end_spans(&pipeline, &["late"]);
-        assert_eq!(pipeline.dropped(), 1, "nobody would take it");
-    }
-
-    #[test]
-    fn a_batch_that_does_not_fill_leaves_after_the_delay() {
-        let (pipeline, batches, _release) = stuck(16, 16, Duration::from_millis(1));
-        end_spans(&pipeline, &["alone"]);
-        assert_eq!(next(&batches), ["alone"]);
-    }
-
-    #[test]
-    fn a_failure_at_the_end_is_told() {
-        let (pipeline, _batches, release) = stuck(16, 16, NEVER);
-        end_spans(&pipeline, &["lost"]);
-        release.send(failure()).expect("the exporter lives");
-        let error = pipeline.shutdown(WAIT).expect_err("the export failed");
-        assert_eq!(error.to_string(), "on purpose");
-        pipeline.shutdown(WAIT).expect("said once");
-    }
-
-    #[test]
-    fn off_is_off() {
-        let pipeline = Pipeline::off();
-        assert!(!pipeline.is_on());
-        assert!(pipeline.shutdown(Duration::ZERO).is_ok());
-        assert!(pipeline.shutdown(Duration::ZERO).is_ok(), "again");
-    }
-}
+mod tests;

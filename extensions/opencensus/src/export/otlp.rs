@@ -4,51 +4,34 @@
 //! between batches.
 
 use std::io::Read;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
-use opentelemetry::InstrumentationScope;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use opentelemetry_proto::tonic::resource::v1::Resource as EncodedResource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use ureq::SendBody;
 
-use super::trouble::Throttle;
-use super::{Batch, ExportError, Exporter};
+use super::envelope::Envelope;
+use super::retry::{Again, Closing, Failure, Retry};
+use super::trouble::Rejections;
+use super::{Batch, Delivery, ExportError, Exporter};
 use crate::settings::Collector;
 
 /// Answers of a collector are a few bytes; no more than this is read of one.
 const MAX_ANSWER: u64 = 1 << 20;
 /// How much of an answer that refuses spans goes to the log, in bytes.
 const SHOWN_ANSWER: usize = 200;
-const REJECTIONS_LOGGED_EVERY: Duration = Duration::from_secs(60);
-
-/// What the specification of OTLP asks for: few retries, further and further apart, never all clients at once.
-const RETRIES: usize = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const MAX_JITTER_MS: u32 = 100;
 
 /// Sends batches to a collector.
 pub(super) struct Otlp {
     agent: ureq::Agent,
     url: Uri,
     headers: HeaderMap,
-    /// For one batch, its retries included.
-    timeout: Duration,
+    retry: Retry,
     envelope: Envelope,
-    mention_rejections: Throttle,
-}
-
-/// A post that failed.
-struct Failure {
-    error: ExportError,
-    /// Whether it may work soon, and when the collector wants to be asked again.
-    retry: Option<Duration>,
+    rejections: Rejections,
 }
 
 impl Otlp {
@@ -68,19 +51,19 @@ impl Otlp {
             agent,
             url: collector.url.clone(),
             headers,
-            timeout: collector.timeout,
+            retry: Retry::new(collector.timeout),
             envelope: Envelope::new(resource),
-            mention_rejections: Throttle::new(REJECTIONS_LOGGED_EVERY),
+            rejections: Rejections::default(),
         }
     }
 
-    fn post(&self, start: &[u8], spans: &[u8], timeout: Duration) -> Result<(), Failure> {
+    fn post(&self, start: &[u8], spans: &[u8], timeout: Duration) -> Result<Delivery, Failure> {
         let mut body = start.chain(spans);
         let mut request = Request::post(self.url.clone())
             .body(SendBody::from_reader(&mut body))
             .map_err(|error| Failure {
                 error: ureq::Error::from(error).into(),
-                retry: None,
+                again: Again::Never,
             })?;
         *request.headers_mut() = self.headers.clone();
         let length = HeaderValue::from(start.len() + spans.len());
@@ -92,7 +75,7 @@ impl Otlp {
             .build();
         let mut answer = self.agent.run(request).map_err(|error| Failure {
             error: error.into(),
-            retry: Some(Duration::ZERO),
+            again: Again::Unreached,
         })?;
         let retry_after = answer.headers().get(RETRY_AFTER).and_then(seconds);
         let status = answer.status();
@@ -104,8 +87,9 @@ impl Otlp {
             .read_to_vec()
             .unwrap_or_default();
         if status.is_success() {
-            self.mention_rejected(&text);
-            return Ok(());
+            return Ok(Delivery {
+                rejected: self.rejected(&text),
+            });
         }
         let shown = String::from_utf8_lossy(&text[..text.len().min(SHOWN_ANSWER)]);
         Err(Failure {
@@ -113,105 +97,25 @@ impl Otlp {
                 status,
                 body: shown.escape_debug().to_string(),
             },
-            retry: is_busy(status).then(|| retry_after.unwrap_or_default()),
+            again: match is_busy(status) {
+                true => Again::Busy(retry_after),
+                false => Again::Never,
+            },
         })
     }
 
-    /// A collector may take a batch and refuse some of its spans.
-    fn mention_rejected(&self, answer: &[u8]) {
-        let Ok(answer) = ExportTraceServiceResponse::decode(answer) else {
-            return;
-        };
-        let Some(partial) = answer.partial_success else {
-            return;
-        };
-        if (partial.rejected_spans > 0 || !partial.error_message.is_empty()) && self.mention_rejections.now()
-        {
-            tracing::warn!(
-                "the collector rejected {} spans of a batch: {}",
-                partial.rejected_spans,
-                partial.error_message
-            );
-        }
+    /// How many spans the answer to a batch that was taken says were refused.
+    fn rejected(&self, answer: &[u8]) -> usize {
+        let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
+        self.rejections.read(answer)
     }
 }
 
 impl Exporter for Otlp {
-    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        let begin = Instant::now();
+    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, ExportError> {
         let start = self.envelope.around(batch.encoded().len());
-        let mut pause = FIRST_PAUSE;
-        let mut retries = 0;
-        loop {
-            let left = self.timeout.saturating_sub(begin.elapsed());
-            let failure = match self.post(&start, batch.encoded(), left) {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            let Some(asked) = failure.retry.filter(|_| retries < RETRIES) else {
-                return Err(failure.error);
-            };
-            pause = pause.max(asked);
-            let wait = pause + jitter();
-            if begin.elapsed() + wait >= self.timeout {
-                return Err(failure.error);
-            }
-            std::thread::sleep(wait);
-            retries += 1;
-            pause *= 2;
-        }
-    }
-}
-
-/// What a request says around the spans: an `ExportTraceServiceRequest` with one resource and one scope.
-struct Envelope {
-    /// The fields of `ResourceSpans` in front of the scope's.
-    resource: Vec<u8>,
-    /// The fields of `ScopeSpans` in front of the spans.
-    scope: Vec<u8>,
-}
-
-impl Envelope {
-    fn new(resource: &Resource) -> Self {
-        let resource = ResourceAttributesWithSchema::from(resource);
-        let resource = ResourceSpans {
-            resource: Some(EncodedResource {
-                attributes: resource.attributes.0,
-                ..EncodedResource::default()
-            }),
-            schema_url: resource.schema_url.unwrap_or_default(),
-            ..ResourceSpans::default()
-        };
-        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-            .with_version(env!("CARGO_PKG_VERSION"))
-            .build();
-        let scope = ScopeSpans {
-            scope: Some((&scope, None).into()),
-            ..ScopeSpans::default()
-        };
-        Envelope {
-            resource: resource.encode_to_vec(),
-            scope: scope.encode_to_vec(),
-        }
-    }
-
-    /// The request up to the spans, which take so many bytes and end it.
-    fn around(&self, spans: usize) -> Vec<u8> {
-        /// `ExportTraceServiceRequest.resource_spans`.
-        const RESOURCE_SPANS: u32 = 1;
-        /// `ResourceSpans.scope_spans`.
-        const SCOPE_SPANS: u32 = 2;
-        let in_scope = self.scope.len() + spans;
-        // A field number up to 15 takes one byte.
-        let in_resource = self.resource.len() + 1 + encoded_len_varint(in_scope as u64) + in_scope;
-        let mut start = Vec::with_capacity(self.resource.len() + self.scope.len() + 32);
-        encode_key(RESOURCE_SPANS, WireType::LengthDelimited, &mut start);
-        encode_varint(in_resource as u64, &mut start);
-        start.extend_from_slice(&self.resource);
-        encode_key(SCOPE_SPANS, WireType::LengthDelimited, &mut start);
-        encode_varint(in_scope as u64, &mut start);
-        start.extend_from_slice(&self.scope);
-        start
+        let post = |left| self.post(&start, batch.encoded(), left);
+        self.retry.run(closing, post)
     }
 }
 
@@ -222,13 +126,6 @@ fn is_busy(status: StatusCode) -> bool {
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
-fn jitter() -> Duration {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Duration::from_millis(u64::from(now.subsec_micros() % MAX_JITTER_MS))
 }
 
 #[cfg(test)]

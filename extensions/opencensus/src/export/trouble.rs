@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::sync::{Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// Lets one caller through each period, the first at once.
@@ -84,6 +86,36 @@ impl Trouble {
                 lost.exports
             );
         }
+    }
+}
+
+/// What a collector refuses of batches that it takes.
+#[derive(Debug)]
+pub(super) struct Rejections {
+    mention: Throttle,
+}
+
+impl Default for Rejections {
+    fn default() -> Self {
+        Rejections {
+            mention: Throttle::new(LOGGED_EVERY),
+        }
+    }
+}
+
+impl Rejections {
+    /// How many spans an answer refuses. The collector's reason goes to the log, and so does what it has to say of
+    /// a batch that it took whole.
+    pub(super) fn read(&self, answer: ExportTraceServiceResponse) -> usize {
+        let partial = answer.partial_success.unwrap_or_default();
+        let rejected = usize::try_from(partial.rejected_spans).unwrap_or(0);
+        if (rejected > 0 || !partial.error_message.is_empty()) && self.mention.now() {
+            tracing::warn!(
+                "the collector rejected {rejected} spans of a batch: {}",
+                partial.error_message
+            );
+        }
+        rejected
     }
 }
 

@@ -1,5 +1,9 @@
 //! Settings and variables together, and the errors.
 
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
 use super::*;
 
 fn resolve(json: &str, env: &[(&str, &str)]) -> Result<Config, SettingsError> {
@@ -8,6 +12,21 @@ fn resolve(json: &str, env: &[(&str, &str)]) -> Result<Config, SettingsError> {
         let found = env.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     })
+}
+
+/// The one exporter of settings that are valid.
+fn only(resolved: Result<Config, SettingsError>) -> OutletConfig {
+    let mut outlets = resolved.expect("valid settings").outlets;
+    assert_eq!(outlets.len(), 1, "{outlets:?}");
+    outlets.remove(0)
+}
+
+/// The one exporter, which is OTLP's.
+fn otlp(resolved: Result<Config, SettingsError>) -> Collector {
+    match only(resolved).destination {
+        Destination::Otlp(collector) => *collector,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -37,11 +56,11 @@ fn the_exporter_follows_from_settings_and_environment() {
             "the default endpoint",
         ),
         (r#"{"exporter": "console"}"#, &[base], "console", "settings win"),
-        (r#"{"exporter": "none"}"#, &[base], "none", "off"),
+        (r#"{"exporter": "none"}"#, &[base], "", "off"),
         (
             r#"{"exporter": "none", "endpoint": "http://mine"}"#,
             &[],
-            "none",
+            "",
             "off, with the endpoint left in place",
         ),
         (
@@ -53,11 +72,12 @@ fn the_exporter_follows_from_settings_and_environment() {
     ];
     for (json, env, expected, reason) in cases {
         let config = resolve(json, env).unwrap_or_else(|error| panic!("{reason}: {error}"));
-        let found = match config.destination {
-            Destination::None => "none".to_owned(),
-            Destination::Console => "console".to_owned(),
+        let shown = |outlet: &OutletConfig| match &outlet.destination {
             Destination::Otlp(collector) => collector.url.to_string(),
+            other => other.name().to_owned(),
         };
+        let found: Vec<_> = config.outlets.iter().map(shown).collect();
+        let expected: Vec<_> = expected.split_terminator(' ').collect();
         assert_eq!(found, expected, "{reason}");
     }
 }
@@ -84,7 +104,7 @@ fn batching_and_its_limits() {
         ),
     ];
     for (json, expected, reason) in cases {
-        let batching = resolve(json, &[]).expect("valid settings").batching;
+        let batching = only(resolve(json, &[])).batching;
         let found = (batching.queue, batching.batch, batching.delay.as_millis());
         assert_eq!(found, expected, "{reason}");
     }
@@ -94,7 +114,7 @@ fn batching_and_its_limits() {
         ("OTEL_BSP_SCHEDULE_DELAY", "1000"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000"),
     ];
-    let config = resolve(r#"{"exporter": "otlp"}"#, &env).expect("valid settings");
+    let config = only(resolve(r#"{"exporter": "otlp"}"#, &env));
     assert_eq!(config.batching.queue, 4096);
     assert_eq!(config.batching.batch, 512, "a bad variable is ignored");
     assert_eq!(config.batching.delay, Duration::from_secs(1));
@@ -202,10 +222,7 @@ fn headers_from_settings_and_environment() {
     ];
     for (json, env, expected, reason) in cases {
         let env = [env, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:4318")]].concat();
-        let config = resolve(json, &env).unwrap_or_else(|error| panic!("{reason}: {error}"));
-        let Destination::Otlp(collector) = config.destination else {
-            panic!("{reason}: {:?}", config.destination);
-        };
+        let collector = otlp(resolve(json, &env));
         let shown = format!("{collector:?}");
         assert!(shown.contains("Sensitive"), "{shown}");
         let pair = |(name, value): (&HeaderName, &HeaderValue)| {

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use opentelemetry::trace::{SpanContext, SpanKind};
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -13,9 +14,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use super::*;
 use crate::attributes::TracedFunction;
 use crate::call::{Call, Ending};
-use crate::export::{Pipeline, ShutdownError};
+use crate::export::{FlushErrors, Pipeline};
 use crate::parent;
-use crate::settings::Batching;
+use crate::settings::{Batching, Compression, Protocol, Tls};
 
 const OK: &str = "200 OK";
 
@@ -71,17 +72,21 @@ fn to(url: &str) -> Collector {
     let mut headers = HeaderMap::new();
     headers.insert("api-key", "s3cret".parse().expect("a valid value"));
     Collector {
+        protocol: Protocol::Http,
         url: url.parse().expect("a URL"),
         headers,
         timeout: Duration::from_secs(10),
+        compression: Compression::None,
+        tls: Tls::default(),
     }
 }
 
 /// One call through a pipeline to this collector, shut down after it.
-fn trace_a_call(url: &str) -> (SpanContext, Result<(), ShutdownError>) {
+fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
     let resource = Resource::builder_empty().with_service_name("app").build();
     let batching = Batching {
         queue: 16,
+        queue_bytes: 1 << 20,
         batch: 16,
         delay: Duration::from_secs(3600),
     };
@@ -161,7 +166,7 @@ fn a_busy_collector_is_asked_again() {
 fn errors_say_what_the_collector_said() {
     let export = |url: &str| {
         let mut exporter = Otlp::new(&to(url), &Resource::builder_empty().build());
-        let result = exporter.export(&Batch::default());
+        let result = exporter.export(&Batch::default(), &Closing::default());
         result.map_err(|error| error.to_string())
     };
     let (url, refusing) = collector(vec![("400 Bad Request", b"no such\ntenant".to_vec())]);
@@ -173,8 +178,14 @@ fn errors_say_what_the_collector_said() {
     refusing.join().expect("one request");
 
     // Nobody listens there now.
-    let error = export(&url).expect_err("nobody answers");
-    assert!(error.to_lowercase().contains("connection refused"), "{error}");
+    let closing = Closing::default();
+    closing.begin(Instant::now() + Duration::from_secs(20));
+    let mut exporter = Otlp::new(&to(&url), &Resource::builder_empty().build());
+    let error = exporter
+        .export(&Batch::default(), &closing)
+        .expect_err("nobody answers");
+    let error = error.to_string().to_lowercase();
+    assert!(error.contains("connection refused"), "{error}");
 
     let partial = ExportTraceServiceResponse {
         partial_success: Some(ExportTracePartialSuccess {
@@ -183,6 +194,7 @@ fn errors_say_what_the_collector_said() {
         }),
     };
     let (url, picky) = collector(vec![(OK, partial.encode_to_vec())]);
-    assert_eq!(export(&url), Ok(()), "the rest of the batch has arrived");
+    let delivery = Delivery { rejected: 1 };
+    assert_eq!(export(&url), Ok(delivery), "the rest of the batch has arrived");
     picky.join().expect("one request");
 }

@@ -1,0 +1,302 @@
+//! The OTLP exporter over gRPC, with tonic as its client.
+//!
+//! tonic needs a runtime. It is one of the exporter's thread alone, and runs only while a batch is on its way.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes};
+use http::uri::PathAndQuery;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_sdk::Resource;
+use prost::Message;
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use tonic::client::Grpc as Client;
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use super::envelope::Envelope;
+use super::retry::{Again, Closing, Failure, Retry};
+use super::trouble::Rejections;
+use super::{Batch, Delivery, Exporter};
+use crate::settings::{Collector, Compression, Tls};
+
+const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// How much of a collector's message goes to the log, in characters.
+const SHOWN_MESSAGE: usize = 200;
+
+/// Sends batches to a collector.
+pub(super) struct Grpc {
+    runtime: Runtime,
+    endpoint: Endpoint,
+    client: Client<Channel>,
+    compression: Compression,
+    metadata: MetadataMap,
+    retry: Retry,
+    envelope: Envelope,
+    rejections: Rejections,
+}
+
+/// The settings make no client.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    #[error("cannot start a runtime: {0}")]
+    Runtime(#[from] io::Error),
+    #[error("the certificates or the key do not work: {0}")]
+    Tls(String),
+    #[error("{0}")]
+    Endpoint(String),
+}
+
+/// A call that failed.
+#[derive(Debug, Error)]
+pub(crate) enum GrpcError {
+    #[error("it answered {code:?}: {message}")]
+    Answered { code: Code, message: String },
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    #[error("{0}")]
+    Transport(String),
+}
+
+impl Grpc {
+    pub(super) fn new(collector: &Collector, resource: &Resource) -> Result<Self, ConnectError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let own_name = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+        let mut endpoint = Endpoint::from(collector.url.clone())
+            .user_agent(own_name)
+            .map_err(|error| ConnectError::Endpoint(with_causes(&error)))?;
+        if collector.url.scheme_str() == Some("https") {
+            endpoint = endpoint
+                .tls_config(client_tls(&collector.tls))
+                .map_err(|error| ConnectError::Tls(with_causes(&error)))?;
+        }
+        Ok(Grpc {
+            client: client(&runtime, &endpoint, collector.compression),
+            runtime,
+            endpoint,
+            compression: collector.compression,
+            metadata: MetadataMap::from_headers(collector.headers.clone()),
+            retry: Retry::new(collector.timeout),
+            envelope: Envelope::new(resource),
+            rejections: Rejections::default(),
+        })
+    }
+}
+
+/// A client that connects when it is used.
+fn client(runtime: &Runtime, endpoint: &Endpoint, compression: Compression) -> Client<Channel> {
+    // The channel spawns a task at once.
+    let _in_runtime = runtime.enter();
+    let client = Client::new(endpoint.connect_lazy());
+    match compression {
+        Compression::Gzip => client.send_compressed(CompressionEncoding::Gzip),
+        Compression::None => client,
+    }
+}
+
+fn client_tls(tls: &Tls) -> ClientTlsConfig {
+    let config = match &tls.authorities {
+        Some(authorities) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities)),
+        None => ClientTlsConfig::new().with_webpki_roots(),
+    };
+    match &tls.identity {
+        Some(identity) => config.identity(Identity::from_pem(&identity.certificate, &identity.key)),
+        None => config,
+    }
+}
+
+impl Exporter for Grpc {
+    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, super::ExportError> {
+        let start = self.envelope.around(batch.encoded().len());
+        let message = Bytes::from([&start[..], batch.encoded()].concat());
+        let Grpc {
+            runtime,
+            client: current,
+            metadata,
+            rejections,
+            ..
+        } = self;
+        self.retry.run(closing, |left| {
+            let mut request = tonic::Request::new(message.clone());
+            *request.metadata_mut() = metadata.clone();
+            request.set_timeout(left);
+            let called = runtime.block_on(async {
+                let call = call(current, request);
+                tokio::time::timeout(left, call).await
+            });
+            let failure = match called {
+                Ok(Ok(answer)) => {
+                    return Ok(Delivery {
+                        rejected: rejections.read(answer),
+                    });
+                }
+                Ok(Err(status)) => failure(&status),
+                Err(_) => Failure {
+                    error: GrpcError::Timeout(left).into(),
+                    again: Again::Unreached,
+                },
+            };
+            if failure.again == Again::Unreached {
+                // Its connection may be one that leads nowhere any more.
+                *current = client(runtime, &self.endpoint, self.compression);
+            }
+            Err(failure)
+        })
+    }
+}
+
+async fn call(
+    client: &mut Client<Channel>,
+    request: tonic::Request<Bytes>,
+) -> Result<ExportTraceServiceResponse, Status> {
+    client
+        .ready()
+        .await
+        .map_err(|error| Status::from_error(error.into()))?;
+    let answer = client
+        .unary(request, PathAndQuery::from_static(EXPORT), AsBytes)
+        .await?;
+    Ok(answer.into_inner())
+}
+
+/// What a status means, by the specification of OTLP.
+fn failure(status: &Status) -> Failure {
+    // The client makes a status of what went wrong on the way, too.
+    if status.source().is_some() {
+        return Failure {
+            error: GrpcError::Transport(with_causes(status)).into(),
+            again: Again::Unreached,
+        };
+    }
+    let delay = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let again = match status.code() {
+        Code::Cancelled
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unavailable
+        | Code::DataLoss => Again::Busy(delay),
+        // Only where the collector says that it recovers.
+        Code::ResourceExhausted if delay.is_some() => Again::Busy(delay),
+        _ => Again::Never,
+    };
+    let shown: String = status.message().chars().take(SHOWN_MESSAGE).collect();
+    Failure {
+        error: GrpcError::Answered {
+            code: status.code(),
+            message: shown.escape_debug().to_string(),
+        }
+        .into(),
+        again,
+    }
+}
+
+/// An error with its causes, which tonic's own text leaves out.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ": {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The request as the bytes that it is, encoded already.
+#[derive(Clone, Copy)]
+struct AsBytes;
+
+impl Codec for AsBytes {
+    type Encode = Bytes;
+    type Decode = ExportTraceServiceResponse;
+    type Encoder = AsBytes;
+    type Decoder = AsBytes;
+
+    fn encoder(&mut self) -> AsBytes {
+        AsBytes
+    }
+
+    fn decoder(&mut self) -> AsBytes {
+        AsBytes
+    }
+}
+
+impl Encoder for AsBytes {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for AsBytes {
+    type Item = ExportTraceServiceResponse;
+    type Error = Status;
+
+    fn decode(&mut self, answer: &mut DecodeBuf<'_>) -> Result<Option<ExportTraceServiceResponse>, Status> {
+        // What the status says holds, whether or not the rest can be read.
+        Ok(Some(
+            ExportTraceServiceResponse::decode(answer).unwrap_or_default(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    #[test]
+    fn statuses_by_the_rules_of_otlp() {
+        let second = Duration::from_secs(1);
+        let resting = |code| {
+            let details = ErrorDetails::with_retry_info(Some(second));
+            Status::with_error_details(code, "busy", details)
+        };
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let cases = [
+            (Status::unavailable("busy"), Again::Busy(None)),
+            (resting(Code::Unavailable), Again::Busy(Some(second))),
+            (Status::resource_exhausted("busy"), Again::Never),
+            (resting(Code::ResourceExhausted), Again::Busy(Some(second))),
+            (Status::cancelled("busy"), Again::Busy(None)),
+            (Status::deadline_exceeded("busy"), Again::Busy(None)),
+            (Status::aborted("busy"), Again::Busy(None)),
+            (Status::out_of_range("busy"), Again::Busy(None)),
+            (Status::data_loss("busy"), Again::Busy(None)),
+            (Status::invalid_argument("bad"), Again::Never),
+            (Status::unauthenticated("who?"), Again::Never),
+            (Status::permission_denied("no"), Again::Never),
+            (Status::unimplemented("what?"), Again::Never),
+            (Status::internal("oh"), Again::Never),
+            (Status::from_error(refused.into()), Again::Unreached),
+        ];
+        for (status, again) in cases {
+            assert_eq!(failure(&status).again, again, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn errors_say_what_the_collector_said() {
+        let error = failure(&Status::invalid_argument("no such\ntenant")).error;
+        assert_eq!(error.to_string(), "it answered InvalidArgument: no such\\ntenant");
+        let long = Status::internal("x".repeat(10_000));
+        assert!(failure(&long).error.to_string().len() < 300);
+    }
+}

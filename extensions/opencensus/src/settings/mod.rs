@@ -1,0 +1,193 @@
+//! The extension's `settings` in host.json, and what they mean together with OpenTelemetry's variables.
+//!
+//! A room for each matter; [`Settings`] itself is one flat object, as host.json has it.
+
+mod batching;
+mod collector;
+mod exporters;
+mod tls;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+pub(crate) use batching::Batching;
+pub(crate) use collector::{Collector, Compression, Protocol};
+use collector::{DEFAULT_ENDPOINT, TRACES_PATH};
+pub(crate) use exporters::Destination;
+use exporters::{Name, Names};
+pub(crate) use tls::Tls;
+pub(crate) use variables::process_env;
+
+/// The `settings` object. What is left out comes from OpenTelemetry's environment variables, then from defaults.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Where spans go: one name or a list of otlp, zipkin, azure, console, file; or none. Else those of
+    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp by an endpoint, azure by
+    /// `APPLICATIONINSIGHTS_CONNECTION_STRING`; else console.
+    exporter: Option<Names>,
+    /// How OTLP travels, "http/protobuf" or "grpc"; else `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else
+    /// `OTEL_EXPORTER_OTLP_PROTOCOL`, else http/protobuf.
+    protocol: Option<Protocol>,
+    /// The collector's base URL; `/v1/traces` is added for HTTP. Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it
+    /// is, else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else `http://localhost:4318` (gRPC: 4317).
+    endpoint: Option<String>,
+    /// Headers for the collector, over those of `OTEL_EXPORTER_OTLP_HEADERS`.
+    headers: BTreeMap<String, String>,
+    /// "gzip" or "none"; else `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, else `OTEL_EXPORTER_OTLP_COMPRESSION`,
+    /// else none.
+    compression: Option<Compression>,
+    /// A file with the authorities to trust instead of the public ones, as PEM; else
+    /// `OTEL_EXPORTER_OTLP_CERTIFICATE`. This and the two below are for URLs that begin with `https`.
+    certificate: Option<PathBuf>,
+    /// A file with the certificate to identify with, as PEM; else `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`.
+    client_certificate: Option<PathBuf>,
+    /// A file with its private key, as PEM; else `OTEL_EXPORTER_OTLP_CLIENT_KEY`.
+    client_key: Option<PathBuf>,
+    /// `service.name`; else `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `WEBSITE_SITE_NAME`, the app folder's name.
+    service_name: Option<String>,
+    /// How many ended spans may wait for each exporter; more are dropped and counted.
+    queue: Option<usize>,
+    /// How many bytes of ended spans may wait for each exporter; more are dropped and counted.
+    queue_bytes: Option<usize>,
+    /// How many spans are exported together at most.
+    batch: Option<usize>,
+    /// How long an ended span waits for its batch to fill, at most, in milliseconds.
+    delay_ms: Option<u64>,
+    /// How long one export may take, its retries included, in milliseconds.
+    timeout_ms: Option<u64>,
+}
+
+/// Settings that make no sense. The message begins with the key or the variable.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SettingsError {
+    #[error(
+        "{key}: {given:?} is not the URL of a collector ({reason}); expected one like {DEFAULT_ENDPOINT:?}"
+    )]
+    Endpoint {
+        key: &'static str,
+        given: String,
+        reason: String,
+    },
+    #[error(
+        "endpoint: {given:?} has the path {TRACES_PATH}, which is added to it: leave that out, \
+         or give the whole URL as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+    )]
+    WholeEndpoint { given: String },
+    #[error("headers: {0:?} is not a header's name (letters, digits and hyphens)")]
+    HeaderName(String),
+    #[error("headers.{0}: the value has a character that no header may have, such as a line break")]
+    HeaderValue(String),
+    #[error("{0}: expected at least 1, found 0")]
+    Zero(&'static str),
+    #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
+    BatchOverQueue { batch: usize, queue: usize },
+    #[error("exporter: the list is empty; expected at least one exporter, or \"none\"")]
+    NoExporter,
+    #[error("exporter: \"none\" stands among others; leave it or the others out")]
+    NoneAndOthers,
+    #[error("{key}: cannot use {path}: {reason}")]
+    File {
+        key: &'static str,
+        path: String,
+        reason: String,
+    },
+    #[error(
+        "{0}: a certificate and its key go together; give both \"client_certificate\" and \"client_key\""
+    )]
+    HalfIdentity(&'static str),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Config {
+    /// The exporters; none where nothing is exported.
+    pub outlets: Vec<OutletConfig>,
+}
+
+/// One exporter and the queue in front of it.
+#[derive(Debug)]
+pub struct OutletConfig {
+    pub destination: Destination,
+    pub batching: Batching,
+}
+
+impl Settings {
+    /// Checks the settings and fills in what was left out.
+    pub fn resolve(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, SettingsError> {
+        // What is given must make sense, whether or not it is used.
+        let protocol = collector::protocol(self, &env);
+        let url = collector::endpoint(self, protocol, &env)?;
+        collector::headers(self, &env)?;
+        let batching = Batching::resolve(self, &env)?;
+        let names = match &self.exporter {
+            Some(names) => names.exporters()?,
+            None => exporters::from_variable(&env).unwrap_or_else(|| {
+                let azure = env("APPLICATIONINSIGHTS_CONNECTION_STRING").map(|_| Name::Azure);
+                let otlp = url.as_ref().map(|_| Name::Otlp);
+                let configured: Vec<Name> = otlp.into_iter().chain(azure).collect();
+                match configured.is_empty() {
+                    true => vec![Name::Console],
+                    false => configured,
+                }
+            }),
+        };
+        let mut outlets = Vec::with_capacity(names.len());
+        for name in names {
+            let destination = match name {
+                Name::Otlp => {
+                    let collector = Collector::resolve(self, protocol, url.clone(), &env)?;
+                    Destination::Otlp(Box::new(collector))
+                }
+                Name::Zipkin => Destination::Zipkin,
+                Name::Azure => Destination::Azure,
+                Name::File => Destination::File,
+                Name::Console => Destination::Console,
+                Name::None => continue,
+            };
+            let batching = match name {
+                Name::Console => batching.for_console(self),
+                _ => batching,
+            };
+            outlets.push(OutletConfig {
+                destination,
+                batching,
+            });
+        }
+        Ok(Config { outlets })
+    }
+
+    /// `service.name`. `in_resource` is the one that `OTEL_RESOURCE_ATTRIBUTES` names.
+    pub fn service_name(
+        &self,
+        env: impl Fn(&str) -> Option<String>,
+        in_resource: Option<String>,
+        app_root: &Path,
+    ) -> String {
+        let folder = || {
+            let root = app_root.canonicalize().ok()?;
+            Some(root.file_name()?.to_string_lossy().into_owned())
+        };
+        self.service_name
+            .clone()
+            .or_else(|| env("OTEL_SERVICE_NAME"))
+            .or(in_resource)
+            .or_else(|| env("WEBSITE_SITE_NAME"))
+            .or_else(folder)
+            .unwrap_or_else(|| "funcdock".to_owned())
+    }
+}
+
+fn positive<N: PartialEq + Default>(key: &'static str, value: Option<N>) -> Result<Option<N>, SettingsError> {
+    match value {
+        Some(value) if value == N::default() => Err(SettingsError::Zero(key)),
+        value => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests;

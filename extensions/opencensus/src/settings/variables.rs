@@ -1,0 +1,67 @@
+//! Environment variables, by OpenTelemetry's rules: an empty one is unset, a bad value is reported and ignored.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+
+/// Looks up an environment variable; an empty one counts as unset, as OpenTelemetry has it.
+pub(crate) fn process_env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The first of these variables that is set, with its name.
+pub(super) fn first<const N: usize>(
+    env: impl Fn(&str) -> Option<String>,
+    names: [&'static str; N],
+) -> Option<(&'static str, String)> {
+    names.into_iter().find_map(|name| Some((name, env(name)?)))
+}
+
+/// A positive number in a variable. As OpenTelemetry asks, a bad value is reported and then ignored.
+pub(super) fn number(env: impl Fn(&str) -> Option<String>, name: &str) -> Option<u64> {
+    let given = env(name)?;
+    let number = given.trim().parse().ok().filter(|number| *number > 0);
+    if number.is_none() {
+        tracing::warn!("{name}: expected a whole number above 0, found {given:?}; the default applies");
+    }
+    number
+}
+
+/// A number of things that fit in memory; as [`number`].
+pub(super) fn size(env: impl Fn(&str) -> Option<String>, name: &str) -> Option<usize> {
+    number(env, name).and_then(|size| usize::try_from(size).ok())
+}
+
+/// The headers in OpenTelemetry's variables, `name=value` with commas between and values percent-encoded. What
+/// is malformed is reported and ignored, as with [`number`].
+pub(super) fn headers(env: impl Fn(&str) -> Option<String>) -> HeaderMap {
+    let names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
+    let Some((variable, given)) = first(env, names) else {
+        return HeaderMap::new();
+    };
+    let parse = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+        Some((HeaderName::try_from(name.trim()).ok()?, secret(&value)?))
+    };
+    let mut headers = HeaderMap::new();
+    for (index, pair) in given.split(',').enumerate() {
+        match parse(pair) {
+            Some((name, value)) => {
+                headers.insert(name, value);
+            }
+            None if pair.trim().is_empty() => {}
+            None => tracing::warn!(
+                "{variable}: entry {} is ignored; expected name=value, the value percent-encoded",
+                index + 1
+            ),
+        }
+    }
+    headers
+}
+
+/// A header's value, which is often a secret: neither messages nor `Debug` show it.
+pub(super) fn secret(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
