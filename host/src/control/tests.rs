@@ -38,6 +38,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
         debug_logs: false,
         site_packages: vec!["/srv/app/.venv/lib/python3.13/site-packages".into()],
         extension_path: vec!["/opt/extensions".into()],
+        log_format: Default::default(),
         verbose: false,
         threads: Some(4),
     }

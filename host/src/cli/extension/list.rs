@@ -16,6 +16,7 @@ use crate::app::{App, ExtensionConfig};
 use crate::cli::settings::Settings;
 use crate::cli::start::{read_app, seconds};
 use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Source};
+use crate::logging::Format;
 
 const ABOUT: &str = "\
 Docked extensions are opened and configured as a worker does before it runs the app's code; none is started. Each is
@@ -68,7 +69,7 @@ struct Docked {
 
 /// Lists; the exit code is 0, whatever the extensions are like.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    crate::logging::init(false, false);
+    crate::logging::init(Format::Text, false, false);
     let app = read_app(&arguments.app, Vec::new())?;
     let settings = Settings::new(&app, |name| std::env::var(name).ok());
     let search = search(&app, arguments.python)?;
