@@ -11,6 +11,7 @@ use clap::builder::FalseyValueParser;
 use super::listing::Listing;
 use super::print;
 use super::settings::Settings;
+use super::telemetry;
 use crate::app::{App, ReadOptions, Reading};
 use crate::control::ExtensionListing;
 use crate::logging::Format;
@@ -114,12 +115,14 @@ fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
 }
 
 fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
-    let app = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
+    let mut app = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
+    let environment = |name: &str| std::env::var(name).ok();
+    telemetry::dock(&mut app, environment);
     let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));
     let chosen_module = std::env::var_os(PYTHON_MODULE_VARIABLE).filter(|value| !value.is_empty());
 
-    let settings = Settings::new(&app, |name| std::env::var(name).ok());
+    let settings = Settings::new(&app, environment);
     let port = arguments
         .port
         .or(app.settings.local_http_port)

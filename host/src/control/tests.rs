@@ -19,6 +19,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
     let host = HostConfig {
         http,
         function_timeout: Some(Duration::from_secs(1800)),
+        telemetry_mode: Default::default(),
         functions: None,
         log_level: Default::default(),
         worker_extensions: Vec::new(),
