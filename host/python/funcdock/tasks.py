@@ -38,7 +38,7 @@ def start(
 
 
 async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: Any) -> None:
-    logs.invocation.set(call.invocation_id)
+    logs.call.set(call.for_logs)
     try:
         result = await function(**arguments)
     # SystemExit, too: it must not end the worker.

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use crate::logging;
 use crate::text::utf8;
 use crate::values::to_python;
 
@@ -65,10 +66,18 @@ impl Context {
         RetryContext
     }
 
+    /// Where a thread says whose records it logs: the function's own has said so already, others set `invocation_id`.
     #[getter]
     fn thread_local_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "funcdock.logs"))?
-            .getattr(intern!(py, "thread_local"))
+        let storage = py
+            .import(intern!(py, "funcdock.logs"))?
+            .getattr(intern!(py, "thread_local"))?;
+        if logging::is_current(&self.invocation) {
+            storage.setattr(intern!(py, "invocation_id"), self.invocation.id())?;
+        } else {
+            logging::set_asked(&self.invocation);
+        }
+        Ok(storage)
     }
 
     /// An attribute that an extension set. Only called for names that are not found otherwise.

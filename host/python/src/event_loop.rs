@@ -14,7 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::runner::Runtime;
-use crate::{arguments, hooks, results};
+use crate::{arguments, hooks, logging, results};
 
 /// The queue of calls for the loop.
 pub(crate) struct Handover {
@@ -189,9 +189,10 @@ impl Drop for AsyncCall {
 
 #[pymethods]
 impl AsyncCall {
+    /// For the records of its task.
     #[getter]
-    fn invocation_id(&self) -> &str {
-        self.invocation.id()
+    fn for_logs(&self) -> logging::Call {
+        logging::Call::of(&self.invocation)
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {

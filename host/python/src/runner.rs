@@ -163,7 +163,7 @@ impl Runtime {
 
 fn prepare(py: Python<'_>, config: &WorkerConfig) -> PyResult<(Package, Classes, Py<PyAny>)> {
     let package = package::import(py, &config.app.root)?;
-    logging::install(py, &package, config.debug_logs)?;
+    logging::install(py, &package, config.log_format, config.debug_logs)?;
     let http = package.http.bind(py);
     let contexts = (
         py.get_type::<context::Context>(),

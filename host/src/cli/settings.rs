@@ -22,7 +22,7 @@ pub(super) struct Settings<'a, E> {
 
 /// Where a setting stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Environment,
     File,
 }
@@ -43,7 +43,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
     }
 
     /// A setting's value without space around it, and where it stands. An empty one is none.
-    fn get(&self, name: &str) -> Option<(String, Place)> {
+    pub(super) fn get(&self, name: &str) -> Option<(String, Place)> {
         let ours = (self.environment)(name).map(|value| (value, Place::Environment));
         let (value, place) = ours.or_else(|| {
             self.app

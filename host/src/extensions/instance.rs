@@ -102,10 +102,13 @@ impl Instance {
         let times = self.counters.of(hook).was_slow();
         // Each time it has happened twice as often: a hook that is always slow must not flood the log.
         if times.is_power_of_two() {
+            let trace = invocation.trace_ids();
             tracing::warn!(
                 extension = %self.name,
                 function = invocation.function().info.name,
                 invocation = invocation.id(),
+                trace_id = trace.trace_id(),
+                span_id = trace.span_id(),
                 "{hook} took {took:.1?}, longer than its budget of {:?} ({times} times so far): other calls waited \
                  for it meanwhile",
                 Duration::from_nanos(self.counters.budget_ns)
@@ -123,10 +126,13 @@ impl Instance {
     #[cold]
     pub(super) fn failed(&self, hook: Hook, invocation: &Invocation, error: &abi::Error) {
         let (name, function) = (&self.name, &invocation.function().info.name);
+        let trace = invocation.trace_ids();
         tracing::error!(
             extension = %name,
             function,
             invocation = invocation.id(),
+            trace_id = trace.trace_id(),
+            span_id = trace.span_id(),
             "{hook} failed: {}", error.message
         );
         let panics = self.counters.of(hook).failed(Failure::of(error));

@@ -113,6 +113,13 @@ impl Extensions {
                 }
                 docked.check_settings()
             });
+            if let (Err(error @ ExtensionError::Find { .. }), Some(by), false) =
+                (&loaded, &config.implied_by, config.required)
+            {
+                // As if nothing had asked for it: function code that does is told.
+                tracing::warn!("{by}, but there are no traces:\n{error}");
+                continue;
+            }
             docked.settle(loaded)?;
             extensions.docked.push(docked);
         }
@@ -388,7 +395,13 @@ impl Docked {
     fn settle<T>(&mut self, result: Result<T, ExtensionError>) -> Result<Option<T>, ExtensionError> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if self.config.required => Err(error),
+            Err(error) if self.config.required => Err(match &self.config.implied_by {
+                Some(by) => ExtensionError::Implied {
+                    by: by.clone(),
+                    error: Box::new(error),
+                },
+                None => error,
+            }),
             Err(error) => {
                 tracing::error!("{error}\n  the app runs without it, as it is not required");
                 self.failure = Some(error.to_string());

@@ -8,6 +8,7 @@ mod ending;
 mod function;
 mod outcome;
 mod pipeline;
+mod trace;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ pub use ending::Ending;
 pub use function::FunctionInfo;
 pub use outcome::{Exception, Outcome};
 pub use pipeline::{LoadedFunction, Pipeline};
+pub use trace::TraceIds;
 
 use completion::Completion;
 use funcdock_extension_api::abi;
@@ -140,6 +142,11 @@ impl Invocation {
                 .unwrap_or("")
         };
         (header("traceparent"), header("tracestate"))
+    }
+
+    /// The trace and the span that records of the call belong to.
+    pub fn trace_ids(&self) -> TraceIds {
+        TraceIds::parse(self.trace_context().0)
     }
 
     /// Replaces the trace context that the function sees.

@@ -46,7 +46,7 @@ impl Worker {
             eprintln!("funcdock worker: {error}");
             1
         })?;
-        crate::logging::init(config.verbose, config.debug_logs);
+        crate::logging::init(config.log_format, config.verbose, config.debug_logs);
         let configs = match config.extensions_enabled {
             true => config.app.host.worker_extensions.as_slice(),
             false => &[],
