@@ -3,16 +3,20 @@
 //! Tracing must not break a function: what cannot be recorded (a dict as an attribute, anything on a span
 //! that has ended) is logged and ignored. Calls that are wrong in themselves raise, as any Python call does.
 
+mod propagator;
+
 use std::sync::Arc;
 
 use funcdock_extension_api::{Arguments, ContextObject, Error, ErrorKind, Exception, Result, Value};
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanContext, Status};
+use opentelemetry::trace::Status;
 
 use crate::attributes;
 use crate::call::Call;
-use crate::parent::TraceParent;
+use crate::context::SpanContext;
+use crate::propagation::TraceParent;
 use crate::span::Span;
+use propagator::PropagatorObject;
 
 const DEFAULT_NAME: &str = "span";
 
@@ -67,6 +71,8 @@ impl ContextObject for Tracer {
     fn get(&self, name: &str) -> Result<Option<Value>> {
         Ok(match name {
             "span_context" => Some(self.current().span_context()),
+            "propagator" => Some(Value::object(PropagatorObject(Arc::clone(&self.0)))),
+            "baggage" => Some(propagator::baggage(self.0.baggage())),
             _ => None,
         })
     }

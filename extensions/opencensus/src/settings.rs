@@ -1,5 +1,8 @@
 //! The extension's `settings` in host.json, and what they mean together with OpenTelemetry's variables.
 
+mod propagation;
+mod sampling;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +11,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::propagation::Propagators;
+use propagation::PropagationError;
+pub(crate) use sampling::{Choice, Measure, SamplerName, Sampling};
+use sampling::{FunctionSettings, SamplingError};
 
 const TRACES_PATH: &str = "/v1/traces";
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
@@ -35,6 +43,16 @@ pub struct Settings {
     delay_ms: Option<u64>,
     /// How long one export may take, its retries included, in milliseconds.
     timeout_ms: Option<u64>,
+    /// Which traces are recorded; else `OTEL_TRACES_SAMPLER`, else parentbased_always_on.
+    sampler: Option<SamplerName>,
+    /// A share of traces from 0 to 1, or traces a second, as the sampler wants it; else `OTEL_TRACES_SAMPLER_ARG` for the
+    /// sampler of `OTEL_TRACES_SAMPLER`, else all traces, or 20 a second.
+    rate: Option<f64>,
+    /// Sampling of single functions.
+    functions: BTreeMap<String, FunctionSettings>,
+    /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else tracecontext and
+    /// baggage.
+    propagators: Option<propagation::Names>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -69,6 +87,10 @@ pub enum SettingsError {
     Zero(&'static str),
     #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
     BatchOverQueue { batch: usize, queue: usize },
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
+    #[error(transparent)]
+    Propagation(#[from] PropagationError),
 }
 
 /// What is to be done.
@@ -76,6 +98,8 @@ pub enum SettingsError {
 pub struct Config {
     pub destination: Destination,
     pub batching: Batching,
+    pub sampling: Sampling,
+    pub propagators: Propagators,
 }
 
 #[derive(Debug)]
@@ -144,6 +168,8 @@ impl Settings {
         Ok(Config {
             destination,
             batching,
+            sampling: sampling::resolve(self, &env)?,
+            propagators: propagation::resolve(self, &env)?,
         })
     }
 

@@ -3,6 +3,8 @@
 use super::*;
 use crate::attributes::TracedFunction;
 use crate::export::Pipeline;
+use crate::propagation::Caller;
+use crate::sampler::Sampler;
 
 fn tracer() -> Tracer {
     let pipeline = Arc::new(Pipeline::off());
@@ -11,7 +13,13 @@ fn tracer() -> Tracer {
         trigger: "http",
         route: None,
     };
-    Tracer(Arc::new(Call::start(pipeline, function, false, None)))
+    Tracer(Arc::new(Call::start(
+        pipeline,
+        function,
+        false,
+        Caller::default(),
+        &Sampler::default(),
+    )))
 }
 
 fn arguments<const P: usize, const K: usize>(
@@ -82,7 +90,7 @@ fn the_context_follows_the_current_span() {
     let within = context();
     assert_eq!(text(&*within, "span_id"), text(&*span, "span_id"));
     let (trace, id) = (text(&*within, "trace_id"), text(&*within, "span_id"));
-    assert_eq!(text(&*within, "traceparent"), format!("00-{trace}-{id}-01"));
+    assert_eq!(text(&*within, "traceparent"), format!("00-{trace}-{id}-03"));
     assert_ne!(text(&*within, "traceparent"), before);
     assert_eq!(text(&*within, "tracestate"), "");
     assert!(

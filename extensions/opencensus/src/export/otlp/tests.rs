@@ -5,7 +5,6 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use opentelemetry::trace::SpanContext;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest,
 };
@@ -13,8 +12,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use super::*;
 use crate::attributes::TracedFunction;
 use crate::call::{Call, Ending};
+use crate::context::SpanContext;
 use crate::export::{Pipeline, ShutdownError};
-use crate::parent;
+use crate::propagation::testing;
+use crate::sampler::Sampler;
 use crate::settings::Batching;
 
 const OK: &str = "200 OK";
@@ -87,13 +88,25 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), ShutdownError>) {
     };
     let exporter = Otlp::new(&to(url), &resource);
     let pipeline = Arc::new(Pipeline::to(exporter, url, batching).expect("a thread"));
-    let caller = parent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b");
+    let caller = testing::caller(&[
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("tracestate", "a=b"),
+    ]);
     let function = TracedFunction {
         name: "hello",
         trigger: "http",
         route: None,
     };
-    let call = Call::start(Arc::clone(&pipeline), function, false, caller.as_ref());
+    let call = Call::start(
+        Arc::clone(&pipeline),
+        function,
+        false,
+        caller,
+        &Sampler::default(),
+    );
     let greet = call.open_span("greet".to_owned(), call.invocation());
     call.end_span(&greet);
     call.finish(&Ending {
