@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use funcdock_extension_api::OutcomeKind;
-use opentelemetry::trace::{SpanContext, SpanKind, Status};
+use opentelemetry::trace::{SpanKind, Status};
 
 use crate::attributes::{self, Request, TracedFunction};
+use crate::context::SpanContext;
 use crate::export::Pipeline;
+use crate::propagation::{Baggage, Caller, Propagators};
+use crate::sampler::Sampler;
 use crate::span::{ERROR_TYPE, Raised, Span};
 
 /// The spans of one invocation.
@@ -19,6 +22,8 @@ pub struct Call {
     /// Whether it is the worker's first.
     cold: bool,
     invocation: Span,
+    propagators: Propagators,
+    baggage: Baggage,
     /// The spans of function code that end with the invocation at the latest, oldest first.
     open: Mutex<Vec<Arc<Span>>>,
 }
@@ -37,19 +42,24 @@ pub struct Ending<'a> {
 }
 
 impl Call {
-    /// Starts the invocation's span.
+    /// Starts the invocation's span. The sampler decides whether it is recorded, and with it those of function code.
     pub fn start(
         pipeline: Arc<Pipeline>,
         function: TracedFunction,
         cold: bool,
-        caller: Option<&SpanContext>,
+        caller: Caller,
+        sampler: &Sampler,
     ) -> Call {
-        let invocation = Span::start(&pipeline, function.name.into(), SpanKind::Server, caller);
+        let context = caller.begin(sampler);
+        let parent = caller.parent.as_ref();
+        let invocation = Span::start_as(&pipeline, function.name.into(), SpanKind::Server, context, parent);
         Call {
             pipeline,
             function,
             cold,
             invocation,
+            propagators: caller.propagators,
+            baggage: caller.baggage,
             open: Mutex::new(Vec::new()),
         }
     }
@@ -61,14 +71,29 @@ impl Call {
 
     /// Whether anything of it is exported.
     pub fn is_recorded(&self) -> bool {
-        self.invocation.is_open()
+        self.invocation.is_recorded()
+    }
+
+    /// What the caller's request carries for those that this one calls.
+    pub fn baggage(&self) -> &Baggage {
+        &self.baggage
+    }
+
+    /// The formats of headers.
+    pub fn propagators(&self) -> Propagators {
+        self.propagators
+    }
+
+    /// The headers of a request that continues the trace of this span.
+    pub fn headers(&self, span: &SpanContext) -> Vec<(&'static str, String)> {
+        self.propagators.inject(span, &self.baggage)
     }
 
     /// Starts a span of function code. One that is `bound` ends with the invocation at the latest.
     pub fn open_span(&self, name: String, kind: SpanKind, parent: &Span, bound: bool) -> Arc<Span> {
         let span = Span::start(&self.pipeline, name.into(), kind, Some(parent.context()));
         let span = Arc::new(span);
-        if bound && span.is_open() {
+        if bound && span.is_recorded() {
             self.open().push(Arc::clone(&span));
         }
         span

@@ -8,10 +8,13 @@
 
 mod attributes;
 mod call;
+mod context;
 mod encode;
 mod export;
 mod object;
-mod parent;
+mod propagation;
+mod sampler;
+mod samplers;
 mod settings;
 mod span;
 
@@ -22,8 +25,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, PythonModule, Result, Value,
-    export_extension,
+    AppExtension, AppInfo, Counter, Error, Flow, Function, Hooks, Invocation, Outcome, PythonModule, Result,
+    Value, export_extension,
 };
 use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::Resource;
@@ -33,7 +36,8 @@ use attributes::{Request, TracedFunction};
 use call::{Call, Ending};
 use export::Pipeline;
 use object::{Root, SpanObject};
-use parent::TraceParent;
+use propagation::{Incoming, Propagator, Propagators, TraceParent};
+use samplers::Samplers;
 use settings::process_env;
 
 pub use settings::Settings;
@@ -41,6 +45,9 @@ pub use settings::Settings;
 /// The extension: one a worker.
 pub struct OpenCensus {
     pipeline: Arc<Pipeline>,
+    propagators: Propagators,
+    malformed: Malformed,
+    samplers: Arc<Samplers>,
     functions: Functions,
     /// Whether no invocation has started yet.
     cold: AtomicBool,
@@ -49,7 +56,10 @@ pub struct OpenCensus {
 impl AppExtension for OpenCensus {
     type Settings = Settings;
     type State = Arc<Call>;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION.and(Hooks::FLUSH).and(Hooks::SHUTDOWN);
+    const HOOKS: Hooks = Hooks::POST_FUNCTION_LOAD
+        .and(Hooks::POST_INVOCATION)
+        .and(Hooks::FLUSH)
+        .and(Hooks::SHUTDOWN);
     const COMPANION: &'static [PythonModule] = &[
         PythonModule::new("spans", include_str!("companion/spans.py")),
         PythonModule::new(
@@ -66,8 +76,13 @@ impl AppExtension for OpenCensus {
 
     fn init(settings: Settings, app: &AppInfo<'_>) -> Result<Self> {
         let config = settings.resolve(process_env)?;
+        let propagators = config.propagators;
+        let samplers = Arc::new(Samplers::new(&config.sampling));
         let pipeline = Pipeline::start(config, &resource(&settings, app.root()), app)?;
         Ok(OpenCensus {
+            propagators,
+            malformed: Malformed::new(app, propagators),
+            samplers,
             pipeline: Arc::new(pipeline),
             functions: Functions::default(),
             cold: AtomicBool::new(true),
@@ -75,18 +90,31 @@ impl AppExtension for OpenCensus {
     }
 
     fn native(&self) -> Result<Value> {
-        Ok(Value::object(Root(Arc::clone(&self.pipeline))))
+        Ok(Value::object(Root {
+            pipeline: Arc::clone(&self.pipeline),
+            samplers: Arc::clone(&self.samplers),
+            propagators: self.propagators,
+        }))
+    }
+
+    fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
+        self.functions.get(function);
+        Ok(())
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Arc<Call>>> {
         let function = self.functions.get(&call.function());
         let cold = self.cold.load(Ordering::Relaxed) && self.cold.swap(false, Ordering::Relaxed);
-        let trace = call.trace_context();
-        let caller = parent::parse(trace.traceparent, trace.tracestate);
-        let traced = Call::start(Arc::clone(&self.pipeline), function, cold, caller.as_ref());
+        if cold {
+            // By now all functions have been loaded.
+            self.samplers.mention_unknown(&self.functions.names());
+        }
+        let malformed = |propagator| self.malformed.count(propagator);
+        let caller = self.propagators.extract(&Incoming::of(call), malformed);
+        let sampler = self.samplers.of(function.name);
+        let traced = Call::start(Arc::clone(&self.pipeline), function, cold, caller, sampler);
         let context = traced.invocation().context();
-        let tracestate = context.trace_state().header();
-        call.set_trace_context(TraceParent::of(context).as_str(), &tracestate);
+        call.set_trace_context(TraceParent::of(context).as_str(), context.trace_state().header());
         let traced = Arc::new(traced);
         call.set_attribute(
             "tracer",
@@ -133,7 +161,31 @@ impl AppExtension for OpenCensus {
 
 export_extension!(OpenCensus);
 
-/// The functions that were called so far.
+/// Counts headers that break the rules of their format, as metrics of the host.
+struct Malformed([Option<Counter>; Propagator::ALL.len()]);
+
+impl Malformed {
+    fn new(app: &AppInfo<'_>, propagators: Propagators) -> Self {
+        let counter = |propagator: Propagator| {
+            let help = "Calls with trace headers or baggage that break the rules of their format.";
+            let labels = [("propagator", propagator.name())];
+            let is_used = propagators.iter().any(|used| used == propagator);
+            // An older host has no metrics, which is no reason to trace nothing.
+            is_used.then(|| app.counter("malformed_headers_total", help, &labels).ok())?
+        };
+        Malformed(Propagator::ALL.map(counter))
+    }
+
+    #[cold]
+    fn count(&self, propagator: Propagator) {
+        if let Some(counter) = &self.0[propagator as usize] {
+            counter.add(1);
+        }
+        tracing::debug!("headers of {} break its rules and are ignored", propagator.name());
+    }
+}
+
+/// The functions that were loaded.
 ///
 /// A span's name must be `'static` or be copied for each span. A worker has a handful of functions and keeps
 /// them until it ends, as this library stays loaded until then: their texts are leaked, once each.
@@ -159,6 +211,14 @@ impl Functions {
         };
         known.insert(function.name, function);
         function
+    }
+
+    /// Their names, sorted.
+    fn names(&self) -> Vec<&'static str> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<_> = known.keys().copied().collect();
+        names.sort_unstable();
+        names
     }
 }
 

@@ -4,21 +4,29 @@
 //! must not break a function: what cannot be recorded (a dict as an attribute, anything on a span that has ended) is
 //! logged and ignored.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use funcdock_extension_api::{Arguments, ContextObject, Error, ErrorKind, Result, Value};
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{SpanContext, SpanKind, Status};
+use opentelemetry::trace::{SpanKind, Status};
 
 use crate::attributes;
 use crate::call::Call;
+use crate::context::SpanContext;
 use crate::export::Pipeline;
-use crate::parent;
+use crate::propagation::{Baggage, Caller, Decision, Given, Propagators, parse_traceparent};
+use crate::samplers::Samplers;
 use crate::span::{Raised, Span};
 
-/// `native` in the companion: what has to do with no single call.
-pub(crate) struct Root(pub(crate) Arc<Pipeline>);
+/// What the companion is docked with: what has to do with no single call.
+#[derive(Clone)]
+pub(crate) struct Root {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) samplers: Arc<Samplers>,
+    pub(crate) propagators: Propagators,
+}
 
 impl ContextObject for Root {
     fn class_name(&self) -> &str {
@@ -26,7 +34,7 @@ impl ContextObject for Root {
     }
 
     fn methods(&self) -> &'static [&'static str] {
-        &["span"]
+        &["span", "inject", "extract"]
     }
 
     fn call(&self, method: &str, arguments: Arguments) -> Result<Value> {
@@ -34,14 +42,22 @@ impl ContextObject for Root {
             "span" => {
                 let [name, kind, start, traceparent, tracestate] =
                     arguments.bind(["name", "kind", "start", "traceparent", "tracestate"])?;
-                let (traceparent, tracestate) = (text(traceparent)?, text(tracestate)?);
-                let parent = parent::parse(&traceparent, &tracestate);
-                let span = Span::start(&self.0, text(name)?.into(), kind_of(kind)?, parent.as_ref());
+                let parent = remote(&text(traceparent)?, &text(tracestate)?);
+                let span = self.start(text(name)?, kind_of(kind)?, parent);
                 span.start_at(time(start)?);
-                Ok(Value::object(SpanObject::Alone(
-                    Arc::clone(&self.0),
-                    Arc::new(span),
-                )))
+                Ok(Value::object(SpanObject::Alone(self.clone(), Arc::new(span))))
+            }
+            "inject" => {
+                let [traceparent, tracestate] = arguments.bind(["traceparent", "tracestate"])?;
+                let given = text(traceparent)?;
+                let span = remote(&given, &text(tracestate)?)
+                    .ok_or_else(|| Error::new(ErrorKind::Value, format!("{given:?} is no traceparent")))?;
+                Ok(headers(self.propagators.inject(&span, &Baggage::default())))
+            }
+            "extract" => {
+                let [headers] = arguments.bind(["headers"])?;
+                let caller = self.propagators.extract(&given(headers)?, |_| {});
+                Ok(caller.parent.map_or(Value::None, |span| context(&span)))
             }
             _ => Err(no_method("OpenCensus", method)),
         }
@@ -55,6 +71,25 @@ impl ContextObject for Root {
     }
 }
 
+impl Root {
+    /// A span outside of all invocations, sampled as the calls of a function that has no sampler of its own.
+    fn start(&self, name: String, kind: SpanKind, parent: Option<SpanContext>) -> Span {
+        let caller = Caller {
+            decision: parent.as_ref().map_or(Decision::Deferred, |parent| {
+                if parent.is_sampled() {
+                    Decision::Accept
+                } else {
+                    Decision::Deny
+                }
+            }),
+            parent,
+            ..Caller::default()
+        };
+        let span = caller.begin(self.samplers.of(""));
+        Span::start_as(&self.pipeline, name.into(), kind, span, caller.parent.as_ref())
+    }
+}
+
 /// A span.
 pub(crate) enum SpanObject {
     /// An invocation's own.
@@ -62,7 +97,7 @@ pub(crate) enum SpanObject {
     /// One that function code opened within an invocation.
     Within(Arc<Call>, Arc<Span>),
     /// One outside of all invocations.
-    Alone(Arc<Pipeline>, Arc<Span>),
+    Alone(Root, Arc<Span>),
 }
 
 impl ContextObject for SpanObject {
@@ -111,7 +146,11 @@ impl ContextObject for SpanObject {
             }
             "headers" => {
                 let [] = arguments.bind([])?;
-                return Ok(headers(self.span().context()));
+                let span = self.span().context();
+                return Ok(headers(match self {
+                    SpanObject::Invocation(call) | SpanObject::Within(call, _) => call.headers(span),
+                    SpanObject::Alone(root, _) => root.propagators.inject(span, &Baggage::default()),
+                }));
             }
             "event" => {
                 let [name, pairs, at] = arguments.bind(["name", "attributes", "at"])?;
@@ -142,6 +181,15 @@ impl ContextObject for SpanObject {
         }
         Ok(Value::None)
     }
+
+    fn get(&self, name: &str) -> Result<Option<Value>> {
+        Ok(match (name, self) {
+            ("baggage", SpanObject::Invocation(call) | SpanObject::Within(call, _)) => {
+                Some(baggage(call.baggage()))
+            }
+            _ => None,
+        })
+    }
 }
 
 impl SpanObject {
@@ -162,10 +210,10 @@ impl SpanObject {
                 span.start_at(start);
                 SpanObject::Within(Arc::clone(call), span)
             }
-            SpanObject::Alone(pipeline, _) => {
-                let span = Span::start(pipeline, name.into(), kind, Some(self.span().context()));
+            SpanObject::Alone(root, _) => {
+                let span = Span::start(&root.pipeline, name.into(), kind, Some(self.span().context()));
                 span.start_at(start);
-                SpanObject::Alone(Arc::clone(pipeline), Arc::new(span))
+                SpanObject::Alone(root.clone(), Arc::new(span))
             }
         }))
     }
@@ -177,35 +225,58 @@ impl SpanObject {
                 tracing::debug!("the invocation's span ends with it; an end by the function is ignored");
             }
             SpanObject::Within(call, span) => call.end_span(span, at),
-            SpanObject::Alone(pipeline, span) => span.end(pipeline, at, |_| {}),
+            SpanObject::Alone(root, span) => span.end(&root.pipeline, at, |_| {}),
         }
     }
 }
 
 /// The fields of `Identity` in `spans.py`.
 fn identity(span: &Span) -> Value {
-    let context: &SpanContext = span.context();
+    match context(span.context()) {
+        Value::List(mut fields) => {
+            fields.extend([span.is_recorded().into(), span.name().into()]);
+            Value::List(fields)
+        }
+        other => other,
+    }
+}
+
+/// `[trace id, span id, flags, tracestate]`.
+fn context(span: &SpanContext) -> Value {
     Value::List(vec![
-        context.trace_id().to_string().into(),
-        context.span_id().to_string().into(),
-        i64::from(context.trace_flags().to_u8()).into(),
-        context.trace_state().header().into(),
-        span.is_open().into(),
-        span.name().into(),
+        span.trace_id().to_string().into(),
+        span.span_id().to_string().into(),
+        i64::from(span.trace_flags().to_u8()).into(),
+        span.trace_state().header().into(),
     ])
 }
 
-/// What an outgoing call has to carry.
-fn headers(context: &SpanContext) -> Value {
-    let mut headers = vec![(
-        "traceparent".to_owned(),
-        parent::TraceParent::of(context).as_str().into(),
-    )];
-    let tracestate = context.trace_state().header();
-    if !tracestate.is_empty() {
-        headers.push(("tracestate".to_owned(), tracestate.into()));
+/// What another service says of its span; a malformed state costs only itself.
+fn remote(traceparent: &str, tracestate: &str) -> Option<SpanContext> {
+    let span = parse_traceparent(traceparent)?;
+    Some(span.with_trace_state(tracestate.parse().unwrap_or_default()))
+}
+
+fn headers(headers: Vec<(&'static str, String)>) -> Value {
+    let entry = |(name, value): (&str, String)| (name.to_owned(), Value::Str(value));
+    Value::Map(headers.into_iter().map(entry).collect())
+}
+
+/// Headers that function code gives. As of a request: what is no text names nobody.
+fn given(headers: Option<Value>) -> Result<Given> {
+    match headers.unwrap_or(Value::None) {
+        Value::Map(headers) => {
+            let text = |(name, value): (String, Value)| Some((name, value.into_string().ok()?));
+            Ok(Given::new(headers.into_iter().filter_map(text)))
+        }
+        other => Err(expected("dict", &other)),
     }
-    Value::Map(headers)
+}
+
+/// `tracer.baggage`: of a key that comes twice, the last value.
+fn baggage(baggage: &Baggage) -> Value {
+    let entry = |(key, value): (&str, Cow<'_, str>)| (key.to_owned(), Value::Str(value.into_owned()));
+    Value::Map(baggage.entries().map(entry).collect())
 }
 
 /// The value for OpenTelemetry; a warning where there is none.

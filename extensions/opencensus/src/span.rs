@@ -5,12 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use funcdock_extension_api::Exception;
-use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::trace::{Event, SpanId, SpanKind, Status};
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as EncodedKind;
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
+use crate::context::SpanContext;
 use crate::encode::{self, Attributes};
 use crate::export::Pipeline;
 
@@ -28,6 +28,7 @@ pub struct Span {
     name: Cow<'static, str>,
     context: SpanContext,
     parent: Option<Parent>,
+    is_recorded: bool,
     /// `None` once the span has ended, and from the start where it is not recorded.
     record: Mutex<Option<Record>>,
 }
@@ -86,30 +87,28 @@ impl<'a> From<Exception<'a>> for Raised<'a> {
 }
 
 impl Span {
-    /// A span that starts now. Recorded if its trace is sampled and somebody takes it.
+    /// A span that starts now, of the same trace as its parent. Recorded if its trace is sampled and somebody takes it.
     pub(crate) fn start(
         pipeline: &Pipeline,
         name: Cow<'static, str>,
         kind: SpanKind,
         parent: Option<&SpanContext>,
     ) -> Span {
-        let ids = RandomIdGenerator::default();
         let context = match parent {
-            Some(parent) => SpanContext::new(
-                parent.trace_id(),
-                ids.new_span_id(),
-                parent.trace_flags(),
-                false,
-                parent.trace_state().clone(),
-            ),
-            None => SpanContext::new(
-                ids.new_trace_id(),
-                ids.new_span_id(),
-                TraceFlags::SAMPLED,
-                false,
-                TraceState::NONE,
-            ),
+            Some(parent) => parent.child(),
+            None => SpanContext::root().with_decision(true, false),
         };
+        Span::start_as(pipeline, name, kind, context, parent)
+    }
+
+    /// A span that starts now, known as `context`.
+    pub(crate) fn start_as(
+        pipeline: &Pipeline,
+        name: Cow<'static, str>,
+        kind: SpanKind,
+        context: SpanContext,
+        parent: Option<&SpanContext>,
+    ) -> Span {
         let is_recorded = pipeline.is_on() && context.is_sampled();
         Span {
             name,
@@ -118,13 +117,14 @@ impl Span {
                 id: parent.span_id(),
                 is_remote: parent.is_remote(),
             }),
+            is_recorded,
             record: Mutex::new(is_recorded.then(|| Record::starting(kind))),
         }
     }
 
-    /// Whether the span is recorded and has not ended.
-    pub(crate) fn is_open(&self) -> bool {
-        self.record().is_some()
+    /// Whether the span is exported once it ends. One that is not has its ids and nothing else.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     /// Has the span start at another time, if one is given, unless it has ended.
@@ -177,12 +177,12 @@ impl Span {
     }
 
     fn change(&self, what: &str, change: impl FnOnce(&mut Record)) {
+        if !self.is_recorded {
+            return;
+        }
         match self.record().as_mut() {
             Some(record) => change(record),
-            None => tracing::debug!(
-                "{what} for span {:?}, which has ended or is not recorded, is ignored",
-                self.name
-            ),
+            None => tracing::debug!("{what} for span {:?}, which has ended, is ignored", self.name),
         }
     }
 
@@ -192,6 +192,9 @@ impl Span {
 
     /// Ends the span, unless it has ended. `tell` gives attributes that function code did not set.
     pub(crate) fn end(&self, pipeline: &Pipeline, at: SystemTime, tell: impl FnOnce(&mut Attributes<'_>)) {
+        if !self.is_recorded {
+            return;
+        }
         let ended = self.record().take();
         if let Some(record) = ended {
             // The wall clock may have been set back meanwhile.
@@ -213,7 +216,7 @@ impl Span {
             encode::bytes(out, 2, &self.context.span_id().to_bytes());
             let trace_state = self.context.trace_state().header();
             if !trace_state.is_empty() {
-                encode::string(out, 3, &trace_state);
+                encode::string(out, 3, trace_state);
             }
             let mut flags = u32::from(self.context.trace_flags().to_u8());
             flags |= SpanFlags::ContextHasIsRemoteMask as u32;

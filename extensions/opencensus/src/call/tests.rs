@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
 use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
-use crate::parent;
+use crate::propagation::{parse_traceparent, testing};
 use crate::settings::Batching;
 use crate::span::LIMIT;
 
@@ -71,8 +71,14 @@ impl Fixture {
     }
 
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
-        let caller = parent::parse(traceparent, tracestate);
-        Call::start(Arc::clone(&self.pipeline), HELLO, false, caller.as_ref())
+        let caller = testing::caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
+        Call::start(
+            Arc::clone(&self.pipeline),
+            HELLO,
+            false,
+            caller,
+            &Sampler::default(),
+        )
     }
 
     /// The spans, in the order in which they ended. No more are taken.
@@ -110,7 +116,7 @@ fn the_invocation_is_a_child_of_its_caller() {
         let fixture = Fixture::new();
         fixture.call(traceparent, "").finish(&RETURNED);
         let [span] = fixture.ended().try_into().expect("one span");
-        let caller = parent::parse(CALLER, "").expect("valid");
+        let caller = parse_traceparent(CALLER).expect("valid");
         let of_caller = (caller.trace_id().to_bytes(), caller.span_id().to_bytes());
         assert_eq!(span.trace_id == of_caller.0, is_child, "{reason}");
         assert_eq!(span.parent_span_id == of_caller.1, is_child, "{reason}");

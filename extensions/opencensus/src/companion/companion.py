@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from typing import Any
@@ -13,7 +14,7 @@ class Companion:
     """What the host finds of it."""
 
     def __init__(self, native: Any) -> None:
-        self.attributes = {"tracer": spans.Tracer}
+        self.attributes = {"tracer": functools.partial(spans.Tracer, extension=native)}
         self._has_opentelemetry = opentelemetry_api.connect(native)
         self._opencensus = _execution_context()
         # A call costs nothing in Python where neither is there.

@@ -108,8 +108,9 @@ class TracerProvider:
 
 def connect(native: Any) -> bool:
     """Makes these spans OpenTelemetry's, where its API is installed."""
-    global context, trace
+    global baggage, context, trace
     try:
+        baggage = importlib.import_module("opentelemetry.baggage")
         context = importlib.import_module("opentelemetry.context")
         trace = importlib.import_module("opentelemetry.trace")
     except ImportError:
@@ -128,7 +129,10 @@ def connect(native: Any) -> bool:
 
 def enter(tracer: spans.Tracer) -> None:
     """Begins an invocation, with nothing left of the one before on this thread."""
-    context.attach(trace.set_span_in_context(tracer.root, context.Context()))
+    begun = trace.set_span_in_context(tracer.root, context.Context())
+    for key, value in tracer.baggage.items():
+        begun = baggage.set_baggage(key, value, begun)
+    context.attach(begun)
 
 
 def span_context(trace_id: str, span_id: str, flags: int, tracestate: str) -> Any:
@@ -171,5 +175,6 @@ def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:
         return entry_points
 
 
+baggage: Any = None
 context: Any = None
 trace: Any = None

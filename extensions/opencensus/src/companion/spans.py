@@ -56,10 +56,11 @@ class Identity(NamedTuple):
 class Tracer:
     """``context.tracer``: opens the spans of one invocation."""
 
-    def __init__(self, native: Any) -> None:
+    def __init__(self, native: Any, extension: Any) -> None:
         #: The invocation's own span.
         self.root = Span(native, None, self, None)
-        self.propagator = Propagator()
+        self.propagator = Propagator(extension, self)
+        self._native = native
 
     def span(self, name: str = "span") -> Span:
         """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
@@ -83,6 +84,12 @@ class Tracer:
     def span_context(self) -> SpanContext:
         """That of the current span."""
         return self.current_span().span_context
+
+    @property
+    def baggage(self) -> dict[str, str]:
+        """What the caller sent along for all that are called."""
+        native: dict[str, str] = self._native.baggage
+        return native
 
     def add_attribute_to_current_span(self, attribute_key: str, attribute_value: Attribute) -> None:
         self.current_span().add_attribute(attribute_key, attribute_value)
@@ -294,32 +301,42 @@ class SpanContext:
         self.span_id = span_id
         self.trace_options = TraceOptions(flags)
         self.tracestate = tracestate
-        self._native = native
+        #: The extension's span, where it is one of ours.
+        self.native = native
 
     @property
     def traceparent(self) -> str:
         """The W3C header."""
         return f"00-{self.trace_id}-{self.span_id}-{int(self.trace_options.trace_options_byte):02x}"
 
-    def headers(self) -> dict[str, str]:
-        """The headers of an outgoing call."""
-        if self._native is not None:
-            native: dict[str, str] = self._native.headers()
-            return native
-        headers = {"traceparent": self.traceparent}
-        if self.tracestate:
-            headers["tracestate"] = self.tracestate
-        return headers
-
     def __repr__(self) -> str:
         return f"<SpanContext {self.traceparent}>"
 
 
 class Propagator:
-    """``tracer.propagator``: what an outgoing call has to carry."""
+    """``tracer.propagator``: what an outgoing call has to carry, in the formats that the settings name."""
 
-    def to_headers(self, span_context: SpanContext) -> dict[str, str]:
-        return span_context.headers()
+    def __init__(self, extension: Any, tracer: Tracer) -> None:
+        self._extension = extension
+        self._tracer = tracer
+
+    def to_headers(self, span_context: Any = None) -> dict[str, str]:
+        """The headers of a call within this span, the current one by default."""
+        context = span_context or self._tracer.span_context
+        native = getattr(context, "native", None)
+        if native is not None:
+            headers: dict[str, str] = native.headers()
+        else:
+            # Of another service, or made by OpenCensus.
+            flags = int(context.trace_options.trace_options_byte)
+            traceparent = f"00-{context.trace_id}-{context.span_id}-{flags:02x}"
+            headers = self._extension.inject(traceparent, str(context.tracestate or ""))
+        return headers
+
+    def from_headers(self, headers: Mapping[str, str]) -> SpanContext | None:
+        """The span that these headers name; None where they name none."""
+        found = self._extension.extract(dict(headers))
+        return found and SpanContext(*found)
 
 
 def _plain(attributes: Mapping[str, Attribute] | None) -> dict[str, Attribute]:

@@ -2,15 +2,42 @@
 
 use super::*;
 use crate::attributes::TracedFunction;
+use crate::propagation::testing;
+use crate::sampler::{Regard, Rule, Sampler};
+use crate::settings::Sampling;
 
-fn invocation() -> SpanObject {
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn called(headers: &[(&str, &str)], sampler: &Sampler) -> SpanObject {
+    let caller = testing::caller(headers);
     let pipeline = Arc::new(Pipeline::off());
     let function = TracedFunction {
         name: "hello",
         trigger: "http",
         route: None,
     };
-    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, false, None)))
+    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, false, caller, sampler)))
+}
+
+fn invocation() -> SpanObject {
+    called(&[], &Sampler::default())
+}
+
+fn root() -> Root {
+    Root {
+        pipeline: Arc::new(Pipeline::off()),
+        samplers: Arc::new(Samplers::new(&Sampling::default())),
+        propagators: Propagators::default(),
+    }
+}
+
+/// What a method returns, as it is written.
+fn told(object: &dyn ContextObject, method: &str, arguments: Arguments) -> String {
+    match object.call(method, arguments) {
+        Ok(value) => format!("{value:?}"),
+        Err(error) => format!("{:?}: {error}", error.kind()),
+    }
 }
 
 fn arguments<const P: usize>(positional: [Value; P]) -> Arguments {
@@ -51,7 +78,7 @@ fn identity(object: &dyn ContextObject) -> (String, String, i64, String, String)
 fn children_are_of_the_same_trace() {
     let invocation = invocation();
     let (trace, id, flags, state, name) = identity(&invocation);
-    assert_eq!((flags, state.as_str(), name.as_str()), (1, "", "hello"));
+    assert_eq!((flags, state.as_str(), name.as_str()), (3, "", "hello"));
     let child = object(invocation.call("span", arguments(["child".into()])));
     let grandchild = object(child.call("span", arguments(["grandchild".into(), 2.into()])));
     let (childs_trace, childs_id, ..) = identity(&*child);
@@ -66,23 +93,22 @@ fn children_are_of_the_same_trace() {
         child.call("headers", Arguments::default()).expect("headers")
     );
     assert!(
-        headers.contains(&format!("00-{trace}-{childs_id}-01")),
+        headers.contains(&format!("00-{trace}-{childs_id}-03")),
         "{headers}"
     );
 }
 
 #[test]
 fn spans_outside_of_invocations() {
-    let root = Root(Arc::new(Pipeline::off()));
+    let root = root();
     let start = |parent: &str, state: &str| {
         let arguments = arguments(["work".into(), 0.into(), 5.into(), parent.into(), state.into()]);
         object(root.call("span", arguments))
     };
-    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let (trace, _, _, state, name) = identity(&*start(parent, "a=b"));
+    let (trace, _, _, state, name) = identity(&*start(PARENT, "a=b"));
     assert_eq!(
         (trace.as_str(), state.as_str(), name.as_str()),
-        ("4bf92f3577b34da6a3ce929d0e0e4736", "a=b", "work")
+        (TRACE, "a=b", "work")
     );
     let (first, ..) = identity(&*start("", ""));
     let alone = start("", "");
@@ -96,10 +122,7 @@ fn spans_outside_of_invocations() {
 #[test]
 fn wrong_calls_raise_and_odd_values_do_not() {
     let span = object(invocation().call("span", Arguments::default()));
-    let call = |method: &str, arguments| match span.call(method, arguments) {
-        Ok(value) => format!("{value:?}"),
-        Err(error) => format!("{:?}: {error}", error.kind()),
-    };
+    let call = |method: &str, arguments| told(&*span, method, arguments);
     let map = || {
         Value::Map(vec![
             ("hit".to_owned(), true.into()),
@@ -140,4 +163,62 @@ fn wrong_calls_raise_and_odd_values_do_not() {
         let what = format!("{method} {arguments:?}");
         assert_eq!(call(method, arguments), expected, "{what}");
     }
+}
+
+#[test]
+fn headers_of_outgoing_calls() {
+    let sent = [
+        ("traceparent", PARENT),
+        ("tracestate", "a=1"),
+        ("baggage", "user=Am%C3%A9lie;p, n=1"),
+    ];
+    let span = called(&sent, &Sampler::default());
+    let (_, id, ..) = identity(&span);
+    assert_eq!(
+        told(&span, "headers", Arguments::default()),
+        format!(
+            r#"[("traceparent", "00-{TRACE}-{id}-01"), ("tracestate", "a=1"), ("baggage", "user=Am%C3%A9lie;p,n=1")]"#
+        )
+    );
+    let baggage = span.get("baggage").expect("baggage").expect("a dict");
+    assert_eq!(format!("{baggage:?}"), r#"[("user", "Amélie"), ("n", "1")]"#);
+
+    let off = Sampler::new(Rule::Always(false), Regard::None);
+    let span = called(&sent[..2], &off);
+    let child = object(span.call("span", arguments(["child".into()])));
+    let (_, id, flags, ..) = identity(&*child);
+    assert_eq!(flags, 0);
+    assert_eq!(
+        told(&*child, "headers", Arguments::default()),
+        format!(r#"[("traceparent", "00-{TRACE}-{id}-00"), ("tracestate", "a=1")]"#),
+        "what is not sampled is passed on"
+    );
+}
+
+#[test]
+fn contexts_in_and_out_of_headers() {
+    let root = root();
+    let extract = |value: Value| {
+        let headers = Value::Map(vec![("Traceparent".to_owned(), value)]);
+        told(&root, "extract", arguments([headers]))
+    };
+    assert_eq!(
+        extract(PARENT.into()),
+        format!(r#"["{TRACE}", "00f067aa0ba902b7", 1, ""]"#)
+    );
+    for nobody in ["00-".into(), Value::Int(1)] {
+        assert_eq!(extract(nobody), "None");
+    }
+    assert_eq!(
+        told(&root, "extract", arguments([1.into()])),
+        "Type: expected dict, found int"
+    );
+    assert_eq!(
+        told(&root, "inject", arguments([PARENT.into(), "a=1".into()])),
+        format!(r#"[("traceparent", "{PARENT}"), ("tracestate", "a=1")]"#)
+    );
+    assert_eq!(
+        told(&root, "inject", arguments(["00-".into()])),
+        "Value: \"00-\" is no traceparent"
+    );
 }

@@ -5,6 +5,8 @@
 mod batching;
 mod collector;
 mod exporters;
+mod propagation;
+mod sampling;
 mod tls;
 mod variables;
 
@@ -14,11 +16,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::propagation::Propagators;
+
 pub(crate) use batching::Batching;
 pub(crate) use collector::{Collector, Compression, Protocol};
 use collector::{DEFAULT_ENDPOINT, TRACES_PATH};
 pub(crate) use exporters::Destination;
 use exporters::{Name, Names};
+use propagation::PropagationError;
+pub(crate) use sampling::{Choice, Measure, SamplerName, Sampling};
+use sampling::{FunctionSettings, SamplingError};
 pub(crate) use tls::Tls;
 pub(crate) use variables::process_env;
 
@@ -60,6 +67,16 @@ pub struct Settings {
     delay_ms: Option<u64>,
     /// How long one export may take, its retries included, in milliseconds.
     timeout_ms: Option<u64>,
+    /// Which traces are recorded; else `OTEL_TRACES_SAMPLER`, else parentbased_always_on.
+    sampler: Option<SamplerName>,
+    /// A share of traces from 0 to 1, or traces a second, as the sampler wants it; else `OTEL_TRACES_SAMPLER_ARG` for the
+    /// sampler of `OTEL_TRACES_SAMPLER`, else all traces, or 20 a second.
+    rate: Option<f64>,
+    /// Sampling of single functions.
+    functions: BTreeMap<String, FunctionSettings>,
+    /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else tracecontext and
+    /// baggage.
+    propagators: Option<propagation::Names>,
 }
 
 /// Settings that make no sense. The message begins with the key or the variable.
@@ -100,6 +117,10 @@ pub enum SettingsError {
         "{0}: a certificate and its key go together; give both \"client_certificate\" and \"client_key\""
     )]
     HalfIdentity(&'static str),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
+    #[error(transparent)]
+    Propagation(#[from] PropagationError),
 }
 
 /// What is to be done.
@@ -107,6 +128,8 @@ pub enum SettingsError {
 pub struct Config {
     /// The exporters; none where nothing is exported.
     pub outlets: Vec<OutletConfig>,
+    pub sampling: Sampling,
+    pub propagators: Propagators,
 }
 
 /// One exporter and the queue in front of it.
@@ -158,7 +181,11 @@ impl Settings {
                 batching,
             });
         }
-        Ok(Config { outlets })
+        Ok(Config {
+            outlets,
+            sampling: sampling::resolve(self, &env)?,
+            propagators: propagation::resolve(self, &env)?,
+        })
     }
 
     /// `service.name`. `in_resource` is the one that `OTEL_RESOURCE_ATTRIBUTES` names.

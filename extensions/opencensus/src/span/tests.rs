@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message;
 
 use super::*;
-use crate::parent;
+use crate::propagation::parse_traceparent;
 
 /// What opentelemetry-proto makes of the same span.
 fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>) -> Encoded {
@@ -16,7 +16,17 @@ fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>)
     events.events = record.events.clone();
     events.dropped_count = record.dropped_events as u32;
     Encoded::from(SpanData {
-        span_context: span.context.clone(),
+        span_context: opentelemetry::trace::SpanContext::new(
+            span.context.trace_id(),
+            span.context.span_id(),
+            span.context.trace_flags(),
+            false,
+            span.context
+                .trace_state()
+                .header()
+                .parse()
+                .expect("simple members"),
+        ),
         parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| parent.id),
         parent_span_is_remote: span.parent.is_some_and(|parent| parent.is_remote),
         span_kind: record.kind.clone(),
@@ -92,7 +102,8 @@ fn encoded_as_opentelemetry_does() {
     ];
     for (traceparent, tracestate, kind, name, mut record, reason) in cases {
         record.kind = kind.clone();
-        let parent = parent::parse(traceparent, tracestate);
+        let state = tracestate.parse().expect("valid");
+        let parent = parse_traceparent(traceparent).map(|parent| parent.with_trace_state(state));
         let span = Span::start(&Pipeline::off(), name.to_owned().into(), kind, parent.as_ref());
         let end = start + Duration::from_micros(5);
         let mut out = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use opentelemetry::trace::{SpanContext, SpanKind};
+use opentelemetry::trace::SpanKind;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest,
 };
@@ -14,8 +14,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use super::*;
 use crate::attributes::TracedFunction;
 use crate::call::{Call, Ending};
+use crate::context::SpanContext;
 use crate::export::{FlushErrors, Pipeline};
-use crate::parent;
+use crate::propagation::testing;
+use crate::sampler::Sampler;
 use crate::settings::{Batching, Compression, Protocol, Tls};
 
 const OK: &str = "200 OK";
@@ -92,13 +94,25 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
     };
     let exporter = Otlp::new(&to(url), &resource);
     let pipeline = Arc::new(Pipeline::to(exporter, url, batching).expect("a thread"));
-    let caller = parent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b");
+    let caller = testing::caller(&[
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("tracestate", "a=b"),
+    ]);
     let function = TracedFunction {
         name: "hello",
         trigger: "http",
         route: None,
     };
-    let call = Call::start(Arc::clone(&pipeline), function, false, caller.as_ref());
+    let call = Call::start(
+        Arc::clone(&pipeline),
+        function,
+        false,
+        caller,
+        &Sampler::default(),
+    );
     let greet = call.open_span("greet".to_owned(), SpanKind::Internal, call.invocation(), true);
     call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
