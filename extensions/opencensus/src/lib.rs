@@ -10,29 +10,35 @@ mod attributes;
 mod call;
 mod encode;
 mod export;
+mod forwarded;
+mod functions;
+mod logs;
+mod metrics;
 mod object;
 mod parent;
+mod resource;
 mod settings;
+mod signal;
 mod span;
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, Result, Value, export_extension,
+    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, OutcomeKind, Result, Value,
+    export_extension,
 };
-use opentelemetry::{Key, KeyValue};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector};
 
-use attributes::{Request, TracedFunction};
+use attributes::Request;
 use call::{Call, Ending};
 use export::Pipeline;
+use functions::Functions;
+use logs::Logs;
+use metrics::{Ended, Metrics, Series};
 use object::Tracer;
 use parent::TraceParent;
+use resource::Azure;
 use settings::process_env;
 
 pub use settings::Settings;
@@ -40,57 +46,99 @@ pub use settings::Settings;
 /// The extension: one a worker.
 pub struct OpenCensus {
     pipeline: Arc<Pipeline>,
+    metrics: Metrics,
+    logs: Arc<Logs>,
     functions: Functions,
+    azure: Azure,
     /// Whether no invocation has started yet.
     cold: AtomicBool,
 }
 
+/// A call from its pre hook to its post hook: three words, which the host carries without allocation.
+pub struct Started {
+    /// Its spans.
+    pub call: Arc<Call>,
+    series: &'static Series,
+    /// When, by the clock of the metrics.
+    at: u64,
+}
+
 impl AppExtension for OpenCensus {
     type Settings = Settings;
-    type State = Arc<Call>;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION.and(Hooks::SHUTDOWN);
+    type State = Started;
+    const HOOKS: Hooks = Hooks::POST_INVOCATION
+        .and(Hooks::POST_FUNCTION_LOAD)
+        .and(Hooks::FLUSH)
+        .and(Hooks::SHUTDOWN);
 
     fn configure(settings: &Settings) -> Result<()> {
         settings.resolve(process_env)?;
+        settings.metrics(process_env)?;
+        settings.logs(process_env)?;
         Ok(())
     }
 
     fn init(settings: Settings, app: &AppInfo<'_>) -> Result<Self> {
+        let azure = Azure::detect(process_env);
+        let resource = resource::of(&settings, process_env, &azure, app.root());
         let config = settings.resolve(process_env)?;
-        let pipeline = Pipeline::start(config, &resource(&settings, app.root()))?;
         Ok(OpenCensus {
-            pipeline: Arc::new(pipeline),
+            pipeline: Arc::new(Pipeline::start(config, &resource)?),
+            metrics: Metrics::start(app, settings.metrics(process_env)?, &resource)?,
+            logs: Arc::new(Logs::start(settings.logs(process_env)?, &resource)?),
             functions: Functions::default(),
+            azure,
             cold: AtomicBool::new(true),
         })
     }
 
-    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Arc<Call>>> {
-        let function = self.functions.get(&call.function());
+    fn post_function_load(&self, _function: &Function<'_>) -> Result<()> {
+        self.metrics.loaded();
+        Ok(())
+    }
+
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Started>> {
+        let at = self.metrics.now();
+        let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
         let cold = self.cold.load(Ordering::Relaxed) && self.cold.swap(false, Ordering::Relaxed);
+        if cold {
+            self.metrics.cold_start(function.series);
+        }
         let trace = call.trace_context();
         let caller = parent::parse(trace.traceparent, trace.tracestate);
-        let traced = Call::start(Arc::clone(&self.pipeline), function, cold, caller.as_ref());
+        let traced = Call::start(Arc::clone(&self.pipeline), function.traced, cold, caller.as_ref());
         let context = traced.invocation().context();
         let tracestate = context.trace_state().header();
         call.set_trace_context(TraceParent::of(context).as_str(), &tracestate);
         let traced = Arc::new(traced);
         call.set_attribute("tracer", Value::object(Tracer(Arc::clone(&traced))));
-        Ok(Flow::Continue(traced))
+        Ok(Flow::Continue(Started {
+            call: traced,
+            series: function.series,
+            at,
+        }))
     }
 
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        traced: Arc<Call>,
+        started: Started,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
-        if traced.is_recorded() {
-            traced.finish(&Ending {
+        let (kind, http_status) = (outcome.kind(), outcome.status());
+        let ended = Ended {
+            is_error: call::is_error(kind, http_status),
+            timed_out: kind == OutcomeKind::TimedOut,
+            ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
+        };
+        self.metrics.ended(started.series, started.at, ended);
+        if started.call.is_recorded() {
+            started.call.finish(&Ending {
                 invocation_id: call.id(),
+                retry: call.retry().0,
                 request: call.http_request().map(Request::from),
-                kind: outcome.kind(),
-                http_status: outcome.status(),
+                kind,
+                http_status,
                 raised: outcome.exception().map(Into::into),
                 extension: outcome.extension(),
             });
@@ -98,57 +146,48 @@ impl AppExtension for OpenCensus {
         Ok(())
     }
 
+    fn flush(&self, deadline: Duration) -> Result<()> {
+        self.metrics
+            .flush(deadline)
+            .map_err(|error| Error::msg(format!("the metrics could not be exported: {error}")))
+    }
+
     fn shutdown(&self, deadline: Duration) -> Result<()> {
-        self.pipeline.shutdown(deadline).map_err(|error| {
-            Error::msg(format!(
-                "the last spans could not be exported within {deadline:?}: {error}"
-            ))
-        })
+        let end = Instant::now() + deadline;
+        let left = || end.saturating_duration_since(Instant::now());
+        // All export their last at the same time.
+        self.logs.pipeline().close();
+        self.metrics.close();
+        let problems = [
+            ("spans", self.pipeline.shutdown(left()).map_err(Error::from)),
+            (
+                "log records",
+                self.logs.pipeline().shutdown(left()).map_err(Error::from),
+            ),
+            ("metrics", self.metrics.shutdown(left()).map_err(Error::from)),
+        ];
+        let problems: Vec<String> = problems
+            .into_iter()
+            .filter_map(|(items, result)| {
+                let error = result.err()?;
+                Some(format!(
+                    "the last {items} could not be exported within {deadline:?}: {}",
+                    error.message()
+                ))
+            })
+            .collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Error::msg(problems.join("; "))),
+        }
+    }
+}
+
+impl OpenCensus {
+    /// What Python's `logging` gives its records to.
+    pub fn logger(&self) -> logs::Logger {
+        self.logs.logger()
     }
 }
 
 export_extension!(OpenCensus);
-
-/// The functions that were called so far.
-///
-/// A span's name must be `'static` or be copied for each span. A worker has a handful of functions and keeps
-/// them until it ends, as this library stays loaded until then: their texts are leaked, once each.
-#[derive(Default)]
-struct Functions(RwLock<HashMap<&'static str, TracedFunction>>);
-
-impl Functions {
-    fn get(&self, function: &Function<'_>) -> TracedFunction {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(function) = known.get(function.name()) {
-            return *function;
-        }
-        drop(known);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been faster.
-        if let Some(function) = known.get(function.name()) {
-            return *function;
-        }
-        let function = TracedFunction {
-            name: leak(function.name()),
-            trigger: attributes::faas_trigger(function.trigger()),
-            route: function.route().map(|route| leak(&format!("/{route}"))),
-        };
-        known.insert(function.name, function);
-        function
-    }
-}
-
-fn leak(text: &str) -> &'static str {
-    Box::leak(Box::from(text))
-}
-
-/// Who made the spans: the SDK's attributes, those of `OTEL_RESOURCE_ATTRIBUTES`, the service and the process.
-fn resource(settings: &Settings, app_root: &Path) -> Resource {
-    let configured = EnvResourceDetector::new().detect();
-    let named = configured.get(&Key::from_static_str("service.name"));
-    let service = settings.service_name(process_env, named.map(|name| name.to_string()), app_root);
-    Resource::builder()
-        .with_service_name(service)
-        .with_attribute(KeyValue::new("process.pid", i64::from(std::process::id())))
-        .build()
-}

@@ -9,7 +9,14 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use thiserror::Error;
 
-const TRACES_PATH: &str = "/v1/traces";
+use crate::signal::Signal;
+
+mod resource;
+mod signals;
+
+pub(crate) use resource::ResourceValue;
+pub(crate) use signals::{LogsConfig, MetricsConfig};
+
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 /// A person watches the console, so its lines must not wait for a batch to fill.
 const CONSOLE_DELAY: Duration = Duration::from_millis(100);
@@ -20,13 +27,21 @@ const CONSOLE_DELAY: Duration = Duration::from_millis(100);
 pub struct Settings {
     /// Where spans go; otlp where an endpoint is configured in any way, else console.
     exporter: Option<ExporterKind>,
-    /// The collector's base URL; `/v1/traces` is added. Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is,
+    /// The collector's base URL; `/v1/traces` is added (and `/v1/metrics`, `/v1/logs`). Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is,
     /// else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else `http://localhost:4318`.
     endpoint: Option<String>,
     /// Headers for the collector, over those of `OTEL_EXPORTER_OTLP_HEADERS`.
     headers: BTreeMap<String, String>,
     /// `service.name`; else `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `WEBSITE_SITE_NAME`, the app folder's name.
     service_name: Option<String>,
+    /// Attributes of the resource, over those of `OTEL_RESOURCE_ATTRIBUTES`.
+    resource: BTreeMap<String, ResourceValue>,
+    /// Whether metrics go to the collector, too; else as `OTEL_METRICS_EXPORTER` says, else where
+    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` names an endpoint for them. `/metrics` shows them in any case.
+    metrics: Option<bool>,
+    /// Whether log records go to the collector, too; else by `OTEL_LOGS_EXPORTER` and
+    /// `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, as with metrics.
+    logs: Option<bool>,
     /// How many ended spans may wait for the exporter; more are dropped and counted.
     queue: Option<usize>,
     /// How many spans are exported together at most.
@@ -57,7 +72,7 @@ pub enum SettingsError {
         reason: String,
     },
     #[error(
-        "endpoint: {given:?} has the path {TRACES_PATH}, which is added to it: leave that out, \
+        "endpoint: {given:?} has the path /v1/traces, which is added to it: leave that out, \
          or give the whole URL as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     )]
     WholeEndpoint { given: String },
@@ -65,6 +80,8 @@ pub enum SettingsError {
     HeaderName(String),
     #[error("headers.{0}: the value has a character that no header may have, such as a line break")]
     HeaderValue(String),
+    #[error("resource: an attribute has no name; expected one like \"deployment.environment.name\"")]
+    ResourceName,
     #[error("{0}: expected at least 1, found 0")]
     Zero(&'static str),
     #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
@@ -110,20 +127,15 @@ pub(crate) fn process_env(name: &str) -> Option<String> {
 impl Settings {
     /// Checks the settings and fills in what was left out.
     pub fn resolve(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, SettingsError> {
-        let url = self.url(&env)?;
-        let headers = self.headers(&env)?;
+        self.check_resource()?;
         let kind = match self.exporter {
             Some(kind) => kind,
-            None if url.is_some() => ExporterKind::Otlp,
+            None if self.url(Signal::Traces, &env)?.is_some() => ExporterKind::Otlp,
             None => ExporterKind::Console,
         };
         let mut batching = self.batching(&env)?;
-        let timeout = match positive("timeout_ms", self.timeout_ms)? {
-            Some(timeout) => timeout,
-            None => number(&env, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
-                .or_else(|| number(&env, "OTEL_EXPORTER_OTLP_TIMEOUT"))
-                .unwrap_or(10_000),
-        };
+        // Checked in any case: what is wrong with it would come up when the exporter is changed.
+        let collector = self.collector(Signal::Traces, &env)?;
         let destination = match kind {
             ExporterKind::None => Destination::None,
             ExporterKind::Console => {
@@ -132,14 +144,7 @@ impl Settings {
                 }
                 Destination::Console
             }
-            ExporterKind::Otlp => Destination::Otlp(Collector {
-                url: match url {
-                    Some(url) => url,
-                    None => base_url("endpoint", DEFAULT_ENDPOINT)?,
-                },
-                headers,
-                timeout: Duration::from_millis(timeout),
-            }),
+            ExporterKind::Otlp => Destination::Otlp(collector),
         };
         Ok(Config {
             destination,
@@ -158,8 +163,10 @@ impl Settings {
             let root = app_root.canonicalize().ok()?;
             Some(root.file_name()?.to_string_lossy().into_owned())
         };
+        let in_settings = || self.resource.get("service.name").map(ToString::to_string);
         self.service_name
             .clone()
+            .or_else(in_settings)
             .or_else(|| env("OTEL_SERVICE_NAME"))
             .or(in_resource)
             .or_else(|| env("WEBSITE_SITE_NAME"))
@@ -167,23 +174,53 @@ impl Settings {
             .unwrap_or_else(|| "funcdock".to_owned())
     }
 
-    fn url(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<Uri>, SettingsError> {
+    /// Where a signal goes by OTLP.
+    fn collector(
+        &self,
+        signal: Signal,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Collector, SettingsError> {
+        let timeout = match positive("timeout_ms", self.timeout_ms)? {
+            Some(timeout) => timeout,
+            None => number(&env, signal.timeout_variable())
+                .or_else(|| number(&env, "OTEL_EXPORTER_OTLP_TIMEOUT"))
+                .unwrap_or(10_000),
+        };
+        Ok(Collector {
+            url: match self.url(signal, &env)? {
+                Some(url) => url,
+                None => base_url(signal, "endpoint", DEFAULT_ENDPOINT)?,
+            },
+            headers: self.headers(signal, &env)?,
+            timeout: Duration::from_millis(timeout),
+        })
+    }
+
+    fn url(
+        &self,
+        signal: Signal,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Uri>, SettingsError> {
         if let Some(given) = &self.endpoint {
-            if given.trim_end_matches('/').ends_with(TRACES_PATH) {
+            if given.trim_end_matches('/').ends_with(Signal::Traces.http_path()) {
                 return Err(SettingsError::WholeEndpoint { given: given.clone() });
             }
-            return base_url("endpoint", given).map(Some);
+            return base_url(signal, "endpoint", given).map(Some);
         }
-        let key = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+        let key = signal.endpoint_variable();
         if let Some(given) = env(key) {
             return http_uri(key, &given).map(Some);
         }
         let key = "OTEL_EXPORTER_OTLP_ENDPOINT";
-        env(key).map(|given| base_url(key, &given)).transpose()
+        env(key).map(|given| base_url(signal, key, &given)).transpose()
     }
 
-    fn headers(&self, env: impl Fn(&str) -> Option<String>) -> Result<HeaderMap, SettingsError> {
-        let mut headers = env_headers(env);
+    fn headers(
+        &self,
+        signal: Signal,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<HeaderMap, SettingsError> {
+        let mut headers = env_headers(signal, env);
         for (name, value) in &self.headers {
             let key = HeaderName::try_from(name).map_err(|_| SettingsError::HeaderName(name.clone()))?;
             let value = secret(value).ok_or_else(|| SettingsError::HeaderValue(name.clone()))?;
@@ -234,8 +271,8 @@ fn number(env: impl Fn(&str) -> Option<String>, name: &str) -> Option<u64> {
 
 /// The headers in OpenTelemetry's variables, `name=value` with commas between and values percent-encoded. What
 /// is malformed is reported and ignored, as with [`number`].
-fn env_headers(env: impl Fn(&str) -> Option<String>) -> HeaderMap {
-    let names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
+fn env_headers(signal: Signal, env: impl Fn(&str) -> Option<String>) -> HeaderMap {
+    let names = [signal.headers_variable(), "OTEL_EXPORTER_OTLP_HEADERS"];
     let Some((variable, given)) = names.into_iter().find_map(|name| Some((name, env(name)?))) else {
         return HeaderMap::new();
     };
@@ -267,7 +304,7 @@ fn secret(value: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn base_url(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
+fn base_url(signal: Signal, key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     let uri = http_uri(key, given)?;
     if uri.query().is_some() {
         return Err(SettingsError::Endpoint {
@@ -276,7 +313,8 @@ fn base_url(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
             reason: "a base URL has no query".to_owned(),
         });
     }
-    http_uri(key, &format!("{}{TRACES_PATH}", given.trim_end_matches('/')))
+    let path = signal.http_path();
+    http_uri(key, &format!("{}{path}", given.trim_end_matches('/')))
 }
 
 fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {

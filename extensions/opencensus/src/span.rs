@@ -5,16 +5,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use funcdock_extension_api::Exception;
-use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{Key, KeyValue, Value};
-use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as EncodedKind;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 use crate::encode::{self, Attributes};
 use crate::export::Pipeline;
 
-/// The most attributes and events that a span keeps, as OpenTelemetry's SDKs have it.
+/// The most attributes, events and links that a span keeps, as OpenTelemetry's SDKs have it.
 pub(crate) const LIMIT: usize = 128;
 
 /// The number of `ScopeSpans.spans`.
@@ -47,6 +46,8 @@ struct Record {
     dropped_attributes: usize,
     events: Vec<Event>,
     dropped_events: usize,
+    links: Vec<Link>,
+    dropped_links: usize,
     status: Status,
 }
 
@@ -58,6 +59,8 @@ impl Record {
             dropped_attributes: 0,
             events: Vec::new(),
             dropped_events: 0,
+            links: Vec::new(),
+            dropped_links: 0,
             status: Status::Unset,
         }
     }
@@ -146,6 +149,14 @@ impl Span {
         self.change("an event", |record| record.add_event(name.into(), attributes));
     }
 
+    /// Links to a span that this one has to do with and that is not its parent: of a message that it works on, say.
+    /// An invalid context is no link.
+    pub fn add_link(&self, to: SpanContext, attributes: Vec<KeyValue>) {
+        if to.is_valid() {
+            self.change("a link", |record| record.add_link(Link::new(to, attributes, 0)));
+        }
+    }
+
     pub fn set_status(&self, status: Status) {
         self.change("a status", |record| record.set_status(status));
     }
@@ -194,14 +205,11 @@ impl Span {
             if !trace_state.is_empty() {
                 encode::string(out, 3, &trace_state);
             }
-            let mut flags = u32::from(self.context.trace_flags().to_u8());
-            flags |= SpanFlags::ContextHasIsRemoteMask as u32;
             if let Some(parent) = &self.parent {
                 encode::bytes(out, 4, &parent.id.to_bytes());
-                if parent.is_remote {
-                    flags |= SpanFlags::ContextIsRemoteMask as u32;
-                }
             }
+            let has_remote_parent = self.parent.is_some_and(|parent| parent.is_remote);
+            let flags = encode::span_flags(self.context.trace_flags(), has_remote_parent);
             encode::fixed32(out, 16, flags);
             encode::string(out, 5, &self.name);
             encode::varint(out, 6, EncodedKind::from(self.kind.clone()) as u64);
@@ -218,6 +226,12 @@ impl Span {
             }
             if record.dropped_events > 0 {
                 encode::varint(out, 12, record.dropped_events as u64);
+            }
+            for link in &record.links {
+                encode::link(out, 13, link);
+            }
+            if record.dropped_links > 0 {
+                encode::varint(out, 14, record.dropped_links as u64);
             }
             encode::status(out, 15, &record.status);
         });
@@ -241,6 +255,14 @@ impl Record {
             self.events.push(event);
         } else {
             self.dropped_events += 1;
+        }
+    }
+
+    fn add_link(&mut self, link: Link) {
+        if self.links.len() < LIMIT {
+            self.links.push(link);
+        } else {
+            self.dropped_links += 1;
         }
     }
 

@@ -16,12 +16,14 @@ use std::time::Duration;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
-use crate::settings::{Batching, Config, Destination};
+use crate::settings::{Batching, Collector, Config, Destination, LogsConfig};
+use crate::signal::Signal;
 use console::Console;
 use otlp::Otlp;
 pub(crate) use queue::Batch;
 use queue::Queue;
-use trouble::{Throttle, Trouble};
+use trouble::Throttle;
+pub(crate) use trouble::Trouble;
 
 /// How often dropped spans are mentioned in the log, at most.
 const DROPS_LOGGED_EVERY: Duration = Duration::from_secs(10);
@@ -45,25 +47,31 @@ pub enum ExportError {
 
 /// The exporter's thread could not be started.
 #[derive(Debug, Error)]
-#[error("cannot start a thread for exporting spans: {0}")]
+#[error("cannot start a thread for exporting telemetry: {0}")]
 pub struct StartError(#[from] io::Error);
 
 /// The last spans were not delivered.
 #[derive(Debug, Error)]
 pub enum ShutdownError {
-    #[error("{waiting} spans still wait")]
-    Deadline { waiting: usize },
+    #[error("{waiting} {items} still wait")]
+    Deadline { waiting: usize, items: &'static str },
     #[error("{0}")]
     Export(ExportError),
 }
 
-/// Where ended spans go. Used by any number of threads.
+/// The exporter of a signal by OTLP.
+pub(crate) fn otlp(signal: Signal, collector: &Collector, resource: &Resource) -> impl Exporter {
+    Otlp::new(signal, collector, resource)
+}
+
+/// Where ended spans go, or log records. Used by any number of threads.
 pub struct Pipeline {
     /// `None` where nothing is exported.
     outlet: Option<Outlet>,
 }
 
 struct Outlet {
+    signal: Signal,
     queue: Arc<Queue>,
     capacity: usize,
     mention_drops: Throttle,
@@ -78,11 +86,20 @@ impl Pipeline {
                 Pipeline::to(Console::new(io::stdout(), resource), "stdout", config.batching)
             }
             Destination::Otlp(collector) => Pipeline::to(
-                Otlp::new(&collector, resource),
+                otlp(Signal::Traces, &collector, resource),
                 &collector.url.to_string(),
                 config.batching,
             ),
         }
+    }
+
+    /// The pipeline for log records.
+    pub(crate) fn of_logs(config: Option<LogsConfig>, resource: &Resource) -> Result<Pipeline, StartError> {
+        let Some(LogsConfig { collector, batching }) = config else {
+            return Ok(Pipeline::off());
+        };
+        let exporter = otlp(Signal::Logs, &collector, resource);
+        Pipeline::of(Signal::Logs, exporter, &collector.url.to_string(), batching)
     }
 
     /// A pipeline that exports nothing; spans need not be recorded for it.
@@ -90,15 +107,25 @@ impl Pipeline {
         Pipeline { outlet: None }
     }
 
-    /// A pipeline into this exporter; `target` names it in the log.
+    /// A pipeline of spans into this exporter; `target` names it in the log.
     pub(crate) fn to(
+        exporter: impl Exporter,
+        target: &str,
+        batching: Batching,
+    ) -> Result<Pipeline, StartError> {
+        Pipeline::of(Signal::Traces, exporter, target, batching)
+    }
+
+    /// A pipeline of a signal into this exporter.
+    pub(crate) fn of(
+        signal: Signal,
         mut exporter: impl Exporter,
         target: &str,
         batching: Batching,
     ) -> Result<Pipeline, StartError> {
         let queue = Arc::new(Queue::new(batching));
         let source = Arc::clone(&queue);
-        let mut trouble = Trouble::new(target);
+        let mut trouble = Trouble::new(signal, target);
         let run = move || {
             let mut last = Ok(());
             while let Some(batch) = source.take() {
@@ -112,10 +139,11 @@ impl Pipeline {
             source.finish(last);
         };
         thread::Builder::new()
-            .name("span-exporter".to_owned())
+            .name(format!("export-{}", signal.name()))
             .spawn(run)?;
         Ok(Pipeline {
             outlet: Some(Outlet {
+                signal,
                 queue,
                 capacity: batching.queue,
                 mention_drops: Throttle::new(DROPS_LOGGED_EVERY),
@@ -126,6 +154,13 @@ impl Pipeline {
     /// Whether spans are worth recording.
     pub fn is_on(&self) -> bool {
         self.outlet.is_some()
+    }
+
+    /// Takes no more, and lets the exporter's thread come to its end; does not wait for it.
+    pub(crate) fn close(&self) {
+        if let Some(outlet) = &self.outlet {
+            outlet.queue.close();
+        }
     }
 
     /// Takes an ended span, which `encode` appends as a field of OTLP's `ScopeSpans`. Never blocks.
@@ -142,19 +177,21 @@ impl Pipeline {
     /// # Errors
     /// The deadline passed, and what still waits is lost with the process; or the last export failed.
     pub fn shutdown(&self, deadline: Duration) -> Result<(), ShutdownError> {
-        let Some(Outlet { queue, .. }) = &self.outlet else {
+        let Some(Outlet { queue, signal, .. }) = &self.outlet else {
             return Ok(());
         };
+        let items = signal.items();
         queue.close();
         let result = queue.wait_until_finished(deadline);
         let dropped = queue.dropped();
         if dropped > 0 {
-            tracing::warn!("{dropped} spans were dropped in all, because the queue was full");
+            tracing::warn!("{dropped} {items} were dropped in all, because the queue was full");
         }
         match result {
             Some(result) => result.map_err(ShutdownError::Export),
             None => Err(ShutdownError::Deadline {
                 waiting: queue.waiting(),
+                items,
             }),
         }
     }
@@ -171,10 +208,15 @@ impl Outlet {
     fn mention_drop(&self) {
         if self.mention_drops.now() {
             tracing::warn!(
-                "{} spans dropped so far: more end than the exporter takes and the queue of {} holds; \
-                 raise \"queue\", or lower the load",
+                "{} {} dropped so far: more come than the exporter takes and the queue of {} holds; \
+                 raise {}, or lower the load",
                 self.queue.dropped(),
-                self.capacity
+                self.signal.items(),
+                self.capacity,
+                match self.signal {
+                    Signal::Logs => "OTEL_BLRP_MAX_QUEUE_SIZE",
+                    Signal::Traces | Signal::Metrics => "\"queue\"",
+                }
             );
         }
     }

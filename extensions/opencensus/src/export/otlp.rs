@@ -15,12 +15,13 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encode_key, encode_varint};
 use ureq::SendBody;
 
 use super::trouble::Throttle;
 use super::{Batch, ExportError, Exporter};
 use crate::settings::Collector;
+use crate::signal::Signal;
 
 /// Answers of a collector are a few bytes; no more than this is read of one.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -35,6 +36,7 @@ const MAX_JITTER_MS: u32 = 100;
 
 /// Sends batches to a collector.
 pub(super) struct Otlp {
+    signal: Signal,
     agent: ureq::Agent,
     url: Uri,
     headers: HeaderMap,
@@ -52,7 +54,7 @@ struct Failure {
 }
 
 impl Otlp {
-    pub(super) fn new(collector: &Collector, resource: &Resource) -> Self {
+    pub(super) fn new(signal: Signal, collector: &Collector, resource: &Resource) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .build()
@@ -65,11 +67,12 @@ impl Otlp {
             headers.insert(name, value.clone());
         }
         Otlp {
+            signal,
             agent,
             url: collector.url.clone(),
             headers,
             timeout: collector.timeout,
-            envelope: Envelope::new(resource),
+            envelope: Envelope::new(signal, resource),
             mention_rejections: Throttle::new(REJECTIONS_LOGGED_EVERY),
         }
     }
@@ -117,7 +120,7 @@ impl Otlp {
         })
     }
 
-    /// A collector may take a batch and refuse some of its spans.
+    /// A collector may take a batch and refuse some of its items. The answers of all signals are encoded alike.
     fn mention_rejected(&self, answer: &[u8]) {
         let Ok(answer) = ExportTraceServiceResponse::decode(answer) else {
             return;
@@ -128,8 +131,9 @@ impl Otlp {
         if (partial.rejected_spans > 0 || !partial.error_message.is_empty()) && self.mention_rejections.now()
         {
             tracing::warn!(
-                "the collector rejected {} spans of a batch: {}",
+                "the collector rejected {} {} of a batch: {}",
                 partial.rejected_spans,
+                self.signal.items(),
                 partial.error_message
             );
         }
@@ -163,16 +167,17 @@ impl Exporter for Otlp {
     }
 }
 
-/// What a request says around the spans: an `ExportTraceServiceRequest` with one resource and one scope.
+/// What a request says around the items: an export request with one resource and one scope. It is described by the
+/// messages for spans; those of the other signals are encoded alike.
 struct Envelope {
     /// The fields of `ResourceSpans` in front of the scope's.
     resource: Vec<u8>,
-    /// The fields of `ScopeSpans` in front of the spans.
-    scope: Vec<u8>,
+    /// The fields of `ScopeSpans` in front of the spans. `None` where each item brings a scope of its own.
+    scope: Option<Vec<u8>>,
 }
 
 impl Envelope {
-    fn new(resource: &Resource) -> Self {
+    fn new(signal: Signal, resource: &Resource) -> Self {
         let resource = ResourceAttributesWithSchema::from(resource);
         let resource = ResourceSpans {
             resource: Some(EncodedResource {
@@ -182,35 +187,40 @@ impl Envelope {
             schema_url: resource.schema_url.unwrap_or_default(),
             ..ResourceSpans::default()
         };
-        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-            .with_version(env!("CARGO_PKG_VERSION"))
-            .build();
-        let scope = ScopeSpans {
-            scope: Some((&scope, None).into()),
-            ..ScopeSpans::default()
+        let scope = || {
+            let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+                .with_version(env!("CARGO_PKG_VERSION"))
+                .build();
+            let scope = ScopeSpans {
+                scope: Some((&scope, None).into()),
+                ..ScopeSpans::default()
+            };
+            scope.encode_to_vec()
         };
         Envelope {
             resource: resource.encode_to_vec(),
-            scope: scope.encode_to_vec(),
+            scope: (signal != Signal::Logs).then(scope),
         }
     }
 
-    /// The request up to the spans, which take so many bytes and end it.
-    fn around(&self, spans: usize) -> Vec<u8> {
+    /// The request up to the items, which take so many bytes and end it.
+    fn around(&self, items: usize) -> Vec<u8> {
         /// `ExportTraceServiceRequest.resource_spans`.
         const RESOURCE_SPANS: u32 = 1;
         /// `ResourceSpans.scope_spans`.
         const SCOPE_SPANS: u32 = 2;
-        let in_scope = self.scope.len() + spans;
-        // A field number up to 15 takes one byte.
-        let in_resource = self.resource.len() + 1 + encoded_len_varint(in_scope as u64) + in_scope;
-        let mut start = Vec::with_capacity(self.resource.len() + self.scope.len() + 32);
+        let mut scope = Vec::new();
+        if let Some(fields) = &self.scope {
+            encode_key(SCOPE_SPANS, WireType::LengthDelimited, &mut scope);
+            encode_varint((fields.len() + items) as u64, &mut scope);
+            scope.extend_from_slice(fields);
+        }
+        let in_resource = self.resource.len() + scope.len() + items;
+        let mut start = Vec::with_capacity(self.resource.len() + scope.len() + 16);
         encode_key(RESOURCE_SPANS, WireType::LengthDelimited, &mut start);
         encode_varint(in_resource as u64, &mut start);
         start.extend_from_slice(&self.resource);
-        encode_key(SCOPE_SPANS, WireType::LengthDelimited, &mut start);
-        encode_varint(in_scope as u64, &mut start);
-        start.extend_from_slice(&self.scope);
+        start.extend_from_slice(&scope);
         start
     }
 }

@@ -18,7 +18,7 @@ use crate::settings::Batching;
 const SPARE: usize = 4;
 const SPARE_BYTES: usize = 4 << 20;
 
-/// Ended spans, in the order in which they ended.
+/// Ended spans, in the order in which they ended; or items of another signal, of which the same holds.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     spans: usize,
@@ -26,13 +26,22 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Of so many items, encoded as their exporter takes them.
+    pub(crate) fn new(items: usize, encoded: Vec<u8>) -> Self {
+        Batch {
+            spans: items,
+            encoded,
+        }
+    }
+
     /// How many spans it holds.
     pub(crate) fn len(&self) -> usize {
         self.spans
     }
 
-    /// The spans as fields of OTLP's `ScopeSpans`.
-    pub(super) fn encoded(&self) -> &[u8] {
+    /// The spans as fields of OTLP's `ScopeSpans`, metrics as fields of `ScopeMetrics`. Log records each bring a scope
+    /// of their own, named after their logger: as fields of `ResourceLogs`.
+    pub(crate) fn encoded(&self) -> &[u8] {
         &self.encoded
     }
 

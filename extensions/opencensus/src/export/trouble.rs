@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::sync::{Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
+use crate::signal::Signal;
+
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// Lets one caller through each period, the first at once.
@@ -39,7 +41,8 @@ impl Throttle {
 
 /// What an exporter lost since it last worked.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
+    signal: Signal,
     target: String,
     lost: Lost,
     mention: Throttle,
@@ -48,39 +51,42 @@ pub(super) struct Trouble {
 #[derive(Debug, Default)]
 struct Lost {
     exports: u64,
-    spans: usize,
+    items: usize,
 }
 
 impl Trouble {
-    pub(super) fn new(target: &str) -> Self {
+    pub(crate) fn new(signal: Signal, target: &str) -> Self {
         Trouble {
+            signal,
             target: target.to_owned(),
             lost: Lost::default(),
             mention: Throttle::new(LOGGED_EVERY),
         }
     }
 
-    pub(super) fn failed(&mut self, spans: usize, error: &impl Display) {
+    pub(crate) fn failed(&mut self, items: usize, error: &impl Display) {
         let lost = &mut self.lost;
         lost.exports += 1;
-        lost.spans += spans;
+        lost.items += items;
         if self.mention.now() {
+            let noun = self.signal.items();
             tracing::warn!(
-                "cannot export spans to {}: {error}; {} spans lost in {} exports since it last worked",
+                "cannot export {noun} to {}: {error}; {} {noun} lost in {} exports since it last worked",
                 self.target,
-                lost.spans,
+                lost.items,
                 lost.exports
             );
         }
     }
 
-    pub(super) fn worked(&mut self) {
+    pub(crate) fn worked(&mut self) {
         let lost = std::mem::take(&mut self.lost);
         if lost.exports > 0 {
+            let noun = self.signal.items();
             tracing::info!(
-                "exporting spans to {} works again; {} spans were lost in {} exports",
+                "exporting {noun} to {} works again; {} {noun} were lost in {} exports",
                 self.target,
-                lost.spans,
+                lost.items,
                 lost.exports
             );
         }
@@ -102,11 +108,11 @@ mod tests {
 
     #[test]
     fn losses_add_up_until_it_works() {
-        let mut trouble = Trouble::new("nowhere");
+        let mut trouble = Trouble::new(Signal::Traces, "nowhere");
         trouble.failed(3, &"no route");
         trouble.failed(4, &"no route");
-        assert_eq!((trouble.lost.exports, trouble.lost.spans), (2, 7));
+        assert_eq!((trouble.lost.exports, trouble.lost.items), (2, 7));
         trouble.worked();
-        assert_eq!((trouble.lost.exports, trouble.lost.spans), (0, 0));
+        assert_eq!((trouble.lost.exports, trouble.lost.items), (0, 0));
     }
 }

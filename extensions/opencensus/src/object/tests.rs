@@ -9,7 +9,7 @@ fn tracer() -> Tracer {
     let function = TracedFunction {
         name: "hello",
         trigger: "http",
-        route: None,
+        ..TracedFunction::default()
     };
     Tracer(Arc::new(Call::start(pipeline, function, false, None)))
 }

@@ -15,6 +15,9 @@ fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>)
     let mut events = SpanEvents::default();
     events.events = record.events.clone();
     events.dropped_count = record.dropped_events as u32;
+    let mut links = SpanLinks::default();
+    links.links = record.links.clone();
+    links.dropped_count = record.dropped_links as u32;
     Encoded::from(SpanData {
         span_context: span.context.clone(),
         parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| parent.id),
@@ -26,10 +29,16 @@ fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>)
         attributes: [told, record.attributes.clone()].concat(),
         dropped_attributes_count: record.dropped_attributes as u32,
         events,
-        links: SpanLinks::default(),
+        links,
         status: record.status.clone(),
         instrumentation_scope: InstrumentationScope::default(),
     })
+}
+
+/// A span of another trace.
+fn linked(number: u64, tracestate: &str) -> SpanContext {
+    let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{number:016x}-01");
+    parent::parse(&traceparent, tracestate).expect("valid")
 }
 
 #[test]
@@ -57,6 +66,11 @@ fn encoded_as_opentelemetry_does() {
         dropped_attributes: 3,
         events: vec![event(""), event(&"e".repeat(20_000))],
         dropped_events: 300,
+        links: vec![
+            Link::new(linked(1, "a=b"), values[..4].to_vec(), 0),
+            Link::new(linked(2, ""), Vec::new(), 0),
+        ],
+        dropped_links: 200,
         status: Status::error("why"),
         ..Record::starting(start)
     };
@@ -106,4 +120,24 @@ fn encoded_as_opentelemetry_does() {
         }
         assert_eq!(decoded.spans, [reference(&span, &record, end, told)], "{reason}");
     }
+}
+
+#[test]
+fn links_stop_at_the_limit_and_lead_somewhere() {
+    let record = Record::starting(SystemTime::UNIX_EPOCH);
+    let span = Span::start(&Pipeline::off(), "batch".into(), SpanKind::Server, None);
+    *span.record() = Some(record);
+    span.add_link(SpanContext::empty_context(), Vec::new());
+    for number in 1..=LIMIT as u64 + 3 {
+        span.add_link(linked(number, ""), vec![KeyValue::new("number", number as i64)]);
+    }
+    let record = span.record().take().expect("it is open");
+    assert_eq!((record.links.len(), record.dropped_links), (LIMIT, 3));
+    assert_eq!(
+        record.links[0].span_context.span_id(),
+        SpanId::from(1),
+        "an invalid one is none"
+    );
+    span.add_link(linked(1, ""), Vec::new());
+    assert!(span.record().is_none(), "ended");
 }

@@ -85,19 +85,21 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), ShutdownError>) {
         batch: 16,
         delay: Duration::from_secs(3600),
     };
-    let exporter = Otlp::new(&to(url), &resource);
+    let exporter = Otlp::new(Signal::Traces, &to(url), &resource);
     let pipeline = Arc::new(Pipeline::to(exporter, url, batching).expect("a thread"));
     let caller = parent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b");
     let function = TracedFunction {
         name: "hello",
+        faas_name: "hello",
         trigger: "http",
-        route: None,
+        ..TracedFunction::default()
     };
     let call = Call::start(Arc::clone(&pipeline), function, false, caller.as_ref());
     let greet = call.open_span("greet".to_owned(), call.invocation());
     call.end_span(&greet);
     call.finish(&Ending {
         invocation_id: "an-id",
+        retry: 0,
         request: None,
         kind: funcdock_extension_api::OutcomeKind::Returned,
         http_status: Some(200),
@@ -160,7 +162,7 @@ fn a_busy_collector_is_asked_again() {
 #[test]
 fn errors_say_what_the_collector_said() {
     let export = |url: &str| {
-        let mut exporter = Otlp::new(&to(url), &Resource::builder_empty().build());
+        let mut exporter = Otlp::new(Signal::Traces, &to(url), &Resource::builder_empty().build());
         let result = exporter.export(&Batch::default());
         result.map_err(|error| error.to_string())
     };
