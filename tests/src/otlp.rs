@@ -1,4 +1,4 @@
-//! A receiver of spans: OTLP over HTTP with protobuf, as any collector takes it.
+//! A receiver of spans, metrics and log records: OTLP over HTTP with protobuf, as any collector takes it.
 
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
@@ -23,6 +25,8 @@ struct Received {
     keep: bool,
     count: AtomicUsize,
     spans: Mutex<Vec<Span>>,
+    metrics: Mutex<Vec<ExportMetricsServiceRequest>>,
+    logs: Mutex<Vec<ExportLogsServiceRequest>>,
 }
 
 impl Receiver {
@@ -69,6 +73,18 @@ impl Receiver {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The exports of metrics that have come, in order of arrival.
+    pub fn metrics(&self) -> Vec<ExportMetricsServiceRequest> {
+        let metrics = self.received.metrics.lock();
+        metrics.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The exports of log records that have come, in order of arrival.
+    pub fn logs(&self) -> Vec<ExportLogsServiceRequest> {
+        let logs = self.received.logs.lock();
+        logs.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -118,6 +134,20 @@ impl Received {
         self.count.fetch_add(count, Ordering::Relaxed);
         Ok(())
     }
+
+    fn take_metrics(&self, body: &Bytes) -> Result<(), prost::DecodeError> {
+        let request = ExportMetricsServiceRequest::decode(body.clone())?;
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.push(request);
+        Ok(())
+    }
+
+    fn take_logs(&self, body: &Bytes) -> Result<(), prost::DecodeError> {
+        let request = ExportLogsServiceRequest::decode(body.clone())?;
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.push(request);
+        Ok(())
+    }
 }
 
 fn serve(stream: TcpStream, received: &Received) -> io::Result<()> {
@@ -127,12 +157,18 @@ fn serve(stream: TcpStream, received: &Received) -> io::Result<()> {
         let mut body = vec![0; head.length];
         reader.read_exact(&mut body)?;
         let body = Bytes::from(body);
-        let answer = match received.take(&body) {
-            Ok(()) if head.target == "/v1/traces" => {
+        let taken = match head.target.as_str() {
+            "/v1/traces" => Some(received.take(&body)),
+            "/v1/metrics" => Some(received.take_metrics(&body)),
+            "/v1/logs" => Some(received.take_logs(&body)),
+            _ => None,
+        };
+        let answer = match taken {
+            Some(Ok(())) => {
                 "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
             }
-            Ok(()) => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
-            Err(_) => "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            None => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            Some(Err(_)) => "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
         };
         writer.write_all(answer.as_bytes())?;
     }

@@ -33,6 +33,8 @@ pub struct Call {
 #[derive(Debug)]
 pub struct Ending<'a> {
     pub invocation_id: &'a str,
+    /// Which retry it is; 0 for the first attempt.
+    pub retry: u32,
     pub request: Option<Request<'a>>,
     pub kind: OutcomeKind,
     pub http_status: Option<u16>,
@@ -77,11 +79,6 @@ impl Call {
     /// What the caller's request carries for those that this one calls.
     pub fn baggage(&self) -> &Baggage {
         &self.baggage
-    }
-
-    /// The formats of headers.
-    pub fn propagators(&self) -> Propagators {
-        self.propagators
     }
 
     /// The headers of a request that continues the trace of this span.
@@ -131,6 +128,10 @@ impl Call {
             if let Some(status) = ending.http_status {
                 attributes.int("http.response.status_code", status.into());
             }
+            if ending.retry > 0 {
+                // The conventions have no name for it.
+                attributes.int("funcdock.retry_count", ending.retry.into());
+            }
         });
     }
 
@@ -160,6 +161,15 @@ impl Call {
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a call that ended like this is one that failed: its span has the status error, and metrics count it so.
+pub(crate) fn is_error(kind: OutcomeKind, http_status: Option<u16>) -> bool {
+    let failed = matches!(
+        kind,
+        OutcomeKind::Raised | OutcomeKind::TimedOut | OutcomeKind::Cancelled | OutcomeKind::Refused
+    );
+    failed || http_status.is_some_and(|status| status >= 500)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::attributes;
 use crate::call::Call;
 use crate::context::SpanContext;
 use crate::export::Pipeline;
+use crate::logs::Logs;
 use crate::propagation::{Baggage, Caller, Decision, Given, Propagators, parse_traceparent};
 use crate::samplers::Samplers;
 use crate::span::{Raised, Span};
@@ -26,6 +27,7 @@ pub(crate) struct Root {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) samplers: Arc<Samplers>,
     pub(crate) propagators: Propagators,
+    pub(crate) logs: Arc<Logs>,
 }
 
 impl ContextObject for Root {
@@ -65,6 +67,7 @@ impl ContextObject for Root {
 
     fn get(&self, name: &str) -> Result<Option<Value>> {
         Ok(match name {
+            "logger" => Some(Value::object(self.logs.logger())),
             "instrument" => Some(true.into()),
             _ => None,
         })
@@ -114,6 +117,7 @@ impl ContextObject for SpanObject {
             "attribute",
             "identity",
             "event",
+            "link",
             "status",
             "raised",
             "headers",
@@ -155,6 +159,14 @@ impl ContextObject for SpanObject {
             "event" => {
                 let [name, pairs, at] = arguments.bind(["name", "attributes", "at"])?;
                 self.span().add_event(text(name)?, attributes(pairs)?, time(at)?);
+            }
+            "link" => {
+                let [trace, span, pairs] = arguments.bind(["trace_id", "span_id", "attributes"])?;
+                let (trace, span) = (text(trace)?, text(span)?);
+                let linked = parse_traceparent(&format!("00-{trace}-{span}-00")).ok_or_else(|| {
+                    Error::new(ErrorKind::Value, format!("{trace:?} and {span:?} are no ids"))
+                })?;
+                self.span().add_link(linked, attributes(pairs)?);
             }
             "status" => {
                 let [code, description] = arguments.bind(["code", "description"])?;

@@ -7,14 +7,13 @@ use std::time::SystemTime;
 use funcdock_extension_api::Exception;
 use opentelemetry::trace::{Event, SpanId, SpanKind, Status};
 use opentelemetry::{Key, KeyValue, Value};
-use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as EncodedKind;
 
 use crate::context::SpanContext;
 use crate::encode::{self, Attributes};
 use crate::export::Pipeline;
 
-/// The most attributes and events that a span keeps, as OpenTelemetry's SDKs have it.
+/// The most attributes, events and links that a span keeps, as OpenTelemetry's SDKs have it.
 pub(crate) const LIMIT: usize = 128;
 
 /// The number of `ScopeSpans.spans`.
@@ -50,6 +49,8 @@ struct Record {
     dropped_attributes: usize,
     events: Vec<Event>,
     dropped_events: usize,
+    links: Vec<Link>,
+    dropped_links: usize,
     status: Status,
 }
 
@@ -63,9 +64,18 @@ impl Record {
             dropped_attributes: 0,
             events: Vec::new(),
             dropped_events: 0,
+            links: Vec::new(),
+            dropped_links: 0,
             status: Status::Unset,
         }
     }
+}
+
+/// Another span that one has to do with.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) to: SpanContext,
+    pub(crate) attributes: Vec<KeyValue>,
 }
 
 /// A Python exception.
@@ -167,6 +177,11 @@ impl Span {
         self.change("an event", |record| record.add_event(name.into(), attributes, at));
     }
 
+    /// Links to a span that this one has to do with and that is not its parent: of a message that it works on, say.
+    pub fn add_link(&self, to: SpanContext, attributes: Vec<KeyValue>) {
+        self.change("a link", |record| record.add_link(Link { to, attributes }));
+    }
+
     pub fn set_status(&self, status: Status) {
         self.change("a status", |record| record.set_status(status));
     }
@@ -218,14 +233,11 @@ impl Span {
             if !trace_state.is_empty() {
                 encode::string(out, 3, trace_state);
             }
-            let mut flags = u32::from(self.context.trace_flags().to_u8());
-            flags |= SpanFlags::ContextHasIsRemoteMask as u32;
             if let Some(parent) = &self.parent {
                 encode::bytes(out, 4, &parent.id.to_bytes());
-                if parent.is_remote {
-                    flags |= SpanFlags::ContextIsRemoteMask as u32;
-                }
             }
+            let has_remote_parent = self.parent.is_some_and(|parent| parent.is_remote);
+            let flags = encode::span_flags(self.context.trace_flags(), has_remote_parent);
             encode::fixed32(out, 16, flags);
             encode::string(out, 5, record.name.as_deref().unwrap_or(&self.name));
             encode::varint(out, 6, EncodedKind::from(record.kind.clone()) as u64);
@@ -242,6 +254,12 @@ impl Span {
             }
             if record.dropped_events > 0 {
                 encode::varint(out, 12, record.dropped_events as u64);
+            }
+            for link in &record.links {
+                encode::link(out, 13, link);
+            }
+            if record.dropped_links > 0 {
+                encode::varint(out, 14, record.dropped_links as u64);
             }
             encode::status(out, 15, &record.status);
         });
@@ -265,6 +283,14 @@ impl Record {
             self.events.push(event);
         } else {
             self.dropped_events += 1;
+        }
+    }
+
+    fn add_link(&mut self, link: Link) {
+        if self.links.len() < LIMIT {
+            self.links.push(link);
+        } else {
+            self.dropped_links += 1;
         }
     }
 

@@ -19,12 +19,15 @@ const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 const HELLO: TracedFunction = TracedFunction {
     name: "hello",
+    faas_name: "hello",
     trigger: "http",
+    resource_id: None,
     route: None,
 };
 
 const RETURNED: Ending<'_> = Ending {
     invocation_id: "an-id",
+    retry: 0,
     request: None,
     kind: OutcomeKind::Returned,
     http_status: Some(200),
@@ -312,6 +315,13 @@ fn outcomes() {
             "an extension answered",
         ),
         (
+            OutcomeKind::Answered,
+            Some(503),
+            Some("503"),
+            StatusCode::Error,
+            "an extension answered that it is overloaded",
+        ),
+        (
             OutcomeKind::Refused,
             Some(500),
             Some("refused"),
@@ -351,6 +361,7 @@ fn outcomes() {
         let error_type = error_type.map(text);
         assert_eq!(attribute(&span, "error.type"), error_type.as_ref(), "{reason}");
         assert_eq!(status(&span), (code, ""), "{reason}");
+        assert_eq!(is_error(kind, http_status), code == StatusCode::Error, "{reason}");
         let http_status = http_status.map(|status| Value::IntValue(status.into()));
         let found = attribute(&span, "http.response.status_code");
         assert_eq!(found, http_status.as_ref(), "{reason}");
@@ -375,6 +386,17 @@ fn a_refusal_keeps_its_reason() {
     assert_eq!(attribute(&span, "funcdock.extension"), Some(&text("limiter")));
     assert_eq!(status(&span), (StatusCode::Error, "Refused: too many"));
     assert_eq!(span.events.len(), 1);
+}
+
+#[test]
+fn retries_are_counted() {
+    for retry in [0, 2] {
+        let fixture = Fixture::new();
+        fixture.call("", "").finish(&Ending { retry, ..RETURNED });
+        let [span] = fixture.ended().try_into().expect("one span");
+        let expected = (retry > 0).then(|| Value::IntValue(retry.into()));
+        assert_eq!(attribute(&span, "funcdock.retry_count"), expected.as_ref());
+    }
 }
 
 #[test]

@@ -22,7 +22,8 @@ use funcdock_extension_api::AppInfo;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
-use crate::settings::{Config, Destination, OutletConfig, Protocol};
+use crate::settings::{Collector, Config, Destination, LogsConfig, OutletConfig, Protocol};
+use crate::signal::Signal;
 use console::Console;
 use grpc::Grpc;
 use otlp::Otlp;
@@ -32,6 +33,7 @@ pub(crate) use retry::Closing;
 #[cfg(test)]
 pub(crate) use tally::Fate;
 use tally::Meter;
+pub(crate) use trouble::Trouble;
 
 /// What a thread keeps of the memory in which it encodes a span for several exporters.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -66,7 +68,7 @@ pub(crate) enum ExportError {
 /// An exporter could not be started.
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error("cannot start a thread for exporting spans: {0}")]
+    #[error("cannot start a thread for exporting telemetry: {0}")]
     Thread(#[from] io::Error),
     #[error("exporter otlp: {0}")]
     Grpc(#[from] grpc::ConnectError),
@@ -80,8 +82,12 @@ pub enum StartError {
 /// Spans that waited for an exporter were not delivered.
 #[derive(Debug, Error)]
 pub(crate) enum FlushError {
-    #[error("{target}: {spans} spans still wait")]
-    Deadline { target: String, spans: usize },
+    #[error("{target}: {count} {items} still wait")]
+    Deadline {
+        target: String,
+        count: usize,
+        items: &'static str,
+    },
     #[error("{target}: {error}")]
     Export { target: String, error: ExportError },
 }
@@ -102,7 +108,7 @@ impl fmt::Display for FlushErrors {
     }
 }
 
-/// Where ended spans go. Used by any number of threads.
+/// Where ended spans go, or log records. Used by any number of threads.
 pub struct Pipeline {
     /// None where nothing is exported.
     outlets: Vec<Outlet>,
@@ -119,15 +125,27 @@ impl Pipeline {
             let meter = Meter::register(app, destination.name())
                 .map_err(|error| StartError::Metrics(error.to_string()))?;
             let (exporter, target) = connect(destination, resource)?;
-            Outlet::start(exporter, target, batching, Some(meter))
+            Outlet::start(Signal::Traces, exporter, target, batching, Some(meter))
         });
         Ok(Pipeline {
             outlets: outlets.collect::<Result<_, _>>()?,
         })
     }
 
-    /// A pipeline that exports nothing; spans need not be recorded for it.
-    #[cfg(test)]
+    /// The pipeline for log records.
+    pub(crate) fn of_logs(config: Option<LogsConfig>, resource: &Resource) -> Result<Pipeline, StartError> {
+        let Some(LogsConfig { collector, batching }) = config else {
+            return Ok(Pipeline::off());
+        };
+        let exporter = otlp(Signal::Logs, &collector, resource)?;
+        let target = collector.url.to_string();
+        let outlet = Outlet::start(Signal::Logs, exporter, target, batching, None)?;
+        Ok(Pipeline {
+            outlets: vec![outlet],
+        })
+    }
+
+    /// A pipeline that exports nothing; nothing need be recorded for it.
     pub fn off() -> Pipeline {
         Pipeline { outlets: Vec::new() }
     }
@@ -139,7 +157,18 @@ impl Pipeline {
         target: &str,
         batching: crate::settings::Batching,
     ) -> Result<Pipeline, StartError> {
-        let outlet = Outlet::start(Box::new(exporter), target.to_owned(), batching, None)?;
+        Pipeline::of(Signal::Traces, exporter, target, batching)
+    }
+
+    /// The same for another signal.
+    #[cfg(test)]
+    pub(crate) fn of(
+        signal: Signal,
+        exporter: impl Exporter,
+        target: &str,
+        batching: crate::settings::Batching,
+    ) -> Result<Pipeline, StartError> {
+        let outlet = Outlet::start(signal, Box::new(exporter), target.to_owned(), batching, None)?;
         Ok(Pipeline {
             outlets: vec![outlet],
         })
@@ -188,10 +217,15 @@ impl Pipeline {
     /// The deadline passed, and what was left is lost; or an export failed.
     pub fn shutdown(&self, deadline: Duration) -> Result<(), FlushErrors> {
         let end = Instant::now() + deadline;
-        for outlet in &self.outlets {
-            outlet.close(end);
-        }
+        self.close(end);
         all(self.outlets.iter().map(|outlet| outlet.end(end)))
+    }
+
+    /// Takes no more, and lets the exporters' threads come to their end; does not wait for them.
+    pub(crate) fn close(&self, deadline: Instant) {
+        for outlet in &self.outlets {
+            outlet.close(deadline);
+        }
     }
 
     /// How many spans met this fate, at all exporters together.
@@ -206,10 +240,7 @@ fn connect(destination: Destination, resource: &Resource) -> Result<(Box<dyn Exp
     Ok(match destination {
         Destination::Otlp(collector) => {
             let target = collector.url.to_string();
-            match collector.protocol {
-                Protocol::Http => (Box::new(Otlp::new(&collector, resource)), target),
-                Protocol::Grpc => (Box::new(Grpc::new(&collector, resource)?), target),
-            }
+            (otlp(Signal::Traces, &collector, resource)?, target)
         }
         Destination::Console => (
             Box::new(Console::new(io::stdout(), resource)),
@@ -218,6 +249,18 @@ fn connect(destination: Destination, resource: &Resource) -> Result<(Box<dyn Exp
         Destination::Zipkin | Destination::Azure | Destination::File => {
             return Err(StartError::Unconnected(destination.name()));
         }
+    })
+}
+
+/// The exporter of a signal by OTLP.
+pub(crate) fn otlp(
+    signal: Signal,
+    collector: &Collector,
+    resource: &Resource,
+) -> Result<Box<dyn Exporter>, StartError> {
+    Ok(match collector.protocol {
+        Protocol::Http => Box::new(Otlp::new(signal, collector, resource)),
+        Protocol::Grpc => Box::new(Grpc::new(signal, collector, resource)?),
     })
 }
 

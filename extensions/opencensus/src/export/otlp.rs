@@ -18,6 +18,7 @@ use super::retry::{Again, Closing, Failure, Retry};
 use super::trouble::Rejections;
 use super::{Batch, Delivery, ExportError, Exporter};
 use crate::settings::Collector;
+use crate::signal::Signal;
 
 /// Answers of a collector are a few bytes; no more than this is read of one.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -35,7 +36,7 @@ pub(super) struct Otlp {
 }
 
 impl Otlp {
-    pub(super) fn new(collector: &Collector, resource: &Resource) -> Self {
+    pub(super) fn new(signal: Signal, collector: &Collector, resource: &Resource) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .build()
@@ -52,8 +53,8 @@ impl Otlp {
             url: collector.url.clone(),
             headers,
             retry: Retry::new(collector.timeout),
-            envelope: Envelope::new(resource),
-            rejections: Rejections::default(),
+            envelope: Envelope::new(signal, resource),
+            rejections: Rejections::new(signal),
         }
     }
 
@@ -104,7 +105,8 @@ impl Otlp {
         })
     }
 
-    /// How many spans the answer to a batch that was taken says were refused.
+    /// How many items the answer to a batch that was taken says were refused. The answers of all signals are encoded
+    /// alike.
     fn rejected(&self, answer: &[u8]) -> usize {
         let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
         self.rejections.read(answer)

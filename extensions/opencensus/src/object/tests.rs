@@ -15,7 +15,7 @@ fn called(headers: &[(&str, &str)], sampler: &Sampler) -> SpanObject {
     let function = TracedFunction {
         name: "hello",
         trigger: "http",
-        route: None,
+        ..TracedFunction::default()
     };
     SpanObject::Invocation(Arc::new(Call::start(pipeline, function, false, caller, sampler)))
 }
@@ -29,6 +29,7 @@ fn root() -> Root {
         pipeline: Arc::new(Pipeline::off()),
         samplers: Arc::new(Samplers::new(&Sampling::default())),
         propagators: Propagators::default(),
+        logs: Arc::new(Logs::to(Pipeline::off())),
     }
 }
 

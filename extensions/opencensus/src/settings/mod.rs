@@ -6,7 +6,9 @@ mod batching;
 mod collector;
 mod exporters;
 mod propagation;
+mod resource;
 mod sampling;
+mod signals;
 mod tls;
 mod variables;
 
@@ -17,15 +19,18 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::propagation::Propagators;
+use crate::signal::Signal;
 
 pub(crate) use batching::Batching;
+use collector::DEFAULT_ENDPOINT;
 pub(crate) use collector::{Collector, Compression, Protocol};
-use collector::{DEFAULT_ENDPOINT, TRACES_PATH};
 pub(crate) use exporters::Destination;
 use exporters::{Name, Names};
 use propagation::PropagationError;
+pub(crate) use resource::ResourceValue;
 pub(crate) use sampling::{Choice, Measure, SamplerName, Sampling};
 use sampling::{FunctionSettings, SamplingError};
+pub(crate) use signals::{LogsConfig, MetricsConfig};
 pub(crate) use tls::Tls;
 pub(crate) use variables::process_env;
 
@@ -40,7 +45,7 @@ pub struct Settings {
     /// How OTLP travels, "http/protobuf" or "grpc"; else `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else
     /// `OTEL_EXPORTER_OTLP_PROTOCOL`, else http/protobuf.
     protocol: Option<Protocol>,
-    /// The collector's base URL; `/v1/traces` is added for HTTP. Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it
+    /// The collector's base URL; `/v1/traces` is added for HTTP (and `/v1/metrics`, `/v1/logs`). Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it
     /// is, else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else `http://localhost:4318` (gRPC: 4317).
     endpoint: Option<String>,
     /// Headers for the collector, over those of `OTEL_EXPORTER_OTLP_HEADERS`.
@@ -57,6 +62,14 @@ pub struct Settings {
     client_key: Option<PathBuf>,
     /// `service.name`; else `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `WEBSITE_SITE_NAME`, the app folder's name.
     service_name: Option<String>,
+    /// Attributes of the resource, over those of `OTEL_RESOURCE_ATTRIBUTES`.
+    resource: BTreeMap<String, ResourceValue>,
+    /// Whether metrics go to the collector, too; else as `OTEL_METRICS_EXPORTER` says, else where
+    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` names an endpoint for them. `/metrics` shows them in any case.
+    metrics: Option<bool>,
+    /// Whether log records go to the collector, too; else by `OTEL_LOGS_EXPORTER` and
+    /// `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, as with metrics.
+    logs: Option<bool>,
     /// How many ended spans may wait for each exporter; more are dropped and counted.
     queue: Option<usize>,
     /// How many bytes of ended spans may wait for each exporter; more are dropped and counted.
@@ -91,7 +104,7 @@ pub enum SettingsError {
         reason: String,
     },
     #[error(
-        "endpoint: {given:?} has the path {TRACES_PATH}, which is added to it: leave that out, \
+        "endpoint: {given:?} has the path /v1/traces, which is added to it: leave that out, \
          or give the whole URL as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     )]
     WholeEndpoint { given: String },
@@ -99,6 +112,8 @@ pub enum SettingsError {
     HeaderName(String),
     #[error("headers.{0}: the value has a character that no header may have, such as a line break")]
     HeaderValue(String),
+    #[error("resource: an attribute has no name; expected one like \"deployment.environment.name\"")]
+    ResourceName,
     #[error("{0}: expected at least 1, found 0")]
     Zero(&'static str),
     #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
@@ -143,15 +158,16 @@ impl Settings {
     /// Checks the settings and fills in what was left out.
     pub fn resolve(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, SettingsError> {
         // What is given must make sense, whether or not it is used.
-        let protocol = collector::protocol(self, &env);
-        let url = collector::endpoint(self, protocol, &env)?;
-        collector::headers(self, &env)?;
+        self.check_resource()?;
+        let protocol = collector::protocol(self, Signal::Traces, &env);
+        let url = collector::endpoint(self, Signal::Traces, protocol, &env)?;
+        collector::headers(self, Signal::Traces, &env)?;
         let batching = Batching::resolve(self, &env)?;
         let names = match &self.exporter {
             Some(names) => names.exporters()?,
             None => exporters::from_variable(&env).unwrap_or_else(|| {
                 let azure = env("APPLICATIONINSIGHTS_CONNECTION_STRING").map(|_| Name::Azure);
-                let otlp = url.as_ref().map(|_| Name::Otlp);
+                let otlp = url.is_some().then_some(Name::Otlp);
                 let configured: Vec<Name> = otlp.into_iter().chain(azure).collect();
                 match configured.is_empty() {
                     true => vec![Name::Console],
@@ -163,7 +179,7 @@ impl Settings {
         for name in names {
             let destination = match name {
                 Name::Otlp => {
-                    let collector = Collector::resolve(self, protocol, url.clone(), &env)?;
+                    let collector = Collector::resolve(self, Signal::Traces, &env)?;
                     Destination::Otlp(Box::new(collector))
                 }
                 Name::Zipkin => Destination::Zipkin,
@@ -199,8 +215,10 @@ impl Settings {
             let root = app_root.canonicalize().ok()?;
             Some(root.file_name()?.to_string_lossy().into_owned())
         };
+        let in_settings = || self.resource.get("service.name").map(ToString::to_string);
         self.service_name
             .clone()
+            .or_else(in_settings)
             .or_else(|| env("OTEL_SERVICE_NAME"))
             .or(in_resource)
             .or_else(|| env("WEBSITE_SITE_NAME"))

@@ -10,23 +10,31 @@ use prost::Message;
 use super::*;
 use crate::propagation::parse_traceparent;
 
+/// A context as OpenTelemetry's type.
+fn foreign(context: &SpanContext) -> opentelemetry::trace::SpanContext {
+    opentelemetry::trace::SpanContext::new(
+        context.trace_id(),
+        context.span_id(),
+        context.trace_flags(),
+        context.is_remote(),
+        context.trace_state().header().parse().expect("simple members"),
+    )
+}
+
 /// What opentelemetry-proto makes of the same span.
 fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>) -> Encoded {
     let mut events = SpanEvents::default();
     events.events = record.events.clone();
     events.dropped_count = record.dropped_events as u32;
+    let mut links = SpanLinks::default();
+    links.links = record
+        .links
+        .iter()
+        .map(|link| opentelemetry::trace::Link::new(foreign(&link.to), link.attributes.clone(), 0))
+        .collect();
+    links.dropped_count = record.dropped_links as u32;
     Encoded::from(SpanData {
-        span_context: opentelemetry::trace::SpanContext::new(
-            span.context.trace_id(),
-            span.context.span_id(),
-            span.context.trace_flags(),
-            false,
-            span.context
-                .trace_state()
-                .header()
-                .parse()
-                .expect("simple members"),
-        ),
+        span_context: foreign(&span.context),
         parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| parent.id),
         parent_span_is_remote: span.parent.is_some_and(|parent| parent.is_remote),
         span_kind: record.kind.clone(),
@@ -36,10 +44,19 @@ fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>)
         attributes: [told, record.attributes.clone()].concat(),
         dropped_attributes_count: record.dropped_attributes as u32,
         events,
-        links: SpanLinks::default(),
+        links,
         status: record.status.clone(),
         instrumentation_scope: InstrumentationScope::default(),
     })
+}
+
+/// A span of another trace.
+fn linked(number: u64, tracestate: &str) -> SpanContext {
+    let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{number:016x}-01");
+    let state = tracestate.parse().expect("valid");
+    parse_traceparent(&traceparent)
+        .expect("valid")
+        .with_trace_state(state)
 }
 
 #[test]
@@ -67,6 +84,17 @@ fn encoded_as_opentelemetry_does() {
         dropped_attributes: 3,
         events: vec![event(""), event(&"e".repeat(20_000))],
         dropped_events: 300,
+        links: vec![
+            Link {
+                to: linked(1, "a=b"),
+                attributes: values[..4].to_vec(),
+            },
+            Link {
+                to: linked(2, ""),
+                attributes: Vec::new(),
+            },
+        ],
+        dropped_links: 200,
         status: Status::error("why"),
         name: Some("renamed".to_owned()),
         start,
@@ -124,4 +152,20 @@ fn encoded_as_opentelemetry_does() {
         }
         assert_eq!(decoded.spans, [reference(&span, &record, end, told)], "{reason}");
     }
+}
+
+#[test]
+fn links_stop_at_the_limit() {
+    let record = Record::starting(SpanKind::Server);
+    let mut span = Span::start(&Pipeline::off(), "batch".into(), SpanKind::Server, None);
+    span.is_recorded = true;
+    *span.record() = Some(record);
+    for number in 1..=LIMIT as u64 + 3 {
+        span.add_link(linked(number, ""), vec![KeyValue::new("number", number as i64)]);
+    }
+    let record = span.record().take().expect("it is open");
+    assert_eq!((record.links.len(), record.dropped_links), (LIMIT, 3));
+    assert_eq!(record.links[0].to.span_id(), SpanId::from(1), "the first is kept");
+    span.add_link(linked(1, ""), Vec::new());
+    assert!(span.record().is_none(), "ended");
 }

@@ -92,7 +92,7 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         batch: 16,
         delay: Duration::from_secs(3600),
     };
-    let exporter = Otlp::new(&to(url), &resource);
+    let exporter = Otlp::new(Signal::Traces, &to(url), &resource);
     let pipeline = Arc::new(Pipeline::to(exporter, url, batching).expect("a thread"));
     let caller = testing::caller(&[
         (
@@ -103,8 +103,9 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
     ]);
     let function = TracedFunction {
         name: "hello",
+        faas_name: "hello",
         trigger: "http",
-        route: None,
+        ..TracedFunction::default()
     };
     let call = Call::start(
         Arc::clone(&pipeline),
@@ -117,6 +118,7 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
     call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
         invocation_id: "an-id",
+        retry: 0,
         request: None,
         kind: funcdock_extension_api::OutcomeKind::Returned,
         http_status: Some(200),
@@ -179,7 +181,7 @@ fn a_busy_collector_is_asked_again() {
 #[test]
 fn errors_say_what_the_collector_said() {
     let export = |url: &str| {
-        let mut exporter = Otlp::new(&to(url), &Resource::builder_empty().build());
+        let mut exporter = Otlp::new(Signal::Traces, &to(url), &Resource::builder_empty().build());
         let result = exporter.export(&Batch::default(), &Closing::default());
         result.map_err(|error| error.to_string())
     };
@@ -194,7 +196,7 @@ fn errors_say_what_the_collector_said() {
     // Nobody listens there now.
     let closing = Closing::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
-    let mut exporter = Otlp::new(&to(&url), &Resource::builder_empty().build());
+    let mut exporter = Otlp::new(Signal::Traces, &to(&url), &Resource::builder_empty().build());
     let error = exporter
         .export(&Batch::default(), &closing)
         .expect_err("nobody answers");
