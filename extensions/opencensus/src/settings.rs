@@ -27,8 +27,9 @@ const CONSOLE_DELAY: Duration = Duration::from_millis(100);
 pub struct Settings {
     /// Where spans go; otlp where an endpoint is configured in any way, else console.
     exporter: Option<ExporterKind>,
-    /// The collector's base URL; `/v1/traces` is added (and `/v1/metrics`, `/v1/logs`). Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is,
-    /// else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else `http://localhost:4318`.
+    /// The collector's base URL; `/v1/traces` is added (and `/v1/metrics`, `/v1/logs`). Else
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is, else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else
+    /// `http://localhost:4318`.
     endpoint: Option<String>,
     /// Headers for the collector, over those of `OTEL_EXPORTER_OTLP_HEADERS`.
     headers: BTreeMap<String, String>,

@@ -149,8 +149,8 @@ impl Span {
         self.change("an event", |record| record.add_event(name.into(), attributes));
     }
 
-    /// Links to a span that this one has to do with and that is not its parent: of a message that it works on, say.
-    /// An invalid context is no link.
+    /// Links to a span that this one has to do with and that is not its parent: of a message that it works
+    /// on, say. An invalid context is no link.
     pub fn add_link(&self, to: SpanContext, attributes: Vec<KeyValue>) {
         if to.is_valid() {
             self.change("a link", |record| record.add_link(Link::new(to, attributes, 0)));

@@ -120,7 +120,8 @@ impl Otlp {
         })
     }
 
-    /// A collector may take a batch and refuse some of its items. The answers of all signals are encoded alike.
+    /// A collector may take a batch and refuse some of its items. The answers of all signals are encoded
+    /// alike.
     fn mention_rejected(&self, answer: &[u8]) {
         let Ok(answer) = ExportTraceServiceResponse::decode(answer) else {
             return;
@@ -167,8 +168,8 @@ impl Exporter for Otlp {
     }
 }
 
-/// What a request says around the items: an export request with one resource and one scope. It is described by the
-/// messages for spans; those of the other signals are encoded alike.
+/// What a request says around the items: an export request with one resource and one scope. It is described
+/// by the messages for spans; those of the other signals are encoded alike.
 struct Envelope {
     /// The fields of `ResourceSpans` in front of the scope's.
     resource: Vec<u8>,

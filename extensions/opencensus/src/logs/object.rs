@@ -15,8 +15,8 @@ use super::{Logs, Record};
 /// logger.log(level, logger, message, time, trace_id, span_id, attributes)
 /// ```
 ///
-/// with a `LogRecord`'s `levelno`, `name`, `getMessage()` and `created`, the ids as hexadecimal digits (`None` or
-/// empty without a span), and a dict of attributes (or `None`).
+/// with a `LogRecord`'s `levelno`, `name`, `getMessage()` and `created`, the ids as hexadecimal digits
+/// (`None` or empty without a span), and a dict of attributes (or `None`).
 pub struct Logger(Arc<Logs>);
 
 impl Logger {
