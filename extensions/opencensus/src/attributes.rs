@@ -17,7 +17,8 @@ pub struct TracedFunction {
     pub faas_name: &'static str,
     /// `faas.trigger`.
     pub trigger: &'static str,
-    /// `cloud.resource_id`. The function's own, which the conventions want on its spans; the resource has the app's.
+    /// `cloud.resource_id`. The function's own, which the conventions want on its spans; the resource has the
+    /// app's.
     pub resource_id: Option<&'static str>,
     /// `http.route`, with the slash in front.
     pub route: Option<&'static str>,

@@ -163,7 +163,8 @@ impl Call {
     }
 }
 
-/// Whether a call that ended like this is one that failed: its span has the status error, and metrics count it so.
+/// Whether a call that ended like this is one that failed: its span has the status error, and metrics count
+/// it so.
 pub(crate) fn is_error(kind: OutcomeKind, http_status: Option<u16>) -> bool {
     let failed = matches!(
         kind,

@@ -1,5 +1,5 @@
-//! What proxies in front of the worker say of the request that they passed on: `Forwarded` (RFC 7239), else the
-//! `X-Forwarded-*` headers.
+//! What proxies in front of the worker say of the request that they passed on: `Forwarded` (RFC 7239), else
+//! the `X-Forwarded-*` headers.
 //!
 //! Anybody can send these headers. Where no proxy replaces them, what they say is the client's word.
 
@@ -72,7 +72,8 @@ fn first(list: &str) -> Option<&str> {
     (!first.is_empty()).then_some(first)
 }
 
-/// A node's address; `None` for one that the proxy hides: `unknown`, or a name of its own that begins with `_`.
+/// A node's address; `None` for one that the proxy hides: `unknown`, or a name of its own that begins with
+/// `_`.
 fn address(node: &str) -> Option<&str> {
     let is_hidden = node.is_empty() || node.starts_with('_') || node.eq_ignore_ascii_case("unknown");
     (!is_hidden).then_some(node)

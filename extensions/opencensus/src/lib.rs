@@ -73,6 +73,8 @@ pub struct Started {
     at: u64,
 }
 
+const _: () = assert!(size_of::<Started>() <= 3 * size_of::<usize>());
+
 impl AppExtension for OpenCensus {
     type Settings = Settings;
     type State = Started;

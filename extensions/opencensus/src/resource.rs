@@ -1,7 +1,7 @@
 //! Who makes the telemetry: the app, this worker, and what Azure's variables tell where it runs there.
 //!
-//! The names are those of OpenTelemetry's semantic conventions; the variables are those that its detectors for
-//! Azure Functions and App Service read.
+//! The names are those of OpenTelemetry's semantic conventions; the variables are those that its detectors
+//! for Azure Functions and App Service read.
 
 use std::path::Path;
 
@@ -88,8 +88,8 @@ fn subscription(env: impl Fn(&str) -> Option<String>) -> Option<String> {
     (!subscription.is_empty()).then(|| subscription.to_owned())
 }
 
-/// The resource of all telemetry of this process. What the user says wins over what is found: the settings, then
-/// the variables, then all else.
+/// The resource of all telemetry of this process. What the user says wins over what is found: the settings,
+/// then the variables, then all else.
 pub(crate) fn of(
     settings: &Settings,
     env: impl Fn(&str) -> Option<String>,

@@ -1,6 +1,7 @@
 //! The kinds of telemetry, and what differs between them on the way to a collector.
 //!
-//! An export request of OTLP has the same shape for all of them: a resource, in it a scope, in that the items.
+//! An export request of OTLP has the same shape for all of them: a resource, in it a scope, in that the
+//! items.
 
 /// A kind of telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

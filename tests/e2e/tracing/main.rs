@@ -2,4 +2,5 @@
 
 mod basics;
 mod python;
+mod signals;
 mod support;

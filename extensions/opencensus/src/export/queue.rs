@@ -44,8 +44,8 @@ impl Batch {
         self.spans
     }
 
-    /// The spans as fields of OTLP's `ScopeSpans`, metrics as fields of `ScopeMetrics`. Log records each bring a scope
-    /// of their own, named after their logger: as fields of `ResourceLogs`.
+    /// The spans as fields of OTLP's `ScopeSpans`, metrics as fields of `ScopeMetrics`. Log records each
+    /// bring a scope of their own, named after their logger: as fields of `ResourceLogs`.
     pub(crate) fn encoded(&self) -> &[u8] {
         &self.encoded
     }

@@ -1,7 +1,7 @@
 //! Log records of function code, exported by OTLP next to the spans that they belong to.
 //!
-//! A record comes from a handler of Python's `logging` through [`object::Logger`], is encoded once, and waits in
-//! a queue of its own for the exporter's thread: nothing here blocks.
+//! A record comes from a handler of Python's `logging` through [`object::Logger`], is encoded once, and waits
+//! in a queue of its own for the exporter's thread: nothing here blocks.
 
 mod object;
 

@@ -1,8 +1,8 @@
-//! OpenTelemetry's metrics of functions (`faas.*`): counted by the hooks, shown on the host's `/metrics`, and exported
-//! by OTLP where that is asked for.
+//! OpenTelemetry's metrics of functions (`faas.*`): counted by the hooks, shown on the host's `/metrics`, and
+//! exported by OTLP where that is asked for.
 //!
-//! What the hooks do are additions to atomics, and to the host's own counters and histograms. All else happens on
-//! a thread: it looks at the process' memory once a second while there are calls, and exports.
+//! What the hooks do are additions to atomics, and to the host's own counters and histograms. All else
+//! happens on a thread: it looks at the process' memory once a second while there are calls, and exports.
 
 mod collect;
 mod instrument;
@@ -184,8 +184,8 @@ impl Metrics {
         self.state.loaded.store(self.now(), Ordering::Relaxed);
     }
 
-    /// The worker's first call begins. Its initialization lasted from the start of the process to the end of loading:
-    /// that it waited for a call then is no part of it.
+    /// The worker's first call begins. Its initialization lasted from the start of the process to the end of
+    /// loading: that it waited for a call then is no part of it.
     pub(crate) fn cold_start(&self, series: &Series) {
         series.coldstarts.add();
         let took = self.state.age.map(|age| {

@@ -1,11 +1,12 @@
-//! The same metrics as the host's `/metrics` shows them, under the names that OpenTelemetry gives them for Prometheus.
+//! The same metrics as the host's `/metrics` shows them, under the names that OpenTelemetry gives them for
+//! Prometheus.
 
 use funcdock_extension_api::{AppInfo, Counter, Histogram, Result};
 
 use super::{BYTES, SECONDS};
 
-/// The triggers that the host calls functions by, so far. Metrics are registered before functions are known: the
-/// trigger is all that can be a label.
+/// The triggers that the host calls functions by, so far. Metrics are registered before functions are known:
+/// the trigger is all that can be a label.
 const TRIGGERS: [&str; 1] = ["http"];
 
 /// The metrics of each trigger.

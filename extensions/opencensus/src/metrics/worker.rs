@@ -1,4 +1,5 @@
-//! The thread behind the metrics: looks at the process' memory, and exports at intervals, on demand and at the end.
+//! The thread behind the metrics: looks at the process' memory, and exports at intervals, on demand and at
+//! the end.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -122,7 +123,8 @@ impl Orders {
         }
     }
 
-    /// Waits until there is something to do; says which flush was asked for, if one was, and whether it is the end.
+    /// Waits until there is something to do; says which flush was asked for, if one was, and whether it is
+    /// the end.
     fn next(&self, due: Option<Instant>) -> (Option<u64>, bool) {
         let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
         let wait = until_due.map_or(LOOK_EVERY, |until| until.min(LOOK_EVERY));

@@ -1,7 +1,7 @@
 //! Whether metrics and log records are exported, and where to.
 //!
-//! They are off unless asked for: who has a collector for traces need not have one for the others, and what is
-//! exported is paid for by volume. OpenTelemetry's own default would be on.
+//! They are off unless asked for: who has a collector for traces need not have one for the others, and what
+//! is exported is paid for by volume. OpenTelemetry's own default would be on.
 
 use std::time::Duration;
 
@@ -68,8 +68,8 @@ impl Settings {
     }
 }
 
-/// Whether a signal is exported by OTLP: as the setting says, else as the variable for its exporters, else where
-/// an endpoint of its own is named.
+/// Whether a signal is exported by OTLP: as the setting says, else as the variable for its exporters, else
+/// where an endpoint of its own is named.
 fn is_on(setting: Option<bool>, signal: Signal, env: impl Fn(&str) -> Option<String>) -> bool {
     if let Some(is_on) = setting {
         return is_on;

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::SpanKind;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest,
 };
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::metrics::v1::{Metric, ScopeMetrics};
 
 use super::*;
 use crate::attributes::TracedFunction;
@@ -213,4 +218,58 @@ fn errors_say_what_the_collector_said() {
     let delivery = Delivery { rejected: 1 };
     assert_eq!(export(&url), Ok(delivery), "the rest of the batch has arrived");
     picky.join().expect("one request");
+}
+
+#[test]
+fn all_signals_are_requests_of_their_own() {
+    let resource = Resource::builder_empty().with_service_name("greeter").build();
+    let request = |signal, items: &[u8]| {
+        let envelope = Envelope::new(signal, &resource);
+        [&envelope.around(items.len())[..], items].concat()
+    };
+    let metrics = ScopeMetrics {
+        metrics: vec![Metric {
+            name: "m".repeat(300),
+            ..Metric::default()
+        }],
+        ..ScopeMetrics::default()
+    };
+    let body = request(Signal::Metrics, &metrics.encode_to_vec());
+    let decoded = ExportMetricsServiceRequest::decode(&body[..]).expect("valid");
+    let [of_resource] = &decoded.resource_metrics[..] else {
+        panic!("one resource: {decoded:?}");
+    };
+    assert_eq!(
+        of_resource
+            .resource
+            .as_ref()
+            .map_or(0, |resource| resource.attributes.len()),
+        1
+    );
+    let [of_scope] = &of_resource.scope_metrics[..] else {
+        panic!("one scope: {decoded:?}");
+    };
+    assert_eq!(
+        of_scope.scope.as_ref().map(|scope| &*scope.name),
+        Some("funcdock-opencensus")
+    );
+    assert_eq!(of_scope.metrics, metrics.metrics);
+
+    // Two loggers, each with a record.
+    let logs = ["a", "b"].map(|logger| ScopeLogs {
+        scope: Some((&InstrumentationScope::builder(logger).build(), None).into()),
+        log_records: vec![LogRecord::default()],
+        ..ScopeLogs::default()
+    });
+    let of_resource = ResourceLogs {
+        scope_logs: logs.to_vec(),
+        ..ResourceLogs::default()
+    };
+    let body = request(Signal::Logs, &of_resource.encode_to_vec());
+    let decoded = ExportLogsServiceRequest::decode(&body[..]).expect("valid");
+    let [of_resource] = &decoded.resource_logs[..] else {
+        panic!("one resource: {decoded:?}");
+    };
+    assert!(of_resource.resource.is_some());
+    assert_eq!(of_resource.scope_logs, logs);
 }
