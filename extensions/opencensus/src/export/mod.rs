@@ -3,15 +3,22 @@
 //! A hook only ever puts a span into the queues; all that can block happens on the exporters' threads. What does
 //! not fit is dropped and counted, and so is what an exporter could not deliver: see [`Fate`].
 
+mod azure;
 mod console;
 mod envelope;
+mod file;
 mod grpc;
+mod http;
+mod json;
 mod otlp;
 mod outlet;
 mod queue;
 mod retry;
 mod tally;
+#[cfg(test)]
+mod testing;
 mod trouble;
+mod zipkin;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -23,7 +30,9 @@ use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
 use crate::settings::{Config, Destination, OutletConfig, Protocol};
+use azure::AzureMonitor;
 use console::Console;
+use file::Lines;
 use grpc::Grpc;
 use otlp::Otlp;
 use outlet::Outlet;
@@ -32,6 +41,7 @@ pub(crate) use retry::Closing;
 #[cfg(test)]
 pub(crate) use tally::Fate;
 use tally::Meter;
+use zipkin::Zipkin;
 
 /// What a thread keeps of the memory in which it encodes a span for several exporters.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -58,7 +68,16 @@ pub(crate) enum ExportError {
     #[error("{0}")]
     Send(#[from] ureq::Error),
     #[error("it answered {status}: {body}")]
-    Refused { status: http::StatusCode, body: String },
+    Refused {
+        status: ::http::StatusCode,
+        body: String,
+    },
+    #[error("it redirects to {to:?}: {problem}")]
+    Redirect { to: String, problem: &'static str },
+    #[error("{pending} items were not taken yet")]
+    Partial { pending: usize },
+    #[error("{0}")]
+    File(#[from] file::FileError),
     #[error("{0}")]
     Grpc(#[from] grpc::GrpcError),
 }
@@ -72,9 +91,8 @@ pub enum StartError {
     Grpc(#[from] grpc::ConnectError),
     #[error("{0}")]
     Metrics(String),
-    /// Goes when the last exporter is connected.
-    #[error("exporter: {0} is not connected yet")]
-    Unconnected(&'static str),
+    #[error("the certificates or the key do not work: {0}")]
+    Tls(#[from] ureq::Error),
 }
 
 /// Spans that waited for an exporter were not delivered.
@@ -118,7 +136,7 @@ impl Pipeline {
             } = outlet;
             let meter = Meter::register(app, destination.name())
                 .map_err(|error| StartError::Metrics(error.to_string()))?;
-            let (exporter, target) = connect(destination, resource)?;
+            let (exporter, target) = connect(destination, resource, app)?;
             Outlet::start(exporter, target, batching, Some(meter))
         });
         Ok(Pipeline {
@@ -202,22 +220,33 @@ impl Pipeline {
 }
 
 /// The exporter for a destination, and how the log calls it.
-fn connect(destination: Destination, resource: &Resource) -> Result<(Box<dyn Exporter>, String), StartError> {
+fn connect(
+    destination: Destination,
+    resource: &Resource,
+    app: &AppInfo<'_>,
+) -> Result<(Box<dyn Exporter>, String), StartError> {
     Ok(match destination {
         Destination::Otlp(collector) => {
             let target = collector.url.to_string();
             match collector.protocol {
-                Protocol::Http => (Box::new(Otlp::new(&collector, resource)), target),
+                Protocol::Http => (Box::new(Otlp::new(&collector, resource)?), target),
                 Protocol::Grpc => (Box::new(Grpc::new(&collector, resource)?), target),
             }
+        }
+        Destination::Zipkin(to) => (Box::new(Zipkin::new(&to, resource)?), to.url.to_string()),
+        Destination::Azure(connection, to) => (
+            Box::new(AzureMonitor::new(&connection, &to, resource)?),
+            to.url.to_string(),
+        ),
+        Destination::File(to) => {
+            let path = to.path_of(app.root(), app.worker_index());
+            let target = path.display().to_string();
+            (Box::new(Lines::new(path, &to, resource)), target)
         }
         Destination::Console => (
             Box::new(Console::new(io::stdout(), resource)),
             "stdout".to_owned(),
         ),
-        Destination::Zipkin | Destination::Azure | Destination::File => {
-            return Err(StartError::Unconnected(destination.name()));
-        }
     })
 }
 

@@ -36,6 +36,20 @@ impl Batch {
         self.spans
     }
 
+    /// A batch of these spans.
+    #[cfg(test)]
+    pub(super) fn of(spans: Vec<Span>) -> Self {
+        let count = spans.len();
+        let scope = ScopeSpans {
+            spans,
+            ..ScopeSpans::default()
+        };
+        Batch {
+            spans: count,
+            encoded: scope.encode_to_vec(),
+        }
+    }
+
     /// The spans as fields of OTLP's `ScopeSpans`.
     pub(super) fn encoded(&self) -> &[u8] {
         &self.encoded

@@ -109,13 +109,15 @@ impl Rejections {
     pub(super) fn read(&self, answer: ExportTraceServiceResponse) -> usize {
         let partial = answer.partial_success.unwrap_or_default();
         let rejected = usize::try_from(partial.rejected_spans).unwrap_or(0);
-        if (rejected > 0 || !partial.error_message.is_empty()) && self.mention.now() {
-            tracing::warn!(
-                "the collector rejected {rejected} spans of a batch: {}",
-                partial.error_message
-            );
-        }
+        self.mention("the collector", rejected, &partial.error_message);
         rejected
+    }
+
+    /// Says what somebody rejected of a batch, and why.
+    pub(super) fn mention(&self, who: &str, rejected: usize, reason: &str) {
+        if (rejected > 0 || !reason.is_empty()) && self.mention.now() {
+            tracing::warn!("{who} rejected {rejected} spans of a batch: {reason}");
+        }
     }
 }
 

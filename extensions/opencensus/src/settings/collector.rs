@@ -186,19 +186,17 @@ fn authority(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     }
 }
 
-/// Any URL that a client of HTTP can be sent to.
-pub(super) fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
-    let uri: Uri = given
-        .parse()
-        .map_err(|cause| bad_url(key, given, format!("{cause}")))?;
+fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
+    http_url(given).map_err(|reason| bad_url(key, given, reason))
+}
+
+/// Any URL that a client of HTTP can be sent to, or what is wrong with it.
+pub(super) fn http_url(given: &str) -> Result<Uri, String> {
+    let uri: Uri = given.parse().map_err(|cause| format!("{cause}"))?;
     match uri.scheme_str() {
         Some("http" | "https") => Ok(uri),
-        Some(scheme) => Err(bad_url(
-            key,
-            given,
-            format!("the scheme is {scheme}, not http or https"),
-        )),
-        None => Err(bad_url(key, given, "http:// or https:// is missing")),
+        Some(scheme) => Err(format!("the scheme is {scheme}, not http or https")),
+        None => Err("http:// or https:// is missing".to_owned()),
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod batching;
 mod collector;
+mod connection_string;
+mod destinations;
 mod exporters;
 mod tls;
 mod variables;
@@ -17,8 +19,12 @@ use thiserror::Error;
 pub(crate) use batching::Batching;
 pub(crate) use collector::{Collector, Compression, Protocol};
 use collector::{DEFAULT_ENDPOINT, TRACES_PATH};
+pub(crate) use connection_string::ConnectionString;
+pub(crate) use destinations::{FileTarget, HttpTarget, Secret};
 pub(crate) use exporters::Destination;
 use exporters::{Name, Names};
+#[cfg(test)]
+pub(crate) use tls::Identity;
 pub(crate) use tls::Tls;
 pub(crate) use variables::process_env;
 
@@ -27,8 +33,8 @@ pub(crate) use variables::process_env;
 #[serde(default)]
 pub struct Settings {
     /// Where spans go: one name or a list of otlp, zipkin, azure, console, file; or none. Else those of
-    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp by an endpoint, azure by
-    /// `APPLICATIONINSIGHTS_CONNECTION_STRING`; else console.
+    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp and zipkin by an endpoint, azure by a
+    /// connection string, file by its path; else console.
     exporter: Option<Names>,
     /// How OTLP travels, "http/protobuf" or "grpc"; else `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else
     /// `OTEL_EXPORTER_OTLP_PROTOCOL`, else http/protobuf.
@@ -36,6 +42,17 @@ pub struct Settings {
     /// The collector's base URL; `/v1/traces` is added for HTTP. Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it
     /// is, else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else `http://localhost:4318` (gRPC: 4317).
     endpoint: Option<String>,
+    /// Where Zipkin takes spans; else `OTEL_EXPORTER_ZIPKIN_ENDPOINT`, else `http://localhost:9411/api/v2/spans`.
+    zipkin_endpoint: Option<String>,
+    /// The connection string of an Application Insights resource; else `APPLICATIONINSIGHTS_CONNECTION_STRING`.
+    connection_string: Option<Secret>,
+    /// The file for the exporter file, below the app's root unless absolute. Workers other than the first add their index
+    /// to its name.
+    file: Option<PathBuf>,
+    /// The size beyond which that file is put aside and begun anew, in bytes.
+    file_max_bytes: Option<u64>,
+    /// How many files that were put aside are kept.
+    file_keep: Option<usize>,
     /// Headers for the collector, over those of `OTEL_EXPORTER_OTLP_HEADERS`.
     headers: BTreeMap<String, String>,
     /// "gzip" or "none"; else `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, else `OTEL_EXPORTER_OTLP_COMPRESSION`,
@@ -78,6 +95,29 @@ pub enum SettingsError {
          or give the whole URL as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     )]
     WholeEndpoint { given: String },
+    #[error(
+        "{key}: {given:?} is not the URL that Zipkin takes spans at ({reason}); expected one like {expected:?}"
+    )]
+    Zipkin {
+        key: &'static str,
+        given: String,
+        reason: String,
+        expected: &'static str,
+    },
+    #[error(
+        "{key}: {problem}; expected \"InstrumentationKey=...;IngestionEndpoint=https://...\", as the overview of \
+         the Application Insights resource shows it"
+    )]
+    ConnectionString { key: &'static str, problem: String },
+    #[error(
+        "exporter: azure needs the setting \"connection_string\", or the variable \
+         APPLICATIONINSIGHTS_CONNECTION_STRING"
+    )]
+    NoConnectionString,
+    #[error("exporter: file needs the setting \"file\", the path of a file such as \"traces.jsonl\"")]
+    NoFile,
+    #[error("file: {0:?} is not the path of a file")]
+    NotAFile(PathBuf),
     #[error("headers: {0:?} is not a header's name (letters, digits and hyphens)")]
     HeaderName(String),
     #[error("headers.{0}: the value has a character that no header may have, such as a line break")]
@@ -127,9 +167,9 @@ impl Settings {
         let names = match &self.exporter {
             Some(names) => names.exporters()?,
             None => exporters::from_variable(&env).unwrap_or_else(|| {
-                let azure = env("APPLICATIONINSIGHTS_CONNECTION_STRING").map(|_| Name::Azure);
                 let otlp = url.as_ref().map(|_| Name::Otlp);
-                let configured: Vec<Name> = otlp.into_iter().chain(azure).collect();
+                let others = destinations::configured(self, &env);
+                let configured: Vec<Name> = otlp.into_iter().chain(others).collect();
                 match configured.is_empty() {
                     true => vec![Name::Console],
                     false => configured,
@@ -143,9 +183,9 @@ impl Settings {
                     let collector = Collector::resolve(self, protocol, url.clone(), &env)?;
                     Destination::Otlp(Box::new(collector))
                 }
-                Name::Zipkin => Destination::Zipkin,
-                Name::Azure => Destination::Azure,
-                Name::File => Destination::File,
+                Name::Zipkin => destinations::zipkin(self, &env)?,
+                Name::Azure => destinations::azure(self, &env)?,
+                Name::File => destinations::file(self)?,
                 Name::Console => Destination::Console,
                 Name::None => continue,
             };
