@@ -1,6 +1,6 @@
 //! A receiver of spans: OTLP over HTTP with protobuf, as any collector takes it.
 
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
-use crate::server::read_head;
+use crate::server::{read_body, read_head};
 
 /// Receives spans until the process ends.
 pub struct Receiver {
@@ -124,9 +124,7 @@ fn serve(stream: TcpStream, received: &Received) -> io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::with_capacity(1 << 16, stream);
     while let Some(head) = read_head(&mut reader)? {
-        let mut body = vec![0; head.length];
-        reader.read_exact(&mut body)?;
-        let body = Bytes::from(body);
+        let body = Bytes::from(read_body(&mut reader, &head)?);
         let answer = match received.take(&body) {
             Ok(()) if head.target == "/v1/traces" => {
                 "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
