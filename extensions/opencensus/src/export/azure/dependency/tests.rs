@@ -24,7 +24,8 @@ fn shown(kind: SpanKind, attributes: &[(&str, Value)]) -> (String, String) {
 
 #[test]
 fn calls_of_clients() {
-    let cases: Vec<(&str, Vec<(&str, Value)>, &str, &str)> = vec![
+    type Attributes = Vec<(&'static str, Value)>;
+    let cases: [(&str, Attributes, &str, &str); 12] = [
         (
             "http, as the conventions have it now",
             vec![
