@@ -5,6 +5,7 @@
 mod batching;
 mod collector;
 mod exporters;
+mod limits;
 mod tls;
 mod variables;
 
@@ -15,10 +16,11 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub(crate) use batching::Batching;
+use collector::TRACES_PATH;
 pub(crate) use collector::{Collector, Compression, Protocol};
-use collector::{DEFAULT_ENDPOINT, TRACES_PATH};
 pub(crate) use exporters::Destination;
 use exporters::{Name, Names};
+pub(crate) use limits::Limits;
 pub(crate) use tls::Tls;
 pub(crate) use variables::process_env;
 
@@ -60,18 +62,25 @@ pub struct Settings {
     delay_ms: Option<u64>,
     /// How long one export may take, its retries included, in milliseconds.
     timeout_ms: Option<u64>,
+    /// How many attributes a span keeps; else `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else
+    /// `OTEL_ATTRIBUTE_COUNT_LIMIT`, else 128.
+    attribute_count_limit: Option<usize>,
+    /// How many characters of an attribute's text are kept; else `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else
+    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else all.
+    attribute_value_length_limit: Option<usize>,
+    /// How many events a span keeps; else `OTEL_SPAN_EVENT_COUNT_LIMIT`, else 128.
+    event_count_limit: Option<usize>,
 }
 
 /// Settings that make no sense. The message begins with the key or the variable.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingsError {
-    #[error(
-        "{key}: {given:?} is not the URL of a collector ({reason}); expected one like {DEFAULT_ENDPOINT:?}"
-    )]
+    #[error("{key}: {given:?} is not the URL of a collector ({reason}); expected one like {example:?}")]
     Endpoint {
         key: &'static str,
         given: String,
         reason: String,
+        example: &'static str,
     },
     #[error(
         "endpoint: {given:?} has the path {TRACES_PATH}, which is added to it: leave that out, \
@@ -107,6 +116,8 @@ pub enum SettingsError {
 pub struct Config {
     /// The exporters; none where nothing is exported.
     pub outlets: Vec<OutletConfig>,
+    /// Of each span.
+    pub limits: Limits,
 }
 
 /// One exporter and the queue in front of it.
@@ -124,6 +135,7 @@ impl Settings {
         let url = collector::endpoint(self, protocol, &env)?;
         collector::headers(self, &env)?;
         let batching = Batching::resolve(self, &env)?;
+        let limits = Limits::resolve(self, &env)?;
         let names = match &self.exporter {
             Some(names) => names.exporters()?,
             None => exporters::from_variable(&env).unwrap_or_else(|| {
@@ -158,7 +170,7 @@ impl Settings {
                 batching,
             });
         }
-        Ok(Config { outlets })
+        Ok(Config { outlets, limits })
     }
 
     /// `service.name`. `in_resource` is the one that `OTEL_RESOURCE_ATTRIBUTES` names.
