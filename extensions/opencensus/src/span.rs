@@ -6,16 +6,14 @@ use std::time::SystemTime;
 
 use funcdock_extension_api::Exception;
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
-use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as EncodedKind;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 use crate::encode::{self, Attributes};
 use crate::export::Pipeline;
-
-/// The most attributes and events that a span keeps, as OpenTelemetry's SDKs have it.
-pub(crate) const LIMIT: usize = 128;
+use crate::settings::Limits;
 
 /// The number of `ScopeSpans.spans`.
 const SCOPE_SPANS_SPANS: u32 = 2;
@@ -42,6 +40,7 @@ struct Parent {
 /// What changes until the span ends.
 #[derive(Debug)]
 struct Record {
+    limits: Limits,
     start: SystemTime,
     attributes: Vec<KeyValue>,
     dropped_attributes: usize,
@@ -51,8 +50,9 @@ struct Record {
 }
 
 impl Record {
-    fn starting(at: SystemTime) -> Self {
+    fn starting(at: SystemTime, limits: Limits) -> Self {
         Record {
+            limits,
             start: at,
             attributes: Vec::new(),
             dropped_attributes: 0,
@@ -115,7 +115,7 @@ impl Span {
                 id: parent.span_id(),
                 is_remote: parent.is_remote(),
             }),
-            record: Mutex::new(is_recorded.then(|| Record::starting(SystemTime::now()))),
+            record: Mutex::new(is_recorded.then(|| Record::starting(SystemTime::now(), pipeline.limits()))),
         }
     }
 
@@ -207,7 +207,7 @@ impl Span {
             encode::varint(out, 6, EncodedKind::from(self.kind.clone()) as u64);
             encode::fixed64(out, 7, encode::unix_nanos(record.start));
             encode::fixed64(out, 8, encode::unix_nanos(end));
-            let mut attributes = Attributes::new(out, &record.attributes);
+            let mut attributes = Attributes::new(out, &record.attributes, record.limits);
             tell(&mut attributes);
             let dropped = record.dropped_attributes + attributes.finish();
             if dropped > 0 {
@@ -225,18 +225,22 @@ impl Span {
 }
 
 impl Record {
-    fn set_attribute(&mut self, key: Key, value: Value) {
+    fn set_attribute(&mut self, key: Key, mut value: Value) {
+        cut(&mut value, &self.limits);
         if let Some(pair) = self.attributes.iter_mut().find(|pair| pair.key == key) {
             pair.value = value;
-        } else if self.attributes.len() < LIMIT {
+        } else if self.attributes.len() < self.limits.attributes {
             self.attributes.push(KeyValue::new(key, value));
         } else {
             self.dropped_attributes += 1;
         }
     }
 
-    fn add_event(&mut self, name: Cow<'static, str>, attributes: Vec<KeyValue>) {
-        if self.events.len() < LIMIT {
+    fn add_event(&mut self, name: Cow<'static, str>, mut attributes: Vec<KeyValue>) {
+        if self.events.len() < self.limits.events {
+            for pair in &mut attributes {
+                cut(&mut pair.value, &self.limits);
+            }
             let event = Event::new(name, SystemTime::now(), attributes, 0);
             self.events.push(event);
         } else {
@@ -263,6 +267,21 @@ impl Record {
         self.add_event("exception".into(), attributes);
         let description = format!("{}: {}", raised.type_name, raised.message);
         self.set_status(Status::error(description));
+    }
+}
+
+/// Cuts the texts of a value that are too long.
+fn cut(value: &mut Value, limits: &Limits) {
+    let cut = |text: &mut StringValue| {
+        let kept = limits.cut(text.as_str());
+        if kept.len() < text.as_str().len() {
+            *text = kept.to_owned().into();
+        }
+    };
+    match value {
+        Value::String(text) => cut(text),
+        Value::Array(Array::String(texts)) => texts.iter_mut().for_each(cut),
+        _ => {}
     }
 }
 

@@ -3,6 +3,7 @@
 mod data;
 mod dependency;
 mod envelope;
+mod schema;
 
 use std::collections::BTreeSet;
 use std::io;

@@ -29,7 +29,7 @@ use funcdock_extension_api::AppInfo;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
-use crate::settings::{Config, Destination, OutletConfig, Protocol};
+use crate::settings::{Config, Destination, Limits, OutletConfig, Protocol};
 use azure::AzureMonitor;
 use console::Console;
 use file::Lines;
@@ -124,6 +124,7 @@ impl fmt::Display for FlushErrors {
 pub struct Pipeline {
     /// None where nothing is exported.
     outlets: Vec<Outlet>,
+    limits: Limits,
 }
 
 impl Pipeline {
@@ -141,13 +142,17 @@ impl Pipeline {
         });
         Ok(Pipeline {
             outlets: outlets.collect::<Result<_, _>>()?,
+            limits: config.limits,
         })
     }
 
     /// A pipeline that exports nothing; spans need not be recorded for it.
     #[cfg(test)]
     pub fn off() -> Pipeline {
-        Pipeline { outlets: Vec::new() }
+        Pipeline {
+            outlets: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 
     /// A pipeline into this exporter; `target` names it in the log.
@@ -160,12 +165,18 @@ impl Pipeline {
         let outlet = Outlet::start(Box::new(exporter), target.to_owned(), batching, None)?;
         Ok(Pipeline {
             outlets: vec![outlet],
+            limits: Limits::default(),
         })
     }
 
     /// Whether spans are worth recording.
     pub fn is_on(&self) -> bool {
         !self.outlets.is_empty()
+    }
+
+    /// How much a span may hold.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Takes an ended span, which `encode` appends as a field of OTLP's `ScopeSpans`. Never blocks.

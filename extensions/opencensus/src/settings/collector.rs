@@ -9,7 +9,7 @@ use super::variables::{self, first, number, secret};
 use super::{Settings, SettingsError, Tls, positive};
 
 pub(super) const TRACES_PATH: &str = "/v1/traces";
-pub(super) const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
+const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const DEFAULT_GRPC_ENDPOINT: &str = "http://localhost:4317";
 
 /// A collector of OTLP.
@@ -178,11 +178,12 @@ fn authority(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     let uri = http_uri(key, given)?;
     match uri.path_and_query().map_or("/", |path| path.as_str()) {
         "/" => Ok(uri),
-        path => Err(bad_url(
+        path => Err(SettingsError::Endpoint {
             key,
-            given,
-            format!("the protocol is grpc, which has no use for the path {path:?}"),
-        )),
+            given: given.to_owned(),
+            reason: format!("the protocol is grpc, which has no use for the path {path:?}"),
+            example: DEFAULT_GRPC_ENDPOINT,
+        }),
     }
 }
 
@@ -205,5 +206,6 @@ fn bad_url(key: &'static str, given: &str, reason: impl Into<String>) -> Setting
         key,
         given: given.to_owned(),
         reason: reason.into(),
+        example: DEFAULT_ENDPOINT,
     }
 }

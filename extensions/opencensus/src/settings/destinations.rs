@@ -69,11 +69,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The exporters that follow from what is configured, where none is named.
+/// The exporters that follow from what is configured, where none is named. Zipkin's variable is no wish to use it.
 pub(super) fn configured(settings: &Settings, env: impl Fn(&str) -> Option<String>) -> Vec<Name> {
-    let given = |setting: bool, variable: &str| setting || env(variable).is_some();
-    let zipkin = given(settings.zipkin_endpoint.is_some(), ZIPKIN_VARIABLE);
-    let azure = given(settings.connection_string.is_some(), CONNECTION_STRING_VARIABLE);
+    let zipkin = settings.zipkin_endpoint.is_some();
+    let azure = settings.connection_string.is_some() || env(CONNECTION_STRING_VARIABLE).is_some();
     let file = settings.file.is_some();
     let all = [(zipkin, Name::Zipkin), (azure, Name::Azure), (file, Name::File)];
     all.into_iter()

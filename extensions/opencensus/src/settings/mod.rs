@@ -7,6 +7,7 @@ mod collector;
 mod connection_string;
 mod destinations;
 mod exporters;
+mod limits;
 mod tls;
 mod variables;
 
@@ -17,12 +18,13 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub(crate) use batching::Batching;
+use collector::TRACES_PATH;
 pub(crate) use collector::{Collector, Compression, Protocol};
-use collector::{DEFAULT_ENDPOINT, TRACES_PATH};
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use destinations::{FileTarget, HttpTarget, Secret};
 pub(crate) use exporters::Destination;
 use exporters::{Name, Names};
+pub(crate) use limits::Limits;
 #[cfg(test)]
 pub(crate) use tls::Identity;
 pub(crate) use tls::Tls;
@@ -77,18 +79,25 @@ pub struct Settings {
     delay_ms: Option<u64>,
     /// How long one export may take, its retries included, in milliseconds.
     timeout_ms: Option<u64>,
+    /// How many attributes a span keeps; else `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else
+    /// `OTEL_ATTRIBUTE_COUNT_LIMIT`, else 128.
+    attribute_count_limit: Option<usize>,
+    /// How many characters of an attribute's text are kept; else `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else
+    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else all.
+    attribute_value_length_limit: Option<usize>,
+    /// How many events a span keeps; else `OTEL_SPAN_EVENT_COUNT_LIMIT`, else 128.
+    event_count_limit: Option<usize>,
 }
 
 /// Settings that make no sense. The message begins with the key or the variable.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingsError {
-    #[error(
-        "{key}: {given:?} is not the URL of a collector ({reason}); expected one like {DEFAULT_ENDPOINT:?}"
-    )]
+    #[error("{key}: {given:?} is not the URL of a collector ({reason}); expected one like {example:?}")]
     Endpoint {
         key: &'static str,
         given: String,
         reason: String,
+        example: &'static str,
     },
     #[error(
         "endpoint: {given:?} has the path {TRACES_PATH}, which is added to it: leave that out, \
@@ -147,6 +156,8 @@ pub enum SettingsError {
 pub struct Config {
     /// The exporters; none where nothing is exported.
     pub outlets: Vec<OutletConfig>,
+    /// Of each span.
+    pub limits: Limits,
 }
 
 /// One exporter and the queue in front of it.
@@ -164,6 +175,7 @@ impl Settings {
         let url = collector::endpoint(self, protocol, &env)?;
         collector::headers(self, &env)?;
         let batching = Batching::resolve(self, &env)?;
+        let limits = Limits::resolve(self, &env)?;
         let names = match &self.exporter {
             Some(names) => names.exporters()?,
             None => exporters::from_variable(&env).unwrap_or_else(|| {
@@ -198,7 +210,7 @@ impl Settings {
                 batching,
             });
         }
-        Ok(Config { outlets })
+        Ok(Config { outlets, limits })
     }
 
     /// `service.name`. `in_resource` is the one that `OTEL_RESOURCE_ATTRIBUTES` names.

@@ -58,11 +58,11 @@ fn encoded_as_opentelemetry_does() {
         events: vec![event(""), event(&"e".repeat(20_000))],
         dropped_events: 300,
         status: Status::error("why"),
-        ..Record::starting(start)
+        ..Record::starting(start, Limits::default())
     };
     let ok = Record {
         status: Status::Ok,
-        ..Record::starting(start)
+        ..Record::starting(start, Limits::default())
     };
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let cases = [
@@ -80,7 +80,7 @@ fn encoded_as_opentelemetry_does() {
             "",
             SpanKind::Client,
             "a root",
-            Record::starting(start),
+            Record::starting(start, Limits::default()),
             "nothing",
         ),
     ];
@@ -106,4 +106,47 @@ fn encoded_as_opentelemetry_does() {
         }
         assert_eq!(decoded.spans, [reference(&span, &record, end, told)], "{reason}");
     }
+}
+
+#[test]
+fn a_span_holds_what_its_limits_allow() {
+    let limits = Limits {
+        attributes: 3,
+        value_length: 4,
+        events: 1,
+    };
+    let mut record = Record::starting(SystemTime::UNIX_EPOCH, limits);
+    let texts = Value::Array(Array::String(vec!["long enough".into(), "ok".into()]));
+    let values: [(_, Value); 4] = [
+        ("text", "schöner".into()),
+        ("texts", texts),
+        ("int", 123_456.into()),
+        ("too many", true.into()),
+    ];
+    for (key, value) in values {
+        record.set_attribute(Key::from_static_str(key), value);
+    }
+    record.set_attribute(Key::from_static_str("text"), "à la carte".into());
+    record.add_event("one".into(), vec![KeyValue::new("why", "because")]);
+    record.add_event("two".into(), Vec::new());
+
+    let span = Span::start(&Pipeline::off(), "limited".into(), SpanKind::Internal, None);
+    let mut out = Vec::new();
+    span.encode(&mut out, &record, SystemTime::UNIX_EPOCH, |attributes| {
+        attributes.string("told", "by the extension");
+    });
+    let decoded = ScopeSpans::decode(&out[..]).expect("protobuf");
+    let span = &decoded.spans[0];
+    let shown = |pairs: &[opentelemetry_proto::tonic::common::v1::KeyValue]| {
+        let texts = pairs.iter().map(|pair| format!("{} {:?}", pair.key, pair.value));
+        texts.collect::<Vec<_>>().join(", ")
+    };
+    let attributes = shown(&span.attributes);
+    for kept in ["\"by t\"", "\"à la\"", "\"long\"", "\"ok\""] {
+        assert!(attributes.contains(kept), "{kept} in {attributes}");
+    }
+    assert!(!attributes.contains("int"), "{attributes}");
+    assert_eq!((span.attributes.len(), span.dropped_attributes_count), (3, 2));
+    assert_eq!((span.events.len(), span.dropped_events_count), (1, 1));
+    assert!(shown(&span.events[0].attributes).contains("\"beca\""));
 }

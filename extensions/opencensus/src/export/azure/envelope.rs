@@ -1,7 +1,6 @@
 //! Spans as Application Insights' envelopes: requests, dependencies, and their events as exceptions and messages.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use humantime::format_rfc3339_micros;
@@ -10,10 +9,10 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_sdk::Resource;
-use serde::Serialize;
 
 use super::data::{Attributes, Properties, cut, cut_text};
 use super::dependency::{self, MESSAGING, METHOD, STATUS};
+use super::schema::{Data, Envelope, Exception, ExceptionDetails, Message, Operation, Tags};
 use crate::export::json::Hex;
 
 /// The limits of Application Insights, in characters.
@@ -104,88 +103,6 @@ impl Items {
         body.push(b']');
         body
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
-    ver: u8,
-    name: &'static str,
-    time: String,
-    sample_rate: f64,
-    i_key: &'a str,
-    tags: Tags<'a>,
-    data: Data<'a>,
-}
-
-type Tags<'a> = BTreeMap<&'static str, Cow<'a, str>>;
-
-#[derive(Serialize)]
-#[serde(tag = "baseType", content = "baseData")]
-enum Data<'a> {
-    #[serde(rename = "RequestData")]
-    Request(Operation<'a>),
-    #[serde(rename = "RemoteDependencyData")]
-    Dependency(Operation<'a>),
-    #[serde(rename = "ExceptionData")]
-    Exception(Exception<'a>),
-    #[serde(rename = "MessageData")]
-    Message(Message<'a>),
-}
-
-/// A request or a dependency; each has fields that the other has not.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Operation<'a> {
-    ver: u8,
-    id: String,
-    name: Cow<'a, str>,
-    duration: String,
-    success: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response_code: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result_code: Option<Cow<'a, str>>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Properties::is_empty")]
-    properties: Properties<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Exception<'a> {
-    ver: u8,
-    exceptions: [ExceptionDetails<'a>; 1],
-    severity_level: u8,
-    #[serde(skip_serializing_if = "Properties::is_empty")]
-    properties: Properties<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ExceptionDetails<'a> {
-    type_name: Cow<'a, str>,
-    message: Cow<'a, str>,
-    has_full_stack: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stack: Option<Cow<'a, str>>,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    ver: u8,
-    message: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Properties::is_empty")]
-    properties: Properties<'a>,
 }
 
 /// What a span's events take over from it.

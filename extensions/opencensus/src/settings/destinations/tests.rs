@@ -30,8 +30,8 @@ fn zipkin_by_setting_variable_and_default() {
         other => panic!("{other:?}"),
     };
     assert_eq!(zipkin(r#"{"exporter": "zipkin"}"#, &[]).url, ZIPKIN_ENDPOINT);
-    let by_variable = zipkin("{}", &variable);
-    assert_eq!(by_variable.url, "http://var:9411/x", "no exporter is named");
+    let by_variable = zipkin(r#"{"exporter": "zipkin"}"#, &variable);
+    assert_eq!(by_variable.url, "http://var:9411/x");
     assert_eq!(by_variable.timeout, Duration::from_millis(7));
     let given = r#"{"zipkin_endpoint": "https://mine/", "timeout_ms": 9, "compression": "gzip", "headers": {"k": "v"}}"#;
     let given = zipkin(given, &variable);
