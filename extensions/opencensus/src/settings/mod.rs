@@ -35,8 +35,8 @@ pub(crate) use variables::process_env;
 #[serde(default)]
 pub struct Settings {
     /// Where spans go: one name or a list of otlp, zipkin, azure, console, file; or none. Else those of
-    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp and zipkin by an endpoint, azure by a
-    /// connection string, file by its path; else console.
+    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp by an endpoint, zipkin by its setting, azure
+    /// by a connection string, file by its path; else console.
     exporter: Option<Names>,
     /// How OTLP travels, "http/protobuf" or "grpc"; else `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else
     /// `OTEL_EXPORTER_OTLP_PROTOCOL`, else http/protobuf.
