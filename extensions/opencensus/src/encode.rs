@@ -9,7 +9,8 @@ use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use prost::encoding::{WireType, encode_varint};
 
-use crate::span::{LIMIT, Link};
+use crate::settings::Limits;
+use crate::span::Link;
 
 /// The number of `Span.attributes`.
 const SPAN_ATTRIBUTES: u32 = 9;
@@ -91,19 +92,25 @@ fn widen_length(out: &mut Vec<u8>, at: usize, length: u64) {
 pub(crate) struct Attributes<'a> {
     out: &'a mut Vec<u8>,
     own: &'a [KeyValue],
+    limits: Limits,
     written: usize,
 }
 
 impl<'a> Attributes<'a> {
     /// Writes behind `out`. `own` are those that function code set.
-    pub(crate) fn new(out: &'a mut Vec<u8>, own: &'a [KeyValue]) -> Self {
-        Attributes { out, own, written: 0 }
+    pub(crate) fn new(out: &'a mut Vec<u8>, own: &'a [KeyValue], limits: Limits) -> Self {
+        Attributes {
+            out,
+            own,
+            limits,
+            written: 0,
+        }
     }
 
     #[inline]
     pub(crate) fn string(&mut self, key: &'static str, text: &str) {
         if self.is_ours(key) {
-            text_attribute(self.out, key, text);
+            text_attribute(self.out, key, self.limits.cut(text));
         }
     }
 
@@ -130,7 +137,11 @@ impl<'a> Attributes<'a> {
 
     /// Writes function code's own; returns how many are beyond the limit of a span and left out.
     pub(crate) fn finish(self) -> usize {
-        let room = LIMIT.saturating_sub(self.written).min(self.own.len());
+        let room = self
+            .limits
+            .attributes
+            .saturating_sub(self.written)
+            .min(self.own.len());
         for pair in &self.own[..room] {
             key_value(self.out, SPAN_ATTRIBUTES, pair);
         }
@@ -264,7 +275,7 @@ mod tests {
         for length in (0..300).chain([1 << 14, 1 << 21]) {
             let text = "x".repeat(length);
             let mut out = Vec::new();
-            Attributes::new(&mut out, &[]).string("key", &text);
+            Attributes::new(&mut out, &[], Limits::default()).string("key", &text);
             let span = Span::decode(&out[..]).unwrap_or_else(|error| panic!("{length}: {error}"));
             assert_eq!(span.encode_to_vec(), out, "{length}: no byte more than is needed");
             let value = span.attributes[0]

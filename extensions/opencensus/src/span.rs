@@ -6,15 +6,16 @@ use std::time::SystemTime;
 
 use funcdock_extension_api::Exception;
 use opentelemetry::trace::{Event, SpanId, SpanKind, Status};
-use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as EncodedKind;
 
 use crate::context::SpanContext;
 use crate::encode::{self, Attributes};
 use crate::export::Pipeline;
+use crate::settings::Limits;
 
-/// The most attributes, events and links that a span keeps, as OpenTelemetry's SDKs have it.
-pub(crate) const LIMIT: usize = 128;
+/// The most links that a span keeps, as OpenTelemetry's SDKs have it.
+const LINKS: usize = 128;
 
 /// The number of `ScopeSpans.spans`.
 const SCOPE_SPANS_SPANS: u32 = 2;
@@ -41,6 +42,7 @@ struct Parent {
 /// What changes until the span ends.
 #[derive(Debug)]
 struct Record {
+    limits: Limits,
     /// What the span was called later.
     name: Option<String>,
     kind: SpanKind,
@@ -55,8 +57,9 @@ struct Record {
 }
 
 impl Record {
-    fn starting(kind: SpanKind) -> Self {
+    fn starting(kind: SpanKind, limits: Limits) -> Self {
         Record {
+            limits,
             name: None,
             kind,
             start: SystemTime::now(),
@@ -128,7 +131,7 @@ impl Span {
                 is_remote: parent.is_remote(),
             }),
             is_recorded,
-            record: Mutex::new(is_recorded.then(|| Record::starting(kind))),
+            record: Mutex::new(is_recorded.then(|| Record::starting(kind, pipeline.limits()))),
         }
     }
 
@@ -243,7 +246,7 @@ impl Span {
             encode::varint(out, 6, EncodedKind::from(record.kind.clone()) as u64);
             encode::fixed64(out, 7, encode::unix_nanos(record.start));
             encode::fixed64(out, 8, encode::unix_nanos(end));
-            let mut attributes = Attributes::new(out, &record.attributes);
+            let mut attributes = Attributes::new(out, &record.attributes, record.limits);
             tell(&mut attributes);
             let dropped = record.dropped_attributes + attributes.finish();
             if dropped > 0 {
@@ -267,18 +270,22 @@ impl Span {
 }
 
 impl Record {
-    fn set_attribute(&mut self, key: Key, value: Value) {
+    fn set_attribute(&mut self, key: Key, mut value: Value) {
+        cut(&mut value, &self.limits);
         if let Some(pair) = self.attributes.iter_mut().find(|pair| pair.key == key) {
             pair.value = value;
-        } else if self.attributes.len() < LIMIT {
+        } else if self.attributes.len() < self.limits.attributes {
             self.attributes.push(KeyValue::new(key, value));
         } else {
             self.dropped_attributes += 1;
         }
     }
 
-    fn add_event(&mut self, name: Cow<'static, str>, attributes: Vec<KeyValue>, at: Option<SystemTime>) {
-        if self.events.len() < LIMIT {
+    fn add_event(&mut self, name: Cow<'static, str>, mut attributes: Vec<KeyValue>, at: Option<SystemTime>) {
+        if self.events.len() < self.limits.events {
+            for pair in &mut attributes {
+                cut(&mut pair.value, &self.limits);
+            }
             let event = Event::new(name, at.unwrap_or_else(SystemTime::now), attributes, 0);
             self.events.push(event);
         } else {
@@ -287,7 +294,7 @@ impl Record {
     }
 
     fn add_link(&mut self, link: Link) {
-        if self.links.len() < LIMIT {
+        if self.links.len() < LINKS {
             self.links.push(link);
         } else {
             self.dropped_links += 1;
@@ -313,6 +320,21 @@ impl Record {
         self.add_event("exception".into(), attributes, None);
         let description = format!("{}: {}", raised.type_name, raised.message);
         self.set_status(Status::error(description));
+    }
+}
+
+/// Cuts the texts of a value that are too long.
+fn cut(value: &mut Value, limits: &Limits) {
+    let cut = |text: &mut StringValue| {
+        let kept = limits.cut(text.as_str());
+        if kept.len() < text.as_str().len() {
+            *text = kept.to_owned().into();
+        }
+    };
+    match value {
+        Value::String(text) => cut(text),
+        Value::Array(Array::String(texts)) => texts.iter_mut().for_each(cut),
+        _ => {}
     }
 }
 

@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
 use super::*;
+use crate::settings::Limits;
 
 const HELLO: TracedFunction = TracedFunction {
     name: "hello",
@@ -16,7 +17,13 @@ const HELLO: TracedFunction = TracedFunction {
 
 fn told(function: &TracedFunction, id: &str, cold: bool, request: Option<&Request<'_>>) -> Vec<String> {
     let mut out = Vec::new();
-    tell(&mut Attributes::new(&mut out, &[]), function, id, cold, request);
+    tell(
+        &mut Attributes::new(&mut out, &[], Limits::default()),
+        function,
+        id,
+        cold,
+        request,
+    );
     let span = Span::decode(&out[..]).expect("they are fields of a span");
     let text = |pair: KeyValue| {
         let value = match pair.value.and_then(|value| value.value) {

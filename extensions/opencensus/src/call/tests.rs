@@ -13,8 +13,9 @@ use super::*;
 use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
 use crate::propagation::{parse_traceparent, testing};
 use crate::settings::Batching;
-use crate::span::LIMIT;
 
+/// What a span keeps of attributes and of events, unless told otherwise.
+const LIMIT: usize = 128;
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 const HELLO: TracedFunction = TracedFunction {

@@ -177,9 +177,9 @@ async fn call(
 /// What a status means, by the specification of OTLP.
 fn failure(status: &Status) -> Failure {
     // The client makes a status of what went wrong on the way, too.
-    if status.source().is_some() {
+    if let Some(cause) = status.source() {
         return Failure {
-            error: GrpcError::Transport(with_causes(status)).into(),
+            error: GrpcError::Transport(with_causes(cause)).into(),
             again: Again::Unreached,
         };
     }

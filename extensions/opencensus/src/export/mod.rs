@@ -3,15 +3,22 @@
 //! A hook only ever puts a span into the queues; all that can block happens on the exporters' threads. What does
 //! not fit is dropped and counted, and so is what an exporter could not deliver: see [`Fate`].
 
+mod azure;
 mod console;
 mod envelope;
+mod file;
 mod grpc;
+mod http;
+mod json;
 mod otlp;
 mod outlet;
 mod queue;
 mod retry;
 mod tally;
+#[cfg(test)]
+mod testing;
 mod trouble;
+mod zipkin;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -22,9 +29,11 @@ use funcdock_extension_api::AppInfo;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
-use crate::settings::{Collector, Config, Destination, LogsConfig, OutletConfig, Protocol};
+use crate::settings::{Collector, Config, Destination, Limits, LogsConfig, OutletConfig, Protocol};
 use crate::signal::Signal;
+use azure::AzureMonitor;
 use console::Console;
+use file::Lines;
 use grpc::Grpc;
 use otlp::Otlp;
 use outlet::Outlet;
@@ -34,6 +43,7 @@ pub(crate) use retry::Closing;
 pub(crate) use tally::Fate;
 use tally::Meter;
 pub(crate) use trouble::Trouble;
+use zipkin::Zipkin;
 
 /// What a thread keeps of the memory in which it encodes a span for several exporters.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -60,7 +70,16 @@ pub(crate) enum ExportError {
     #[error("{0}")]
     Send(#[from] ureq::Error),
     #[error("it answered {status}: {body}")]
-    Refused { status: http::StatusCode, body: String },
+    Refused {
+        status: ::http::StatusCode,
+        body: String,
+    },
+    #[error("it redirects to {to:?}: {problem}")]
+    Redirect { to: String, problem: &'static str },
+    #[error("{pending} items were not taken yet")]
+    Partial { pending: usize },
+    #[error("{0}")]
+    File(#[from] file::FileError),
     #[error("{0}")]
     Grpc(#[from] grpc::GrpcError),
 }
@@ -74,9 +93,8 @@ pub enum StartError {
     Grpc(#[from] grpc::ConnectError),
     #[error("{0}")]
     Metrics(String),
-    /// Goes when the last exporter is connected.
-    #[error("exporter: {0} is not connected yet")]
-    Unconnected(&'static str),
+    #[error("the certificates or the key do not work: {0}")]
+    Tls(#[from] ureq::Error),
 }
 
 /// Spans that waited for an exporter were not delivered.
@@ -112,6 +130,7 @@ impl fmt::Display for FlushErrors {
 pub struct Pipeline {
     /// None where nothing is exported.
     outlets: Vec<Outlet>,
+    limits: Limits,
 }
 
 impl Pipeline {
@@ -124,11 +143,12 @@ impl Pipeline {
             } = outlet;
             let meter = Meter::register(app, destination.name())
                 .map_err(|error| StartError::Metrics(error.to_string()))?;
-            let (exporter, target) = connect(destination, resource)?;
+            let (exporter, target) = connect(destination, resource, app)?;
             Outlet::start(Signal::Traces, exporter, target, batching, Some(meter))
         });
         Ok(Pipeline {
             outlets: outlets.collect::<Result<_, _>>()?,
+            limits: config.limits,
         })
     }
 
@@ -142,12 +162,16 @@ impl Pipeline {
         let outlet = Outlet::start(Signal::Logs, exporter, target, batching, None)?;
         Ok(Pipeline {
             outlets: vec![outlet],
+            limits: Limits::default(),
         })
     }
 
     /// A pipeline that exports nothing; nothing need be recorded for it.
     pub fn off() -> Pipeline {
-        Pipeline { outlets: Vec::new() }
+        Pipeline {
+            outlets: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 
     /// A pipeline into this exporter; `target` names it in the log.
@@ -171,12 +195,18 @@ impl Pipeline {
         let outlet = Outlet::start(signal, Box::new(exporter), target.to_owned(), batching, None)?;
         Ok(Pipeline {
             outlets: vec![outlet],
+            limits: Limits::default(),
         })
     }
 
     /// Whether spans are worth recording.
     pub fn is_on(&self) -> bool {
         !self.outlets.is_empty()
+    }
+
+    /// How much a span may hold.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Takes an ended span, which `encode` appends as a field of OTLP's `ScopeSpans`. Never blocks.
@@ -236,19 +266,30 @@ impl Pipeline {
 }
 
 /// The exporter for a destination, and how the log calls it.
-fn connect(destination: Destination, resource: &Resource) -> Result<(Box<dyn Exporter>, String), StartError> {
+fn connect(
+    destination: Destination,
+    resource: &Resource,
+    app: &AppInfo<'_>,
+) -> Result<(Box<dyn Exporter>, String), StartError> {
     Ok(match destination {
         Destination::Otlp(collector) => {
             let target = collector.url.to_string();
             (otlp(Signal::Traces, &collector, resource)?, target)
         }
+        Destination::Zipkin(to) => (Box::new(Zipkin::new(&to, resource)?), to.url.to_string()),
+        Destination::Azure(connection, to) => (
+            Box::new(AzureMonitor::new(&connection, &to, resource)?),
+            to.url.to_string(),
+        ),
+        Destination::File(to) => {
+            let path = to.path_of(app.root(), app.worker_index());
+            let target = path.display().to_string();
+            (Box::new(Lines::new(path, &to, resource)), target)
+        }
         Destination::Console => (
             Box::new(Console::new(io::stdout(), resource)),
             "stdout".to_owned(),
         ),
-        Destination::Zipkin | Destination::Azure | Destination::File => {
-            return Err(StartError::Unconnected(destination.name()));
-        }
     })
 }
 
@@ -259,7 +300,7 @@ pub(crate) fn otlp(
     resource: &Resource,
 ) -> Result<Box<dyn Exporter>, StartError> {
     Ok(match collector.protocol {
-        Protocol::Http => Box::new(Otlp::new(signal, collector, resource)),
+        Protocol::Http => Box::new(Otlp::new(signal, collector, resource)?),
         Protocol::Grpc => Box::new(Grpc::new(signal, collector, resource)?),
     })
 }

@@ -44,6 +44,20 @@ impl Batch {
         self.spans
     }
 
+    /// A batch of these spans.
+    #[cfg(test)]
+    pub(super) fn of(spans: Vec<Span>) -> Self {
+        let count = spans.len();
+        let scope = ScopeSpans {
+            spans,
+            ..ScopeSpans::default()
+        };
+        Batch {
+            spans: count,
+            encoded: scope.encode_to_vec(),
+        }
+    }
+
     /// The spans as fields of OTLP's `ScopeSpans`, metrics as fields of `ScopeMetrics`. Log records each
     /// bring a scope of their own, named after their logger: as fields of `ResourceLogs`.
     pub(crate) fn encoded(&self) -> &[u8] {

@@ -273,6 +273,7 @@ fn exporters_share_nothing_but_the_spans() {
     drop(results);
     let pipeline = Pipeline {
         outlets: vec![stuck, quick],
+        limits: Limits::default(),
     };
     end_spans(&pipeline, &["a", "b"]);
     assert_eq!(next(&held), ["a", "b"]);

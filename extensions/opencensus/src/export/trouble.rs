@@ -115,14 +115,16 @@ impl Rejections {
     pub(super) fn read(&self, answer: ExportTraceServiceResponse) -> usize {
         let partial = answer.partial_success.unwrap_or_default();
         let rejected = usize::try_from(partial.rejected_spans).unwrap_or(0);
-        if (rejected > 0 || !partial.error_message.is_empty()) && self.mention.now() {
-            tracing::warn!(
-                "the collector rejected {rejected} {} of a batch: {}",
-                self.signal.items(),
-                partial.error_message
-            );
-        }
+        self.mention("the collector", rejected, &partial.error_message);
         rejected
+    }
+
+    /// Says what somebody rejected of a batch, and why.
+    pub(super) fn mention(&self, who: &str, rejected: usize, reason: &str) {
+        if (rejected > 0 || !reason.is_empty()) && self.mention.now() {
+            let items = self.signal.items();
+            tracing::warn!("{who} rejected {rejected} {items} of a batch: {reason}");
+        }
     }
 }
 

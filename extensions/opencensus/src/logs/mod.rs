@@ -15,7 +15,6 @@ use opentelemetry_sdk::Resource;
 use crate::encode;
 use crate::export::{Pipeline, StartError};
 use crate::settings::LogsConfig;
-use crate::span::LIMIT;
 
 pub(crate) use object::Logger;
 
@@ -64,6 +63,9 @@ impl Logs {
         Logger::new(Arc::clone(self))
     }
 }
+
+/// The most attributes that a record keeps, as OpenTelemetry's SDKs have it.
+const LIMIT: usize = 128;
 
 /// The number of `ResourceLogs.scope_logs`.
 const SCOPE_LOGS: u32 = 2;

@@ -9,7 +9,7 @@ use super::variables::{self, first, number, secret};
 use super::{Settings, SettingsError, Tls, positive};
 use crate::signal::Signal;
 
-pub(super) const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
+const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const DEFAULT_GRPC_ENDPOINT: &str = "http://localhost:4317";
 
 /// A collector of OTLP.
@@ -181,27 +181,26 @@ fn authority(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     let uri = http_uri(key, given)?;
     match uri.path_and_query().map_or("/", |path| path.as_str()) {
         "/" => Ok(uri),
-        path => Err(bad_url(
+        path => Err(SettingsError::Endpoint {
             key,
-            given,
-            format!("the protocol is grpc, which has no use for the path {path:?}"),
-        )),
+            given: given.to_owned(),
+            reason: format!("the protocol is grpc, which has no use for the path {path:?}"),
+            example: DEFAULT_GRPC_ENDPOINT,
+        }),
     }
 }
 
-/// Any URL that a client of HTTP can be sent to.
-pub(super) fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
-    let uri: Uri = given
-        .parse()
-        .map_err(|cause| bad_url(key, given, format!("{cause}")))?;
+fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
+    http_url(given).map_err(|reason| bad_url(key, given, reason))
+}
+
+/// Any URL that a client of HTTP can be sent to, or what is wrong with it.
+pub(super) fn http_url(given: &str) -> Result<Uri, String> {
+    let uri: Uri = given.parse().map_err(|cause| format!("{cause}"))?;
     match uri.scheme_str() {
         Some("http" | "https") => Ok(uri),
-        Some(scheme) => Err(bad_url(
-            key,
-            given,
-            format!("the scheme is {scheme}, not http or https"),
-        )),
-        None => Err(bad_url(key, given, "http:// or https:// is missing")),
+        Some(scheme) => Err(format!("the scheme is {scheme}, not http or https")),
+        None => Err("http:// or https:// is missing".to_owned()),
     }
 }
 
@@ -210,5 +209,6 @@ fn bad_url(key: &'static str, given: &str, reason: impl Into<String>) -> Setting
         key,
         given: given.to_owned(),
         reason: reason.into(),
+        example: DEFAULT_ENDPOINT,
     }
 }

@@ -4,7 +4,10 @@
 
 mod batching;
 mod collector;
+mod connection_string;
+mod destinations;
 mod exporters;
+mod limits;
 mod propagation;
 mod resource;
 mod sampling;
@@ -22,15 +25,19 @@ use crate::propagation::Propagators;
 use crate::signal::Signal;
 
 pub(crate) use batching::Batching;
-use collector::DEFAULT_ENDPOINT;
 pub(crate) use collector::{Collector, Compression, Protocol};
+pub(crate) use connection_string::ConnectionString;
+pub(crate) use destinations::{FileTarget, HttpTarget, Secret};
 pub(crate) use exporters::Destination;
 use exporters::{Name, Names};
+pub(crate) use limits::Limits;
 use propagation::PropagationError;
 pub(crate) use resource::ResourceValue;
 pub(crate) use sampling::{Choice, Measure, SamplerName, Sampling};
 use sampling::{FunctionSettings, SamplingError};
 pub(crate) use signals::{LogsConfig, MetricsConfig};
+#[cfg(test)]
+pub(crate) use tls::Identity;
 pub(crate) use tls::Tls;
 pub(crate) use variables::process_env;
 
@@ -39,8 +46,8 @@ pub(crate) use variables::process_env;
 #[serde(default)]
 pub struct Settings {
     /// Where spans go: one name or a list of otlp, zipkin, azure, console, file; or none. Else those of
-    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp by an endpoint, azure by
-    /// `APPLICATIONINSIGHTS_CONNECTION_STRING`; else console.
+    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp by an endpoint, zipkin by its setting, azure
+    /// by a connection string, file by its path; else console.
     exporter: Option<Names>,
     /// How OTLP travels, "http/protobuf" or "grpc"; else `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else
     /// `OTEL_EXPORTER_OTLP_PROTOCOL`, else http/protobuf.
@@ -48,6 +55,17 @@ pub struct Settings {
     /// The collector's base URL; `/v1/traces` is added for HTTP (and `/v1/metrics`, `/v1/logs`). Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it
     /// is, else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else `http://localhost:4318` (gRPC: 4317).
     endpoint: Option<String>,
+    /// Where Zipkin takes spans; else `OTEL_EXPORTER_ZIPKIN_ENDPOINT`, else `http://localhost:9411/api/v2/spans`.
+    zipkin_endpoint: Option<String>,
+    /// The connection string of an Application Insights resource; else `APPLICATIONINSIGHTS_CONNECTION_STRING`.
+    connection_string: Option<Secret>,
+    /// The file for the exporter file, below the app's root unless absolute. Workers other than the first add their index
+    /// to its name.
+    file: Option<PathBuf>,
+    /// The size beyond which that file is put aside and begun anew, in bytes.
+    file_max_bytes: Option<u64>,
+    /// How many files that were put aside are kept.
+    file_keep: Option<usize>,
     /// Headers for the collector, over those of `OTEL_EXPORTER_OTLP_HEADERS`.
     headers: BTreeMap<String, String>,
     /// "gzip" or "none"; else `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, else `OTEL_EXPORTER_OTLP_COMPRESSION`,
@@ -90,24 +108,54 @@ pub struct Settings {
     /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else tracecontext and
     /// baggage.
     propagators: Option<propagation::Names>,
+    /// How many attributes a span keeps; else `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else
+    /// `OTEL_ATTRIBUTE_COUNT_LIMIT`, else 128.
+    attribute_count_limit: Option<usize>,
+    /// How many characters of an attribute's text are kept; else `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else
+    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else all.
+    attribute_value_length_limit: Option<usize>,
+    /// How many events a span keeps; else `OTEL_SPAN_EVENT_COUNT_LIMIT`, else 128.
+    event_count_limit: Option<usize>,
 }
 
 /// Settings that make no sense. The message begins with the key or the variable.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingsError {
-    #[error(
-        "{key}: {given:?} is not the URL of a collector ({reason}); expected one like {DEFAULT_ENDPOINT:?}"
-    )]
+    #[error("{key}: {given:?} is not the URL of a collector ({reason}); expected one like {example:?}")]
     Endpoint {
         key: &'static str,
         given: String,
         reason: String,
+        example: &'static str,
     },
     #[error(
         "endpoint: {given:?} has the path /v1/traces, which is added to it: leave that out, \
          or give the whole URL as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     )]
     WholeEndpoint { given: String },
+    #[error(
+        "{key}: {given:?} is not the URL that Zipkin takes spans at ({reason}); expected one like {expected:?}"
+    )]
+    Zipkin {
+        key: &'static str,
+        given: String,
+        reason: String,
+        expected: &'static str,
+    },
+    #[error(
+        "{key}: {problem}; expected \"InstrumentationKey=...;IngestionEndpoint=https://...\", as the overview of \
+         the Application Insights resource shows it"
+    )]
+    ConnectionString { key: &'static str, problem: String },
+    #[error(
+        "exporter: azure needs the setting \"connection_string\", or the variable \
+         APPLICATIONINSIGHTS_CONNECTION_STRING"
+    )]
+    NoConnectionString,
+    #[error("exporter: file needs the setting \"file\", the path of a file such as \"traces.jsonl\"")]
+    NoFile,
+    #[error("file: {0:?} is not the path of a file")]
+    NotAFile(PathBuf),
     #[error("headers: {0:?} is not a header's name (letters, digits and hyphens)")]
     HeaderName(String),
     #[error("headers.{0}: the value has a character that no header may have, such as a line break")]
@@ -145,6 +193,8 @@ pub struct Config {
     pub outlets: Vec<OutletConfig>,
     pub sampling: Sampling,
     pub propagators: Propagators,
+    /// Of each span.
+    pub limits: Limits,
 }
 
 /// One exporter and the queue in front of it.
@@ -163,12 +213,13 @@ impl Settings {
         let url = collector::endpoint(self, Signal::Traces, protocol, &env)?;
         collector::headers(self, Signal::Traces, &env)?;
         let batching = Batching::resolve(self, &env)?;
+        let limits = Limits::resolve(self, &env)?;
         let names = match &self.exporter {
             Some(names) => names.exporters()?,
             None => exporters::from_variable(&env).unwrap_or_else(|| {
-                let azure = env("APPLICATIONINSIGHTS_CONNECTION_STRING").map(|_| Name::Azure);
                 let otlp = url.is_some().then_some(Name::Otlp);
-                let configured: Vec<Name> = otlp.into_iter().chain(azure).collect();
+                let others = destinations::configured(self, &env);
+                let configured: Vec<Name> = otlp.into_iter().chain(others).collect();
                 match configured.is_empty() {
                     true => vec![Name::Console],
                     false => configured,
@@ -182,9 +233,9 @@ impl Settings {
                     let collector = Collector::resolve(self, Signal::Traces, &env)?;
                     Destination::Otlp(Box::new(collector))
                 }
-                Name::Zipkin => Destination::Zipkin,
-                Name::Azure => Destination::Azure,
-                Name::File => Destination::File,
+                Name::Zipkin => destinations::zipkin(self, &env)?,
+                Name::Azure => destinations::azure(self, &env)?,
+                Name::File => destinations::file(self)?,
                 Name::Console => Destination::Console,
                 Name::None => continue,
             };
@@ -199,6 +250,7 @@ impl Settings {
         }
         Ok(Config {
             outlets,
+            limits,
             sampling: sampling::resolve(self, &env)?,
             propagators: propagation::resolve(self, &env)?,
         })

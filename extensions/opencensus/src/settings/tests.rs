@@ -149,6 +149,26 @@ fn errors_say_what_was_given() {
             "headers.api-key: the value has a character that no header may have, such as a line break",
         ),
         (r#"{"queue": 0}"#, "queue: expected at least 1, found 0"),
+        (
+            r#"{"queue_bytes": 0}"#,
+            "queue_bytes: expected at least 1, found 0",
+        ),
+        (
+            r#"{"attribute_count_limit": 0}"#,
+            "attribute_count_limit: expected at least 1, found 0",
+        ),
+        (
+            r#"{"exporter": []}"#,
+            r#"exporter: the list is empty; expected at least one exporter, or "none""#,
+        ),
+        (
+            r#"{"exporter": ["none", "otlp"]}"#,
+            r#"exporter: "none" stands among others; leave it or the others out"#,
+        ),
+        (
+            r#"{"protocol": "grpc", "endpoint": "https://c:4317/v1/traces"}"#,
+            r#"endpoint: "https://c:4317/v1/traces" is not the URL of a collector (the protocol is grpc, which has no use for the path "/v1/traces"); expected one like "http://localhost:4317""#,
+        ),
         (r#"{"delay_ms": 0}"#, "delay_ms: expected at least 1, found 0"),
         (
             r#"{"queue": 10, "batch": 11}"#,
@@ -232,4 +252,263 @@ fn headers_from_settings_and_environment() {
         found.sort();
         assert_eq!(found.join(", "), expected, "{reason}");
     }
+}
+
+#[test]
+fn exporters_by_name() {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    const BASE: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:4318");
+    const AZURE: (&str, &str) = ("APPLICATIONINSIGHTS_CONNECTION_STRING", CONNECTION);
+    const CONNECTION: &str = "InstrumentationKey=00000000-0000-0000-0000-000000000001";
+    let variable = |names| ("OTEL_TRACES_EXPORTER", names);
+    let cases: [(&str, Variables<'_>, &[&str], &str); 14] = [
+        (
+            r#"{"exporter": "otlp,console"}"#,
+            &[],
+            &["otlp", "console"],
+            "in one text",
+        ),
+        (
+            r#"{"exporter": ["console", "otlp"]}"#,
+            &[],
+            &["console", "otlp"],
+            "a list, in its order",
+        ),
+        (
+            r#"{"exporter": ["otlp", "otlp", " otlp "]}"#,
+            &[],
+            &["otlp"],
+            "each once",
+        ),
+        (
+            "{}",
+            &[variable("otlp,console")],
+            &["otlp", "console"],
+            "by the variable",
+        ),
+        (
+            "{}",
+            &[variable("console"), BASE],
+            &["console"],
+            "which wins over an endpoint",
+        ),
+        (
+            r#"{"exporter": "none"}"#,
+            &[variable("otlp")],
+            &[],
+            "settings win over it",
+        ),
+        ("{}", &[variable("none"), BASE], &[], "off by the variable"),
+        (
+            "{}",
+            &[variable("none,console")],
+            &["console"],
+            "none beside others is ignored",
+        ),
+        (
+            "{}",
+            &[variable("jaeger, console")],
+            &["console"],
+            "what is unknown is ignored",
+        ),
+        (
+            "{}",
+            &[variable("azure"), BASE],
+            &["otlp"],
+            "so is what OpenTelemetry has no name for",
+        ),
+        ("{}", &[variable(" , ")], &["console"], "nothing is named"),
+        ("{}", &[AZURE], &["azure"], "a connection string"),
+        ("{}", &[BASE, AZURE], &["otlp", "azure"], "all that is configured"),
+        (
+            "{}",
+            &[("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "http://zipkin:9411/api/v2/spans")],
+            &["console"],
+            "the endpoint of Zipkin alone means nothing",
+        ),
+    ];
+    for (json, env, expected, reason) in cases {
+        let config = resolve(json, env).unwrap_or_else(|error| panic!("{reason}: {error}"));
+        let found: Vec<_> = config
+            .outlets
+            .iter()
+            .map(|outlet| outlet.destination.name())
+            .collect();
+        assert_eq!(found, expected, "{reason}");
+    }
+    let console = resolve(r#"{"exporter": ["otlp", "console"]}"#, &[]).expect("valid settings");
+    let delays: Vec<_> = console
+        .outlets
+        .iter()
+        .map(|outlet| outlet.batching.delay.as_millis())
+        .collect();
+    assert_eq!(delays, [5000, 100], "the console alone is prompt");
+
+    let unknown = serde_json::from_str::<Settings>(r#"{"exporter": ["otlp", "jaeger"]}"#);
+    let error = unknown.map(|_| ()).expect_err("there is no such exporter");
+    assert!(
+        error
+            .to_string()
+            .contains("unknown variant `jaeger`, expected one of"),
+        "{error}"
+    );
+    let number = serde_json::from_str::<Settings>(r#"{"exporter": 1}"#);
+    let error = number.map(|_| ()).expect_err("no name");
+    assert!(
+        error.to_string().contains("an exporter's name or a list of them"),
+        "{error}"
+    );
+}
+
+#[test]
+fn protocol_and_compression() {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    const GRPC: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    use Compression::{Gzip, None};
+    use Protocol::{Grpc, Http};
+    let cases: [(&str, Variables<'_>, _, &str); 9] = [
+        ("", &[], (Http, None), "http://localhost:4318/v1/traces"),
+        (
+            r#","protocol": "grpc""#,
+            &[],
+            (Grpc, None),
+            "http://localhost:4317/",
+        ),
+        ("", &[GRPC], (Grpc, None), "http://localhost:4317/"),
+        (
+            "",
+            &[GRPC, ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")],
+            (Http, None),
+            "http://localhost:4318/v1/traces",
+        ),
+        (
+            "",
+            &[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")],
+            (Http, None),
+            "http://localhost:4318/v1/traces",
+        ),
+        (
+            "",
+            &[GRPC, ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:4317/")],
+            (Grpc, None),
+            "https://c:4317/",
+        ),
+        (
+            r#","compression": "gzip""#,
+            &[],
+            (Http, Gzip),
+            "http://localhost:4318/v1/traces",
+        ),
+        (
+            "",
+            &[GRPC, ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")],
+            (Grpc, Gzip),
+            "http://localhost:4317/",
+        ),
+        (
+            "",
+            &[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")],
+            (Http, None),
+            "http://localhost:4318/v1/traces",
+        ),
+    ];
+    for (more, env, expected, url) in cases {
+        let collector = otlp(resolve(&format!(r#"{{"exporter": "otlp"{more}}}"#), env));
+        assert_eq!(
+            (collector.protocol, collector.compression),
+            expected,
+            "{more} {env:?}"
+        );
+        assert_eq!(collector.url.to_string(), url, "{more} {env:?}");
+    }
+}
+
+#[test]
+fn certificates_are_read_and_checked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("a file");
+        path.display().to_string()
+    };
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n");
+    let certificate = file("certificate.pem", &pem("CERTIFICATE"));
+    let key = file("key.pem", &pem("PRIVATE KEY"));
+    let text = file("text.pem", "hello");
+    let missing = folder.path().join("missing.pem").display().to_string();
+    let with = |pairs: &[(&str, &str)]| {
+        let mut settings = serde_json::Map::new();
+        settings.insert("exporter".to_owned(), "otlp".into());
+        for (name, path) in pairs {
+            settings.insert((*name).to_owned(), (*path).into());
+        }
+        serde_json::Value::Object(settings).to_string()
+    };
+    let all = with(&[
+        ("certificate", &certificate),
+        ("client_certificate", &certificate),
+        ("client_key", &key),
+    ]);
+    let collector = otlp(resolve(&all, &[]));
+    let identity = collector.tls.identity.as_ref().expect("an identity");
+    assert_eq!(identity.key, pem("PRIVATE KEY").into_bytes());
+    assert!(!format!("{collector:?}").contains("key: ["), "{collector:?}");
+    assert!(collector.tls.authorities.is_some());
+
+    let file_error = |key: &str, path: &str| format!("{key}: cannot use {path}: ");
+    let cases = [
+        (
+            vec![("certificate", &missing)],
+            file_error("certificate", &missing),
+        ),
+        (vec![("certificate", &text)], file_error("certificate", &text)),
+        (vec![("certificate", &key)], file_error("certificate", &key)),
+        (
+            vec![("client_certificate", &certificate), ("client_key", &certificate)],
+            file_error("client_key", &certificate),
+        ),
+        (
+            vec![("client_key", &key)],
+            "client_key: a certificate and its key go together".to_owned(),
+        ),
+    ];
+    for (settings, expected) in cases {
+        let pairs: Vec<_> = settings.iter().map(|(key, path)| (*key, path.as_str())).collect();
+        let error = resolve(&with(&pairs), &[]).expect_err(&expected).to_string();
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    let variable = [("OTEL_EXPORTER_OTLP_CERTIFICATE", missing.as_str())];
+    let error = resolve(r#"{"exporter": "otlp"}"#, &variable).expect_err("no such file");
+    let error = error.to_string();
+    assert!(
+        error.starts_with("OTEL_EXPORTER_OTLP_CERTIFICATE: cannot use"),
+        "{error}"
+    );
+    resolve(r#"{"exporter": "console"}"#, &variable).expect("who does not use it does not need it");
+}
+
+#[test]
+fn limits_of_spans() {
+    let limits = |json, env| resolve(json, env).expect("valid settings").limits;
+    assert_eq!(limits("{}", &[]), Limits::default());
+    let general = [
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "9"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "10"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "11"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "12"),
+    ];
+    let expected = Limits {
+        attributes: 12,
+        value_length: 10,
+        events: 11,
+    };
+    assert_eq!(limits("{}", &general), expected);
+    let settings =
+        r#"{"attribute_count_limit": 1, "attribute_value_length_limit": 2, "event_count_limit": 3}"#;
+    let expected = Limits {
+        attributes: 1,
+        value_length: 2,
+        events: 3,
+    };
+    assert_eq!(limits(settings, &general), expected);
 }

@@ -98,12 +98,12 @@ fn encoded_as_opentelemetry_does() {
         status: Status::error("why"),
         name: Some("renamed".to_owned()),
         start,
-        ..Record::starting(SpanKind::Server)
+        ..Record::starting(SpanKind::Server, Limits::default())
     };
     let ok = Record {
         status: Status::Ok,
         start,
-        ..Record::starting(SpanKind::Server)
+        ..Record::starting(SpanKind::Server, Limits::default())
     };
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let cases = [
@@ -123,7 +123,7 @@ fn encoded_as_opentelemetry_does() {
             "a root",
             Record {
                 start,
-                ..Record::starting(SpanKind::Client)
+                ..Record::starting(SpanKind::Client, Limits::default())
             },
             "nothing",
         ),
@@ -156,16 +156,59 @@ fn encoded_as_opentelemetry_does() {
 
 #[test]
 fn links_stop_at_the_limit() {
-    let record = Record::starting(SpanKind::Server);
+    let record = Record::starting(SpanKind::Server, Limits::default());
     let mut span = Span::start(&Pipeline::off(), "batch".into(), SpanKind::Server, None);
     span.is_recorded = true;
     *span.record() = Some(record);
-    for number in 1..=LIMIT as u64 + 3 {
+    for number in 1..=LINKS as u64 + 3 {
         span.add_link(linked(number, ""), vec![KeyValue::new("number", number as i64)]);
     }
     let record = span.record().take().expect("it is open");
-    assert_eq!((record.links.len(), record.dropped_links), (LIMIT, 3));
+    assert_eq!((record.links.len(), record.dropped_links), (LINKS, 3));
     assert_eq!(record.links[0].to.span_id(), SpanId::from(1), "the first is kept");
     span.add_link(linked(1, ""), Vec::new());
     assert!(span.record().is_none(), "ended");
+}
+
+#[test]
+fn a_span_holds_what_its_limits_allow() {
+    let limits = Limits {
+        attributes: 3,
+        value_length: 4,
+        events: 1,
+    };
+    let mut record = Record::starting(SpanKind::Internal, limits);
+    let texts = Value::Array(Array::String(vec!["long enough".into(), "ok".into()]));
+    let values: [(_, Value); 4] = [
+        ("text", "schöner".into()),
+        ("texts", texts),
+        ("int", 123_456.into()),
+        ("too many", true.into()),
+    ];
+    for (key, value) in values {
+        record.set_attribute(Key::from_static_str(key), value);
+    }
+    record.set_attribute(Key::from_static_str("text"), "à la carte".into());
+    record.add_event("one".into(), vec![KeyValue::new("why", "because")], None);
+    record.add_event("two".into(), Vec::new(), None);
+
+    let span = Span::start(&Pipeline::off(), "limited".into(), SpanKind::Internal, None);
+    let mut out = Vec::new();
+    span.encode(&mut out, &record, SystemTime::UNIX_EPOCH, |attributes| {
+        attributes.string("told", "by the extension");
+    });
+    let decoded = ScopeSpans::decode(&out[..]).expect("protobuf");
+    let span = &decoded.spans[0];
+    let shown = |pairs: &[opentelemetry_proto::tonic::common::v1::KeyValue]| {
+        let texts = pairs.iter().map(|pair| format!("{} {:?}", pair.key, pair.value));
+        texts.collect::<Vec<_>>().join(", ")
+    };
+    let attributes = shown(&span.attributes);
+    for kept in ["\"by t\"", "\"à la\"", "\"long\"", "\"ok\""] {
+        assert!(attributes.contains(kept), "{kept} in {attributes}");
+    }
+    assert!(!attributes.contains("int"), "{attributes}");
+    assert_eq!((span.attributes.len(), span.dropped_attributes_count), (3, 2));
+    assert_eq!((span.events.len(), span.dropped_events_count), (1, 1));
+    assert!(shown(&span.events[0].attributes).contains("\"beca\""));
 }

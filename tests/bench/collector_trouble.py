@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""What tracing costs while its collector is in trouble: a steady load through every kind of it.
+
+    cargo build --release --workspace && tests/bench/collector_trouble.py
+
+One Funcdock exports its spans to a collector that is up, down, hanging, busy (429, 503 with Retry-After),
+talking nonsense, and up again; another has the extension without an exporter. They are up at the same time and
+take turns under the same load, phase by phase. Latencies run from when a request was due. Asserted are: no call
+fails; memory is bounded; each span is accounted for, exactly: what the collector acknowledged is what the
+extension counts as exported, and exported, rejected and dropped together are the calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hello import HERE, PATH, ROOT, Server, free_ports, prepare_environment, wait_until_it_answers
+
+SECTION = "AzureFunctionsJobHost__workerExtensions__opencensus__settings"
+PHASES = {
+    "up": "up",
+    "down": "down",
+    "hanging": "hanging",
+    "429": "429",
+    "503, Retry-After: 2": "503 2",
+    "garbage": "garbage",
+    "up again": "up",
+}
+# What a worker may grow by while spans pile up: a full queue holds 2 MiB of the spans of this app.
+MAX_GROWTH_MIB = 32
+
+
+class Collector:
+    """Receives spans in a process of its own, in a mood."""
+
+    def __init__(self, port: int, protocol: str) -> None:
+        self._process = subprocess.Popen(
+            [ROOT / "target/release/otlp-count", f"127.0.0.1:{port}", protocol],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, mood: str = "") -> int:
+        """Changes the mood; returns how many spans were acknowledged so far."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(mood + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+class Host:
+    """A running Funcdock, and what was asked of it."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.calls = 0
+        self.log = ROOT / "target" / f"bench-{server.name}.log"
+        with open(self.log, "wb") as output:
+            self._process = subprocess.Popen(
+                server.command,
+                env={**os.environ, **server.environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until_it_answers(server, self._process, self.log)
+        self.calls += 1
+
+    def load(self, arguments: argparse.Namespace, seconds: float) -> dict[str, Any]:
+        command = [
+            str(ROOT / "target/release/steady-load"),
+            f"127.0.0.1:{self.server.port}",
+            PATH,
+            str(arguments.rate),
+            str(seconds),
+            str(arguments.connections),
+        ]
+        done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        self.calls += done["requests"]
+        return done
+
+    def resident_mib(self) -> float:
+        """Of its workers together."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children.split())
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+    def flush(self) -> None:
+        url = f"http://127.0.0.1:{self.server.port}/admin/extensions/flush"
+        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=20):
+            pass
+
+    def stop(self) -> str:
+        """Stops it; returns its log."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        return self.log.read_text()
+
+
+class Turn(NamedTuple):
+    """One phase on both hosts."""
+
+    traced: dict[str, Any]
+    plain: dict[str, Any]
+    resident_mib: float
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    python = Path(arguments.python) if arguments.python else prepare_environment(sys.executable)
+    problems: list[str] = []
+    for protocol in arguments.protocols.split(","):
+        problems += run(protocol, python, arguments)
+    for problem in problems:
+        print(f"FAILED: {problem}")
+    sys.exit(1 if problems else 0)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rate", type=int, default=5000, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=60, help="of load on each host, all phases together")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--protocols", default="http,grpc")
+    parser.add_argument("--python", help="the interpreter of both hosts, with azure-functions")
+    return parser.parse_args()
+
+
+def server(name: str, python: Path, port: int, settings: dict[str, str]) -> Server:
+    app = HERE / "apps" / "funcdock"
+    funcdock = ROOT / "target/release/funcdock"
+    command = [str(funcdock), "start", str(app), "--port", str(port), "--python", str(python)]
+    environment = {"PYTHON_ENABLE_WORKER_EXTENSIONS": "1"}
+    environment.update({f"{SECTION}__{name}": value for name, value in settings.items()})
+    return Server(name, command, port, environment)
+
+
+def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]:
+    traced_port, plain_port, collector_port = free_ports(3)
+    exporting = {
+        "exporter": "otlp",
+        "endpoint": f"http://127.0.0.1:{collector_port}",
+        "protocol": {"http": "http/protobuf"}.get(protocol, protocol),
+        # Several times within each phase.
+        "timeout_ms": "2000",
+    }
+    with contextlib.ExitStack() as stack:
+        collector = Collector(collector_port, protocol)
+        stack.callback(collector.close)
+        traced = Host(server(f"traced-{protocol}", python, traced_port, exporting))
+        stack.callback(traced.stop)
+        plain = Host(server("exporter-none", python, plain_port, {"exporter": "none"}))
+        stack.callback(plain.stop)
+        for host in (traced, plain):
+            host.load(arguments, 2)
+        before = traced.resident_mib()
+        seconds = arguments.seconds / len(PHASES)
+        turns: dict[str, Turn] = {}
+        for phase, mood in PHASES.items():
+            collector.ask(mood)
+            loaded = traced.load(arguments, seconds)
+            resident = traced.resident_mib()
+            turns[phase] = Turn(loaded, plain.load(arguments, seconds), resident)
+        traced.flush()
+        log = traced.stop()
+        report(protocol, turns, before, arguments)
+        return check(protocol, log, traced.calls, collector.ask(), turns, before)
+
+
+def report(protocol: str, turns: dict[str, Turn], before: float, arguments: argparse.Namespace) -> None:
+    print(
+        f"OTLP over {protocol}: {arguments.rate} requests/s for {arguments.seconds:.0f} s on each host, "
+        f"{arguments.connections} connections, {os.cpu_count()} cores; {before:.0f} MiB resident before"
+    )
+    print(
+        f"{'collector':<20} {'p50 ms':>7} {'p99 ms':>7} {'p99 off':>8} {'ratio':>6} "
+        f"{'max ms':>7} {'failed':>7} {'MiB':>6}"
+    )
+    for phase, turn in turns.items():
+        ratio = turn.traced["p99_ms"] / turn.plain["p99_ms"]
+        print(
+            f"{phase:<20} {turn.traced['p50_ms']:>7.2f} {turn.traced['p99_ms']:>7.2f} "
+            f"{turn.plain['p99_ms']:>8.2f} {ratio:>5.2f}x {turn.traced['max_ms']:>7.1f} "
+            f"{turn.traced['failures']:>7} {turn.resident_mib:>6.1f}"
+        )
+    ratios = [turn.traced["p99_ms"] / turn.plain["p99_ms"] for turn in turns.values()]
+    print(f"{'median ratio':<20} {statistics.median(ratios):>31.2f}x")
+
+
+def check(
+    protocol: str, log: str, calls: int, acknowledged: int, turns: dict[str, Turn], before: float
+) -> list[str]:
+    """What does not hold."""
+    told = re.search(r"spans for \S+: (\d+) exported, (\d+) rejected, (\d+) dropped (\(.*\))", log)
+    if told is None:
+        return [f"{protocol}: the log does not say what became of the spans\n{log}"]
+    exported, rejected, dropped = map(int, told.group(1, 2, 3))
+    print(
+        f"{calls} calls: {exported} exported ({acknowledged} acknowledged), {rejected} rejected, "
+        f"{dropped} dropped {told.group(4)}\n"
+    )
+    problems = []
+    failures = sum(turn.traced["failures"] for turn in turns.values())
+    if failures:
+        problems.append(f"{protocol}: {failures} calls failed")
+    if exported != acknowledged:
+        problems.append(f"{protocol}: {acknowledged} spans were acknowledged, {exported} counted as exported")
+    if exported + rejected + dropped != calls:
+        problems.append(f"{protocol}: {exported} + {rejected} + {dropped} spans are not {calls} calls")
+    if not turns["up again"].traced["requests"] or exported < turns["up"].traced["requests"]:
+        problems.append(f"{protocol}: only {exported} spans were exported")
+    growth = max(turn.resident_mib for turn in turns.values()) - before
+    if growth > MAX_GROWTH_MIB:
+        problems.append(f"{protocol}: the worker grew by {growth:.0f} MiB")
+    return problems
+
+
+if __name__ == "__main__":
+    main()
