@@ -28,9 +28,13 @@ pub(super) fn extract(carrier: &impl Carrier) -> Found {
         return Found::MALFORMED;
     };
     let state = tracestate.parse::<TraceState>();
+    let is_no_text = || {
+        let first = carrier.get("tracestate");
+        tracestate.is_empty() && first.is_some_and(|first| !first.trim_ascii().is_empty())
+    };
     Found {
         decision: Decision::of(parent.is_sampled()),
-        malformed: state.is_err(),
+        malformed: state.is_err() || is_no_text(),
         parent: Some(parent.with_trace_state(state.unwrap_or_default())),
     }
 }
