@@ -45,13 +45,13 @@ pub struct Settings {
     timeout_ms: Option<u64>,
     /// Which traces are recorded; else `OTEL_TRACES_SAMPLER`, else parentbased_always_on.
     sampler: Option<SamplerName>,
-    /// A share of traces from 0 to 1, or traces a second, as the sampler wants it; else `OTEL_TRACES_SAMPLER_ARG` for the
-    /// sampler of `OTEL_TRACES_SAMPLER`, else all traces, or 20 a second.
+    /// A share of traces from 0 to 1, or traces a second, as the sampler wants it; else
+    /// `OTEL_TRACES_SAMPLER_ARG` for the sampler of `OTEL_TRACES_SAMPLER`, else all traces, or 20 a second.
     rate: Option<f64>,
     /// Sampling of single functions.
     functions: BTreeMap<String, FunctionSettings>,
-    /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else tracecontext and
-    /// baggage.
+    /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else
+    /// tracecontext and baggage.
     propagators: Option<propagation::Names>,
 }
 

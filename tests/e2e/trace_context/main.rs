@@ -1,5 +1,5 @@
-//! How traces come in and go on, end to end: raw headers to the real host, what a function sees of them, and the spans
-//! that a receiver of OTLP gets.
+//! How traces come in and go on, end to end: raw headers to the real host, what a function sees of them, and
+//! the spans that a receiver of OTLP gets.
 
 mod formats;
 mod headers;

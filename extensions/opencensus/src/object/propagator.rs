@@ -36,8 +36,8 @@ impl ContextObject for PropagatorObject {
 }
 
 impl PropagatorObject {
-    /// The headers for a request that continues the trace of a span, which is the current one unless its `traceparent`
-    /// is given.
+    /// The headers for a request that continues the trace of a span, which is the current one unless its
+    /// `traceparent` is given.
     fn write(&self, span_context: Option<Value>) -> Result<Value> {
         let headers = match span_context {
             None | Some(Value::None) => {

@@ -1,7 +1,7 @@
 //! W3C trace context: the caller's span out of `traceparent` and `tracestate`, and a span as `traceparent`.
 //!
-//! Level 2, which adds the flag of random ids. Stricter than the SDK's propagator, which takes short ids and signs,
-//! and without its allocations: this runs on every call.
+//! Level 2, which adds the flag of random ids. Stricter than the SDK's propagator, which takes short ids and
+//! signs, and without its allocations: this runs on every call.
 
 use opentelemetry::trace::TraceFlags;
 

@@ -1,4 +1,5 @@
-//! W3C's `traceparent` and `tracestate`: a table of headers with what becomes of each, from the specification's rules.
+//! W3C's `traceparent` and `tracestate`: a table of headers with what becomes of each, from the
+//! specification's rules.
 
 mod parents;
 mod states;
