@@ -72,7 +72,8 @@ impl Request {
         }
     }
 
-    /// Adds a header. `traceparent` and `tracestate` are the call's trace context, unless there are two `traceparent`s.
+    /// Adds a header. `traceparent` and `tracestate` are the call's trace context, unless there are two
+    /// `traceparent`s.
     ///
     /// # Panics
     /// For an [`event`](Self::event), which has none.

@@ -44,7 +44,8 @@ pub struct Ending<'a> {
 }
 
 impl Call {
-    /// Starts the invocation's span. The sampler decides whether it is recorded, and with it those of function code.
+    /// Starts the invocation's span. The sampler decides whether it is recorded, and with it those of
+    /// function code.
     pub fn start(
         pipeline: Arc<Pipeline>,
         function: TracedFunction,

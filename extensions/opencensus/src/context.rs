@@ -1,7 +1,7 @@
 //! What others need to know of a span to go on with its trace.
 //!
-//! OpenTelemetry's own type copies every member of `tracestate` for each span, knows no debug flag, and refuses keys
-//! that Level 2 of W3C's trace context allows. This one has the same names.
+//! OpenTelemetry's own type copies every member of `tracestate` for each span, knows no debug flag, and
+//! refuses keys that Level 2 of W3C's trace context allows. This one has the same names.
 
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};

@@ -1,7 +1,7 @@
 //! Which traces are recorded.
 //!
-//! Decided once a call, before anything is recorded; the spans of function code follow their call. Nothing here locks or
-//! allocates.
+//! Decided once a call, before anything is recorded; the spans of function code follow their call. Nothing
+//! here locks or allocates.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -33,7 +33,8 @@ pub enum Regard {
     None,
     /// It is followed: the samplers called parentbased.
     Follow,
-    /// A trace that the caller samples is sampled, and for others it counts for nothing: OpenCensus' probability sampler.
+    /// A trace that the caller samples is sampled, and for others it counts for nothing: OpenCensus'
+    /// probability sampler.
     FollowSampled,
 }
 
@@ -49,7 +50,8 @@ impl Sampler {
         Sampler { rule, regard }
     }
 
-    /// Whether to sample a call that belongs to this trace. `by_caller` is the caller's decision where it made one.
+    /// Whether to sample a call that belongs to this trace. `by_caller` is the caller's decision where it
+    /// made one.
     pub fn samples(&self, trace_id: TraceId, by_caller: Option<bool>) -> bool {
         match (self.regard, by_caller) {
             (Regard::Follow, Some(decision)) => decision,
@@ -63,8 +65,8 @@ impl Sampler {
     }
 }
 
-/// As OpenTelemetry's SDK decides, so that all services with the same ratio keep the same traces. Without a parent to look
-/// at, it does not allocate.
+/// As OpenTelemetry's SDK decides, so that all services with the same ratio keep the same traces. Without a
+/// parent to look at, it does not allocate.
 fn by_ratio(ratio: f64, trace_id: TraceId) -> bool {
     let sampler = OpenTelemetry::TraceIdRatioBased(ratio);
     let result = sampler.should_sample(None, trace_id, "", &SpanKind::Server, &[], &[]);
@@ -73,8 +75,8 @@ fn by_ratio(ratio: f64, trace_id: TraceId) -> bool {
 
 /// A token bucket that holds what comes in a second, at least one token.
 ///
-/// It is one number, the time at which the bucket is full again: a trace moves that on by what a token takes to come back.
-/// Times are nanoseconds since the bucket was made.
+/// It is one number, the time at which the bucket is full again: a trace moves that on by what a token takes
+/// to come back. Times are nanoseconds since the bucket was made.
 #[derive(Debug)]
 pub struct RateLimit {
     start: Instant,

@@ -100,7 +100,8 @@ impl<'a> From<Exception<'a>> for Raised<'a> {
 }
 
 impl Span {
-    /// A span that starts now, of the same trace as its parent. Recorded if its trace is sampled and somebody takes it.
+    /// A span that starts now, of the same trace as its parent. Recorded if its trace is sampled and somebody
+    /// takes it.
     pub(crate) fn start(
         pipeline: &Pipeline,
         name: Cow<'static, str>,

@@ -45,9 +45,10 @@ impl HttpRequest {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The caller's `traceparent` and `tracestate`, by the rules of W3C for headers that come more than once: among
-    /// several `traceparent`s there is none to trust, and several `tracestate`s are one list. A `tracestate` without a
-    /// `traceparent` says nothing. Empty for what there is not; what the values say is not looked at.
+    /// The caller's `traceparent` and `tracestate`, by the rules of W3C for headers that come more than once:
+    /// among several `traceparent`s there is none to trust, and several `tracestate`s are one list. A
+    /// `tracestate` without a `traceparent` says nothing. Empty for what there is not; what the values say is
+    /// not looked at.
     pub fn trace_context(&self) -> (&str, Cow<'_, str>) {
         let mut traceparents = self.headers.get_all("traceparent").iter();
         let (Some(traceparent), None) = (traceparents.next(), traceparents.next()) else {

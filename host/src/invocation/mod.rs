@@ -42,8 +42,8 @@ pub struct Invocation {
     request: Option<HttpRequest>,
     attributes: Mutex<Vec<(Box<str>, Attribute)>>,
     /// What `set_trace_context` was given, the last one counting; before that, what several header fields say
-    /// together. Never shortened, so that a `&TraceContext` stays good as long as the invocation. In `Arc`s, so that
-    /// growing does not move them.
+    /// together. Never shortened, so that a `&TraceContext` stays good as long as the invocation. In `Arc`s,
+    /// so that growing does not move them.
     trace_contexts: Mutex<Vec<Arc<TraceContext>>>,
     /// What the hook that was called last waits for.
     waiting: WaitSlot,
@@ -129,8 +129,8 @@ impl Invocation {
         self.request.as_ref()
     }
 
-    /// `traceparent` and `tracestate` that the function sees: what an extension set, else what the caller sent, as
-    /// [`HttpRequest::trace_context`] reads it.
+    /// `traceparent` and `tracestate` that the function sees: what an extension set, else what the caller
+    /// sent, as [`HttpRequest::trace_context`] reads it.
     pub fn trace_context(&self) -> (&str, &str) {
         let mut contexts = lock(&self.trace_contexts);
         let context = match contexts.last() {

@@ -1,7 +1,7 @@
 //! B3, Zipkin's headers: one named `b3`, or several that begin with `X-B3-`.
 //!
-//! Both are read, whichever is configured, the single one first: that is OpenTelemetry's rule. Our span is a child of the
-//! caller's, not the same one as in Zipkin, so no parent's id is sent.
+//! Both are read, whichever is configured, the single one first: that is OpenTelemetry's rule. Our span is a
+//! child of the caller's, not the same one as in Zipkin, so no parent's id is sent.
 
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 

@@ -17,8 +17,8 @@ const LENGTH: usize = 8192;
 pub struct Baggage(String);
 
 impl Baggage {
-    /// The baggage of these headers, and whether that is all: a malformed member is left out alone. Members beyond the
-    /// limits are no fault.
+    /// The baggage of these headers, and whether that is all: a malformed member is left out alone. Members
+    /// beyond the limits are no fault.
     pub(super) fn extract(carrier: &impl Carrier) -> (Baggage, bool) {
         let (mut header, mut count, mut is_whole) = (String::new(), 0, true);
         // Most requests have none.
@@ -91,7 +91,8 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(is_allowed)
 }
 
-/// Visible ASCII without what needs to be percent-encoded. A percent sign that encodes nothing stands for itself.
+/// Visible ASCII without what needs to be percent-encoded. A percent sign that encodes nothing stands for
+/// itself.
 fn is_value(value: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
     value.bytes().all(is_allowed)

@@ -4,7 +4,8 @@ use funcdock_extension_api::{HttpRequest, Invocation, TraceContext};
 
 /// Headers.
 pub(crate) trait Carrier {
-    /// `traceparent` and `tracestate`, each as one text; empty where there is none, or none that can be trusted.
+    /// `traceparent` and `tracestate`, each as one text; empty where there is none, or none that can be
+    /// trusted.
     fn trace_context(&self) -> (&str, &str);
 
     /// The first value of this name, which is in lower case.

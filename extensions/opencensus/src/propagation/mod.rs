@@ -1,8 +1,8 @@
-//! How a trace goes from service to service: what a caller's headers say, and the headers for those that function code
-//! calls.
+//! How a trace goes from service to service: what a caller's headers say, and the headers for those that
+//! function code calls.
 //!
-//! Each format has a room; here is what they have in common. Headers come from anywhere: whatever they hold, a call goes
-//! on, at worst as the root of a new trace.
+//! Each format has a room; here is what they have in common. Headers come from anywhere: whatever they hold,
+//! a call goes on, at worst as the root of a new trace.
 
 mod b3;
 mod baggage;
@@ -151,8 +151,8 @@ impl Propagators {
         self.0.into_iter().flatten()
     }
 
-    /// Reads a call's headers. The first format with a caller's span has it; a decision that comes without a span counts
-    /// where no format has one. `malformed` is told of formats whose headers break their rules.
+    /// Reads a call's headers. The first format with a caller's span has it; a decision that comes without a
+    /// span counts where no format has one. `malformed` is told of formats whose headers break their rules.
     pub(crate) fn extract(self, carrier: &impl Carrier, mut malformed: impl FnMut(Propagator)) -> Caller {
         let mut caller = Caller {
             propagators: self,

@@ -284,7 +284,8 @@ impl Random {
         (self.next() % limit as u64) as usize
     }
 
-    /// A header of bytes of any kind, of those that the formats are made of, or of a valid value with some changed.
+    /// A header of bytes of any kind, of those that the formats are made of, or of a valid value with some
+    /// changed.
     fn header(&mut self) -> (&'static str, Vec<u8>) {
         const VALID: [(&str, &str); 10] = [
             ("traceparent", W3C),

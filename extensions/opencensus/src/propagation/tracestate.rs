@@ -1,7 +1,9 @@
-//! `tracestate`, by Level 2 of W3C's trace context: what tracing systems on the way have to say to their like.
+//! `tracestate`, by Level 2 of W3C's trace context: what tracing systems on the way have to say to their
+//! like.
 //!
-//! It is passed on and never added to. As the specification leaves it open: of a key that comes twice the first member
-//! stays, which is the newest; and there is no limit in characters, only that of 32 members, each with one of its own.
+//! It is passed on and never added to. As the specification leaves it open: of a key that comes twice the
+//! first member stays, which is the newest; and there is no limit in characters, only that of 32 members,
+//! each with one of its own.
 
 use std::str::FromStr;
 use std::sync::Arc;

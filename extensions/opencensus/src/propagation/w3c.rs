@@ -1,7 +1,7 @@
 //! W3C trace context: the caller's span out of `traceparent` and `tracestate`, and a span as `traceparent`.
 //!
-//! Level 2, which adds the flag of random ids. Stricter than the SDK's propagator, which takes short ids and signs,
-//! and without its allocations: this runs on every call.
+//! Level 2, which adds the flag of random ids. Stricter than the SDK's propagator, which takes short ids and
+//! signs, and without its allocations: this runs on every call.
 
 use opentelemetry::trace::TraceFlags;
 
@@ -28,9 +28,13 @@ pub(super) fn extract(carrier: &impl Carrier) -> Found {
         return Found::MALFORMED;
     };
     let state = tracestate.parse::<TraceState>();
+    let is_no_text = || {
+        let first = carrier.get("tracestate");
+        tracestate.is_empty() && first.is_some_and(|first| !first.trim_ascii().is_empty())
+    };
     Found {
         decision: Decision::of(parent.is_sampled()),
-        malformed: state.is_err(),
+        malformed: state.is_err() || is_no_text(),
         parent: Some(parent.with_trace_state(state.unwrap_or_default())),
     }
 }

@@ -83,8 +83,8 @@ pub(super) fn resolve(
     names.iter().map(found).collect()
 }
 
-/// Those of `OTEL_PROPAGATORS`. What is not supported is reported and then ignored, and the default applies where nothing
-/// is left.
+/// Those of `OTEL_PROPAGATORS`. What is not supported is reported and then ignored, and the default applies
+/// where nothing is left.
 fn variable(env: impl Fn(&str) -> Option<String>) -> Propagators {
     let key = "OTEL_PROPAGATORS";
     let Some(given) = env(key) else {

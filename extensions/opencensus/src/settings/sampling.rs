@@ -14,7 +14,8 @@ use crate::sampler::Regard;
 /// What `rate` is where nothing says so: all traces.
 const ALL: f64 = 1.0;
 
-/// And of the samplers that count: as many items as the Functions host sends to Application Insights by default.
+/// And of the samplers that count: as many items as the Functions host sends to Application Insights by
+/// default.
 const PER_SECOND: f64 = 20.0;
 
 /// The samplers, as OpenTelemetry's variables call them, and `probability` after OpenCensus' class.
@@ -183,8 +184,8 @@ pub(super) fn resolve(
     Ok(Sampling { all, functions })
 }
 
-/// The sampler of `OTEL_TRACES_SAMPLER`, and its argument. As OpenTelemetry asks, bad values are reported and then
-/// ignored.
+/// The sampler of `OTEL_TRACES_SAMPLER`, and its argument. As OpenTelemetry asks, bad values are reported and
+/// then ignored.
 fn variables(env: impl Fn(&str) -> Option<String>) -> (SamplerName, Option<f64>) {
     let Some(given) = env("OTEL_TRACES_SAMPLER") else {
         return Default::default();
