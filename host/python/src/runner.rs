@@ -9,7 +9,7 @@ use funcdock::runner::FunctionRunner;
 use pyo3::prelude::*;
 
 use crate::arguments::{self, Classes};
-use crate::event_loop::{self, Handover};
+use crate::event_loop::{self, Handover, Tasks};
 use crate::loader::{self, Function, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
@@ -29,6 +29,7 @@ pub(crate) struct Runtime {
     pub(crate) package: Package,
     pub(crate) event_loop: Py<PyAny>,
     pub(crate) handover: Handover,
+    pub(crate) tasks: Tasks,
     /// `sys.getallocatedblocks`.
     allocated_blocks: Py<PyAny>,
     completions: Arc<Completions>,
@@ -65,6 +66,7 @@ impl PythonRunner {
             package,
             event_loop,
             handover,
+            tasks: Tasks::default(),
             allocated_blocks: allocated_blocks.unbind(),
             completions,
         });
@@ -105,6 +107,13 @@ impl FunctionRunner for PythonRunner {
     fn flush(&self) {
         self.pool.wake();
         self.runtime.handover.wake();
+    }
+
+    fn give_up(&self, function: usize, invocation: Arc<Invocation>) {
+        // A thread cannot be stopped.
+        if self.runtime.functions[function].is_async {
+            self.runtime.handover.give_up(invocation);
+        }
     }
 
     fn cancel(&self) {
