@@ -1,6 +1,6 @@
 //! Python's `logging` in the host's log: levels, formats, and the call that each record belongs to.
 
-use funcdock_tests::{Answer, App, Host};
+use funcdock_tests::{Answer, App, Host, python};
 use serde_json::{Value, json};
 use ureq::http::Request;
 
@@ -107,32 +107,34 @@ fn a_full_disk_costs_records_and_nothing_else() {
 
 #[test]
 fn records_of_any_handler_have_the_ids_of_their_call_and_trace() {
-    let host = App::case("logs").start();
-    let assert_own = |ids: &str, message: &str| {
-        line(&host, &format!("own|{ids}|{message}"));
-    };
-    assert_own("None|None|None|None", "begins");
+    for (_, python) in python::oldest_and_newest() {
+        let host = App::case("logs").python(python).start();
+        let assert_own = |ids: &str, message: &str| {
+            line(&host, &format!("own|{ids}|{message}"));
+        };
+        assert_own("None|None|None|None", "begins");
 
-    let id = get_traced(&host, "/api/ids").text();
-    let ids = format!("{id}|ids|{TRACE}|{CALLER}");
-    for message in [
-        "of the function",
-        "of a thread that was told",
-        "of a queue",
-        "of another factory",
-    ] {
-        assert_own(&ids, message);
-    }
-    assert_own(&format!("other|ids|mine|{CALLER}"), "with extra");
-    assert_own("None|None|None|None", "of a thread");
-    assert_own("another|None|None|None", "of another call");
+        let id = get_traced(&host, "/api/ids").text();
+        let ids = format!("{id}|ids|{TRACE}|{CALLER}");
+        for message in [
+            "of the function",
+            "of a thread that was told",
+            "of a queue",
+            "of another factory",
+        ] {
+            assert_own(&ids, message);
+        }
+        assert_own(&format!("other|ids|mine|{CALLER}"), "with extra");
+        assert_own("None|None|None|None", "of a thread");
+        assert_own("another|None|None|None", "of another call");
 
-    let id = get_traced(&host, "/api/ids_async").text();
-    let ids = format!("{id}|ids_async|{TRACE}|{CALLER}");
-    for message in ["of the coroutine", "of a task", "of to_thread", "after the call"] {
-        assert_own(&ids, message);
+        let id = get_traced(&host, "/api/ids_async").text();
+        let ids = format!("{id}|ids_async|{TRACE}|{CALLER}");
+        for message in ["of the coroutine", "of a task", "of to_thread", "after the call"] {
+            assert_own(&ids, message);
+        }
+        host.stop().assert_clean();
     }
-    host.stop().assert_clean();
 }
 
 #[test]

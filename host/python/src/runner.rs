@@ -10,7 +10,7 @@ use funcdock::worker::Worker;
 use pyo3::prelude::*;
 
 use crate::arguments::{self, Classes};
-use crate::event_loop::{self, Handover};
+use crate::event_loop::{self, Handover, Tasks};
 use crate::loader::{self, Function, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
@@ -30,6 +30,7 @@ pub(crate) struct Runtime {
     pub(crate) package: Package,
     pub(crate) event_loop: Py<PyAny>,
     pub(crate) handover: Handover,
+    pub(crate) tasks: Tasks,
     /// `sys.getallocatedblocks`.
     allocated_blocks: Py<PyAny>,
     completions: Arc<Completions>,
@@ -68,6 +69,7 @@ impl PythonRunner {
             package,
             event_loop,
             handover,
+            tasks: Tasks::default(),
             allocated_blocks: allocated_blocks.unbind(),
             completions: Arc::clone(worker.completions()),
         });
@@ -108,6 +110,13 @@ impl FunctionRunner for PythonRunner {
     fn flush(&self) {
         self.pool.wake();
         self.runtime.handover.wake();
+    }
+
+    fn give_up(&self, function: usize, invocation: Arc<Invocation>) {
+        // A thread cannot be stopped.
+        if self.runtime.functions[function].is_async {
+            self.runtime.handover.give_up(invocation);
+        }
     }
 
     fn cancel(&self) {

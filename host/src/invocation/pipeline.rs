@@ -180,6 +180,12 @@ impl<G: Send + Sync + 'static> Call<G> {
         if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
             self.invocation.abandon();
         }
+        if matches!((&self.stage, &outcome), (Stage::Invoked, Outcome::TimedOut(_))) {
+            let function = self.invocation.function.index;
+            self.pipeline
+                .runner
+                .give_up(function, Arc::clone(&self.invocation));
+        }
         let chain = &self.invocation.function.chain;
         chain.give_up_entering(&self.invocation, &mut self.passage);
         log_failure(&self.invocation, &outcome);
