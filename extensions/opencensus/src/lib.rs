@@ -60,6 +60,8 @@ pub struct OpenCensus {
     samplers: Arc<Samplers>,
     functions: Functions,
     azure: Azure,
+    /// Whether packages that are installed for it may instrument others.
+    instrument: bool,
     /// Whether no invocation has started yet.
     cold: AtomicBool,
 }
@@ -88,6 +90,7 @@ impl AppExtension for OpenCensus {
             "opentelemetry_api",
             include_str!("companion/opentelemetry_api.py"),
         ),
+        PythonModule::new("logs", include_str!("companion/logs.py")),
         PythonModule::new("companion", include_str!("companion/companion.py")),
     ];
 
@@ -103,14 +106,15 @@ impl AppExtension for OpenCensus {
         let resource = resource::of(&settings, process_env, &azure, app.root());
         let config = settings.resolve(process_env)?;
         Ok(OpenCensus {
+            instrument: config.instrument,
             propagators: config.propagators,
             malformed: Malformed::register(app, config.propagators),
             samplers: Arc::new(Samplers::new(&config.sampling)),
-            pipeline: Arc::new(Pipeline::start(config, &resource, app)?),
             metrics: Metrics::start(app, settings.metrics(process_env)?, &resource)?,
             logs: Arc::new(Logs::start(settings.logs(process_env)?, &resource)?),
             functions: Functions::default(),
             azure,
+            pipeline: Arc::new(Pipeline::start(config, &resource, app)?),
             cold: AtomicBool::new(true),
         })
     }
@@ -121,6 +125,7 @@ impl AppExtension for OpenCensus {
             samplers: Arc::clone(&self.samplers),
             propagators: self.propagators,
             logs: Arc::clone(&self.logs),
+            instrument: self.instrument,
         }))
     }
 

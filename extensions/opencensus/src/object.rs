@@ -28,6 +28,7 @@ pub(crate) struct Root {
     pub(crate) samplers: Arc<Samplers>,
     pub(crate) propagators: Propagators,
     pub(crate) logs: Arc<Logs>,
+    pub(crate) instrument: bool,
 }
 
 impl ContextObject for Root {
@@ -68,7 +69,7 @@ impl ContextObject for Root {
     fn get(&self, name: &str) -> Result<Option<Value>> {
         Ok(match name {
             "logger" => Some(Value::object(self.logs.logger())),
-            "instrument" => Some(true.into()),
+            "instrument" => Some(self.instrument.into()),
             _ => None,
         })
     }
@@ -196,6 +197,7 @@ impl ContextObject for SpanObject {
 
     fn get(&self, name: &str) -> Result<Option<Value>> {
         Ok(match (name, self) {
+            ("open", _) => Some(self.span().is_open().into()),
             ("baggage", SpanObject::Invocation(call) | SpanObject::Within(call, _)) => {
                 Some(baggage(call.baggage()))
             }

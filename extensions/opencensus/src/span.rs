@@ -141,6 +141,11 @@ impl Span {
         self.is_recorded
     }
 
+    /// Whether it is recorded and has not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.record().is_some()
+    }
+
     /// Has the span start at another time, if one is given, unless it has ended.
     pub(crate) fn start_at(&self, time: Option<SystemTime>) {
         if let Some(time) = time {

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-from . import opentelemetry_api, spans
+from . import logs, opentelemetry_api, spans
 
 
 class Companion:
@@ -15,6 +15,7 @@ class Companion:
 
     def __init__(self, native: Any) -> None:
         self.attributes = {"tracer": functools.partial(spans.Tracer, extension=native)}
+        logs.connect(native)
         self._has_opentelemetry = opentelemetry_api.connect(native)
         self._opencensus = _execution_context()
         # A call costs nothing in Python where neither is there.

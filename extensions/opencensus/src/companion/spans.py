@@ -231,6 +231,10 @@ class Span:
         """Whether what is said to the span is exported."""
         return not self.ended and self._identified().is_recorded
 
+    def is_open(self) -> bool:
+        """Whether it has not ended yet, by itself or with its invocation."""
+        return not self.ended and (not self.is_recording() or bool(self._native.open))
+
     def get_span_context(self) -> Any:
         """As OpenTelemetry has it; only where that is installed."""
         from .opentelemetry_api import span_context

@@ -30,6 +30,7 @@ fn root() -> Root {
         samplers: Arc::new(Samplers::new(&Sampling::default())),
         propagators: Propagators::default(),
         logs: Arc::new(Logs::to(Pipeline::off())),
+        instrument: true,
     }
 }
 

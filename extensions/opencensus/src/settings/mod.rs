@@ -108,6 +108,9 @@ pub struct Settings {
     /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else tracecontext and
     /// baggage.
     propagators: Option<propagation::Names>,
+    /// Whether OpenTelemetry's packages that are installed for it instrument the libraries that they are for; else yes, but
+    /// for those in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`.
+    instrument: Option<bool>,
     /// How many attributes a span keeps; else `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else
     /// `OTEL_ATTRIBUTE_COUNT_LIMIT`, else 128.
     attribute_count_limit: Option<usize>,
@@ -193,6 +196,8 @@ pub struct Config {
     pub outlets: Vec<OutletConfig>,
     pub sampling: Sampling,
     pub propagators: Propagators,
+    /// Whether packages that are installed for it may instrument others.
+    pub instrument: bool,
     /// Of each span.
     pub limits: Limits,
 }
@@ -253,6 +258,7 @@ impl Settings {
             limits,
             sampling: sampling::resolve(self, &env)?,
             propagators: propagation::resolve(self, &env)?,
+            instrument: self.instrument.unwrap_or(true),
         })
     }
 
