@@ -5,9 +5,9 @@
 
 One Funcdock exports its spans to a collector that is up, down, hanging, busy (429, 503 with Retry-After),
 talking nonsense, and up again; another has the extension without an exporter. They are up at the same time
-and take turns under the same load, phase by phase. Latencies run from when a request was due. Asserted are: no
-call fails; memory is bounded; each span is accounted for, exactly: what the collector acknowledged is what the
-extension counts as exported, and exported, rejected and dropped together are the calls.
+and take turns under the same load, phase by phase. Latencies run from when a request was due. Asserted are:
+no call fails; memory is bounded; each span is accounted for, exactly: what the collector acknowledged is
+what the extension counts as exported, and exported, rejected and dropped together are the calls.
 """
 
 from __future__ import annotations
