@@ -1,6 +1,6 @@
 //! Worker extensions: found, loaded, made, called around every function, counted, and shut down.
 //!
-//! The only place, with `invocation::Invocation::trace_context` and `invocation::waiting`, where the host needs
+//! The only place, with `invocation::trace_contexts` and `invocation::waiting`, where the host needs
 //! `unsafe`: everything beyond the ABI is behind [`Extensions`] and [`HookChain`].
 
 mod chain;

@@ -9,6 +9,7 @@ mod function;
 mod outcome;
 mod pipeline;
 mod trace;
+mod trace_contexts;
 mod waiting;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use abi_stable::std_types::{RString, Tuple2};
 use async_ffi::FfiFuture;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 pub use completions::Completions;
@@ -29,6 +31,8 @@ pub use trace::TraceIds;
 
 use completion::Completion;
 use funcdock_extension_api::abi;
+pub use trace_contexts::TraceContext;
+use trace_contexts::TraceContexts;
 use waiting::WaitSlot;
 
 /// One call of a function.
@@ -40,11 +44,9 @@ pub struct Invocation {
     id_text: OnceLock<[u8; uuid::fmt::Hyphenated::LENGTH]>,
     function: Arc<LoadedFunction>,
     request: Option<HttpRequest>,
-    attributes: Mutex<Vec<(Box<str>, Attribute)>>,
-    /// What `set_trace_context` was given, the last one counting; before that, what several header fields say
-    /// together. Never shortened, so that a `&TraceContext` stays good as long as the invocation. In `Arc`s,
-    /// so that growing does not move them.
-    trace_contexts: Mutex<Vec<Arc<TraceContext>>>,
+    attributes: Mutex<SmallVec<[(Box<str>, Attribute); 1]>>,
+    /// What `set_trace_context` was given; before that, what several header fields say together.
+    trace_contexts: TraceContexts,
     /// What the hook that was called last waits for.
     waiting: WaitSlot,
     /// Whether a hook wants to know `allocated_blocks`.
@@ -52,15 +54,6 @@ pub struct Invocation {
     /// Blocks of the language's memory before and after the function.
     allocated_blocks: OnceLock<(u64, u64)>,
     completion: Completion,
-}
-
-/// W3C trace context headers; empty where there are none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TraceContext {
-    /// `traceparent`.
-    pub traceparent: String,
-    /// `tracestate`.
-    pub tracestate: String,
 }
 
 /// An attribute that an extension set on the invocation, for the language's `context` object. Cheap to clone.
@@ -101,7 +94,7 @@ impl Invocation {
             function,
             request,
             attributes: Mutex::default(),
-            trace_contexts: Mutex::default(),
+            trace_contexts: TraceContexts::default(),
             waiting: WaitSlot::default(),
             counts_allocations: AtomicBool::new(false),
             allocated_blocks: OnceLock::new(),
@@ -132,26 +125,18 @@ impl Invocation {
     /// `traceparent` and `tracestate` that the function sees: what an extension set, else what the caller
     /// sent, as [`HttpRequest::trace_context`] reads it.
     pub fn trace_context(&self) -> (&str, &str) {
-        let mut contexts = lock(&self.trace_contexts);
-        let context = match contexts.last() {
-            Some(context) => Arc::as_ptr(context),
-            None => match self.request.as_ref().map(HttpRequest::trace_context) {
-                None => return ("", ""),
-                Some((traceparent, Cow::Borrowed(tracestate))) => return (traceparent, tracestate),
-                Some((traceparent, Cow::Owned(tracestate))) => {
-                    let joined = Arc::new(TraceContext {
-                        traceparent: traceparent.to_owned(),
-                        tracestate,
-                    });
-                    let context = Arc::as_ptr(&joined);
-                    contexts.push(joined);
-                    context
-                }
-            },
-        };
-        // SAFETY: an entry is never removed before the invocation, which `&self` borrows.
-        let context = unsafe { &*context };
-        (&context.traceparent, &context.tracestate)
+        if let Some(context) = self.trace_contexts.get() {
+            return context.headers();
+        }
+        match self.request.as_ref().map(HttpRequest::trace_context) {
+            None => ("", ""),
+            Some((traceparent, Cow::Borrowed(tracestate))) => (traceparent, tracestate),
+            Some((traceparent, Cow::Owned(tracestate))) => {
+                self.trace_contexts
+                    .set(TraceContext::new(traceparent, &tracestate));
+                self.trace_contexts.get().map_or(("", ""), TraceContext::headers)
+            }
+        }
     }
 
     /// The trace and the span that records of the call belong to.
@@ -161,7 +146,7 @@ impl Invocation {
 
     /// Replaces the trace context that the function sees.
     pub fn set_trace_context(&self, context: TraceContext) {
-        lock(&self.trace_contexts).push(Arc::new(context));
+        self.trace_contexts.set(context);
     }
 
     /// Sets an attribute for the language's `context` object, replacing one of that name.

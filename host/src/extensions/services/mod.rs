@@ -197,10 +197,8 @@ const INVOCATION: abi::InvocationFnsRef = {
     }
     unsafe extern "C" fn set_trace_context(this: *const c_void, traceparent: RStr<'_>, tracestate: RStr<'_>) {
         // SAFETY: as above.
-        unsafe { context::<Invocation>(this) }.set_trace_context(TraceContext {
-            traceparent: traceparent.to_string(),
-            tracestate: tracestate.to_string(),
-        });
+        unsafe { context::<Invocation>(this) }
+            .set_trace_context(TraceContext::new(traceparent.as_str(), tracestate.as_str()));
     }
     unsafe extern "C" fn retry(_this: *const c_void) -> Tuple2<u32, u32> {
         // HTTP triggers, the only ones so far, are never retried.
