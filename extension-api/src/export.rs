@@ -5,7 +5,7 @@ use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::{RResult, RStr, RVec};
 
 use crate::abi::{Descriptor, DescriptorRef, HostServicesRef, Library, LibraryRef};
-use crate::extension::Extension;
+use crate::extension::{Extension, PythonModule};
 use crate::{guard, log, shim};
 
 /// Exports an extension, for the host that loads this library and for a host build that it is linked into.
@@ -139,6 +139,8 @@ impl<N: Named> Table<N> {
         flush: shim::flush::<N::Extension>,
         strict: <N::Extension as Extension>::STRICT,
         settings: shim::settings::<N::Extension>,
+        companion: PythonModule::into_abi(<N::Extension as Extension>::COMPANION),
+        native: shim::native::<N::Extension>,
     });
 }
 

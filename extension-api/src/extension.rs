@@ -17,9 +17,10 @@
 
 use std::time::Duration;
 
+use abi_stable::std_types::{RSlice, RStr};
 use serde::de::DeserializeOwned;
 
-use crate::{AppInfo, Exception, Flow, Function, Invocation, Outcome, Result, abi};
+use crate::{AppInfo, Exception, Flow, Function, Invocation, Outcome, Result, Value, abi};
 
 /// Which hooks an extension implements. A hook that is left out of the set is never called and costs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,27 @@ impl Hooks {
     }
 }
 
+/// A Python module of an extension's [companion](AppExtension::COMPANION).
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct PythonModule(abi::Module);
+
+impl PythonModule {
+    /// A module of this name, which is a Python identifier; the source mostly comes from `include_str!`.
+    pub const fn new(name: &'static str, source: &'static str) -> Self {
+        PythonModule(abi::Module {
+            name: RStr::from_str(name),
+            source: RStr::from_str(source),
+        })
+    }
+
+    pub(crate) const fn into_abi(modules: &'static [PythonModule]) -> RSlice<'static, abi::Module> {
+        // SAFETY: a `Module` is laid out as what it wraps.
+        let modules = unsafe { &*(std::ptr::from_ref(modules) as *const [abi::Module]) };
+        RSlice::from_slice(modules)
+    }
+}
+
 /// An extension that applies to every function of the app (or those that host.json names), through one instance.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no app-level extension",
@@ -75,6 +97,11 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
     /// Hooks around calls whose failure (an error, a panic) fails the invocation, as authorization wants it. Others
     /// are logged and counted, and the invocation goes on. host.json's `onError` overrides this.
     const STRICT: Hooks = Hooks::NONE;
+    /// Python that goes with the extension, its companion, for what only Python can do: context variables, classes,
+    /// other libraries' hooks. The host runs these modules once a worker, after `init`, in this order; they import each
+    /// other by `from . import name`. Then it calls `dock(native)` of the last one; the chapter on extensions says what
+    /// that may return.
+    const COMPANION: &'static [PythonModule] = &[];
 
     /// Checks settings beyond what their types say.
     fn configure(settings: &Self::Settings) -> Result<()> {
@@ -84,6 +111,12 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
 
     /// Makes the instance. An error stops the host, unless host.json says `"required": false`.
     fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self>;
+
+    /// What `dock` of the [companion](Self::COMPANION) is called with: mostly an object
+    /// ([`Value::object`](crate::Value::object)) for what has to do with no single call. Not called without a companion.
+    fn native(&self) -> Result<Value> {
+        Ok(Value::None)
+    }
 
     /// After a function that the extension applies to was loaded.
     fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
@@ -193,11 +226,13 @@ pub trait Extension: Send + Sync + Sized + 'static {
     const SCOPE: u8;
     const HOOKS: u32;
     const STRICT: u32;
+    const COMPANION: &'static [PythonModule];
     type Settings: DeserializeOwned + 'static;
     type State: Send + 'static;
 
     fn configure(settings: &Self::Settings) -> Result<()>;
     fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self>;
+    fn native(&self) -> Result<Value>;
     fn post_function_load(&self, function: &Function<'_>) -> Result<()>;
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
     fn post_invocation(
@@ -257,6 +292,11 @@ macro_rules! forward_hooks {
 
 impl<E: AppExtension> Extension for App<E> {
     forward_hooks!(abi::SCOPE_APP);
+    const COMPANION: &'static [PythonModule] = E::COMPANION;
+
+    fn native(&self) -> Result<Value> {
+        self.0.native()
+    }
 
     fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self> {
         E::init(settings, app).map(App)
@@ -265,6 +305,12 @@ impl<E: AppExtension> Extension for App<E> {
 
 impl<E: FunctionExtension> Extension for PerFunction<E> {
     forward_hooks!(abi::SCOPE_FUNCTION);
+    // It would be run once for each function.
+    const COMPANION: &'static [PythonModule] = &[];
+
+    fn native(&self) -> Result<Value> {
+        Ok(Value::None)
+    }
 
     fn init(settings: Self::Settings, app: &AppInfo<'_>) -> Result<Self> {
         let function = app.function().ok_or_else(|| {

@@ -56,7 +56,8 @@ impl<'a> Invocation<'a> {
         Function::new(unsafe { (self.raw.functions.function())(self.raw.this) })
     }
 
-    /// The trace context that the function sees: the caller's, unless an extension replaced it.
+    /// The trace context that the function sees: the caller's, unless an extension replaced it. Of several
+    /// `traceparent` headers none is the caller's; several `tracestate` headers are one list, in order.
     pub fn trace_context(&self) -> TraceContext<'_> {
         // SAFETY: as in `id`; `set_trace_context` takes `&mut self`, so nothing replaces it meanwhile.
         let raw = unsafe { (self.raw.functions.trace_context())(self.raw.this) };

@@ -57,7 +57,7 @@ mod wait;
 
 pub use context::{AppInfo, Function};
 pub use error::{Error, ErrorKind, Result};
-pub use extension::{AppExtension, FunctionExtension, Hooks};
+pub use extension::{AppExtension, FunctionExtension, Hooks, PythonModule};
 pub use flow::{Flow, Response};
 pub use invocation::{Invocation, InvocationHandle, TraceContext};
 pub use metrics::{Counter, Histogram};

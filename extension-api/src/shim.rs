@@ -103,6 +103,14 @@ pub(crate) unsafe extern "C" fn flush<E: Extension>(
     hook(|| extension.flush(Duration::from_millis(deadline_ms)))
 }
 
+pub(crate) unsafe extern "C" fn native<E: Extension>(
+    instance: *const c_void,
+) -> RResult<abi::Value, abi::Error> {
+    // SAFETY: the host passes a live instance of this extension.
+    let extension = unsafe { &*instance.cast::<E>() };
+    result(|| Ok(extension.native()?.into_abi()))
+}
+
 pub(crate) unsafe extern "C" fn settings<E: Extension>() -> RVec<abi::Setting> {
     guarded(settings::describe::<E::Settings>).unwrap_or_default()
 }

@@ -20,7 +20,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use crate::app::App;
 
 /// The version of this protocol; it grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The longest frame body that is sent or accepted, in bytes (16 MiB).
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -66,6 +66,8 @@ pub struct WorkerConfig {
     pub site_packages: Vec<PathBuf>,
     /// Where to look for an extension's library at last, in this order; absolute.
     pub extension_path: Vec<PathBuf>,
+    /// How records of the log look.
+    pub log_format: crate::logging::Format,
     /// Whether the user asked for detailed logs.
     pub verbose: bool,
     /// Whether functions log at DEBUG too (`PYTHON_ENABLE_DEBUG_LOGGING`).

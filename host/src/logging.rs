@@ -1,15 +1,26 @@
 //! The log: records of the host itself come through `tracing`; records of functions and extensions, whose
 //! logger and level are only known at run time, through [`record`].
 
-mod format;
+mod json;
+mod text;
 
 use std::io::IsTerminal as _;
 
+use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
-use format::Line;
+/// How a record looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object a line, for what collects logs
+    Json,
+}
 
 /// A record's severity, as numbered at the extension border.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +56,7 @@ const VARIABLE: &str = "FUNCDOCK_LOG";
 
 /// Sends the log of this process to stderr: INFO and above, DEBUG when `verbose`, of functions and extensions also
 /// when `debug_apps`; or as the variable FUNCDOCK_LOG says.
-pub fn init(verbose: bool, debug_apps: bool) {
+pub fn init(format: Format, verbose: bool, debug_apps: bool) {
     let default = if verbose {
         LevelFilter::DEBUG
     } else {
@@ -58,17 +69,18 @@ pub fn init(verbose: bool, debug_apps: bool) {
     if debug_apps && std::env::var_os(VARIABLE).is_none() {
         filter = filter.add_directive(app_at_debug());
     }
-    let subscriber = tracing_subscriber::fmt()
+    let builder = tracing_subscriber::fmt()
         // By default a record that cannot be written (a full disk, a reader that has gone) is reported on stderr,
         // which panics when that is what fails.
         .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(filter)
-        .event_format(Line)
-        .finish();
+        .with_env_filter(filter);
     // Fails where a host build has set a subscriber of its own: then that one is meant.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = match format {
+        Format::Text => tracing::subscriber::set_global_default(builder.event_format(text::Line).finish()),
+        Format::Json => tracing::subscriber::set_global_default(builder.event_format(json::Line).finish()),
+    };
 }
 
 fn app_at_debug() -> Directive {
@@ -87,15 +99,64 @@ pub fn max_level() -> u8 {
     }
 }
 
-/// Writes a record of the logger called `logger`, as one of this invocation where given.
-pub fn record(level: Level, logger: &str, invocation: Option<&str>, message: &str) {
+/// A record of a function or an extension.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Whose it is: the logger's name.
+    pub logger: &'a str,
+    /// What it says.
+    pub message: &'a str,
+    /// The id of the invocation that it belongs to.
+    pub invocation: Option<&'a str>,
+    /// The function that is invoked.
+    pub function: Option<&'a str>,
+    /// The trace that it belongs to, in hex.
+    pub trace_id: Option<&'a str>,
+    /// The span that it belongs to, in hex.
+    pub span_id: Option<&'a str>,
+    /// The exception that it is of, with its traceback, where that is not in the message.
+    pub exception: Option<&'a str>,
+    /// What else it has, as the text of a JSON object. Lines for people leave it out.
+    pub fields: Option<&'a str>,
+}
+
+impl<'a> Record<'a> {
+    /// One that belongs to no invocation.
+    pub fn new(logger: &'a str, message: &'a str) -> Self {
+        Record {
+            logger,
+            message,
+            invocation: None,
+            function: None,
+            trace_id: None,
+            span_id: None,
+            exception: None,
+            fields: None,
+        }
+    }
+}
+
+/// The target of such records.
+const APP: &str = "app";
+
+/// Writes a record.
+pub fn record(level: Level, record: &Record<'_>) {
     // The level of a tracing event is part of its call site, so each level needs one.
     macro_rules! emit {
         ($level:expr) => {
-            match invocation {
-                Some(invocation) => tracing::event!(target: "app", $level, logger, invocation, "{message}"),
-                None => tracing::event!(target: "app", $level, logger, "{message}"),
-            }
+            tracing::event!(
+                target: APP,
+                $level,
+                logger = record.logger,
+                invocation = record.invocation,
+                function = record.function,
+                trace_id = record.trace_id,
+                span_id = record.span_id,
+                traceback = record.exception,
+                fields = record.fields,
+                "{}",
+                record.message
+            )
         };
     }
     match level {

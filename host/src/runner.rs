@@ -18,6 +18,10 @@ pub trait FunctionRunner: Send + Sync + 'static {
     /// within one after every few of them: waking a thread costs more than most of what leads to it.
     fn flush(&self);
 
+    /// Nobody waits for the end of this call any more, as it took too long: ends it, as far as the language can. It may
+    /// have ended meanwhile, or not begun.
+    fn give_up(&self, _function: usize, _invocation: Arc<Invocation>) {}
+
     /// The time to finish is over: ends the calls that run as far as the language can, with their outcomes soon
     /// after, and begins no more.
     fn cancel(&self) {}

@@ -1,6 +1,10 @@
 //! Functions that fail, each in its own way: the call is answered, the log says why, and the worker lives on.
 
-use funcdock_tests::{App, Host};
+use funcdock_tests::{App, Gate, Host, at_once, wait_for};
+
+const HTTP: &str = r#"{ "bindings": [
+    { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
+    { "type": "http", "direction": "out", "name": "$return" } ] }"#;
 
 fn pid(host: &Host) -> String {
     host.get("/api/raises?what=nothing").text()
@@ -123,9 +127,134 @@ fn a_call_that_takes_too_long_is_given_up() {
     }
     host.wait_for_log("timed out after 1s (functionTimeout in host.json)");
     assert_eq!(host.get("/api/pid").status, 200, "others are served");
-    for gate in ["a", "b"] {
-        // Or they would hold up the end of the host.
-        funcdock_tests::Gate::new(&host, gate).open();
+    // The thread would hold up the end of the host.
+    Gate::new(&host, "b").open();
+    host.stop().assert_clean();
+}
+
+#[test]
+fn an_asynchronous_call_that_takes_too_long_is_cancelled() {
+    let waits = r#"
+import asyncio
+import logging
+
+ended = []
+
+
+async def part(name):
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        logging.info("cancelled: %s", name)
+        raise
+
+
+async def main(req):
+    what = req.params.get("what")
+    if what == "ended":
+        return " ".join(ended)
+    try:
+        await asyncio.gather(part(f"{what} one"), part(f"{what} two"))
+    except asyncio.CancelledError:
+        if what == "stubborn":
+            # Nothing stops it.
+            await asyncio.sleep(0.05)
+            return "late"
+        raise
+    finally:
+        ended.append(what)
+"#;
+    let host = App::empty()
+        .file(
+            "host.json",
+            r#"{ "version": "2.0", "functionTimeout": "00:00:01" }"#,
+        )
+        .file("waits/function.json", HTTP)
+        .file("waits/__init__.py", waits)
+        .start();
+    let calls = ["a", "b", "stubborn"];
+    let statuses = at_once(calls.len(), |call| {
+        host.get(&format!("/api/waits?what={}", calls[call])).status
+    });
+    assert_eq!(statuses, [504; 3]);
+    let ended = wait_for(|| {
+        let ended = host.get("/api/waits?what=ended").text();
+        (ended.split_whitespace().count() == calls.len()).then_some(ended)
+    });
+    assert!(ended.is_some(), "they go on\n{}", host.output());
+    for call in calls {
+        for part in ["one", "two"] {
+            host.wait_for_log(&format!("cancelled: {call} {part}"));
+        }
     }
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert_eq!(
+        stopped.stderr.matches("cancelled: ").count(),
+        6,
+        "once each\n{}",
+        stopped.stderr
+    );
+    assert_eq!(
+        stopped.stderr.matches(" ERROR ").count(),
+        3,
+        "one record each\n{}",
+        stopped.stderr
+    );
+}
+
+/// The loop is blocked until two calls wait for it, so both become tasks before either takes its first step.
+#[test]
+fn a_call_that_another_one_cancels_before_it_begins_has_failed() {
+    let blocks = r#"
+import time
+
+from shared_code import gate
+
+
+async def main(req):
+    gate.enter("loop")
+    while not gate.is_open("loop"):
+        time.sleep(0.005)
+    return ""
+"#;
+    let cancels = r#"
+import asyncio
+
+
+async def main(req):
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    return ""
+"#;
+    let host = App::case("gates")
+        .file(
+            "host.json",
+            r#"{ "version": "2.0", "workerExtensions": { "server-timing": {} } }"#,
+        )
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .file("blocks/function.json", HTTP)
+        .file("blocks/__init__.py", blocks)
+        .file("cancels/function.json", HTTP)
+        .file("cancels/__init__.py", cancels)
+        .start();
+    let gate = Gate::new(&host, "loop");
+    let called = || {
+        let report = host.get("/admin/extensions").json();
+        report["extensions"][0]["hooks"]["pre_invocation"]["calls"].as_u64()
+    };
+    let mut statuses = std::thread::scope(|scope| {
+        let blocked = scope.spawn(|| host.get("/api/blocks").status);
+        gate.wait_until_entered();
+        let calls = [(); 2].map(|()| scope.spawn(|| host.get("/api/cancels").status));
+        let waiting = wait_for(|| (called() == Some(3)).then_some(()));
+        gate.open();
+        assert!(waiting.is_some(), "they do not come\n{}", host.output());
+        assert_eq!(blocked.join().expect("an answer"), 200);
+        calls.map(|call| call.join().expect("an answer"))
+    });
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 500]);
+    host.wait_for_log("the task was cancelled before it began");
     host.stop().assert_clean();
 }

@@ -126,6 +126,7 @@ impl App {
                 "FUNCDOCK_",
                 "FUNCTIONS_",
                 "PYTHON",
+                "APPLICATIONINSIGHTS_",
                 "AZURE",
                 "OTEL_",
                 "VIRTUAL_ENV",

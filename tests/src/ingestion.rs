@@ -1,13 +1,13 @@
 //! A receiver of telemetry as Application Insights' SDKs send it: JSON to `/v2.1/track` of the `IngestionEndpoint`.
 //! It is a web site besides, for functions to ask: as a proxy it answers for any host.
 
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::server::{Head, read_head};
+use crate::server::{Head, read_body, read_head};
 
 /// Receives until the process ends.
 pub struct Ingestion {
@@ -77,8 +77,7 @@ fn serve(stream: TcpStream, received: &Mutex<Received>) -> io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     while let Some(head) = read_head(&mut reader)? {
-        let mut body = vec![0; head.length];
-        reader.read_exact(&mut body)?;
+        let body = read_body(&mut reader, &head)?;
         let answer = match head.target.as_str() {
             "/v2.1/track" | "/v2/track" => take(&body, received),
             _ => Ok(visit(&head, received)),

@@ -23,6 +23,7 @@ pub mod python;
 mod raw;
 mod server;
 mod wait;
+pub mod zipkin;
 
 pub use app::App;
 pub use build::{binary, build_outside, library, library_name, repository, target};

@@ -1,13 +1,15 @@
 //! The little of HTTP that servers of tests need.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
+
+use flate2::read::GzDecoder;
 
 /// A request's head.
 pub(crate) struct Head {
     /// What is asked for: a path, or a whole URL where a proxy is asked.
     pub(crate) target: String,
     /// The length of the body that follows.
-    pub(crate) length: usize,
+    length: usize,
     headers: Vec<(String, String)>,
 }
 
@@ -49,4 +51,16 @@ pub(crate) fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
             .map_err(|_| io::Error::other("a content-length that is no number"))?,
     };
     Ok(Some(head))
+}
+
+/// Reads the body that follows a head, decompressed where the head says that it is compressed.
+pub(crate) fn read_body(reader: &mut impl BufRead, head: &Head) -> io::Result<Vec<u8>> {
+    let mut body = vec![0; head.length];
+    reader.read_exact(&mut body)?;
+    if head.header("content-encoding") != "gzip" {
+        return Ok(body);
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(&body[..]).read_to_end(&mut plain)?;
+    Ok(plain)
 }

@@ -6,10 +6,10 @@ use std::mem::MaybeUninit;
 use abi_stable::StableAbi;
 use abi_stable::library::RootModule;
 use abi_stable::sabi_types::VersionStrings;
-use abi_stable::std_types::{RResult, RStr, RString, RVec};
+use abi_stable::std_types::{RResult, RSlice, RStr, RString, RVec};
 
 use super::{
-    API_VERSION, Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult,
+    API_VERSION, Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult, Value,
 };
 
 /// The root module of an extension library.
@@ -77,6 +77,20 @@ pub struct Descriptor {
     pub strict: u32,
     /// The settings that it takes (since 1.1).
     pub settings: unsafe extern "C" fn() -> RVec<Setting>,
+    /// The Python modules that go with the extension, in the order in which they are run (since 1.2).
+    pub companion: RSlice<'static, Module>,
+    /// What `dock` of the last one is called with; asked for once, after `init` (since 1.2).
+    pub native: unsafe extern "C" fn(instance: *const c_void) -> RResult<Value, Error>,
+}
+
+/// A Python module that an extension brings with it.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug)]
+pub struct Module {
+    /// Its name, within the companion's package.
+    pub name: RStr<'static>,
+    /// Its source.
+    pub source: RStr<'static>,
 }
 
 /// A setting of an extension, as far as it can be told from the type that it is read into.

@@ -50,13 +50,10 @@ pub(super) fn new_id() -> Arc<str> {
 impl Invocation {
     pub(super) fn new(id: Arc<str>, function: TestFunction, request: Request, scope: Scope) -> Arc<Self> {
         let http = request.http;
-        let trace_context = request.trace_context.unwrap_or_else(|| {
-            let header = |name| {
-                http.as_ref()
-                    .map_or(String::new(), |http| http.header_text(name).to_owned())
-            };
-            (header("traceparent"), header("tracestate"))
-        });
+        let trace_context = request
+            .trace_context
+            .or_else(|| http.as_ref().map(Http::trace_context))
+            .unwrap_or_default();
         Arc::new(Invocation {
             id,
             function,

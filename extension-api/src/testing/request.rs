@@ -72,7 +72,8 @@ impl Request {
         }
     }
 
-    /// Adds a header. `traceparent` and `tracestate` are the call's trace context.
+    /// Adds a header. `traceparent` and `tracestate` are the call's trace context, unless there are two
+    /// `traceparent`s.
     ///
     /// # Panics
     /// For an [`event`](Self::event), which has none.
@@ -165,10 +166,24 @@ impl Http {
         Some(&header.1)
     }
 
-    /// The header where it is text, else nothing.
-    pub(super) fn header_text(&self, name: &str) -> &str {
-        let value = self.header(name).unwrap_or_default();
-        std::str::from_utf8(value).unwrap_or_default()
+    /// `traceparent` and `tracestate` as a host reads them: of several `traceparent`s none counts, several
+    /// `tracestate`s are one list.
+    pub(super) fn trace_context(&self) -> (String, String) {
+        let all = |wanted: &str| {
+            let values = self.headers.iter().filter(move |(name, _)| name == wanted);
+            values
+                .map(|(_, value)| str::from_utf8(value).ok().filter(|text| text.is_ascii()))
+                .collect::<Vec<_>>()
+        };
+        match all("traceparent")[..] {
+            [Some(traceparent)] if !traceparent.is_empty() => {
+                let fields: Option<Vec<_>> = all("tracestate").into_iter().collect();
+                let mut fields = fields.unwrap_or_default();
+                fields.retain(|field| !field.is_empty());
+                (traceparent.to_owned(), fields.join(","))
+            }
+            _ => Default::default(),
+        }
     }
 
     pub(super) fn raw(&self) -> abi::HttpRequest {

@@ -41,6 +41,17 @@ fn the_trace_context_can_be_read_and_replaced() {
             .header("tracestate", "b"),
     );
     assert_eq!(call.trace_context(), ("00-a-child".to_owned(), "b".to_owned()));
+    let several = Request::get("/")
+        .header("traceparent", "00-a")
+        .header("tracestate", "b=1")
+        .header("tracestate", "c=2");
+    let call = host.call(several.clone());
+    assert_eq!(
+        call.trace_context(),
+        ("00-a-child".to_owned(), "b=1,c=2".to_owned())
+    );
+    let call = host.call(several.header("traceparent", "00-b"));
+    assert_eq!(call.trace_context(), Default::default(), "none is to be trusted");
     let call = host.call(Request::event().trace_context("00-c", ""));
     assert_eq!(call.trace_context(), ("00-c-child".to_owned(), String::new()));
     assert_eq!(

@@ -7,13 +7,19 @@ use funcdock_extension_api::{HttpRequest, Value as Python};
 use opentelemetry::{Array, Value};
 
 use crate::encode::Attributes;
+use crate::forwarded::Forwarded;
 
 /// What is the same for every call of a function. The texts live as long as the process: see `Functions`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct TracedFunction {
     pub name: &'static str,
+    /// `faas.name`: in Azure, the function app's name stands in front.
+    pub faas_name: &'static str,
     /// `faas.trigger`.
     pub trigger: &'static str,
+    /// `cloud.resource_id`. The function's own, which the conventions want on its spans; the resource has the
+    /// app's.
+    pub resource_id: Option<&'static str>,
     /// `http.route`, with the slash in front.
     pub route: Option<&'static str>,
 }
@@ -26,9 +32,10 @@ pub struct Request<'a> {
     pub query: &'a str,
     pub version: &'static str,
     /// The socket's other end, with its port.
-    pub client: Option<&'a str>,
+    pub peer: Option<&'a str>,
     pub user_agent: Option<&'a str>,
     pub host: Option<&'a str>,
+    pub(crate) forwarded: Forwarded<'a>,
 }
 
 impl<'a> From<HttpRequest<'a>> for Request<'a> {
@@ -38,9 +45,10 @@ impl<'a> From<HttpRequest<'a>> for Request<'a> {
             path: request.path(),
             query: request.query(),
             version: request.version(),
-            client: request.client_address(),
+            peer: request.client_address(),
             user_agent: request.header("user-agent"),
             host: request.header("host"),
+            forwarded: Forwarded::read(|name| request.header(name)),
         }
     }
 }
@@ -53,10 +61,13 @@ pub(crate) fn tell(
     cold: bool,
     request: Option<&Request<'_>>,
 ) {
-    attributes.string("faas.name", function.name);
+    attributes.string("faas.name", function.faas_name);
     attributes.string("faas.trigger", function.trigger);
     attributes.string("faas.invocation_id", invocation_id);
     attributes.bool("faas.coldstart", cold);
+    if let Some(id) = function.resource_id {
+        attributes.string("cloud.resource_id", id);
+    }
     let Some(request) = request else {
         return;
     };
@@ -66,7 +77,8 @@ pub(crate) fn tell(
         attributes.string("http.request.method", "_OTHER");
         attributes.string("http.request.method_original", request.method);
     }
-    attributes.string("url.scheme", "http");
+    let forwarded = &request.forwarded;
+    attributes.string("url.scheme", forwarded.scheme.unwrap_or("http"));
     attributes.string("url.path", request.path);
     if !request.query.is_empty() {
         attributes.string("url.query", &without_secrets(request.query));
@@ -75,13 +87,19 @@ pub(crate) fn tell(
         attributes.string("http.route", route);
     }
     attributes.string("network.protocol.version", request.version);
-    if let Some(client) = request.client {
+    if let Some(client) = forwarded.client.or(request.peer) {
         attributes.string("client.address", split_port(client).0);
+    }
+    if let Some((peer, port)) = request.peer.map(split_port) {
+        attributes.string("network.peer.address", peer);
+        if let Some(port) = port {
+            attributes.int("network.peer.port", port.into());
+        }
     }
     if let Some(agent) = request.user_agent {
         attributes.string("user_agent.original", agent);
     }
-    if let Some((host, port)) = request.host.map(split_port) {
+    if let Some((host, port)) = forwarded.host.or(request.host).map(split_port) {
         attributes.string("server.address", host);
         if let Some(port) = port {
             attributes.int("server.port", port.into());

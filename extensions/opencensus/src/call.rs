@@ -1,18 +1,18 @@
 //! An invocation's spans: the invocation's own, and those that function code opens.
 //!
-//! Which span is current is kept here, a stack an invocation: a new span is the child of the newest one that
-//! is still open. That is right for code that does one thing after another. Tasks of one invocation that run
-//! at the same time (`asyncio.gather`, threads) share the stack, so a span of one task may become the parent
-//! of another's; `parent.span("child")` names the parent.
+//! Which of them is current is not kept here: Python knows its contexts, see `companion.py`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use funcdock_extension_api::OutcomeKind;
-use opentelemetry::trace::{SpanContext, SpanKind, Status};
+use opentelemetry::trace::{SpanKind, Status};
 
 use crate::attributes::{self, Request, TracedFunction};
+use crate::context::SpanContext;
 use crate::export::Pipeline;
+use crate::propagation::{Baggage, Caller, Propagators};
+use crate::sampler::Sampler;
 use crate::span::{ERROR_TYPE, Raised, Span};
 
 /// The spans of one invocation.
@@ -22,7 +22,9 @@ pub struct Call {
     /// Whether it is the worker's first.
     cold: bool,
     invocation: Span,
-    /// The spans of function code that have not ended, oldest first.
+    propagators: Propagators,
+    baggage: Baggage,
+    /// The spans of function code that end with the invocation at the latest, oldest first.
     open: Mutex<Vec<Arc<Span>>>,
 }
 
@@ -31,6 +33,8 @@ pub struct Call {
 #[derive(Debug)]
 pub struct Ending<'a> {
     pub invocation_id: &'a str,
+    /// Which retry it is; 0 for the first attempt.
+    pub retry: u32,
     pub request: Option<Request<'a>>,
     pub kind: OutcomeKind,
     pub http_status: Option<u16>,
@@ -40,19 +44,25 @@ pub struct Ending<'a> {
 }
 
 impl Call {
-    /// Starts the invocation's span.
+    /// Starts the invocation's span. The sampler decides whether it is recorded, and with it those of
+    /// function code.
     pub fn start(
         pipeline: Arc<Pipeline>,
         function: TracedFunction,
         cold: bool,
-        caller: Option<&SpanContext>,
+        caller: Caller,
+        sampler: &Sampler,
     ) -> Call {
-        let invocation = Span::start(&pipeline, function.name.into(), SpanKind::Server, caller);
+        let context = caller.begin(sampler);
+        let parent = caller.parent.as_ref();
+        let invocation = Span::start_as(&pipeline, function.name.into(), SpanKind::Server, context, parent);
         Call {
             pipeline,
             function,
             cold,
             invocation,
+            propagators: caller.propagators,
+            baggage: caller.baggage,
             open: Mutex::new(Vec::new()),
         }
     }
@@ -64,43 +74,35 @@ impl Call {
 
     /// Whether anything of it is exported.
     pub fn is_recorded(&self) -> bool {
-        self.invocation.is_open()
+        self.invocation.is_recorded()
     }
 
-    /// The newest open span of function code; `None` stands for the invocation's.
-    pub fn current(&self) -> Option<Arc<Span>> {
-        self.open().last().cloned()
+    /// What the caller's request carries for those that this one calls.
+    pub fn baggage(&self) -> &Baggage {
+        &self.baggage
     }
 
-    /// Starts a span of function code and makes it current.
-    pub fn open_span(&self, name: String, parent: &Span) -> Arc<Span> {
-        let parent = Some(parent.context());
-        let span = Span::start(&self.pipeline, name.into(), SpanKind::Internal, parent);
+    /// The headers of a request that continues the trace of this span.
+    pub fn headers(&self, span: &SpanContext) -> Vec<(&'static str, String)> {
+        self.propagators.inject(span, &self.baggage)
+    }
+
+    /// Starts a span of function code. One that is `bound` ends with the invocation at the latest.
+    pub fn open_span(&self, name: String, kind: SpanKind, parent: &Span, bound: bool) -> Arc<Span> {
+        let span = Span::start(&self.pipeline, name.into(), kind, Some(parent.context()));
         let span = Arc::new(span);
-        self.open().push(Arc::clone(&span));
+        if bound && span.is_recorded() {
+            self.open().push(Arc::clone(&span));
+        }
         span
     }
 
-    /// Lets a span start anew, now, and makes it current: a `with` block begins after its span was made.
-    pub fn restart(&self, span: &Arc<Span>) {
-        {
-            let mut open = self.open();
-            let Some(position) = position(&open, span) else {
-                tracing::debug!("span {:?} has ended and is not started again", span.name());
-                return;
-            };
-            let span = open.remove(position);
-            open.push(span);
-        }
-        span.restart();
-    }
-
     /// Ends a span of function code. Those opened inside it stay open: they may belong to a task that runs on.
-    pub fn end_span(&self, span: &Arc<Span>) {
-        let at = SystemTime::now();
+    pub fn end_span(&self, span: &Arc<Span>, at: SystemTime) {
         {
             let mut open = self.open();
-            if let Some(position) = position(&open, span) {
+            // Spans mostly end in the reverse order of their start.
+            if let Some(position) = open.iter().rposition(|other| Arc::ptr_eq(other, span)) {
                 open.remove(position);
             }
         }
@@ -126,6 +128,10 @@ impl Call {
             );
             if let Some(status) = ending.http_status {
                 attributes.int("http.response.status_code", status.into());
+            }
+            if ending.retry > 0 {
+                // The conventions have no name for it.
+                attributes.int("funcdock.retry_count", ending.retry.into());
             }
         });
     }
@@ -158,9 +164,14 @@ impl Call {
     }
 }
 
-/// Spans mostly end in the reverse order of their start.
-fn position(open: &[Arc<Span>], span: &Arc<Span>) -> Option<usize> {
-    open.iter().rposition(|other| Arc::ptr_eq(other, span))
+/// Whether a call that ended like this is one that failed: its span has the status error, and metrics count
+/// it so.
+pub(crate) fn is_error(kind: OutcomeKind, http_status: Option<u16>) -> bool {
+    let failed = matches!(
+        kind,
+        OutcomeKind::Raised | OutcomeKind::TimedOut | OutcomeKind::Cancelled | OutcomeKind::Refused
+    );
+    failed || http_status.is_some_and(|status| status >= 500)
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! At 100,000 spans a second that costs several times the rest of the extension. Its types read what is written
 //! here, in the tests and in exporters that want objects.
 
-use opentelemetry::trace::{Event, Status};
+use opentelemetry::trace::{Event, Status, TraceFlags};
 use opentelemetry::{Array, KeyValue, Value};
+use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use prost::encoding::{WireType, encode_varint};
 
 use crate::settings::Limits;
+use crate::span::Link;
 
 /// The number of `Span.attributes`.
 const SPAN_ATTRIBUTES: u32 = 9;
@@ -157,6 +159,31 @@ pub(crate) fn event(out: &mut Vec<u8>, field: u32, event: &Event) {
     });
 }
 
+pub(crate) fn link(out: &mut Vec<u8>, field: u32, link: &Link) {
+    let to = &link.to;
+    message(out, field, |out| {
+        bytes(out, 1, &to.trace_id().to_bytes());
+        bytes(out, 2, &to.span_id().to_bytes());
+        let trace_state = to.trace_state().header();
+        if !trace_state.is_empty() {
+            string(out, 3, trace_state);
+        }
+        for pair in &link.attributes {
+            key_value(out, 4, pair);
+        }
+        fixed32(out, 6, span_flags(to.trace_flags(), to.is_remote()));
+    });
+}
+
+/// The flags of a span or a link, which say where the parent or the linked span is from, too.
+pub(crate) fn span_flags(flags: TraceFlags, is_remote: bool) -> u32 {
+    let mut all = u32::from(flags.to_u8()) | SpanFlags::ContextHasIsRemoteMask as u32;
+    if is_remote {
+        all |= SpanFlags::ContextIsRemoteMask as u32;
+    }
+    all
+}
+
 pub(crate) fn status(out: &mut Vec<u8>, field: u32, status: &Status) {
     message(out, field, |out| match status {
         Status::Unset => {}
@@ -174,7 +201,7 @@ pub(crate) fn unix_nanos(time: std::time::SystemTime) -> u64 {
 }
 
 #[inline]
-fn attribute(out: &mut Vec<u8>, field: u32, key: &str, any_value: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn attribute(out: &mut Vec<u8>, field: u32, key: &str, any_value: impl FnOnce(&mut Vec<u8>)) {
     message(out, field, |out| {
         string(out, 1, key);
         message(out, 2, any_value);

@@ -1,38 +1,51 @@
-//! A span an invocation, child of the caller's, and a tracer for function code: `context.tracer`.
+//! A span an invocation, child of the caller's, and a tracer for function code: `context.tracer`. Metrics of
+//! functions and the records of Python's `logging` besides.
 //!
 //! host.json switches it on under the name "opencensus"; [`Settings`] are its settings. It is written with
 //! what every author of an extension has: the extension API, and libraries.
 //!
-//! OpenTelemetry's crates give the model: ids, contexts, resources, values. The way of a span is our own and
+//! OpenTelemetry's crates give the model: ids, flags, resources, values. The way of a span is our own and
 //! short: it is encoded once, as OTLP has it, into the batch that the exporter's thread takes.
 
 mod attributes;
 mod call;
+mod context;
 mod encode;
 mod export;
+mod forwarded;
+mod functions;
+mod logs;
+mod malformed;
+mod metrics;
 mod object;
-mod parent;
+mod propagation;
+mod resource;
+mod sampler;
+mod samplers;
 mod settings;
+mod signal;
 mod span;
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, Result, Value, export_extension,
+    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, OutcomeKind, PythonModule,
+    Result, Value, export_extension,
 };
-use opentelemetry::{Key, KeyValue};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector};
 
-use attributes::{Request, TracedFunction};
+use attributes::Request;
 use call::{Call, Ending};
 use export::Pipeline;
-use object::Tracer;
-use parent::TraceParent;
+use functions::Functions;
+use logs::Logs;
+use malformed::Malformed;
+use metrics::{Ended, Metrics, Series};
+use object::{Root, SpanObject};
+use propagation::{Incoming, Propagators, TraceParent};
+use resource::Azure;
+use samplers::Samplers;
 use settings::process_env;
 
 pub use settings::Settings;
@@ -40,57 +53,133 @@ pub use settings::Settings;
 /// The extension: one a worker.
 pub struct OpenCensus {
     pipeline: Arc<Pipeline>,
+    metrics: Metrics,
+    logs: Arc<Logs>,
+    propagators: Propagators,
+    malformed: Malformed,
+    samplers: Arc<Samplers>,
     functions: Functions,
+    azure: Azure,
+    /// Whether packages that are installed for it may instrument others.
+    instrument: bool,
     /// Whether no invocation has started yet.
     cold: AtomicBool,
 }
 
+/// A call from its pre hook to its post hook: three words, which the host carries without allocation.
+pub struct Started {
+    /// Its spans.
+    pub call: Arc<Call>,
+    series: &'static Series,
+    /// When, by the clock of the metrics.
+    at: u64,
+}
+
+const _: () = assert!(size_of::<Started>() <= 3 * size_of::<usize>());
+
 impl AppExtension for OpenCensus {
     type Settings = Settings;
-    type State = Arc<Call>;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION.and(Hooks::FLUSH).and(Hooks::SHUTDOWN);
+    type State = Started;
+    const HOOKS: Hooks = Hooks::POST_FUNCTION_LOAD
+        .and(Hooks::POST_INVOCATION)
+        .and(Hooks::FLUSH)
+        .and(Hooks::SHUTDOWN);
+    const COMPANION: &'static [PythonModule] = &[
+        PythonModule::new("spans", include_str!("companion/spans.py")),
+        PythonModule::new(
+            "opentelemetry_api",
+            include_str!("companion/opentelemetry_api.py"),
+        ),
+        PythonModule::new("logs", include_str!("companion/logs.py")),
+        PythonModule::new("companion", include_str!("companion/companion.py")),
+    ];
 
     fn configure(settings: &Settings) -> Result<()> {
         settings.resolve(process_env)?;
+        settings.metrics(process_env)?;
+        settings.logs(process_env)?;
         Ok(())
     }
 
     fn init(settings: Settings, app: &AppInfo<'_>) -> Result<Self> {
+        let azure = Azure::detect(process_env);
+        let resource = resource::of(&settings, process_env, &azure, app.root());
         let config = settings.resolve(process_env)?;
-        let pipeline = Pipeline::start(config, &resource(&settings, app.root()), app)?;
         Ok(OpenCensus {
-            pipeline: Arc::new(pipeline),
+            instrument: config.instrument,
+            propagators: config.propagators,
+            malformed: Malformed::register(app, config.propagators),
+            samplers: Arc::new(Samplers::new(&config.sampling)),
+            metrics: Metrics::start(app, settings.metrics(process_env)?, &resource)?,
+            logs: Arc::new(Logs::start(settings.logs(process_env)?, &resource)?),
             functions: Functions::default(),
+            azure,
+            pipeline: Arc::new(Pipeline::start(config, &resource, app)?),
             cold: AtomicBool::new(true),
         })
     }
 
-    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Arc<Call>>> {
-        let function = self.functions.get(&call.function());
+    fn native(&self) -> Result<Value> {
+        Ok(Value::object(Root {
+            pipeline: Arc::clone(&self.pipeline),
+            samplers: Arc::clone(&self.samplers),
+            propagators: self.propagators,
+            logs: Arc::clone(&self.logs),
+            instrument: self.instrument,
+        }))
+    }
+
+    fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
+        self.functions.get(function, &self.azure, &self.metrics);
+        self.metrics.loaded();
+        Ok(())
+    }
+
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Started>> {
+        let at = self.metrics.now();
+        let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
         let cold = self.cold.load(Ordering::Relaxed) && self.cold.swap(false, Ordering::Relaxed);
-        let trace = call.trace_context();
-        let caller = parent::parse(trace.traceparent, trace.tracestate);
-        let traced = Call::start(Arc::clone(&self.pipeline), function, cold, caller.as_ref());
+        if cold {
+            self.metrics.cold_start(function.series);
+            // By now all functions have been loaded.
+            self.samplers.mention_unknown(&self.functions.names());
+        }
+        let malformed = |propagator| self.malformed.count(propagator);
+        let caller = self.propagators.extract(&Incoming::of(call), malformed);
+        let sampler = self.samplers.of(function.traced.name);
+        let traced = Call::start(Arc::clone(&self.pipeline), function.traced, cold, caller, sampler);
         let context = traced.invocation().context();
-        let tracestate = context.trace_state().header();
-        call.set_trace_context(TraceParent::of(context).as_str(), &tracestate);
+        call.set_trace_context(TraceParent::of(context).as_str(), context.trace_state().header());
         let traced = Arc::new(traced);
-        call.set_attribute("tracer", Value::object(Tracer(Arc::clone(&traced))));
-        Ok(Flow::Continue(traced))
+        let tracer = SpanObject::Invocation(Arc::clone(&traced));
+        call.set_attribute("tracer", Value::object(tracer));
+        Ok(Flow::Continue(Started {
+            call: traced,
+            series: function.series,
+            at,
+        }))
     }
 
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        traced: Arc<Call>,
+        started: Started,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
-        if traced.is_recorded() {
-            traced.finish(&Ending {
+        let (kind, http_status) = (outcome.kind(), outcome.status());
+        let ended = Ended {
+            is_error: call::is_error(kind, http_status),
+            timed_out: kind == OutcomeKind::TimedOut,
+            ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
+        };
+        self.metrics.ended(started.series, started.at, ended);
+        if started.call.is_recorded() {
+            started.call.finish(&Ending {
                 invocation_id: call.id(),
+                retry: call.retry().0,
                 request: call.http_request().map(Request::from),
-                kind: outcome.kind(),
-                http_status: outcome.status(),
+                kind,
+                http_status,
                 raised: outcome.exception().map(Into::into),
                 extension: outcome.extension(),
             });
@@ -99,64 +188,47 @@ impl AppExtension for OpenCensus {
     }
 
     fn flush(&self, deadline: Duration) -> Result<()> {
-        self.pipeline.flush(deadline).map_err(|error| {
-            Error::msg(format!(
-                "not all spans were exported within {deadline:?}: {error}"
-            ))
-        })
+        let end = Instant::now() + deadline;
+        let left = || end.saturating_duration_since(Instant::now());
+        told([
+            ("spans", self.pipeline.flush(left()).map_err(Error::from)),
+            (
+                "log records",
+                self.logs.pipeline().flush(left()).map_err(Error::from),
+            ),
+            ("metrics", self.metrics.flush(left()).map_err(Error::from)),
+        ])
     }
 
     fn shutdown(&self, deadline: Duration) -> Result<()> {
-        self.pipeline.shutdown(deadline).map_err(|error| {
-            Error::msg(format!(
-                "the last spans could not be exported within {deadline:?}: {error}"
-            ))
-        })
+        let end = Instant::now() + deadline;
+        let left = || end.saturating_duration_since(Instant::now());
+        // All export their last at the same time.
+        self.pipeline.close(end);
+        self.logs.pipeline().close(end);
+        self.metrics.close(end);
+        told([
+            ("spans", self.pipeline.shutdown(left()).map_err(Error::from)),
+            (
+                "log records",
+                self.logs.pipeline().shutdown(left()).map_err(Error::from),
+            ),
+            ("metrics", self.metrics.shutdown(left()).map_err(Error::from)),
+        ])
+    }
+}
+
+/// What went wrong, of all that was exported.
+fn told<const N: usize>(results: [(&str, Result<()>); N]) -> Result<()> {
+    let problem = |(items, result): (&str, Result<()>)| {
+        let error = result.err()?;
+        Some(format!("not all {items} were exported: {}", error.message()))
+    };
+    let problems: Vec<String> = results.into_iter().filter_map(problem).collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Error::msg(problems.join("; "))),
     }
 }
 
 export_extension!(OpenCensus);
-
-/// The functions that were called so far.
-///
-/// A span's name must be `'static` or be copied for each span. A worker has a handful of functions and keeps
-/// them until it ends, as this library stays loaded until then: their texts are leaked, once each.
-#[derive(Default)]
-struct Functions(RwLock<HashMap<&'static str, TracedFunction>>);
-
-impl Functions {
-    fn get(&self, function: &Function<'_>) -> TracedFunction {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(function) = known.get(function.name()) {
-            return *function;
-        }
-        drop(known);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been faster.
-        if let Some(function) = known.get(function.name()) {
-            return *function;
-        }
-        let function = TracedFunction {
-            name: leak(function.name()),
-            trigger: attributes::faas_trigger(function.trigger()),
-            route: function.route().map(|route| leak(&format!("/{route}"))),
-        };
-        known.insert(function.name, function);
-        function
-    }
-}
-
-fn leak(text: &str) -> &'static str {
-    Box::leak(Box::from(text))
-}
-
-/// Who made the spans: the SDK's attributes, those of `OTEL_RESOURCE_ATTRIBUTES`, the service and the process.
-fn resource(settings: &Settings, app_root: &Path) -> Resource {
-    let configured = EnvResourceDetector::new().detect();
-    let named = configured.get(&Key::from_static_str("service.name"));
-    let service = settings.service_name(process_env, named.map(|name| name.to_string()), app_root);
-    Resource::builder()
-        .with_service_name(service)
-        .with_attribute(KeyValue::new("process.pid", i64::from(std::process::id())))
-        .build()
-}

@@ -5,15 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use funcdock_extension_api::Exception;
-use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::trace::{Event, SpanId, SpanKind, Status};
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
-use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as EncodedKind;
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
+use crate::context::SpanContext;
 use crate::encode::{self, Attributes};
 use crate::export::Pipeline;
 use crate::settings::Limits;
+
+/// The most links that a span keeps, as OpenTelemetry's SDKs have it.
+const LINKS: usize = 128;
 
 /// The number of `ScopeSpans.spans`.
 const SCOPE_SPANS_SPANS: u32 = 2;
@@ -24,9 +26,9 @@ pub(crate) const ERROR_TYPE: Key = Key::from_static_str("error.type");
 #[derive(Debug)]
 pub struct Span {
     name: Cow<'static, str>,
-    kind: SpanKind,
     context: SpanContext,
     parent: Option<Parent>,
+    is_recorded: bool,
     /// `None` once the span has ended, and from the start where it is not recorded.
     record: Mutex<Option<Record>>,
 }
@@ -41,26 +43,42 @@ struct Parent {
 #[derive(Debug)]
 struct Record {
     limits: Limits,
+    /// What the span was called later.
+    name: Option<String>,
+    kind: SpanKind,
     start: SystemTime,
     attributes: Vec<KeyValue>,
     dropped_attributes: usize,
     events: Vec<Event>,
     dropped_events: usize,
+    links: Vec<Link>,
+    dropped_links: usize,
     status: Status,
 }
 
 impl Record {
-    fn starting(at: SystemTime, limits: Limits) -> Self {
+    fn starting(kind: SpanKind, limits: Limits) -> Self {
         Record {
             limits,
-            start: at,
+            name: None,
+            kind,
+            start: SystemTime::now(),
             attributes: Vec::new(),
             dropped_attributes: 0,
             events: Vec::new(),
             dropped_events: 0,
+            links: Vec::new(),
+            dropped_links: 0,
             status: Status::Unset,
         }
     }
+}
+
+/// Another span that one has to do with.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) to: SpanContext,
+    pub(crate) attributes: Vec<KeyValue>,
 }
 
 /// A Python exception.
@@ -82,55 +100,71 @@ impl<'a> From<Exception<'a>> for Raised<'a> {
 }
 
 impl Span {
-    /// A span that starts now. Recorded if its trace is sampled and somebody takes it.
+    /// A span that starts now, of the same trace as its parent. Recorded if its trace is sampled and somebody
+    /// takes it.
     pub(crate) fn start(
         pipeline: &Pipeline,
         name: Cow<'static, str>,
         kind: SpanKind,
         parent: Option<&SpanContext>,
     ) -> Span {
-        let ids = RandomIdGenerator::default();
         let context = match parent {
-            Some(parent) => SpanContext::new(
-                parent.trace_id(),
-                ids.new_span_id(),
-                parent.trace_flags(),
-                false,
-                parent.trace_state().clone(),
-            ),
-            None => SpanContext::new(
-                ids.new_trace_id(),
-                ids.new_span_id(),
-                TraceFlags::SAMPLED,
-                false,
-                TraceState::NONE,
-            ),
+            Some(parent) => parent.child(),
+            None => SpanContext::root().with_decision(true, false),
         };
+        Span::start_as(pipeline, name, kind, context, parent)
+    }
+
+    /// A span that starts now, known as `context`.
+    pub(crate) fn start_as(
+        pipeline: &Pipeline,
+        name: Cow<'static, str>,
+        kind: SpanKind,
+        context: SpanContext,
+        parent: Option<&SpanContext>,
+    ) -> Span {
         let is_recorded = pipeline.is_on() && context.is_sampled();
         Span {
             name,
-            kind,
             context,
             parent: parent.map(|parent| Parent {
                 id: parent.span_id(),
                 is_remote: parent.is_remote(),
             }),
-            record: Mutex::new(is_recorded.then(|| Record::starting(SystemTime::now(), pipeline.limits()))),
+            is_recorded,
+            record: Mutex::new(is_recorded.then(|| Record::starting(kind, pipeline.limits()))),
         }
     }
 
-    /// Whether the span is recorded and has not ended.
+    /// Whether the span is exported once it ends. One that is not has its ids and nothing else.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded
+    }
+
+    /// Whether it is recorded and has not ended.
     pub(crate) fn is_open(&self) -> bool {
         self.record().is_some()
     }
 
-    /// Lets the span start now, unless it has ended.
-    pub(crate) fn restart(&self) {
-        self.change("a start", |record| record.start = SystemTime::now());
+    /// Has the span start at another time, if one is given, unless it has ended.
+    pub(crate) fn start_at(&self, time: Option<SystemTime>) {
+        if let Some(time) = time {
+            self.change("a start", |record| record.start = time);
+        }
     }
 
+    /// The name that it was started with.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Gives the span another name.
+    pub(crate) fn rename(&self, name: String) {
+        self.change("a name", |record| record.name = Some(name));
+    }
+
+    pub(crate) fn set_kind(&self, kind: SpanKind) {
+        self.change("a kind", |record| record.kind = kind);
     }
 
     pub fn context(&self) -> &SpanContext {
@@ -142,8 +176,19 @@ impl Span {
         self.change("an attribute", |record| record.set_attribute(key.into(), value));
     }
 
-    pub fn add_event(&self, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) {
-        self.change("an event", |record| record.add_event(name.into(), attributes));
+    /// Adds an event of this time, or of now.
+    pub fn add_event(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        attributes: Vec<KeyValue>,
+        at: Option<SystemTime>,
+    ) {
+        self.change("an event", |record| record.add_event(name.into(), attributes, at));
+    }
+
+    /// Links to a span that this one has to do with and that is not its parent: of a message that it works on, say.
+    pub fn add_link(&self, to: SpanContext, attributes: Vec<KeyValue>) {
+        self.change("a link", |record| record.add_link(Link { to, attributes }));
     }
 
     pub fn set_status(&self, status: Status) {
@@ -156,12 +201,12 @@ impl Span {
     }
 
     fn change(&self, what: &str, change: impl FnOnce(&mut Record)) {
+        if !self.is_recorded {
+            return;
+        }
         match self.record().as_mut() {
             Some(record) => change(record),
-            None => tracing::debug!(
-                "{what} for span {:?}, which has ended or is not recorded, is ignored",
-                self.name
-            ),
+            None => tracing::debug!("{what} for span {:?}, which has ended, is ignored", self.name),
         }
     }
 
@@ -171,6 +216,9 @@ impl Span {
 
     /// Ends the span, unless it has ended. `tell` gives attributes that function code did not set.
     pub(crate) fn end(&self, pipeline: &Pipeline, at: SystemTime, tell: impl FnOnce(&mut Attributes<'_>)) {
+        if !self.is_recorded {
+            return;
+        }
         let ended = self.record().take();
         if let Some(record) = ended {
             // The wall clock may have been set back meanwhile.
@@ -192,19 +240,16 @@ impl Span {
             encode::bytes(out, 2, &self.context.span_id().to_bytes());
             let trace_state = self.context.trace_state().header();
             if !trace_state.is_empty() {
-                encode::string(out, 3, &trace_state);
+                encode::string(out, 3, trace_state);
             }
-            let mut flags = u32::from(self.context.trace_flags().to_u8());
-            flags |= SpanFlags::ContextHasIsRemoteMask as u32;
             if let Some(parent) = &self.parent {
                 encode::bytes(out, 4, &parent.id.to_bytes());
-                if parent.is_remote {
-                    flags |= SpanFlags::ContextIsRemoteMask as u32;
-                }
             }
+            let has_remote_parent = self.parent.is_some_and(|parent| parent.is_remote);
+            let flags = encode::span_flags(self.context.trace_flags(), has_remote_parent);
             encode::fixed32(out, 16, flags);
-            encode::string(out, 5, &self.name);
-            encode::varint(out, 6, EncodedKind::from(self.kind.clone()) as u64);
+            encode::string(out, 5, record.name.as_deref().unwrap_or(&self.name));
+            encode::varint(out, 6, EncodedKind::from(record.kind.clone()) as u64);
             encode::fixed64(out, 7, encode::unix_nanos(record.start));
             encode::fixed64(out, 8, encode::unix_nanos(end));
             let mut attributes = Attributes::new(out, &record.attributes, record.limits);
@@ -218,6 +263,12 @@ impl Span {
             }
             if record.dropped_events > 0 {
                 encode::varint(out, 12, record.dropped_events as u64);
+            }
+            for link in &record.links {
+                encode::link(out, 13, link);
+            }
+            if record.dropped_links > 0 {
+                encode::varint(out, 14, record.dropped_links as u64);
             }
             encode::status(out, 15, &record.status);
         });
@@ -236,15 +287,23 @@ impl Record {
         }
     }
 
-    fn add_event(&mut self, name: Cow<'static, str>, mut attributes: Vec<KeyValue>) {
+    fn add_event(&mut self, name: Cow<'static, str>, mut attributes: Vec<KeyValue>, at: Option<SystemTime>) {
         if self.events.len() < self.limits.events {
             for pair in &mut attributes {
                 cut(&mut pair.value, &self.limits);
             }
-            let event = Event::new(name, SystemTime::now(), attributes, 0);
+            let event = Event::new(name, at.unwrap_or_else(SystemTime::now), attributes, 0);
             self.events.push(event);
         } else {
             self.dropped_events += 1;
+        }
+    }
+
+    fn add_link(&mut self, link: Link) {
+        if self.links.len() < LINKS {
+            self.links.push(link);
+        } else {
+            self.dropped_links += 1;
         }
     }
 
@@ -264,7 +323,7 @@ impl Record {
         if !raised.traceback.is_empty() {
             attributes.push(KeyValue::new("exception.stacktrace", raised.traceback.to_owned()));
         }
-        self.add_event("exception".into(), attributes);
+        self.add_event("exception".into(), attributes, None);
         let description = format!("{}: {}", raised.type_name, raised.message);
         self.set_status(Status::error(description));
     }

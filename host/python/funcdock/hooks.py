@@ -16,6 +16,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple
 
+from . import companions
+
 try:
     import azure.functions as func
 except ImportError:
@@ -87,7 +89,7 @@ def dock(root: os.PathLike[str], functions: Sequence[Function]) -> Docked:
     """Finds the hooks of all functions, and calls those for their load."""
     meta = getattr(func, "ExtensionMeta", None)
     if meta is None:
-        return Docked([None] * len(functions), [])
+        return Docked([_around(function, [], []) for function in functions], [])
     registry = Registry(meta, os.fspath(root))
     registry.warn_of_strays(functions)
     for function in functions:
@@ -113,10 +115,7 @@ class Registry:
         """What to call instead of a function that has hooks around its calls."""
         pre = self.of_app["pre_invocation_app_level"] + self.of_function(function, "pre_invocation")
         post = self.of_function(function, "post_invocation") + self.of_app["post_invocation_app_level"]
-        if not pre and not post:
-            return None
-        chain = Chain(function.call, pre, post)
-        return chain.call_async if function.is_async else chain.call
+        return _around(function, pre, post)
 
     def of_function(self, function: Function, name: str) -> list[Hook]:
         """A function's own hooks of this name, in the order of registration."""
@@ -180,6 +179,16 @@ class Registry:
 
     def _top(self, function: Function) -> str:
         return os.path.relpath(function.script_file, self._root).split(os.sep)[0]
+
+
+def _around(function: Function, pre: list[Hook], post: list[Hook]) -> Callable[..., Any] | None:
+    """What to call instead of a function with these hooks and those of companions, if there are any."""
+    pre = _of_companions("pre_invocation") + pre
+    post = post + _of_companions("post_invocation")[::-1]
+    if not pre and not post:
+        return None
+    chain = Chain(function.call, pre, post)
+    return chain.call_async if function.is_async else chain.call
 
 
 class Chain:
@@ -258,6 +267,17 @@ def _hooks(base: type, name: str, entries: Iterable[Any]) -> list[Hook]:
             continue
         hooks.append(Hook(name, implementation, its_logger))
     return hooks
+
+
+def _of_companions(name: str) -> list[Hook]:
+    """The hooks of this name that native extensions have in Python."""
+    return [
+        Hook(
+            name, getattr(companion, name), logging.getLogger(f"azure_functions_worker.extension.{extension}")
+        )
+        for extension, companion in companions.docked.items()
+        if hasattr(companion, name)
+    ]
 
 
 def _plain(method: Any) -> Any:

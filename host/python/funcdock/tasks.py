@@ -9,9 +9,6 @@ from typing import Any, Callable
 
 from . import logs
 
-#: The loop itself holds its tasks weakly.
-_running: set[asyncio.Task[None]] = set()
-
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """The worker's event loop: uvloop's where the app has it."""
@@ -30,15 +27,15 @@ def start(
     function: Callable[..., Any],
     arguments: dict[str, Any],
     call: Any,
-) -> None:
-    """Starts a call; its end is told to ``call``."""
+) -> asyncio.Task[None]:
+    """Starts a call; its end is told to ``call``. The loop itself holds its tasks weakly."""
     task = loop.create_task(_run(function, arguments, call))
-    _running.add(task)
-    task.add_done_callback(_running.discard)
+    task.add_done_callback(call.ended)
+    return task
 
 
 async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: Any) -> None:
-    logs.invocation.set(call.invocation_id)
+    logs.call.set(call.for_logs)
     try:
         result = await function(**arguments)
     # SystemExit, too: it must not end the worker.
@@ -46,12 +43,6 @@ async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: An
         call.raised(error)
     else:
         call.returned(result)
-
-
-def cancel() -> None:
-    """Cancels all calls that still run."""
-    for task in _running.copy():
-        task.cancel()
 
 
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use crate::logging;
 use crate::text::utf8;
 use crate::values::to_python;
 
@@ -65,10 +66,18 @@ impl Context {
         RetryContext
     }
 
+    /// Where a thread says whose records it logs: the function's own has said so already, others set `invocation_id`.
     #[getter]
     fn thread_local_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "funcdock.logs"))?
-            .getattr(intern!(py, "thread_local"))
+        let storage = py
+            .import(intern!(py, "funcdock.logs"))?
+            .getattr(intern!(py, "thread_local"))?;
+        if logging::is_current(&self.invocation) {
+            storage.setattr(intern!(py, "invocation_id"), self.invocation.id())?;
+        } else {
+            logging::set_asked(&self.invocation);
+        }
+        Ok(storage)
     }
 
     /// An attribute that an extension set. Only called for names that are not found otherwise.
@@ -76,7 +85,7 @@ impl Context {
         let py = slf.py();
         let text = utf8(name)?;
         let value = match slf.get().invocation.attribute(text) {
-            Some(value) => to_python(py, &value)?,
+            Some(value) => wrapped(py, name, to_python(py, &value)?)?,
             None => return Err(slf.get().no_attribute(text)),
         };
         // From now on it is found in the instance's dict: one object for all uses, and function code may
@@ -91,6 +100,22 @@ impl Context {
             self.invocation.function().info.name,
             self.invocation.id()
         )
+    }
+}
+
+/// What function code gets of an attribute: what the extension's companion makes of it, where it has one for the name.
+fn wrapped<'py>(
+    py: Python<'py>,
+    name: &Bound<'py, PyString>,
+    value: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let companions = py.import(intern!(py, "funcdock.companions"))?;
+    let wrappers = companions
+        .getattr(intern!(py, "attributes"))?
+        .cast_into::<PyDict>()?;
+    match wrappers.get_item(name)? {
+        Some(wrapper) => wrapper.call1((value,)),
+        None => Ok(value),
     }
 }
 

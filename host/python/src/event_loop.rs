@@ -3,9 +3,10 @@
 //! Calls are queued, and the loop is woken once for all that came since it last looked, through a descriptor
 //! that it watches.
 
+use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use funcdock::invocation::{Invocation, Outcome};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -14,11 +15,19 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::runner::Runtime;
-use crate::{arguments, hooks, results};
+use crate::{arguments, hooks, logging, results};
 
-/// The queue of calls for the loop.
+/// What the loop is to do.
+enum Order {
+    /// Begin with this call of the function of this index.
+    Begin(usize, Arc<Invocation>),
+    /// Cancel this call, if it runs.
+    GiveUp(Arc<Invocation>),
+}
+
+/// The queue of orders for the loop.
 pub(crate) struct Handover {
-    queue: Mutex<Vec<(usize, Arc<Invocation>)>>,
+    queue: Mutex<Vec<Order>>,
     /// There is something in the queue that the loop was not woken for.
     waiting: AtomicBool,
     event: EventFd,
@@ -43,8 +52,17 @@ impl Handover {
 
     /// Queues a call. From any thread, attached or not.
     pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.push((function, invocation));
+        self.order(Order::Begin(function, invocation));
+    }
+
+    /// Cancels a call, unless it has ended. From any thread.
+    pub(crate) fn give_up(&self, invocation: Arc<Invocation>) {
+        self.order(Order::GiveUp(invocation));
+        self.wake();
+    }
+
+    fn order(&self, order: Order) {
+        lock(&self.queue).push(order);
         self.waiting.store(true, Ordering::Release);
     }
 
@@ -78,12 +96,62 @@ impl Handover {
         }
     }
 
-    fn take(&self) -> Vec<(usize, Arc<Invocation>)> {
+    fn take(&self) -> Vec<Order> {
         // The order matters: what is pushed after the swap signals anew.
         let _ = self.event.read();
         self.signalled.swap(false, Ordering::AcqRel);
-        std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.queue))
     }
+}
+
+/// The tasks of the calls that run, by the address of the invocation, which the call keeps alive. The loop itself holds
+/// its tasks weakly.
+#[derive(Default)]
+pub(crate) struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
+
+impl Tasks {
+    fn insert(&self, invocation: &Arc<Invocation>, task: Py<PyAny>) {
+        lock(&self.0).insert(key(invocation), task);
+    }
+
+    fn remove(&self, invocation: &Arc<Invocation>) {
+        let removed = lock(&self.0).remove(&key(invocation));
+        // Not under the lock: it may be the last reference.
+        drop(removed);
+    }
+
+    /// Cancels the call, if it runs. Attached.
+    fn cancel(&self, py: Python<'_>, invocation: &Arc<Invocation>) {
+        let task = lock(&self.0).get(&key(invocation)).map(|task| task.clone_ref(py));
+        // Not under the lock: what the task waits for may have code of the app run.
+        if let Some(task) = task {
+            cancel(task.bind(py));
+        }
+    }
+
+    /// Cancels all calls that run. Attached.
+    fn cancel_all(&self, py: Python<'_>) {
+        let tasks: Vec<_> = lock(&self.0).values().map(|task| task.clone_ref(py)).collect();
+        for task in tasks {
+            cancel(task.bind(py));
+        }
+    }
+}
+
+fn cancel(task: &Bound<'_, PyAny>) {
+    // asyncio's own do not fail, but the app may have tasks of another class.
+    if let Err(error) = task.call_method0(intern!(task.py(), "cancel")) {
+        tracing::warn!("a call cannot be cancelled: {error}");
+    }
+}
+
+fn key(invocation: &Arc<Invocation>) -> usize {
+    Arc::as_ptr(invocation).addr()
+}
+
+/// Nothing that holds one of our locks can panic or run Python code.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the loop calls when its descriptor is readable.
@@ -97,23 +165,26 @@ struct Dispatcher {
 impl Dispatcher {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let handover = &self.runtime.handover;
-        let calls = handover.take().into_iter();
+        let orders = handover.take();
         // After that: what is said later signals anew.
         let cancelling = handover.is_cancelling();
-        for (function, invocation) in calls.filter(|(_, invocation)| !invocation.is_over()) {
-            if cancelling {
-                self.runtime.complete(invocation, Outcome::Cancelled, false);
-            } else if let Err(error) = self.start(py, function, &invocation) {
-                self.runtime
-                    .complete(invocation, results::raised(py, &error), false);
+        for order in orders {
+            match order {
+                Order::GiveUp(invocation) => self.runtime.tasks.cancel(py, &invocation),
+                Order::Begin(_, invocation) if invocation.is_over() => {}
+                Order::Begin(_, invocation) if cancelling => {
+                    self.runtime.complete(invocation, Outcome::Cancelled, false);
+                }
+                Order::Begin(function, invocation) => {
+                    if let Err(error) = self.start(py, function, &invocation) {
+                        self.runtime
+                            .complete(invocation, results::raised(py, &error), false);
+                    }
+                }
             }
         }
         if cancelling {
-            self.runtime
-                .package
-                .tasks
-                .bind(py)
-                .call_method0(intern!(py, "cancel"))?;
+            self.runtime.tasks.cancel_all(py);
         }
         if handover.stopping.load(Ordering::Acquire) {
             self.event_loop.call_method0(py, intern!(py, "stop"))?;
@@ -145,12 +216,14 @@ impl Dispatcher {
             .tasks
             .bind(py)
             .getattr(intern!(py, "start"))?;
-        start.call1((&self.event_loop, callee, keywords, Bound::new(py, call)?))?;
+        let task = start.call1((&self.event_loop, callee, keywords, Bound::new(py, call)?))?;
+        // Its end is told in a later turn of the loop, even where the app makes its loop begin tasks at once.
+        self.runtime.tasks.insert(invocation, task.unbind());
         Ok(())
     }
 }
 
-/// A call that runs as a task; the task tells it how it ended.
+/// A call that runs as a task; the task tells it how it ended, and that it has.
 #[pyclass(frozen, module = "funcdock")]
 struct AsyncCall {
     runtime: Arc<Runtime>,
@@ -168,6 +241,11 @@ impl AsyncCall {
             .note_allocations(py, &self.invocation, self.allocated_before);
     }
 
+    /// Whether we have cancelled it.
+    fn is_given_up(&self) -> bool {
+        self.runtime.handover.is_cancelling() || self.invocation.is_over()
+    }
+
     fn end(&self, outcome: Outcome) {
         self.told.store(true, Ordering::Relaxed);
         self.runtime
@@ -175,23 +253,12 @@ impl AsyncCall {
     }
 }
 
-/// A task that is cancelled before its first step says nothing; it only lets go of its call.
-impl Drop for AsyncCall {
-    fn drop(&mut self) {
-        if !self.told.load(Ordering::Relaxed) {
-            self.end(match self.runtime.handover.is_cancelling() {
-                true => Outcome::Cancelled,
-                false => results::lost("the task was cancelled before it began"),
-            });
-        }
-    }
-}
-
 #[pymethods]
 impl AsyncCall {
+    /// For the records of its task.
     #[getter]
-    fn invocation_id(&self) -> &str {
-        self.invocation.id()
+    fn for_logs(&self) -> logging::Call {
+        logging::Call::of(&self.invocation)
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {
@@ -205,14 +272,26 @@ impl AsyncCall {
         self.end(outcome);
     }
 
+    /// The task has ended, after it has told how: but one that is cancelled before its first step tells nothing.
+    fn ended(&self, _task: &Bound<'_, PyAny>) {
+        self.runtime.tasks.remove(&self.invocation);
+        if !self.told.load(Ordering::Relaxed) {
+            self.end(match self.is_given_up() {
+                true => Outcome::Cancelled,
+                false => results::lost("the task was cancelled before it began"),
+            });
+        }
+    }
+
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
         self.note_allocations(py);
-        let given_up = self.runtime.handover.is_cancelling() && error.is_instance_of::<CancelledError>(py);
-        self.end(match given_up {
-            true => Outcome::Cancelled,
-            false => results::raised(py, &error),
-        });
+        self.end(
+            match self.is_given_up() && error.is_instance_of::<CancelledError>(py) {
+                true => Outcome::Cancelled,
+                false => results::raised(py, &error),
+            },
+        );
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `function-N` | runs synchronous functions | while there are any to run |
 
 mod arguments;
+mod companions;
 mod context;
 mod dock;
 mod event_loop;
@@ -46,17 +47,11 @@ fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
             OwnedFd::from_raw_fd(listener_fd),
         )
     };
-    let worker = match py.detach(|| Worker::connect(control, listener)) {
+    let mut worker = match py.detach(|| Worker::connect(control, listener)) {
         Ok(worker) => worker,
         Err(code) => return code,
     };
-    let loaded = PythonRunner::load(
-        py,
-        worker.config(),
-        worker.extensions(),
-        Arc::clone(worker.completions()),
-    );
-    let runner = match loaded {
+    let runner = match PythonRunner::load(py, &mut worker) {
         Ok(runner) => Arc::new(runner),
         Err(error) => {
             let (phase, message) = error.describe(py);

@@ -1,6 +1,9 @@
 //! The app's functions, imported: what the runner needs to call each of them.
 
+use std::sync::Arc;
+
 use funcdock::app;
+use funcdock::extensions::ExtensionError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -44,6 +47,10 @@ pub(crate) enum LoadError {
     Prepare(PyErr),
     /// A function's script failed, or does not fit its function.json.
     Function { name: String, error: PyErr },
+    /// An extension that the app requires could not be started.
+    Extensions(ExtensionError),
+    /// The Python module that goes with an extension failed.
+    Companion { extension: Arc<str>, error: PyErr },
     /// The app's extensions in Python are not what the library makes of them.
     Dock(PyErr),
 }
@@ -54,6 +61,13 @@ impl LoadError {
         let (phase, error) = match self {
             LoadError::Prepare(error) => ("preparation of Python".to_owned(), error),
             LoadError::Function { name, error } => (format!("load of function {name:?}"), error),
+            LoadError::Extensions(error) => {
+                return ("start of the extensions".to_owned(), error.to_string());
+            }
+            LoadError::Companion { extension, error } => (
+                format!("start of the extension {extension:?}, in its companion,"),
+                error,
+            ),
             LoadError::Dock(error) => ("docking of the extensions in Python".to_owned(), error),
         };
         (phase, described(py, error))

@@ -3,15 +3,39 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use funcdock::invocation::Invocation;
-use funcdock::logging::{Level, record};
+use funcdock::invocation::{Invocation, TraceIds};
+use funcdock::logging::{Format, Level, Record, record};
 use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
 
 use crate::package::Package;
+use crate::text::lossy;
 
 thread_local! {
     /// The invocation whose synchronous function this thread is running.
     static CURRENT: RefCell<Option<Arc<Invocation>>> = const { RefCell::new(None) };
+    /// The call whose `context.thread_local_storage` this thread of the app's own has asked for last.
+    static ASKED: RefCell<Option<Call>> = const { RefCell::new(None) };
+}
+
+/// The call that records belong to. A copy of what they say of it: the context of a task or a thread may outlive the
+/// call, and is not to keep the request alive with it.
+#[pyclass(frozen, module = "funcdock")]
+#[derive(Clone)]
+pub(crate) struct Call {
+    invocation: String,
+    function: String,
+    trace: TraceIds,
+}
+
+impl Call {
+    pub(crate) fn of(invocation: &Invocation) -> Self {
+        Call {
+            invocation: invocation.id().to_owned(),
+            function: invocation.function().info.name.clone(),
+            trace: invocation.trace_ids(),
+        }
+    }
 }
 
 /// Says which invocation this thread is running from now on.
@@ -19,20 +43,44 @@ pub(crate) fn set_current(invocation: Option<Arc<Invocation>>) {
     CURRENT.set(invocation);
 }
 
-/// Puts our handler first on the root logger. Attached, before any code of the app is imported.
-pub(crate) fn install(py: Python<'_>, package: &Package, debug: bool) -> PyResult<()> {
+/// Whether this thread is running this invocation.
+pub(crate) fn is_current(invocation: &Arc<Invocation>) -> bool {
+    CURRENT.with_borrow(|current| {
+        current
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, invocation))
+    })
+}
+
+/// This thread is about to say that what it logs belongs to this invocation.
+pub(crate) fn set_asked(invocation: &Invocation) {
+    ASKED.set(Some(Call::of(invocation)));
+}
+
+/// Puts our handler first on the root logger, and ids on all records. Attached, before any code of the app is
+/// imported.
+pub(crate) fn install(py: Python<'_>, package: &Package, format: Format, debug: bool) -> PyResult<()> {
     let write = wrap_pyfunction!(write_record, py)?;
-    let current = wrap_pyfunction!(current_invocation, py)?;
+    let call = wrap_pyfunction!(call_of_record, py)?;
     package
         .logs
         .bind(py)
-        .call_method1("install", (write, current, debug))?;
+        .call_method1("install", (write, call, format == Format::Json, debug))?;
     Ok(())
 }
 
-/// Writes a record; detached, as the log may be a slow pipe.
+/// Writes a record; detached, as the log may be a slow pipe. `ids` are what [`call_of_record`] returned, or what function
+/// code has put in their place.
 #[pyfunction]
-fn write_record(py: Python<'_>, level: u32, logger: &str, invocation: Option<&str>, message: &str) {
+fn write_record(
+    py: Python<'_>,
+    level: u32,
+    logger: &Bound<'_, PyString>,
+    message: &Bound<'_, PyString>,
+    ids: [Option<Bound<'_, PyString>>; 4],
+    exception: Option<&Bound<'_, PyString>>,
+    fields: Option<&Bound<'_, PyString>>,
+) {
     let level = match level {
         40.. => Level::Error,
         30..=39 => Level::Warn,
@@ -40,10 +88,45 @@ fn write_record(py: Python<'_>, level: u32, logger: &str, invocation: Option<&st
         10..=19 => Level::Debug,
         _ => Level::Trace,
     };
-    py.detach(|| record(level, logger, invocation, message));
+    let (logger, message) = (lossy(logger), lossy(message));
+    let [invocation, function, trace_id, span_id] = ids.each_ref().map(|id| id.as_ref().map(lossy));
+    let (exception, fields) = (exception.map(lossy), fields.map(lossy));
+    let made = Record {
+        logger: &logger,
+        message: &message,
+        invocation: invocation.as_deref(),
+        function: function.as_deref(),
+        trace_id: trace_id.as_deref(),
+        span_id: span_id.as_deref(),
+        exception: exception.as_deref(),
+        fields: fields.as_deref(),
+    };
+    py.detach(|| record(level, &made));
 }
 
+/// (invocation id, function, trace id, span id) of what is logged here and now: in the call `task` that the task
+/// belongs to, in the one that this thread runs, or else in the one that this thread of the app's own has `named`. It
+/// comes last: on a thread of ours it may be left over from another call.
 #[pyfunction]
-fn current_invocation() -> Option<String> {
-    CURRENT.with_borrow(|current| current.as_ref().map(|invocation| invocation.id().to_owned()))
+fn call_of_record<'py>(
+    py: Python<'py>,
+    task: Option<&Bound<'py, Call>>,
+    named: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let ids = |call: &Call| {
+        let (trace_id, span_id) = (call.trace.trace_id(), call.trace.span_id());
+        (&call.invocation, &call.function, trace_id, span_id).into_pyobject(py)
+    };
+    if let Some(task) = task {
+        return ids(task.get());
+    }
+    if let Some(call) = CURRENT.with_borrow(|current| current.as_deref().map(Call::of)) {
+        return ids(&call);
+    }
+    let asked = ASKED.with_borrow(|asked| asked.clone());
+    let is_asked = |call: &Call| named.is_some_and(|named| named.eq(&call.invocation).unwrap_or(false));
+    match asked.filter(is_asked) {
+        Some(call) => ids(&call),
+        None => (named, None::<&str>, None::<&str>, None::<&str>).into_pyobject(py),
+    }
 }

@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 
 /// The package's modules that Rust calls.
 pub(crate) struct Package {
+    pub(crate) companions: Py<PyModule>,
     pub(crate) dock: Py<PyModule>,
     pub(crate) hooks: Py<PyModule>,
     pub(crate) http: Py<PyModule>,
@@ -43,11 +44,13 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     // `http` builds on the app's `azure.functions`, so the app's packages come first.
     loader.bind(py).call_method1("prepare", (app,))?;
     submodule("errors", include_str!("../funcdock/errors.py"))?;
+    let companions = submodule("companions", include_str!("../funcdock/companions.py"))?;
     let dock = submodule("dock", include_str!("../funcdock/dock.py"))?;
     // A package, too: so an import that fails asks the finder of `dock` for the reason.
     let extensions = submodule("extensions", include_str!("../funcdock/extensions.py"))?;
     extensions.bind(py).setattr("__path__", Vec::<String>::new())?;
     Ok(Package {
+        companions,
         dock,
         hooks: submodule("hooks", include_str!("../funcdock/hooks.py"))?,
         http: submodule("http", include_str!("../funcdock/http.py"))?,

@@ -1,19 +1,20 @@
 //! The [`FunctionRunner`] for CPython: synchronous functions to the pool, asynchronous ones to the loop.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use funcdock::control::WorkerConfig;
-use funcdock::extensions::{ExtensionReport, Extensions};
+use funcdock::extensions::ExtensionReport;
 use funcdock::invocation::{Completions, Invocation, Outcome};
 use funcdock::runner::FunctionRunner;
+use funcdock::worker::Worker;
 use pyo3::prelude::*;
 
 use crate::arguments::{self, Classes};
-use crate::event_loop::{self, Handover};
+use crate::event_loop::{self, Handover, Tasks};
 use crate::loader::{self, Function, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
-use crate::{context, dock, hooks, logging, results};
+use crate::{companions, context, dock, hooks, logging, results};
 
 /// Calls functions of an app.
 pub(crate) struct PythonRunner {
@@ -29,26 +30,29 @@ pub(crate) struct Runtime {
     pub(crate) package: Package,
     pub(crate) event_loop: Py<PyAny>,
     pub(crate) handover: Handover,
+    pub(crate) tasks: Tasks,
     /// `sys.getallocatedblocks`.
     allocated_blocks: Py<PyAny>,
     completions: Arc<Completions>,
 }
 
 impl PythonRunner {
-    /// Imports the app's functions and starts the pool. Attached, on the main thread.
-    pub(crate) fn load(
-        py: Python<'_>,
-        config: &WorkerConfig,
-        extensions: &Arc<Mutex<Extensions>>,
-        completions: Arc<Completions>,
-    ) -> Result<Self, LoadError> {
+    /// Imports the app's functions, starts the extensions and the pool. Attached, on the main thread.
+    pub(crate) fn load(py: Python<'_>, worker: &mut Worker) -> Result<Self, LoadError> {
+        let config = worker.config();
         let prepared = prepare(py, config).map_err(LoadError::Prepare)?;
         let (package, classes, event_loop) = prepared;
-        dock::install(py, &package, config, extensions).map_err(LoadError::Prepare)?;
+        dock::install(py, &package, config, worker.extensions()).map_err(LoadError::Prepare)?;
         if config.extensions_enabled {
             hooks::watch(py, &package).map_err(LoadError::Prepare)?;
         }
         let mut functions = loader::load(py, &package, &config.app)?;
+        // Function code has docked and configured them by now.
+        let companions = py
+            .detach(|| worker.start_extensions())
+            .map_err(LoadError::Extensions)?;
+        companions::run(py, &package, companions)?;
+        let config = worker.config();
         let mut extensions = Vec::new();
         if config.extensions_enabled {
             extensions = hooks::dock(py, &package, &config.app, &mut functions).map_err(LoadError::Dock)?;
@@ -65,8 +69,9 @@ impl PythonRunner {
             package,
             event_loop,
             handover,
+            tasks: Tasks::default(),
             allocated_blocks: allocated_blocks.unbind(),
-            completions,
+            completions: Arc::clone(worker.completions()),
         });
         let pool = Arc::new(Pool::default());
         if any_sync {
@@ -105,6 +110,13 @@ impl FunctionRunner for PythonRunner {
     fn flush(&self) {
         self.pool.wake();
         self.runtime.handover.wake();
+    }
+
+    fn give_up(&self, function: usize, invocation: Arc<Invocation>) {
+        // A thread cannot be stopped.
+        if self.runtime.functions[function].is_async {
+            self.runtime.handover.give_up(invocation);
+        }
     }
 
     fn cancel(&self) {
@@ -160,7 +172,7 @@ impl Runtime {
 
 fn prepare(py: Python<'_>, config: &WorkerConfig) -> PyResult<(Package, Classes, Py<PyAny>)> {
     let package = package::import(py, &config.app.root)?;
-    logging::install(py, &package, config.debug_logs)?;
+    logging::install(py, &package, config.log_format, config.debug_logs)?;
     let http = package.http.bind(py);
     let contexts = (
         py.get_type::<context::Context>(),

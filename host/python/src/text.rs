@@ -1,5 +1,6 @@
 //! The text of Python's strings, without a copy.
 
+use std::borrow::Cow;
 use std::ffi::c_char;
 
 use pyo3::ffi::{Py_ssize_t, PyObject};
@@ -25,4 +26,12 @@ pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     }
     // SAFETY: the string keeps its UTF-8, of this size, for as long as it lives.
     Ok(unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(data.cast(), size as usize)) })
+}
+
+/// The string, with U+FFFD for what is no text: lone surrogates. Attached.
+pub(crate) fn lossy<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
+    match utf8(text) {
+        Ok(text) => text.into(),
+        Err(_) => text.to_string_lossy(),
+    }
 }

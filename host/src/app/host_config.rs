@@ -8,9 +8,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::error::{Problem, suggestion};
 use super::json::{Document, Item};
-use super::{ExtensionConfig, HostConfig, HttpConfig, OnError, Policy};
+use super::{ExtensionConfig, HostConfig, HttpConfig, OnError, Policy, TelemetryMode};
 
 const SECTION: &str = "workerExtensions";
+const TELEMETRY_MODE: &str = "telemetryMode";
 const EXTENSION_KEYS: [&str; 8] = [
     "functions",
     "required",
@@ -51,6 +52,7 @@ impl Default for HostConfig {
         Self {
             http: HttpConfig::default(),
             function_timeout: Some(Duration::from_secs(30 * 60)),
+            telemetry_mode: TelemetryMode::default(),
             functions: None,
             log_level: BTreeMap::new(),
             worker_extensions: Vec::new(),
@@ -79,6 +81,9 @@ pub(super) fn read(
     if let Some(timeout) = top.get("functionTimeout")? {
         config.function_timeout = function_timeout(&timeout)?;
     }
+    if let Some(mode) = top.get(TELEMETRY_MODE)? {
+        config.telemetry_mode = telemetry_mode(&mode)?;
+    }
     if let Some(functions) = top.get("functions")? {
         // An empty list is no filter: that is how the tools read it.
         config.functions = Some(functions.strings()?).filter(|names| !names.is_empty());
@@ -98,7 +103,8 @@ pub(super) fn read(
             config.worker_extensions = extensions
                 .map(|(name, item)| extension(name, &item, root))
                 .collect::<Result<_, _>>()?;
-        } else if let hint = suggestion(key, [SECTION])
+        } else if !key.eq_ignore_ascii_case(TELEMETRY_MODE)
+            && let hint = suggestion(key, [SECTION, TELEMETRY_MODE])
             && !hint.is_empty()
         {
             warnings.push(item.problem(format!("unknown key, ignored{hint}")));
@@ -180,6 +186,15 @@ fn time(item: &Item<'_>, expected: &str) -> Result<Duration, Problem> {
     let text = item.scalar_text().map_err(|_| item.wrong_type(expected))?;
     let time = time_span(text).filter(|time| !time.is_zero());
     time.ok_or_else(|| item.wrong_value(expected))
+}
+
+fn telemetry_mode(item: &Item<'_>) -> Result<TelemetryMode, Problem> {
+    let mode = one_of(item, &["ApplicationInsights", "OpenTelemetry"])?;
+    Ok(if mode == "OpenTelemetry" {
+        TelemetryMode::OpenTelemetry
+    } else {
+        TelemetryMode::ApplicationInsights
+    })
 }
 
 /// `[d.]hh:mm:ss`.

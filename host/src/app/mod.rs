@@ -42,12 +42,24 @@ pub struct HostConfig {
     pub http: HttpConfig,
     /// `functionTimeout`; `None` is no limit ("-1"). 30 minutes by default.
     pub function_timeout: Option<Duration>,
+    /// `telemetryMode`.
+    pub telemetry_mode: TelemetryMode,
     /// `functions`: only these are loaded, when given.
     pub functions: Option<Vec<String>>,
     /// `logging.logLevel`: category to level name.
     pub log_level: BTreeMap<String, String>,
     /// `workerExtensions`, in the order of the file.
     pub worker_extensions: Vec<ExtensionConfig>,
+}
+
+/// `telemetryMode` of host.json: what telemetry is made with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TelemetryMode {
+    /// Application Insights: nothing that the host takes part in.
+    #[default]
+    ApplicationInsights,
+    /// OpenTelemetry: calls are traced.
+    OpenTelemetry,
 }
 
 /// `extensions.http` of host.json.
@@ -90,6 +102,8 @@ pub struct ExtensionConfig {
     pub suspend_after_panics: Option<u32>,
     /// `onError`: what a failure of a hook around a call does to the call.
     pub on_error: OnError,
+    /// What docks it where host.json has no entry for it, in words.
+    pub implied_by: Option<String>,
 }
 
 /// What the failure (an error, a panic) of a hook does to the call; `None` leaves it to the extension.
@@ -123,6 +137,7 @@ impl ExtensionConfig {
             hook_budget: Some(Duration::from_millis(50)),
             suspend_after_panics: Some(10),
             on_error: OnError::default(),
+            implied_by: None,
         }
     }
 }

@@ -4,6 +4,7 @@ mod extension;
 mod listing;
 mod settings;
 mod start;
+mod telemetry;
 
 use std::fmt::Display;
 use std::io::Write as _;

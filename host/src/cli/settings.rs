@@ -22,7 +22,7 @@ pub(super) struct Settings<'a, E> {
 
 /// Where a setting stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Environment,
     File,
 }
@@ -43,7 +43,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
     }
 
     /// A setting's value without space around it, and where it stands. An empty one is none.
-    fn get(&self, name: &str) -> Option<(String, Place)> {
+    pub(super) fn get(&self, name: &str) -> Option<(String, Place)> {
         let ours = (self.environment)(name).map(|value| (value, Place::Environment));
         let (value, place) = ours.or_else(|| {
             self.app
@@ -100,8 +100,9 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         number
     }
 
-    /// Where to look for extensions beyond the app: the entries of `FUNCDOCK_EXTENSION_PATH`, then
-    /// `binary_folder`. A relative entry starts at the working directory, or at the app in its own file.
+    /// Where to look for extensions beyond the app: the entries of `FUNCDOCK_EXTENSION_PATH`, then those that come
+    /// with the host, which lie where its Python module does: in `binary_folder`, and in `../lib/funcdock` from there
+    /// in an install that has it. A relative entry starts at the working directory, or at the app in its own file.
     pub(super) fn extension_path(&self, binary_folder: &Path) -> Vec<PathBuf> {
         let mut folders = Vec::new();
         if let Some((value, place)) = self.get(EXTENSION_PATH) {
@@ -113,6 +114,8 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
             }));
         }
         folders.push(binary_folder.to_owned());
+        let installed = binary_folder.parent().map(|prefix| prefix.join("lib/funcdock"));
+        folders.extend(installed.filter(|folder| folder.is_dir()));
         folders
     }
 }
@@ -222,6 +225,15 @@ mod tests {
         assert_eq!(
             path(&[], &[(EXTENSION_PATH, "b")]),
             [Path::new("/srv/app/b"), bin]
+        );
+
+        let prefix = tempfile::tempdir().expect("a folder");
+        let lib = prefix.path().join("lib/funcdock");
+        std::fs::create_dir_all(&lib).expect("a folder of libraries");
+        let bin = prefix.path().join("bin");
+        assert_eq!(
+            with(&[], &[], |settings| settings.extension_path(&bin)),
+            [bin.clone(), lib]
         );
     }
 }

@@ -11,8 +11,10 @@ use clap::builder::FalseyValueParser;
 use super::listing::Listing;
 use super::print;
 use super::settings::Settings;
+use super::telemetry;
 use crate::app::{App, ReadOptions, Reading};
 use crate::control::ExtensionListing;
+use crate::logging::Format;
 use crate::supervisor::{self, Options, PYTHON_MODULE_VARIABLE, Progress};
 
 const DEFAULT_PORT: u16 = 7071;
@@ -71,6 +73,16 @@ pub(super) struct Arguments {
     #[arg(long, env = "FUNCDOCK_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     drain_timeout: Duration,
 
+    /// What the log on stderr looks like
+    #[arg(
+        long,
+        env = "FUNCDOCK_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    log_format: Format,
+
     /// Log in detail, and show what pip prints
     #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = FalseyValueParser::new())]
     verbose: bool,
@@ -78,7 +90,18 @@ pub(super) struct Arguments {
 
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
-    crate::logging::init(arguments.verbose, false);
+    let format = arguments.log_format;
+    crate::logging::init(format, arguments.verbose, false);
+    serve(arguments, python_module).or_else(|error| match format {
+        Format::Text => Err(error),
+        Format::Json => {
+            tracing::error!("{error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    })
+}
+
+fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     let options = options(arguments, python_module)?;
     let route_prefix = options.app.host.http.route_prefix.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -92,12 +115,14 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
 }
 
 fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
-    let app = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
+    let mut app = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
+    let environment = |name: &str| std::env::var(name).ok();
+    telemetry::dock(&mut app, environment);
     let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));
     let chosen_module = std::env::var_os(PYTHON_MODULE_VARIABLE).filter(|value| !value.is_empty());
 
-    let settings = Settings::new(&app, |name| std::env::var(name).ok());
+    let settings = Settings::new(&app, environment);
     let port = arguments
         .port
         .or(app.settings.local_http_port)
@@ -113,6 +138,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
         extensions_enabled: settings.extensions_enabled(),
         extension_path: settings.extension_path(binary_folder),
         threads: settings.threads(),
+        log_format: arguments.log_format,
         verbose: arguments.verbose,
         debug_logs: settings.debug_logs(),
         app,

@@ -19,6 +19,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
     let host = HostConfig {
         http,
         function_timeout: Some(Duration::from_secs(1800)),
+        telemetry_mode: Default::default(),
         functions: None,
         log_level: Default::default(),
         worker_extensions: Vec::new(),
@@ -38,6 +39,7 @@ fn config(functions_folder: &str) -> WorkerConfig {
         debug_logs: false,
         site_packages: vec!["/srv/app/.venv/lib/python3.13/site-packages".into()],
         extension_path: vec!["/opt/extensions".into()],
+        log_format: Default::default(),
         verbose: false,
         threads: Some(4),
     }

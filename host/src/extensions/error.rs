@@ -35,6 +35,14 @@ pub enum ExtensionError {
         /// The extensions that are there.
         available: Vec<String>,
     },
+    /// The extension failed, and host.json does not name it.
+    #[error("{error}\n  asked for: {by}")]
+    Implied {
+        /// What docks it.
+        by: String,
+        /// How it failed.
+        error: Box<ExtensionError>,
+    },
     /// An installed package names the extension, or may do so, but leads to no library.
     #[error(
         "extension {name:?}: {place} leads to no library\n  found: {found}\n  expected: {expected}\n  next: correct \

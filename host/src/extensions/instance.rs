@@ -12,7 +12,17 @@ use super::hook::{Counters, Hook};
 use super::services::{InitContext, raw_function};
 use super::statistics::Failure;
 use super::ticks;
-use crate::invocation::{FunctionInfo, Invocation};
+use crate::invocation::{Attribute, FunctionInfo, Invocation};
+
+/// What an extension brings in the language that the app is written in.
+pub struct Companion {
+    /// The extension's name.
+    pub extension: Arc<str>,
+    /// Its modules, in the order in which they are to be run.
+    pub modules: &'static [abi::Module],
+    /// What the extension has for it.
+    pub native: Attribute,
+}
 
 /// One instance of an extension.
 pub(super) struct Instance {
@@ -92,10 +102,13 @@ impl Instance {
         let times = self.counters.of(hook).was_slow();
         // Each time it has happened twice as often: a hook that is always slow must not flood the log.
         if times.is_power_of_two() {
+            let trace = invocation.trace_ids();
             tracing::warn!(
                 extension = %self.name,
                 function = invocation.function().info.name,
                 invocation = invocation.id(),
+                trace_id = trace.trace_id(),
+                span_id = trace.span_id(),
                 "{hook} took {took:.1?}, longer than its budget of {:?} ({times} times so far): other calls waited \
                  for it meanwhile",
                 Duration::from_nanos(self.counters.budget_ns)
@@ -113,10 +126,13 @@ impl Instance {
     #[cold]
     pub(super) fn failed(&self, hook: Hook, invocation: &Invocation, error: &abi::Error) {
         let (name, function) = (&self.name, &invocation.function().info.name);
+        let trace = invocation.trace_ids();
         tracing::error!(
             extension = %name,
             function,
             invocation = invocation.id(),
+            trace_id = trace.trace_id(),
+            span_id = trace.span_id(),
             "{hook} failed: {}", error.message
         );
         let panics = self.counters.of(hook).failed(Failure::of(error));
@@ -129,6 +145,23 @@ impl Instance {
                  more until the worker restarts (workerExtensions.{name}.suspendAfterPanics in host.json)"
             );
         }
+    }
+
+    /// The Python modules that go with the extension, where it has one.
+    pub(super) fn companion(&self) -> Result<Option<Companion>, abi::Error> {
+        let (Some(modules), Some(native)) = (self.descriptor.companion(), self.descriptor.native()) else {
+            return Ok(None);
+        };
+        if modules.is_empty() {
+            return Ok(None);
+        }
+        // SAFETY: the instance is alive.
+        let native = unsafe { native(self.this) }.into_result()?;
+        Ok(Some(Companion {
+            extension: Arc::clone(&self.name),
+            modules: modules.as_slice(),
+            native: native.into(),
+        }))
     }
 
     /// Calls `post_function_load` where the extension has it; what goes wrong is logged and counted.

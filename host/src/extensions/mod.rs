@@ -25,6 +25,7 @@ pub use check::{Check, Depth};
 pub use discovery::{Available, Search, Source};
 pub use dock::DockError;
 pub use error::ExtensionError;
+pub use instance::Companion;
 pub use registry::{ExtensionReport, ExtensionState, Extensions};
 pub use statistics::HookStatistics;
 pub use step::{Described, Event, Setting, Step};

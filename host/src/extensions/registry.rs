@@ -13,7 +13,7 @@ use super::discovery::{self, Search, Source};
 use super::dock::Attachment;
 use super::error::ExtensionError;
 use super::hook::{Counters, Hook};
-use super::instance::{InitWatch, Instance};
+use super::instance::{Companion, InitWatch, Instance};
 use super::metrics::Metrics;
 use super::services::InitContext;
 use super::statistics::HookStatistics;
@@ -113,6 +113,13 @@ impl Extensions {
                 }
                 docked.check_settings()
             });
+            if let (Err(error @ ExtensionError::Find { .. }), Some(by), false) =
+                (&loaded, &config.implied_by, config.required)
+            {
+                // As if nothing had asked for it: function code that does is told.
+                tracing::warn!("{by}, but there are no traces:\n{error}");
+                continue;
+            }
             docked.settle(loaded)?;
             extensions.docked.push(docked);
         }
@@ -160,6 +167,19 @@ impl Extensions {
         Ok(levels
             .map(|(app, function)| HookChain::new(app.into_iter().chain(function)))
             .collect())
+    }
+
+    /// The companions of the extensions that were started.
+    ///
+    /// # Errors
+    /// An extension that is `required` has none to offer where it should.
+    pub fn companions(&mut self) -> Result<Vec<Companion>, ExtensionError> {
+        let mut companions = Vec::new();
+        for docked in &mut self.docked {
+            let companion = docked.companion();
+            companions.extend(docked.settle(companion)?.flatten());
+        }
+        Ok(companions)
     }
 
     /// Calls `shutdown` of every instance, the last docked first, all within the deadline.
@@ -336,6 +356,15 @@ impl Docked {
         general.map(|index| (index, self.settings.as_str())).chain(own)
     }
 
+    /// Only app-level extensions have one, and one instance.
+    fn companion(&self) -> Result<Option<Companion>, ExtensionError> {
+        let Some(instance) = self.instances.first() else {
+            return Ok(None);
+        };
+        let companion = instance.companion();
+        companion.map_err(|error| ExtensionError::init(&self.config, None, &error))
+    }
+
     /// Ends the instances, the last made first.
     fn shutdown(&mut self, end: Instant) {
         for instance in self.instances.drain(..).rev() {
@@ -366,7 +395,13 @@ impl Docked {
     fn settle<T>(&mut self, result: Result<T, ExtensionError>) -> Result<Option<T>, ExtensionError> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) if self.config.required => Err(error),
+            Err(error) if self.config.required => Err(match &self.config.implied_by {
+                Some(by) => ExtensionError::Implied {
+                    by: by.clone(),
+                    error: Box::new(error),
+                },
+                None => error,
+            }),
             Err(error) => {
                 tracing::error!("{error}\n  the app runs without it, as it is not required");
                 self.failure = Some(error.to_string());

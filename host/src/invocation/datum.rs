@@ -1,5 +1,6 @@
 //! Data between triggers, runner and extensions.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -43,6 +44,36 @@ impl HttpRequest {
     pub fn header_str(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+
+    /// The caller's `traceparent` and `tracestate`, by the rules of W3C for headers that come more than once:
+    /// among several `traceparent`s there is none to trust, and several `tracestate`s are one list. A
+    /// `tracestate` without a `traceparent` says nothing. Empty for what there is not; what the values say is
+    /// not looked at.
+    pub fn trace_context(&self) -> (&str, Cow<'_, str>) {
+        let mut traceparents = self.headers.get_all("traceparent").iter();
+        let (Some(traceparent), None) = (traceparents.next(), traceparents.next()) else {
+            return ("", Cow::Borrowed(""));
+        };
+        let traceparent = traceparent.to_str().unwrap_or("");
+        if traceparent.is_empty() {
+            return ("", Cow::Borrowed(""));
+        }
+        let mut tracestate = Cow::Borrowed("");
+        for field in self.headers.get_all("tracestate") {
+            match field.to_str() {
+                Ok("") => {}
+                Ok(field) if tracestate.is_empty() => tracestate = Cow::Borrowed(field),
+                Ok(field) => {
+                    let joined = tracestate.to_mut();
+                    joined.push(',');
+                    joined.push_str(field);
+                }
+                // What is not text is no list, and what is left of it would be half of one.
+                Err(_) => return (traceparent, Cow::Borrowed("")),
+            }
+        }
+        (traceparent, tracestate)
+    }
 }
 
 /// An HTTP response made by a function or an extension.
@@ -63,6 +94,84 @@ impl Datum {
             Datum::None => StatusCode::NO_CONTENT,
             Datum::Http(response) => response.status,
             Datum::String(_) | Datum::Bytes(_) => StatusCode::OK,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn request(headers: &[(&'static str, &[u8])]) -> HttpRequest {
+        let value = |value: &[u8]| HeaderValue::from_bytes(value).expect("no control characters");
+        let mut made = HeaderMap::new();
+        for (name, bytes) in headers {
+            made.append(*name, value(bytes));
+        }
+        HttpRequest {
+            method: Method::GET,
+            uri: Uri::default(),
+            version: Version::HTTP_11,
+            headers: made,
+            body: Bytes::new(),
+            route_params: SmallVec::new(),
+            client: Arc::from(""),
+        }
+    }
+
+    #[test]
+    fn trace_context_of_headers_that_come_more_than_once() {
+        const PARENT: (&str, &[u8]) = ("traceparent", b"00-a-b-01");
+        type Headers = Vec<(&'static str, &'static [u8])>;
+        let cases: [(Headers, (&str, &str), &str); 8] = [
+            (vec![], ("", ""), "none"),
+            (
+                vec![PARENT, ("tracestate", b"a=1")],
+                ("00-a-b-01", "a=1"),
+                "one of each",
+            ),
+            (
+                vec![PARENT, PARENT],
+                ("", ""),
+                "two traceparents, even equal ones",
+            ),
+            (
+                vec![("tracestate", b"a=1")],
+                ("", ""),
+                "a tracestate without a traceparent",
+            ),
+            (
+                vec![("tracestate", b"a=1"), PARENT, ("tracestate", b"b=2, c=3")],
+                ("00-a-b-01", "a=1,b=2, c=3"),
+                "tracestates are joined in order",
+            ),
+            (
+                vec![
+                    PARENT,
+                    ("tracestate", b""),
+                    ("tracestate", b"a=1"),
+                    ("tracestate", b""),
+                ],
+                ("00-a-b-01", "a=1"),
+                "empty ones add nothing",
+            ),
+            (
+                vec![PARENT, ("tracestate", b"a=1"), ("tracestate", b"b=\xe9")],
+                ("00-a-b-01", ""),
+                "a tracestate that is not ASCII costs all of it",
+            ),
+            (
+                vec![("traceparent", b"00-\xe9"), ("tracestate", b"a=1")],
+                ("", ""),
+                "a traceparent that is not ASCII",
+            ),
+        ];
+        for (headers, expected, reason) in cases {
+            let request = request(&headers);
+            let (traceparent, tracestate) = request.trace_context();
+            assert_eq!((traceparent, &*tracestate), expected, "{reason}");
         }
     }
 }

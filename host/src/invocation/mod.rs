@@ -8,8 +8,10 @@ mod ending;
 mod function;
 mod outcome;
 mod pipeline;
+mod trace;
 mod waiting;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -23,6 +25,7 @@ pub use ending::Ending;
 pub use function::FunctionInfo;
 pub use outcome::{Exception, Outcome};
 pub use pipeline::{LoadedFunction, Pipeline};
+pub use trace::TraceIds;
 
 use completion::Completion;
 use funcdock_extension_api::abi;
@@ -38,8 +41,9 @@ pub struct Invocation {
     function: Arc<LoadedFunction>,
     request: Option<HttpRequest>,
     attributes: Mutex<Vec<(Box<str>, Attribute)>>,
-    /// What `set_trace_context` was given, the last one counting. Never shortened, so that a `&TraceContext`
-    /// stays good as long as the invocation. In `Arc`s, so that growing does not move them.
+    /// What `set_trace_context` was given, the last one counting; before that, what several header fields say
+    /// together. Never shortened, so that a `&TraceContext` stays good as long as the invocation. In `Arc`s,
+    /// so that growing does not move them.
     trace_contexts: Mutex<Vec<Arc<TraceContext>>>,
     /// What the hook that was called last waits for.
     waiting: WaitSlot,
@@ -125,21 +129,34 @@ impl Invocation {
         self.request.as_ref()
     }
 
-    /// `traceparent` and `tracestate` that the function sees: what an extension set, else what the caller sent.
+    /// `traceparent` and `tracestate` that the function sees: what an extension set, else what the caller
+    /// sent, as [`HttpRequest::trace_context`] reads it.
     pub fn trace_context(&self) -> (&str, &str) {
-        if let Some(set) = lock(&self.trace_contexts).last() {
-            let set: *const TraceContext = std::ptr::from_ref(&**set);
-            // SAFETY: an entry is never removed before the invocation, which `&self` borrows.
-            let set = unsafe { &*set };
-            return (&set.traceparent, &set.tracestate);
-        }
-        let header = |name| {
-            self.request
-                .as_ref()
-                .and_then(|request| request.header_str(name))
-                .unwrap_or("")
+        let mut contexts = lock(&self.trace_contexts);
+        let context = match contexts.last() {
+            Some(context) => Arc::as_ptr(context),
+            None => match self.request.as_ref().map(HttpRequest::trace_context) {
+                None => return ("", ""),
+                Some((traceparent, Cow::Borrowed(tracestate))) => return (traceparent, tracestate),
+                Some((traceparent, Cow::Owned(tracestate))) => {
+                    let joined = Arc::new(TraceContext {
+                        traceparent: traceparent.to_owned(),
+                        tracestate,
+                    });
+                    let context = Arc::as_ptr(&joined);
+                    contexts.push(joined);
+                    context
+                }
+            },
         };
-        (header("traceparent"), header("tracestate"))
+        // SAFETY: an entry is never removed before the invocation, which `&self` borrows.
+        let context = unsafe { &*context };
+        (&context.traceparent, &context.tracestate)
+    }
+
+    /// The trace and the span that records of the call belong to.
+    pub fn trace_ids(&self) -> TraceIds {
+        TraceIds::parse(self.trace_context().0)
     }
 
     /// Replaces the trace context that the function sees.

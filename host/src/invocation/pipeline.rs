@@ -180,6 +180,12 @@ impl<G: Send + Sync + 'static> Call<G> {
         if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
             self.invocation.abandon();
         }
+        if matches!((&self.stage, &outcome), (Stage::Invoked, Outcome::TimedOut(_))) {
+            let function = self.invocation.function.index;
+            self.pipeline
+                .runner
+                .give_up(function, Arc::clone(&self.invocation));
+        }
         let chain = &self.invocation.function.chain;
         chain.give_up_entering(&self.invocation, &mut self.passage);
         log_failure(&self.invocation, &outcome);
@@ -247,40 +253,40 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
 
 /// One record for a call that did not end well.
 fn log_failure(invocation: &Invocation, outcome: &Outcome) {
-    let function = invocation.function().info.name.as_str();
-    let id = invocation.id();
-    match outcome {
-        Outcome::Returned(_) | Outcome::Answered { .. } => {}
+    let mut traceback = None;
+    let message = match outcome {
+        Outcome::Returned(_) | Outcome::Answered { .. } => return,
         Outcome::Raised(exception) => {
-            let (type_name, message) = (&exception.type_name, &exception.message);
-            tracing::error!(
-                function,
-                invocation = id,
-                traceback = exception.traceback,
-                "the function raised {type_name}: {message}"
-            );
+            traceback = Some(exception.traceback.as_str());
+            format!(
+                "the function raised {}: {}",
+                exception.type_name, exception.message
+            )
         }
         Outcome::Refused { extension, error } => {
-            tracing::error!(
+            format!("extension {extension:?} refused the call: {}", error.message)
+        }
+        Outcome::TimedOut(limit) => format!("timed out after {limit:?} (functionTimeout in host.json)"),
+        Outcome::Cancelled => "given up: the worker stops and the function still runs".to_owned(),
+    };
+    let function = invocation.function().info.name.as_str();
+    let (id, trace) = (invocation.id(), invocation.trace_ids());
+    let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
+    // The level is part of the call site.
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
                 function,
                 invocation = id,
-                "extension {extension:?} refused the call: {}",
-                error.message
-            );
-        }
-        Outcome::TimedOut(limit) => {
-            tracing::error!(
-                function,
-                invocation = id,
-                "timed out after {limit:?} (functionTimeout in host.json)"
-            );
-        }
-        Outcome::Cancelled => {
-            tracing::warn!(
-                function,
-                invocation = id,
-                "given up: the worker stops and the function still runs"
-            );
-        }
+                trace_id,
+                span_id,
+                traceback,
+                "{message}"
+            )
+        };
+    }
+    match outcome {
+        Outcome::Cancelled => log!(warn),
+        _ => log!(error),
     }
 }

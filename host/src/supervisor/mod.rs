@@ -62,6 +62,8 @@ pub struct Options {
     pub extension_path: Vec<PathBuf>,
     /// See [`WorkerConfig::threads`].
     pub threads: Option<u32>,
+    /// See [`WorkerConfig::log_format`].
+    pub log_format: crate::logging::Format,
     /// See [`WorkerConfig::verbose`].
     pub verbose: bool,
     /// See [`WorkerConfig::debug_logs`].
@@ -239,6 +241,7 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
             extensions_enabled: options.extensions_enabled,
             site_packages,
             extension_path: options.extension_path.clone(),
+            log_format: options.log_format,
             verbose: options.verbose,
             debug_logs: options.debug_logs,
             threads: options.threads,

@@ -19,6 +19,7 @@ pub(crate) fn app(root: impl AsRef<Path>) -> App {
                 client_timeout: Duration::from_secs(30),
             },
             function_timeout: Some(Duration::from_secs(30 * 60)),
+            telemetry_mode: Default::default(),
             functions: None,
             log_level: Default::default(),
             worker_extensions: Vec::new(),

@@ -1,7 +1,7 @@
 //! A worker process: HTTP, extensions and a language runtime in one.
 //!
 //! The runtime's module drives it: [`Worker::connect`], then it loads the app's functions, then
-//! [`Worker::serve`], and at last [`Serving::join`]. Each may block, and is called without the GIL.
+//! [`Worker::start_extensions`], [`Worker::serve`], and at last [`Serving::join`]. Each may block, and is called without the GIL.
 
 mod admin;
 mod http;
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::app;
 use crate::control::{ExtensionListing, FunctionListing, Ready, WorkerConfig, WorkerMessage};
-use crate::extensions::{ExtensionReport, Extensions, Search};
+use crate::extensions::{Companion, ExtensionError, ExtensionReport, Extensions, Search};
 use crate::invocation::{Completions, FunctionInfo, LoadedFunction};
 use crate::runner::FunctionRunner;
 use admin::WorkerAdmin;
@@ -34,6 +34,8 @@ pub struct Worker {
     listener: TcpListener,
     extensions: Arc<Mutex<Extensions>>,
     completions: Arc<Completions>,
+    /// Empty until the extensions have started.
+    functions: Vec<Arc<LoadedFunction>>,
 }
 
 impl Worker {
@@ -44,7 +46,7 @@ impl Worker {
             eprintln!("funcdock worker: {error}");
             1
         })?;
-        crate::logging::init(config.verbose, config.debug_logs);
+        crate::logging::init(config.log_format, config.verbose, config.debug_logs);
         let configs = match config.extensions_enabled {
             true => config.app.host.worker_extensions.as_slice(),
             false => &[],
@@ -64,6 +66,7 @@ impl Worker {
             listener: listener.into(),
             extensions: Arc::new(Mutex::new(extensions)),
             completions: Arc::default(),
+            functions: Vec::new(),
         })
     }
 
@@ -82,8 +85,20 @@ impl Worker {
         &self.completions
     }
 
+    /// Starts the extensions, which function code has had its say on, and puts their hooks around the functions.
+    /// Returns what they bring for the runtime to run.
+    ///
+    /// # Errors
+    /// The first failure of an extension that the app requires.
+    pub fn start_extensions(&mut self) -> Result<Vec<Companion>, ExtensionError> {
+        let mut extensions = lock(&self.extensions);
+        self.functions = load_functions(&self.config, &mut extensions)?;
+        extensions.companions()
+    }
+
     /// Tells the supervisor why the app cannot be served; returns the exit code. `phase` is a noun phrase.
     pub fn fail(self, phase: &str, message: &str) -> i32 {
+        lock(&self.extensions).shutdown(LEAST_SHUTDOWN);
         self.link.fail(phase, message)
     }
 
@@ -101,15 +116,8 @@ impl Worker {
             listener,
             extensions,
             completions,
+            functions,
         } = self;
-        let loaded = load_functions(&config, &mut lock(&extensions));
-        let functions = match loaded {
-            Ok(functions) => functions,
-            Err(error) => {
-                lock(&extensions).shutdown(LEAST_SHUTDOWN);
-                return Err(link.fail("start of the extensions", &error));
-            }
-        };
         let extensions = Docked {
             native: extensions,
             language: runner.extensions().into(),
@@ -181,11 +189,11 @@ fn drain(http: HttpService, extensions: &Mutex<Extensions>, deadline: Duration) 
     in_time
 }
 
-/// Starts the extensions and puts their hooks around the functions.
+/// The functions, with the hooks of the extensions around them, which it starts.
 fn load_functions(
     config: &WorkerConfig,
     extensions: &mut Extensions,
-) -> Result<Vec<Arc<LoadedFunction>>, String> {
+) -> Result<Vec<Arc<LoadedFunction>>, ExtensionError> {
     let app = &config.app;
     let prefix = &app.host.http.route_prefix;
     let infos: Vec<_> = app
@@ -194,9 +202,7 @@ fn load_functions(
         .map(|function| FunctionInfo::new(function, prefix))
         .collect();
     let root = app.root.to_string_lossy();
-    let chains = extensions
-        .start(&root, config.index, &infos)
-        .map_err(|error| error.to_string())?;
+    let chains = extensions.start(&root, config.index, &infos)?;
     let loaded = infos.into_iter().zip(chains).enumerate();
     Ok(loaded
         .map(|(index, (info, chain))| Arc::new(LoadedFunction { index, info, chain }))

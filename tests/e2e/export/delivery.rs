@@ -50,20 +50,31 @@ fn the_operator_can_flush() {
 
 #[test]
 fn large_batches_compressed() {
-    let receiver = Receiver::speaking(Protocol::Grpc);
-    let gzip = json!({ "compression": "gzip", "delay_ms": NEVER_MS, "headers": { "Tenant": "a" } });
-    let host = app(&to(&receiver, Protocol::Grpc, &gzip)).start();
-    call(&host, 300);
-    host.stop().assert_clean();
-    assert_eq!(receiver.count(), 300);
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = Receiver::speaking(protocol);
+        let gzip = json!({ "compression": "gzip", "delay_ms": NEVER_MS, "headers": { "Tenant": "a" } });
+        let host = app(&to(&receiver, protocol, &gzip)).start();
+        call(&host, 300);
+        host.stop().assert_clean();
+        assert_eq!(receiver.count(), 300, "{protocol:?}");
+    }
 }
 
 #[test]
 fn grpc_over_tls_with_certificates_of_both_sides() {
+    tls_with_certificates_of_both_sides(Protocol::Grpc, "grpc");
+}
+
+#[test]
+fn http_over_tls_with_certificates_of_both_sides() {
+    tls_with_certificates_of_both_sides(Protocol::Http, "http/protobuf");
+}
+
+fn tls_with_certificates_of_both_sides(protocol: Protocol, name: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let certificates = Certificates::make(folder.path());
     let receiver = Receiver::with(Options {
-        protocol: Protocol::Grpc,
+        protocol,
         tls: Some(certificates.server.clone()),
         ..Options::default()
     })
@@ -73,7 +84,7 @@ fn grpc_over_tls_with_certificates_of_both_sides() {
         "client_certificate": certificates.client_certificate,
         "client_key": certificates.client_key,
     });
-    let host = app(&to(&receiver, Protocol::Grpc, &all)).start();
+    let host = app(&to(&receiver, protocol, &all)).start();
     call(&host, 3);
     let stopped = host.stop();
     stopped.assert_clean();
@@ -84,7 +95,7 @@ fn grpc_over_tls_with_certificates_of_both_sides() {
     let host = app(&json!({}))
         .env("OTEL_TRACES_EXPORTER", "otlp")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint())
-        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", name)
         .env("OTEL_EXPORTER_OTLP_CERTIFICATE", file(&certificates.authority))
         .env(
             "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
@@ -104,10 +115,10 @@ fn grpc_over_tls_with_certificates_of_both_sides() {
         "client_key": certificates.client_key,
     });
     for (settings, said) in [(unknown, ""), (distrustful, "certificate")] {
-        let host = app(&to(&receiver, Protocol::Grpc, &settings)).start();
+        let host = app(&to(&receiver, protocol, &settings)).start();
         call(&host, 1);
         let stopped = host.stop();
-        let fates = Fates::of(&stopped, &target(&receiver, Protocol::Grpc));
+        let fates = Fates::of(&stopped, &target(&receiver, protocol));
         assert_eq!((fates.export_failed, fates.sum()), (1, 1), "{settings}");
         let log = stopped.stderr.to_lowercase();
         assert!(log.contains(said), "{settings}\n{}", stopped.stderr);

@@ -1,6 +1,7 @@
 //! Worker extensions, end to end: found, loaded, called around functions, used by function code, ended.
 
 mod admin;
+mod companions;
 mod discovery;
 mod endings;
 mod from_code;

@@ -165,17 +165,26 @@ fn hooks_run_at_the_end_of_a_call_that_timed_out() {
     for app in each(r#""functionTimeout": "00:00:01","#) {
         let host = app.start();
         assert_eq!(host.get("/api/waits_async").status, 504);
-        wait_for_records(&host, "post_invocation", 2);
-        open_gate(host.app().path());
         wait_for_records(&host, "post_invocation", 5);
-        // The native hooks are told when it happens, those in Python when the function ends.
-        let expected = [&AROUND[..6], &AROUND[9..], &AROUND[6..9]].concat();
-        assert_eq!(order(host.app()), expected);
+        let stopped = host.stop();
+        stopped.assert_clean();
+        // The native hooks are told when it happens, those in Python when the cancelled function has ended, each side
+        // on its own thread.
+        let order = order(&stopped.app);
+        let (before, after) = order.split_at(6);
+        assert_eq!(before, &AROUND[..6]);
+        let (native, in_python): (Vec<&String>, Vec<&String>) =
+            after.iter().partition(|hook| hook.starts_with("native"));
+        assert_eq!(native, AROUND[9..].iter().collect::<Vec<_>>());
+        assert_eq!(in_python, AROUND[6..9].iter().collect::<Vec<_>>());
         assert_eq!(
-            record(host.app(), "post_invocation", "First")["returned"],
-            "waited"
+            records_of(&stopped.app, "finally").len(),
+            1,
+            "the function is cancelled"
         );
-        host.stop().assert_clean();
+        let post = |label: &str| record(&stopped.app, "post_invocation", label);
+        assert_eq!(post("First")["exception"], "CancelledError()");
+        assert_eq!(post("native app")["outcome"], "TimedOut");
     }
 }
 

@@ -31,12 +31,28 @@ pub(super) enum Verdict {
     Unknown,
 }
 
+/// A kind of telemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    Traces,
+    Metrics,
+    Logs,
+}
+
 impl Protocol {
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Protocol::Http => "/v1/traces",
-            Protocol::Grpc => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        }
+    /// What is sent to this path.
+    pub(super) fn signal(self, path: &str) -> Option<Signal> {
+        Some(match (self, path) {
+            (Protocol::Http, "/v1/traces") => Signal::Traces,
+            (Protocol::Http, "/v1/metrics") => Signal::Metrics,
+            (Protocol::Http, "/v1/logs") => Signal::Logs,
+            (Protocol::Grpc, "/opentelemetry.proto.collector.trace.v1.TraceService/Export") => Signal::Traces,
+            (Protocol::Grpc, "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export") => {
+                Signal::Metrics
+            }
+            (Protocol::Grpc, "/opentelemetry.proto.collector.logs.v1.LogsService/Export") => Signal::Logs,
+            _ => return None,
+        })
     }
 
     /// The message of a request; `None` where it is not of this protocol.

@@ -5,11 +5,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::{DecodeError, Message as _};
 
 use super::Received;
+use super::answer::Signal;
 
 /// An [`ExportTraceServiceRequest`] as far as counting spans needs it.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -31,6 +34,30 @@ struct CountedScope {
 }
 
 impl Received {
+    /// Takes a request of any signal; spans as [`take`](Self::take), the others as they are.
+    pub(super) fn take_any(
+        &self,
+        signal: Option<Signal>,
+        body: Bytes,
+        reject: usize,
+    ) -> Result<usize, DecodeError> {
+        match signal {
+            Some(Signal::Metrics) => {
+                let request = ExportMetricsServiceRequest::decode(body)?;
+                let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+                metrics.push(request);
+                Ok(0)
+            }
+            Some(Signal::Logs) => {
+                let request = ExportLogsServiceRequest::decode(body)?;
+                let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+                logs.push(request);
+                Ok(0)
+            }
+            Some(Signal::Traces) | None => self.take(body, reject),
+        }
+    }
+
     /// Takes a request that is to be acknowledged, but for some spans of it. Returns how many those are.
     pub(super) fn take(&self, body: Bytes, reject: usize) -> Result<usize, DecodeError> {
         let count = if self.count_only {

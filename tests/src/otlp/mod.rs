@@ -1,5 +1,5 @@
-//! A receiver of spans, as any collector takes them: OTLP over HTTP or gRPC, with or without TLS. It can be told to
-//! make trouble.
+//! A receiver of spans, metrics and log records, as any collector takes them: OTLP over HTTP or gRPC, with or without
+//! TLS. It can be told to make trouble with spans.
 //!
 //! Counted is what is acknowledged: a request that is answered with success, once.
 
@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::sync::watch;
 use tokio_rustls::rustls::ServerConfig;
@@ -108,6 +110,8 @@ struct Received {
     acknowledged: AtomicUsize,
     rejected: AtomicUsize,
     spans: Mutex<Vec<Span>>,
+    metrics: Mutex<Vec<ExportMetricsServiceRequest>>,
+    logs: Mutex<Vec<ExportLogsServiceRequest>>,
 }
 
 impl Receiver {
@@ -191,5 +195,17 @@ impl Receiver {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The exports of metrics that have come, in order of arrival.
+    pub fn metrics(&self) -> Vec<ExportMetricsServiceRequest> {
+        let metrics = self.received.metrics.lock();
+        metrics.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The exports of log records that have come, in order of arrival.
+    pub fn logs(&self) -> Vec<ExportLogsServiceRequest> {
+        let logs = self.received.logs.lock();
+        logs.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -134,12 +134,13 @@ async fn respond(
     received.requests.fetch_add(1, Ordering::Relaxed);
     let mood = *moods.borrow();
     let message = body.ok().and_then(|body| protocol.message(&parts.headers, body));
-    let take = |reject| match message.map(|message| received.take(message, reject)) {
+    let signal = protocol.signal(parts.uri.path());
+    let take = |reject| match message.map(|message| received.take_any(signal, message, reject)) {
         Some(Ok(rejected)) => Verdict::Taken(rejected),
         Some(Err(_)) | None => Verdict::Refused,
     };
     let verdict = match mood {
-        _ if parts.uri.path() != protocol.path() => Verdict::Unknown,
+        _ if signal.is_none() => Verdict::Unknown,
         Mood::Up => take(0),
         Mood::Rejecting(spans) => take(spans),
         Mood::Throttling(rest) => Verdict::Throttled(rest),

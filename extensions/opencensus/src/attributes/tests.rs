@@ -9,7 +9,9 @@ use crate::settings::Limits;
 
 const HELLO: TracedFunction = TracedFunction {
     name: "hello",
+    faas_name: "hello",
     trigger: "http",
+    resource_id: None,
     route: Some("/api/hello/{name}"),
 };
 
@@ -42,9 +44,10 @@ fn a_request_in_full() {
         path: "/api/hello/a%20b",
         query: "x=1&code=s3cret",
         version: "1.1",
-        client: Some("127.0.0.1:40000"),
+        peer: Some("127.0.0.1:40000"),
         user_agent: Some("curl/8"),
         host: Some("localhost:7071"),
+        forwarded: Forwarded::default(),
     };
     let expected = [
         "faas.name=hello",
@@ -58,6 +61,8 @@ fn a_request_in_full() {
         "http.route=/api/hello/{name}",
         "network.protocol.version=1.1",
         "client.address=127.0.0.1",
+        "network.peer.address=127.0.0.1",
+        "network.peer.port=40000",
         "user_agent.original=curl/8",
         "server.address=localhost",
         "server.port=7071",
@@ -83,6 +88,47 @@ fn a_request_with_little_and_a_call_without_one() {
     ];
     assert_eq!(told(&function, "an-id", false, Some(&request))[4..], expected);
     assert_eq!(told(&HELLO, "an-id", false, None).len(), 4, "only FaaS");
+}
+
+#[test]
+fn a_request_through_a_proxy() {
+    let request = Request {
+        method: "GET",
+        path: "/",
+        peer: Some("10.0.0.1:4000"),
+        host: Some("worker:7071"),
+        forwarded: Forwarded {
+            client: Some("[2001:db8::1]:4711"),
+            scheme: Some("https"),
+            host: Some("shop.example:8443"),
+        },
+        ..Request::default()
+    };
+    let told = told(&HELLO, "an-id", false, Some(&request));
+    for expected in [
+        "url.scheme=https",
+        "client.address=2001:db8::1",
+        "network.peer.address=10.0.0.1",
+        "server.address=shop.example",
+        "server.port=8443",
+    ] {
+        assert!(
+            told.iter().any(|found| found == expected),
+            "{expected} in {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_function_in_azure_has_an_id() {
+    let function = TracedFunction {
+        faas_name: "shop/hello",
+        resource_id: Some("/subscriptions/1/…/functions/hello"),
+        ..HELLO
+    };
+    let told = told(&function, "an-id", false, None);
+    assert_eq!(told[0], "faas.name=shop/hello");
+    assert_eq!(told[4], "cloud.resource_id=/subscriptions/1/…/functions/hello");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Parentage, nesting, and what outcomes leave on spans, seen through the SDK's in-memory exporter.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
 use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
-use crate::parent;
+use crate::propagation::{parse_traceparent, testing};
 use crate::settings::Batching;
 
 /// What a span keeps of attributes and of events, unless told otherwise.
@@ -20,18 +20,26 @@ const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 const HELLO: TracedFunction = TracedFunction {
     name: "hello",
+    faas_name: "hello",
     trigger: "http",
+    resource_id: None,
     route: None,
 };
 
 const RETURNED: Ending<'_> = Ending {
     invocation_id: "an-id",
+    retry: 0,
     request: None,
     kind: OutcomeKind::Returned,
     http_status: Some(200),
     raised: None,
     extension: None,
 };
+
+/// A span of function code.
+fn inner_of(call: &Call, parent: &Span, name: &str) -> Arc<Span> {
+    call.open_span(name.to_owned(), SpanKind::Internal, parent, true)
+}
 
 /// An exporter that hands its spans to the test.
 struct Handed(Sender<Encoded>);
@@ -67,8 +75,14 @@ impl Fixture {
     }
 
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
-        let caller = parent::parse(traceparent, tracestate);
-        Call::start(Arc::clone(&self.pipeline), HELLO, false, caller.as_ref())
+        let caller = testing::caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
+        Call::start(
+            Arc::clone(&self.pipeline),
+            HELLO,
+            false,
+            caller,
+            &Sampler::default(),
+        )
     }
 
     /// The spans, in the order in which they ended. No more are taken.
@@ -106,7 +120,7 @@ fn the_invocation_is_a_child_of_its_caller() {
         let fixture = Fixture::new();
         fixture.call(traceparent, "").finish(&RETURNED);
         let [span] = fixture.ended().try_into().expect("one span");
-        let caller = parent::parse(CALLER, "").expect("valid");
+        let caller = parse_traceparent(CALLER).expect("valid");
         let of_caller = (caller.trace_id().to_bytes(), caller.span_id().to_bytes());
         assert_eq!(span.trace_id == of_caller.0, is_child, "{reason}");
         assert_eq!(span.parent_span_id == of_caller.1, is_child, "{reason}");
@@ -125,13 +139,13 @@ fn the_invocation_is_a_child_of_its_caller() {
 fn what_the_caller_does_not_sample_is_passed_on_and_not_exported() {
     let fixture = Fixture::new();
     let call = fixture.call(CALLER.replace("-01", "-00").as_str(), "congo=t61");
-    let inner = call.open_span("inner".to_owned(), call.invocation());
+    let inner = inner_of(&call, call.invocation(), "inner");
     inner.set_attribute("a", 1.into());
     let context = inner.context();
     assert_eq!(context.trace_id(), call.invocation().context().trace_id());
     assert_eq!(context.trace_state().header(), "congo=t61");
     assert!(!context.is_sampled());
-    call.end_span(&inner);
+    call.end_span(&inner, SystemTime::now());
     call.finish(&RETURNED);
     assert_eq!(fixture.ended(), []);
 }
@@ -139,46 +153,31 @@ fn what_the_caller_does_not_sample_is_passed_on_and_not_exported() {
 #[test]
 fn spans_nest_and_end_in_any_order() {
     let fixture = Fixture::new();
-    let call = fixture.call(CALLER, "congo=t61");
-    let current = |call: &Call| call.current().map(|span| span.name().to_owned());
-    let outer = call.open_span("outer".to_owned(), call.invocation());
-    let inner = call.open_span("inner".to_owned(), &call.current().expect("outer is open"));
-    call.end_span(&outer);
-    assert_eq!(
-        current(&call).as_deref(),
-        Some("inner"),
-        "a span may outlive its parent"
-    );
-    call.end_span(&inner);
-    call.end_span(&inner);
-    assert_eq!(current(&call), None);
+    let call = fixture.call("", "");
+    let outer = inner_of(&call, call.invocation(), "outer");
+    let inner = inner_of(&call, &outer, "inner");
+    call.end_span(&outer, SystemTime::now());
+    call.end_span(&inner, SystemTime::now());
+    call.end_span(&inner, SystemTime::now());
     call.finish(&RETURNED);
 
-    let [outer, inner, invocation] = fixture.ended().try_into().expect("three spans, each once");
-    let names = [&outer, &inner, &invocation].map(|span| span.name.as_str());
-    assert_eq!(names, ["outer", "inner", "hello"]);
-    assert_eq!(outer.parent_span_id, invocation.span_id);
-    assert_eq!(inner.parent_span_id, outer.span_id);
-    for span in [outer, inner] {
-        assert_eq!(span.trace_id, invocation.trace_id);
-        assert_eq!(span.trace_state, "congo=t61");
-        assert_eq!(span.kind(), Kind::Internal);
-        assert_eq!(span.flags & SpanFlags::ContextIsRemoteMask as u32, 0);
-        assert!(span.start_time_unix_nano >= invocation.start_time_unix_nano);
-        assert!(span.end_time_unix_nano <= invocation.end_time_unix_nano);
-    }
+    let spans = fixture.ended();
+    let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(names, ["outer", "inner", "hello"], "once each");
+    assert_eq!(spans[1].parent_span_id, spans[0].span_id);
+    assert_eq!(spans[0].parent_span_id, spans[2].span_id);
 }
 
 #[test]
 fn what_is_left_open_ends_with_the_invocation() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
-    let outer = call.open_span("outer".to_owned(), call.invocation());
-    let inner = call.open_span("inner".to_owned(), &outer);
+    let outer = inner_of(&call, call.invocation(), "outer");
+    let inner = inner_of(&call, &outer, "inner");
     call.finish(&RETURNED);
     inner.set_attribute("too", "late".into());
-    call.restart(&inner);
-    call.end_span(&inner);
+    inner.start_at(Some(SystemTime::now()));
+    call.end_span(&inner, SystemTime::now());
 
     let spans = fixture.ended();
     let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
@@ -192,31 +191,55 @@ fn what_is_left_open_ends_with_the_invocation() {
 }
 
 #[test]
-fn a_with_block_starts_its_span_anew() {
+fn what_is_not_bound_outlives_the_invocation() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
-    let first = call.open_span("first".to_owned(), call.invocation());
-    let _second = call.open_span("second".to_owned(), call.invocation());
-    let before = crate::encode::unix_nanos(SystemTime::now());
-    call.restart(&first);
-    let current = call.current().expect("two are open");
-    assert!(Arc::ptr_eq(&current, &first), "it is current again");
-    call.end_span(&first);
-    assert!(fixture.ended()[0].start_time_unix_nano >= before);
+    let span = call.open_span("task".to_owned(), SpanKind::Client, call.invocation(), false);
+    call.finish(&RETURNED);
+    let later = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    call.end_span(&span, later);
+    let spans = fixture.ended();
+    let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(names, ["hello", "task"]);
+    assert_eq!(spans[1].kind(), Kind::Client);
+    assert_eq!(spans[1].end_time_unix_nano, 4_000_000_000_000_000_000);
+}
+
+#[test]
+fn names_kinds_and_times_can_change() {
+    let fixture = Fixture::new();
+    let call = fixture.call("", "");
+    let span = inner_of(&call, call.invocation(), "GET");
+    span.rename("/users".to_owned());
+    span.set_kind(SpanKind::Client);
+    span.start_at(Some(UNIX_EPOCH + Duration::from_nanos(7)));
+    span.start_at(None);
+    call.end_span(&span, UNIX_EPOCH + Duration::from_nanos(9));
+    span.rename("too late".to_owned());
+    call.finish(&RETURNED);
+    let spans = fixture.ended();
+    assert_eq!(
+        (spans[0].name.as_str(), spans[0].kind()),
+        ("/users", Kind::Client)
+    );
+    assert_eq!(
+        (spans[0].start_time_unix_nano, spans[0].end_time_unix_nano),
+        (7, 9)
+    );
 }
 
 #[test]
 fn an_exception_is_an_event_and_a_status() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
-    let span = call.open_span("work".to_owned(), call.invocation());
+    let span = inner_of(&call, call.invocation(), "work");
     let raised = Raised {
         type_name: "ValueError",
         message: "no",
         traceback: "Traceback …",
     };
     span.raised(&raised);
-    call.end_span(&span);
+    call.end_span(&span, SystemTime::now());
     call.finish(&Ending {
         kind: OutcomeKind::Raised,
         http_status: Some(500),
@@ -293,6 +316,13 @@ fn outcomes() {
             "an extension answered",
         ),
         (
+            OutcomeKind::Answered,
+            Some(503),
+            Some("503"),
+            StatusCode::Error,
+            "an extension answered that it is overloaded",
+        ),
+        (
             OutcomeKind::Refused,
             Some(500),
             Some("refused"),
@@ -332,6 +362,7 @@ fn outcomes() {
         let error_type = error_type.map(text);
         assert_eq!(attribute(&span, "error.type"), error_type.as_ref(), "{reason}");
         assert_eq!(status(&span), (code, ""), "{reason}");
+        assert_eq!(is_error(kind, http_status), code == StatusCode::Error, "{reason}");
         let http_status = http_status.map(|status| Value::IntValue(status.into()));
         let found = attribute(&span, "http.response.status_code");
         assert_eq!(found, http_status.as_ref(), "{reason}");
@@ -359,6 +390,17 @@ fn a_refusal_keeps_its_reason() {
 }
 
 #[test]
+fn retries_are_counted() {
+    for retry in [0, 2] {
+        let fixture = Fixture::new();
+        fixture.call("", "").finish(&Ending { retry, ..RETURNED });
+        let [span] = fixture.ended().try_into().expect("one span");
+        let expected = (retry > 0).then(|| Value::IntValue(retry.into()));
+        assert_eq!(attribute(&span, "funcdock.retry_count"), expected.as_ref());
+    }
+}
+
+#[test]
 fn attributes_replace_and_stop_at_the_limit() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
@@ -368,9 +410,9 @@ fn attributes_replace_and_stop_at_the_limit() {
     span.set_attribute("faas.name", "mine".into());
     for index in 0..LIMIT {
         span.set_attribute(format!("a{index}"), true.into());
-        span.add_event("e", Vec::new());
+        span.add_event("e", Vec::new(), None);
     }
-    span.add_event("one too many", Vec::new());
+    span.add_event("one too many", Vec::new(), None);
     call.finish(&RETURNED);
     let [span] = fixture.ended().try_into().expect("one span");
     assert_eq!(attribute(&span, "a"), Some(&Value::IntValue(2)));

@@ -1,19 +1,18 @@
 //! The console exporter: one JSON object a span, one span a line.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use humantime::{Rfc3339Timestamp, format_rfc3339_nanos};
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use super::json::{Attributes, Hex, Shown};
 use super::{Batch, Closing, Delivery, ExportError, Exporter};
 
 /// A pipe takes a write of this size whole (PIPE_BUF), so that lines of several workers do not mix.
@@ -134,52 +133,6 @@ fn time(unix_nanos: u64) -> Shown<Rfc3339Timestamp> {
     Shown(format_rfc3339_nanos(
         SystemTime::UNIX_EPOCH + Duration::from_nanos(unix_nanos),
     ))
-}
-
-/// An id's digits.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// What is written as its text: ids, times.
-struct Shown<T>(T);
-
-impl<T: fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// Attributes as a JSON object.
-struct Attributes<'a>(&'a [KeyValue]);
-
-impl Serialize for Attributes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let pairs = self.0.iter();
-        serializer.collect_map(pairs.map(|pair| (&pair.key, AttributeValue(pair.value.as_ref()))))
-    }
-}
-
-struct AttributeValue<'a>(Option<&'a AnyValue>);
-
-impl Serialize for AttributeValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.and_then(|value| value.value.as_ref()) {
-            Some(Value::BoolValue(value)) => value.serialize(serializer),
-            Some(Value::IntValue(value)) => value.serialize(serializer),
-            Some(Value::DoubleValue(value)) => value.serialize(serializer),
-            Some(Value::StringValue(value)) => value.serialize(serializer),
-            Some(Value::ArrayValue(list)) => {
-                serializer.collect_seq(list.values.iter().map(|value| AttributeValue(Some(value))))
-            }
-            // Spans have no others.
-            _ => serializer.serialize_none(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! What a request of OTLP says around the spans, which are encoded already.
+//! What a request of OTLP says around the items, which are encoded already.
+//!
+//! It is described by the messages for spans; those of the other signals are encoded alike.
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource as EncodedResource;
@@ -6,18 +8,20 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encode_key, encode_varint};
 
-/// What a request says around the spans: an `ExportTraceServiceRequest` with one resource and one scope.
+use crate::signal::Signal;
+
+/// What a request says around the items: an export request with one resource.
 pub(super) struct Envelope {
     /// The fields of `ResourceSpans` in front of the scope's.
     resource: Vec<u8>,
-    /// The fields of `ScopeSpans` in front of the spans.
-    scope: Vec<u8>,
+    /// The fields of `ScopeSpans` in front of the spans. `None` where each item brings a scope of its own.
+    scope: Option<Vec<u8>>,
 }
 
 impl Envelope {
-    pub(super) fn new(resource: &Resource) -> Self {
+    pub(super) fn new(signal: Signal, resource: &Resource) -> Self {
         let resource = ResourceAttributesWithSchema::from(resource);
         let resource = ResourceSpans {
             resource: Some(EncodedResource {
@@ -27,35 +31,40 @@ impl Envelope {
             schema_url: resource.schema_url.unwrap_or_default(),
             ..ResourceSpans::default()
         };
-        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-            .with_version(env!("CARGO_PKG_VERSION"))
-            .build();
-        let scope = ScopeSpans {
-            scope: Some((&scope, None).into()),
-            ..ScopeSpans::default()
+        let scope = || {
+            let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+                .with_version(env!("CARGO_PKG_VERSION"))
+                .build();
+            let scope = ScopeSpans {
+                scope: Some((&scope, None).into()),
+                ..ScopeSpans::default()
+            };
+            scope.encode_to_vec()
         };
         Envelope {
             resource: resource.encode_to_vec(),
-            scope: scope.encode_to_vec(),
+            scope: (signal != Signal::Logs).then(scope),
         }
     }
 
-    /// The request up to the spans, which take so many bytes and end it.
-    pub(super) fn around(&self, spans: usize) -> Vec<u8> {
+    /// The request up to the items, which take so many bytes and end it.
+    pub(super) fn around(&self, items: usize) -> Vec<u8> {
         /// `ExportTraceServiceRequest.resource_spans`.
         const RESOURCE_SPANS: u32 = 1;
         /// `ResourceSpans.scope_spans`.
         const SCOPE_SPANS: u32 = 2;
-        let in_scope = self.scope.len() + spans;
-        // A field number up to 15 takes one byte.
-        let in_resource = self.resource.len() + 1 + encoded_len_varint(in_scope as u64) + in_scope;
-        let mut start = Vec::with_capacity(self.resource.len() + self.scope.len() + 32);
+        let mut scope = Vec::new();
+        if let Some(fields) = &self.scope {
+            encode_key(SCOPE_SPANS, WireType::LengthDelimited, &mut scope);
+            encode_varint((fields.len() + items) as u64, &mut scope);
+            scope.extend_from_slice(fields);
+        }
+        let in_resource = self.resource.len() + scope.len() + items;
+        let mut start = Vec::with_capacity(self.resource.len() + scope.len() + 16);
         encode_key(RESOURCE_SPANS, WireType::LengthDelimited, &mut start);
         encode_varint(in_resource as u64, &mut start);
         start.extend_from_slice(&self.resource);
-        encode_key(SCOPE_SPANS, WireType::LengthDelimited, &mut start);
-        encode_varint(in_scope as u64, &mut start);
-        start.extend_from_slice(&self.scope);
+        start.extend_from_slice(&scope);
         start
     }
 }

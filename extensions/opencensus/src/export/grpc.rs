@@ -26,13 +26,14 @@ use super::retry::{Again, Closing, Failure, Retry};
 use super::trouble::Rejections;
 use super::{Batch, Delivery, Exporter};
 use crate::settings::{Collector, Compression, Tls};
+use crate::signal::Signal;
 
-const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// How much of a collector's message goes to the log, in characters.
 const SHOWN_MESSAGE: usize = 200;
 
 /// Sends batches to a collector.
 pub(super) struct Grpc {
+    method: PathAndQuery,
     runtime: Runtime,
     endpoint: Endpoint,
     client: Client<Channel>,
@@ -66,7 +67,11 @@ pub(crate) enum GrpcError {
 }
 
 impl Grpc {
-    pub(super) fn new(collector: &Collector, resource: &Resource) -> Result<Self, ConnectError> {
+    pub(super) fn new(
+        signal: Signal,
+        collector: &Collector,
+        resource: &Resource,
+    ) -> Result<Self, ConnectError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -80,14 +85,15 @@ impl Grpc {
                 .map_err(|error| ConnectError::Tls(with_causes(&error)))?;
         }
         Ok(Grpc {
+            method: PathAndQuery::from_static(signal.grpc_path()),
             client: client(&runtime, &endpoint, collector.compression),
             runtime,
             endpoint,
             compression: collector.compression,
             metadata: MetadataMap::from_headers(collector.headers.clone()),
             retry: Retry::new(collector.timeout),
-            envelope: Envelope::new(resource),
-            rejections: Rejections::default(),
+            envelope: Envelope::new(signal, resource),
+            rejections: Rejections::new(signal),
         })
     }
 }
@@ -122,6 +128,7 @@ impl Exporter for Grpc {
             runtime,
             client: current,
             metadata,
+            method,
             rejections,
             ..
         } = self;
@@ -130,7 +137,7 @@ impl Exporter for Grpc {
             *request.metadata_mut() = metadata.clone();
             request.set_timeout(left);
             let called = runtime.block_on(async {
-                let call = call(current, request);
+                let call = call(current, request, method.clone());
                 tokio::time::timeout(left, call).await
             });
             let failure = match called {
@@ -157,14 +164,13 @@ impl Exporter for Grpc {
 async fn call(
     client: &mut Client<Channel>,
     request: tonic::Request<Bytes>,
+    method: PathAndQuery,
 ) -> Result<ExportTraceServiceResponse, Status> {
     client
         .ready()
         .await
         .map_err(|error| Status::from_error(error.into()))?;
-    let answer = client
-        .unary(request, PathAndQuery::from_static(EXPORT), AsBytes)
-        .await?;
+    let answer = client.unary(request, method, AsBytes).await?;
     Ok(answer.into_inner())
 }
 

@@ -3,15 +3,22 @@
 //! A hook only ever puts a span into the queues; all that can block happens on the exporters' threads. What does
 //! not fit is dropped and counted, and so is what an exporter could not deliver: see [`Fate`].
 
+mod azure;
 mod console;
 mod envelope;
+mod file;
 mod grpc;
+mod http;
+mod json;
 mod otlp;
 mod outlet;
 mod queue;
 mod retry;
 mod tally;
+#[cfg(test)]
+mod testing;
 mod trouble;
+mod zipkin;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -22,8 +29,11 @@ use funcdock_extension_api::AppInfo;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
-use crate::settings::{Config, Destination, Limits, OutletConfig, Protocol};
+use crate::settings::{Collector, Config, Destination, Limits, LogsConfig, OutletConfig, Protocol};
+use crate::signal::Signal;
+use azure::AzureMonitor;
 use console::Console;
+use file::Lines;
 use grpc::Grpc;
 use otlp::Otlp;
 use outlet::Outlet;
@@ -32,6 +42,8 @@ pub(crate) use retry::Closing;
 #[cfg(test)]
 pub(crate) use tally::Fate;
 use tally::Meter;
+pub(crate) use trouble::Trouble;
+use zipkin::Zipkin;
 
 /// What a thread keeps of the memory in which it encodes a span for several exporters.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -58,7 +70,16 @@ pub(crate) enum ExportError {
     #[error("{0}")]
     Send(#[from] ureq::Error),
     #[error("it answered {status}: {body}")]
-    Refused { status: http::StatusCode, body: String },
+    Refused {
+        status: ::http::StatusCode,
+        body: String,
+    },
+    #[error("it redirects to {to:?}: {problem}")]
+    Redirect { to: String, problem: &'static str },
+    #[error("{pending} items were not taken yet")]
+    Partial { pending: usize },
+    #[error("{0}")]
+    File(#[from] file::FileError),
     #[error("{0}")]
     Grpc(#[from] grpc::GrpcError),
 }
@@ -66,22 +87,25 @@ pub(crate) enum ExportError {
 /// An exporter could not be started.
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error("cannot start a thread for exporting spans: {0}")]
+    #[error("cannot start a thread for exporting telemetry: {0}")]
     Thread(#[from] io::Error),
     #[error("exporter otlp: {0}")]
     Grpc(#[from] grpc::ConnectError),
     #[error("{0}")]
     Metrics(String),
-    /// Goes when the last exporter is connected.
-    #[error("exporter: {0} is not connected yet")]
-    Unconnected(&'static str),
+    #[error("the certificates or the key do not work: {0}")]
+    Tls(#[from] ureq::Error),
 }
 
 /// Spans that waited for an exporter were not delivered.
 #[derive(Debug, Error)]
 pub(crate) enum FlushError {
-    #[error("{target}: {spans} spans still wait")]
-    Deadline { target: String, spans: usize },
+    #[error("{target}: {count} {items} still wait")]
+    Deadline {
+        target: String,
+        count: usize,
+        items: &'static str,
+    },
     #[error("{target}: {error}")]
     Export { target: String, error: ExportError },
 }
@@ -102,7 +126,7 @@ impl fmt::Display for FlushErrors {
     }
 }
 
-/// Where ended spans go. Used by any number of threads.
+/// Where ended spans go, or log records. Used by any number of threads.
 pub struct Pipeline {
     /// None where nothing is exported.
     outlets: Vec<Outlet>,
@@ -119,8 +143,8 @@ impl Pipeline {
             } = outlet;
             let meter = Meter::register(app, destination.name())
                 .map_err(|error| StartError::Metrics(error.to_string()))?;
-            let (exporter, target) = connect(destination, resource)?;
-            Outlet::start(exporter, target, batching, Some(meter))
+            let (exporter, target) = connect(destination, resource, app)?;
+            Outlet::start(Signal::Traces, exporter, target, batching, Some(meter))
         });
         Ok(Pipeline {
             outlets: outlets.collect::<Result<_, _>>()?,
@@ -128,8 +152,21 @@ impl Pipeline {
         })
     }
 
-    /// A pipeline that exports nothing; spans need not be recorded for it.
-    #[cfg(test)]
+    /// The pipeline for log records.
+    pub(crate) fn of_logs(config: Option<LogsConfig>, resource: &Resource) -> Result<Pipeline, StartError> {
+        let Some(LogsConfig { collector, batching }) = config else {
+            return Ok(Pipeline::off());
+        };
+        let exporter = otlp(Signal::Logs, &collector, resource)?;
+        let target = collector.url.to_string();
+        let outlet = Outlet::start(Signal::Logs, exporter, target, batching, None)?;
+        Ok(Pipeline {
+            outlets: vec![outlet],
+            limits: Limits::default(),
+        })
+    }
+
+    /// A pipeline that exports nothing; nothing need be recorded for it.
     pub fn off() -> Pipeline {
         Pipeline {
             outlets: Vec::new(),
@@ -144,7 +181,18 @@ impl Pipeline {
         target: &str,
         batching: crate::settings::Batching,
     ) -> Result<Pipeline, StartError> {
-        let outlet = Outlet::start(Box::new(exporter), target.to_owned(), batching, None)?;
+        Pipeline::of(Signal::Traces, exporter, target, batching)
+    }
+
+    /// The same for another signal.
+    #[cfg(test)]
+    pub(crate) fn of(
+        signal: Signal,
+        exporter: impl Exporter,
+        target: &str,
+        batching: crate::settings::Batching,
+    ) -> Result<Pipeline, StartError> {
+        let outlet = Outlet::start(signal, Box::new(exporter), target.to_owned(), batching, None)?;
         Ok(Pipeline {
             outlets: vec![outlet],
             limits: Limits::default(),
@@ -199,10 +247,15 @@ impl Pipeline {
     /// The deadline passed, and what was left is lost; or an export failed.
     pub fn shutdown(&self, deadline: Duration) -> Result<(), FlushErrors> {
         let end = Instant::now() + deadline;
-        for outlet in &self.outlets {
-            outlet.close(end);
-        }
+        self.close(end);
         all(self.outlets.iter().map(|outlet| outlet.end(end)))
+    }
+
+    /// Takes no more, and lets the exporters' threads come to their end; does not wait for them.
+    pub(crate) fn close(&self, deadline: Instant) {
+        for outlet in &self.outlets {
+            outlet.close(deadline);
+        }
     }
 
     /// How many spans met this fate, at all exporters together.
@@ -213,22 +266,42 @@ impl Pipeline {
 }
 
 /// The exporter for a destination, and how the log calls it.
-fn connect(destination: Destination, resource: &Resource) -> Result<(Box<dyn Exporter>, String), StartError> {
+fn connect(
+    destination: Destination,
+    resource: &Resource,
+    app: &AppInfo<'_>,
+) -> Result<(Box<dyn Exporter>, String), StartError> {
     Ok(match destination {
         Destination::Otlp(collector) => {
             let target = collector.url.to_string();
-            match collector.protocol {
-                Protocol::Http => (Box::new(Otlp::new(&collector, resource)), target),
-                Protocol::Grpc => (Box::new(Grpc::new(&collector, resource)?), target),
-            }
+            (otlp(Signal::Traces, &collector, resource)?, target)
+        }
+        Destination::Zipkin(to) => (Box::new(Zipkin::new(&to, resource)?), to.url.to_string()),
+        Destination::Azure(connection, to) => (
+            Box::new(AzureMonitor::new(&connection, &to, resource)?),
+            to.url.to_string(),
+        ),
+        Destination::File(to) => {
+            let path = to.path_of(app.root(), app.worker_index());
+            let target = path.display().to_string();
+            (Box::new(Lines::new(path, &to, resource)), target)
         }
         Destination::Console => (
             Box::new(Console::new(io::stdout(), resource)),
             "stdout".to_owned(),
         ),
-        Destination::Zipkin | Destination::Azure | Destination::File => {
-            return Err(StartError::Unconnected(destination.name()));
-        }
+    })
+}
+
+/// The exporter of a signal by OTLP.
+pub(crate) fn otlp(
+    signal: Signal,
+    collector: &Collector,
+    resource: &Resource,
+) -> Result<Box<dyn Exporter>, StartError> {
+    Ok(match collector.protocol {
+        Protocol::Http => Box::new(Otlp::new(signal, collector, resource)?),
+        Protocol::Grpc => Box::new(Grpc::new(signal, collector, resource)?),
     })
 }
 

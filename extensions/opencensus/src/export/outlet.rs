@@ -10,11 +10,13 @@ use super::tally::{Fate, Meter, Tally};
 use super::trouble::{Throttle, Trouble};
 use super::{Exporter, FlushError, StartError};
 use crate::settings::Batching;
+use crate::signal::Signal;
 
 /// How often dropped spans are mentioned in the log, at most.
 const DROPS_LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Outlet {
+    signal: Signal,
     /// What is exported to, as the log has it.
     target: String,
     batching: Batching,
@@ -26,6 +28,7 @@ pub(super) struct Outlet {
 impl Outlet {
     /// Starts the exporter's thread.
     pub(super) fn start(
+        signal: Signal,
         mut exporter: Box<dyn Exporter>,
         target: String,
         batching: Batching,
@@ -33,7 +36,7 @@ impl Outlet {
     ) -> Result<Self, StartError> {
         let queue = Arc::new(Queue::new(batching, Tally::new(meter)));
         let closing = Arc::new(Closing::default());
-        let mut trouble = Trouble::new(&target);
+        let mut trouble = Trouble::new(signal, &target);
         let (source, end) = (Arc::clone(&queue), Arc::clone(&closing));
         let run = move || {
             while let Some(batch) = source.take() {
@@ -47,9 +50,10 @@ impl Outlet {
             source.finish();
         };
         thread::Builder::new()
-            .name("span-exporter".to_owned())
+            .name(format!("export-{}", signal.name()))
             .spawn(run)?;
         Ok(Outlet {
+            signal,
             target,
             batching,
             queue,
@@ -69,12 +73,17 @@ impl Outlet {
     fn mention_drop(&self) {
         if self.mention_drops.now() {
             tracing::warn!(
-                "{} spans for {} dropped so far: more end than the exporter takes and the queue of {} spans and {} \
-                 bytes holds; raise \"queue\" or \"queue_bytes\", or lower the load",
+                "{} {} for {} dropped so far: more come than the exporter takes and the queue of {} and {} bytes \
+                 holds; raise {}, or lower the load",
                 self.queue.with_tally(|tally| tally.of(Fate::QueueFull)),
+                self.signal.items(),
                 self.target,
                 self.batching.queue,
                 self.batching.queue_bytes,
+                match self.signal {
+                    Signal::Logs => "OTEL_BLRP_MAX_QUEUE_SIZE",
+                    Signal::Traces | Signal::Metrics => "\"queue\" or \"queue_bytes\"",
+                }
             );
         }
     }
@@ -99,10 +108,11 @@ impl Outlet {
     pub(super) fn end(&self, deadline: Instant) -> Result<(), FlushError> {
         let result = self.told(self.queue.end(deadline));
         self.queue.with_tally(|tally| {
+            let items = self.signal.items();
             if tally.dropped() > 0 {
-                tracing::warn!("spans for {}: {tally}", self.target);
+                tracing::warn!("{items} for {}: {tally}", self.target);
             } else if !tally.is_empty() {
-                tracing::info!("spans for {}: {tally}", self.target);
+                tracing::info!("{items} for {}: {tally}", self.target);
             }
         });
         result
@@ -113,7 +123,11 @@ impl Outlet {
         match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(FlushError::Export { target, error }),
-            Err(Late { spans }) => Err(FlushError::Deadline { target, spans }),
+            Err(Late { spans }) => Err(FlushError::Deadline {
+                target,
+                count: spans,
+                items: self.signal.items(),
+            }),
         }
     }
 

@@ -23,7 +23,7 @@ const SPARE_BYTES: usize = 4 << 20;
 /// A batch takes no further span beyond this: collectors take 4 MiB in a message of gRPC unless told otherwise.
 const BATCH_BYTES: usize = 3 << 20;
 
-/// Ended spans, in the order in which they ended.
+/// Ended spans, in the order in which they ended; or items of another signal, of which the same holds.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     spans: usize,
@@ -31,13 +31,36 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Of so many items, encoded as their exporter takes them.
+    pub(crate) fn new(items: usize, encoded: Vec<u8>) -> Self {
+        Batch {
+            spans: items,
+            encoded,
+        }
+    }
+
     /// How many spans it holds.
     pub(crate) fn len(&self) -> usize {
         self.spans
     }
 
-    /// The spans as fields of OTLP's `ScopeSpans`.
-    pub(super) fn encoded(&self) -> &[u8] {
+    /// A batch of these spans.
+    #[cfg(test)]
+    pub(super) fn of(spans: Vec<Span>) -> Self {
+        let count = spans.len();
+        let scope = ScopeSpans {
+            spans,
+            ..ScopeSpans::default()
+        };
+        Batch {
+            spans: count,
+            encoded: scope.encode_to_vec(),
+        }
+    }
+
+    /// The spans as fields of OTLP's `ScopeSpans`, metrics as fields of `ScopeMetrics`. Log records each
+    /// bring a scope of their own, named after their logger: as fields of `ResourceLogs`.
+    pub(crate) fn encoded(&self) -> &[u8] {
         &self.encoded
     }
 

@@ -24,6 +24,16 @@ pub(crate) struct Failure {
     pub(crate) again: Again,
 }
 
+impl Failure {
+    /// One that another attempt does not mend.
+    pub(crate) fn never(error: impl Into<ExportError>) -> Self {
+        Failure {
+            error: error.into(),
+            again: Again::Never,
+        }
+    }
+}
+
 /// Whether another attempt may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {

@@ -259,7 +259,13 @@ fn exporters_share_nothing_but_the_spans() {
     };
     let start = |name: &str| {
         let (exporter, ends) = exporter();
-        let outlet = Outlet::start(Box::new(exporter), name.to_owned(), batching, None);
+        let outlet = Outlet::start(
+            Signal::Traces,
+            Box::new(exporter),
+            name.to_owned(),
+            batching,
+            None,
+        );
         (outlet.expect("a thread"), ends)
     };
     let (stuck, (held, release)) = start("stuck");

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 
+use crate::signal::Signal;
+
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// Lets one caller through each period, the first at once.
@@ -41,7 +43,8 @@ impl Throttle {
 
 /// What an exporter lost since it last worked.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
+    signal: Signal,
     target: String,
     lost: Lost,
     mention: Throttle,
@@ -50,39 +53,42 @@ pub(super) struct Trouble {
 #[derive(Debug, Default)]
 struct Lost {
     exports: u64,
-    spans: usize,
+    items: usize,
 }
 
 impl Trouble {
-    pub(super) fn new(target: &str) -> Self {
+    pub(crate) fn new(signal: Signal, target: &str) -> Self {
         Trouble {
+            signal,
             target: target.to_owned(),
             lost: Lost::default(),
             mention: Throttle::new(LOGGED_EVERY),
         }
     }
 
-    pub(super) fn failed(&mut self, spans: usize, error: &impl Display) {
+    pub(crate) fn failed(&mut self, items: usize, error: &impl Display) {
         let lost = &mut self.lost;
         lost.exports += 1;
-        lost.spans += spans;
+        lost.items += items;
         if self.mention.now() {
+            let noun = self.signal.items();
             tracing::warn!(
-                "cannot export spans to {}: {error}; {} spans lost in {} exports since it last worked",
+                "cannot export {noun} to {}: {error}; {} {noun} lost in {} exports since it last worked",
                 self.target,
-                lost.spans,
+                lost.items,
                 lost.exports
             );
         }
     }
 
-    pub(super) fn worked(&mut self) {
+    pub(crate) fn worked(&mut self) {
         let lost = std::mem::take(&mut self.lost);
         if lost.exports > 0 {
+            let noun = self.signal.items();
             tracing::info!(
-                "exporting spans to {} works again; {} spans were lost in {} exports",
+                "exporting {noun} to {} works again; {} {noun} were lost in {} exports",
                 self.target,
-                lost.spans,
+                lost.items,
                 lost.exports
             );
         }
@@ -92,30 +98,33 @@ impl Trouble {
 /// What a collector refuses of batches that it takes.
 #[derive(Debug)]
 pub(super) struct Rejections {
+    signal: Signal,
     mention: Throttle,
 }
 
-impl Default for Rejections {
-    fn default() -> Self {
+impl Rejections {
+    pub(super) fn new(signal: Signal) -> Self {
         Rejections {
+            signal,
             mention: Throttle::new(LOGGED_EVERY),
         }
     }
-}
 
-impl Rejections {
-    /// How many spans an answer refuses. The collector's reason goes to the log, and so does what it has to say of
+    /// How many items an answer refuses. The collector's reason goes to the log, and so does what it has to say of
     /// a batch that it took whole.
     pub(super) fn read(&self, answer: ExportTraceServiceResponse) -> usize {
         let partial = answer.partial_success.unwrap_or_default();
         let rejected = usize::try_from(partial.rejected_spans).unwrap_or(0);
-        if (rejected > 0 || !partial.error_message.is_empty()) && self.mention.now() {
-            tracing::warn!(
-                "the collector rejected {rejected} spans of a batch: {}",
-                partial.error_message
-            );
-        }
+        self.mention("the collector", rejected, &partial.error_message);
         rejected
+    }
+
+    /// Says what somebody rejected of a batch, and why.
+    pub(super) fn mention(&self, who: &str, rejected: usize, reason: &str) {
+        if (rejected > 0 || !reason.is_empty()) && self.mention.now() {
+            let items = self.signal.items();
+            tracing::warn!("{who} rejected {rejected} {items} of a batch: {reason}");
+        }
     }
 }
 
@@ -134,11 +143,11 @@ mod tests {
 
     #[test]
     fn losses_add_up_until_it_works() {
-        let mut trouble = Trouble::new("nowhere");
+        let mut trouble = Trouble::new(Signal::Traces, "nowhere");
         trouble.failed(3, &"no route");
         trouble.failed(4, &"no route");
-        assert_eq!((trouble.lost.exports, trouble.lost.spans), (2, 7));
+        assert_eq!((trouble.lost.exports, trouble.lost.items), (2, 7));
         trouble.worked();
-        assert_eq!((trouble.lost.exports, trouble.lost.spans), (0, 0));
+        assert_eq!((trouble.lost.exports, trouble.lost.items), (0, 0));
     }
 }

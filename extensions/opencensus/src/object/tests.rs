@@ -1,26 +1,51 @@
-//! The objects as Python calls them, without Python.
+//! The objects as the companion calls them, without Python.
 
 use super::*;
 use crate::attributes::TracedFunction;
-use crate::export::Pipeline;
+use crate::propagation::testing;
+use crate::sampler::{Regard, Rule, Sampler};
+use crate::settings::Sampling;
 
-fn tracer() -> Tracer {
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn called(headers: &[(&str, &str)], sampler: &Sampler) -> SpanObject {
+    let caller = testing::caller(headers);
     let pipeline = Arc::new(Pipeline::off());
     let function = TracedFunction {
         name: "hello",
         trigger: "http",
-        route: None,
+        ..TracedFunction::default()
     };
-    Tracer(Arc::new(Call::start(pipeline, function, false, None)))
+    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, false, caller, sampler)))
 }
 
-fn arguments<const P: usize, const K: usize>(
-    positional: [Value; P],
-    keyword: [(&str, Value); K],
-) -> Arguments {
+fn invocation() -> SpanObject {
+    called(&[], &Sampler::default())
+}
+
+fn root() -> Root {
+    Root {
+        pipeline: Arc::new(Pipeline::off()),
+        samplers: Arc::new(Samplers::new(&Sampling::default())),
+        propagators: Propagators::default(),
+        logs: Arc::new(Logs::to(Pipeline::off())),
+        instrument: true,
+    }
+}
+
+/// What a method returns, as it is written.
+fn told(object: &dyn ContextObject, method: &str, arguments: Arguments) -> String {
+    match object.call(method, arguments) {
+        Ok(value) => format!("{value:?}"),
+        Err(error) => format!("{:?}: {error}", error.kind()),
+    }
+}
+
+fn arguments<const P: usize>(positional: [Value; P]) -> Arguments {
     Arguments {
         positional: positional.into(),
-        keyword: keyword.map(|(name, value)| (name.to_owned(), value)).into(),
+        keyword: Vec::new(),
     }
 }
 
@@ -31,123 +56,171 @@ fn object(value: Result<Value>) -> Box<dyn ContextObject> {
     }
 }
 
-fn text(object: &dyn ContextObject, name: &str) -> String {
-    match object.get(name) {
-        Ok(Some(Value::Str(text))) => text,
-        other => panic!("{name}: expected str, found {other:?}"),
+/// Trace id, span id, flags, tracestate, name.
+fn identity(object: &dyn ContextObject) -> (String, String, i64, String, String) {
+    match object.call("identity", Arguments::default()) {
+        Ok(Value::List(values)) => match <[Value; 6]>::try_from(values) {
+            Ok(
+                [
+                    Value::Str(trace),
+                    Value::Str(span),
+                    Value::Int(flags),
+                    Value::Str(state),
+                    Value::Bool(false),
+                    Value::Str(name),
+                ],
+            ) => (trace, span, flags, state, name),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("expected a list, found {other:?}"),
     }
 }
 
 #[test]
-fn spans_by_every_way_in() {
-    let tracer = tracer();
-    let current = || {
-        text(
-            &*object(tracer.call("current_span", Arguments::default())),
-            "name",
-        )
-    };
-    assert_eq!(current(), "hello", "the invocation's own");
-    let outer = object(tracer.call("span", arguments([], [("name", "outer".into())])));
-    assert_eq!(current(), "outer", "a span is current from the start");
-    assert!(matches!(outer.enter(), Ok(None)), "`as` binds the span itself");
-    let unnamed = object(tracer.call("start_span", Arguments::default()));
-    assert_eq!(text(&*unnamed, "name"), "span");
-    let child = object(outer.call("span", arguments(["child".into()], [])));
-    assert_eq!(text(&*child, "trace_id"), text(&*outer, "trace_id"));
-    assert_ne!(text(&*child, "span_id"), text(&*outer, "span_id"));
-    assert_eq!(current(), "child");
-    assert!(matches!(child.exit(None), Ok(false)), "nothing is swallowed");
-    assert_eq!(current(), "span");
-    tracer
-        .call("end_span", Arguments::default())
-        .expect("a span is open");
-    assert_eq!(current(), "outer");
-    outer.call("finish", Arguments::default()).expect("it is open");
-    tracer
-        .call("end_span", Arguments::default())
-        .expect("ending the invocation's is ignored");
-    assert_eq!(current(), "hello");
-}
-
-#[test]
-fn the_context_follows_the_current_span() {
-    let tracer = tracer();
-    let context = || match tracer.get("span_context") {
-        Ok(Some(Value::Object(context))) => context,
-        other => panic!("expected an object, found {other:?}"),
-    };
-    let before = text(&*context(), "traceparent");
-    let span = object(tracer.call("span", Arguments::default()));
-    let within = context();
-    assert_eq!(text(&*within, "span_id"), text(&*span, "span_id"));
-    let (trace, id) = (text(&*within, "trace_id"), text(&*within, "span_id"));
-    assert_eq!(text(&*within, "traceparent"), format!("00-{trace}-{id}-01"));
-    assert_ne!(text(&*within, "traceparent"), before);
-    assert_eq!(text(&*within, "tracestate"), "");
+fn children_are_of_the_same_trace() {
+    let invocation = invocation();
+    let (trace, id, flags, state, name) = identity(&invocation);
+    assert_eq!((flags, state.as_str(), name.as_str()), (3, "", "hello"));
+    let child = object(invocation.call("span", arguments(["child".into()])));
+    let grandchild = object(child.call("span", arguments(["grandchild".into(), 2.into()])));
+    let (childs_trace, childs_id, ..) = identity(&*child);
+    let (grandchilds_trace, grandchilds_id, .., name) = identity(&*grandchild);
+    assert_eq!(
+        (&childs_trace, &grandchilds_trace, name.as_str()),
+        (&trace, &trace, "grandchild")
+    );
+    assert!(id != childs_id && childs_id != grandchilds_id);
+    let headers = format!(
+        "{:?}",
+        child.call("headers", Arguments::default()).expect("headers")
+    );
     assert!(
-        matches!(within.get("nothing"), Ok(None)),
-        "an AttributeError in Python"
+        headers.contains(&format!("00-{trace}-{childs_id}-03")),
+        "{headers}"
     );
 }
 
 #[test]
+fn spans_outside_of_invocations() {
+    let root = root();
+    let start = |parent: &str, state: &str| {
+        let arguments = arguments(["work".into(), 0.into(), 5.into(), parent.into(), state.into()]);
+        object(root.call("span", arguments))
+    };
+    let (trace, _, _, state, name) = identity(&*start(PARENT, "a=b"));
+    assert_eq!(
+        (trace.as_str(), state.as_str(), name.as_str()),
+        (TRACE, "a=b", "work")
+    );
+    let (first, ..) = identity(&*start("", ""));
+    let alone = start("", "");
+    let (second, ..) = identity(&*alone);
+    assert_ne!(first, second, "a trace each");
+    let child = object(alone.call("span", Arguments::default()));
+    assert_eq!(identity(&*child).0, second);
+    child.call("end", Arguments::default()).expect("it is open");
+}
+
+#[test]
 fn wrong_calls_raise_and_odd_values_do_not() {
-    let tracer = tracer();
-    let span = object(tracer.call("span", Arguments::default()));
-    let call = |method: &str, arguments| match span.call(method, arguments) {
-        Ok(value) => format!("{value:?}"),
-        Err(error) => format!("{:?}: {error}", error.kind()),
+    let span = object(invocation().call("span", Arguments::default()));
+    let call = |method: &str, arguments| told(&*span, method, arguments);
+    let map = || {
+        Value::Map(vec![
+            ("hit".to_owned(), true.into()),
+            ("x".to_owned(), Value::None),
+        ])
     };
     let cases = [
-        ("add_attribute", arguments(["k".into(), "v".into()], []), "None"),
-        ("add_attribute", arguments(["k".into(), Value::None], []), "None"),
+        ("attribute", arguments(["k".into(), "v".into()]), "None"),
+        ("attribute", arguments(["k".into(), Value::None]), "None"),
         (
-            "add_attribute",
-            arguments(["k".into()], []),
-            "Type: missing argument \"attribute_value\"",
-        ),
-        (
-            "add_attribute",
-            arguments([1.into(), 1.into()], []),
+            "attribute",
+            arguments([1.into(), 1.into()]),
             "Type: expected str, found int",
         ),
+        ("event", arguments(["cache".into(), map()]), "None"),
+        ("event", arguments(["cache".into(), map(), 7.into()]), "None"),
         (
-            "add_annotation",
-            arguments(["cache".into()], [("hit", true.into())]),
-            "None",
+            "event",
+            arguments(["cache".into(), 7.into()]),
+            "Type: expected dict, found int",
+        ),
+        ("status", arguments(["error".into(), "why".into()]), "None"),
+        (
+            "status",
+            arguments(["bad".into()]),
+            "Value: expected \"ok\", \"error\" or \"unset\", found \"bad\"",
         ),
         (
-            "add_annotation",
-            arguments(["a".into(), "b".into()], []),
-            "Type: takes one positional argument, the description; give attributes by keyword",
+            "kind",
+            arguments([5.into()]),
+            "Value: expected a kind of span from 0 to 4, found 5",
         ),
-        (
-            "set_status",
-            arguments(["error".into(), "why".into()], []),
-            "None",
-        ),
-        ("set_status", arguments([0.into()], []), "None"),
-        (
-            "set_status",
-            arguments(["bad".into()], []),
-            "Value: code: expected \"ok\", \"error\" or \"unset\", found \"bad\"",
-        ),
-        (
-            "set_status",
-            arguments([Value::None], []),
-            "Type: code: expected str or int, found None",
-        ),
-        (
-            "end",
-            arguments([1.into()], []),
-            "Type: takes 0 arguments but 1 were given",
-        ),
-        ("start", Arguments::default(), "None"),
+        ("end", arguments(["now".into()]), "Type: expected int, found str"),
+        ("restart", Arguments::default(), "None"),
         ("swim", Arguments::default(), "Attribute: Span has no method swim"),
     ];
     for (method, arguments, expected) in cases {
         let what = format!("{method} {arguments:?}");
         assert_eq!(call(method, arguments), expected, "{what}");
     }
+}
+
+#[test]
+fn headers_of_outgoing_calls() {
+    let sent = [
+        ("traceparent", PARENT),
+        ("tracestate", "a=1"),
+        ("baggage", "user=Am%C3%A9lie;p, n=1"),
+    ];
+    let span = called(&sent, &Sampler::default());
+    let (_, id, ..) = identity(&span);
+    assert_eq!(
+        told(&span, "headers", Arguments::default()),
+        format!(
+            r#"[("traceparent", "00-{TRACE}-{id}-01"), ("tracestate", "a=1"), ("baggage", "user=Am%C3%A9lie;p,n=1")]"#
+        )
+    );
+    let baggage = span.get("baggage").expect("baggage").expect("a dict");
+    assert_eq!(format!("{baggage:?}"), r#"[("user", "Amélie"), ("n", "1")]"#);
+
+    let off = Sampler::new(Rule::Always(false), Regard::None);
+    let span = called(&sent[..2], &off);
+    let child = object(span.call("span", arguments(["child".into()])));
+    let (_, id, flags, ..) = identity(&*child);
+    assert_eq!(flags, 0);
+    assert_eq!(
+        told(&*child, "headers", Arguments::default()),
+        format!(r#"[("traceparent", "00-{TRACE}-{id}-00"), ("tracestate", "a=1")]"#),
+        "what is not sampled is passed on"
+    );
+}
+
+#[test]
+fn contexts_in_and_out_of_headers() {
+    let root = root();
+    let extract = |value: Value| {
+        let headers = Value::Map(vec![("Traceparent".to_owned(), value)]);
+        told(&root, "extract", arguments([headers]))
+    };
+    assert_eq!(
+        extract(PARENT.into()),
+        format!(r#"["{TRACE}", "00f067aa0ba902b7", 1, ""]"#)
+    );
+    for nobody in ["00-".into(), Value::Int(1)] {
+        assert_eq!(extract(nobody), "None");
+    }
+    assert_eq!(
+        told(&root, "extract", arguments([1.into()])),
+        "Type: expected dict, found int"
+    );
+    assert_eq!(
+        told(&root, "inject", arguments([PARENT.into(), "a=1".into()])),
+        format!(r#"[("traceparent", "{PARENT}"), ("tracestate", "a=1")]"#)
+    );
+    assert_eq!(
+        told(&root, "inject", arguments(["00-".into()])),
+        "Value: \"00-\" is no traceparent"
+    );
 }

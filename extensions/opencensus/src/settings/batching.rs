@@ -8,7 +8,7 @@ use super::{Settings, SettingsError, positive};
 /// A person watches the console, so its lines must not wait for a batch to fill.
 const CONSOLE_DELAY: Duration = Duration::from_millis(100);
 /// What may wait for one exporter, in bytes: thirty times what a full queue of usual spans takes.
-const QUEUE_BYTES: usize = 64 << 20;
+pub(super) const QUEUE_BYTES: usize = 64 << 20;
 
 /// One exporter's queue.
 #[derive(Debug, Clone, Copy)]

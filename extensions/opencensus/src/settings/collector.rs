@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::variables::{self, first, number, secret};
 use super::{Settings, SettingsError, Tls, positive};
+use crate::signal::Signal;
 
-pub(super) const TRACES_PATH: &str = "/v1/traces";
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const DEFAULT_GRPC_ENDPOINT: &str = "http://localhost:4317";
 
@@ -48,16 +48,17 @@ pub enum Compression {
 /// The endpoint, if one is configured in any way, for this protocol.
 pub(super) fn endpoint(
     settings: &Settings,
+    signal: Signal,
     protocol: Protocol,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Uri>, SettingsError> {
     if let Some(given) = &settings.endpoint {
-        if protocol == Protocol::Http && given.trim_end_matches('/').ends_with(TRACES_PATH) {
+        if protocol == Protocol::Http && given.trim_end_matches('/').ends_with(Signal::Traces.http_path()) {
             return Err(SettingsError::WholeEndpoint { given: given.clone() });
         }
-        return target(protocol, "endpoint", given).map(Some);
+        return target(signal, protocol, "endpoint", given).map(Some);
     }
-    let key = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    let key = signal.variables().endpoint;
     if let Some(given) = env(key) {
         return match protocol {
             Protocol::Http => http_uri(key, &given),
@@ -66,18 +67,21 @@ pub(super) fn endpoint(
         .map(Some);
     }
     let key = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    env(key).map(|given| target(protocol, key, &given)).transpose()
+    env(key)
+        .map(|given| target(signal, protocol, key, &given))
+        .transpose()
 }
 
 /// The protocol; a variable that names one that is not spoken is reported and ignored.
-pub(super) fn protocol(settings: &Settings, env: impl Fn(&str) -> Option<String>) -> Protocol {
+pub(super) fn protocol(
+    settings: &Settings,
+    signal: Signal,
+    env: impl Fn(&str) -> Option<String>,
+) -> Protocol {
     if let Some(protocol) = settings.protocol {
         return protocol;
     }
-    let names = [
-        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-        "OTEL_EXPORTER_OTLP_PROTOCOL",
-    ];
+    let names = [signal.variables().protocol, "OTEL_EXPORTER_OTLP_PROTOCOL"];
     match first(env, names) {
         None => Protocol::default(),
         Some((variable, given)) => match given.trim() {
@@ -94,43 +98,40 @@ pub(super) fn protocol(settings: &Settings, env: impl Fn(&str) -> Option<String>
 }
 
 impl Collector {
-    /// `url` is the one that is configured, if any.
+    /// The one for this signal: that which is configured, or one on this machine.
     pub(super) fn resolve(
         settings: &Settings,
-        protocol: Protocol,
-        url: Option<Uri>,
+        signal: Signal,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
-        let url = match (url, protocol) {
+        let protocol = protocol(settings, signal, &env);
+        let url = match (endpoint(settings, signal, protocol, &env)?, protocol) {
             (Some(url), _) => url,
-            (None, Protocol::Http) => target(protocol, "endpoint", DEFAULT_ENDPOINT)?,
-            (None, Protocol::Grpc) => target(protocol, "endpoint", DEFAULT_GRPC_ENDPOINT)?,
+            (None, Protocol::Http) => target(signal, protocol, "endpoint", DEFAULT_ENDPOINT)?,
+            (None, Protocol::Grpc) => target(signal, protocol, "endpoint", DEFAULT_GRPC_ENDPOINT)?,
         };
         let timeout = match positive("timeout_ms", settings.timeout_ms)? {
             Some(timeout) => timeout,
-            None => number(&env, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+            None => number(&env, signal.variables().timeout)
                 .or_else(|| number(&env, "OTEL_EXPORTER_OTLP_TIMEOUT"))
                 .unwrap_or(10_000),
         };
         Ok(Collector {
             protocol,
             url,
-            headers: headers(settings, &env)?,
+            headers: headers(settings, signal, &env)?,
             timeout: Duration::from_millis(timeout),
-            compression: compression(settings, &env),
-            tls: Tls::resolve(settings, &env)?,
+            compression: compression(settings, signal, &env),
+            tls: Tls::resolve(settings, signal, &env)?,
         })
     }
 }
 
-fn compression(settings: &Settings, env: impl Fn(&str) -> Option<String>) -> Compression {
+fn compression(settings: &Settings, signal: Signal, env: impl Fn(&str) -> Option<String>) -> Compression {
     if let Some(compression) = settings.compression {
         return compression;
     }
-    let names = [
-        "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-        "OTEL_EXPORTER_OTLP_COMPRESSION",
-    ];
+    let names = [signal.variables().compression, "OTEL_EXPORTER_OTLP_COMPRESSION"];
     match first(env, names) {
         None => Compression::default(),
         Some((variable, given)) => match given.trim() {
@@ -146,9 +147,10 @@ fn compression(settings: &Settings, env: impl Fn(&str) -> Option<String>) -> Com
 
 pub(super) fn headers(
     settings: &Settings,
+    signal: Signal,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<HeaderMap, SettingsError> {
-    let mut headers = variables::headers(env);
+    let mut headers = variables::headers(signal, env);
     for (name, value) in &settings.headers {
         let key = HeaderName::try_from(name).map_err(|_| SettingsError::HeaderName(name.clone()))?;
         let value = secret(value).ok_or_else(|| SettingsError::HeaderValue(name.clone()))?;
@@ -158,19 +160,20 @@ pub(super) fn headers(
 }
 
 /// What a base URL stands for.
-fn target(protocol: Protocol, key: &'static str, given: &str) -> Result<Uri, SettingsError> {
+fn target(signal: Signal, protocol: Protocol, key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     match protocol {
-        Protocol::Http => base_url(key, given),
+        Protocol::Http => base_url(signal, key, given),
         Protocol::Grpc => authority(key, given),
     }
 }
 
-fn base_url(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
+fn base_url(signal: Signal, key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     let uri = http_uri(key, given)?;
     if uri.query().is_some() {
         return Err(bad_url(key, given, "a base URL has no query"));
     }
-    http_uri(key, &format!("{}{TRACES_PATH}", given.trim_end_matches('/')))
+    let path = signal.http_path();
+    http_uri(key, &format!("{}{path}", given.trim_end_matches('/')))
 }
 
 /// gRPC's own paths follow the authority.
@@ -187,19 +190,17 @@ fn authority(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     }
 }
 
-/// Any URL that a client of HTTP can be sent to.
-pub(super) fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
-    let uri: Uri = given
-        .parse()
-        .map_err(|cause| bad_url(key, given, format!("{cause}")))?;
+fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
+    http_url(given).map_err(|reason| bad_url(key, given, reason))
+}
+
+/// Any URL that a client of HTTP can be sent to, or what is wrong with it.
+pub(super) fn http_url(given: &str) -> Result<Uri, String> {
+    let uri: Uri = given.parse().map_err(|cause| format!("{cause}"))?;
     match uri.scheme_str() {
         Some("http" | "https") => Ok(uri),
-        Some(scheme) => Err(bad_url(
-            key,
-            given,
-            format!("the scheme is {scheme}, not http or https"),
-        )),
-        None => Err(bad_url(key, given, "http:// or https:// is missing")),
+        Some(scheme) => Err(format!("the scheme is {scheme}, not http or https")),
+        None => Err("http:// or https:// is missing".to_owned()),
     }
 }
 

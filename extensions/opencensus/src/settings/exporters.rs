@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-use super::{Collector, SettingsError};
+use super::{Collector, ConnectionString, FileTarget, HttpTarget, SettingsError};
 
 /// An exporter by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +38,9 @@ impl Name {
 #[derive(Debug)]
 pub enum Destination {
     Otlp(Box<Collector>),
-    Zipkin,
-    Azure,
-    File,
+    Zipkin(HttpTarget),
+    Azure(ConnectionString, HttpTarget),
+    File(FileTarget),
     Console,
 }
 
@@ -49,9 +49,9 @@ impl Destination {
     pub fn name(&self) -> &'static str {
         match self {
             Destination::Otlp(_) => "otlp",
-            Destination::Zipkin => "zipkin",
-            Destination::Azure => "azure",
-            Destination::File => "file",
+            Destination::Zipkin(_) => "zipkin",
+            Destination::Azure(..) => "azure",
+            Destination::File(_) => "file",
             Destination::Console => "console",
         }
     }

@@ -30,7 +30,7 @@ impl Limits {
     ) -> Result<Self, SettingsError> {
         let limit = |key, setting, variables: &[&'static str]| {
             let variable = || variables.iter().find_map(|name| size(&env, name));
-            Ok(positive(key, setting)?.or_else(variable))
+            Ok::<_, SettingsError>(positive(key, setting)?.or_else(variable))
         };
         let default = Limits::default();
         Ok(Limits {

@@ -4,8 +4,14 @@
 
 mod batching;
 mod collector;
+mod connection_string;
+mod destinations;
 mod exporters;
 mod limits;
+mod propagation;
+mod resource;
+mod sampling;
+mod signals;
 mod tls;
 mod variables;
 
@@ -15,12 +21,23 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::propagation::Propagators;
+use crate::signal::Signal;
+
 pub(crate) use batching::Batching;
-use collector::TRACES_PATH;
 pub(crate) use collector::{Collector, Compression, Protocol};
+pub(crate) use connection_string::ConnectionString;
+pub(crate) use destinations::{FileTarget, HttpTarget, Secret};
 pub(crate) use exporters::Destination;
 use exporters::{Name, Names};
 pub(crate) use limits::Limits;
+use propagation::PropagationError;
+pub(crate) use resource::ResourceValue;
+pub(crate) use sampling::{Choice, Measure, SamplerName, Sampling};
+use sampling::{FunctionSettings, SamplingError};
+pub(crate) use signals::{LogsConfig, MetricsConfig};
+#[cfg(test)]
+pub(crate) use tls::Identity;
 pub(crate) use tls::Tls;
 pub(crate) use variables::process_env;
 
@@ -29,15 +46,26 @@ pub(crate) use variables::process_env;
 #[serde(default)]
 pub struct Settings {
     /// Where spans go: one name or a list of otlp, zipkin, azure, console, file; or none. Else those of
-    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp by an endpoint, azure by
-    /// `APPLICATIONINSIGHTS_CONNECTION_STRING`; else console.
+    /// `OTEL_TRACES_EXPORTER`, else what is configured in any way: otlp by an endpoint, zipkin by its setting, azure
+    /// by a connection string, file by its path; else console.
     exporter: Option<Names>,
     /// How OTLP travels, "http/protobuf" or "grpc"; else `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else
     /// `OTEL_EXPORTER_OTLP_PROTOCOL`, else http/protobuf.
     protocol: Option<Protocol>,
-    /// The collector's base URL; `/v1/traces` is added for HTTP. Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it
+    /// The collector's base URL; `/v1/traces` is added for HTTP (and `/v1/metrics`, `/v1/logs`). Else `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it
     /// is, else `OTEL_EXPORTER_OTLP_ENDPOINT` as a base URL, else `http://localhost:4318` (gRPC: 4317).
     endpoint: Option<String>,
+    /// Where Zipkin takes spans; else `OTEL_EXPORTER_ZIPKIN_ENDPOINT`, else `http://localhost:9411/api/v2/spans`.
+    zipkin_endpoint: Option<String>,
+    /// The connection string of an Application Insights resource; else `APPLICATIONINSIGHTS_CONNECTION_STRING`.
+    connection_string: Option<Secret>,
+    /// The file for the exporter file, below the app's root unless absolute. Workers other than the first add their index
+    /// to its name.
+    file: Option<PathBuf>,
+    /// The size beyond which that file is put aside and begun anew, in bytes.
+    file_max_bytes: Option<u64>,
+    /// How many files that were put aside are kept.
+    file_keep: Option<usize>,
     /// Headers for the collector, over those of `OTEL_EXPORTER_OTLP_HEADERS`.
     headers: BTreeMap<String, String>,
     /// "gzip" or "none"; else `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, else `OTEL_EXPORTER_OTLP_COMPRESSION`,
@@ -52,6 +80,14 @@ pub struct Settings {
     client_key: Option<PathBuf>,
     /// `service.name`; else `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `WEBSITE_SITE_NAME`, the app folder's name.
     service_name: Option<String>,
+    /// Attributes of the resource, over those of `OTEL_RESOURCE_ATTRIBUTES`.
+    resource: BTreeMap<String, ResourceValue>,
+    /// Whether metrics go to the collector, too; else as `OTEL_METRICS_EXPORTER` says, else where
+    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` names an endpoint for them. `/metrics` shows them in any case.
+    metrics: Option<bool>,
+    /// Whether log records go to the collector, too; else by `OTEL_LOGS_EXPORTER` and
+    /// `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, as with metrics.
+    logs: Option<bool>,
     /// How many ended spans may wait for each exporter; more are dropped and counted.
     queue: Option<usize>,
     /// How many bytes of ended spans may wait for each exporter; more are dropped and counted.
@@ -62,6 +98,19 @@ pub struct Settings {
     delay_ms: Option<u64>,
     /// How long one export may take, its retries included, in milliseconds.
     timeout_ms: Option<u64>,
+    /// Which traces are recorded; else `OTEL_TRACES_SAMPLER`, else parentbased_always_on.
+    sampler: Option<SamplerName>,
+    /// A share of traces from 0 to 1, or traces a second, as the sampler wants it; else `OTEL_TRACES_SAMPLER_ARG` for the
+    /// sampler of `OTEL_TRACES_SAMPLER`, else all traces, or 20 a second.
+    rate: Option<f64>,
+    /// Sampling of single functions.
+    functions: BTreeMap<String, FunctionSettings>,
+    /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else tracecontext and
+    /// baggage.
+    propagators: Option<propagation::Names>,
+    /// Whether OpenTelemetry's packages that are installed for it instrument the libraries that they are for; else yes, but
+    /// for those in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`.
+    instrument: Option<bool>,
     /// How many attributes a span keeps; else `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, else
     /// `OTEL_ATTRIBUTE_COUNT_LIMIT`, else 128.
     attribute_count_limit: Option<usize>,
@@ -83,14 +132,39 @@ pub enum SettingsError {
         example: &'static str,
     },
     #[error(
-        "endpoint: {given:?} has the path {TRACES_PATH}, which is added to it: leave that out, \
+        "endpoint: {given:?} has the path /v1/traces, which is added to it: leave that out, \
          or give the whole URL as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
     )]
     WholeEndpoint { given: String },
+    #[error(
+        "{key}: {given:?} is not the URL that Zipkin takes spans at ({reason}); expected one like {expected:?}"
+    )]
+    Zipkin {
+        key: &'static str,
+        given: String,
+        reason: String,
+        expected: &'static str,
+    },
+    #[error(
+        "{key}: {problem}; expected \"InstrumentationKey=...;IngestionEndpoint=https://...\", as the overview of \
+         the Application Insights resource shows it"
+    )]
+    ConnectionString { key: &'static str, problem: String },
+    #[error(
+        "exporter: azure needs the setting \"connection_string\", or the variable \
+         APPLICATIONINSIGHTS_CONNECTION_STRING"
+    )]
+    NoConnectionString,
+    #[error("exporter: file needs the setting \"file\", the path of a file such as \"traces.jsonl\"")]
+    NoFile,
+    #[error("file: {0:?} is not the path of a file")]
+    NotAFile(PathBuf),
     #[error("headers: {0:?} is not a header's name (letters, digits and hyphens)")]
     HeaderName(String),
     #[error("headers.{0}: the value has a character that no header may have, such as a line break")]
     HeaderValue(String),
+    #[error("resource: an attribute has no name; expected one like \"deployment.environment.name\"")]
+    ResourceName,
     #[error("{0}: expected at least 1, found 0")]
     Zero(&'static str),
     #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
@@ -109,6 +183,10 @@ pub enum SettingsError {
         "{0}: a certificate and its key go together; give both \"client_certificate\" and \"client_key\""
     )]
     HalfIdentity(&'static str),
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
+    #[error(transparent)]
+    Propagation(#[from] PropagationError),
 }
 
 /// What is to be done.
@@ -116,6 +194,10 @@ pub enum SettingsError {
 pub struct Config {
     /// The exporters; none where nothing is exported.
     pub outlets: Vec<OutletConfig>,
+    pub sampling: Sampling,
+    pub propagators: Propagators,
+    /// Whether packages that are installed for it may instrument others.
+    pub instrument: bool,
     /// Of each span.
     pub limits: Limits,
 }
@@ -131,17 +213,18 @@ impl Settings {
     /// Checks the settings and fills in what was left out.
     pub fn resolve(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, SettingsError> {
         // What is given must make sense, whether or not it is used.
-        let protocol = collector::protocol(self, &env);
-        let url = collector::endpoint(self, protocol, &env)?;
-        collector::headers(self, &env)?;
+        self.check_resource()?;
+        let protocol = collector::protocol(self, Signal::Traces, &env);
+        let url = collector::endpoint(self, Signal::Traces, protocol, &env)?;
+        collector::headers(self, Signal::Traces, &env)?;
         let batching = Batching::resolve(self, &env)?;
         let limits = Limits::resolve(self, &env)?;
         let names = match &self.exporter {
             Some(names) => names.exporters()?,
             None => exporters::from_variable(&env).unwrap_or_else(|| {
-                let azure = env("APPLICATIONINSIGHTS_CONNECTION_STRING").map(|_| Name::Azure);
-                let otlp = url.as_ref().map(|_| Name::Otlp);
-                let configured: Vec<Name> = otlp.into_iter().chain(azure).collect();
+                let otlp = url.is_some().then_some(Name::Otlp);
+                let others = destinations::configured(self, &env);
+                let configured: Vec<Name> = otlp.into_iter().chain(others).collect();
                 match configured.is_empty() {
                     true => vec![Name::Console],
                     false => configured,
@@ -152,12 +235,12 @@ impl Settings {
         for name in names {
             let destination = match name {
                 Name::Otlp => {
-                    let collector = Collector::resolve(self, protocol, url.clone(), &env)?;
+                    let collector = Collector::resolve(self, Signal::Traces, &env)?;
                     Destination::Otlp(Box::new(collector))
                 }
-                Name::Zipkin => Destination::Zipkin,
-                Name::Azure => Destination::Azure,
-                Name::File => Destination::File,
+                Name::Zipkin => destinations::zipkin(self, &env)?,
+                Name::Azure => destinations::azure(self, &env)?,
+                Name::File => destinations::file(self)?,
                 Name::Console => Destination::Console,
                 Name::None => continue,
             };
@@ -170,7 +253,13 @@ impl Settings {
                 batching,
             });
         }
-        Ok(Config { outlets, limits })
+        Ok(Config {
+            outlets,
+            limits,
+            sampling: sampling::resolve(self, &env)?,
+            propagators: propagation::resolve(self, &env)?,
+            instrument: self.instrument.unwrap_or(true),
+        })
     }
 
     /// `service.name`. `in_resource` is the one that `OTEL_RESOURCE_ATTRIBUTES` names.
@@ -184,8 +273,10 @@ impl Settings {
             let root = app_root.canonicalize().ok()?;
             Some(root.file_name()?.to_string_lossy().into_owned())
         };
+        let in_settings = || self.resource.get("service.name").map(ToString::to_string);
         self.service_name
             .clone()
+            .or_else(in_settings)
             .or_else(|| env("OTEL_SERVICE_NAME"))
             .or(in_resource)
             .or_else(|| env("WEBSITE_SITE_NAME"))

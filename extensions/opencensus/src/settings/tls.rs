@@ -9,6 +9,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::variables::first;
 use super::{Settings, SettingsError};
+use crate::signal::Signal;
 
 /// What the files of the settings hold. Without any, the public authorities are trusted.
 #[derive(Debug, Default, Clone)]
@@ -45,6 +46,7 @@ impl Tls {
     /// Reads the files. Paths are relative to the working directory, which is the app's folder.
     pub(super) fn resolve(
         settings: &Settings,
+        signal: Signal,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
         let named = |key, setting: &Option<PathBuf>, variables| match setting {
@@ -60,26 +62,20 @@ impl Tls {
         let authorities = named(
             "certificate",
             &settings.certificate,
-            [
-                "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
-                "OTEL_EXPORTER_OTLP_CERTIFICATE",
-            ],
+            [signal.variables().certificate, "OTEL_EXPORTER_OTLP_CERTIFICATE"],
         );
         let certificate = named(
             "client_certificate",
             &settings.client_certificate,
             [
-                "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+                signal.variables().client_certificate,
                 "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
             ],
         );
         let key = named(
             "client_key",
             &settings.client_key,
-            [
-                "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
-                "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-            ],
+            [signal.variables().client_key, "OTEL_EXPORTER_OTLP_CLIENT_KEY"],
         );
         let identity = match (certificate, key) {
             (None, None) => None,

@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
+use crate::signal::Signal;
+
 /// Looks up an environment variable; an empty one counts as unset, as OpenTelemetry has it.
 pub(crate) fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -33,8 +35,8 @@ pub(super) fn size(env: impl Fn(&str) -> Option<String>, name: &str) -> Option<u
 
 /// The headers in OpenTelemetry's variables, `name=value` with commas between and values percent-encoded. What
 /// is malformed is reported and ignored, as with [`number`].
-pub(super) fn headers(env: impl Fn(&str) -> Option<String>) -> HeaderMap {
-    let names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
+pub(super) fn headers(signal: Signal, env: impl Fn(&str) -> Option<String>) -> HeaderMap {
+    let names = [signal.variables().headers, "OTEL_EXPORTER_OTLP_HEADERS"];
     let Some((variable, given)) = first(env, names) else {
         return HeaderMap::new();
     };

@@ -8,28 +8,55 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message;
 
 use super::*;
-use crate::parent;
+use crate::propagation::parse_traceparent;
+
+/// A context as OpenTelemetry's type.
+fn foreign(context: &SpanContext) -> opentelemetry::trace::SpanContext {
+    opentelemetry::trace::SpanContext::new(
+        context.trace_id(),
+        context.span_id(),
+        context.trace_flags(),
+        context.is_remote(),
+        context.trace_state().header().parse().expect("simple members"),
+    )
+}
 
 /// What opentelemetry-proto makes of the same span.
 fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>) -> Encoded {
     let mut events = SpanEvents::default();
     events.events = record.events.clone();
     events.dropped_count = record.dropped_events as u32;
+    let mut links = SpanLinks::default();
+    links.links = record
+        .links
+        .iter()
+        .map(|link| opentelemetry::trace::Link::new(foreign(&link.to), link.attributes.clone(), 0))
+        .collect();
+    links.dropped_count = record.dropped_links as u32;
     Encoded::from(SpanData {
-        span_context: span.context.clone(),
+        span_context: foreign(&span.context),
         parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| parent.id),
         parent_span_is_remote: span.parent.is_some_and(|parent| parent.is_remote),
-        span_kind: span.kind.clone(),
-        name: span.name.clone(),
+        span_kind: record.kind.clone(),
+        name: record.name.clone().map_or_else(|| span.name.clone(), Cow::from),
         start_time: record.start,
         end_time: end,
         attributes: [told, record.attributes.clone()].concat(),
         dropped_attributes_count: record.dropped_attributes as u32,
         events,
-        links: SpanLinks::default(),
+        links,
         status: record.status.clone(),
         instrumentation_scope: InstrumentationScope::default(),
     })
+}
+
+/// A span of another trace.
+fn linked(number: u64, tracestate: &str) -> SpanContext {
+    let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{number:016x}-01");
+    let state = tracestate.parse().expect("valid");
+    parse_traceparent(&traceparent)
+        .expect("valid")
+        .with_trace_state(state)
 }
 
 #[test]
@@ -57,12 +84,26 @@ fn encoded_as_opentelemetry_does() {
         dropped_attributes: 3,
         events: vec![event(""), event(&"e".repeat(20_000))],
         dropped_events: 300,
+        links: vec![
+            Link {
+                to: linked(1, "a=b"),
+                attributes: values[..4].to_vec(),
+            },
+            Link {
+                to: linked(2, ""),
+                attributes: Vec::new(),
+            },
+        ],
+        dropped_links: 200,
         status: Status::error("why"),
-        ..Record::starting(start, Limits::default())
+        name: Some("renamed".to_owned()),
+        start,
+        ..Record::starting(SpanKind::Server, Limits::default())
     };
     let ok = Record {
         status: Status::Ok,
-        ..Record::starting(start, Limits::default())
+        start,
+        ..Record::starting(SpanKind::Server, Limits::default())
     };
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let cases = [
@@ -80,12 +121,17 @@ fn encoded_as_opentelemetry_does() {
             "",
             SpanKind::Client,
             "a root",
-            Record::starting(start, Limits::default()),
+            Record {
+                start,
+                ..Record::starting(SpanKind::Client, Limits::default())
+            },
             "nothing",
         ),
     ];
-    for (traceparent, tracestate, kind, name, record, reason) in cases {
-        let parent = parent::parse(traceparent, tracestate);
+    for (traceparent, tracestate, kind, name, mut record, reason) in cases {
+        record.kind = kind.clone();
+        let state = tracestate.parse().expect("valid");
+        let parent = parse_traceparent(traceparent).map(|parent| parent.with_trace_state(state));
         let span = Span::start(&Pipeline::off(), name.to_owned().into(), kind, parent.as_ref());
         let end = start + Duration::from_micros(5);
         let mut out = Vec::new();
@@ -109,13 +155,29 @@ fn encoded_as_opentelemetry_does() {
 }
 
 #[test]
+fn links_stop_at_the_limit() {
+    let record = Record::starting(SpanKind::Server, Limits::default());
+    let mut span = Span::start(&Pipeline::off(), "batch".into(), SpanKind::Server, None);
+    span.is_recorded = true;
+    *span.record() = Some(record);
+    for number in 1..=LINKS as u64 + 3 {
+        span.add_link(linked(number, ""), vec![KeyValue::new("number", number as i64)]);
+    }
+    let record = span.record().take().expect("it is open");
+    assert_eq!((record.links.len(), record.dropped_links), (LINKS, 3));
+    assert_eq!(record.links[0].to.span_id(), SpanId::from(1), "the first is kept");
+    span.add_link(linked(1, ""), Vec::new());
+    assert!(span.record().is_none(), "ended");
+}
+
+#[test]
 fn a_span_holds_what_its_limits_allow() {
     let limits = Limits {
         attributes: 3,
         value_length: 4,
         events: 1,
     };
-    let mut record = Record::starting(SystemTime::UNIX_EPOCH, limits);
+    let mut record = Record::starting(SpanKind::Internal, limits);
     let texts = Value::Array(Array::String(vec!["long enough".into(), "ok".into()]));
     let values: [(_, Value); 4] = [
         ("text", "schöner".into()),
@@ -127,8 +189,8 @@ fn a_span_holds_what_its_limits_allow() {
         record.set_attribute(Key::from_static_str(key), value);
     }
     record.set_attribute(Key::from_static_str("text"), "à la carte".into());
-    record.add_event("one".into(), vec![KeyValue::new("why", "because")]);
-    record.add_event("two".into(), Vec::new());
+    record.add_event("one".into(), vec![KeyValue::new("why", "because")], None);
+    record.add_event("two".into(), Vec::new(), None);
 
     let span = Span::start(&Pipeline::off(), "limited".into(), SpanKind::Internal, None);
     let mut out = Vec::new();

@@ -24,6 +24,7 @@ fn defaults_are_those_of_the_model() {
     assert_eq!(config.http.max_request_body_size, 104_857_600);
     assert_eq!(config.http.client_timeout, Duration::from_secs(30));
     assert_eq!(config.function_timeout, Some(Duration::from_secs(1800)));
+    assert_eq!(config.telemetry_mode, TelemetryMode::ApplicationInsights);
     assert!(warnings.is_empty());
 }
 
@@ -42,6 +43,7 @@ fn all_that_we_honour_is_read() {
                 "clientTimeout": "00:00:10", "other": {}
             }
         },
+        "telemetryMode": "openTelemetry",
         "logging": {"fileLoggingMode": "always", "logLevel": {"default": "warning", "Function.A": "None"}},
         "workerExtensions": {
             "zulu": {},
@@ -72,6 +74,7 @@ fn all_that_we_honour_is_read() {
             client_timeout: Duration::from_secs(10),
         },
         function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),
+        telemetry_mode: TelemetryMode::OpenTelemetry,
         functions: Some(vec!["A".to_owned(), "B".to_owned()]),
         log_level: BTreeMap::from([
             ("default".to_owned(), "Warning".to_owned()),
@@ -266,6 +269,17 @@ fn what_is_wrong_is_said() {
             "not hex",
         ),
         (
+            "{\n\"telemetryMode\": \"OpenTelemetri\"}".to_owned(),
+            "host.json:2: telemetryMode: expected one of \"ApplicationInsights\", \"OpenTelemetry\", found \
+             \"OpenTelemetri\"",
+            "a mode that there is not",
+        ),
+        (
+            "{\"telemetryMode\": true}".to_owned(),
+            "host.json:1: telemetryMode: expected a string, found boolean",
+            "a mode is a name",
+        ),
+        (
             extension("{\"settings\": []}"),
             "host.json:1: workerExtensions.x.settings: expected an object, found array",
             "settings are an object",
@@ -286,6 +300,10 @@ fn what_is_odd_is_warned_of() {
         (
             "{\"workerExtension\": {}}",
             "host.json:1: workerExtension: unknown key, ignored (did you mean \"workerExtensions\"?)",
+        ),
+        (
+            "{\"telemetrymod\": \"\"}",
+            "host.json:1: telemetrymod: unknown key, ignored (did you mean \"telemetryMode\"?)",
         ),
     ];
     for (text, expected) in cases {
@@ -309,6 +327,7 @@ fn app_settings_override_values() {
                 "AzureFunctionsJobHost__extensions__http__maxConcurrentRequests",
                 "7",
             ),
+            ("AzureFunctionsJobHost__telemetryMode", "OPENTELEMETRY"),
             ("AzureFunctionsJobHost__functions__0", "Zero"),
             ("AzureFunctionsJobHost__functions__10", "Ten"),
             ("AzureFunctionsJobHost__functions__2", "Two"),
@@ -331,6 +350,7 @@ fn app_settings_override_values() {
     )
     .expect("valid");
     assert_eq!(config.function_timeout, None);
+    assert_eq!(config.telemetry_mode, TelemetryMode::OpenTelemetry);
     assert_eq!(config.http.route_prefix, "5", "text where text is expected");
     assert_eq!(
         config.http.max_concurrent_requests,
@@ -384,6 +404,12 @@ fn a_wrong_override_names_the_setting() {
             "app setting AzureFunctionsJobHost__extensions__http__maxConcurrentRequests: expected a number of \
              at least 1, or -1 for unlimited, found \"many\"",
             "not a number",
+        ),
+        (
+            ("AzureFunctionsJobHost__telemetryMode", ""),
+            "app setting AzureFunctionsJobHost__telemetryMode: expected one of \"ApplicationInsights\", \
+             \"OpenTelemetry\", found \"\"",
+            "no mode",
         ),
         (
             ("AzureFunctionsJobHost__workerExtensions__x__required", "yes"),

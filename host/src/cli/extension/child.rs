@@ -12,6 +12,7 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 
 use crate::extensions::{Check, Event, ExtensionError, Source, Step};
+use crate::logging::Format;
 use crate::supervisor::describe;
 
 /// The hidden subcommand.
@@ -31,7 +32,7 @@ pub(super) fn main() -> Result<ExitCode> {
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
     let check: Check = serde_json::from_str(&text).context("this subcommand is not for people")?;
-    crate::logging::init(false, false);
+    crate::logging::init(Format::Text, false, false);
     check.run(&mut |event| {
         let mut line = serde_json::json!(event).to_string();
         line.push('\n');

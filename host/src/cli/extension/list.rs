@@ -15,7 +15,9 @@ use super::table::Table;
 use crate::app::{App, ExtensionConfig};
 use crate::cli::settings::Settings;
 use crate::cli::start::{read_app, seconds};
+use crate::cli::telemetry;
 use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Source};
+use crate::logging::Format;
 
 const ABOUT: &str = "\
 Docked extensions are opened and configured as a worker does before it runs the app's code; none is started. Each is
@@ -68,9 +70,11 @@ struct Docked {
 
 /// Lists; the exit code is 0, whatever the extensions are like.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    crate::logging::init(false, false);
-    let app = read_app(&arguments.app, Vec::new())?;
-    let settings = Settings::new(&app, |name| std::env::var(name).ok());
+    crate::logging::init(Format::Text, false, false);
+    let mut app = read_app(&arguments.app, Vec::new())?;
+    let environment = |name: &str| std::env::var(name).ok();
+    telemetry::dock(&mut app, environment);
+    let settings = Settings::new(&app, environment);
     let search = search(&app, arguments.python)?;
     let configs = &app.host.worker_extensions;
     let docked = in_parallel(configs, |config| docked(config, &app, &search, arguments.timeout))?;

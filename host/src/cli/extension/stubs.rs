@@ -12,6 +12,7 @@ use serde_json::Map;
 use super::open::{check, in_parallel, opened, search};
 use crate::cli::start::{read_app, seconds};
 use crate::extensions::{Depth, Described, Setting, Source};
+use crate::logging::Format;
 
 const ABOUT: &str = "\
 Writes DIR/funcdock/extensions.pyi. Editors and pyright look into typings/ by themselves; for mypy, set mypy_path or
@@ -50,7 +51,7 @@ pub(super) struct Arguments {
 
 /// Writes the stubs.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    crate::logging::init(false, false);
+    crate::logging::init(Format::Text, false, false);
     let app = read_app(&arguments.app, Vec::new())?;
     let search = search(&app, arguments.python)?;
     // What host.json docks comes first, as it does in a worker; a library of its own may be nowhere else.

@@ -13,7 +13,7 @@ use funcdock_extension_api::abi;
 
 use super::metrics::Metrics;
 use crate::invocation::{FunctionInfo, HttpRequest, Invocation, TraceContext};
-use crate::logging::{self, Level};
+use crate::logging::{self, Level, Record};
 
 pub(super) use outcome::raw_outcome;
 
@@ -83,11 +83,16 @@ pub(super) const HOST_SERVICES: abi::HostServicesRef = {
         let invocation = invocation
             .into_option()
             .map(|raw| unsafe { context::<Invocation>(raw.this) });
+        let trace = invocation.map(Invocation::trace_ids).unwrap_or_default();
         logging::record(
             Level::from_u8(level),
-            target.as_str(),
-            invocation.map(Invocation::id),
-            message.as_str(),
+            &Record {
+                invocation: invocation.map(Invocation::id),
+                function: invocation.map(|invocation| invocation.function().info.name.as_str()),
+                trace_id: trace.trace_id(),
+                span_id: trace.span_id(),
+                ..Record::new(target.as_str(), message.as_str())
+            },
         );
     }
     const TABLE: &WithMetadata<abi::HostServices> = &WithMetadata::new(abi::HostServices {

@@ -58,7 +58,11 @@ def waits(req: func.HttpRequest, context: func.Context) -> str:
 
 async def waits_async(req: func.HttpRequest, context: func.Context) -> str:
     note(context)
-    while not GATE.exists():
-        await asyncio.sleep(0.002)
+    try:
+        while not GATE.exists():
+            await asyncio.sleep(0.002)
+    except asyncio.CancelledError:
+        note(context, "cancelled")
+        raise
     note(context, "waited")
     return "waited"

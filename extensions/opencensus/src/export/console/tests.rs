@@ -1,43 +1,10 @@
 //! Tests of `console.rs`.
 
-use opentelemetry_proto::tonic::common::v1::ArrayValue;
-use opentelemetry_proto::tonic::trace::v1::Status;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use serde_json::json;
 
 use super::*;
-
-const START: u64 = 1_700_000_000_123_000_000;
-
-fn span(name: &str) -> Span {
-    Span {
-        trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128
-            .to_be_bytes()
-            .to_vec(),
-        span_id: 2_u64.to_be_bytes().to_vec(),
-        kind: SpanKind::Server.into(),
-        name: name.to_owned(),
-        start_time_unix_nano: START,
-        end_time_unix_nano: START + 1_500_000,
-        status: Some(Status::default()),
-        ..Span::default()
-    }
-}
-
-fn value(value: Value) -> AnyValue {
-    AnyValue { value: Some(value) }
-}
-
-fn text(text: &str) -> Value {
-    Value::StringValue(text.to_owned())
-}
-
-fn attribute(key: &str, of: Value) -> KeyValue {
-    KeyValue {
-        key: key.to_owned(),
-        value: Some(value(of)),
-        ..KeyValue::default()
-    }
-}
+use crate::export::testing::{attribute, double, event, failed, int, list, span, text};
 
 fn lines(batch: &[Span]) -> Vec<serde_json::Value> {
     let resource = Resource::builder_empty().with_service_name("app").build();
@@ -55,24 +22,17 @@ fn lines(batch: &[Span]) -> Vec<serde_json::Value> {
 fn a_span_is_a_line_of_json() {
     let mut full = span("hello");
     full.parent_span_id = 1_u64.to_be_bytes().to_vec();
-    full.status = Some(Status {
-        code: StatusCode::Error.into(),
-        message: "ValueError: no".to_owned(),
-    });
-    let list = ["x", "y"].map(|item| value(text(item))).to_vec();
+    full.status = failed("ValueError: no");
     full.attributes = vec![
         attribute("text", text("a\"b\nc")),
-        attribute("number", Value::IntValue(7)),
-        attribute("float", Value::DoubleValue(0.5)),
+        attribute("number", int(7)),
+        attribute("float", double(0.5)),
+        attribute("infinite", double(f64::INFINITY)),
         attribute("flag", Value::BoolValue(true)),
-        attribute("list", Value::ArrayValue(ArrayValue { values: list })),
+        attribute("list", list(&[text("x"), text("y")])),
     ];
-    full.events.push(Event {
-        time_unix_nano: full.end_time_unix_nano,
-        name: "exception".to_owned(),
-        attributes: vec![attribute("exception.type", text("E"))],
-        ..Event::default()
-    });
+    full.events
+        .push(event("exception", &[("exception.type", text("E"))]));
     let lines = lines(&[full, span("root")]);
     let expected = json!({
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -84,10 +44,11 @@ fn a_span_is_a_line_of_json() {
         "end": "2023-11-14T22:13:20.124500000Z",
         "duration_us": 1500,
         "status": {"code": "error", "description": "ValueError: no"},
-        "attributes": {"text": "a\"b\nc", "number": 7, "float": 0.5, "flag": true, "list": ["x", "y"]},
+        "attributes": {"text": "a\"b\nc", "number": 7, "float": 0.5,
+            "infinite": "Infinity", "flag": true, "list": ["x", "y"]},
         "events": [{
             "name": "exception",
-            "time": "2023-11-14T22:13:20.124500000Z",
+            "time": "2023-11-14T22:13:20.124000000Z",
             "attributes": {"exception.type": "E"},
         }],
         "resource": {"service.name": "app"},

@@ -1,71 +1,37 @@
 //! Tests of `otlp.rs`.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use opentelemetry::trace::SpanContext;
+use http::HeaderMap;
+use opentelemetry::InstrumentationScope;
+use opentelemetry::trace::SpanKind;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest,
 };
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::metrics::v1::{Metric, ScopeMetrics};
 
 use super::*;
 use crate::attributes::TracedFunction;
 use crate::call::{Call, Ending};
+use crate::context::SpanContext;
+use crate::export::testing::{OK, Received, Reply, Server, gunzip};
 use crate::export::{FlushErrors, Pipeline};
-use crate::parent;
+use crate::propagation::testing;
+use crate::sampler::Sampler;
 use crate::settings::{Batching, Compression, Protocol, Tls};
 
-const OK: &str = "200 OK";
-
-/// What a collector received.
-struct Received {
-    head: String,
-    body: ExportTraceServiceRequest,
+fn collector(replies: Vec<(&'static str, Vec<u8>)>) -> (String, Server) {
+    let replies = replies.into_iter().map(|(status, body)| Reply::new(status, body));
+    let server = Server::start(replies.collect());
+    (server.url("/v1/traces"), server)
 }
 
-/// A collector for as many requests as there are answers, each on a connection of its own.
-fn collector(answers: Vec<(&'static str, Vec<u8>)>) -> (String, JoinHandle<Vec<Received>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}/v1/traces", listener.local_addr().expect("it is bound"));
-    let serve = move || {
-        let answer = |(status, body): (&str, Vec<u8>)| {
-            let (connection, _) = listener.accept().expect("a connection");
-            let received = receive(&connection);
-            let head = format!(
-                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            );
-            let mut out = &connection;
-            out.write_all(&[head.as_bytes(), &body].concat())
-                .expect("the client reads");
-            received
-        };
-        answers.into_iter().map(answer).collect()
-    };
-    (url, std::thread::spawn(serve))
-}
-
-fn receive(connection: &TcpStream) -> Received {
-    let mut reader = BufReader::new(connection);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        assert_ne!(
-            reader.read_line(&mut head).expect("a header"),
-            0,
-            "it ends early: {head}"
-        );
-    }
-    let length = head.to_lowercase().lines().find_map(|line| {
-        let length = line.strip_prefix("content-length: ")?;
-        length.parse().ok()
-    });
-    let mut body = vec![0; length.expect("a length")];
-    reader.read_exact(&mut body).expect("the body");
-    let body = ExportTraceServiceRequest::decode(&body[..]).expect("protobuf");
-    Received { head, body }
+fn decode(body: &[u8]) -> ExportTraceServiceRequest {
+    ExportTraceServiceRequest::decode(body).expect("protobuf")
 }
 
 fn to(url: &str) -> Collector {
@@ -90,19 +56,33 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         batch: 16,
         delay: Duration::from_secs(3600),
     };
-    let exporter = Otlp::new(&to(url), &resource);
+    let exporter = Otlp::new(Signal::Traces, &to(url), &resource).expect("no certificates");
     let pipeline = Arc::new(Pipeline::to(exporter, url, batching).expect("a thread"));
-    let caller = parent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b");
+    let caller = testing::caller(&[
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("tracestate", "a=b"),
+    ]);
     let function = TracedFunction {
         name: "hello",
+        faas_name: "hello",
         trigger: "http",
-        route: None,
+        ..TracedFunction::default()
     };
-    let call = Call::start(Arc::clone(&pipeline), function, false, caller.as_ref());
-    let greet = call.open_span("greet".to_owned(), call.invocation());
-    call.end_span(&greet);
+    let call = Call::start(
+        Arc::clone(&pipeline),
+        function,
+        false,
+        caller,
+        &Sampler::default(),
+    );
+    let greet = call.open_span("greet".to_owned(), SpanKind::Internal, call.invocation(), true);
+    call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
         invocation_id: "an-id",
+        retry: 0,
         request: None,
         kind: funcdock_extension_api::OutcomeKind::Returned,
         http_status: Some(200),
@@ -120,7 +100,7 @@ fn a_collector_gets_what_was_traced() {
     let (url, collector) = collector(vec![(OK, Vec::new())]);
     let (context, shutdown) = trace_a_call(&url);
     assert!(shutdown.is_ok(), "{shutdown:?}");
-    let received = collector.join().expect("one request");
+    let received = collector.received();
     let [Received { head, body }] = &received[..] else {
         panic!("one request");
     };
@@ -132,6 +112,7 @@ fn a_collector_gets_what_was_traced() {
     );
     assert!(head.contains("api-key: s3cret\r\n"), "{head}");
 
+    let body = decode(body);
     let [resource] = &body.resource_spans[..] else {
         panic!("one resource");
     };
@@ -158,14 +139,15 @@ fn a_busy_collector_is_asked_again() {
     let (url, collector) = collector(vec![("503 Service Unavailable", Vec::new()), (OK, Vec::new())]);
     let (_, shutdown) = trace_a_call(&url);
     assert!(shutdown.is_ok(), "{shutdown:?}");
-    let received = collector.join().expect("two requests");
+    let received = collector.received();
     assert_eq!(received[0].body, received[1].body);
 }
 
 #[test]
 fn errors_say_what_the_collector_said() {
     let export = |url: &str| {
-        let mut exporter = Otlp::new(&to(url), &Resource::builder_empty().build());
+        let mut exporter =
+            Otlp::new(Signal::Traces, &to(url), &Resource::builder_empty().build()).expect("no certificates");
         let result = exporter.export(&Batch::default(), &Closing::default());
         result.map_err(|error| error.to_string())
     };
@@ -175,12 +157,13 @@ fn errors_say_what_the_collector_said() {
         error.ends_with("it answered 400 Bad Request: no such\\ntenant"),
         "{error}"
     );
-    refusing.join().expect("one request");
+    refusing.received();
 
     // Nobody listens there now.
     let closing = Closing::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
-    let mut exporter = Otlp::new(&to(&url), &Resource::builder_empty().build());
+    let mut exporter =
+        Otlp::new(Signal::Traces, &to(&url), &Resource::builder_empty().build()).expect("no certificates");
     let error = exporter
         .export(&Batch::default(), &closing)
         .expect_err("nobody answers");
@@ -196,5 +179,85 @@ fn errors_say_what_the_collector_said() {
     let (url, picky) = collector(vec![(OK, partial.encode_to_vec())]);
     let delivery = Delivery { rejected: 1 };
     assert_eq!(export(&url), Ok(delivery), "the rest of the batch has arrived");
-    picky.join().expect("one request");
+    picky.received();
+}
+
+#[test]
+fn batches_are_compressed_if_asked_for() {
+    let (url, collector) = collector(vec![(OK, Vec::new())]);
+    let target = Collector {
+        compression: Compression::Gzip,
+        ..to(&url)
+    };
+    let resource = Resource::builder_empty().with_service_name("app").build();
+    let mut exporter = Otlp::new(Signal::Traces, &target, &resource).expect("no certificates");
+    let batch = Batch::of(vec![crate::export::testing::span("hello"); 100]);
+    exporter.export(&batch, &Closing::default()).expect("it is taken");
+    let received = &collector.received()[0];
+    let head = received.head.to_lowercase();
+    assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
+    assert!(
+        received.body.len() < batch.encoded().len() / 4,
+        "{}",
+        received.body.len()
+    );
+    let scopes = decode(&gunzip(&received.body))
+        .resource_spans
+        .remove(0)
+        .scope_spans;
+    assert_eq!(scopes[0].spans, batch.spans().expect("protobuf"));
+}
+
+#[test]
+fn all_signals_are_requests_of_their_own() {
+    let resource = Resource::builder_empty().with_service_name("greeter").build();
+    let request = |signal, items: &[u8]| {
+        let envelope = Envelope::new(signal, &resource);
+        [&envelope.around(items.len())[..], items].concat()
+    };
+    let metrics = ScopeMetrics {
+        metrics: vec![Metric {
+            name: "m".repeat(300),
+            ..Metric::default()
+        }],
+        ..ScopeMetrics::default()
+    };
+    let body = request(Signal::Metrics, &metrics.encode_to_vec());
+    let decoded = ExportMetricsServiceRequest::decode(&body[..]).expect("valid");
+    let [of_resource] = &decoded.resource_metrics[..] else {
+        panic!("one resource: {decoded:?}");
+    };
+    assert_eq!(
+        of_resource
+            .resource
+            .as_ref()
+            .map_or(0, |resource| resource.attributes.len()),
+        1
+    );
+    let [of_scope] = &of_resource.scope_metrics[..] else {
+        panic!("one scope: {decoded:?}");
+    };
+    assert_eq!(
+        of_scope.scope.as_ref().map(|scope| &*scope.name),
+        Some("funcdock-opencensus")
+    );
+    assert_eq!(of_scope.metrics, metrics.metrics);
+
+    // Two loggers, each with a record.
+    let logs = ["a", "b"].map(|logger| ScopeLogs {
+        scope: Some((&InstrumentationScope::builder(logger).build(), None).into()),
+        log_records: vec![LogRecord::default()],
+        ..ScopeLogs::default()
+    });
+    let of_resource = ResourceLogs {
+        scope_logs: logs.to_vec(),
+        ..ResourceLogs::default()
+    };
+    let body = request(Signal::Logs, &of_resource.encode_to_vec());
+    let decoded = ExportLogsServiceRequest::decode(&body[..]).expect("valid");
+    let [of_resource] = &decoded.resource_logs[..] else {
+        panic!("one resource: {decoded:?}");
+    };
+    assert!(of_resource.resource.is_some());
+    assert_eq!(of_resource.scope_logs, logs);
 }

@@ -1,12 +1,12 @@
-//! The tracing extension end to end: real functions, real OTLP, decoded by a receiver of the test's own.
+//! Spans of invocations and of function code, by OTLP over HTTP, as the quick start's app makes them.
 
 use funcdock_tests::otlp::Receiver;
-use funcdock_tests::{App, repository, wait_for};
+use funcdock_tests::{App, repository};
 use nix::sys::signal::Signal;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use ureq::http::Request;
+
+use crate::support::{attribute, hex, named, wait_for_spans};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
@@ -30,33 +30,6 @@ fn called_with_trace(url: String) -> Request<Vec<u8>> {
         .header("tracestate", "vendor=value")
         .body(Vec::new())
         .expect("a valid request")
-}
-
-fn wait_for_spans(receiver: &Receiver, count: usize) -> Vec<Span> {
-    let spans = wait_for(|| Some(receiver.spans()).filter(|spans| spans.len() >= count));
-    spans.unwrap_or_else(|| panic!("{} spans of {count} came", receiver.count()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
-    spans
-        .iter()
-        .find(|span| span.name == name)
-        .unwrap_or_else(|| panic!("no span {name:?} in {spans:#?}"))
-}
-
-fn attribute(span: &Span, key: &str) -> String {
-    let found = span.attributes.iter().find(|attribute| attribute.key == key);
-    let value = found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref());
-    match value {
-        Some(Value::StringValue(text)) => text.clone(),
-        Some(Value::IntValue(number)) => number.to_string(),
-        Some(Value::BoolValue(value)) => value.to_string(),
-        other => format!("{other:?}"),
-    }
 }
 
 #[test]

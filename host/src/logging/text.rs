@@ -1,4 +1,4 @@
-//! How a record looks: `time LEVEL logger: message name=value …`, and on lines of their own below it what is left
+//! Records for people: `time LEVEL logger: message name=value …`, and on lines of their own below it what is left
 //! of a message of several lines, and a traceback.
 
 use std::fmt::{self, Write as _};
@@ -88,6 +88,9 @@ impl Visit for Parts {
             "message" => self.message.push_str(value),
             "logger" => self.logger = Some(value.to_owned()),
             "traceback" => self.traceback = Some(value.to_owned()),
+            // For what correlates records. A person finds the function and the trace by the invocation.
+            "trace_id" | "span_id" | "fields" => {}
+            "function" if self.logger.is_some() => {}
             // A word needs no quotes.
             name if value.contains(char::is_whitespace) => {
                 let _ = write!(self.fields, " {name}={value:?}");

@@ -1,0 +1,180 @@
+"""OpenTelemetry's API on these spans: ``get_current_span()``, ``get_tracer()``, and instrumenting packages.
+
+Without opentelemetry-api in the app's environment nothing of this happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from . import spans
+
+logger = logging.getLogger("funcdock.opencensus")
+
+#: Where packages say how they instrument a library, by OpenTelemetry's convention.
+INSTRUMENTORS = "opentelemetry_instrumentor"
+
+#: Names of such packages, with commas between, that are to be left alone.
+DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+
+
+class Span(spans.Span):
+    """A span that OpenTelemetry's API has made: being started does not make it current."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Span:
+        return self
+
+
+class Currency(spans.Currency):
+    """The current span is OpenTelemetry's, so that all see the same."""
+
+    def get(self) -> spans.Span | None:
+        span = trace.get_current_span()
+        return span if isinstance(span, spans.Span) else None
+
+    def set(self, span: spans.Span) -> None:
+        context.attach(trace.set_span_in_context(span))
+
+
+class Tracer:
+    """What ``get_tracer()`` returns."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    def start_span(
+        self,
+        name: str,
+        context: Any = None,
+        kind: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+        links: Iterable[Any] | None = None,
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> Span:
+        """A child of the context's span, which may be one of another service, or a root."""
+        number = 0 if kind is None else kind.value
+        parent = trace.get_current_span(context)
+        if isinstance(parent, spans.Span):
+            span = Span(parent.open(name, number, start_time), name, parent.context_tracer, parent)
+        else:
+            remote = parent.get_span_context()
+            traceparent, tracestate = None, None
+            if remote.is_valid:
+                traceparent = f"00-{remote.trace_id:032x}-{remote.span_id:016x}-{remote.trace_flags & 1:02x}"
+                tracestate = remote.trace_state.to_header()
+            native = self._native.span(str(name), number, start_time, traceparent, tracestate)
+            span = Span(native, name, None, None)
+        span.set_attributes(attributes or {})
+        for link in links or ():
+            span.add_link(link.context, link.attributes)
+        return span
+
+    @contextlib.contextmanager
+    def start_as_current_span(
+        self,
+        name: str,
+        *arguments: Any,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+        **options: Any,
+    ) -> Iterator[Span]:
+        """As ``start_span``, for ``with``: the span is current within."""
+        span = self.start_span(name, *arguments, **options)
+        with trace.use_span(span, end_on_exit, record_exception, set_status_on_exception):
+            yield span
+
+
+class TracerProvider:
+    """What ``get_tracer_provider()`` returns, unless the app has set one of its own."""
+
+    def __init__(self, native: Any) -> None:
+        self._tracer = Tracer(native)
+
+    def get_tracer(self, *_: Any, **__: Any) -> Tracer:
+        """One for all: what instruments whom is not told apart."""
+        return self._tracer
+
+
+def connect(native: Any) -> bool:
+    """Makes these spans OpenTelemetry's, where its API is installed."""
+    global baggage, context, trace
+    try:
+        baggage = importlib.import_module("opentelemetry.baggage")
+        context = importlib.import_module("opentelemetry.context")
+        trace = importlib.import_module("opentelemetry.trace")
+    except ImportError:
+        return False
+    # The API asks whether what it finds is one.
+    trace.Span.register(spans.Span)
+    trace.Tracer.register(Tracer)
+    trace.TracerProvider.register(TracerProvider)
+    spans.currency = Currency()
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        trace.set_tracer_provider(TracerProvider(native))
+        if native.instrument:
+            _instrument()
+    return True
+
+
+def enter(tracer: spans.Tracer) -> None:
+    """Begins an invocation, with nothing left of the one before on this thread."""
+    begun = trace.set_span_in_context(tracer.root, context.Context())
+    for key, value in tracer.baggage.items():
+        begun = baggage.set_baggage(key, value, begun)
+    context.attach(begun)
+
+
+def span_context(trace_id: str, span_id: str, flags: int, tracestate: str) -> Any:
+    """As OpenTelemetry has it."""
+    return trace.SpanContext(
+        int(trace_id, 16),
+        int(span_id, 16),
+        is_remote=False,
+        trace_flags=trace.TraceFlags(flags),
+        trace_state=trace.TraceState.from_header([tracestate] if tracestate else []),
+    )
+
+
+def _instrument() -> None:
+    """Has the packages that are installed for it instrument their libraries."""
+    disabled = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}
+    for entry_point in _entry_points():
+        if entry_point.name in disabled or "*" in disabled:
+            continue
+        try:
+            instrumentor = entry_point.load()()
+            if not instrumentor.is_instrumented_by_opentelemetry:
+                instrumentor.instrument(raise_exception_on_conflict=True)
+        # Of whatever kind: it costs the spans of one library.
+        except Exception as error:
+            if type(error).__name__ == "DependencyConflictError":
+                # The library is not there, or too old.
+                logger.debug("%s instruments nothing: %s", entry_point.name, error)
+            else:
+                logger.exception("%s cannot instrument its library", entry_point.name)
+
+
+def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:
+    try:
+        return importlib.metadata.entry_points(group=INSTRUMENTORS)
+    # Python 3.9 has a dict of them.
+    except TypeError:
+        found: Any = importlib.metadata.entry_points()
+        entry_points: Iterable[importlib.metadata.EntryPoint] = found.get(INSTRUMENTORS, ())
+        return entry_points
+
+
+baggage: Any = None
+context: Any = None
+trace: Any = None

@@ -1,0 +1,368 @@
+"""Spans as function code sees them, by OpenCensus' names and OpenTelemetry's, and which of them is current.
+
+The current span is a context variable's: each task has its own, begun with that of the code that made the
+task, and so has each thread that runs in a copied context. A new span is the child of the current one.
+
+Tracing must not break a function: what cannot be recorded is logged and ignored. Calls that are wrong in
+themselves raise, as any Python call does.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, NamedTuple, Union
+
+from funcdock import errors
+
+logger = logging.getLogger("funcdock.opencensus")
+
+#: What OpenTelemetry takes as an attribute.
+Attribute = Union[str, bool, int, float, "list[str]", "list[bool]", "list[int]", "list[float]"]
+
+#: As OpenCensus numbers them, and OpenTelemetry.
+KINDS = {"internal": 0, "server": 1, "client": 2, "producer": 3, "consumer": 4}
+
+_current: contextvars.ContextVar[Span | None] = contextvars.ContextVar("span", default=None)
+
+
+class Currency:
+    """Where the current span is kept: a context variable of ours, unless OpenTelemetry's is better."""
+
+    def get(self) -> Span | None:
+        return _current.get()
+
+    def set(self, span: Span) -> None:
+        _current.set(span)
+
+
+currency = Currency()
+
+
+class Identity(NamedTuple):
+    """What of a span never changes."""
+
+    trace_id: str
+    span_id: str
+    flags: int
+    tracestate: str
+    is_recorded: bool
+    #: The one that it was started with.
+    name: str
+
+
+class Tracer:
+    """``context.tracer``: opens the spans of one invocation."""
+
+    def __init__(self, native: Any, extension: Any) -> None:
+        #: The invocation's own span.
+        self.root = Span(native, None, self, None)
+        self.propagator = Propagator(extension, self)
+        self._native = native
+
+    def span(self, name: str = "span") -> Span:
+        """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
+        return self.current_span().span(name)
+
+    start_span = span
+
+    def end_span(self) -> None:
+        """Ends the current span; its parent is current again."""
+        self.current_span().end()
+
+    def current_span(self) -> Span:
+        """The span that is open here: the newest of function code, or the invocation's own."""
+        span = currency.get()
+        # On a thread of a pool it may be another invocation's, and has ended.
+        while span is not None and (span.ended or span.context_tracer is not self):
+            span = span.parent_span
+        return span or self.root
+
+    @property
+    def span_context(self) -> SpanContext:
+        """That of the current span."""
+        return self.current_span().span_context
+
+    @property
+    def baggage(self) -> dict[str, str]:
+        """What the caller sent along for all that are called."""
+        native: dict[str, str] = self._native.baggage
+        return native
+
+    def add_attribute_to_current_span(self, attribute_key: str, attribute_value: Attribute) -> None:
+        self.current_span().add_attribute(attribute_key, attribute_value)
+
+    def __repr__(self) -> str:
+        return f"<Tracer of {self.root!r}>"
+
+
+class Span:
+    """A span: one that function code opened, or the invocation's own, which starts and ends by itself."""
+
+    __slots__ = (
+        "__weakref__",
+        "_identity",
+        "_kind",
+        "_name",
+        "_native",
+        "context_tracer",
+        "ended",
+        "parent_span",
+    )
+
+    def __init__(self, native: Any, name: str | None, tracer: Tracer | None, parent: Span | None) -> None:
+        self._native = native
+        self._name = name
+        self._kind = KINDS["internal"]
+        self._identity: Identity | None = None
+        #: None outside of invocations.
+        self.context_tracer = tracer
+        self.parent_span = parent
+        self.ended = False
+
+    def span(self, name: str = "span") -> Span:
+        """Starts a child and makes it current. It ends with the invocation at the latest."""
+        child = Span(self._native.span(str(name), 0, None, True), name, self.context_tracer, self)
+        currency.set(child)
+        return child
+
+    def open(self, name: str, kind: int, start_time: int | None) -> Any:
+        """The extension's object for a child that is not current, and ends when it is ended."""
+        return self._native.span(str(name), kind, start_time, False)
+
+    @property
+    def name(self) -> str:
+        return self._identified().name if self._name is None else self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = str(name)
+        self._native.rename(self._name)
+
+    def update_name(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def span_kind(self) -> int:
+        """0 internal, 1 server, 2 client, 3 producer, 4 consumer."""
+        return self._kind
+
+    @span_kind.setter
+    def span_kind(self, kind: int) -> None:
+        self._kind = int(kind)
+        self._native.kind(self._kind)
+
+    def add_attribute(self, attribute_key: str, attribute_value: Attribute) -> None:
+        """Sets an attribute; one of that name is replaced."""
+        if not isinstance(attribute_key, str):
+            raise TypeError(f"an attribute's key is a str, not {type(attribute_key).__name__}")
+        try:
+            self._native.attribute(attribute_key, attribute_value)
+        except (TypeError, OverflowError) as error:
+            logger.warning("attribute %r is ignored: %s", attribute_key, error)
+
+    set_attribute = add_attribute
+
+    def set_attributes(self, attributes: Mapping[str, Attribute]) -> None:
+        for key, value in attributes.items():
+            self.add_attribute(key, value)
+
+    def add_annotation(self, description: str, **attributes: Attribute) -> None:
+        """Adds an event of now, with attributes."""
+        self.add_event(description, attributes)
+
+    def add_event(
+        self, name: str, attributes: Mapping[str, Attribute] | None = None, timestamp: int | None = None
+    ) -> None:
+        """Adds an event; ``timestamp`` in nanoseconds since 1970, now by default."""
+        self._native.event(str(name), _plain(attributes), timestamp)
+
+    def add_link(self, context: Any, attributes: Mapping[str, Attribute] | None = None) -> None:
+        """Links another span: its context, or an OpenCensus ``Link``."""
+        attributes = attributes or getattr(context, "attributes", None)
+        trace_id, span_id = (
+            f"{value:0{digits}x}" if isinstance(value, int) else str(value)
+            for value, digits in ((context.trace_id, 32), (context.span_id, 16))
+        )
+        self._native.link(trace_id, span_id, _plain(attributes))
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        """Sets the status.
+
+        ``"ok"``, ``"error"`` or ``"unset"``; a canonical code as OpenCensus has it, of which 0 is ok and all
+        others are errors; a status of OpenCensus or of OpenTelemetry.
+        """
+        code, own_description = _status(status)
+        self._native.status(code, description or own_description or "")
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Attribute] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        """Adds an event for an exception; the status stays."""
+        type_name, message, traceback = errors.describe(exception)
+        told = {"exception.type": type_name, "exception.message": message, "exception.stacktrace": traceback}
+        if escaped:
+            told["exception.escaped"] = "True"
+        self.add_event("exception", {**told, **(attributes or {})}, timestamp)
+
+    @property
+    def span_context(self) -> SpanContext:
+        """What another service needs to know to go on with the trace."""
+        own = self._identified()
+        return SpanContext(own.trace_id, own.span_id, own.flags, own.tracestate, self._native)
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits."""
+        return self._identified().trace_id
+
+    @property
+    def span_id(self) -> str:
+        """16 hexadecimal digits."""
+        return self._identified().span_id
+
+    def is_recording(self) -> bool:
+        """Whether what is said to the span is exported."""
+        return not self.ended and self._identified().is_recorded
+
+    def is_open(self) -> bool:
+        """Whether it has not ended yet, by itself or with its invocation."""
+        return not self.ended and (not self.is_recording() or bool(self._native.open))
+
+    def get_span_context(self) -> Any:
+        """As OpenTelemetry has it; only where that is installed."""
+        from .opentelemetry_api import span_context
+
+        own = self._identified()
+        return span_context(own.trace_id, own.span_id, own.flags, own.tracestate)
+
+    def start(self) -> None:
+        """Lets the span start anew, now, and makes it current."""
+        if self is not self._root():
+            self._native.restart()
+            currency.set(self)
+
+    def end(self, end_time: int | None = None) -> None:
+        """Ends the span, at ``end_time`` in nanoseconds since 1970, or now. Ending it twice does nothing."""
+        if self.ended or self is self._root():
+            return
+        self.ended = True
+        self._native.end(end_time)
+        if self.parent_span is not None and currency.get() is self:
+            currency.set(self.parent_span)
+
+    finish = end
+
+    def __enter__(self) -> Span:
+        if currency.get() is not self:
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exception is not None:
+            self._native.raised(*errors.describe(exception))
+        self.end()
+
+    def __repr__(self) -> str:
+        return f"<Span {self.name!r} {self.span_id} of trace {self.trace_id}>"
+
+    def _root(self) -> Span | None:
+        return None if self.context_tracer is None else self.context_tracer.root
+
+    def _identified(self) -> Identity:
+        if self._identity is None:
+            self._identity = Identity(*self._native.identity())
+        return self._identity
+
+
+class TraceOptions:
+    """Whether the trace is sampled, as OpenCensus says it."""
+
+    def __init__(self, flags: int) -> None:
+        self.trace_options_byte = str(flags)
+        self.enabled = bool(flags & 1)
+
+    def get_enabled(self) -> bool:
+        return self.enabled
+
+
+class SpanContext:
+    """Where a span stands: what goes with an outgoing call."""
+
+    def __init__(self, trace_id: str, span_id: str, flags: int, tracestate: str, native: Any = None) -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.trace_options = TraceOptions(flags)
+        self.tracestate = tracestate
+        #: The extension's span, where it is one of ours.
+        self.native = native
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C header."""
+        return f"00-{self.trace_id}-{self.span_id}-{int(self.trace_options.trace_options_byte):02x}"
+
+    def __repr__(self) -> str:
+        return f"<SpanContext {self.traceparent}>"
+
+
+class Propagator:
+    """``tracer.propagator``: what an outgoing call has to carry, in the formats that the settings name."""
+
+    def __init__(self, extension: Any, tracer: Tracer) -> None:
+        self._extension = extension
+        self._tracer = tracer
+
+    def to_headers(self, span_context: Any = None) -> dict[str, str]:
+        """The headers of a call within this span, the current one by default."""
+        context = span_context or self._tracer.span_context
+        native = getattr(context, "native", None)
+        if native is not None:
+            headers: dict[str, str] = native.headers()
+        else:
+            # Of another service, or made by OpenCensus.
+            flags = int(context.trace_options.trace_options_byte)
+            traceparent = f"00-{context.trace_id}-{context.span_id}-{flags:02x}"
+            headers = self._extension.inject(traceparent, str(context.tracestate or ""))
+        return headers
+
+    def from_headers(self, headers: Mapping[str, str]) -> SpanContext | None:
+        """The span that these headers name; None where they name none."""
+        found = self._extension.extract(dict(headers))
+        return found and SpanContext(*found)
+
+
+def _plain(attributes: Mapping[str, Attribute] | None) -> dict[str, Attribute]:
+    """Those that can be given to the extension."""
+    plain: dict[str, Attribute] = {}
+    for key, value in (attributes or {}).items():
+        if isinstance(value, (str, bool, int, float, list, tuple)):
+            plain[str(key)] = value
+        else:
+            logger.warning("attribute %r is ignored: a value of type %s", key, type(value).__name__)
+    return plain
+
+
+def _status(status: Any) -> tuple[str, str | None]:
+    if isinstance(status, str):
+        return status.lower(), None
+    if isinstance(status, int) and not isinstance(status, bool):
+        return "error" if status else "ok", None
+    if hasattr(status, "canonical_code"):
+        return _status(status.canonical_code)[0], status.description
+    if hasattr(status, "status_code"):
+        return status.status_code.name.lower(), status.description
+    if hasattr(status, "name"):
+        return status.name.lower(), None
+    raise TypeError(f"a status is a str, an int or a Status, not {type(status).__name__}")

@@ -1,0 +1,105 @@
+//! What others need to know of a span to go on with its trace.
+//!
+//! OpenTelemetry's own type copies every member of `tracestate` for each span, knows no debug flag, and
+//! refuses keys that Level 2 of W3C's trace context allows. This one has the same names.
+
+use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
+
+pub(crate) use crate::propagation::TraceState;
+
+/// The flag of a trace whose id is random, which others may rely on.
+pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0x02);
+
+/// A span as other services know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanContext {
+    trace_id: TraceId,
+    span_id: SpanId,
+    trace_flags: TraceFlags,
+    is_remote: bool,
+    is_debug: bool,
+    trace_state: TraceState,
+}
+
+impl SpanContext {
+    pub fn new(
+        trace_id: TraceId,
+        span_id: SpanId,
+        trace_flags: TraceFlags,
+        is_remote: bool,
+        trace_state: TraceState,
+    ) -> Self {
+        SpanContext {
+            trace_id,
+            span_id,
+            trace_flags,
+            is_remote,
+            is_debug: false,
+            trace_state,
+        }
+    }
+
+    /// The first span of a new trace, which is not sampled yet.
+    pub(crate) fn root() -> Self {
+        let ids = RandomIdGenerator::default();
+        SpanContext::new(
+            ids.new_trace_id(),
+            ids.new_span_id(),
+            RANDOM,
+            false,
+            TraceState::NONE,
+        )
+    }
+
+    /// A span of this process with this one as its parent.
+    pub(crate) fn child(&self) -> Self {
+        SpanContext {
+            span_id: RandomIdGenerator::default().new_span_id(),
+            is_remote: false,
+            ..self.clone()
+        }
+    }
+
+    /// The same span, sampled or not. `is_debug` is B3's emphasis on the former.
+    pub(crate) fn with_decision(mut self, is_sampled: bool, is_debug: bool) -> Self {
+        self.trace_flags = self.trace_flags.with_sampled(is_sampled);
+        self.is_debug = is_sampled && is_debug;
+        self
+    }
+
+    pub(crate) fn with_trace_state(mut self, trace_state: TraceState) -> Self {
+        self.trace_state = trace_state;
+        self
+    }
+
+    pub fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    pub fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    pub fn trace_flags(&self) -> TraceFlags {
+        self.trace_flags
+    }
+
+    pub fn is_sampled(&self) -> bool {
+        self.trace_flags.is_sampled()
+    }
+
+    /// Whether somebody asked for this very trace, by B3's debug flag.
+    pub fn is_debug(&self) -> bool {
+        self.is_debug
+    }
+
+    /// Whether it is a span of another process.
+    pub fn is_remote(&self) -> bool {
+        self.is_remote
+    }
+
+    pub fn trace_state(&self) -> &TraceState {
+        &self.trace_state
+    }
+}

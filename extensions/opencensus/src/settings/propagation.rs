@@ -1,0 +1,120 @@
+//! `propagators`, and OpenTelemetry's variable for them.
+
+use std::fmt;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use thiserror::Error;
+
+use super::Settings;
+use crate::propagation::{Propagator, Propagators};
+
+/// No format at all, where it stands alone.
+const NONE: &str = "none";
+
+/// Names of propagators: a list, or one text with commas between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Given;
+        impl<'de> Visitor<'de> for Given {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of propagators, or a text with commas between them")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Names, E> {
+                Ok(Names(
+                    text.split(',').map(|name| name.trim().to_owned()).collect(),
+                ))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_any(Given)
+    }
+}
+
+/// Propagators that there are not.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PropagationError {
+    #[error(
+        "propagators: {given:?} is not supported; expected some of {}, or none",
+        known()
+    )]
+    Unknown { given: String },
+    #[error("propagators: \"none\" goes with no other")]
+    NoneWithOthers,
+}
+
+fn known() -> String {
+    Propagator::ALL.map(Propagator::name).join(", ")
+}
+
+fn propagator(name: &str) -> Option<Propagator> {
+    Propagator::ALL.into_iter().find(|known| known.name() == name)
+}
+
+/// Checks the setting, and fills it in where it was left out.
+pub(super) fn resolve(
+    settings: &Settings,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Propagators, PropagationError> {
+    let Some(Names(names)) = &settings.propagators else {
+        return Ok(variable(env));
+    };
+    if names.iter().any(|name| name == NONE) {
+        return match names.len() {
+            1 => Ok(Propagators::from_iter([])),
+            _ => Err(PropagationError::NoneWithOthers),
+        };
+    }
+    let found =
+        |name: &String| propagator(name).ok_or_else(|| PropagationError::Unknown { given: name.clone() });
+    names.iter().map(found).collect()
+}
+
+/// Those of `OTEL_PROPAGATORS`. What is not supported is reported and then ignored, and the default applies
+/// where nothing is left.
+fn variable(env: impl Fn(&str) -> Option<String>) -> Propagators {
+    let key = "OTEL_PROPAGATORS";
+    let Some(given) = env(key) else {
+        return Propagators::default();
+    };
+    let given = given.to_ascii_lowercase();
+    let names: Vec<_> = given
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    if names == [NONE] {
+        return Propagators::from_iter([]);
+    }
+    let mut found = Vec::new();
+    for name in names {
+        match propagator(name) {
+            Some(propagator) => found.push(propagator),
+            None => tracing::warn!(
+                "{key}: {name:?} is ignored; expected some of {}, or none alone",
+                known()
+            ),
+        }
+    }
+    if found.is_empty() {
+        tracing::warn!("{key}: nothing of it is supported; the default applies, tracecontext and baggage");
+        return Propagators::default();
+    }
+    found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests;

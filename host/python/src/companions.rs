@@ -1,0 +1,33 @@
+//! Companions: the Python modules that native extensions bring with them.
+
+use funcdock::extensions::Companion;
+use pyo3::prelude::*;
+
+use crate::loader::LoadError;
+use crate::package::Package;
+use crate::values::to_python;
+
+/// Runs the companions, in the order of their extensions. Attached, on the main thread, once the functions are
+/// loaded.
+///
+/// # Errors
+/// What one raises ends the start: its extension is half there.
+pub(crate) fn run(py: Python<'_>, package: &Package, companions: Vec<Companion>) -> Result<(), LoadError> {
+    let module = package.companions.bind(py);
+    for companion in companions {
+        let run = || {
+            let native = to_python(py, &companion.native)?;
+            let modules: Vec<_> = companion
+                .modules
+                .iter()
+                .map(|module| (module.name.as_str(), module.source.as_str()))
+                .collect();
+            module.call_method1("run", (&*companion.extension, modules, native))
+        };
+        run().map_err(|error| LoadError::Companion {
+            extension: companion.extension.clone(),
+            error,
+        })?;
+    }
+    Ok(())
+}

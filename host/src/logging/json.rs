@@ -1,0 +1,213 @@
+//! Records for what collects logs: one JSON object a line.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Formats records as JSON.
+pub(super) struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut object = Object {
+            level: event.metadata().level().as_str(),
+            ..Object::default()
+        };
+        SystemTime.format_time(&mut Writer::new(&mut object.timestamp))?;
+        event.record(&mut object);
+        if object.logger.is_empty() {
+            object.logger = event.metadata().target().to_owned();
+        }
+        let text = serde_json::to_string(&object).map_err(|_| fmt::Error)?;
+        writeln!(writer, "{text}")
+    }
+}
+
+/// A record. What is not known of it is left out.
+#[derive(Default, Serialize)]
+struct Object {
+    /// RFC 3339, UTC.
+    timestamp: String,
+    level: &'static str,
+    logger: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invocation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exception: Option<String>,
+    /// All else, apart from the keys above, which it may not change.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    fields: Map<String, Value>,
+}
+
+impl Object {
+    fn add(&mut self, field: &Field, value: impl Into<Value>) {
+        self.fields.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Object {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => value.clone_into(&mut self.message),
+            "logger" => value.clone_into(&mut self.logger),
+            "invocation" => self.invocation_id = Some(value.to_owned()),
+            "function" => self.function = Some(value.to_owned()),
+            "trace_id" => self.trace_id = Some(value.to_owned()),
+            "span_id" => self.span_id = Some(value.to_owned()),
+            "traceback" if value.is_empty() => {}
+            "traceback" => self.exception = Some(value.to_owned()),
+            // Those of a record of `super::record`.
+            "fields" => match serde_json::from_str(value) {
+                Ok(Value::Object(fields)) => self.fields.extend(fields),
+                _ => self.add(field, value),
+            },
+            _ => self.add(field, value),
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::logging::{Level, Record, record};
+
+    /// What is logged in `act`, each line parsed.
+    fn logged(act: impl FnOnce()) -> Vec<Value> {
+        #[derive(Clone, Default)]
+        struct Sink(Arc<Mutex<Vec<u8>>>);
+        impl io::Write for Sink {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                sink.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .event_format(Line)
+            .finish();
+        tracing::subscriber::with_default(subscriber, act);
+        let bytes = sink.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        let parse = |line| serde_json::from_str(line).expect(line);
+        text.lines().map(parse).collect()
+    }
+
+    /// Without its time, which is checked to be one.
+    fn without_time(mut record: Value) -> Value {
+        let time = record
+            .as_object_mut()
+            .and_then(|record| record.remove("timestamp"));
+        let time = time.expect("a time");
+        let time = time.as_str().expect("a text");
+        assert!(
+            time.len() == 27 && &time[10..11] == "T" && time.ends_with('Z'),
+            "{time}"
+        );
+        record
+    }
+
+    #[test]
+    fn the_hosts_records_have_their_fields_and_types() {
+        let records = logged(|| {
+            tracing::warn!(
+                target: "funcdock::test",
+                extension = %"x", times = 3, ratio = 0.5, nan = f64::NAN, on = true, "level" = "mine",
+                "two\nlines and a \"quote\""
+            );
+        });
+        let records: Vec<Value> = records.into_iter().map(without_time).collect();
+        let fields =
+            json!({ "extension": "x", "times": 3, "ratio": 0.5, "nan": null, "on": true, "level": "mine" });
+        assert_eq!(
+            records,
+            [json!({
+                "level": "WARN", "logger": "funcdock::test", "message": "two\nlines and a \"quote\"", "fields": fields
+            })]
+        );
+    }
+
+    #[test]
+    fn records_of_apps_say_whose_they_are() {
+        let records = logged(|| {
+            record(Level::Info, &Record::new("root", "of no call"));
+            record(
+                Level::Error,
+                &Record {
+                    invocation: Some("i"),
+                    function: Some("f"),
+                    trace_id: Some("t"),
+                    span_id: Some("s"),
+                    exception: Some("Traceback"),
+                    fields: Some(r#"{"order": 7}"#),
+                    ..Record::new("shop", "failed")
+                },
+            );
+        });
+        let records: Vec<Value> = records.into_iter().map(without_time).collect();
+        assert_eq!(
+            records,
+            [
+                json!({ "level": "INFO", "logger": "root", "message": "of no call" }),
+                json!({
+                    "level": "ERROR", "logger": "shop", "message": "failed", "invocation_id": "i", "function": "f",
+                    "trace_id": "t", "span_id": "s", "exception": "Traceback", "fields": { "order": 7 }
+                }),
+            ]
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The tracing extension end to end: real functions, real exporters, decoded by receivers of the test's own.
+
+mod basics;
+mod exporters;
+mod python;
+mod signals;
+mod support;
+mod zero_code;
