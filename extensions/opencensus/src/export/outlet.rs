@@ -136,3 +136,10 @@ impl Outlet {
         self.queue.with_tally(|tally| tally.of(fate))
     }
 }
+
+impl Drop for Outlet {
+    /// Lets the exporter's thread end, where a pipeline is given up while it is made.
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
