@@ -90,6 +90,7 @@ impl AppExtension for OpenCensus {
             "opentelemetry_api",
             include_str!("companion/opentelemetry_api.py"),
         ),
+        PythonModule::new("opencensus_api", include_str!("companion/opencensus_api.py")),
         PythonModule::new("logs", include_str!("companion/logs.py")),
         PythonModule::new("companion", include_str!("companion/companion.py")),
     ];

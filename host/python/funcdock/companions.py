@@ -18,11 +18,25 @@ import types
 from collections.abc import Sequence
 from typing import Any, Callable
 
+from . import logs
+
 #: What ``dock`` returned, by the name of the extension.
 docked: dict[str, Any] = {}
 
+#: The host's: the call of the synchronous function that this thread runs.
+_current: Callable[[], Any] = lambda: None  # noqa: E731
+
 #: By the name of the attribute.
 attributes: dict[str, Callable[[Any], Any]] = {}
+
+
+def running() -> Any:
+    """The call that runs on this thread or in this task; None outside of calls and on the app's own threads.
+
+    It has ``invocation_id``, and ``attribute(name)``: what an extension has set for ``context`` under this
+    name, not what a companion makes of it.
+    """
+    return logs.call.get() or _current()
 
 
 def run(extension: str, sources: Sequence[tuple[str, str]], native: Any) -> None:

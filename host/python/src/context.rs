@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
-use crate::logging;
+use crate::calls;
 use crate::text::utf8;
 use crate::values::to_python;
 
@@ -72,10 +72,10 @@ impl Context {
         let storage = py
             .import(intern!(py, "funcdock.logs"))?
             .getattr(intern!(py, "thread_local"))?;
-        if logging::is_current(&self.invocation) {
+        if calls::is_current(&self.invocation) {
             storage.setattr(intern!(py, "invocation_id"), self.invocation.id())?;
         } else {
-            logging::set_asked(&self.invocation);
+            calls::set_asked(&self.invocation);
         }
         Ok(storage)
     }

@@ -15,7 +15,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::runner::Runtime;
-use crate::{arguments, hooks, logging, results};
+use crate::{arguments, calls, hooks, results};
 
 /// What the loop is to do.
 enum Order {
@@ -257,8 +257,8 @@ impl AsyncCall {
 impl AsyncCall {
     /// For the records of its task.
     #[getter]
-    fn for_logs(&self) -> logging::Call {
-        logging::Call::of(&self.invocation)
+    fn for_logs(&self) -> calls::Call {
+        calls::Call::of(&self.invocation)
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {

@@ -10,6 +10,7 @@
 //! | `function-N` | runs synchronous functions | while there are any to run |
 
 mod arguments;
+mod calls;
 mod companions;
 mod context;
 mod dock;

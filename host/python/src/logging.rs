@@ -1,61 +1,12 @@
 //! Python's `logging` into the host's log.
 
-use std::cell::RefCell;
-use std::sync::Arc;
-
-use funcdock::invocation::{Invocation, TraceIds};
 use funcdock::logging::{Format, Level, Record, record};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use crate::calls::{self, Call};
 use crate::package::Package;
 use crate::text::lossy;
-
-thread_local! {
-    /// The invocation whose synchronous function this thread is running.
-    static CURRENT: RefCell<Option<Arc<Invocation>>> = const { RefCell::new(None) };
-    /// The call whose `context.thread_local_storage` this thread of the app's own has asked for last.
-    static ASKED: RefCell<Option<Call>> = const { RefCell::new(None) };
-}
-
-/// The call that records belong to. A copy of what they say of it: the context of a task or a thread may outlive the
-/// call, and is not to keep the request alive with it.
-#[pyclass(frozen, module = "funcdock")]
-#[derive(Clone)]
-pub(crate) struct Call {
-    invocation: String,
-    function: String,
-    trace: TraceIds,
-}
-
-impl Call {
-    pub(crate) fn of(invocation: &Invocation) -> Self {
-        Call {
-            invocation: invocation.id().to_owned(),
-            function: invocation.function().info.name.clone(),
-            trace: invocation.trace_ids(),
-        }
-    }
-}
-
-/// Says which invocation this thread is running from now on.
-pub(crate) fn set_current(invocation: Option<Arc<Invocation>>) {
-    CURRENT.set(invocation);
-}
-
-/// Whether this thread is running this invocation.
-pub(crate) fn is_current(invocation: &Arc<Invocation>) -> bool {
-    CURRENT.with_borrow(|current| {
-        current
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, invocation))
-    })
-}
-
-/// This thread is about to say that what it logs belongs to this invocation.
-pub(crate) fn set_asked(invocation: &Invocation) {
-    ASKED.set(Some(Call::of(invocation)));
-}
 
 /// Puts our handler first on the root logger, and ids on all records. Attached, before any code of the app is
 /// imported.
@@ -66,6 +17,8 @@ pub(crate) fn install(py: Python<'_>, package: &Package, format: Format, debug: 
         .logs
         .bind(py)
         .call_method1("install", (write, call, format == Format::Json, debug))?;
+    let current = wrap_pyfunction!(calls::current, py)?;
+    package.companions.bind(py).setattr("_current", current)?;
     Ok(())
 }
 
@@ -115,17 +68,16 @@ fn call_of_record<'py>(
 ) -> PyResult<Bound<'py, PyTuple>> {
     let ids = |call: &Call| {
         let (trace_id, span_id) = (call.trace.trace_id(), call.trace.span_id());
-        (&call.invocation, &call.function, trace_id, span_id).into_pyobject(py)
+        (call.invocation_id(), call.function(), trace_id, span_id).into_pyobject(py)
     };
     if let Some(task) = task {
         return ids(task.get());
     }
-    if let Some(call) = CURRENT.with_borrow(|current| current.as_deref().map(Call::of)) {
+    if let Some(call) = calls::current() {
         return ids(&call);
     }
-    let asked = ASKED.with_borrow(|asked| asked.clone());
-    let is_asked = |call: &Call| named.is_some_and(|named| named.eq(&call.invocation).unwrap_or(false));
-    match asked.filter(is_asked) {
+    let is_asked = |call: &Call| named.is_some_and(|named| named.eq(call.invocation_id()).unwrap_or(false));
+    match calls::asked().filter(is_asked) {
         Some(call) => ids(&call),
         None => (named, None::<&str>, None::<&str>, None::<&str>).into_pyobject(py),
     }

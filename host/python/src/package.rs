@@ -44,6 +44,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     // `http` builds on the app's `azure.functions`, so the app's packages come first.
     loader.bind(py).call_method1("prepare", (app,))?;
     submodule("errors", include_str!("../funcdock/errors.py"))?;
+    let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
     let companions = submodule("companions", include_str!("../funcdock/companions.py"))?;
     let dock = submodule("dock", include_str!("../funcdock/dock.py"))?;
     // A package, too: so an import that fails asks the finder of `dock` for the reason.
@@ -55,7 +56,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         hooks: submodule("hooks", include_str!("../funcdock/hooks.py"))?,
         http: submodule("http", include_str!("../funcdock/http.py"))?,
         loader,
-        logs: submodule("logs", include_str!("../funcdock/logs.py"))?,
+        logs,
         tasks: submodule("tasks", include_str!("../funcdock/tasks.py"))?,
     })
 }

@@ -14,7 +14,7 @@ use crate::event_loop::{self, Handover, Tasks};
 use crate::loader::{self, Function, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
-use crate::{companions, context, dock, hooks, logging, results};
+use crate::{calls, companions, context, dock, hooks, logging, results};
 
 /// Calls functions of an app.
 pub(crate) struct PythonRunner {
@@ -134,7 +134,7 @@ impl Runtime {
         if invocation.is_over() {
             return Outcome::Cancelled;
         }
-        logging::set_current(Some(Arc::clone(invocation)));
+        calls::set_current(Some(Arc::clone(invocation)));
         let function = &self.functions[function];
         let before = self.allocated_blocks(py, invocation);
         let called = arguments::build(py, &self.classes, function, invocation).and_then(|arguments| {
@@ -142,7 +142,7 @@ impl Runtime {
             let value = callee.bind(py).call((), Some(&keywords))?;
             Ok(results::returned(function, &value, &arguments.outputs))
         });
-        logging::set_current(None);
+        calls::set_current(None);
         self.note_allocations(py, invocation, before);
         called.unwrap_or_else(|error| results::raised(py, &error))
     }

@@ -44,7 +44,7 @@ pub struct Invocation {
     id_text: OnceLock<[u8; uuid::fmt::Hyphenated::LENGTH]>,
     function: Arc<LoadedFunction>,
     request: Option<HttpRequest>,
-    attributes: Mutex<SmallVec<[(Box<str>, Attribute); 1]>>,
+    attributes: Mutex<Attributes>,
     /// What `set_trace_context` was given; before that, what several header fields say together.
     trace_contexts: TraceContexts,
     /// What the hook that was called last waits for.
@@ -55,6 +55,9 @@ pub struct Invocation {
     allocated_blocks: OnceLock<(u64, u64)>,
     completion: Completion,
 }
+
+/// By name. Mostly there is none, or one.
+type Attributes = SmallVec<[(Box<str>, Attribute); 1]>;
 
 /// An attribute that an extension set on the invocation, for the language's `context` object. Cheap to clone.
 #[derive(Clone)]
@@ -112,8 +115,18 @@ impl Invocation {
         std::str::from_utf8(text).unwrap_or_default()
     }
 
+    /// The same, as it is kept.
+    pub fn uuid(&self) -> Uuid {
+        self.id
+    }
+
     /// The function that is called.
     pub fn function(&self) -> &LoadedFunction {
+        &self.function
+    }
+
+    /// The same, for those that outlive the call.
+    pub fn shared_function(&self) -> &Arc<LoadedFunction> {
         &self.function
     }
 

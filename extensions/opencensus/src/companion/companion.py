@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.util
+import weakref
 from typing import Any
 
-from . import logs, opentelemetry_api, spans
+from funcdock import companions
+
+from . import logs, opencensus_api, opentelemetry_api, spans
 
 
 class Companion:
-    """What the host finds of it."""
+    """What the host finds of it. It has no hooks: all is made when it is asked for."""
 
     def __init__(self, native: Any) -> None:
-        self.attributes = {"tracer": functools.partial(spans.Tracer, extension=native)}
+        self._native = native
+        #: Those that somebody uses, by the ids of their invocations' own spans.
+        self._tracers: weakref.WeakValueDictionary[str, spans.Tracer] = weakref.WeakValueDictionary()
+        self.attributes = {"tracer": self.tracer}
         logs.connect(native)
-        self._has_opentelemetry = opentelemetry_api.connect(native)
-        self._opencensus = _execution_context()
-        # A call costs nothing in Python where neither is there.
-        if self._has_opentelemetry or self._opencensus:
-            self.pre_invocation = self._enter
+        opentelemetry_api.connect(native, self.running)
+        opencensus_api.connect(self.running)
 
-    def _enter(self, _logger: Any, context: Any, _arguments: Any) -> None:
-        tracer = getattr(context, "tracer", None)
+    def tracer(self, native: Any) -> spans.Tracer:
+        """The one tracer of the invocation whose own span this is."""
+        tracer = spans.Tracer(native, self._native)
+        return self._tracers.setdefault(tracer.root.span_id, tracer)
+
+    def running(self, call: Any = None) -> spans.Tracer | None:
+        """That of this call, or of the one that runs here; None without one."""
+        call = call or companions.running()
+        native = call and call.attribute("tracer")
         # An extension that comes later may have replaced it.
-        if not isinstance(tracer, spans.Tracer):
-            return
-        if self._has_opentelemetry:
-            opentelemetry_api.enter(tracer)
-        if self._opencensus:
-            self._opencensus.set_opencensus_tracer(tracer)
+        return self.tracer(native) if hasattr(native, "identity") else None
 
 
 dock = Companion
-
-
-def _execution_context() -> Any:
-    """Where OpenCensus' integrations find their tracer; None without OpenCensus."""
-    try:
-        found = importlib.util.find_spec("opencensus.trace")
-    # Not even the namespace is there.
-    except ImportError:
-        found = None
-    return found and importlib.import_module("opencensus.trace.execution_context")

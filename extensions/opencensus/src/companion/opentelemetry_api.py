@@ -11,7 +11,9 @@ import importlib.metadata
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Callable
+
+from funcdock import companions
 
 from . import spans
 
@@ -106,7 +108,39 @@ class TracerProvider:
         return self._tracer
 
 
-def connect(native: Any) -> bool:
+class RuntimeContext:
+    """OpenTelemetry's context, begun with the call's own span when it is first asked for within a call."""
+
+    #: Under this key a context says which call it was begun for.
+    CALL = "funcdock-call"
+
+    def __init__(self, kept: Any, running: Callable[[Any], spans.Tracer | None]) -> None:
+        self._kept = kept
+        self._running = running
+
+    def get_current(self) -> Any:
+        current = self._kept.get_current()
+        call = companions.running()
+        if call is None or current.get(self.CALL) == call.invocation_id:
+            return current
+        tracer = self._running(call)
+        if tracer is None:
+            return current
+        # With nothing left of the call before on this thread.
+        begun = trace.set_span_in_context(tracer.root, context.Context({self.CALL: call.invocation_id}))
+        for key, value in tracer.baggage.items():
+            begun = baggage.set_baggage(key, value, begun)
+        self._kept.attach(begun)
+        return begun
+
+    def attach(self, context: Any) -> Any:
+        return self._kept.attach(context)
+
+    def detach(self, token: Any) -> None:
+        self._kept.detach(token)
+
+
+def connect(native: Any, running: Callable[[Any], spans.Tracer | None]) -> None:
     """Makes these spans OpenTelemetry's, where its API is installed."""
     global baggage, context, trace
     try:
@@ -114,25 +148,17 @@ def connect(native: Any) -> bool:
         context = importlib.import_module("opentelemetry.context")
         trace = importlib.import_module("opentelemetry.trace")
     except ImportError:
-        return False
+        return
     # The API asks whether what it finds is one.
     trace.Span.register(spans.Span)
     trace.Tracer.register(Tracer)
     trace.TracerProvider.register(TracerProvider)
+    context._RUNTIME_CONTEXT = RuntimeContext(context._RUNTIME_CONTEXT, running)
     spans.currency = Currency()
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(TracerProvider(native))
         if native.instrument:
             _instrument()
-    return True
-
-
-def enter(tracer: spans.Tracer) -> None:
-    """Begins an invocation, with nothing left of the one before on this thread."""
-    begun = trace.set_span_in_context(tracer.root, context.Context())
-    for key, value in tracer.baggage.items():
-        begun = baggage.set_baggage(key, value, begun)
-    context.attach(begun)
 
 
 def span_context(trace_id: str, span_id: str, flags: int, tracestate: str) -> Any:
