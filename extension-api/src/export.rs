@@ -139,6 +139,8 @@ impl<N: Named> Table<N> {
         flush: shim::flush::<N::Extension>,
         strict: <N::Extension as Extension>::STRICT,
         settings: shim::settings::<N::Extension>,
+        attributes: shim::attributes::<N::Extension>,
+        attribute: shim::attribute::<N::Extension>,
         companion: PythonModule::into_abi(<N::Extension as Extension>::COMPANION),
         native: shim::native::<N::Extension>,
     });

@@ -97,6 +97,8 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
     /// Hooks around calls whose failure (an error, a panic) fails the invocation, as authorization wants it. Others
     /// are logged and counted, and the invocation goes on. host.json's `onError` overrides this.
     const STRICT: Hooks = Hooks::NONE;
+    /// The attributes of `context` that [`attribute`](Self::attribute) makes when function code asks for them.
+    const ATTRIBUTES: &'static [&'static str] = &[];
     /// Python that goes with the extension, its companion, for what only Python can do: context variables, classes,
     /// other libraries' hooks. The host runs these modules once a worker, after `init`, in this order; they import each
     /// other by `from . import name`. Then it calls `dock(native)` of the last one; the chapter on extensions says what
@@ -126,6 +128,14 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
 
     /// Before a call.
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
+
+    /// Makes an attribute of `context` when function code first asks for it, where no hook has set one: a call whose
+    /// function does not ask pays nothing. `None` where there is none for this call. It runs beside the function, on any
+    /// thread, and may run again for the same call. Only for extensions with hooks around calls.
+    fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
+        let _ = (call, name);
+        Ok(None)
+    }
 
     /// After a call, however it ended. Not called for one whose `pre_invocation` did not continue.
     fn post_invocation(
@@ -173,6 +183,8 @@ pub trait FunctionExtension: Send + Sync + Sized + 'static {
     /// Hooks around calls whose failure (an error, a panic) fails the invocation, as authorization wants it. Others
     /// are logged and counted, and the invocation goes on. host.json's `onError` overrides this.
     const STRICT: Hooks = Hooks::NONE;
+    /// The attributes of `context` that [`attribute`](Self::attribute) makes when function code asks for them.
+    const ATTRIBUTES: &'static [&'static str] = &[];
 
     /// Checks settings beyond what their types say.
     fn configure(settings: &Self::Settings) -> Result<()> {
@@ -191,6 +203,14 @@ pub trait FunctionExtension: Send + Sync + Sized + 'static {
 
     /// Before a call.
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
+
+    /// Makes an attribute of `context` when function code first asks for it, where no hook has set one: a call whose
+    /// function does not ask pays nothing. `None` where there is none for this call. It runs beside the function, on any
+    /// thread, and may run again for the same call. Only for extensions with hooks around calls.
+    fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
+        let _ = (call, name);
+        Ok(None)
+    }
 
     /// After a call, however it ended. Not called for one whose `pre_invocation` did not continue.
     fn post_invocation(
@@ -226,6 +246,7 @@ pub trait Extension: Send + Sync + Sized + 'static {
     const SCOPE: u8;
     const HOOKS: u32;
     const STRICT: u32;
+    const ATTRIBUTES: &'static [&'static str];
     const COMPANION: &'static [PythonModule];
     type Settings: DeserializeOwned + 'static;
     type State: Send + 'static;
@@ -235,6 +256,7 @@ pub trait Extension: Send + Sync + Sized + 'static {
     fn native(&self) -> Result<Value>;
     fn post_function_load(&self, function: &Function<'_>) -> Result<()>;
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
+    fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>>;
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
@@ -258,6 +280,7 @@ macro_rules! forward_hooks {
         const SCOPE: u8 = $scope;
         const HOOKS: u32 = E::HOOKS.bits();
         const STRICT: u32 = E::STRICT.bits();
+        const ATTRIBUTES: &'static [&'static str] = E::ATTRIBUTES;
         type Settings = E::Settings;
         type State = E::State;
 
@@ -269,6 +292,9 @@ macro_rules! forward_hooks {
         }
         fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>> {
             self.0.pre_invocation(call)
+        }
+        fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
+            self.0.attribute(call, name)
         }
         fn post_invocation(
             &self,

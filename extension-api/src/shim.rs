@@ -6,11 +6,13 @@ use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::time::Duration;
 
-use abi_stable::std_types::{RBox, RResult, RStr, RVec};
+use abi_stable::std_types::{RBox, ROption, RResult, RStr, RVec};
 
 use crate::extension::Extension;
 use crate::guard::guarded;
-use crate::{AppInfo, Error, Function, Invocation, Outcome, OutcomeKind, Result, abi, flow, log, settings};
+use crate::{
+    AppInfo, Error, Function, Invocation, Outcome, OutcomeKind, Result, Value, abi, flow, log, settings,
+};
 
 pub(crate) unsafe extern "C" fn configure<E: Extension>(json: RStr<'_>) -> RResult<(), abi::Error> {
     result(|| E::configure(&settings::parse(json.as_str())?))
@@ -101,6 +103,25 @@ pub(crate) unsafe extern "C" fn flush<E: Extension>(
     // SAFETY: the host passes a live instance of this extension.
     let extension = unsafe { &*instance.cast::<E>() };
     hook(|| extension.flush(Duration::from_millis(deadline_ms)))
+}
+
+pub(crate) unsafe extern "C" fn attributes<E: Extension>() -> RVec<RStr<'static>> {
+    E::ATTRIBUTES.iter().map(|name| RStr::from_str(name)).collect()
+}
+
+pub(crate) unsafe extern "C" fn attribute<E: Extension>(
+    instance: *const c_void,
+    raw: abi::Invocation,
+    name: RStr<'_>,
+) -> RResult<ROption<abi::Value>, abi::Error> {
+    // SAFETY: the host passes a live instance of this extension.
+    let extension = unsafe { &*instance.cast::<E>() };
+    log::within(Some(raw), || {
+        result(|| {
+            let value = extension.attribute(&Invocation::new(raw), name.as_str())?;
+            Ok(value.map(Value::into_abi).into())
+        })
+    })
 }
 
 pub(crate) unsafe extern "C" fn native<E: Extension>(

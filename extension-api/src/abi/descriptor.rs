@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use abi_stable::StableAbi;
 use abi_stable::library::RootModule;
 use abi_stable::sabi_types::VersionStrings;
-use abi_stable::std_types::{RResult, RSlice, RStr, RString, RVec};
+use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
 
 use super::{
     API_VERSION, Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult, Value,
@@ -77,6 +77,15 @@ pub struct Descriptor {
     pub strict: u32,
     /// The settings that it takes (since 1.1).
     pub settings: unsafe extern "C" fn() -> RVec<Setting>,
+    /// The names of the attributes that `attribute` makes (since 1.2).
+    pub attributes: unsafe extern "C" fn() -> RVec<RStr<'static>>,
+    /// Makes an attribute of `context` that function code asks for and no hook has set; nothing where there is none for
+    /// this call. From any thread, several at once (since 1.2).
+    pub attribute: unsafe extern "C" fn(
+        instance: *const c_void,
+        invocation: Invocation,
+        name: RStr<'_>,
+    ) -> RResult<ROption<Value>, Error>,
     /// The Python modules that go with the extension, in the order in which they are run (since 1.2).
     pub companion: RSlice<'static, Module>,
     /// What `dock` of the last one is called with; asked for once, after `init` (since 1.2).

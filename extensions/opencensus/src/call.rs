@@ -12,7 +12,6 @@ use crate::attributes::{self, Request, TracedFunction};
 use crate::context::SpanContext;
 use crate::export::Pipeline;
 use crate::propagation::{Baggage, Caller, Propagators};
-use crate::sampler::Sampler;
 use crate::span::{ERROR_TYPE, Raised, Span};
 
 /// The spans of one invocation.
@@ -44,16 +43,14 @@ pub struct Ending<'a> {
 }
 
 impl Call {
-    /// Starts the invocation's span. The sampler decides whether it is recorded, and with it those of
-    /// function code.
+    /// Starts the invocation's span, known as `context`.
     pub fn start(
         pipeline: Arc<Pipeline>,
         function: TracedFunction,
         cold: bool,
+        context: SpanContext,
         caller: Caller,
-        sampler: &Sampler,
     ) -> Call {
-        let context = caller.begin(sampler);
         let parent = caller.parent.as_ref();
         let invocation = Span::start_as(&pipeline, function.name.into(), SpanKind::Server, context, parent);
         Call {

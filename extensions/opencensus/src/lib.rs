@@ -43,12 +43,15 @@ use logs::Logs;
 use malformed::Malformed;
 use metrics::{Ended, Metrics, Series};
 use object::{Root, SpanObject};
-use propagation::{Incoming, Propagators, TraceParent};
+use propagation::{Incoming, Propagators, TraceParent, parse_traceparent};
 use resource::Azure;
 use samplers::Samplers;
 use settings::process_env;
 
 pub use settings::Settings;
+
+/// The attribute of `context`.
+const TRACER: &str = "tracer";
 
 /// The extension: one a worker.
 pub struct OpenCensus {
@@ -68,8 +71,8 @@ pub struct OpenCensus {
 
 /// A call from its pre hook to its post hook: three words, which the host carries without allocation.
 pub struct Started {
-    /// Its spans.
-    pub call: Arc<Call>,
+    /// Its spans; `None` where they are not recorded.
+    pub call: Option<Arc<Call>>,
     series: &'static Series,
     /// When, by the clock of the metrics.
     at: u64,
@@ -84,6 +87,7 @@ impl AppExtension for OpenCensus {
         .and(Hooks::POST_INVOCATION)
         .and(Hooks::FLUSH)
         .and(Hooks::SHUTDOWN);
+    const ATTRIBUTES: &'static [&'static str] = &[TRACER];
     const COMPANION: &'static [PythonModule] = &[
         PythonModule::new("spans", include_str!("companion/spans.py")),
         PythonModule::new(
@@ -147,18 +151,42 @@ impl AppExtension for OpenCensus {
         }
         let malformed = |propagator| self.malformed.count(propagator);
         let caller = self.propagators.extract(&Incoming::of(call), malformed);
-        let sampler = self.samplers.of(function.traced.name);
-        let traced = Call::start(Arc::clone(&self.pipeline), function.traced, cold, caller, sampler);
-        let context = traced.invocation().context();
-        call.set_trace_context(TraceParent::of(context).as_str(), context.trace_state().header());
-        let traced = Arc::new(traced);
-        let tracer = SpanObject::Invocation(Arc::clone(&traced));
-        call.set_attribute("tracer", Value::object(tracer));
+        let context = caller.begin(self.samplers.of(function.traced.name));
+        call.set_trace_context(TraceParent::of(&context).as_str(), context.trace_state().header());
+        // Of one that is not recorded there is nothing to keep: its tracer is made when it is asked for.
+        let is_recorded = context.is_sampled() && self.pipeline.is_on();
+        let traced = is_recorded.then(|| {
+            let pipeline = Arc::clone(&self.pipeline);
+            let traced = Arc::new(Call::start(pipeline, function.traced, cold, context, caller));
+            let tracer = SpanObject::Invocation(Arc::clone(&traced));
+            call.set_attribute(TRACER, Value::object(tracer));
+            traced
+        });
         Ok(Flow::Continue(Started {
             call: traced,
             series: function.series,
             at,
         }))
+    }
+
+    /// The tracer of a call that is not recorded, whose own span is the trace context that the pre hook has set.
+    fn attribute(&self, call: &Invocation<'_>, _name: &str) -> Result<Option<Value>> {
+        let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
+        let mut caller = self.propagators.extract(&Incoming::of(call), |_| {});
+        let Some(context) = parse_traceparent(call.trace_context().traceparent) else {
+            return Ok(None);
+        };
+        let tracestate = call.trace_context().tracestate.parse().unwrap_or_default();
+        let context = context.with_trace_state(tracestate);
+        caller.parent = None;
+        let traced = Call::start(
+            Arc::clone(&self.pipeline),
+            function.traced,
+            false,
+            context,
+            caller,
+        );
+        Ok(Some(Value::object(SpanObject::Invocation(Arc::new(traced)))))
     }
 
     fn post_invocation(
@@ -174,8 +202,8 @@ impl AppExtension for OpenCensus {
             ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
         };
         self.metrics.ended(started.series, started.at, ended);
-        if started.call.is_recorded() {
-            started.call.finish(&Ending {
+        if let Some(traced) = started.call.filter(|traced| traced.is_recorded()) {
+            traced.finish(&Ending {
                 invocation_id: call.id(),
                 retry: call.retry().0,
                 request: call.http_request().map(Request::from),

@@ -51,10 +51,8 @@ impl Call {
 
     /// What an extension has set under this name; None where none has, and once the call has ended.
     fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = self
-            .invocation
-            .upgrade()
-            .and_then(|invocation| invocation.attribute(name));
+        let invocation = self.invocation.upgrade();
+        let found = py.detach(|| invocation?.attribute(name));
         found.map(|value| to_python(py, &value)).transpose()
     }
 }

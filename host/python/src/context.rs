@@ -84,7 +84,8 @@ impl Context {
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let text = utf8(name)?;
-        let value = match slf.get().invocation.attribute(text) {
+        let invocation = &slf.get().invocation;
+        let value = match py.detach(|| invocation.attribute(text)) {
             Some(value) => wrapped(py, name, to_python(py, &value)?)?,
             None => return Err(slf.get().no_attribute(text)),
         };

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use abi_stable::std_types::Tuple2;
+use abi_stable::std_types::{RStr, Tuple2};
 use async_ffi::FfiFuture;
 use bytes::Bytes;
 use funcdock_extension_api::abi;
@@ -15,7 +15,7 @@ use super::hook::Hook;
 use super::instance::Instance;
 use super::services::{raw_invocation, raw_outcome};
 use super::ticks;
-use crate::invocation::{Ending, Exception, HttpResponse, Invocation, Outcome};
+use crate::invocation::{Attribute, Ending, Exception, HttpResponse, Invocation, Outcome};
 
 /// The hooks around one function: pre hooks run in this order, post hooks in reverse.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub struct HookChain {
 struct Link {
     instance: Arc<Instance>,
     has_post: bool,
+    /// What the extension makes when it is asked for.
+    attributes: Vec<RStr<'static>>,
 }
 
 /// How far a call has come through the hooks, and what its pre hooks hand to their post hooks.
@@ -56,10 +58,31 @@ impl HookChain {
             .filter(|instance| instance.has(abi::HOOK_PRE_INVOCATION))
             .map(|instance| Link {
                 has_post: instance.has(abi::HOOK_POST_INVOCATION),
+                attributes: instance.attributes(),
                 instance,
             })
             .collect();
         HookChain { links }
+    }
+
+    /// An attribute that function code asks for and no hook has set. Of several extensions that make it the last one
+    /// does, as the last one that sets it would count. Called without the GIL, or what the language has like it.
+    pub fn attribute(&self, invocation: &Arc<Invocation>, name: &str) -> Option<Attribute> {
+        let makers = self
+            .links
+            .iter()
+            .rev()
+            .filter(|link| link.attributes.iter().any(|made| made == name));
+        makers
+            .filter(|link| !link.instance.is_suspended())
+            .find_map(|link| link.instance.attribute(invocation, name))
+    }
+
+    /// The names of the attributes that can be asked for.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        self.links
+            .iter()
+            .flat_map(|link| link.attributes.iter().map(RStr::as_str))
     }
 
     /// How many extensions have hooks here.
@@ -160,7 +183,9 @@ impl HookChain {
             let Some(mut state) = passage.states.pop() else {
                 return Poll::Ready(());
             };
-            let Link { instance, has_post } = &self.links[passage.states.len()];
+            let Link {
+                instance, has_post, ..
+            } = &self.links[passage.states.len()];
             if !has_post || state.drop.is_none() {
                 continue;
             }

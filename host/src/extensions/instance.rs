@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use abi_stable::std_types::RStr;
+use abi_stable::std_types::{RResult, RStr};
 use funcdock_extension_api::abi;
 
 use super::hook::{Counters, Hook};
-use super::services::{InitContext, raw_function};
+use super::services::{InitContext, raw_function, raw_invocation};
 use super::statistics::Failure;
 use super::ticks;
 use crate::invocation::{Attribute, FunctionInfo, Invocation};
@@ -144,6 +144,33 @@ impl Instance {
                 "suspended: {hook} has panicked {panics} times in a row; its hooks around calls are not called any \
                  more until the worker restarts (workerExtensions.{name}.suspendAfterPanics in host.json)"
             );
+        }
+    }
+
+    /// The names of the attributes that it makes when they are asked for.
+    pub(super) fn attributes(&self) -> Vec<RStr<'static>> {
+        // SAFETY: the descriptor is of an open library, which is never closed.
+        self.descriptor
+            .attributes()
+            .map_or_else(Vec::new, |names| unsafe { names() }.into())
+    }
+
+    /// The attribute of this name for a call; what goes wrong is logged.
+    pub(super) fn attribute(&self, invocation: &Arc<Invocation>, name: &str) -> Option<Attribute> {
+        let make = self.descriptor.attribute()?;
+        // SAFETY: the instance is alive; the invocation and the name are borrowed for the call.
+        let made = unsafe { make(self.this, raw_invocation(invocation), RStr::from_str(name)) };
+        match made {
+            RResult::ROk(value) => value.into_option().map(Attribute::from),
+            RResult::RErr(error) => {
+                tracing::error!(
+                    extension = %self.name,
+                    function = invocation.function().info.name,
+                    invocation = invocation.id(),
+                    "the attribute {name:?} cannot be made: {}", error.message
+                );
+                None
+            }
         }
     }
 

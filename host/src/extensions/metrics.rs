@@ -13,9 +13,9 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::histogram::Histogram;
 use super::registry::ExtensionReport;
 use super::services::{InitContext, error};
 use super::statistics::{BUCKETS, HookStatistics, bucket_bound};
@@ -48,7 +48,7 @@ struct Bounds(Vec<f64>);
 
 impl MetricConstructor<Histogram> for Bounds {
     fn new_metric(&self) -> Histogram {
-        Histogram::new(self.0.iter().copied())
+        Histogram::new(&self.0)
     }
 }
 
@@ -149,7 +149,7 @@ impl InitContext<'_> {
         };
         unsafe extern "C" fn record(this: *const c_void, value: f64) {
             // SAFETY: `this` is the histogram below, which is never freed.
-            unsafe { &*this.cast::<Histogram>() }.observe(value);
+            unsafe { &*this.cast::<Histogram>() }.record(value);
         }
         let histogram: &'static Histogram = Box::leak(Box::new(family.get_or_create_owned(&labels)));
         Ok(abi::Histogram {

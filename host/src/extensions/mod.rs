@@ -8,6 +8,7 @@ mod check;
 mod discovery;
 mod dock;
 mod error;
+mod histogram;
 mod hook;
 mod image;
 mod instance;

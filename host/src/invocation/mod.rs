@@ -178,20 +178,34 @@ impl Invocation {
         drop(replaced);
     }
 
-    /// The attribute of this name.
-    pub fn attribute(&self, name: &str) -> Option<Attribute> {
-        lock(&self.attributes)
-            .iter()
-            .find(|(known, _)| **known == *name)
-            .map(|(_, value)| value.clone())
+    /// The attribute of this name: as it was set, else as an extension makes it now. It may run code of an extension.
+    pub fn attribute(self: &Arc<Self>, name: &str) -> Option<Attribute> {
+        let known = |attributes: &Attributes| {
+            let found = attributes.iter().find(|(known, _)| **known == *name);
+            found.map(|(_, value)| value.clone())
+        };
+        if let Some(set) = known(&lock(&self.attributes)) {
+            return Some(set);
+        }
+        let made = self.function.chain.attribute(self, name)?;
+        let mut attributes = lock(&self.attributes);
+        // Another thread may have been faster: one object for all.
+        Some(known(&attributes).unwrap_or_else(|| {
+            attributes.push((name.into(), made.clone()));
+            made
+        }))
     }
 
-    /// The names of all attributes.
+    /// The names of all attributes that there are or can be.
     pub fn attribute_names(&self) -> Vec<String> {
-        lock(&self.attributes)
-            .iter()
-            .map(|(name, _)| name.to_string())
-            .collect()
+        let attributes = lock(&self.attributes);
+        let set = attributes.iter().map(|(name, _)| &**name);
+        let mut names: Vec<String> = set
+            .chain(self.function.chain.attribute_names())
+            .map(str::to_owned)
+            .collect();
+        names.dedup();
+        names
     }
 
     /// The runner is to count allocated blocks around the function.

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 use super::*;
 use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
 use crate::propagation::{parse_traceparent, testing};
+use crate::sampler::Sampler;
 use crate::settings::Batching;
 
 /// What a span keeps of attributes and of events, unless told otherwise.
@@ -76,13 +77,8 @@ impl Fixture {
 
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
         let caller = testing::caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
-        Call::start(
-            Arc::clone(&self.pipeline),
-            HELLO,
-            false,
-            caller,
-            &Sampler::default(),
-        )
+        let context = caller.begin(&Sampler::default());
+        Call::start(Arc::clone(&self.pipeline), HELLO, false, context, caller)
     }
 
     /// The spans, in the order in which they ended. No more are taken.

@@ -55,6 +55,8 @@ const BYTES: &[f64] = &[
 pub(crate) struct Metrics {
     state: Arc<State>,
     shown: Shown,
+    /// Whether they are exported, too: else what is shown is all that is recorded.
+    is_exported: bool,
     worker: Worker,
 }
 
@@ -80,6 +82,7 @@ pub(crate) struct Series {
     trigger: &'static str,
     /// Where the host shows the same.
     shown: Option<OfTrigger>,
+    is_exported: bool,
     /// Calls that ended well.
     invocations: Counter,
     /// All others.
@@ -148,6 +151,7 @@ impl Metrics {
             is_busy: AtomicBool::new(false),
         });
         Ok(Metrics {
+            is_exported: outlet.is_some(),
             worker: Worker::start(Arc::clone(&state), outlet)?,
             state,
             shown,
@@ -160,6 +164,7 @@ impl Metrics {
             faas_name,
             trigger,
             shown: self.shown.of(trigger),
+            is_exported: self.is_exported,
             invocations: Counter::default(),
             errors: Counter::default(),
             timeouts: Counter::default(),
@@ -206,13 +211,20 @@ impl Metrics {
         if !call.ran {
             return;
         }
-        let took = series.invoke_duration.record(self.now().saturating_sub(began));
+        let took = self.now().saturating_sub(began);
         let resident = self.state.resident.load(Ordering::Relaxed);
-        let used = (resident > 0).then(|| series.mem_usage.record(resident));
+        if series.is_exported {
+            series.invoke_duration.record(took);
+            if resident > 0 {
+                series.mem_usage.record(resident);
+            }
+        }
         if let Some(shown) = &series.shown {
-            shown.invoke_duration.record(took);
-            if let Some(used) = used {
-                shown.mem_usage.record(used);
+            shown
+                .invoke_duration
+                .record(took as f64 / instrument::NANOSECONDS);
+            if resident > 0 {
+                shown.mem_usage.record(resident as f64);
             }
         }
         // Not to take the line from the other threads' caches each time.
@@ -245,13 +257,15 @@ impl Metrics {
 
 impl Series {
     fn count(&self, call: Ended) {
-        let counter = match call.is_error {
-            true => &self.errors,
-            false => &self.invocations,
-        };
-        counter.add();
-        if call.timed_out {
-            self.timeouts.add();
+        if self.is_exported {
+            let counter = match call.is_error {
+                true => &self.errors,
+                false => &self.invocations,
+            };
+            counter.add();
+            if call.timed_out {
+                self.timeouts.add();
+            }
         }
         if let Some(shown) = &self.shown {
             let counter = match call.is_error {

@@ -17,7 +17,8 @@ fn called(headers: &[(&str, &str)], sampler: &Sampler) -> SpanObject {
         trigger: "http",
         ..TracedFunction::default()
     };
-    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, false, caller, sampler)))
+    let context = caller.begin(sampler);
+    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, false, context, caller)))
 }
 
 fn invocation() -> SpanObject {

@@ -71,13 +71,8 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         trigger: "http",
         ..TracedFunction::default()
     };
-    let call = Call::start(
-        Arc::clone(&pipeline),
-        function,
-        false,
-        caller,
-        &Sampler::default(),
-    );
+    let context = caller.begin(&Sampler::default());
+    let call = Call::start(Arc::clone(&pipeline), function, false, context, caller);
     let greet = call.open_span("greet".to_owned(), SpanKind::Internal, call.invocation(), true);
     call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
