@@ -2,7 +2,9 @@
 
 mod basics;
 mod exporters;
+mod libraries;
 mod python;
 mod signals;
 mod support;
+mod two_apps;
 mod zero_code;
