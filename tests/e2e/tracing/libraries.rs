@@ -55,14 +55,21 @@ fn answer(host: &Host, path: &str) -> Value {
 #[track_caller]
 fn assert_asked(spans: &[&Span], parent: &Span, came: &Value, case: &str) {
     let child_of = |id: &[u8], kind| {
-        let found: Vec<_> = spans.iter().filter(|span| span.parent_span_id == id && span.kind() == kind).collect();
+        let found: Vec<_> = spans
+            .iter()
+            .filter(|span| span.parent_span_id == id && span.kind() == kind)
+            .collect();
         assert_eq!(found.len(), 1, "{case}: {kind:?} below {parent:#?}: {spans:#?}");
         *found[0]
     };
     let client = child_of(&parent.span_id, SpanKind::Client);
     let second = child_of(&client.span_id, SpanKind::Server);
     assert_eq!(second.name, "answer", "{case}");
-    assert_eq!((&client.trace_id, &second.trace_id), (&parent.trace_id, &parent.trace_id), "{case}");
+    assert_eq!(
+        (&client.trace_id, &second.trace_id),
+        (&parent.trace_id, &parent.trace_id),
+        "{case}"
+    );
     let header = format!("00-{}-{}-03", hex(&client.trace_id), hex(&client.span_id));
     assert_eq!(came["came"]["traceparent"], header, "{case}");
     let status = ["http.response.status_code", "http.status_code"].map(|key| attribute(client, key));
@@ -87,8 +94,14 @@ fn clients_are_instrumented_without_a_line_of_code() {
         for ((function, parent), came) in cases.into_iter().zip(&came) {
             let case = format!("{version}: {function}");
             let root = named(&spans, function);
-            let of_call: Vec<&Span> = spans.iter().filter(|span| span.trace_id == root.trace_id).collect();
-            let within = of_call.iter().find(|span| span.name == parent).expect("the parent came");
+            let of_call: Vec<&Span> = spans
+                .iter()
+                .filter(|span| span.trace_id == root.trace_id)
+                .collect();
+            let within = of_call
+                .iter()
+                .find(|span| span.name == parent)
+                .expect("the parent came");
             if parent != function {
                 assert_eq!(within.parent_span_id, root.span_id, "{case}");
             }
@@ -109,7 +122,8 @@ fn requests_at_once_keep_their_own_parents() {
     assert_eq!(spans.len(), 2 + 3 * 2 * COUNT);
     let all = named(&spans, "all");
     let every: Vec<&Span> = spans.iter().collect();
-    let names = ["httpx", "aiohttp"].map(|library| (0..COUNT).map(move |number| format!("{library} {number}")));
+    let names =
+        ["httpx", "aiohttp"].map(|library| (0..COUNT).map(move |number| format!("{library} {number}")));
     for (name, came) in names.into_iter().flatten().zip(came.as_array().expect("a list")) {
         let own = named(&spans, &name);
         assert_eq!(own.parent_span_id, all.span_id, "{name}");
@@ -119,7 +133,11 @@ fn requests_at_once_keep_their_own_parents() {
 
 #[test]
 fn an_apps_own_sdk_is_left_alone_and_continues_the_trace() {
-    let packages = ["opentelemetry-instrumentation-requests", "opentelemetry-sdk", "requests"];
+    let packages = [
+        "opentelemetry-instrumentation-requests",
+        "opentelemetry-sdk",
+        "requests",
+    ];
     for (version, python) in python::oldest_and_newest_with("opentelemetry-sdk", &packages) {
         let receiver = Receiver::start();
         let hosts = start("own_sdk", &python, &receiver);
@@ -146,8 +164,16 @@ fn an_apps_own_sdk_is_left_alone_and_continues_the_trace() {
             assert_eq!(theirs[name]["parent"], parent, "{version}: {name}");
             assert_eq!(theirs[name]["trace"], hex(&root.trace_id), "{version}: {name}");
         }
-        assert_eq!(theirs["theirs"]["id"], hex(&named(&ours, "ours").parent_span_id), "{version}");
-        assert_eq!(named(&ours, "ours around").parent_span_id, root.span_id, "{version}");
+        assert_eq!(
+            theirs["theirs"]["id"],
+            hex(&named(&ours, "ours").parent_span_id),
+            "{version}"
+        );
+        assert_eq!(
+            named(&ours, "ours around").parent_span_id,
+            root.span_id,
+            "{version}"
+        );
         let second = named(&ours, "answer");
         assert_eq!(theirs["GET"]["id"], hex(&second.parent_span_id), "{version}");
         assert_eq!(second.trace_id, root.trace_id, "{version}");

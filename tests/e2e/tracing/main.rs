@@ -3,6 +3,7 @@
 mod basics;
 mod exporters;
 mod libraries;
+mod logs;
 mod python;
 mod signals;
 mod support;

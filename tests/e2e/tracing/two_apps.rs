@@ -3,7 +3,7 @@
 use funcdock_tests::ingestion::Ingestion;
 use funcdock_tests::otlp::{Protocol, Receiver};
 use funcdock_tests::zipkin::Zipkin;
-use funcdock_tests::{App, Answer, Host, python};
+use funcdock_tests::{Answer, App, Host, python};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::{Value, json};
@@ -107,7 +107,10 @@ fn of_zipkin(span: &Value) -> Seen {
 fn of_insights(envelope: &Value) -> Seen {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let data = &envelope["data"]["baseData"];
-    let kind = match (text(&envelope["data"]["baseType"]).as_str(), text(&data["type"]).as_str()) {
+    let kind = match (
+        text(&envelope["data"]["baseType"]).as_str(),
+        text(&data["type"]).as_str(),
+    ) {
         ("RequestData", _) => "server".to_owned(),
         ("RemoteDependencyData", "InProc") => "internal".to_owned(),
         ("RemoteDependencyData", "HTTP") => "client".to_owned(),
@@ -159,8 +162,16 @@ impl Two {
                 .header("traceparent", traceparent)
                 .header("tracestate", "vendor=value");
         }
-        let answer: Answer = self.first.send(request.body(Vec::new()).expect("a valid request"));
-        assert_eq!(answer.status, 200, "{}\n{}", self.first.output(), self.second.output());
+        let answer: Answer = self
+            .first
+            .send(request.body(Vec::new()).expect("a valid request"));
+        assert_eq!(
+            answer.status,
+            200,
+            "{}\n{}",
+            self.first.output(),
+            self.second.output()
+        );
         answer.json()
     }
 
@@ -188,7 +199,9 @@ fn newest() -> std::path::PathBuf {
 fn assert_one_trace(mut spans: Vec<Seen>, answer: &Value, caller: &str, asked: &str, case: &str) -> String {
     assert_eq!(spans.len(), 4, "{case}: {spans:#?}");
     let mut take = |kind: &str, name: &str| {
-        let position = spans.iter().position(|span| span.kind == kind && span.name == name);
+        let position = spans
+            .iter()
+            .position(|span| span.kind == kind && span.name == name);
         spans.remove(position.unwrap_or_else(|| panic!("{case}: no {kind} {name:?} in {spans:#?}")))
     };
     let (ask, parent, second) = (
@@ -197,24 +210,47 @@ fn assert_one_trace(mut spans: Vec<Seen>, answer: &Value, caller: &str, asked: &
         take("server", "answer"),
     );
     // Application Insights' names of dependencies begin with the method.
-    let name = if case == "azure" { "GET /api/answer" } else { "/api/answer" };
+    let name = if case == "azure" {
+        "GET /api/answer"
+    } else {
+        "/api/answer"
+    };
     let client = take("client", name);
     let chain = [&ask, &parent, &client, &second];
     let parents: Vec<&str> = chain.iter().map(|span| span.parent.as_str()).collect();
-    assert_eq!(parents, [caller, &ask.id, &parent.id, &client.id], "{case}: {chain:#?}");
+    assert_eq!(
+        parents,
+        [caller, &ask.id, &parent.id, &client.id],
+        "{case}: {chain:#?}"
+    );
     let trace = &ask.trace;
     assert_eq!(trace.len(), 32, "{case}");
-    assert!(chain.iter().all(|span| span.trace == *trace), "{case}: {chain:#?}");
+    assert!(
+        chain.iter().all(|span| span.trace == *trace),
+        "{case}: {chain:#?}"
+    );
     assert_eq!(client.asked, Some((asked.to_owned(), "200".to_owned())), "{case}");
 
     // Sampled; and of a trace that begins here the id is known to be random.
     let flags = if caller.is_empty() { "03" } else { "01" };
     let header = |span: &Seen| format!("00-{trace}-{}-{flags}", span.id);
     assert_eq!(answer["response"], 200, "{case}");
-    assert_eq!(answer["traceparent"], header(&ask), "{case}: what the first function sees");
+    assert_eq!(
+        answer["traceparent"],
+        header(&ask),
+        "{case}: what the first function sees"
+    );
     let second_saw = &answer["answer"];
-    assert_eq!(second_saw["came"]["traceparent"], header(&client), "{case}: what the request carried");
-    assert_eq!(second_saw["traceparent"], header(&second), "{case}: what the second function sees");
+    assert_eq!(
+        second_saw["came"]["traceparent"],
+        header(&client),
+        "{case}: what the request carried"
+    );
+    assert_eq!(
+        second_saw["traceparent"],
+        header(&second),
+        "{case}: what the second function sees"
+    );
     trace.clone()
 }
 
@@ -246,7 +282,10 @@ fn the_callers_trace_goes_on_through_both_apps() {
         let trace = assert_one_trace(destination.seen(), &answer, CALLER, &asked, version);
         assert_eq!(trace, TRACE, "{version}");
         assert_eq!(answer["tracestate"], "vendor=value", "{version}");
-        assert_eq!(answer["answer"]["came"]["tracestate"], "vendor=value", "{version}");
+        assert_eq!(
+            answer["answer"]["came"]["tracestate"], "vendor=value",
+            "{version}"
+        );
     }
 }
 
@@ -285,7 +324,10 @@ fn calls_that_are_not_sampled_say_so_to_the_second_app() {
         let header = header.as_str().expect("a header");
         header.split('-').map(str::to_owned).collect::<Vec<_>>()
     };
-    let (own, came) = (parts(&answer["traceparent"]), parts(&answer["answer"]["came"]["traceparent"]));
+    let (own, came) = (
+        parts(&answer["traceparent"]),
+        parts(&answer["answer"]["came"]["traceparent"]),
+    );
     assert_eq!(own[1], came[1], "one trace");
     assert_ne!(own[2], came[2], "the request is a span of its own");
     // Of the flags only the one for a random trace id is set.

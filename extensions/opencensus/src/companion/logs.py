@@ -21,12 +21,21 @@ def connect(native: Any) -> None:
         logging.getLogger().addHandler(Handler(logger))
 
 
-def _current_span() -> tuple[str, str] | None:
+def _current_span(call: str | None) -> tuple[str, str] | None:
+    """``call`` is the span id of the call, where the record is of one."""
     span = spans.currency.get()
-    # On a thread of a pool it may be left over from another call, which has ended it then.
-    while span is not None and not span.is_open():
+    if not isinstance(span, spans.Span):
+        foreign = None if span is None else spans.currency.foreign(span)
+        return None if foreign is None else (foreign.trace_id, foreign.span_id)
+    # On a thread of a pool it may be left over from another call.
+    tracer = span.context_tracer
+    if call is not None and tracer is not None and tracer.root.span_id != call:
+        return None
+    while not span.is_open():
+        if span.parent_span is None:
+            return None
         span = span.parent_span
-    return None if span is None else (span.trace_id, span.span_id)
+    return span.trace_id, span.span_id
 
 
 class Handler(logging.Handler):

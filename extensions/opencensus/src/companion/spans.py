@@ -31,11 +31,16 @@ _current: contextvars.ContextVar[Span | None] = contextvars.ContextVar("span", d
 class Currency:
     """Where the current span is kept: a context variable of ours, unless OpenTelemetry's is better."""
 
-    def get(self) -> Span | None:
+    def get(self) -> Any:
+        """The current span, which may be one of another library; or None."""
         return _current.get()
 
-    def set(self, span: Span) -> None:
+    def set(self, span: Any) -> None:
         _current.set(span)
+
+    def foreign(self, _span: Any) -> SpanContext | None:
+        """Where a span of another library stands; None where it is no real one."""
+        return None
 
 
 currency = Currency()
@@ -64,7 +69,8 @@ class Tracer:
 
     def span(self, name: str = "span") -> Span:
         """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
-        return self.current_span().span(name)
+        current = currency.get()
+        return self._nearest(current).open_within(name, current)
 
     start_span = span
 
@@ -74,7 +80,10 @@ class Tracer:
 
     def current_span(self) -> Span:
         """The span that is open here: the newest of function code, or the invocation's own."""
-        span = currency.get()
+        return self._nearest(currency.get())
+
+    def _nearest(self, current: Any) -> Span:
+        span = current if isinstance(current, Span) else None
         # On a thread of a pool it may be another invocation's, and has ended.
         while span is not None and (span.ended or span.context_tracer is not self):
             span = span.parent_span
@@ -103,6 +112,7 @@ class Span:
 
     __slots__ = (
         "__weakref__",
+        "_before",
         "_identity",
         "_kind",
         "_name",
@@ -121,11 +131,20 @@ class Span:
         self.context_tracer = tracer
         self.parent_span = parent
         self.ended = False
+        #: What is current again when this one ends.
+        self._before: Any = parent
 
     def span(self, name: str = "span") -> Span:
         """Starts a child and makes it current. It ends with the invocation at the latest."""
-        child = Span(self._native.span(str(name), 0, None, True), name, self.context_tracer, self)
-        currency.set(child)
+        return self.open_within(name, self)
+
+    def open_within(self, name: str, current: Any) -> Span:
+        """The same; where another library's span is current, that one is the parent."""
+        foreign = None if current is None or isinstance(current, Span) else currency.foreign(current)
+        headers = () if foreign is None else (foreign.traceparent, foreign.tracestate)
+        native = self._native.span(str(name), 0, None, True, *headers)
+        child = Span(native, name, self.context_tracer, self)
+        child._become_current()
         return child
 
     def open(self, name: str, kind: int, start_time: int | None) -> Any:
@@ -244,9 +263,16 @@ class Span:
 
     def start(self) -> None:
         """Lets the span start anew, now, and makes it current."""
-        if self is not self._root():
+        if not self.ended and self is not self._root():
             self._native.restart()
-            currency.set(self)
+            self._become_current()
+
+    def _become_current(self) -> None:
+        before = currency.get()
+        # What another call has left on this thread ends here: it would be kept for ever.
+        is_stray = isinstance(before, Span) and before.context_tracer is not self.context_tracer
+        self._before = None if is_stray else before
+        currency.set(self)
 
     def end(self, end_time: int | None = None) -> None:
         """Ends the span, at ``end_time`` in nanoseconds since 1970, or now. Ending it twice does nothing."""
@@ -254,8 +280,11 @@ class Span:
             return
         self.ended = True
         self._native.end(end_time)
-        if self.parent_span is not None and currency.get() is self:
-            currency.set(self.parent_span)
+        if currency.get() is self:
+            before = self._before
+            while isinstance(before, Span) and before.ended:
+                before = before.parent_span
+            currency.set(before)
 
     finish = end
 

@@ -78,7 +78,12 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         caller,
         &Sampler::default(),
     );
-    let greet = call.open_span("greet".to_owned(), SpanKind::Internal, call.invocation(), true);
+    let greet = call.open_span(
+        "greet".to_owned(),
+        SpanKind::Internal,
+        call.invocation().context(),
+        true,
+    );
     call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
         invocation_id: "an-id",
