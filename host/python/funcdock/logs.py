@@ -21,8 +21,8 @@ thread_local = threading.local()
 
 #: What knows of a span within the call: an extension that lets function code open spans sets it, and answers
 #: with the hex digits of (trace id, span id), or None for those of the call itself. It is asked on the thread
-#: and in the context that logs, for each record that is made, with the span id of the call if the record is of
-#: one, and must not log itself.
+#: and in the context that logs, for each record that is made, and must not log itself. It gets the span id
+#: of the call, or None for a record of no call.
 current_span: Callable[[str | None], tuple[str, str] | None] | None = None
 
 #: (invocation id, function, trace id, span id), from the host.

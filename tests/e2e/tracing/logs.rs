@@ -54,6 +54,10 @@ fn text(value: Option<&AnyValue>) -> String {
         Some(Any::IntValue(number)) => number.to_string(),
         Some(Any::DoubleValue(number)) => number.to_string(),
         Some(Any::BoolValue(value)) => value.to_string(),
+        Some(Any::ArrayValue(values)) => {
+            let values: Vec<_> = values.values.iter().map(|value| text(Some(value))).collect();
+            values.join(", ")
+        }
         other => format!("{other:?}"),
     }
 }
@@ -86,31 +90,21 @@ fn records_go_to_the_collector_with_their_spans() {
             host.stop().assert_clean();
 
             let (spans, records) = (receiver.spans(), records(&receiver));
+            // What is logged at import is logged before the extension has started.
             let expected = [
-                ("imported", "root", SeverityNumber::Info, None),
-                ("in the call", "root", SeverityNumber::Info, Some("notes")),
-                ("in a span", "shop.orders", SeverityNumber::Warn, Some("outer")),
-                ("in a span within", "root", SeverityNumber::Error, Some("inner")),
-                ("behind it", "root", SeverityNumber::Info, Some("outer")),
-                ("it failed", "shop", SeverityNumber::Error, Some("fails")),
-                ("at the end", "root", SeverityNumber::Fatal, Some("notes")),
-                (
-                    "in a coroutine",
-                    "root",
-                    SeverityNumber::Info,
-                    Some("notes_async"),
-                ),
-                ("in the task left", "root", SeverityNumber::Info, Some("left")),
-                ("in the task right", "root", SeverityNumber::Info, Some("right")),
-                ("in a thread of left", "root", SeverityNumber::Info, Some("left")),
-                (
-                    "in a thread of right",
-                    "root",
-                    SeverityNumber::Info,
-                    Some("right"),
-                ),
+                ("in the call", "root", SeverityNumber::Info, "notes"),
+                ("in a span", "shop.orders", SeverityNumber::Warn, "outer"),
+                ("in a span within", "root", SeverityNumber::Error, "inner"),
+                ("behind it", "root", SeverityNumber::Info, "outer"),
+                ("it failed", "shop", SeverityNumber::Error, "fails"),
+                ("at the end", "root", SeverityNumber::Fatal, "notes"),
+                ("in a coroutine", "root", SeverityNumber::Info, "notes_async"),
+                ("in the task left", "root", SeverityNumber::Info, "left"),
+                ("in the task right", "root", SeverityNumber::Info, "right"),
+                ("in a thread of left", "root", SeverityNumber::Info, "left"),
+                ("in a thread of right", "root", SeverityNumber::Info, "right"),
             ];
-            assert_eq!(records.len(), expected.len(), "{case}: {:?}", records.keys());
+            assert_eq!(records.len(), expected.len() + 1, "{case}: {:?}", records.keys());
             for (message, logger, severity, span) in expected {
                 let (scope, record) = &records[message];
                 assert_eq!(
@@ -118,17 +112,7 @@ fn records_go_to_the_collector_with_their_spans() {
                     (logger, severity),
                     "{case}: {message}"
                 );
-                let named = match span {
-                    Some(_) => Some(span_of(&spans, record)),
-                    None => {
-                        assert!(
-                            record.span_id.is_empty() && record.trace_id.is_empty(),
-                            "{case}: {message}"
-                        );
-                        None
-                    }
-                };
-                assert_eq!(named, span, "{case}: {message}");
+                assert_eq!(span_of(&spans, record), span, "{case}: {message}");
                 assert!(record.time_unix_nano > 0 && record.observed_time_unix_nano >= record.time_unix_nano);
             }
             let of = |message: &str, key: &str| attribute(&records[message].1.attributes, key);
@@ -149,10 +133,17 @@ fn records_go_to_the_collector_with_their_spans() {
                 ("price", "1.5"),
                 ("on", "2026-01-02"),
                 ("large", "1180591620717411303424"),
-                ("trace_id", "mine"),
+                ("names", "a, b"),
             ] {
                 assert_eq!(of("in a span", key), value, "{case}: {key}");
             }
+            let (_, own) = &records["with ids of its own"];
+            assert!(
+                own.trace_id.is_empty() && own.span_id.is_empty(),
+                "{case}: {own:#?}"
+            );
+            assert_eq!(attribute(&own.attributes, "trace_id"), "mine", "{case}");
+            assert_eq!(attribute(&own.attributes, "file"), "caf?.csv", "{case}");
             assert_eq!(records["in a span"].1.severity_text, "WARNING", "{case}");
             assert_eq!(of("it failed", "exception.type"), "ValueError", "{case}");
             assert_eq!(of("it failed", "exception.message"), "no luck", "{case}");

@@ -142,14 +142,14 @@ class Span:
         """The same; where another library's span is current, that one is the parent."""
         foreign = None if current is None or isinstance(current, Span) else currency.foreign(current)
         headers = () if foreign is None else (foreign.traceparent, foreign.tracestate)
-        native = self._native.span(str(name), 0, None, True, *headers)
+        native = self._native.span(plain_text(name), 0, None, True, *headers)
         child = Span(native, name, self.context_tracer, self)
         child._become_current()
         return child
 
     def open(self, name: str, kind: int, start_time: int | None) -> Any:
         """The extension's object for a child that is not current, and ends when it is ended."""
-        return self._native.span(str(name), kind, start_time, False)
+        return self._native.span(plain_text(name), kind, start_time, False)
 
     @property
     def name(self) -> str:
@@ -158,7 +158,7 @@ class Span:
     @name.setter
     def name(self, name: str) -> None:
         self._name = str(name)
-        self._native.rename(self._name)
+        self._native.rename(plain_text(name))
 
     def update_name(self, name: str) -> None:
         self.name = name
@@ -179,8 +179,9 @@ class Span:
             raise TypeError(f"an attribute's key is a str, not {type(attribute_key).__name__}")
         try:
             self._native.attribute(attribute_key, attribute_value)
-        except (TypeError, OverflowError) as error:
-            logger.warning("attribute %r is ignored: %s", attribute_key, error)
+        except (TypeError, OverflowError, UnicodeEncodeError):
+            for key, value in _plain({attribute_key: attribute_value}).items():
+                self._native.attribute(key, value)
 
     set_attribute = add_attribute
 
@@ -196,7 +197,7 @@ class Span:
         self, name: str, attributes: Mapping[str, Attribute] | None = None, timestamp: int | None = None
     ) -> None:
         """Adds an event; ``timestamp`` in nanoseconds since 1970, now by default."""
-        self._native.event(str(name), _plain(attributes), timestamp)
+        self._native.event(plain_text(name), _plain(attributes), timestamp)
 
     def add_link(self, context: Any, attributes: Mapping[str, Attribute] | None = None) -> None:
         """Links another span: its context, or an OpenCensus ``Link``."""
@@ -205,7 +206,11 @@ class Span:
             f"{value:0{digits}x}" if isinstance(value, int) else str(value)
             for value, digits in ((context.trace_id, 32), (context.span_id, 16))
         )
-        self._native.link(trace_id, span_id, _plain(attributes))
+        try:
+            self._native.link(trace_id, span_id, _plain(attributes))
+        except ValueError as error:
+            # As OpenTelemetry has it for the context of no span.
+            logger.warning("a link is ignored: %s", error)
 
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Sets the status.
@@ -214,7 +219,7 @@ class Span:
         others are errors; a status of OpenCensus or of OpenTelemetry.
         """
         code, own_description = _status(status)
-        self._native.status(code, description or own_description or "")
+        self._native.status(code, plain_text(description or own_description or ""))
 
     def record_exception(
         self,
@@ -299,8 +304,9 @@ class Span:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exception is not None:
-            self._native.raised(*errors.describe(exception))
+        # A generator that is not used up has not failed.
+        if exception is not None and not isinstance(exception, GeneratorExit):
+            self._native.raised(*map(plain_text, errors.describe(exception)))
         self.end()
 
     def __repr__(self) -> str:
@@ -372,14 +378,36 @@ class Propagator:
         return found and SpanContext(*found)
 
 
+def plain_text(value: Any) -> str:
+    """As text that can be encoded: without lone surrogates, which names of files may have."""
+    text = str(value)
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def plain_value(value: Any) -> Attribute:
+    """The value as one that can be given to the extension; else a TypeError or an OverflowError."""
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        if not -(1 << 63) <= value < 1 << 63:
+            raise OverflowError("an int beyond 64 bits")
+        return value
+    if isinstance(value, (list, tuple)):
+        values: list[Any] = [plain_value(item) for item in value]
+        return values
+    raise TypeError(f"a value of type {type(value).__name__}")
+
+
 def _plain(attributes: Mapping[str, Attribute] | None) -> dict[str, Attribute]:
     """Those that can be given to the extension."""
     plain: dict[str, Attribute] = {}
     for key, value in (attributes or {}).items():
-        if isinstance(value, (str, bool, int, float, list, tuple)):
-            plain[str(key)] = value
-        else:
-            logger.warning("attribute %r is ignored: a value of type %s", key, type(value).__name__)
+        try:
+            plain[plain_text(key)] = plain_value(value)
+        except (TypeError, OverflowError) as error:
+            logger.warning("attribute %r is ignored: %s", key, error)
     return plain
 
 
