@@ -1,9 +1,10 @@
-//! OpenTelemetry's packages in an app: those that instrument libraries, without a line of code, and its SDK, which the
-//! app sets up itself.
+//! Packages for tracing in an app: OpenTelemetry's that instrument libraries, without a line of code; its SDK, which the
+//! app sets up itself; OpenCensus' integrations.
 
 use std::collections::HashMap;
 use std::path::Path;
 
+use funcdock_tests::ingestion::Ingestion;
 use funcdock_tests::otlp::Receiver;
 use funcdock_tests::{App, Host, python};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -177,5 +178,149 @@ fn an_apps_own_sdk_is_left_alone_and_continues_the_trace() {
         let second = named(&ours, "answer");
         assert_eq!(theirs["GET"]["id"], hex(&second.parent_span_id), "{version}");
         assert_eq!(second.trace_id, root.trace_id, "{version}");
+    }
+}
+
+#[test]
+fn clients_of_calls_that_are_not_sampled_say_so() {
+    let python = python::oldest_and_newest_with("opentelemetry-clients", &CLIENTS).pop();
+    let receiver = Receiver::start();
+    let second = App::case("second_app")
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .env(ENDPOINT, receiver.endpoint())
+        .start();
+    let first = App::case("calls_another")
+        .file(
+            "host.json",
+            r#"{ "version": "2.0", "telemetryMode": "OpenTelemetry" }"#,
+        )
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .env(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            format!("{}/v1/traces", receiver.endpoint()),
+        )
+        .env("OTEL_TRACES_SAMPLER", "always_off")
+        .env("SECOND_APP", second.url_of("/api/answer"))
+        .python(python.expect("there is one").1)
+        .start();
+    for function in ["by_requests", "by_httpx", "by_httpx_async", "by_aiohttp"] {
+        let came = answer(&first, &format!("/api/{function}"));
+        let header = came["came"]["traceparent"].as_str().unwrap_or_default();
+        // Of the flags only the one for a random trace id is set.
+        assert!(
+            header.len() == 55 && header.ends_with("-02"),
+            "{function}: {came}"
+        );
+    }
+    stop((first, second));
+    assert_eq!(receiver.spans(), []);
+}
+
+#[test]
+fn opencensus_integrations_find_the_tracer() {
+    let packages = [
+        "opencensus-ext-httplib",
+        "opencensus-ext-logging",
+        "opencensus-ext-threading",
+    ];
+    for (version, python) in python::oldest_and_newest_with("opencensus-integrations", &packages) {
+        let receiver = Receiver::start();
+        let hosts = start("opencensus_integrations", &python, &receiver);
+        assert_eq!(
+            hosts.0.get("/api/threads").text(),
+            "done",
+            "{version}\n{}",
+            hosts.0.output()
+        );
+        let came = answer(&hosts.0, "/api/asks");
+        let ids = answer(&hosts.0, "/api/logs");
+        stop(hosts);
+        let spans = receiver.spans();
+        let of_call = |function: &str| {
+            let trace = &named(&spans, function).trace_id;
+            spans
+                .iter()
+                .filter(|span| span.trace_id == *trace)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        let threads = of_call("threads");
+        let parent = named(&threads, "parent");
+        for name in ["in a thread", "in a pool"] {
+            assert_eq!(
+                named(&threads, name).parent_span_id,
+                parent.span_id,
+                "{version}: {name}"
+            );
+        }
+        assert_eq!(threads.len(), 4, "{version}: {threads:#?}");
+        let asks = of_call("asks");
+        assert_eq!(asks.len(), 4, "{version}: {asks:#?}");
+        let every: Vec<&Span> = asks.iter().collect();
+        assert_asked(&every, named(&asks, "parent"), &came, version);
+        let logs = of_call("logs");
+        let parent = named(&logs, "parent");
+        let (trace, span) = (hex(&parent.trace_id), hex(&parent.span_id));
+        assert_eq!(
+            ids,
+            serde_json::json!([trace, span, true, trace, span]),
+            "{version}"
+        );
+    }
+}
+
+/// OpenCensus' own extension beside this one: `context.tracer` is its, and its spans are below the call's.
+#[test]
+fn opencensus_own_extension_goes_on_with_the_trace() {
+    let packages = ["opencensus-extension-azure-functions", "opencensus-ext-requests"];
+    for (version, python) in python::oldest_and_newest_with("opencensus", &packages) {
+        let (receiver, insights) = (Receiver::start(), Ingestion::start());
+        let host_json = format!(
+            r#"{{ "version": "2.0", "workerExtensions": {{ "opencensus": {{ "settings": {{
+                "exporter": "otlp", "endpoint": "{}" }} }} }} }}"#,
+            receiver.endpoint()
+        );
+        let app = App::case("opencensus").file("host.json", &host_json);
+        let folder = app.path().to_owned();
+        let host = app
+            .python(python)
+            .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+            .env(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING",
+                insights.connection_string(),
+            )
+            .env("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
+            // The site that the function asks is ours, too.
+            .env("http_proxy", insights.endpoint())
+            .env("no_proxy", "127.0.0.1")
+            // Where the exporter keeps what it could not send.
+            .env("TMPDIR", folder)
+            .start();
+        answer(&host, "/api/traced");
+        assert_eq!(host.get("/api/traced_async").text(), "done", "{version}");
+        host.stop().assert_clean();
+        let ours = receiver.spans();
+        assert_eq!(ours.len(), 2, "{version}: {ours:#?}");
+        let theirs = insights.envelopes();
+        assert_eq!(theirs.len(), 3, "{version}: {theirs:#?}");
+        let named_theirs = |name: &str| {
+            let found = theirs
+                .iter()
+                .find(|envelope| envelope["data"]["baseData"]["name"] == name);
+            let found = found.unwrap_or_else(|| panic!("{version}: no {name:?} in {theirs:#?}"));
+            let tags = &found["tags"];
+            let [trace, parent] = ["ai.operation.id", "ai.operation.parentId"].map(|key| tags[key].clone());
+            (trace, parent, found["data"]["baseData"]["id"].clone())
+        };
+        let (trace, parent, id) = named_theirs("parent");
+        let call = named(&ours, "traced");
+        assert_eq!(
+            (trace, parent),
+            (hex(&call.trace_id).into(), hex(&call.span_id).into()),
+            "{version}"
+        );
+        assert_eq!(named_theirs("GET ").1, id, "{version}");
+        let call = named(&ours, "traced_async");
+        assert_eq!(named_theirs("waits").1, hex(&call.span_id), "{version}");
     }
 }

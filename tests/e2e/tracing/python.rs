@@ -134,12 +134,13 @@ fn opencensus_names() {
     let receiver = Receiver::start();
     let host = traced(&receiver).start();
     assert_eq!(answer(&host, "by_opencensus"), "done");
-    let spans = wait_for_spans(&receiver, 5);
+    let spans = wait_for_spans(&receiver, 7);
     let parents = parents(&spans);
     assert_eq!(parents["by_opencensus"], "");
     assert_eq!(parents["parent"], "by_opencensus");
     assert_eq!(parents["child"], "parent");
     assert_eq!(parents["renamed"], "by_opencensus");
+    assert_eq!(parents["finished within"], "finished");
     assert_eq!(
         parents["left open"], "by_opencensus",
         "it ends with the invocation"
@@ -215,12 +216,17 @@ fn opentelemetrys_api_has_the_same_spans() {
 
 #[test]
 fn odd_uses_break_nothing() {
-    let packages = ["opentelemetry-api"];
-    let plain = python::oldest_and_newest();
-    for (version, python) in python::oldest_and_newest_with("opentelemetry", &packages)
-        .into_iter()
-        .chain(plain)
-    {
+    // The current span is kept in three ways.
+    let mut pythons = python::oldest_and_newest();
+    pythons.extend(python::oldest_and_newest_with(
+        "opentelemetry",
+        &["opentelemetry-api"],
+    ));
+    pythons.extend(python::oldest_and_newest_with(
+        "opencensus-requests",
+        &["opencensus-ext-requests", "requests"],
+    ));
+    for (version, python) in pythons {
         let receiver = Receiver::start();
         let host = traced(&receiver).python(python).start();
         for function in ["odd", "odd_async"] {

@@ -18,6 +18,8 @@ class Companion:
         logs.connect(native)
         self._has_opentelemetry = opentelemetry_api.connect(native)
         self._opencensus = _execution_context()
+        if self._opencensus:
+            spans.currency = OpenCensusCurrency(self._opencensus, spans.currency)
         # A call costs nothing in Python where neither is there.
         if self._has_opentelemetry or self._opencensus:
             self.pre_invocation = self._enter
@@ -27,13 +29,40 @@ class Companion:
         # An extension that comes later may have replaced it.
         if not isinstance(tracer, spans.Tracer):
             return
-        if self._has_opentelemetry:
-            opentelemetry_api.enter(tracer)
         if self._opencensus:
             self._opencensus.set_opencensus_tracer(tracer)
+            # Nothing is left of the call before on this thread.
+            spans.currency.set(None)
+        if self._has_opentelemetry:
+            opentelemetry_api.enter(tracer)
 
 
 dock = Companion
+
+
+class OpenCensusCurrency(spans.Currency):
+    """The current span is OpenCensus' as well, whose integrations take it along to threads."""
+
+    def __init__(self, execution_context: Any, other: spans.Currency) -> None:
+        self._context = execution_context
+        self._other = other
+
+    def get(self) -> Any:
+        span = self._other.get()
+        return self._context.get_current_span() if span is None else span
+
+    def set(self, span: Any) -> None:
+        self._context.set_current_span(span)
+        self._other.set(span)
+
+    def foreign(self, span: Any) -> spans.SpanContext | None:
+        if not hasattr(span, "context_tracer"):
+            return self._other.foreign(span)
+        context = getattr(span.context_tracer, "span_context", None)
+        if context is None:
+            return None
+        flags = int(context.trace_options.trace_options_byte)
+        return spans.SpanContext(context.trace_id, span.span_id, flags, "")
 
 
 def _execution_context() -> Any:

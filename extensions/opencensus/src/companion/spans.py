@@ -58,8 +58,22 @@ class Identity(NamedTuple):
     name: str
 
 
+class NoSampler:
+    """What OpenCensus' tracers that are made out of ours are told.
+
+    Its integration of ``threading`` makes one for each task of a pool, and would export its spans itself.
+    Calls to other services go on with the trace all the same.
+    """
+
+    def should_sample(self, _context: Any) -> bool:
+        return False
+
+
 class Tracer:
     """``context.tracer``: opens the spans of one invocation."""
+
+    sampler = NoSampler()
+    exporter = None
 
     def __init__(self, native: Any, extension: Any) -> None:
         #: The invocation's own span.
@@ -70,7 +84,9 @@ class Tracer:
     def span(self, name: str = "span") -> Span:
         """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
         current = currency.get()
-        return self._nearest(current).open_within(name, current)
+        if current is None or isinstance(current, Span):
+            return self._nearest(current).open_within(name, current)
+        return self.root.open_within(name, current, currency.foreign(current))
 
     start_span = span
 
@@ -78,12 +94,17 @@ class Tracer:
         """Ends the current span; its parent is current again."""
         self.current_span().end()
 
+    def finish(self) -> None:
+        """Ends the spans that are open here, but for the invocation's own."""
+        while (span := self.current_span()) is not self.root:
+            span.end()
+
     def current_span(self) -> Span:
         """The span that is open here: the newest of function code, or the invocation's own."""
-        return self._nearest(currency.get())
+        current = currency.get()
+        return self._nearest(current if isinstance(current, Span) else None)
 
-    def _nearest(self, current: Any) -> Span:
-        span = current if isinstance(current, Span) else None
+    def _nearest(self, span: Span | None) -> Span:
         # On a thread of a pool it may be another invocation's, and has ended.
         while span is not None and (span.ended or span.context_tracer is not self):
             span = span.parent_span
@@ -136,15 +157,18 @@ class Span:
 
     def span(self, name: str = "span") -> Span:
         """Starts a child and makes it current. It ends with the invocation at the latest."""
-        return self.open_within(name, self)
+        return self.open_within(name, currency.get())
 
-    def open_within(self, name: str, current: Any) -> Span:
-        """The same; where another library's span is current, that one is the parent."""
-        foreign = None if current is None or isinstance(current, Span) else currency.foreign(current)
-        headers = () if foreign is None else (foreign.traceparent, foreign.tracestate)
-        native = self._native.span(plain_text(name), 0, None, True, *headers)
+    def open_within(self, name: str, current: Any, foreign: SpanContext | None = None) -> Span:
+        """The same, where ``current`` is current; the child's parent is ``foreign`` if that is given."""
+        if foreign is None:
+            native = self._native.span(plain_text(name), 0, None, True)
+        else:
+            native = self._native.span(
+                plain_text(name), 0, None, True, foreign.traceparent, foreign.tracestate
+            )
         child = Span(native, name, self.context_tracer, self)
-        child._become_current()
+        child._become_current(current)
         return child
 
     def open(self, name: str, kind: int, start_time: int | None) -> Any:
@@ -270,10 +294,9 @@ class Span:
         """Lets the span start anew, now, and makes it current."""
         if not self.ended and self is not self._root():
             self._native.restart()
-            self._become_current()
+            self._become_current(currency.get())
 
-    def _become_current(self) -> None:
-        before = currency.get()
+    def _become_current(self, before: Any) -> None:
         # What another call has left on this thread ends here: it would be kept for ever.
         is_stray = isinstance(before, Span) and before.context_tracer is not self.context_tracer
         self._before = None if is_stray else before
@@ -380,7 +403,7 @@ class Propagator:
 
 def plain_text(value: Any) -> str:
     """As text that can be encoded: without lone surrogates, which names of files may have."""
-    text = str(value)
+    text = value if type(value) is str else str(value)
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
