@@ -160,10 +160,13 @@ def _instrument() -> None:
             instrumentor = entry_point.load()()
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(raise_exception_on_conflict=True)
+        except ModuleNotFoundError as error:
+            # The library is not there, and the package needs it to be imported.
+            logger.debug("%s instruments nothing: %s", entry_point.name, error)
         # Of whatever kind: it costs the spans of one library.
         except Exception as error:
             if type(error).__name__ == "DependencyConflictError":
-                # The library is not there, or too old.
+                # Not there, or too old.
                 logger.debug("%s instruments nothing: %s", entry_point.name, error)
             else:
                 logger.exception("%s cannot instrument its library", entry_point.name)

@@ -230,11 +230,9 @@ class Span:
             f"{value:0{digits}x}" if isinstance(value, int) else str(value)
             for value, digits in ((context.trace_id, 32), (context.span_id, 16))
         )
-        try:
+        # Of no span there is none, as OpenTelemetry has it.
+        if trace_id.strip("0") and span_id.strip("0"):
             self._native.link(trace_id, span_id, _plain(attributes))
-        except ValueError as error:
-            # As OpenTelemetry has it for the context of no span.
-            logger.warning("a link is ignored: %s", error)
 
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Sets the status.
