@@ -33,7 +33,7 @@ pub const HEADER_SYMBOL: &str = "funcdock_extension_header";
 pub const API_MAJOR: u32 = 1;
 
 /// Minor version of the extension API: grows when something is appended. Any minor version works with any other.
-pub const API_MINOR: u32 = 1;
+pub const API_MINOR: u32 = 2;
 
 /// The API's version as the header carries it: this crate's own, which abi_stable compares as well.
 pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -85,8 +85,8 @@ impl Call {
     }
 
     /// Starts a span of function code. One that is `bound` ends with the invocation at the latest.
-    pub fn open_span(&self, name: String, kind: SpanKind, parent: &Span, bound: bool) -> Arc<Span> {
-        let span = Span::start(&self.pipeline, name.into(), kind, Some(parent.context()));
+    pub fn open_span(&self, name: String, kind: SpanKind, parent: &SpanContext, bound: bool) -> Arc<Span> {
+        let span = Span::start(&self.pipeline, name.into(), kind, Some(parent));
         let span = Arc::new(span);
         if bound && span.is_recorded() {
             self.open().push(Arc::clone(&span));

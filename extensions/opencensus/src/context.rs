@@ -61,6 +61,12 @@ impl SpanContext {
         }
     }
 
+    /// The same span, as one of this process.
+    pub(crate) fn local(mut self) -> Self {
+        self.is_remote = false;
+        self
+    }
+
     /// The same span, sampled or not. `is_debug` is B3's emphasis on the former.
     pub(crate) fn with_decision(mut self, is_sampled: bool, is_debug: bool) -> Self {
         self.trace_flags = self.trace_flags.with_sampled(is_sampled);

@@ -214,18 +214,25 @@ impl SpanObject {
         }
     }
 
-    /// A child. One that is `bound` ends with its invocation at the latest.
+    /// A child, or one of another library's span in this process. One that is `bound` ends with its invocation at the
+    /// latest.
     fn open(&self, arguments: Arguments) -> Result<Value> {
-        let [name, kind, start, bound] = arguments.bind(["name", "kind", "start", "bound"])?;
+        let [name, kind, start, bound, traceparent, tracestate] =
+            arguments.bind(["name", "kind", "start", "bound", "traceparent", "tracestate"])?;
         let (name, kind, start) = (text(name)?, kind_of(kind)?, time(start)?);
+        let foreign = match traceparent {
+            None => None,
+            Some(_) => remote(&text(traceparent)?, &text(tracestate)?).map(SpanContext::local),
+        };
+        let parent = foreign.as_ref().unwrap_or_else(|| self.span().context());
         Ok(Value::object(match self {
             SpanObject::Invocation(call) | SpanObject::Within(call, _) => {
-                let span = call.open_span(name, kind, self.span(), matches!(bound, Some(Value::Bool(true))));
+                let span = call.open_span(name, kind, parent, matches!(bound, Some(Value::Bool(true))));
                 span.start_at(start);
                 SpanObject::Within(Arc::clone(call), span)
             }
             SpanObject::Alone(root, _) => {
-                let span = Span::start(&root.pipeline, name.into(), kind, Some(self.span().context()));
+                let span = Span::start(&root.pipeline, name.into(), kind, Some(parent));
                 span.start_at(start);
                 SpanObject::Alone(root.clone(), Arc::new(span))
             }

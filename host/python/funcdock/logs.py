@@ -21,8 +21,9 @@ thread_local = threading.local()
 
 #: What knows of a span within the call: an extension that lets function code open spans sets it, and answers
 #: with the hex digits of (trace id, span id), or None for those of the call itself. It is asked on the thread
-#: and in the context that logs, for each record that is made, and must not log itself.
-current_span: Callable[[], tuple[str, str] | None] | None = None
+#: and in the context that logs, for each record that is made, and must not log itself. It gets the span id
+#: of the call, or None for a record of no call.
+current_span: Callable[[str | None], tuple[str, str] | None] | None = None
 
 #: (invocation id, function, trace id, span id), from the host.
 Ids = tuple[Optional[str], Optional[str], Optional[str], Optional[str]]
@@ -91,7 +92,7 @@ def _add_ids(record: logging.LogRecord) -> None:
     if current_span is not None:
         # That the extension fails here must cost no record.
         with contextlib.suppress(Exception):
-            trace, span = current_span() or (trace, span)
+            trace, span = current_span(span) or (trace, span)
     for name, value in zip(ATTRIBUTES, (invocation, function, trace, span)):
         record.__dict__.setdefault(name, value)
 

@@ -2,7 +2,10 @@
 
 mod basics;
 mod exporters;
+mod libraries;
+mod logs;
 mod python;
 mod signals;
 mod support;
+mod two_apps;
 mod zero_code;

@@ -134,12 +134,13 @@ fn opencensus_names() {
     let receiver = Receiver::start();
     let host = traced(&receiver).start();
     assert_eq!(answer(&host, "by_opencensus"), "done");
-    let spans = wait_for_spans(&receiver, 5);
+    let spans = wait_for_spans(&receiver, 7);
     let parents = parents(&spans);
     assert_eq!(parents["by_opencensus"], "");
     assert_eq!(parents["parent"], "by_opencensus");
     assert_eq!(parents["child"], "parent");
     assert_eq!(parents["renamed"], "by_opencensus");
+    assert_eq!(parents["finished within"], "finished");
     assert_eq!(
         parents["left open"], "by_opencensus",
         "it ends with the invocation"
@@ -210,5 +211,82 @@ fn opentelemetrys_api_has_the_same_spans() {
         assert_eq!(hex(&elsewhere.parent_span_id), "00f067aa0ba902b7");
         // On the same thread, with nothing left of the first.
         assert_eq!(answer(&host, "by_opentelemetry"), "by_opentelemetry", "{version}");
+    }
+}
+
+#[test]
+fn odd_uses_break_nothing() {
+    // The current span is kept in three ways.
+    let mut pythons = python::oldest_and_newest();
+    pythons.extend(python::oldest_and_newest_with(
+        "opentelemetry",
+        &["opentelemetry-api"],
+    ));
+    pythons.extend(python::oldest_and_newest_with(
+        "opencensus-requests",
+        &["opencensus-ext-requests", "requests"],
+    ));
+    for (version, python) in pythons {
+        let receiver = Receiver::start();
+        let host = traced(&receiver).python(python).start();
+        for function in ["odd", "odd_async"] {
+            assert_eq!(answer(&host, function), "done", "{version}");
+        }
+        host.stop().assert_clean();
+        let spans = receiver.spans();
+        let (sync, tasks): (Vec<Span>, Vec<Span>) = {
+            let trace = named(&spans, "odd").trace_id.clone();
+            spans.into_iter().partition(|span| span.trace_id == trace)
+        };
+        for (name, parent) in [
+            ("first", "odd"),
+            ("second", "first"),
+            ("third", "second"),
+            ("inner", "again"),
+            ("beside", "odd"),
+            ("of the invocation", "odd"),
+            ("number 1", "odd"),
+            ("in a pool", "odd"),
+        ] {
+            assert_eq!(parent_of(&sync, named(&sync, name)), parent, "{version}: {name}");
+        }
+        let values = named(&sync, "values ?");
+        let expected = [
+            ("int64", "None"),
+            ("level", "3"),
+            ("file", "caf?.csv"),
+            ("none", "None"),
+        ];
+        for (key, value) in expected {
+            assert_eq!(attribute(values, key), value, "{version}: {key}");
+        }
+        let event = &values.events[0];
+        let keys: Vec<_> = event.attributes.iter().map(|pair| pair.key.as_str()).collect();
+        assert_eq!(
+            (event.name.as_str(), keys),
+            ("event ?", vec!["file", "kept"]),
+            "{version}"
+        );
+        assert!(values.links.is_empty(), "{version}");
+        let status = |spans: &[Span], name: &str| named(spans, name).status.clone().unwrap_or_default();
+        assert_eq!(status(&sync, "values ?").message, "caf?", "{version}");
+        assert_eq!(status(&sync, "fails").message, "ValueError: caf?", "{version}");
+
+        assert_eq!(tasks.len(), 6, "{version}");
+        for span in tasks
+            .iter()
+            .filter(|span| !["odd_async", "around"].contains(&span.name.as_str()))
+        {
+            assert_eq!(parent_of(&tasks, span), "around", "{version}: {}", span.name);
+        }
+        assert_eq!(status(&tasks, "cancelled").code(), StatusCode::Error, "{version}");
+        for spans in [&sync, &tasks] {
+            let status = status(spans, "number 1").code();
+            assert_eq!(
+                status,
+                StatusCode::Unset,
+                "{version}: a generator that is not used up"
+            );
+        }
     }
 }

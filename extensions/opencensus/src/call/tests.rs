@@ -39,7 +39,7 @@ const RETURNED: Ending<'_> = Ending {
 
 /// A span of function code.
 fn inner_of(call: &Call, parent: &Span, name: &str) -> Arc<Span> {
-    call.open_span(name.to_owned(), SpanKind::Internal, parent, true)
+    call.open_span(name.to_owned(), SpanKind::Internal, parent.context(), true)
 }
 
 /// An exporter that hands its spans to the test.
@@ -190,7 +190,12 @@ fn what_is_left_open_ends_with_the_invocation() {
 fn what_is_not_bound_outlives_the_invocation() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
-    let span = call.open_span("task".to_owned(), SpanKind::Client, call.invocation(), false);
+    let span = call.open_span(
+        "task".to_owned(),
+        SpanKind::Client,
+        call.invocation().context(),
+        false,
+    );
     call.finish(&RETURNED);
     let later = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     call.end_span(&span, later);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from funcdock import errors, logs
@@ -11,6 +12,9 @@ from . import spans
 
 #: What a record has that is told otherwise, or not at all.
 TOLD = {*logs.STANDARD, "message", "asctime"}
+
+#: A trace id and a span id with a hyphen between.
+IDS = re.compile("[0-9a-fA-F]{32}-[0-9a-fA-F]{16}")
 
 
 def connect(native: Any) -> None:
@@ -21,12 +25,21 @@ def connect(native: Any) -> None:
         logging.getLogger().addHandler(Handler(logger))
 
 
-def _current_span() -> tuple[str, str] | None:
+def _current_span(call: str | None) -> tuple[str, str] | None:
+    """``call`` is the span id of the call, where the record is of one."""
     span = spans.currency.get()
-    # On a thread of a pool it may be left over from another call, which has ended it then.
-    while span is not None and not span.is_open():
+    if not isinstance(span, spans.Span):
+        foreign = None if span is None else spans.currency.foreign(span)
+        return None if foreign is None else (foreign.trace_id, foreign.span_id)
+    # On a thread of a pool it may be left over from another call.
+    tracer = span.context_tracer
+    if call is not None and tracer is not None and tracer.root.span_id != call:
+        return None
+    while not span.is_open():
+        if span.parent_span is None:
+            return None
         span = span.parent_span
-    return None if span is None else (span.trace_id, span.span_id)
+    return span.trace_id, span.span_id
 
 
 class Handler(logging.Handler):
@@ -38,14 +51,20 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            attributes = _attributes(record)
+            trace_id, span_id = (getattr(record, name, None) for name in ("trace_id", "span_id"))
+            if trace_id is not None and not IDS.fullmatch(f"{trace_id}-{span_id}"):
+                # The app's own, by ``extra``.
+                attributes.update(trace_id=str(trace_id), span_id=str(span_id))
+                trace_id = span_id = None
             self._logger.log(
                 record.levelno,
-                record.name,
-                record.getMessage(),
+                spans.plain_text(record.name),
+                spans.plain_text(record.getMessage()),
                 record.created,
-                getattr(record, "trace_id", None),
-                getattr(record, "span_id", None),
-                _attributes(record),
+                trace_id,
+                span_id,
+                attributes,
             )
         except Exception:
             self.handleError(record)
@@ -65,9 +84,15 @@ def _attributes(record: logging.LogRecord) -> dict[str, Any]:
         attributes["exception.type"] = type_name
         attributes["exception.message"] = message
         attributes["exception.stacktrace"] = traceback
-    for key, value in record.__dict__.items():
-        if key not in TOLD:
-            # As text, where it is of no kind that a record's attribute can be.
-            is_plain = value is None or isinstance(value, (str, bool, int, float))
-            attributes[key] = value if is_plain else str(value)
-    return attributes
+    attributes.update((key, value) for key, value in record.__dict__.items() if key not in TOLD)
+    return {spans.plain_text(key): _plain(value) for key, value in attributes.items()}
+
+
+def _plain(value: Any) -> Any:
+    """As text, where it is of no kind that a record's attribute can be."""
+    if value is None:
+        return None
+    try:
+        return spans.plain_value(value)
+    except (TypeError, OverflowError):
+        return spans.plain_text(value)

@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
+import contextvars
 import importlib
 import importlib.util
 from typing import Any, Callable
 
+from funcdock import companions
+
 from . import spans
+
+#: The call that a thread or a task has begun here.
+_begun: contextvars.ContextVar[str | None] = contextvars.ContextVar("begun", default=None)
+
+
+class Currency(spans.Currency):
+    """The current span is OpenCensus' as well, whose integrations take it along to threads."""
+
+    def __init__(self, execution_context: Any, other: spans.Currency) -> None:
+        self._context = execution_context
+        self._other = other
+
+    def get(self) -> Any:
+        self._begin()
+        span = self._other.get()
+        return self._context.get_current_span() if span is None else span
+
+    def set(self, span: Any) -> None:
+        self._begin()
+        self._context.set_current_span(span)
+        self._other.set(span)
+
+    def foreign(self, span: Any) -> spans.SpanContext | None:
+        if not hasattr(span, "context_tracer"):
+            return self._other.foreign(span)
+        context = getattr(span.context_tracer, "span_context", None)
+        if context is None:
+            return None
+        flags = int(context.trace_options.trace_options_byte)
+        return spans.SpanContext(context.trace_id, span.span_id, flags, "")
+
+    def _begin(self) -> None:
+        """Nothing is left of the call before on this thread."""
+        call = companions.running()
+        if call is not None and _begun.get() != call.invocation_id:
+            _begun.set(call.invocation_id)
+            self._context.set_current_span(None)
 
 
 def connect(running: Callable[[], spans.Tracer | None]) -> None:
@@ -26,4 +66,12 @@ def connect(running: Callable[[], spans.Tracer | None]) -> None:
         tracer = get()
         return running() or tracer if isinstance(tracer, idle) else tracer
 
+    get_all = context.get_opencensus_full_context
+
+    def get_opencensus_full_context() -> Any:
+        _, span, attributes = get_all()
+        return get_opencensus_tracer(), span, attributes
+
     context.get_opencensus_tracer = get_opencensus_tracer
+    context.get_opencensus_full_context = get_opencensus_full_context
+    spans.currency = Currency(context, spans.currency)

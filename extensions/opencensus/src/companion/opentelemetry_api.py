@@ -38,12 +38,19 @@ class Span(spans.Span):
 class Currency(spans.Currency):
     """The current span is OpenTelemetry's, so that all see the same."""
 
-    def get(self) -> spans.Span | None:
+    def get(self) -> Any:
         span = trace.get_current_span()
-        return span if isinstance(span, spans.Span) else None
+        return None if span is trace.INVALID_SPAN else span
 
-    def set(self, span: spans.Span) -> None:
-        context.attach(trace.set_span_in_context(span))
+    def set(self, span: Any) -> None:
+        context.attach(trace.set_span_in_context(trace.INVALID_SPAN if span is None else span))
+
+    def foreign(self, span: Any) -> spans.SpanContext | None:
+        known = span.get_span_context()
+        if not known.is_valid:
+            return None
+        trace_id, span_id = f"{known.trace_id:032x}", f"{known.span_id:016x}"
+        return spans.SpanContext(trace_id, span_id, int(known.trace_flags), known.trace_state.to_header())
 
 
 class Tracer:
@@ -69,12 +76,9 @@ class Tracer:
         if isinstance(parent, spans.Span):
             span = Span(parent.open(name, number, start_time), name, parent.context_tracer, parent)
         else:
-            remote = parent.get_span_context()
-            traceparent, tracestate = None, None
-            if remote.is_valid:
-                traceparent = f"00-{remote.trace_id:032x}-{remote.span_id:016x}-{remote.trace_flags & 1:02x}"
-                tracestate = remote.trace_state.to_header()
-            native = self._native.span(str(name), number, start_time, traceparent, tracestate)
+            remote = spans.currency.foreign(parent)
+            headers = () if remote is None else (remote.traceparent, remote.tracestate)
+            native = self._native.span(str(name), number, start_time, *headers)
             span = Span(native, name, None, None)
         span.set_attributes(attributes or {})
         for link in links or ():
@@ -182,10 +186,13 @@ def _instrument() -> None:
             instrumentor = entry_point.load()()
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(raise_exception_on_conflict=True)
+        except ModuleNotFoundError as error:
+            # The library is not there, and the package needs it to be imported.
+            logger.debug("%s instruments nothing: %s", entry_point.name, error)
         # Of whatever kind: it costs the spans of one library.
         except Exception as error:
             if type(error).__name__ == "DependencyConflictError":
-                # The library is not there, or too old.
+                # Not there, or too old.
                 logger.debug("%s instruments nothing: %s", entry_point.name, error)
             else:
                 logger.exception("%s cannot instrument its library", entry_point.name)

@@ -31,11 +31,16 @@ _current: contextvars.ContextVar[Span | None] = contextvars.ContextVar("span", d
 class Currency:
     """Where the current span is kept: a context variable of ours, unless OpenTelemetry's is better."""
 
-    def get(self) -> Span | None:
+    def get(self) -> Any:
+        """The current span, which may be one of another library; or None."""
         return _current.get()
 
-    def set(self, span: Span) -> None:
+    def set(self, span: Any) -> None:
         _current.set(span)
+
+    def foreign(self, _span: Any) -> SpanContext | None:
+        """Where a span of another library stands; None where it is no real one."""
+        return None
 
 
 currency = Currency()
@@ -53,8 +58,22 @@ class Identity(NamedTuple):
     name: str
 
 
+class NoSampler:
+    """What OpenCensus' tracers that are made out of ours are told.
+
+    Its integration of ``threading`` makes one for each task of a pool, and would export its spans itself.
+    Calls to other services go on with the trace all the same.
+    """
+
+    def should_sample(self, _context: Any) -> bool:
+        return False
+
+
 class Tracer:
     """``context.tracer``: opens the spans of one invocation."""
+
+    sampler = NoSampler()
+    exporter = None
 
     def __init__(self, native: Any, extension: Any) -> None:
         #: The invocation's own span.
@@ -64,7 +83,10 @@ class Tracer:
 
     def span(self, name: str = "span") -> Span:
         """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
-        return self.current_span().span(name)
+        current = currency.get()
+        if current is None or isinstance(current, Span):
+            return self._nearest(current).open_within(name, current)
+        return self.root.open_within(name, current, currency.foreign(current))
 
     start_span = span
 
@@ -72,9 +94,17 @@ class Tracer:
         """Ends the current span; its parent is current again."""
         self.current_span().end()
 
+    def finish(self) -> None:
+        """Ends the spans that are open here, but for the invocation's own."""
+        while (span := self.current_span()) is not self.root:
+            span.end()
+
     def current_span(self) -> Span:
         """The span that is open here: the newest of function code, or the invocation's own."""
-        span = currency.get()
+        current = currency.get()
+        return self._nearest(current if isinstance(current, Span) else None)
+
+    def _nearest(self, span: Span | None) -> Span:
         # On a thread of a pool it may be another invocation's, and has ended.
         while span is not None and (span.ended or span.context_tracer is not self):
             span = span.parent_span
@@ -103,6 +133,7 @@ class Span:
 
     __slots__ = (
         "__weakref__",
+        "_before",
         "_identity",
         "_kind",
         "_name",
@@ -121,16 +152,28 @@ class Span:
         self.context_tracer = tracer
         self.parent_span = parent
         self.ended = False
+        #: What is current again when this one ends.
+        self._before: Any = parent
 
     def span(self, name: str = "span") -> Span:
         """Starts a child and makes it current. It ends with the invocation at the latest."""
-        child = Span(self._native.span(str(name), 0, None, True), name, self.context_tracer, self)
-        currency.set(child)
+        return self.open_within(name, currency.get())
+
+    def open_within(self, name: str, current: Any, foreign: SpanContext | None = None) -> Span:
+        """The same, where ``current`` is current; the child's parent is ``foreign`` if that is given."""
+        if foreign is None:
+            native = self._native.span(plain_text(name), 0, None, True)
+        else:
+            native = self._native.span(
+                plain_text(name), 0, None, True, foreign.traceparent, foreign.tracestate
+            )
+        child = Span(native, name, self.context_tracer, self)
+        child._become_current(current)
         return child
 
     def open(self, name: str, kind: int, start_time: int | None) -> Any:
         """The extension's object for a child that is not current, and ends when it is ended."""
-        return self._native.span(str(name), kind, start_time, False)
+        return self._native.span(plain_text(name), kind, start_time, False)
 
     @property
     def name(self) -> str:
@@ -139,7 +182,7 @@ class Span:
     @name.setter
     def name(self, name: str) -> None:
         self._name = str(name)
-        self._native.rename(self._name)
+        self._native.rename(plain_text(name))
 
     def update_name(self, name: str) -> None:
         self.name = name
@@ -160,8 +203,9 @@ class Span:
             raise TypeError(f"an attribute's key is a str, not {type(attribute_key).__name__}")
         try:
             self._native.attribute(attribute_key, attribute_value)
-        except (TypeError, OverflowError) as error:
-            logger.warning("attribute %r is ignored: %s", attribute_key, error)
+        except (TypeError, OverflowError, UnicodeEncodeError):
+            for key, value in _plain({attribute_key: attribute_value}).items():
+                self._native.attribute(key, value)
 
     set_attribute = add_attribute
 
@@ -177,7 +221,7 @@ class Span:
         self, name: str, attributes: Mapping[str, Attribute] | None = None, timestamp: int | None = None
     ) -> None:
         """Adds an event; ``timestamp`` in nanoseconds since 1970, now by default."""
-        self._native.event(str(name), _plain(attributes), timestamp)
+        self._native.event(plain_text(name), _plain(attributes), timestamp)
 
     def add_link(self, context: Any, attributes: Mapping[str, Attribute] | None = None) -> None:
         """Links another span: its context, or an OpenCensus ``Link``."""
@@ -186,7 +230,9 @@ class Span:
             f"{value:0{digits}x}" if isinstance(value, int) else str(value)
             for value, digits in ((context.trace_id, 32), (context.span_id, 16))
         )
-        self._native.link(trace_id, span_id, _plain(attributes))
+        # Of no span there is none, as OpenTelemetry has it.
+        if trace_id.strip("0") and span_id.strip("0"):
+            self._native.link(trace_id, span_id, _plain(attributes))
 
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Sets the status.
@@ -195,7 +241,7 @@ class Span:
         others are errors; a status of OpenCensus or of OpenTelemetry.
         """
         code, own_description = _status(status)
-        self._native.status(code, description or own_description or "")
+        self._native.status(code, plain_text(description or own_description or ""))
 
     def record_exception(
         self,
@@ -244,9 +290,15 @@ class Span:
 
     def start(self) -> None:
         """Lets the span start anew, now, and makes it current."""
-        if self is not self._root():
+        if not self.ended and self is not self._root():
             self._native.restart()
-            currency.set(self)
+            self._become_current(currency.get())
+
+    def _become_current(self, before: Any) -> None:
+        # What another call has left on this thread ends here: it would be kept for ever.
+        is_stray = isinstance(before, Span) and before.context_tracer is not self.context_tracer
+        self._before = None if is_stray else before
+        currency.set(self)
 
     def end(self, end_time: int | None = None) -> None:
         """Ends the span, at ``end_time`` in nanoseconds since 1970, or now. Ending it twice does nothing."""
@@ -254,8 +306,11 @@ class Span:
             return
         self.ended = True
         self._native.end(end_time)
-        if self.parent_span is not None and currency.get() is self:
-            currency.set(self.parent_span)
+        if currency.get() is self:
+            before = self._before
+            while isinstance(before, Span) and before.ended:
+                before = before.parent_span
+            currency.set(before)
 
     finish = end
 
@@ -270,8 +325,9 @@ class Span:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exception is not None:
-            self._native.raised(*errors.describe(exception))
+        # A generator that is not used up has not failed.
+        if exception is not None and not isinstance(exception, GeneratorExit):
+            self._native.raised(*map(plain_text, errors.describe(exception)))
         self.end()
 
     def __repr__(self) -> str:
@@ -343,14 +399,36 @@ class Propagator:
         return found and SpanContext(*found)
 
 
+def plain_text(value: Any) -> str:
+    """As text that can be encoded: without lone surrogates, which names of files may have."""
+    text = value if type(value) is str else str(value)
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def plain_value(value: Any) -> Attribute:
+    """The value as one that can be given to the extension; else a TypeError or an OverflowError."""
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        if not -(1 << 63) <= value < 1 << 63:
+            raise OverflowError("an int beyond 64 bits")
+        return value
+    if isinstance(value, (list, tuple)):
+        values: list[Any] = [plain_value(item) for item in value]
+        return values
+    raise TypeError(f"a value of type {type(value).__name__}")
+
+
 def _plain(attributes: Mapping[str, Attribute] | None) -> dict[str, Attribute]:
     """Those that can be given to the extension."""
     plain: dict[str, Attribute] = {}
     for key, value in (attributes or {}).items():
-        if isinstance(value, (str, bool, int, float, list, tuple)):
-            plain[str(key)] = value
-        else:
-            logger.warning("attribute %r is ignored: a value of type %s", key, type(value).__name__)
+        try:
+            plain[plain_text(key)] = plain_value(value)
+        except (TypeError, OverflowError) as error:
+            logger.warning("attribute %r is ignored: %s", key, error)
     return plain
 
 

@@ -25,6 +25,9 @@ def main(req, context):
     tracer.end_span()
     assert tracer.current_span() is own
     tracer.end_span()
+    tracer.start_span("finished").span("finished within")
+    tracer.finish()
+    assert tracer.current_span() is own
     tracer.start_span("left open")
     context_of = tracer.span_context
     headers = tracer.propagator.to_headers(context_of)

@@ -73,7 +73,12 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
     };
     let context = caller.begin(&Sampler::default());
     let call = Call::start(Arc::clone(&pipeline), function, false, context, caller);
-    let greet = call.open_span("greet".to_owned(), SpanKind::Internal, call.invocation(), true);
+    let greet = call.open_span(
+        "greet".to_owned(),
+        SpanKind::Internal,
+        call.invocation().context(),
+        true,
+    );
     call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
         invocation_id: "an-id",

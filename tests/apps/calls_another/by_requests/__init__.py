@@ -1,0 +1,9 @@
+"""A plain function that asks another service."""
+
+import os
+
+import requests
+
+
+def main(req):
+    return requests.get(os.environ["SECOND_APP"]).text

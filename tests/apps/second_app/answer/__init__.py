@@ -1,0 +1,13 @@
+"""The service that is asked: it says what came to it."""
+
+import json
+
+
+def main(req, context):
+    headers = {name.lower(): value for name, value in dict(req.headers).items()}
+    return json.dumps(
+        {
+            "came": {name: headers.get(name) for name in ("traceparent", "tracestate", "baggage")},
+            "traceparent": context.trace_context.Traceparent,
+        }
+    )
