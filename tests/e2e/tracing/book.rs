@@ -58,6 +58,16 @@ fn variables(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+#[track_caller]
+fn assert_same<T: Ord + std::fmt::Debug>(on_the_page: &BTreeSet<T>, in_code: &BTreeSet<T>) {
+    let missing: Vec<_> = in_code.difference(on_the_page).collect();
+    let unknown: Vec<_> = on_the_page.difference(in_code).collect();
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "{SETTINGS} leaves out {missing:?} and names {unknown:?}, which the code does not"
+    );
+}
+
 #[test]
 fn the_page_has_every_setting_and_no_other() {
     let checked = Command::new(binary())
@@ -79,7 +89,7 @@ fn the_page_has_every_setting_and_no_other() {
     let (table, _) = table.split_once("\n## ").expect("the section after it");
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
     let names: Vec<_> = rows.filter_map(|row| Some(row.split_once('`')?.0)).collect();
-    assert_eq!(names.iter().copied().collect::<BTreeSet<_>>(), described);
+    assert_same(&names.iter().copied().collect(), &described);
     assert_eq!(names.len(), described.len(), "one of them stands there twice");
 }
 
@@ -97,7 +107,7 @@ fn the_page_has_every_variable_and_no_other() {
         read.contains("OTEL_SERVICE_NAME") && read.contains("OTEL_SDK_DISABLED"),
         "{read:?}"
     );
-    assert_eq!(variables(&page(SETTINGS)), read);
+    assert_same(&variables(&page(SETTINGS)), &read);
 }
 
 #[test]
@@ -139,9 +149,7 @@ fn the_sample_of_two_apps_makes_a_trace_of_four_spans() {
 
         let spans = wait_for_spans(&receiver, before + 8);
         let trace_of = |answer: &Value| {
-            let traceparent = answer["ctx_trace_context_Traceparent"]
-                .as_str()
-                .expect("a text");
+            let traceparent = answer["ctx_trace_context_Traceparent"].as_str().expect("a text");
             let trace = traceparent.split('-').nth(1).expect("an id").to_owned();
             let of_it = spans.iter().filter(|span| hex(&span.trace_id) == trace);
             of_it.cloned().collect::<Vec<Span>>()
