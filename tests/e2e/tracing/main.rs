@@ -1,6 +1,7 @@
 //! The tracing extension end to end: real functions, real exporters, decoded by receivers of the test's own.
 
 mod basics;
+mod book;
 mod exporters;
 mod libraries;
 mod logs;
