@@ -44,7 +44,7 @@ impl EncodeMetric for Histogram {
     /// Recording goes on meanwhile: the sum may be by some values ahead of the buckets, or behind.
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let Inner { bounds, buckets, sum } = &*self.0;
-        let bounds = bounds.iter().copied().chain([f64::MAX]);
+        let bounds = bounds.iter().copied().chain([f64::INFINITY]);
         let counts = buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

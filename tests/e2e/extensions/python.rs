@@ -252,7 +252,7 @@ fn functions_without_a_context_and_extensions_of_their_own_have_those_of_the_app
             .clone()
             .filter_map(|record| record["label"].as_str())
             .collect();
-        assert_eq!(labels, ["Own", "First", "native function", "native app"]);
+        assert_eq!(labels, ["native function", "native app", "Own", "First"]);
         let folder = host.app().path().canonicalize().expect("the app").join("returns");
         for record in of_returns {
             assert_eq!(record["directory"], json!(folder), "{record}");
