@@ -31,6 +31,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 VENV = ROOT / "target" / "bench-venv"
+TRACING_VENV = ROOT / "target" / "bench-tracing-venv"
 PATH = "/api/hello?name=Ada"
 EXPECTED = b"Hello, Ada!"
 
@@ -64,23 +65,28 @@ class Collector:
         )
 
     def report(self) -> None:
-        """Prints how many spans came, after the host has flushed them."""
+        """Prints how many spans came, after all have flushed them: those of FastAPI among them."""
         count, _ = self._process.communicate("\n")
-        print(f"traced: {self.calls} calls answered under wrk, {int(count)} spans received")
+        print(f"traced: {self.calls} calls of funcdock-traced under wrk, {int(count)} spans received in all")
 
 
 def main() -> None:
     arguments = parse_arguments()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
-    python = prepare_environment(arguments.python)
+    python = prepare_environment(arguments.python, VENV, "requirements.txt")
     chosen = arguments.servers.split(",") if arguments.servers else None
-    ports = free_ports(6)
+    ports = free_ports(8)
     all_servers = servers(python, arguments.app, ports)
     collector = None
     if arguments.tracing:
         collector = Collector(ports[5])
-        all_servers.insert(1, traced(all_servers[0], ports[4], collector))
+        peer = prepare_environment(arguments.python, TRACING_VENV, "requirements-tracing.txt")
+        all_servers[1:1] = [
+            traced(all_servers[0], "funcdock-traced", ports[4], collector),
+            traced(all_servers[0], "funcdock-unsampled", ports[6], collector, sampler="always_off"),
+            fastapi_traced(peer, ports[7], collector),
+        ]
     if chosen:
         all_servers = [server for server in all_servers if server.name in chosen]
     samples: dict[str, list[Sample]] = {server.name: [] for server in all_servers}
@@ -97,7 +103,7 @@ def main() -> None:
                     continue
                 samples[server.name].append(sample)
                 print(
-                    f"round {number} {server.name:<18} {sample.per_second:>9.0f}/s",
+                    f"round {number} {server.name:<22} {sample.per_second:>9.0f}/s",
                     file=sys.stderr,
                 )
     report(samples, arguments)
@@ -118,21 +124,24 @@ def parse_arguments() -> argparse.Namespace:
         "--app", type=Path, default=HERE / "apps" / "funcdock", help="the app that Funcdock serves"
     )
     parser.add_argument(
-        "--tracing", action="store_true", help="add Funcdock with the tracing extension, every span exported"
+        "--tracing",
+        action="store_true",
+        help="add Funcdock with the tracing extension, every span exported, and none sampled; and FastAPI "
+        "with OpenTelemetry's instrumentation, exporting to the same collector",
     )
     return parser.parse_args()
 
 
-def prepare_environment(python: str) -> Path:
-    """The virtual environment with the peers; made when it is missing or requirements.txt is newer."""
-    stamp = VENV / "installed"
-    requirements = HERE / "requirements.txt"
+def prepare_environment(python: str, folder: Path, file: str) -> Path:
+    """A virtual environment with the peers of this file; made when it is missing or the file is newer."""
+    stamp = folder / "installed"
+    requirements = HERE / file
     if not stamp.exists() or stamp.read_text() != requirements.read_text():
-        print(f"installing the peers into {VENV}", file=sys.stderr)
-        subprocess.run([python, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([VENV / "bin/pip", "install", "-q", "-r", requirements], check=True)
+        print(f"installing the peers into {folder}", file=sys.stderr)
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([folder / "bin/pip", "install", "-q", "-r", requirements], check=True)
         stamp.write_text(requirements.read_text())
-    return VENV / "bin/python"
+    return folder / "bin/python"
 
 
 def servers(python: Path, app: Path, ports: list[int]) -> list[Server]:
@@ -196,16 +205,28 @@ def servers(python: Path, app: Path, ports: list[int]) -> list[Server]:
     ]
 
 
-def traced(plain: Server, port: int, collector: Collector) -> Server:
-    """Funcdock with the tracing extension, which exports every span in batches."""
+def traced(plain: Server, name: str, port: int, collector: Collector, **settings: str) -> Server:
+    """Funcdock with the tracing extension, which exports the spans that it samples in batches."""
     command = [str(port) if word == str(plain.port) else word for word in plain.command]
     section = "AzureFunctionsJobHost__workerExtensions__opencensus__settings"
     environment = {
         "PYTHON_ENABLE_WORKER_EXTENSIONS": "1",
         f"{section}__endpoint": f"http://127.0.0.1:{collector.port}",
         f"{section}__queue": "65536",
+        **{f"{section}__{key}": value for key, value in settings.items()},
     }
-    return Server("funcdock-traced", command, port, environment)
+    return Server(name, command, port, environment)
+
+
+def fastapi_traced(python: Path, port: int, collector: Collector) -> Server:
+    """FastAPI with OpenTelemetry's instrumentation. It drops what its queue does not hold."""
+    words = ["--workers", "1", "--no-access-log", "--log-level", "warning", "--port", str(port)]
+    return Server(
+        "uvicorn-fastapi-traced",
+        [str(python), "-m", "uvicorn", *words, "fastapi_traced:app"],
+        port,
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}"},
+    )
 
 
 def free_ports(count: int) -> list[int]:
@@ -275,14 +296,14 @@ def report(samples: dict[str, list[Sample]], arguments: argparse.Namespace) -> N
     )
     names = list(samples)
     first = samples[names[0]]
-    print(f"{'server':<18} {'requests/s':>11} {'p99 ms':>8} {names[0] + ' / it':>15} {'p99 ratio':>10}")
+    print(f"{'server':<22} {'requests/s':>11} {'p99 ms':>8} {names[0] + ' / it':>15} {'p99 ratio':>10}")
     for name in names:
         own = samples[name]
         per_second = statistics.median(sample.per_second for sample in own)
         p99 = statistics.median(sample.p99_ms for sample in own)
         throughput = statistics.median(a.per_second / b.per_second for a, b in zip(first, own))
         latency = statistics.median(a.p99_ms / b.p99_ms for a, b in zip(first, own))
-        print(f"{name:<18} {per_second:>11.0f} {p99:>8.2f} {throughput:>14.2f}x {latency:>9.2f}x")
+        print(f"{name:<22} {per_second:>11.0f} {p99:>8.2f} {throughput:>14.2f}x {latency:>9.2f}x")
 
 
 if __name__ == "__main__":
