@@ -11,7 +11,7 @@ use crate::forwarded::Forwarded;
 
 /// What is the same for every call of a function. The texts live as long as the process: see `Functions`.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct TracedFunction {
+pub(crate) struct TracedFunction {
     pub name: &'static str,
     /// `faas.name`: in Azure, the function app's name stands in front.
     pub faas_name: &'static str,
@@ -26,7 +26,7 @@ pub struct TracedFunction {
 
 /// What is read of an HTTP request.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub query: &'a str,
@@ -90,7 +90,8 @@ pub(crate) fn tell(
     if let Some(client) = forwarded.client.or(request.peer) {
         attributes.string("client.address", split_port(client).0);
     }
-    if let Some((peer, port)) = request.peer.map(split_port) {
+    // Without a proxy it is the client's address.
+    if let (Some(_), Some((peer, port))) = (forwarded.client, request.peer.map(split_port)) {
         attributes.string("network.peer.address", peer);
         if let Some(port) = port {
             attributes.int("network.peer.port", port.into());

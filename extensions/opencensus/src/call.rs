@@ -15,11 +15,9 @@ use crate::propagation::{Baggage, Caller, Propagators};
 use crate::span::{ERROR_TYPE, Raised, Span};
 
 /// The spans of one invocation.
-pub struct Call {
+pub(crate) struct Call {
     pipeline: Arc<Pipeline>,
     function: TracedFunction,
-    /// Whether it is the worker's first.
-    cold: bool,
     invocation: Span,
     propagators: Propagators,
     baggage: Baggage,
@@ -30,7 +28,9 @@ pub struct Call {
 /// How an invocation ended, and what is read of it only then: most of a span's cost is its attributes, and they
 /// are written straight to where the exporter takes them.
 #[derive(Debug)]
-pub struct Ending<'a> {
+pub(crate) struct Ending<'a> {
+    /// Whether it is the worker's first.
+    pub cold: bool,
     pub invocation_id: &'a str,
     /// Which retry it is; 0 for the first attempt.
     pub retry: u32,
@@ -44,10 +44,9 @@ pub struct Ending<'a> {
 
 impl Call {
     /// Starts the invocation's span, known as `context`.
-    pub fn start(
+    pub(crate) fn start(
         pipeline: Arc<Pipeline>,
         function: TracedFunction,
-        cold: bool,
         context: SpanContext,
         caller: Caller,
     ) -> Call {
@@ -56,7 +55,6 @@ impl Call {
         Call {
             pipeline,
             function,
-            cold,
             invocation,
             propagators: caller.propagators,
             baggage: caller.baggage,
@@ -65,27 +63,28 @@ impl Call {
     }
 
     /// The invocation's own span.
-    pub fn invocation(&self) -> &Span {
+    pub(crate) fn invocation(&self) -> &Span {
         &self.invocation
     }
 
-    /// Whether anything of it is exported.
-    pub fn is_recorded(&self) -> bool {
-        self.invocation.is_recorded()
-    }
-
     /// What the caller's request carries for those that this one calls.
-    pub fn baggage(&self) -> &Baggage {
+    pub(crate) fn baggage(&self) -> &Baggage {
         &self.baggage
     }
 
     /// The headers of a request that continues the trace of this span.
-    pub fn headers(&self, span: &SpanContext) -> Vec<(&'static str, String)> {
+    pub(crate) fn headers(&self, span: &SpanContext) -> Vec<(&'static str, String)> {
         self.propagators.inject(span, &self.baggage)
     }
 
     /// Starts a span of function code. One that is `bound` ends with the invocation at the latest.
-    pub fn open_span(&self, name: String, kind: SpanKind, parent: &SpanContext, bound: bool) -> Arc<Span> {
+    pub(crate) fn open_span(
+        &self,
+        name: String,
+        kind: SpanKind,
+        parent: &SpanContext,
+        bound: bool,
+    ) -> Arc<Span> {
         let span = Span::start(&self.pipeline, name.into(), kind, Some(parent));
         let span = Arc::new(span);
         if bound && span.is_recorded() {
@@ -95,7 +94,7 @@ impl Call {
     }
 
     /// Ends a span of function code. Those opened inside it stay open: they may belong to a task that runs on.
-    pub fn end_span(&self, span: &Arc<Span>, at: SystemTime) {
+    pub(crate) fn end_span(&self, span: &Arc<Span>, at: SystemTime) {
         {
             let mut open = self.open();
             // Spans mostly end in the reverse order of their start.
@@ -107,7 +106,7 @@ impl Call {
     }
 
     /// Ends the invocation's span, and before it what function code left open.
-    pub fn finish(&self, ending: &Ending<'_>) {
+    pub(crate) fn finish(&self, ending: &Ending<'_>) {
         let at = SystemTime::now();
         let left_open = std::mem::take(&mut *self.open());
         for span in left_open.iter().rev() {
@@ -120,7 +119,7 @@ impl Call {
                 attributes,
                 &self.function,
                 ending.invocation_id,
-                self.cold,
+                ending.cold,
                 request,
             );
             if let Some(status) = ending.http_status {

@@ -19,11 +19,12 @@ impl<'a> Forwarded<'a> {
     pub(crate) fn read(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         match header("forwarded") {
             Some(value) => Forwarded::parse(value),
-            None => Forwarded {
-                client: header("x-forwarded-for").and_then(first).and_then(address),
+            // No proxy sets the others alone: most requests have none, and cost no look for them.
+            None => header("x-forwarded-for").map_or_else(Forwarded::default, |clients| Forwarded {
+                client: first(clients).and_then(address),
                 scheme: header("x-forwarded-proto").and_then(first).and_then(scheme),
                 host: header("x-forwarded-host").and_then(first),
-            },
+            }),
         }
     }
 

@@ -7,6 +7,7 @@
 //! OpenTelemetry's crates give the model: ids, flags, resources, values. The way of a span is our own and
 //! short: it is encoded once, as OTLP has it, into the batch that the exporter's thread takes.
 
+mod asked;
 mod attributes;
 mod call;
 mod context;
@@ -28,22 +29,24 @@ mod span;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use funcdock_extension_api::{
     AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, OutcomeKind, PythonModule,
     Result, Value, export_extension,
 };
 
-use attributes::Request;
+use asked::Asked;
+use attributes::{Request, TracedFunction};
 use call::{Call, Ending};
+use context::SpanContext;
 use export::Pipeline;
 use functions::Functions;
 use logs::Logs;
 use malformed::Malformed;
 use metrics::{Ended, Metrics, Series};
 use object::{Root, SpanObject};
-use propagation::{Incoming, Propagators, TraceParent, parse_traceparent};
+use propagation::{Caller, Incoming, Propagators, TraceParent, parse_traceparent};
 use resource::Azure;
 use samplers::Samplers;
 use settings::process_env;
@@ -62,6 +65,7 @@ pub struct OpenCensus {
     malformed: Malformed,
     samplers: Arc<Samplers>,
     functions: Functions,
+    asked: Asked,
     azure: Azure,
     /// Whether packages that are installed for it may instrument others.
     instrument: bool,
@@ -71,14 +75,24 @@ pub struct OpenCensus {
 
 /// A call from its pre hook to its post hook: three words, which the host carries without allocation.
 pub struct Started {
-    /// Its spans; `None` where they are not recorded.
-    pub call: Option<Arc<Call>>,
+    /// `None` where it is not recorded.
+    begun: Option<Box<Begun>>,
     series: &'static Series,
     /// When, by the clock of the metrics.
     at: u64,
 }
 
 const _: () = assert!(size_of::<Started>() <= 3 * size_of::<usize>());
+
+/// What is known of a call's own span before it ends: the span itself is made then, or when its tracer is asked for.
+struct Begun {
+    function: TracedFunction,
+    context: SpanContext,
+    parent: Option<SpanContext>,
+    at: SystemTime,
+    /// Whether it is the worker's first call.
+    cold: bool,
+}
 
 impl AppExtension for OpenCensus {
     type Settings = Settings;
@@ -118,6 +132,7 @@ impl AppExtension for OpenCensus {
             metrics: Metrics::start(app, settings.metrics(process_env)?, &resource)?,
             logs: Arc::new(Logs::start(settings.logs(process_env)?, &resource)?),
             functions: Functions::default(),
+            asked: Asked::default(),
             azure,
             pipeline: Arc::new(Pipeline::start(config, &resource, app)?),
             cold: AtomicBool::new(true),
@@ -153,40 +168,43 @@ impl AppExtension for OpenCensus {
         let caller = self.propagators.extract(&Incoming::of(call), malformed);
         let context = caller.begin(self.samplers.of(function.traced.name));
         call.set_trace_context(TraceParent::of(&context).as_str(), context.trace_state().header());
-        // Of one that is not recorded there is nothing to keep: its tracer is made when it is asked for.
         let is_recorded = context.is_sampled() && self.pipeline.is_on();
-        let traced = is_recorded.then(|| {
-            let pipeline = Arc::clone(&self.pipeline);
-            let traced = Arc::new(Call::start(pipeline, function.traced, cold, context, caller));
-            let tracer = SpanObject::Invocation(Arc::clone(&traced));
-            call.set_attribute(TRACER, Value::object(tracer));
-            traced
+        let begun = is_recorded.then(|| {
+            Box::new(Begun {
+                function: function.traced,
+                context,
+                parent: caller.parent,
+                at: SystemTime::now(),
+                cold,
+            })
         });
         Ok(Flow::Continue(Started {
-            call: traced,
+            begun,
             series: function.series,
             at,
         }))
     }
 
-    /// The tracer of a call that is not recorded, whose own span is the trace context that the pre hook has set.
+    /// The tracer of a call, whose own span is the trace context that the pre hook has set.
     fn attribute(&self, call: &Invocation<'_>, _name: &str) -> Result<Option<Value>> {
-        let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
-        let mut caller = self.propagators.extract(&Incoming::of(call), |_| {});
-        let Some(context) = parse_traceparent(call.trace_context().traceparent) else {
+        let trace = call.trace_context();
+        let Some(context) = parse_traceparent(trace.traceparent) else {
             return Ok(None);
         };
-        let tracestate = call.trace_context().tracestate.parse().unwrap_or_default();
-        let context = context.with_trace_state(tracestate);
-        caller.parent = None;
-        let traced = Call::start(
-            Arc::clone(&self.pipeline),
-            function.traced,
-            false,
-            context,
-            caller,
-        );
-        Ok(Some(Value::object(SpanObject::Invocation(Arc::new(traced)))))
+        let tracestate = trace.tracestate.parse().unwrap_or_default();
+        let context = context.local().with_trace_state(tracestate);
+        let (id, is_recorded) = (context.span_id(), context.is_sampled() && self.pipeline.is_on());
+        let make = || {
+            let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
+            let mut caller = self.propagators.extract(&Incoming::of(call), |_| {});
+            caller.parent = None;
+            Call::start(Arc::clone(&self.pipeline), function.traced, context, caller)
+        };
+        let traced = match is_recorded {
+            true => self.asked.get_or_make(id, make),
+            false => Arc::new(make()),
+        };
+        Ok(Some(Value::object(SpanObject::Invocation(traced))))
     }
 
     fn post_invocation(
@@ -202,16 +220,35 @@ impl AppExtension for OpenCensus {
             ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
         };
         self.metrics.ended(started.series, started.at, ended);
-        if let Some(traced) = started.call.filter(|traced| traced.is_recorded()) {
-            traced.finish(&Ending {
-                invocation_id: call.id(),
-                retry: call.retry().0,
-                request: call.http_request().map(Request::from),
-                kind,
-                http_status,
-                raised: outcome.exception().map(Into::into),
-                extension: outcome.extension(),
-            });
+        let Some(begun) = started.begun else {
+            return Ok(());
+        };
+        let ending = Ending {
+            cold: begun.cold,
+            invocation_id: call.id(),
+            retry: call.retry().0,
+            request: call.http_request().map(Request::from),
+            kind,
+            http_status,
+            raised: outcome.exception().map(Into::into),
+            extension: outcome.extension(),
+        };
+        let finish = |traced: &Call| {
+            traced.invocation().begun(begun.at, begun.parent.as_ref());
+            traced.finish(&ending);
+        };
+        match self.asked.take(begun.context.span_id()) {
+            Some(traced) => finish(&traced),
+            None => {
+                let caller = Caller::default();
+                let pipeline = Arc::clone(&self.pipeline);
+                finish(&Call::start(
+                    pipeline,
+                    begun.function,
+                    begun.context.clone(),
+                    caller,
+                ));
+            }
         }
         Ok(())
     }

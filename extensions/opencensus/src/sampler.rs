@@ -11,14 +11,14 @@ use opentelemetry_sdk::trace::{Sampler as OpenTelemetry, SamplingDecision, Shoul
 
 /// Decides for the calls of a function.
 #[derive(Debug)]
-pub struct Sampler {
+pub(crate) struct Sampler {
     rule: Rule,
     regard: Regard,
 }
 
 /// What is decided where the caller's decision does not count.
 #[derive(Debug)]
-pub enum Rule {
+pub(crate) enum Rule {
     Always(bool),
     /// This share of all traces, by their ids.
     Ratio(f64),
@@ -46,13 +46,13 @@ impl Default for Sampler {
 }
 
 impl Sampler {
-    pub fn new(rule: Rule, regard: Regard) -> Self {
+    pub(crate) fn new(rule: Rule, regard: Regard) -> Self {
         Sampler { rule, regard }
     }
 
     /// Whether to sample a call that belongs to this trace. `by_caller` is the caller's decision where it
     /// made one.
-    pub fn samples(&self, trace_id: TraceId, by_caller: Option<bool>) -> bool {
+    pub(crate) fn samples(&self, trace_id: TraceId, by_caller: Option<bool>) -> bool {
         match (self.regard, by_caller) {
             (Regard::Follow, Some(decision)) => decision,
             (Regard::FollowSampled, Some(true)) => true,
@@ -78,7 +78,7 @@ fn by_ratio(ratio: f64, trace_id: TraceId) -> bool {
 /// It is one number, the time at which the bucket is full again: a trace moves that on by what a token takes
 /// to come back. Times are nanoseconds since the bucket was made.
 #[derive(Debug)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     start: Instant,
     /// In which a token comes back.
     interval: u64,
@@ -94,7 +94,7 @@ const LONGEST: u64 = 100 * 365 * 86_400 * SECOND;
 
 impl RateLimit {
     /// `per_second` is above 0. The first traces are those after `start`.
-    pub fn new(per_second: f64, start: Instant) -> Self {
+    pub(crate) fn new(per_second: f64, start: Instant) -> Self {
         // A cast from float stops at the ends of 64 bits.
         let interval = ((SECOND as f64 / per_second) as u64).min(LONGEST);
         RateLimit {

@@ -24,10 +24,9 @@ pub(crate) const ERROR_TYPE: Key = Key::from_static_str("error.type");
 
 /// One span, open or ended.
 #[derive(Debug)]
-pub struct Span {
+pub(crate) struct Span {
     name: Cow<'static, str>,
     context: SpanContext,
-    parent: Option<Parent>,
     is_recorded: bool,
     /// `None` once the span has ended, and from the start where it is not recorded.
     record: Mutex<Option<Record>>,
@@ -39,9 +38,19 @@ struct Parent {
     is_remote: bool,
 }
 
+impl Parent {
+    fn of(context: &SpanContext) -> Self {
+        Parent {
+            id: context.span_id(),
+            is_remote: context.is_remote(),
+        }
+    }
+}
+
 /// What changes until the span ends.
 #[derive(Debug)]
 struct Record {
+    parent: Option<Parent>,
     limits: Limits,
     /// What the span was called later.
     name: Option<String>,
@@ -59,6 +68,7 @@ struct Record {
 impl Record {
     fn starting(kind: SpanKind, limits: Limits) -> Self {
         Record {
+            parent: None,
             limits,
             name: None,
             kind,
@@ -83,7 +93,7 @@ pub(crate) struct Link {
 
 /// A Python exception.
 #[derive(Debug, Clone, Copy)]
-pub struct Raised<'a> {
+pub(crate) struct Raised<'a> {
     pub type_name: &'a str,
     pub message: &'a str,
     pub traceback: &'a str,
@@ -127,12 +137,11 @@ impl Span {
         Span {
             name,
             context,
-            parent: parent.map(|parent| Parent {
-                id: parent.span_id(),
-                is_remote: parent.is_remote(),
-            }),
             is_recorded,
-            record: Mutex::new(is_recorded.then(|| Record::starting(kind, pipeline.limits()))),
+            record: Mutex::new(is_recorded.then(|| Record {
+                parent: parent.map(Parent::of),
+                ..Record::starting(kind, pipeline.limits())
+            })),
         }
     }
 
@@ -146,6 +155,14 @@ impl Span {
         self.record().is_some()
     }
 
+    /// What was not known of the span when it was made.
+    pub(crate) fn begun(&self, at: SystemTime, parent: Option<&SpanContext>) {
+        self.change("a beginning", |record| {
+            record.start = at;
+            record.parent = parent.map(Parent::of);
+        });
+    }
+
     /// Has the span start at another time, if one is given, unless it has ended.
     pub(crate) fn start_at(&self, time: Option<SystemTime>) {
         if let Some(time) = time {
@@ -154,7 +171,7 @@ impl Span {
     }
 
     /// The name that it was started with.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -167,17 +184,17 @@ impl Span {
         self.change("a kind", |record| record.kind = kind);
     }
 
-    pub fn context(&self) -> &SpanContext {
+    pub(crate) fn context(&self) -> &SpanContext {
         &self.context
     }
 
     /// Sets an attribute; one of that name is replaced.
-    pub fn set_attribute(&self, key: impl Into<Key>, value: Value) {
+    pub(crate) fn set_attribute(&self, key: impl Into<Key>, value: Value) {
         self.change("an attribute", |record| record.set_attribute(key.into(), value));
     }
 
     /// Adds an event of this time, or of now.
-    pub fn add_event(
+    pub(crate) fn add_event(
         &self,
         name: impl Into<Cow<'static, str>>,
         attributes: Vec<KeyValue>,
@@ -187,16 +204,16 @@ impl Span {
     }
 
     /// Links to a span that this one has to do with and that is not its parent: of a message that it works on, say.
-    pub fn add_link(&self, to: SpanContext, attributes: Vec<KeyValue>) {
+    pub(crate) fn add_link(&self, to: SpanContext, attributes: Vec<KeyValue>) {
         self.change("a link", |record| record.add_link(Link { to, attributes }));
     }
 
-    pub fn set_status(&self, status: Status) {
+    pub(crate) fn set_status(&self, status: Status) {
         self.change("a status", |record| record.set_status(status));
     }
 
     /// An exception that left the span: an attribute, an event, and the status.
-    pub fn raised(&self, raised: &Raised<'_>) {
+    pub(crate) fn raised(&self, raised: &Raised<'_>) {
         self.change("an exception", |record| record.raised(raised));
     }
 
@@ -242,10 +259,10 @@ impl Span {
             if !trace_state.is_empty() {
                 encode::string(out, 3, trace_state);
             }
-            if let Some(parent) = &self.parent {
+            if let Some(parent) = &record.parent {
                 encode::bytes(out, 4, &parent.id.to_bytes());
             }
-            let has_remote_parent = self.parent.is_some_and(|parent| parent.is_remote);
+            let has_remote_parent = record.parent.is_some_and(|parent| parent.is_remote);
             let flags = encode::span_flags(self.context.trace_flags(), has_remote_parent);
             encode::fixed32(out, 16, flags);
             encode::string(out, 5, record.name.as_deref().unwrap_or(&self.name));

@@ -61,8 +61,6 @@ fn a_request_in_full() {
         "http.route=/api/hello/{name}",
         "network.protocol.version=1.1",
         "client.address=127.0.0.1",
-        "network.peer.address=127.0.0.1",
-        "network.peer.port=40000",
         "user_agent.original=curl/8",
         "server.address=localhost",
         "server.port=7071",

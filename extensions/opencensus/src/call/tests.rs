@@ -28,6 +28,7 @@ const HELLO: TracedFunction = TracedFunction {
 };
 
 const RETURNED: Ending<'_> = Ending {
+    cold: false,
     invocation_id: "an-id",
     retry: 0,
     request: None,
@@ -78,7 +79,7 @@ impl Fixture {
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
         let caller = testing::caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
         let context = caller.begin(&Sampler::default());
-        Call::start(Arc::clone(&self.pipeline), HELLO, false, context, caller)
+        Call::start(Arc::clone(&self.pipeline), HELLO, context, caller)
     }
 
     /// The spans, in the order in which they ended. No more are taken.

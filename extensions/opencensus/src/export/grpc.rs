@@ -46,7 +46,7 @@ pub(super) struct Grpc {
 
 /// The settings make no client.
 #[derive(Debug, Error)]
-pub enum ConnectError {
+pub(crate) enum ConnectError {
     #[error("cannot start a runtime: {0}")]
     Runtime(#[from] io::Error),
     #[error("the certificates or the key do not work: {0}")]

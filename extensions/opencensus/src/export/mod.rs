@@ -86,7 +86,7 @@ pub(crate) enum ExportError {
 
 /// An exporter could not be started.
 #[derive(Debug, Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     #[error("cannot start a thread for exporting telemetry: {0}")]
     Thread(#[from] io::Error),
     #[error("exporter otlp: {0}")]
@@ -112,7 +112,7 @@ pub(crate) enum FlushError {
 
 /// The exporters that did not deliver all, at least one.
 #[derive(Debug)]
-pub struct FlushErrors(Vec<FlushError>);
+pub(crate) struct FlushErrors(Vec<FlushError>);
 
 impl std::error::Error for FlushErrors {}
 
@@ -127,7 +127,7 @@ impl fmt::Display for FlushErrors {
 }
 
 /// Where ended spans go, or log records. Used by any number of threads.
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     /// None where nothing is exported.
     outlets: Vec<Outlet>,
     limits: Limits,
@@ -135,7 +135,11 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// The pipeline that the settings ask for. Registers counters and starts a thread for each exporter.
-    pub fn start(config: Config, resource: &Resource, app: &AppInfo<'_>) -> Result<Pipeline, StartError> {
+    pub(crate) fn start(
+        config: Config,
+        resource: &Resource,
+        app: &AppInfo<'_>,
+    ) -> Result<Pipeline, StartError> {
         let outlets = config.outlets.into_iter().map(|outlet| {
             let OutletConfig {
                 destination,
@@ -167,7 +171,7 @@ impl Pipeline {
     }
 
     /// A pipeline that exports nothing; nothing need be recorded for it.
-    pub fn off() -> Pipeline {
+    pub(crate) fn off() -> Pipeline {
         Pipeline {
             outlets: Vec::new(),
             limits: Limits::default(),
@@ -200,7 +204,7 @@ impl Pipeline {
     }
 
     /// Whether spans are worth recording.
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         !self.outlets.is_empty()
     }
 
@@ -232,7 +236,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The deadline passed, and the rest still waits; or an export failed.
-    pub fn flush(&self, deadline: Duration) -> Result<(), FlushErrors> {
+    pub(crate) fn flush(&self, deadline: Duration) -> Result<(), FlushErrors> {
         let end = Instant::now() + deadline;
         for outlet in &self.outlets {
             outlet.hurry();
@@ -245,7 +249,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The deadline passed, and what was left is lost; or an export failed.
-    pub fn shutdown(&self, deadline: Duration) -> Result<(), FlushErrors> {
+    pub(crate) fn shutdown(&self, deadline: Duration) -> Result<(), FlushErrors> {
         let end = Instant::now() + deadline;
         self.close(end);
         all(self.outlets.iter().map(|outlet| outlet.end(end)))

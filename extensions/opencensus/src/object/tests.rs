@@ -18,7 +18,7 @@ fn called(headers: &[(&str, &str)], sampler: &Sampler) -> SpanObject {
         ..TracedFunction::default()
     };
     let context = caller.begin(sampler);
-    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, false, context, caller)))
+    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, context, caller)))
 }
 
 fn invocation() -> SpanObject {

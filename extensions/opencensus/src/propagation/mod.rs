@@ -79,7 +79,7 @@ impl FromIterator<Propagator> for Propagators {
 
 /// Whether a trace is to be sampled, as far as the caller has decided.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// There is no caller, or it leaves that to us.
     #[default]
     Deferred,
@@ -109,7 +109,7 @@ impl Decision {
 
 /// What a call's headers say, and in which formats it goes on.
 #[derive(Debug, Default)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The span that calls.
     pub parent: Option<SpanContext>,
     pub decision: Decision,
@@ -119,7 +119,7 @@ pub struct Caller {
 
 impl Caller {
     /// The span of the call itself: the caller's child, or the root of a new trace.
-    pub fn begin(&self, sampler: &Sampler) -> SpanContext {
+    pub(crate) fn begin(&self, sampler: &Sampler) -> SpanContext {
         let span = match &self.parent {
             Some(parent) => parent.child(),
             None => SpanContext::root(),

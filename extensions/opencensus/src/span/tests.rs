@@ -35,8 +35,8 @@ fn reference(span: &Span, record: &Record, end: SystemTime, told: Vec<KeyValue>)
     links.dropped_count = record.dropped_links as u32;
     Encoded::from(SpanData {
         span_context: foreign(&span.context),
-        parent_span_id: span.parent.map_or(SpanId::INVALID, |parent| parent.id),
-        parent_span_is_remote: span.parent.is_some_and(|parent| parent.is_remote),
+        parent_span_id: record.parent.map_or(SpanId::INVALID, |parent| parent.id),
+        parent_span_is_remote: record.parent.is_some_and(|parent| parent.is_remote),
         span_kind: record.kind.clone(),
         name: record.name.clone().map_or_else(|| span.name.clone(), Cow::from),
         start_time: record.start,
@@ -130,6 +130,7 @@ fn encoded_as_opentelemetry_does() {
     ];
     for (traceparent, tracestate, kind, name, mut record, reason) in cases {
         record.kind = kind.clone();
+        record.parent = None;
         let state = tracestate.parse().expect("valid");
         let parent = parse_traceparent(traceparent).map(|parent| parent.with_trace_state(state));
         let span = Span::start(&Pipeline::off(), name.to_owned().into(), kind, parent.as_ref());

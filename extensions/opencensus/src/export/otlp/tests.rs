@@ -72,7 +72,7 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         ..TracedFunction::default()
     };
     let context = caller.begin(&Sampler::default());
-    let call = Call::start(Arc::clone(&pipeline), function, false, context, caller);
+    let call = Call::start(Arc::clone(&pipeline), function, context, caller);
     let greet = call.open_span(
         "greet".to_owned(),
         SpanKind::Internal,
@@ -81,6 +81,7 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
     );
     call.end_span(&greet, std::time::SystemTime::now());
     call.finish(&Ending {
+        cold: false,
         invocation_id: "an-id",
         retry: 0,
         request: None,
