@@ -74,6 +74,12 @@ impl SpanContext {
         self
     }
 
+    /// The same span, with B3's emphasis on a decision to sample it, or without.
+    pub(crate) fn with_debug(mut self, is_debug: bool) -> Self {
+        self.is_debug = self.is_sampled() && is_debug;
+        self
+    }
+
     pub(crate) fn with_trace_state(mut self, trace_state: TraceState) -> Self {
         self.trace_state = trace_state;
         self

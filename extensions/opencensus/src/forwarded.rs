@@ -19,7 +19,7 @@ impl<'a> Forwarded<'a> {
     pub(crate) fn read(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         match header("forwarded") {
             Some(value) => Forwarded::parse(value),
-            // No proxy sets the others alone: most requests have none, and cost no look for them.
+            // Proxies that set the others set this one: most requests have none, and cost no look for the rest.
             None => header("x-forwarded-for").map_or_else(Forwarded::default, |clients| Forwarded {
                 client: first(clients).and_then(address),
                 scheme: header("x-forwarded-proto").and_then(first).and_then(scheme),

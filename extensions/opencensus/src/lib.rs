@@ -46,7 +46,7 @@ use logs::Logs;
 use malformed::Malformed;
 use metrics::{Ended, Metrics, Series};
 use object::{Root, SpanObject};
-use propagation::{Caller, Incoming, Propagators, TraceParent, parse_traceparent};
+use propagation::{Caller, Decision, Incoming, Propagator, Propagators, TraceParent, parse_traceparent};
 use resource::Azure;
 use samplers::Samplers;
 use settings::process_env;
@@ -196,8 +196,18 @@ impl AppExtension for OpenCensus {
         let (id, is_recorded) = (context.span_id(), context.is_sampled() && self.pipeline.is_on());
         let make = || {
             let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
-            let mut caller = self.propagators.extract(&Incoming::of(call), |_| {});
-            caller.parent = None;
+            // The trace context is our own by now; what it cannot say is in the other formats still.
+            let others = self
+                .propagators
+                .iter()
+                .filter(|format| *format != Propagator::TraceContext);
+            let sent = Propagators::from_iter(others).extract(&Incoming::of(call), |_| {});
+            let caller = Caller {
+                baggage: sent.baggage,
+                propagators: self.propagators,
+                ..Caller::default()
+            };
+            let context = context.with_debug(sent.decision == Decision::Debug);
             Call::start(Arc::clone(&self.pipeline), function.traced, context, caller)
         };
         let traced = match is_recorded {
@@ -256,13 +266,14 @@ impl AppExtension for OpenCensus {
     fn flush(&self, deadline: Duration) -> Result<()> {
         let end = Instant::now() + deadline;
         let left = || end.saturating_duration_since(Instant::now());
+        // The spans last, which may take all the time there is.
         told([
-            ("spans", self.pipeline.flush(left()).map_err(Error::from)),
+            ("metrics", self.metrics.flush(left()).map_err(Error::from)),
             (
                 "log records",
                 self.logs.pipeline().flush(left()).map_err(Error::from),
             ),
-            ("metrics", self.metrics.flush(left()).map_err(Error::from)),
+            ("spans", self.pipeline.flush(left()).map_err(Error::from)),
         ])
     }
 
