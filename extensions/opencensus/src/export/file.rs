@@ -115,6 +115,10 @@ impl Open {
         }
         let open = || {
             let file = File::options().read(true).append(true).create(true).open(path)?;
+            // Rotation would put a device aside, too.
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::other("it is no regular file"));
+            }
             match file.try_lock() {
                 Ok(()) => {}
                 // Some network drives know no locks.

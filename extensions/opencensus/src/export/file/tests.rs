@@ -221,3 +221,13 @@ fn trouble_is_told_and_passes() {
     assert!(error.starts_with("cannot put aside "), "{error}");
     assert_eq!(names(&path), ["b", "d"], "nothing of it is harmed");
 }
+
+#[test]
+fn a_device_is_no_file_to_rotate() {
+    let folder = folder();
+    let path = folder.path().join("null");
+    std::os::unix::fs::symlink("/dev/null", &path).expect("a link in a folder of ours");
+    let error = export(&mut lines_to(path.clone(), 1, 2), "a").expect_err("it is no file");
+    assert!(error.contains("it is no regular file"), "{error}");
+    assert!(path.is_symlink(), "nothing was put aside");
+}
