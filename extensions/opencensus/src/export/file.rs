@@ -64,7 +64,7 @@ impl Lines {
             Some(open) => open,
             None => Open::at(&self.path)?,
         };
-        if open.length > 0 && open.length + line.len() as u64 > self.max_bytes {
+        if open.can_be_put_aside() && open.length > 0 && open.length + line.len() as u64 > self.max_bytes {
             self.put_aside()?;
             open = Open::at(&self.path)?;
         }
@@ -115,10 +115,6 @@ impl Open {
         }
         let open = || {
             let file = File::options().read(true).append(true).create(true).open(path)?;
-            // Rotation would put a device aside, too.
-            if !file.metadata()?.is_file() {
-                return Err(io::Error::other("it is no regular file"));
-            }
             match file.try_lock() {
                 Ok(()) => {}
                 // Some network drives know no locks.
@@ -133,6 +129,11 @@ impl Open {
         let mut file = open().map_err(|error| FileError::new("open", path, error))?;
         let length = repair(&mut file).map_err(|error| FileError::new("repair", path, error))?;
         Ok(Open { file, length })
+    }
+
+    /// A device, `/dev/stdout` say, takes lines without end.
+    fn can_be_put_aside(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.is_file())
     }
 
     /// Whether this is still the file at the path: it may have been removed, or moved by somebody else.
