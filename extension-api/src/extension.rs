@@ -5,7 +5,9 @@
 //! | `configure` | once a worker, before any Python code runs; again when function code configures it | the worker's main thread | no |
 //! | `init` | once a worker (app level), once a function (function level) | main | yes, briefly: it delays the start |
 //! | `post_function_load` | once a function that the extension applies to | main | yes, briefly |
+//! | `native` | once a worker, where there is a companion | main | yes, briefly |
 //! | `pre_invocation` | once a call | any, many at once | no: other calls wait on the same thread |
+//! | `attribute` | when function code asks for one of `ATTRIBUTES` that no hook has set | any, beside the function | no |
 //! | `post_invocation` | once for each `pre_invocation` that continued | any, many at once | no |
 //! | `on_exception` | right before `post_invocation`, where the function raised | any, many at once | no |
 //! | `flush` | when the operator asks for it | any | until the deadline |
@@ -131,7 +133,8 @@ pub trait AppExtension: Send + Sync + Sized + 'static {
 
     /// Makes an attribute of `context` when function code first asks for it, where no hook has set one: a call whose
     /// function does not ask pays nothing. `None` where there is none for this call. It runs beside the function, on any
-    /// thread, and may run again for the same call. Only for extensions with hooks around calls.
+    /// thread, and may run again for the same call. Only for extensions with hooks around calls. An error is logged, and
+    /// the function gets an `AttributeError`.
     fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
         let _ = (call, name);
         Ok(None)
@@ -206,7 +209,8 @@ pub trait FunctionExtension: Send + Sync + Sized + 'static {
 
     /// Makes an attribute of `context` when function code first asks for it, where no hook has set one: a call whose
     /// function does not ask pays nothing. `None` where there is none for this call. It runs beside the function, on any
-    /// thread, and may run again for the same call. Only for extensions with hooks around calls.
+    /// thread, and may run again for the same call. Only for extensions with hooks around calls. An error is logged, and
+    /// the function gets an `AttributeError`.
     fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
         let _ = (call, name);
         Ok(None)

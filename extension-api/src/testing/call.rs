@@ -153,9 +153,24 @@ impl<'a> Call<'a> {
         ending::first(self.response(), name)
     }
 
-    /// An attribute that the extension set on `context`. What `context` has of its own is not replaced, and is not here.
+    /// An attribute that the extension set on `context`, or that it makes now that it is asked for. What `context` has of
+    /// its own is not replaced, and is not here.
+    ///
+    /// # Panics
+    /// Where the extension fails to make it. In Python that is an `AttributeError`, and an error in the log.
+    #[track_caller]
     pub fn attribute(&self, name: &str) -> Option<PyValue> {
-        self.invocation.attribute(name)
+        let set = self.invocation.attribute(name);
+        if set.is_some() {
+            return set;
+        }
+        match self.instance.attribute(&self.invocation, name) {
+            Ok(made) => {
+                self.invocation.set_attribute(name, made?);
+                self.invocation.attribute(name)
+            }
+            Err(message) => panic!("the attribute {name:?} cannot be made: {message}"),
+        }
     }
 
     /// An attribute that is an object of the extension: `call.object("counter").call("increment", ())`.

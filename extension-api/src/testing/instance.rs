@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use abi_stable::std_types::{RBox, ROption, RResult, RSlice, RStr};
 
+use super::invocation::Invocation;
 use super::log::Scope;
 use super::metrics::{Metric, Metrics};
 use super::tables::{lend, table};
@@ -180,6 +181,28 @@ impl Instance {
         // SAFETY: the instance is alive, and the function is borrowed for the call.
         let call = || unsafe { (self.descriptor.post_function_load())(self.this, function.raw()) };
         HookError::of("post_function_load", self.scope.run(call))
+    }
+
+    /// The attribute of this name for a call, where the extension makes it when it is asked for.
+    pub(super) fn attribute(
+        &self,
+        invocation: &Arc<Invocation>,
+        name: &str,
+    ) -> Result<Option<abi::Value>, String> {
+        let (Some(names), Some(make)) = (self.descriptor.attributes(), self.descriptor.attribute()) else {
+            return Ok(None);
+        };
+        // SAFETY: the descriptor is of this executable.
+        let is_made = unsafe { names() }.iter().any(|made| made.as_str() == name);
+        if !is_made || !self.has(abi::HOOK_PRE_INVOCATION) {
+            return Ok(None);
+        }
+        // SAFETY: the instance is alive; the invocation and the name are borrowed for the call.
+        let call = || unsafe { make(self.this, invocation.raw(), name.into()) };
+        match invocation.scope.run(call) {
+            RResult::ROk(value) => Ok(value.into_option()),
+            RResult::RErr(error) => Err(error.message.into()),
+        }
     }
 
     pub(super) fn flush(self: Arc<Self>, deadline: Duration) -> Result<(), HookError> {

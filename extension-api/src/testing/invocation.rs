@@ -104,7 +104,7 @@ impl Invocation {
         attributes.iter().map(|(name, _)| name.clone()).collect()
     }
 
-    fn set_attribute(&self, name: &str, value: abi::Value) {
+    pub(super) fn set_attribute(&self, name: &str, value: abi::Value) {
         let value = PyValue::from_abi(value, &self.scope);
         if OWN_ATTRIBUTES.contains(&name) {
             return;

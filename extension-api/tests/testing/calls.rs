@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use funcdock_extension_api::testing::{Decision, Request, TestFunction, TestHost, json};
+use funcdock_extension_api::testing::{Decision, PyValue, Request, TestFunction, TestHost, json};
 use funcdock_extension_api::{OutcomeKind, Response};
 
 use crate::extensions::{STATES, Strict};
@@ -58,6 +58,32 @@ fn the_trace_context_can_be_read_and_replaced() {
         host.call(Request::event()).trace_context(),
         (String::new(), String::new())
     );
+}
+
+#[test]
+fn attributes_are_made_when_they_are_asked_for() {
+    let host = probe();
+    let call = host.call(Request::get("/"));
+    let made = PyValue::from(format!("for {}", call.id()).as_str());
+    assert_eq!(call.attribute("made").as_ref(), Some(&made));
+    assert_eq!(call.attribute("made"), Some(made));
+    let count = call
+        .logs()
+        .iter()
+        .filter(|record| record.message == "made")
+        .count();
+    assert_eq!(count, 1, "once for a call");
+    let set = call.attribute("app").expect("a hook sets it");
+    assert!(
+        format!("{set:?}").contains("worker 0"),
+        "what is set is not made: {set:?}"
+    );
+    assert_eq!(call.attribute("never"), None);
+    assert_eq!(call.attribute("unknown"), None);
+    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call.attribute("broken")));
+    let panic = asked.expect_err("the extension fails");
+    let said = panic.downcast_ref::<String>().expect("a message");
+    assert_eq!(said, "the attribute \"broken\" cannot be made: broken went wrong");
 }
 
 #[test]

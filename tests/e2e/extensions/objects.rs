@@ -217,3 +217,47 @@ fn an_object_outlives_its_call_and_the_extension() {
     // Three calls with three counters each. The kept child may go with the process.
     assert!((9..=10).contains(&dropped), "{dropped}\n{}", stopped.stderr);
 }
+
+/// Of each call whether each name can be had, what two looks at "made" bring, and what `context` has to say of another.
+const ASKING: &str = "import json
+def main(req, context):
+    if 'idle' in req.params:
+        return '[]'
+    names = ['made', 'kept', 'fails', 'nothing']
+    try:
+        context.unknown
+    except AttributeError as error:
+        said = str(error)
+    first = [hasattr(context, name) for name in names]
+    return json.dumps([first, context.made, context.made, context.kept, context.invocation_id, said])
+";
+
+#[test]
+fn attributes_are_made_when_they_are_asked_for() {
+    let binding = r#"{ "bindings": [ { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
+        { "type": "http", "direction": "out", "name": "$return" } ] }"#;
+    let host = app(&[("attribute", fixture(json!({})))])
+        .file("asks/function.json", binding)
+        .file("asks/__init__.py", ASKING)
+        .start();
+    for _ in 0..3 {
+        assert_eq!(
+            host.get("/api/asks?idle").text(),
+            "[]",
+            "who does not ask has none made"
+        );
+    }
+    for number in 1..=2 {
+        let told: Json = serde_json::from_str(&host.get("/api/asks").text()).expect("JSON");
+        let made = json!([number, told[4]]);
+        assert_eq!(told[0], json!([true, true, false, false]));
+        assert_eq!((&told[1], &told[2]), (&made, &made), "once for a call");
+        assert_eq!(told[3], "as it was set", "what a hook sets is not made");
+        let said = told[5].as_str().expect("a text");
+        assert!(
+            said.ends_with("(extensions have set kept, made, fails, nothing)"),
+            "{said}"
+        );
+    }
+    host.wait_for_log("the attribute \"fails\" cannot be made: fails cannot be made");
+}

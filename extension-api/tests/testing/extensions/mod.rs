@@ -61,6 +61,7 @@ impl Drop for State {
 impl AppExtension for Probe {
     type Settings = Settings;
     type State = State;
+    const ATTRIBUTES: &'static [&'static str] = &["made", "app", "never", "broken"];
 
     fn configure(settings: &Settings) -> Result<()> {
         match settings.label.as_str() {
@@ -168,6 +169,17 @@ impl AppExtension for Probe {
         match post {
             Some("change") => response.set_status(203),
             _ => Ok(()),
+        }
+    }
+
+    fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
+        match name {
+            "made" => {
+                tracing::info!("made");
+                Ok(Some(format!("for {}", call.id()).into()))
+            }
+            "never" => Ok(None),
+            other => Err(Error::msg(format!("{other} went wrong"))),
         }
     }
 
