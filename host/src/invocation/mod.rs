@@ -199,12 +199,12 @@ impl Invocation {
     /// The names of all attributes that there are or can be.
     pub fn attribute_names(&self) -> Vec<String> {
         let attributes = lock(&self.attributes);
-        let set = attributes.iter().map(|(name, _)| &**name);
-        let mut names: Vec<String> = set
-            .chain(self.function.chain.attribute_names())
-            .map(str::to_owned)
-            .collect();
-        names.dedup();
+        let mut names: Vec<String> = attributes.iter().map(|(name, _)| name.to_string()).collect();
+        for name in self.function.chain.attribute_names() {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
         names
     }
 

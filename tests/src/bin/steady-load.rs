@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use funcdock_tests::at_once;
+
 /// An answer that takes longer is a failure.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,21 +30,8 @@ fn main() -> io::Result<()> {
         .ok_or_else(|| io::Error::other("expected: steady-load address path rate seconds connections"))?;
     let next = AtomicUsize::new(0);
     let begin = Instant::now() + Duration::from_millis(20);
-    let done: Vec<io::Result<Done>> = thread::scope(|scope| {
-        let running: Vec<_> = (0..load.connections)
-            .map(|_| scope.spawn(|| run(&load, begin, &next)))
-            .collect();
-        running
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    });
     let mut all = Done::default();
-    for done in done {
+    for done in at_once(load.connections, |_| run(&load, begin, &next)) {
         let done = done?;
         all.latencies.extend(done.latencies);
         all.failures += done.failures;

@@ -8,6 +8,7 @@ mod connection_string;
 mod destinations;
 mod exporters;
 mod limits;
+mod names;
 mod propagation;
 mod resource;
 mod sampling;
@@ -29,8 +30,9 @@ pub(crate) use collector::{Collector, Compression, Protocol};
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use destinations::{FileTarget, HttpTarget, Secret};
 pub(crate) use exporters::Destination;
-use exporters::{Name, Names};
+use exporters::Name;
 pub(crate) use limits::Limits;
+use names::Names;
 use propagation::PropagationError;
 pub(crate) use resource::ResourceValue;
 pub(crate) use sampling::{Choice, Measure, SamplerName, Sampling};
@@ -107,7 +109,7 @@ pub struct Settings {
     functions: BTreeMap<String, FunctionSettings>,
     /// The formats of trace headers, the first that names a caller counting; else `OTEL_PROPAGATORS`, else tracecontext and
     /// baggage.
-    propagators: Option<propagation::Names>,
+    propagators: Option<Names>,
     /// Whether OpenTelemetry's packages that are installed for it instrument the libraries that they are for; else yes, but
     /// for those in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`.
     instrument: Option<bool>,
@@ -169,6 +171,8 @@ pub enum SettingsError {
     Zero(&'static str),
     #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
     BatchOverQueue { batch: usize, queue: usize },
+    #[error("exporter: there is no {0:?}; expected otlp, zipkin, azure, console, file or none")]
+    UnknownExporter(String),
     #[error("exporter: the list is empty; expected at least one exporter, or \"none\"")]
     NoExporter,
     #[error("exporter: \"none\" stands among others; leave it or the others out")]
@@ -220,7 +224,7 @@ impl Settings {
         let batching = Batching::resolve(self, &env)?;
         let limits = Limits::resolve(self, &env)?;
         let names = match &self.exporter {
-            Some(names) => names.exporters()?,
+            Some(names) => exporters::from_setting(names)?,
             None => exporters::from_variable(&env).unwrap_or_else(|| {
                 let otlp = url.is_some().then_some(Name::Otlp);
                 let others = destinations::configured(self, &env);

@@ -1,48 +1,13 @@
 //! `propagators`, and OpenTelemetry's variable for them.
 
-use std::fmt;
-
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use super::Settings;
+use super::names::Names;
 use crate::propagation::{Propagator, Propagators};
 
 /// No format at all, where it stands alone.
 const NONE: &str = "none";
-
-/// Names of propagators: a list, or one text with commas between them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Names(Vec<String>);
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Given;
-        impl<'de> Visitor<'de> for Given {
-            type Value = Names;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of propagators, or a text with commas between them")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Names, E> {
-                Ok(Names(
-                    text.split(',').map(|name| name.trim().to_owned()).collect(),
-                ))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = list.next_element()? {
-                    names.push(name);
-                }
-                Ok(Names(names))
-            }
-        }
-        deserializer.deserialize_any(Given)
-    }
-}
 
 /// Propagators that there are not.
 #[derive(Debug, Error, PartialEq, Eq)]

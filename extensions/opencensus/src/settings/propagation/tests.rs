@@ -84,8 +84,5 @@ fn errors_name_the_key() {
         assert_eq!(resolved(json, None), Err(expected), "{json}");
     }
     let wrong = resolved(r#"{"propagators": 3}"#, None).expect_err("a number");
-    assert!(
-        wrong.contains("expected a list of propagators, or a text with commas"),
-        "{wrong}"
-    );
+    assert!(wrong.contains("expected a name or a list of names"), "{wrong}");
 }
