@@ -51,7 +51,7 @@ impl Call {
         caller: Caller,
     ) -> Call {
         let parent = caller.parent.as_ref();
-        let invocation = Span::start_as(&pipeline, function.name.into(), SpanKind::Server, context, parent);
+        let invocation = server_span(&pipeline, &function, context, parent, SystemTime::now());
         Call {
             pipeline,
             function,
@@ -106,39 +106,66 @@ impl Call {
     }
 
     /// Ends the invocation's span, and before it what function code left open.
-    pub(crate) fn finish(&self, ending: &Ending<'_>) {
-        let at = SystemTime::now();
+    pub(crate) fn finish(&self, ending: &Ending<'_>, at: SystemTime) {
         let left_open = std::mem::take(&mut *self.open());
         for span in left_open.iter().rev() {
             span.end(&self.pipeline, at, |_| {});
         }
-        self.conclude(ending);
-        self.invocation.end(&self.pipeline, at, |attributes| {
-            let request = ending.request.as_ref();
-            attributes::tell(
-                attributes,
-                &self.function,
-                ending.invocation_id,
-                ending.cold,
-                request,
-            );
-            if let Some(status) = ending.http_status {
-                attributes.int("http.response.status_code", status.into());
-            }
-            if ending.retry > 0 {
-                // The conventions have no name for it.
-                attributes.int("funcdock.retry_count", ending.retry.into());
-            }
-        });
+        end(&self.invocation, &self.pipeline, &self.function, ending, at);
     }
 
-    /// What an outcome other than the usual adds to the invocation's span.
-    fn conclude(&self, ending: &Ending<'_>) {
-        if let Some(extension) = ending.extension {
-            self.invocation
-                .set_attribute("funcdock.extension", extension.to_owned().into());
+    fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An invocation's own span.
+pub(crate) fn server_span(
+    pipeline: &Pipeline,
+    function: &TracedFunction,
+    context: SpanContext,
+    parent: Option<&SpanContext>,
+    at: SystemTime,
+) -> Span {
+    Span::start_as(
+        pipeline,
+        function.name.into(),
+        SpanKind::Server,
+        context,
+        parent,
+        at,
+    )
+}
+
+/// Ends an invocation's own span.
+pub(crate) fn end(
+    span: &Span,
+    pipeline: &Pipeline,
+    function: &TracedFunction,
+    ending: &Ending<'_>,
+    at: SystemTime,
+) {
+    ending.conclude(span);
+    span.end(pipeline, at, |attributes| {
+        let request = ending.request.as_ref();
+        attributes::tell(attributes, function, ending.invocation_id, ending.cold, request);
+        if let Some(status) = ending.http_status {
+            attributes.int("http.response.status_code", status.into());
         }
-        let error = match (ending.kind, ending.http_status, &ending.raised) {
+        if ending.retry > 0 {
+            // The conventions have no name for it.
+            attributes.int("funcdock.retry_count", ending.retry.into());
+        }
+    });
+}
+
+impl Ending<'_> {
+    /// What an outcome other than the usual adds to the invocation's span.
+    fn conclude(&self, span: &Span) {
+        if let Some(extension) = self.extension {
+            span.set_attribute("funcdock.extension", extension.to_owned().into());
+        }
+        let error = match (self.kind, self.http_status, &self.raised) {
             (OutcomeKind::Raised, _, Some(raised)) => raised.type_name.to_owned().into(),
             (OutcomeKind::Raised, _, None) => "_OTHER".into(),
             (OutcomeKind::TimedOut, ..) => "timeout".into(),
@@ -147,16 +174,12 @@ impl Call {
             (_, Some(status @ 500..), _) => status.to_string().into(),
             _ => return,
         };
-        match &ending.raised {
-            Some(raised) => self.invocation.raised(raised),
+        match &self.raised {
+            Some(raised) => span.raised(raised),
             // The conventions ask for no description where an attribute says it all.
-            None => self.invocation.set_status(Status::error("")),
+            None => span.set_status(Status::error("")),
         }
-        self.invocation.set_attribute(ERROR_TYPE, error);
-    }
-
-    fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        span.set_attribute(ERROR_TYPE, error);
     }
 }
 

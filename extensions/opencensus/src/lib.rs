@@ -89,7 +89,6 @@ struct Begun {
     function: TracedFunction,
     context: SpanContext,
     parent: Option<SpanContext>,
-    at: SystemTime,
     /// Whether it is the worker's first call.
     cold: bool,
 }
@@ -174,7 +173,6 @@ impl AppExtension for OpenCensus {
                 function: function.traced,
                 context,
                 parent: caller.parent,
-                at: SystemTime::now(),
                 cold,
             })
         });
@@ -229,7 +227,8 @@ impl AppExtension for OpenCensus {
             timed_out: kind == OutcomeKind::TimedOut,
             ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
         };
-        self.metrics.ended(started.series, started.at, ended);
+        let took = self.metrics.now().saturating_sub(started.at);
+        self.metrics.ended(started.series, took, ended);
         let Some(begun) = started.begun else {
             return Ok(());
         };
@@ -243,21 +242,23 @@ impl AppExtension for OpenCensus {
             raised: outcome.exception().map(Into::into),
             extension: outcome.extension(),
         };
-        let finish = |traced: &Call| {
-            traced.invocation().begun(begun.at, begun.parent.as_ref());
-            traced.finish(&ending);
-        };
+        // The wall clock may be set while a call runs; how long it took stays right.
+        let end = SystemTime::now();
+        let begin = end - Duration::from_nanos(took);
         match self.asked.take(begun.context.span_id()) {
-            Some(traced) => finish(&traced),
+            Some(traced) => {
+                traced.invocation().begun(begin, begun.parent.as_ref());
+                traced.finish(&ending, end);
+            }
             None => {
-                let caller = Caller::default();
-                let pipeline = Arc::clone(&self.pipeline);
-                finish(&Call::start(
-                    pipeline,
-                    begun.function,
-                    begun.context.clone(),
-                    caller,
-                ));
+                let Begun {
+                    function,
+                    context,
+                    parent,
+                    ..
+                } = *begun;
+                let span = call::server_span(&self.pipeline, &function, context, parent.as_ref(), begin);
+                call::end(&span, &self.pipeline, &function, &ending, end);
             }
         }
         Ok(())

@@ -90,7 +90,14 @@ impl Root {
             ..Caller::default()
         };
         let span = caller.begin(self.samplers.of(""));
-        Span::start_as(&self.pipeline, name.into(), kind, span, caller.parent.as_ref())
+        Span::start_as(
+            &self.pipeline,
+            name.into(),
+            kind,
+            span,
+            caller.parent.as_ref(),
+            SystemTime::now(),
+        )
     }
 }
 

@@ -66,13 +66,13 @@ struct Record {
 }
 
 impl Record {
-    fn starting(kind: SpanKind, limits: Limits) -> Self {
+    fn starting(kind: SpanKind, start: SystemTime, limits: Limits) -> Self {
         Record {
             parent: None,
             limits,
             name: None,
             kind,
-            start: SystemTime::now(),
+            start,
             attributes: Vec::new(),
             dropped_attributes: 0,
             events: Vec::new(),
@@ -122,16 +122,17 @@ impl Span {
             Some(parent) => parent.child(),
             None => SpanContext::root().with_decision(true, false),
         };
-        Span::start_as(pipeline, name, kind, context, parent)
+        Span::start_as(pipeline, name, kind, context, parent, SystemTime::now())
     }
 
-    /// A span that starts now, known as `context`.
+    /// A span that starts at this time, known as `context`.
     pub(crate) fn start_as(
         pipeline: &Pipeline,
         name: Cow<'static, str>,
         kind: SpanKind,
         context: SpanContext,
         parent: Option<&SpanContext>,
+        at: SystemTime,
     ) -> Span {
         let is_recorded = pipeline.is_on() && context.is_sampled();
         Span {
@@ -140,7 +141,7 @@ impl Span {
             is_recorded,
             record: Mutex::new(is_recorded.then(|| Record {
                 parent: parent.map(Parent::of),
-                ..Record::starting(kind, pipeline.limits())
+                ..Record::starting(kind, at, pipeline.limits())
             })),
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
 /// What a function returned, or set on an output binding.
@@ -40,9 +40,23 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
+    /// The first value of a header, whatever the case of the name.
+    pub fn header(&self, name: &str) -> Option<&HeaderValue> {
+        self.all(name).next()
+    }
+
     /// The first value of a header, where it is visible ASCII.
     pub fn header_str(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        self.header(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All values of a header, in order. Requests have few headers: comparing names, which mostly differ in length,
+    /// costs a fraction of the map's hashing.
+    fn all(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
+        let is_meant = move |known: &HeaderName| known.as_str().eq_ignore_ascii_case(name);
+        self.headers
+            .iter()
+            .filter_map(move |(known, value)| is_meant(known).then_some(value))
     }
 
     /// The caller's `traceparent` and `tracestate`, by the rules of W3C for headers that come more than once:
@@ -50,7 +64,7 @@ impl HttpRequest {
     /// `tracestate` without a `traceparent` says nothing. Empty for what there is not; what the values say is
     /// not looked at.
     pub fn trace_context(&self) -> (&str, Cow<'_, str>) {
-        let mut traceparents = self.headers.get_all("traceparent").iter();
+        let mut traceparents = self.all("traceparent");
         let (Some(traceparent), None) = (traceparents.next(), traceparents.next()) else {
             return ("", Cow::Borrowed(""));
         };
@@ -59,7 +73,7 @@ impl HttpRequest {
             return ("", Cow::Borrowed(""));
         }
         let mut tracestate = Cow::Borrowed("");
-        for field in self.headers.get_all("tracestate") {
+        for field in self.all("tracestate") {
             match field.to_str() {
                 Ok("") => {}
                 Ok(field) if tracestate.is_empty() => tracestate = Cow::Borrowed(field),
@@ -100,8 +114,6 @@ impl Datum {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn request(headers: &[(&'static str, &[u8])]) -> HttpRequest {

@@ -115,7 +115,7 @@ fn the_invocation_is_a_child_of_its_caller() {
     ];
     for (traceparent, is_child, reason) in cases {
         let fixture = Fixture::new();
-        fixture.call(traceparent, "").finish(&RETURNED);
+        fixture.call(traceparent, "").finish(&RETURNED, SystemTime::now());
         let [span] = fixture.ended().try_into().expect("one span");
         let caller = parse_traceparent(CALLER).expect("valid");
         let of_caller = (caller.trace_id().to_bytes(), caller.span_id().to_bytes());
@@ -143,7 +143,7 @@ fn what_the_caller_does_not_sample_is_passed_on_and_not_exported() {
     assert_eq!(context.trace_state().header(), "congo=t61");
     assert!(!context.is_sampled());
     call.end_span(&inner, SystemTime::now());
-    call.finish(&RETURNED);
+    call.finish(&RETURNED, SystemTime::now());
     assert_eq!(fixture.ended(), []);
 }
 
@@ -156,7 +156,7 @@ fn spans_nest_and_end_in_any_order() {
     call.end_span(&outer, SystemTime::now());
     call.end_span(&inner, SystemTime::now());
     call.end_span(&inner, SystemTime::now());
-    call.finish(&RETURNED);
+    call.finish(&RETURNED, SystemTime::now());
 
     let spans = fixture.ended();
     let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
@@ -171,7 +171,7 @@ fn what_is_left_open_ends_with_the_invocation() {
     let call = fixture.call("", "");
     let outer = inner_of(&call, call.invocation(), "outer");
     let inner = inner_of(&call, &outer, "inner");
-    call.finish(&RETURNED);
+    call.finish(&RETURNED, SystemTime::now());
     inner.set_attribute("too", "late".into());
     inner.start_at(Some(SystemTime::now()));
     call.end_span(&inner, SystemTime::now());
@@ -197,7 +197,7 @@ fn what_is_not_bound_outlives_the_invocation() {
         call.invocation().context(),
         false,
     );
-    call.finish(&RETURNED);
+    call.finish(&RETURNED, SystemTime::now());
     let later = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     call.end_span(&span, later);
     let spans = fixture.ended();
@@ -218,7 +218,7 @@ fn names_kinds_and_times_can_change() {
     span.start_at(None);
     call.end_span(&span, UNIX_EPOCH + Duration::from_nanos(9));
     span.rename("too late".to_owned());
-    call.finish(&RETURNED);
+    call.finish(&RETURNED, SystemTime::now());
     let spans = fixture.ended();
     assert_eq!(
         (spans[0].name.as_str(), spans[0].kind()),
@@ -242,12 +242,15 @@ fn an_exception_is_an_event_and_a_status() {
     };
     span.raised(&raised);
     call.end_span(&span, SystemTime::now());
-    call.finish(&Ending {
-        kind: OutcomeKind::Raised,
-        http_status: Some(500),
-        raised: Some(raised),
-        ..RETURNED
-    });
+    call.finish(
+        &Ending {
+            kind: OutcomeKind::Raised,
+            http_status: Some(500),
+            raised: Some(raised),
+            ..RETURNED
+        },
+        SystemTime::now(),
+    );
     let spans = fixture.ended();
     assert_eq!(spans.len(), 2);
     for span in &spans {
@@ -355,11 +358,14 @@ fn outcomes() {
     ];
     for (kind, http_status, error_type, code, reason) in cases {
         let fixture = Fixture::new();
-        fixture.call("", "").finish(&Ending {
-            kind,
-            http_status,
-            ..RETURNED
-        });
+        fixture.call("", "").finish(
+            &Ending {
+                kind,
+                http_status,
+                ..RETURNED
+            },
+            SystemTime::now(),
+        );
         let [span] = fixture.ended().try_into().expect("one span");
         let error_type = error_type.map(text);
         assert_eq!(attribute(&span, "error.type"), error_type.as_ref(), "{reason}");
@@ -374,16 +380,19 @@ fn outcomes() {
 #[test]
 fn a_refusal_keeps_its_reason() {
     let fixture = Fixture::new();
-    fixture.call("", "").finish(&Ending {
-        kind: OutcomeKind::Refused,
-        raised: Some(Raised {
-            type_name: "Refused",
-            message: "too many",
-            traceback: "",
-        }),
-        extension: Some("limiter"),
-        ..RETURNED
-    });
+    fixture.call("", "").finish(
+        &Ending {
+            kind: OutcomeKind::Refused,
+            raised: Some(Raised {
+                type_name: "Refused",
+                message: "too many",
+                traceback: "",
+            }),
+            extension: Some("limiter"),
+            ..RETURNED
+        },
+        SystemTime::now(),
+    );
     let [span] = fixture.ended().try_into().expect("one span");
     assert_eq!(attribute(&span, "error.type"), Some(&text("refused")));
     assert_eq!(attribute(&span, "funcdock.extension"), Some(&text("limiter")));
@@ -395,7 +404,9 @@ fn a_refusal_keeps_its_reason() {
 fn retries_are_counted() {
     for retry in [0, 2] {
         let fixture = Fixture::new();
-        fixture.call("", "").finish(&Ending { retry, ..RETURNED });
+        fixture
+            .call("", "")
+            .finish(&Ending { retry, ..RETURNED }, SystemTime::now());
         let [span] = fixture.ended().try_into().expect("one span");
         let expected = (retry > 0).then(|| Value::IntValue(retry.into()));
         assert_eq!(attribute(&span, "funcdock.retry_count"), expected.as_ref());
@@ -415,7 +426,7 @@ fn attributes_replace_and_stop_at_the_limit() {
         span.add_event("e", Vec::new(), None);
     }
     span.add_event("one too many", Vec::new(), None);
-    call.finish(&RETURNED);
+    call.finish(&RETURNED, SystemTime::now());
     let [span] = fixture.ended().try_into().expect("one span");
     assert_eq!(attribute(&span, "a"), Some(&Value::IntValue(2)));
     let named: Vec<_> = span
@@ -440,9 +451,12 @@ fn ok_is_final() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
     call.invocation().set_status(Status::Ok);
-    call.finish(&Ending {
-        http_status: Some(500),
-        ..RETURNED
-    });
+    call.finish(
+        &Ending {
+            http_status: Some(500),
+            ..RETURNED
+        },
+        SystemTime::now(),
+    );
     assert_eq!(status(&fixture.ended()[0]), (StatusCode::Ok, ""));
 }

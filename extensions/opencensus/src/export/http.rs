@@ -12,8 +12,10 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RET
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use ureq::SendBody;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 
 use super::ExportError;
+use super::addresses::Addresses;
 use super::retry::{Again, Closing, Failure, Retry};
 use crate::settings::{Compression, HttpTarget, Tls};
 
@@ -35,6 +37,7 @@ pub(super) struct Protocol {
 /// Posts to one server.
 pub(super) struct Client {
     agent: ureq::Agent,
+    addresses: Addresses,
     protocol: &'static Protocol,
     /// Changes where the server has moved for good.
     url: RefCell<Uri>,
@@ -65,12 +68,13 @@ impl Client {
     /// # Errors
     /// The target's certificates or its key cannot be used.
     pub(super) fn new(target: &HttpTarget, protocol: &'static Protocol) -> Result<Self, ureq::Error> {
-        let agent = ureq::Agent::config_builder()
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .tls_config(tls_config(&target.tls)?)
-            .build()
-            .new_agent();
+            .build();
+        let addresses = Addresses::default();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::new(), addresses.clone());
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(protocol.content_type));
         let own_name = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -83,6 +87,7 @@ impl Client {
         }
         Ok(Client {
             agent,
+            addresses,
             protocol,
             url: RefCell::new(target.url.clone()),
             headers,
@@ -172,9 +177,13 @@ impl Client {
             .configure_request(request)
             .timeout_global(Some(left))
             .build();
-        let mut answer = self.agent.run(request).map_err(|error| Failure {
-            error: error.into(),
-            again: Again::Unreached,
+        let mut answer = self.agent.run(request).map_err(|error| {
+            // It may have moved.
+            self.addresses.forget();
+            Failure {
+                error: error.into(),
+                again: Again::Unreached,
+            }
         })?;
         let status = answer.status();
         if self.protocol.follows_redirects && matches!(status.as_u16(), 307 | 308) {

@@ -3,6 +3,7 @@
 //! A hook only ever puts a span into the queues; all that can block happens on the exporters' threads. What does
 //! not fit is dropped and counted, and so is what an exporter could not deliver: see [`Fate`].
 
+mod addresses;
 mod azure;
 mod console;
 mod envelope;

@@ -178,7 +178,7 @@ impl Metrics {
         series
     }
 
-    /// Now, in nanoseconds: for [`ended`](Self::ended).
+    /// Now, in nanoseconds since counting began: for the time that a call takes.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         self.state.now()
@@ -205,13 +205,12 @@ impl Metrics {
         }
     }
 
-    /// A call ended that began at this [`now`](Self::now).
-    pub(crate) fn ended(&self, series: &Series, began: u64, call: Ended) {
+    /// A call ended that took so many nanoseconds.
+    pub(crate) fn ended(&self, series: &Series, took: u64, call: Ended) {
         series.count(call);
         if !call.ran {
             return;
         }
-        let took = self.now().saturating_sub(began);
         let resident = self.state.resident.load(Ordering::Relaxed);
         if series.is_exported {
             series.invoke_duration.record(took);

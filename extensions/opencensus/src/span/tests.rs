@@ -98,12 +98,12 @@ fn encoded_as_opentelemetry_does() {
         status: Status::error("why"),
         name: Some("renamed".to_owned()),
         start,
-        ..Record::starting(SpanKind::Server, Limits::default())
+        ..Record::starting(SpanKind::Server, SystemTime::now(), Limits::default())
     };
     let ok = Record {
         status: Status::Ok,
         start,
-        ..Record::starting(SpanKind::Server, Limits::default())
+        ..Record::starting(SpanKind::Server, SystemTime::now(), Limits::default())
     };
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let cases = [
@@ -123,7 +123,7 @@ fn encoded_as_opentelemetry_does() {
             "a root",
             Record {
                 start,
-                ..Record::starting(SpanKind::Client, Limits::default())
+                ..Record::starting(SpanKind::Client, SystemTime::now(), Limits::default())
             },
             "nothing",
         ),
@@ -157,7 +157,7 @@ fn encoded_as_opentelemetry_does() {
 
 #[test]
 fn links_stop_at_the_limit() {
-    let record = Record::starting(SpanKind::Server, Limits::default());
+    let record = Record::starting(SpanKind::Server, SystemTime::now(), Limits::default());
     let mut span = Span::start(&Pipeline::off(), "batch".into(), SpanKind::Server, None);
     span.is_recorded = true;
     *span.record() = Some(record);
@@ -178,7 +178,7 @@ fn a_span_holds_what_its_limits_allow() {
         value_length: 4,
         events: 1,
     };
-    let mut record = Record::starting(SpanKind::Internal, limits);
+    let mut record = Record::starting(SpanKind::Internal, SystemTime::now(), limits);
     let texts = Value::Array(Array::String(vec!["long enough".into(), "ok".into()]));
     let values: [(_, Value); 4] = [
         ("text", "schöner".into()),

@@ -284,11 +284,8 @@ const HTTP_REQUEST: abi::HttpRequestFnsRef = {
     }
     unsafe extern "C" fn header(this: *const c_void, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
         // SAFETY: as above.
-        let headers = &unsafe { context::<HttpRequest>(this) }.headers;
-        headers
-            .get(name.as_str())
-            .map(|value| lend_bytes(value.as_bytes()))
-            .into()
+        let value = unsafe { context::<HttpRequest>(this) }.header(name.as_str());
+        value.map(|value| lend_bytes(value.as_bytes())).into()
     }
     unsafe extern "C" fn header_at(
         this: *const c_void,

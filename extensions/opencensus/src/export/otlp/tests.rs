@@ -80,16 +80,19 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         true,
     );
     call.end_span(&greet, std::time::SystemTime::now());
-    call.finish(&Ending {
-        cold: false,
-        invocation_id: "an-id",
-        retry: 0,
-        request: None,
-        kind: funcdock_extension_api::OutcomeKind::Returned,
-        http_status: Some(200),
-        raised: None,
-        extension: None,
-    });
+    call.finish(
+        &Ending {
+            cold: false,
+            invocation_id: "an-id",
+            retry: 0,
+            request: None,
+            kind: funcdock_extension_api::OutcomeKind::Returned,
+            http_status: Some(200),
+            raised: None,
+            extension: None,
+        },
+        std::time::SystemTime::now(),
+    );
     (
         call.invocation().context().clone(),
         pipeline.shutdown(Duration::from_secs(20)),
