@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use funcdock_extension_api::{HttpRequest, Value as Python};
 use opentelemetry::{Array, Value};
 
-use crate::encode::Attributes;
+use crate::encode::{Attributes, Encoded};
 use crate::forwarded::Forwarded;
+use crate::settings::Limits;
 
-/// What is the same for every call of a function. The texts live as long as the process: see `Functions`.
-#[derive(Debug, Default, Clone, Copy)]
+/// What is the same for every call of a function. It lives as long as the process: see `Functions`.
+#[derive(Debug, Default)]
 pub(crate) struct TracedFunction {
     pub name: &'static str,
     /// `faas.name`: in Azure, the function app's name stands in front.
@@ -22,6 +23,27 @@ pub(crate) struct TracedFunction {
     pub resource_id: Option<&'static str>,
     /// `http.route`, with the slash in front.
     pub route: Option<&'static str>,
+    /// What it tells of each call, so that not each encodes it.
+    pub encoded: Option<Encoded>,
+}
+
+impl TracedFunction {
+    /// Encodes what it tells.
+    pub(crate) fn encoded(mut self, limits: Limits) -> Self {
+        self.encoded = Some(Encoded::of(limits, |attributes| self.tell(attributes)));
+        self
+    }
+
+    fn tell(&self, attributes: &mut Attributes<'_>) {
+        attributes.string("faas.name", self.faas_name);
+        attributes.string("faas.trigger", self.trigger);
+        if let Some(id) = self.resource_id {
+            attributes.string("cloud.resource_id", id);
+        }
+        if let Some(route) = self.route {
+            attributes.string("http.route", route);
+        }
+    }
 }
 
 /// What is read of an HTTP request.
@@ -61,13 +83,12 @@ pub(crate) fn tell(
     cold: bool,
     request: Option<&Request<'_>>,
 ) {
-    attributes.string("faas.name", function.faas_name);
-    attributes.string("faas.trigger", function.trigger);
+    match &function.encoded {
+        Some(encoded) => attributes.encoded(encoded, |attributes| function.tell(attributes)),
+        None => function.tell(attributes),
+    }
     attributes.string("faas.invocation_id", invocation_id);
     attributes.bool("faas.coldstart", cold);
-    if let Some(id) = function.resource_id {
-        attributes.string("cloud.resource_id", id);
-    }
     let Some(request) = request else {
         return;
     };
@@ -82,9 +103,6 @@ pub(crate) fn tell(
     attributes.string("url.path", request.path);
     if !request.query.is_empty() {
         attributes.string("url.query", &without_secrets(request.query));
-    }
-    if let Some(route) = function.route {
-        attributes.string("http.route", route);
     }
     attributes.string("network.protocol.version", request.version);
     if let Some(client) = forwarded.client.or(request.peer) {

@@ -17,7 +17,7 @@ use crate::span::{ERROR_TYPE, Raised, Span};
 /// The spans of one invocation.
 pub(crate) struct Call {
     pipeline: Arc<Pipeline>,
-    function: TracedFunction,
+    function: &'static TracedFunction,
     invocation: Span,
     propagators: Propagators,
     baggage: Baggage,
@@ -46,12 +46,12 @@ impl Call {
     /// Starts the invocation's span, known as `context`.
     pub(crate) fn start(
         pipeline: Arc<Pipeline>,
-        function: TracedFunction,
+        function: &'static TracedFunction,
         context: SpanContext,
         caller: Caller,
     ) -> Call {
         let parent = caller.parent.as_ref();
-        let invocation = server_span(&pipeline, &function, context, parent, SystemTime::now());
+        let invocation = server_span(&pipeline, function, context, parent, SystemTime::now());
         Call {
             pipeline,
             function,
@@ -111,7 +111,7 @@ impl Call {
         for span in left_open.iter().rev() {
             span.end(&self.pipeline, at, |_| {});
         }
-        end(&self.invocation, &self.pipeline, &self.function, ending, at);
+        end(&self.invocation, &self.pipeline, self.function, ending, at);
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
@@ -122,7 +122,7 @@ impl Call {
 /// An invocation's own span.
 pub(crate) fn server_span(
     pipeline: &Pipeline,
-    function: &TracedFunction,
+    function: &'static TracedFunction,
     context: SpanContext,
     parent: Option<&SpanContext>,
     at: SystemTime,

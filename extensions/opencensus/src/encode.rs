@@ -4,6 +4,8 @@
 //! At 100,000 spans a second that costs several times the rest of the extension. Its types read what is written
 //! here, in the tests and in exporters that want objects.
 
+use std::ops::Range;
+
 use opentelemetry::trace::{Event, Status, TraceFlags};
 use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_proto::tonic::trace::v1::SpanFlags;
@@ -63,28 +65,39 @@ pub(crate) fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
 pub(crate) fn message(out: &mut Vec<u8>, field: u32, content: impl FnOnce(&mut Vec<u8>)) {
     key(out, field, WireType::LengthDelimited);
     // Room for the length of a short one, which most are; longer ones are moved.
-    let length_at = out.len();
+    let at = out.len();
     out.push(0);
-    let start = out.len();
     content(out);
-    let length = out.len() - start;
+    let length = out.len() - at - 1;
     if length < 0x80 {
-        out[length_at] = length as u8;
+        out[at] = length as u8;
     } else {
-        widen_length(out, length_at, length as u64);
+        move_for_length(out, at..at + 1, length);
     }
 }
 
-/// Writes a length that needs more than the one byte that was left for it.
-fn widen_length(out: &mut Vec<u8>, at: usize, length: u64) {
-    let mut varint = [0; 10];
-    let mut rest = &mut varint[..];
-    encode_varint(length, &mut rest);
-    let width = 10 - rest.len();
-    let end = out.len();
-    out.resize(end + width - 1, 0);
-    out.copy_within(at + 1..end, at + width);
-    out[at..at + width].copy_from_slice(&varint[..width]);
+/// As [`message`], for those that mostly take from 128 bytes to 16 KiB.
+#[inline]
+pub(crate) fn large_message(out: &mut Vec<u8>, field: u32, content: impl FnOnce(&mut Vec<u8>)) {
+    key(out, field, WireType::LengthDelimited);
+    let at = out.len();
+    out.extend_from_slice(&[0; 2]);
+    content(out);
+    let length = out.len() - at - 2;
+    if (0x80..0x4000).contains(&length) {
+        out[at] = length as u8 | 0x80;
+        out[at + 1] = (length >> 7) as u8;
+    } else {
+        move_for_length(out, at..at + 2, length);
+    }
+}
+
+/// Writes a length that does not fit the room that was left for it.
+#[cold]
+fn move_for_length(out: &mut Vec<u8>, room: Range<usize>, length: usize) {
+    let mut varint = Vec::with_capacity(10);
+    encode_varint(length as u64, &mut varint);
+    out.splice(room, varint);
 }
 
 /// A span's attributes as they are written: first what the extension tells, then what function code set, which
@@ -104,6 +117,17 @@ impl<'a> Attributes<'a> {
             own,
             limits,
             written: 0,
+        }
+    }
+
+    /// Writes what `tell` does, encoded already. It is asked where function code may have replaced something of it.
+    #[inline]
+    pub(crate) fn encoded(&mut self, encoded: &Encoded, tell: impl FnOnce(&mut Self)) {
+        if self.own.is_empty() {
+            self.out.extend_from_slice(&encoded.bytes);
+            self.written += encoded.count;
+        } else {
+            tell(self);
         }
     }
 
@@ -146,6 +170,24 @@ impl<'a> Attributes<'a> {
             key_value(self.out, SPAN_ATTRIBUTES, pair);
         }
         self.own.len() - room
+    }
+}
+
+/// Attributes that many spans have, encoded once.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Encoded {
+    /// What `tell` writes.
+    pub(crate) fn of(limits: Limits, tell: impl FnOnce(&mut Attributes<'_>)) -> Self {
+        let mut bytes = Vec::new();
+        let mut attributes = Attributes::new(&mut bytes, &[], limits);
+        tell(&mut attributes);
+        let count = attributes.written;
+        Encoded { bytes, count }
     }
 }
 
@@ -195,9 +237,11 @@ pub(crate) fn status(out: &mut Vec<u8>, field: u32, status: &Status) {
     });
 }
 
+/// Right until 2554.
 pub(crate) fn unix_nanos(time: std::time::SystemTime) -> u64 {
     let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    let seconds = since.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(since.subsec_nanos().into())
 }
 
 #[inline]
@@ -269,6 +313,20 @@ mod tests {
     use prost::Message;
 
     use super::*;
+
+    #[test]
+    fn messages_of_every_length() {
+        for length in (0..300).chain([(1 << 14) - 1, 1 << 14, 1 << 21]) {
+            let content = vec![7; length];
+            let mut expected = Vec::new();
+            bytes(&mut expected, 5, &content);
+            let (mut small, mut large) = (Vec::new(), Vec::new());
+            message(&mut small, 5, |out| out.extend_from_slice(&content));
+            large_message(&mut large, 5, |out| out.extend_from_slice(&content));
+            assert_eq!(small, expected, "{length}");
+            assert_eq!(large, expected, "{length}");
+        }
+    }
 
     #[test]
     fn texts_of_every_length() {

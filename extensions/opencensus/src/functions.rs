@@ -8,12 +8,31 @@ use funcdock_extension_api::Function;
 use crate::attributes::{self, TracedFunction};
 use crate::metrics::{Metrics, Series};
 use crate::resource::Azure;
+use crate::settings::Limits;
 
 /// What is known of a function.
 #[derive(Clone, Copy)]
 pub(crate) struct Known {
-    pub(crate) traced: TracedFunction,
+    pub(crate) traced: &'static TracedFunction,
     pub(crate) series: &'static Series,
+}
+
+impl Known {
+    /// Keeps what is the same for each call of a function; the texts in spans are cut by `limits`. Ask once a function.
+    pub(crate) fn of(function: &Function<'_>, azure: &Azure, metrics: &Metrics, limits: Limits) -> Self {
+        let traced = TracedFunction {
+            name: leak(function.name()),
+            faas_name: leak(&azure.faas_name(function.name())),
+            trigger: attributes::faas_trigger(function.trigger()),
+            resource_id: azure.function_id(function.name()).map(|id| leak(&id)),
+            route: function.route().map(|route| leak(&format!("/{route}"))),
+            encoded: None,
+        };
+        Known {
+            series: metrics.series(traced.faas_name, traced.trigger),
+            traced: Box::leak(Box::new(traced.encoded(limits))),
+        }
+    }
 }
 
 /// The functions that were loaded.
@@ -24,29 +43,20 @@ pub(crate) struct Known {
 pub(crate) struct Functions(RwLock<HashMap<&'static str, Known>>);
 
 impl Functions {
-    pub(crate) fn get(&self, function: &Function<'_>, azure: &Azure, metrics: &Metrics) -> Known {
+    /// The function of this name, made if it is not known yet.
+    pub(crate) fn get_or_make(&self, name: &str, make: impl FnOnce() -> Known) -> Known {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(function) = known.get(function.name()) {
+        if let Some(function) = known.get(name) {
             return *function;
         }
         drop(known);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been faster.
-        if let Some(function) = known.get(function.name()) {
+        if let Some(function) = known.get(name) {
             return *function;
         }
-        let traced = TracedFunction {
-            name: leak(function.name()),
-            faas_name: leak(&azure.faas_name(function.name())),
-            trigger: attributes::faas_trigger(function.trigger()),
-            resource_id: azure.function_id(function.name()).map(|id| leak(&id)),
-            route: function.route().map(|route| leak(&format!("/{route}"))),
-        };
-        let function = Known {
-            traced,
-            series: metrics.series(traced.faas_name, traced.trigger),
-        };
-        known.insert(traced.name, function);
+        let function = make();
+        known.insert(function.traced.name, function);
         function
     }
 

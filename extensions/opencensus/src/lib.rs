@@ -41,7 +41,7 @@ use attributes::{Request, TracedFunction};
 use call::{Call, Ending};
 use context::SpanContext;
 use export::Pipeline;
-use functions::Functions;
+use functions::{Functions, Known};
 use logs::Logs;
 use malformed::Malformed;
 use metrics::{Ended, Metrics, Series};
@@ -86,7 +86,7 @@ const _: () = assert!(size_of::<Started>() <= 3 * size_of::<usize>());
 
 /// What is known of a call's own span before it ends: the span itself is made then, or when its tracer is asked for.
 struct Begun {
-    function: TracedFunction,
+    function: &'static TracedFunction,
     context: SpanContext,
     parent: Option<SpanContext>,
     /// Whether it is the worker's first call.
@@ -149,14 +149,14 @@ impl AppExtension for OpenCensus {
     }
 
     fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
-        self.functions.get(function, &self.azure, &self.metrics);
+        self.function(function);
         self.metrics.loaded();
         Ok(())
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Started>> {
         let at = self.metrics.now();
-        let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
+        let function = self.function(&call.function());
         let cold = self.cold.load(Ordering::Relaxed) && self.cold.swap(false, Ordering::Relaxed);
         if cold {
             self.metrics.cold_start(function.series);
@@ -193,7 +193,7 @@ impl AppExtension for OpenCensus {
         let context = context.local().with_trace_state(tracestate);
         let (id, is_recorded) = (context.span_id(), context.is_sampled() && self.pipeline.is_on());
         let make = || {
-            let function = self.functions.get(&call.function(), &self.azure, &self.metrics);
+            let function = self.function(&call.function());
             // The trace context is our own by now; what it cannot say is in the other formats still.
             let others = self
                 .propagators
@@ -257,8 +257,8 @@ impl AppExtension for OpenCensus {
                     parent,
                     ..
                 } = *begun;
-                let span = call::server_span(&self.pipeline, &function, context, parent.as_ref(), begin);
-                call::end(&span, &self.pipeline, &function, &ending, end);
+                let span = call::server_span(&self.pipeline, function, context, parent.as_ref(), begin);
+                call::end(&span, &self.pipeline, function, &ending, end);
             }
         }
         Ok(())
@@ -293,6 +293,13 @@ impl AppExtension for OpenCensus {
             ),
             ("metrics", self.metrics.shutdown(left()).map_err(Error::from)),
         ])
+    }
+}
+
+impl OpenCensus {
+    fn function(&self, function: &Function<'_>) -> Known {
+        let make = || Known::of(function, &self.azure, &self.metrics, self.pipeline.limits());
+        self.functions.get_or_make(function.name(), make)
     }
 }
 

@@ -253,7 +253,7 @@ impl Span {
         end: SystemTime,
         tell: impl FnOnce(&mut Attributes<'_>),
     ) {
-        encode::message(out, SCOPE_SPANS_SPANS, |out| {
+        encode::large_message(out, SCOPE_SPANS_SPANS, |out| {
             encode::bytes(out, 1, &self.context.trace_id().to_bytes());
             encode::bytes(out, 2, &self.context.span_id().to_bytes());
             let trace_state = self.context.trace_state().header();

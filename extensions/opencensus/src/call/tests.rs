@@ -19,12 +19,13 @@ use crate::settings::Batching;
 const LIMIT: usize = 128;
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-const HELLO: TracedFunction = TracedFunction {
+static HELLO: TracedFunction = TracedFunction {
     name: "hello",
     faas_name: "hello",
     trigger: "http",
     resource_id: None,
     route: None,
+    encoded: None,
 };
 
 const RETURNED: Ending<'_> = Ending {
@@ -79,7 +80,7 @@ impl Fixture {
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
         let caller = testing::caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
         let context = caller.begin(&Sampler::default());
-        Call::start(Arc::clone(&self.pipeline), HELLO, context, caller)
+        Call::start(Arc::clone(&self.pipeline), &HELLO, context, caller)
     }
 
     /// The spans, in the order in which they ended. No more are taken.

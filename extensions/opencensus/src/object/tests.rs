@@ -9,16 +9,20 @@ use crate::settings::Sampling;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
+static HELLO: TracedFunction = TracedFunction {
+    name: "hello",
+    faas_name: "hello",
+    trigger: "http",
+    resource_id: None,
+    route: None,
+    encoded: None,
+};
+
 fn called(headers: &[(&str, &str)], sampler: &Sampler) -> SpanObject {
     let caller = testing::caller(headers);
     let pipeline = Arc::new(Pipeline::off());
-    let function = TracedFunction {
-        name: "hello",
-        trigger: "http",
-        ..TracedFunction::default()
-    };
     let context = caller.begin(sampler);
-    SpanObject::Invocation(Arc::new(Call::start(pipeline, function, context, caller)))
+    SpanObject::Invocation(Arc::new(Call::start(pipeline, &HELLO, context, caller)))
 }
 
 fn invocation() -> SpanObject {

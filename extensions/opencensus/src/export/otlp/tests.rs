@@ -65,14 +65,16 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         ),
         ("tracestate", "a=b"),
     ]);
-    let function = TracedFunction {
+    static HELLO: TracedFunction = TracedFunction {
         name: "hello",
         faas_name: "hello",
         trigger: "http",
-        ..TracedFunction::default()
+        resource_id: None,
+        route: None,
+        encoded: None,
     };
     let context = caller.begin(&Sampler::default());
-    let call = Call::start(Arc::clone(&pipeline), function, context, caller);
+    let call = Call::start(Arc::clone(&pipeline), &HELLO, context, caller);
     let greet = call.open_span(
         "greet".to_owned(),
         SpanKind::Internal,
