@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use humantime::format_rfc3339_micros;
 use opentelemetry::Key;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_sdk::Resource;
 
@@ -24,6 +24,9 @@ const MAX_ROLE: usize = 256;
 const MAX_IP: usize = 46;
 /// Where a sampler says how many percent of the traces it keeps, as in Microsoft's SDKs.
 const SAMPLE_RATE: &str = "_MS.sampleRate";
+/// Where the portal looks for links, as in Microsoft's SDKs; more do not fit a property.
+const LINKS: &str = "_MS.links";
+const MAX_LINKS: usize = 100;
 const SDK_VERSION: &str = concat!("funcdock:", env!("CARGO_PKG_VERSION"));
 const ERROR: u8 = 3;
 
@@ -218,19 +221,33 @@ fn dependency<'a>(operation: &mut Operation<'a>, span: &'a Span, attributes: &mu
     operation.result_code = cut(call.result_code, MAX_NAME).or(Some(Cow::Borrowed("0")));
 }
 
-/// What has no field of its own: the status' text, and what the span left out.
+/// What has no field of its own: the status' text, links, and what was left out.
 fn add_rest<'a>(properties: &mut Properties<'a>, span: &'a Span) {
     if let Some(status) = span.status.as_ref().filter(|status| !status.message.is_empty()) {
         properties.insert("otel.status_description".into(), cut(&status.message, MAX_DATA));
     }
+    let links: Vec<String> = span.links.iter().take(MAX_LINKS).map(link).collect();
+    if !links.is_empty() {
+        properties.insert(LINKS.into(), format!("[{}]", links.join(",")).into());
+    }
+    let further_links = span.links.len() - links.len();
     for (key, dropped) in [
         ("otel.dropped_attributes_count", span.dropped_attributes_count),
         ("otel.dropped_events_count", span.dropped_events_count),
+        (
+            "otel.dropped_links_count",
+            span.dropped_links_count + further_links as u32,
+        ),
     ] {
         if dropped > 0 {
             properties.insert(key.into(), dropped.to_string().into());
         }
     }
+}
+
+fn link(link: &Link) -> String {
+    let (trace, span) = (Hex(&link.trace_id), Hex(&link.span_id));
+    format!(r#"{{"operation_Id":"{trace}","id":"{span}"}}"#)
 }
 
 fn of_event<'a>(event: &'a Event, context: &Context<'a>, identity: &'a Identity) -> Envelope<'a> {

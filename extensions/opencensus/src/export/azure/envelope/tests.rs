@@ -286,6 +286,36 @@ fn texts_have_their_limits() {
 }
 
 #[test]
+fn links_are_a_property() {
+    let link = |id: u8| Link {
+        trace_id: vec![id; 16],
+        span_id: vec![id; 8],
+        ..Link::default()
+    };
+    let mut span = call();
+    assert_eq!(data(&span)["properties"].get(LINKS), None);
+    span.links = vec![link(0xab), link(1)];
+    let properties = data(&span)["properties"].clone();
+    let told: Json = serde_json::from_str(properties[LINKS].as_str().expect("a text")).expect("JSON");
+    let expected = json!([
+        { "operation_Id": "ab".repeat(16), "id": "ab".repeat(8) },
+        { "operation_Id": "01".repeat(16), "id": "01".repeat(8) },
+    ]);
+    assert_eq!(told, expected);
+    assert_eq!(properties.get("otel.dropped_links_count"), None);
+
+    span.links = vec![link(1); MAX_LINKS + 2];
+    span.dropped_links_count = 3;
+    let properties = data(&span)["properties"].clone();
+    assert!(
+        properties[LINKS]
+            .as_str()
+            .is_some_and(|links| links.len() <= MAX_DATA)
+    );
+    assert_eq!(properties["otel.dropped_links_count"], "5");
+}
+
+#[test]
 fn durations_and_rates() {
     assert_eq!(duration(0), "0.00:00:00.000000");
     assert_eq!(duration(1_999), "0.00:00:00.000001");
