@@ -31,6 +31,8 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 VENV = ROOT / "target" / "bench-venv"
+# A collector is another machine's business: at least it does not give each batch's memory back to the system.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 TRACING_VENV = ROOT / "target" / "bench-tracing-venv"
 PATH = "/api/hello?name=Ada"
 EXPECTED = b"Hello, Ada!"
@@ -61,7 +63,11 @@ class Collector:
         self.calls = 0
         binary = ROOT / "target/release/otlp-count"
         self._process = subprocess.Popen(
-            [binary, f"127.0.0.1:{self.port}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [binary, f"127.0.0.1:{self.port}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **KEEP_MEMORY},
         )
 
     def report(self) -> None:
@@ -95,7 +101,8 @@ def main() -> None:
             stack.enter_context(running(server))
         # The first round is the warm-up.
         for number in range(arguments.rounds + 1):
-            for server in all_servers:
+            # There and back again: none always comes behind the same one.
+            for server in all_servers[:: -1 if number % 2 else 1]:
                 sample = wrk(server, arguments.seconds if number else 1, arguments.connections)
                 if collector and server.name == "funcdock-traced":
                     collector.calls += sample.requests
@@ -108,6 +115,7 @@ def main() -> None:
                 )
     report(samples, arguments)
     if collector:
+        report_shares(samples)
         collector.report()
 
 
@@ -304,6 +312,15 @@ def report(samples: dict[str, list[Sample]], arguments: argparse.Namespace) -> N
         throughput = statistics.median(a.per_second / b.per_second for a, b in zip(first, own))
         latency = statistics.median(a.p99_ms / b.p99_ms for a, b in zip(first, own))
         print(f"{name:<22} {per_second:>11.0f} {p99:>8.2f} {throughput:>14.2f}x {latency:>9.2f}x")
+
+
+def report_shares(samples: dict[str, list[Sample]]) -> None:
+    """What tracing leaves of the throughput."""
+    plain = samples.get("funcdock", [])
+    for name in ("funcdock-traced", "funcdock-unsampled"):
+        shares = [own.per_second / of.per_second for own, of in zip(samples.get(name, []), plain)]
+        if shares:
+            print(f"{name}: {statistics.median(shares):.1%} of funcdock's requests/s")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 //! The functions that were loaded.
 
-use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use funcdock_extension_api::Function;
@@ -38,35 +37,43 @@ impl Known {
 /// The functions that were loaded.
 ///
 /// A span's name must be `'static` or be copied for each span. A worker has a handful of functions and keeps
-/// them until it ends, as this library stays loaded until then: their texts are leaked, once each.
+/// them until it ends, as this library stays loaded until then: what is known of them is leaked, once each.
 #[derive(Default)]
-pub(crate) struct Functions(RwLock<HashMap<&'static str, Known>>);
+pub(crate) struct Functions {
+    /// By name, which is cheaper to search for than to hash.
+    by_name: RwLock<Vec<Known>>,
+}
 
 impl Functions {
     /// The function of this name, made if it is not known yet.
     pub(crate) fn get_or_make(&self, name: &str, make: impl FnOnce() -> Known) -> Known {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(function) = known.get(name) {
-            return *function;
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(at) = find(&by_name, name) {
+            return by_name[at];
         }
-        drop(known);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been faster.
-        if let Some(function) = known.get(name) {
-            return *function;
+        drop(by_name);
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        match find(&by_name, name) {
+            // Another thread was faster.
+            Ok(at) => by_name[at],
+            Err(at) => {
+                let function = make();
+                by_name.insert(at, function);
+                function
+            }
         }
-        let function = make();
-        known.insert(function.traced.name, function);
-        function
     }
 
     /// Their names, sorted.
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut names: Vec<_> = known.keys().copied().collect();
-        names.sort_unstable();
-        names
+        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        by_name.iter().map(|function| function.traced.name).collect()
     }
+}
+
+/// Where the function of this name is, or would be.
+fn find(by_name: &[Known], name: &str) -> Result<usize, usize> {
+    by_name.binary_search_by(|function| function.traced.name.cmp(name))
 }
 
 fn leak(text: &str) -> &'static str {
