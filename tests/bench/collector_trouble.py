@@ -89,7 +89,8 @@ class Host:
             str(seconds),
             str(arguments.connections),
         ]
-        done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        done: dict[str, Any] = json.loads(printed)
         self.calls += done["requests"]
         return done
 
@@ -133,7 +134,7 @@ class Phase(NamedTuple):
 
 
 def median(turns: list[dict[str, Any]], key: str) -> float:
-    return statistics.median(turn[key] for turn in turns)
+    return float(statistics.median(turn[key] for turn in turns))
 
 
 def main() -> None:
@@ -192,7 +193,9 @@ def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]
         phases: dict[str, Phase] = {}
         for name, mood in PHASES.items():
             collector.ask(mood)
-            on, off, resident = [], [], 0.0
+            on: list[dict[str, Any]] = []
+            off: list[dict[str, Any]] = []
+            resident = 0.0
             for turn in range(arguments.turns):
                 # Neither is always the second, which finds a machine that has just been busy.
                 for host, done in [(traced, on), (plain, off)][:: 1 if turn % 2 else -1]:

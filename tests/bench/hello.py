@@ -80,7 +80,7 @@ def main() -> None:
     arguments = parse_arguments()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
-    python = prepare_environment(arguments.python, VENV, "requirements.txt")
+    python = prepare_environment(arguments.python)
     chosen = arguments.servers.split(",") if arguments.servers else None
     ports = free_ports(8)
     all_servers = servers(python, arguments.app, ports)
@@ -140,7 +140,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare_environment(python: str, folder: Path, file: str) -> Path:
+def prepare_environment(python: str, folder: Path = VENV, file: str = "requirements.txt") -> Path:
     """A virtual environment with the peers of this file; made when it is missing or the file is newer."""
     stamp = folder / "installed"
     requirements = HERE / file
