@@ -20,7 +20,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use crate::app::App;
 
 /// The version of this protocol; it grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// The longest frame body that is sent or accepted, in bytes (16 MiB).
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -44,6 +44,43 @@ pub enum SupervisorMessage {
         /// Milliseconds until calls that still run are given up.
         deadline_ms: u64,
     },
+    /// Another worker asks: answer with [`WorkerMessage::Answered`].
+    Answer {
+        /// The index of the worker that asks.
+        asker: u32,
+        /// The asker's number of the question.
+        id: u64,
+        /// What it asks.
+        question: Question,
+    },
+    /// The worker's own question goes to so many others. Comes before what they answer.
+    Asked {
+        /// The worker's number of the question.
+        id: u64,
+        /// How many others run.
+        others: u32,
+    },
+    /// What another worker answered.
+    Told {
+        /// The worker's number of the question.
+        id: u64,
+        /// The index of the worker that answers.
+        worker: u32,
+        /// Its answer.
+        answer: serde_json::Value,
+    },
+}
+
+/// What an operator asks one worker, and it the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Question {
+    /// Its extensions: an object.
+    Extensions,
+    /// Its metrics: a text of OpenMetrics.
+    Metrics,
+    /// To have its extensions write out what they hold back: `false` where they do so already.
+    Flush,
 }
 
 /// All that a worker needs to know to serve an app.
@@ -88,6 +125,22 @@ pub enum WorkerMessage {
         phase: String,
         /// Why it failed; may hold a Python traceback.
         message: String,
+    },
+    /// Asks all other workers that run. Only from a worker that is ready.
+    Ask {
+        /// The worker's number of the question.
+        id: u64,
+        /// What it asks.
+        question: Question,
+    },
+    /// Answers a [`SupervisorMessage::Answer`].
+    Answered {
+        /// The index of the worker that asked.
+        asker: u32,
+        /// The asker's number of the question.
+        id: u64,
+        /// The answer.
+        answer: serde_json::Value,
     },
     /// What the worker counted; sent once, while draining.
     Statistics(serde_json::Value),
@@ -266,7 +319,7 @@ impl Receiver<SupervisorMessage> {
         }
         match serde_json::from_slice(&body).map_err(ControlError::Decode)? {
             SupervisorMessage::Start(config) => Ok(Some(config)),
-            SupervisorMessage::Drain { .. } => Err(ControlError::NotStarted),
+            _ => Err(ControlError::NotStarted),
         }
     }
 }

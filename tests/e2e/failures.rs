@@ -241,7 +241,7 @@ async def main(req):
     let gate = Gate::new(&host, "loop");
     let called = || {
         let report = host.get("/admin/extensions").json();
-        report["extensions"][0]["hooks"]["pre_invocation"]["calls"].as_u64()
+        report["workers"][0]["extensions"][0]["hooks"]["pre_invocation"]["calls"].as_u64()
     };
     let mut statuses = std::thread::scope(|scope| {
         let blocked = scope.spawn(|| host.get("/api/blocks").status);

@@ -7,6 +7,7 @@
 mod backoff;
 mod environment;
 mod error;
+mod exchange;
 mod install;
 mod listener;
 mod python;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 
 pub use self::error::SupervisorError;
 pub(crate) use self::error::describe;
+use self::exchange::Exchange;
 pub use self::runtime_files::{PYTHON_MODULE, PYTHON_MODULE_VARIABLE, find_python_module};
 use self::slot::{End, News, Phase, Slot};
 use self::worker_process::Recipe;
@@ -129,7 +131,10 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
     let (phase, watched) = watch::channel(Phase::Serving(listener));
     let (sender, mut news) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
+    let mut orders = Vec::new();
     for index in 0..options.workers {
+        let (order, ordered) = mpsc::unbounded_channel();
+        orders.push(order);
         let (recipe, phase, news) = (recipe.clone(), watched.clone(), sender.clone());
         slots.spawn(
             Slot {
@@ -137,6 +142,7 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
                 recipe,
                 phase,
                 news,
+                orders: ordered,
             }
             .run(),
         );
@@ -144,6 +150,7 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
     drop((watched, sender));
 
     let mut been_ready = BTreeSet::new();
+    let mut exchange = Exchange::new(orders);
     let mut outcome = Ok(Stopped::Clean);
     loop {
         tokio::select! {
@@ -151,9 +158,11 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
             biased;
             Some(item) = news.recv() => match item {
                 News::Ready(worker, _) if been_ready.contains(&worker) => {
+                    exchange.joins(worker);
                     tracing::info!("worker {worker} is back");
                 }
                 News::Ready(worker, ready) => {
+                    exchange.joins(worker);
                     if been_ready.is_empty() {
                         report(Progress::FirstReady { address, ready: &ready });
                     }
@@ -162,6 +171,9 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
                         report(Progress::AllReady);
                     }
                 }
+                News::Gone(worker) => exchange.leaves(worker),
+                News::Asks { asker, id, question } => exchange.ask(asker, id, question),
+                News::Answered { worker, asker, id, answer } => exchange.answer(worker, asker, id, answer),
                 News::Statistics(worker, statistics) => {
                     report(Progress::Statistics { worker, statistics: &statistics });
                 }

@@ -12,7 +12,7 @@ use super::SupervisorError;
 use super::backoff::{Backoff, Next};
 use super::error::describe;
 use super::worker_process::{Happening, Recipe, WorkerProcess};
-use crate::control::{Ready, WorkerMessage};
+use crate::control::{Question, Ready, SupervisorMessage, WorkerMessage};
 
 /// What a worker may overrun its drain deadline by before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -33,6 +33,17 @@ pub(super) enum Phase {
 pub(super) enum News {
     /// Its worker is ready.
     Ready(u32, Ready),
+    /// Its worker has ended, if there was one.
+    Gone(u32),
+    /// Its worker asks all others.
+    Asks { asker: u32, id: u64, question: Question },
+    /// Its worker answers another one.
+    Answered {
+        worker: u32,
+        asker: u32,
+        id: u64,
+        answer: Value,
+    },
     /// Its worker counted this.
     Statistics(u32, Value),
 }
@@ -55,6 +66,8 @@ pub(super) struct Slot {
     pub(super) recipe: Arc<Recipe>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) news: mpsc::UnboundedSender<News>,
+    /// What to tell its worker.
+    pub(super) orders: mpsc::UnboundedReceiver<SupervisorMessage>,
 }
 
 /// How a worker's life ended.
@@ -71,7 +84,9 @@ impl Slot {
     pub(super) async fn run(mut self) -> End {
         let mut backoff = Backoff::default();
         loop {
-            let (ready_for, reason) = match self.live().await {
+            let life = self.live().await;
+            self.tell(News::Gone(self.index));
+            let (ready_for, reason) = match life {
                 Life::Stopped(end) => return end,
                 Life::Died { ready_for, reason } => (ready_for, reason),
             };
@@ -131,7 +146,11 @@ impl Slot {
             }
         };
         match started {
-            Ok(ready) => drop(self.news.send(News::Ready(self.index, ready))),
+            Ok(ready) => {
+                // What its predecessor was not told any more is not for it.
+                while self.orders.try_recv().is_ok() {}
+                self.tell(News::Ready(self.index, ready));
+            }
             Err(reason) => {
                 worker.kill().await;
                 return Life::Died {
@@ -147,6 +166,9 @@ impl Slot {
                     Happening::Said(message) => self.heard(message),
                     Happening::Lost(error) => break worker.lost(error, true).await,
                     Happening::Ended(status) => break worker.died(status, true),
+                },
+                Some(order) = self.orders.recv() => if let Err(reason) = worker.pass_on(&order).await {
+                    break reason;
                 },
                 () = stop(&mut self.phase) => return Life::Stopped(self.finish(worker, true).await),
             }
@@ -204,14 +226,29 @@ impl Slot {
     fn heard(&self, message: WorkerMessage) {
         let index = self.index;
         match message {
-            // Nobody listens any more only when the host is ending by an error of its own.
-            WorkerMessage::Statistics(value) => drop(self.news.send(News::Statistics(index, value))),
+            WorkerMessage::Ask { id, question } => self.tell(News::Asks {
+                asker: index,
+                id,
+                question,
+            }),
+            WorkerMessage::Answered { asker, id, answer } => self.tell(News::Answered {
+                worker: index,
+                asker,
+                id,
+                answer,
+            }),
+            WorkerMessage::Statistics(value) => self.tell(News::Statistics(index, value)),
             WorkerMessage::Drained => tracing::debug!("worker {index} has drained"),
             WorkerMessage::Failed { phase, message } => {
                 tracing::error!("worker {index}: {phase} failed\n{message}");
             }
             WorkerMessage::Ready(_) => tracing::warn!("worker {index} says twice that it is ready"),
         }
+    }
+
+    fn tell(&self, news: News) {
+        // Nobody listens any more only when the host is ending by an error of its own.
+        let _ = self.news.send(news);
     }
 }
 

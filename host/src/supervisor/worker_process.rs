@@ -26,6 +26,9 @@ const BOOTSTRAP: &str = include_str!("bootstrap.py");
 /// How long to look for the last words of a process that has ended: they are in the socket already.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
+/// How long a worker may leave its end of the channel unread once that is full.
+const READ_GRACE: Duration = Duration::from_secs(2);
+
 /// How long a process may live on without its channel: it is on its way out, or out of reach.
 const LOST_GRACE: Duration = Duration::from_secs(2);
 
@@ -231,13 +234,25 @@ impl WorkerProcess {
     /// Asks the worker to finish within `time`.
     pub(super) async fn drain(&mut self, time: Duration) {
         let deadline_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        // A worker that cannot be told is ending, or is killed when its time is up.
-        if let Err(error) = self.sender.send(&SupervisorMessage::Drain { deadline_ms }).await {
-            tracing::debug!(
-                "worker {} (pid {}) cannot be told to drain: {error}",
-                self.index,
-                self.pid
-            );
+        self.tell(&SupervisorMessage::Drain { deadline_ms }).await;
+    }
+
+    /// Sends the worker what another one has to say. An error is its end: it has not read for long what it was sent.
+    pub(super) async fn pass_on(&mut self, message: &SupervisorMessage) -> Result<(), SupervisorError> {
+        let worker = self.index;
+        let sent = timeout(READ_GRACE, self.tell(message)).await;
+        sent.map_err(|_| SupervisorError::Misbehaved {
+            worker,
+            problem: "it does not read its control channel",
+        })
+    }
+
+    /// Sends the worker a message. One that cannot be told is ending, or is killed when its time is up. Not
+    /// cancel-safe.
+    async fn tell(&mut self, message: &SupervisorMessage) {
+        if let Err(error) = self.sender.send(message).await {
+            let (index, pid) = (self.index, self.pid);
+            tracing::debug!("worker {index} (pid {pid}) cannot be told anything: {error}");
         }
     }
 

@@ -1,11 +1,13 @@
 //! The worker's end of the control channel, watched from a thread of its own.
 
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, oneshot};
 
+use super::peers::{Heard, Peers};
 use crate::control::{
     ControlError, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
@@ -13,7 +15,8 @@ use crate::control::{
 /// The way to the supervisor. All functions block.
 pub(super) struct Link {
     runtime: Runtime,
-    sender: Mutex<Sender<WorkerMessage>>,
+    sender: Arc<Mutex<Sender<WorkerMessage>>>,
+    peers: Arc<Peers>,
     drain: oneshot::Receiver<Duration>,
 }
 
@@ -46,15 +49,23 @@ impl Link {
             }
         };
         let (drained, drain) = oneshot::channel();
-        runtime.spawn(watch(receiver, drained));
+        let sender = Arc::new(Mutex::new(sender));
+        let peers = Arc::new(Peers::new(runtime.handle().clone(), Arc::clone(&sender)));
+        runtime.spawn(watch(receiver, drained, Arc::clone(&peers)));
         Ok((
             Link {
                 runtime,
-                sender: Mutex::new(sender),
+                sender,
+                peers,
                 drain,
             },
             config,
         ))
+    }
+
+    /// The other workers.
+    pub(super) fn peers(&self) -> &Arc<Peers> {
+        &self.peers
     }
 
     /// Sends a message. Failure means that the supervisor is gone, which ends the process.
@@ -84,7 +95,11 @@ impl Link {
     }
 }
 
-async fn watch(mut receiver: Receiver<SupervisorMessage>, drained: oneshot::Sender<Duration>) {
+async fn watch(
+    mut receiver: Receiver<SupervisorMessage>,
+    drained: oneshot::Sender<Duration>,
+    peers: Arc<Peers>,
+) {
     let mut drained = Some(drained);
     loop {
         match receiver.recv().await {
@@ -93,6 +108,11 @@ async fn watch(mut receiver: Receiver<SupervisorMessage>, drained: oneshot::Send
                     // Nobody waits yet while the app is loading; the value keeps.
                     let _ = drained.send(Duration::from_millis(deadline_ms));
                 }
+            }
+            Ok(Some(SupervisorMessage::Answer { asker, id, question })) => peers.answer(asker, id, question),
+            Ok(Some(SupervisorMessage::Asked { id, others })) => peers.hear(id, Heard::Asked(others)),
+            Ok(Some(SupervisorMessage::Told { id, worker, answer })) => {
+                peers.hear(id, Heard::Told(worker, answer));
             }
             Ok(Some(SupervisorMessage::Start(_))) => tracing::debug!("control channel: orders given twice"),
             Ok(None) | Err(_) => std::process::exit(1),

@@ -4,8 +4,10 @@
 //! [`Worker::start_extensions`], [`Worker::serve`], and at last [`Serving::join`]. Each may block, and is called without the GIL.
 
 mod admin;
+mod exposition;
 mod http;
 mod link;
+mod peers;
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -127,8 +129,14 @@ impl Worker {
             extensions: extensions.report().into_iter().map(extension_listing).collect(),
             python: language.to_owned(),
         };
-        let admin = Arc::new(WorkerAdmin::new(&config, language, extensions.clone()));
-        let http = match HttpService::start(&config, functions, runner, completions, listener, admin) {
+        let admin = Arc::new(WorkerAdmin::new(
+            &config,
+            language,
+            extensions.clone(),
+            Arc::clone(link.peers()),
+        ));
+        let shown = Arc::clone(&admin);
+        let http = match HttpService::start(&config, functions, runner, completions, listener, shown) {
             Ok(http) => http,
             Err(error) => {
                 lock(&extensions.native).shutdown(LEAST_SHUTDOWN);
@@ -136,6 +144,7 @@ impl Worker {
             }
         };
         link.send(WorkerMessage::Ready(ready));
+        admin.open();
         let thread = std::thread::spawn(move || {
             let deadline = link.wait_for_drain();
             let in_time = drain(http, &extensions.native, deadline);

@@ -167,7 +167,7 @@ fn the_books_page_leads_from_an_empty_folder_to_a_request() {
     };
     assert_eq!(returned, "returned");
     let extensions: serde_json::Value = serde_json::from_str(extensions).expect("JSON");
-    let stopwatch = &extensions["extensions"][0];
+    let stopwatch = &extensions["workers"][0]["extensions"][0];
     assert_eq!(stopwatch["name"], "stopwatch", "{extensions:#}");
     assert_eq!(
         stopwatch["hooks"]["post_invocation"]["calls"], 1,

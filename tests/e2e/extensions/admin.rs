@@ -54,10 +54,10 @@ fn the_report_is_that_of_the_host_status() {
         ("record", fixture(recording("app"))),
         ("noop", fixture(json!({}))),
     ];
-    let host = app(&extensions).arg("--workers").arg("2").start();
+    let host = app(&extensions).start();
     let report = host.get("/admin/extensions");
     assert_eq!(report.header("content-type"), "application/json");
-    let report = report.json();
+    let report = report.json()["workers"][0].clone();
     let names: Vec<_> = report["extensions"]
         .as_array()
         .into_iter()
@@ -65,8 +65,7 @@ fn the_report_is_that_of_the_host_status() {
         .map(|extension| &extension["name"])
         .collect();
     assert_eq!(names, ["record", "noop"], "in the order of host.json");
-    let worker = report["worker"].as_u64().expect("a number");
-    assert!(worker < 2, "{worker}");
+    assert_eq!(report["worker"], 0);
     assert_eq!(
         report["extensions"],
         host.get("/admin/host/status").json()["extensions"]

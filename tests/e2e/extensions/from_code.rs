@@ -28,7 +28,10 @@ fn status_of(host: &Host, function: &str) -> u16 {
 
 fn extensions(host: &Host) -> BTreeMap<String, Json> {
     let report = host.get("/admin/extensions").json();
-    let all = report["extensions"].as_array().expect("a list").clone();
+    let all = report["workers"][0]["extensions"]
+        .as_array()
+        .expect("a list")
+        .clone();
     let by_name = |report: Json| (report["name"].as_str().expect("a name").to_owned(), report);
     all.into_iter().map(by_name).collect()
 }

@@ -23,3 +23,4 @@ mod stress;
 mod support;
 mod trust;
 mod waiting;
+mod workers;

@@ -40,7 +40,11 @@ fn what_the_host_counts_is_what_the_report_says() {
     let samples = metrics(&host);
     let report = host.get("/admin/extensions").json();
     let mut compared = 0;
-    for extension in report["extensions"].as_array().into_iter().flatten() {
+    for extension in report["workers"][0]["extensions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
         let name = extension["name"].as_str().expect("a name");
         for (hook, counts) in extension["hooks"].as_object().into_iter().flatten() {
             let labels = [("extension", name), ("hook", hook.as_str()), ("worker", "0")];

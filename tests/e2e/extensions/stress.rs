@@ -106,7 +106,7 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
     );
 
     let report = host.get("/admin/extensions").json();
-    let report = report["extensions"].as_array().expect("a list");
+    let report = report["workers"][0]["extensions"].as_array().expect("a list");
     let samples = Samples::parse(&host.get("/metrics").text());
     assert_eq!(report.len(), names.len());
     // How many calls come to each extension, from the first to the last.

@@ -141,7 +141,10 @@ pub(crate) fn status(host: &Host, extension: &str) -> Json {
 
 /// What `/admin/extensions` says of an extension.
 pub(crate) fn extension(host: &Host, name: &str) -> Json {
-    find(&host.get("/admin/extensions").json()["extensions"], name)
+    find(
+        &host.get("/admin/extensions").json()["workers"][0]["extensions"],
+        name,
+    )
 }
 
 /// These counts of a hook in a report.

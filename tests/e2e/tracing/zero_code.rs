@@ -19,7 +19,10 @@ fn app(receiver: &Receiver) -> App {
 /// The names of the extensions that are docked.
 fn docked(host: &Host) -> Vec<String> {
     let report = host.get("/admin/extensions").json();
-    let extensions = report["extensions"].as_array().cloned().unwrap_or_default();
+    let extensions = report["workers"][0]["extensions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     extensions
         .iter()
         .filter_map(|extension| extension["name"].as_str().map(str::to_owned))

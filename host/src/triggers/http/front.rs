@@ -1,5 +1,6 @@
 //! From a request to its answer: the route, the limits, the body, the call.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -55,15 +56,18 @@ pub trait Admin: Send + Sync + 'static {
     /// `GET /admin/host/status`.
     fn status(&self) -> serde_json::Value;
 
-    /// `GET /admin/extensions`.
-    fn extensions(&self) -> serde_json::Value;
+    /// `GET /admin/extensions`, of all workers.
+    fn extensions(&self) -> Answer<'_, serde_json::Value>;
 
-    /// `GET /metrics`, in the text format of OpenMetrics.
-    fn metrics(&self) -> String;
+    /// `GET /metrics`, of all workers, in the text format of OpenMetrics.
+    fn metrics(&self) -> Answer<'_, String>;
 
-    /// `POST /admin/extensions/flush`. May block; `false` where one is running already.
-    fn flush(&self) -> bool;
+    /// `POST /admin/extensions/flush`, of all workers; `false` where one is running already.
+    fn flush(&self) -> Answer<'_, bool>;
 }
+
+/// What takes its time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Front {
     /// A front for these functions.
@@ -177,20 +181,12 @@ impl Front {
         let admin = &self.admin;
         match (method, path) {
             (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&admin.status()),
-            (&Method::GET | &Method::HEAD, "/admin/extensions") => responses::json(&admin.extensions()),
-            (&Method::GET | &Method::HEAD, "/metrics") => responses::metrics(admin.metrics()),
-            (&Method::POST, "/admin/extensions/flush") => {
-                let admin = Arc::clone(admin);
-                // A flush that panics has flushed what it could.
-                match tokio::task::spawn_blocking(move || admin.flush()).await {
-                    Ok(false) => responses::plain(
-                        StatusCode::CONFLICT,
-                        "a flush is running already
-",
-                    ),
-                    Ok(true) | Err(_) => responses::no_content(),
-                }
-            }
+            (&Method::GET | &Method::HEAD, "/admin/extensions") => responses::json(&admin.extensions().await),
+            (&Method::GET | &Method::HEAD, "/metrics") => responses::metrics(admin.metrics().await),
+            (&Method::POST, "/admin/extensions/flush") => match admin.flush().await {
+                true => responses::no_content(),
+                false => responses::plain(StatusCode::CONFLICT, "a flush is running already\n"),
+            },
             _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
         }
     }
