@@ -57,7 +57,7 @@ pub enum SupervisorMessage {
     Asked {
         /// The worker's number of the question.
         id: u64,
-        /// How many others run.
+        /// How many others are ready.
         others: u32,
     },
     /// What another worker answered.
@@ -67,7 +67,7 @@ pub enum SupervisorMessage {
         /// The index of the worker that answers.
         worker: u32,
         /// Its answer.
-        answer: serde_json::Value,
+        reply: Reply,
     },
 }
 
@@ -75,12 +75,26 @@ pub enum SupervisorMessage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Question {
-    /// Its extensions: an object.
+    /// What its extensions are and did.
     Extensions,
-    /// Its metrics: a text of OpenMetrics.
+    /// Its metrics.
     Metrics,
-    /// To have its extensions write out what they hold back: `false` where they do so already.
+    /// To have its extensions write out what they hold back.
     Flush,
+}
+
+/// What a worker answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reply {
+    /// To [`Question::Extensions`]: its index and its extensions.
+    Extensions(serde_json::Value),
+    /// To [`Question::Metrics`]: a whole text of OpenMetrics.
+    Metrics(String),
+    /// To [`Question::Flush`]: whether it has; it has not where a flush is running already.
+    Flush(bool),
+    /// It cannot answer, and has logged why.
+    Failed,
 }
 
 /// All that a worker needs to know to serve an app.
@@ -126,7 +140,7 @@ pub enum WorkerMessage {
         /// Why it failed; may hold a Python traceback.
         message: String,
     },
-    /// Asks all other workers that run. Only from a worker that is ready.
+    /// Asks all other workers that are ready. Only from a worker that is ready.
     Ask {
         /// The worker's number of the question.
         id: u64,
@@ -140,7 +154,7 @@ pub enum WorkerMessage {
         /// The asker's number of the question.
         id: u64,
         /// The answer.
-        answer: serde_json::Value,
+        reply: Reply,
     },
     /// What the worker counted; sent once, while draining.
     Statistics(serde_json::Value),

@@ -23,14 +23,14 @@ pub(crate) struct TracedFunction {
     pub resource_id: Option<&'static str>,
     /// `http.route`, with the slash in front.
     pub route: Option<&'static str>,
-    /// What it tells of each call, so that not each encodes it.
-    pub encoded: Option<Encoded>,
+    /// What it tells of each call, so that not each encodes it: see [`encoded`](Self::encoded).
+    pub encoded: Encoded,
 }
 
 impl TracedFunction {
-    /// Encodes what it tells.
+    /// Encodes what it tells, by the limits that its spans have.
     pub(crate) fn encoded(mut self, limits: Limits) -> Self {
-        self.encoded = Some(Encoded::of(limits, |attributes| self.tell(attributes)));
+        self.encoded = Encoded::of(limits, |attributes| self.tell(attributes));
         self
     }
 
@@ -83,10 +83,7 @@ pub(crate) fn tell(
     cold: bool,
     request: Option<&Request<'_>>,
 ) {
-    match &function.encoded {
-        Some(encoded) => attributes.encoded(encoded, |attributes| function.tell(attributes)),
-        None => function.tell(attributes),
-    }
+    attributes.encoded(&function.encoded, |attributes| function.tell(attributes));
     attributes.string("faas.invocation_id", invocation_id);
     attributes.bool("faas.coldstart", cold);
     let Some(request) = request else {
@@ -222,6 +219,18 @@ pub(crate) fn from_python(value: Python) -> Option<Value> {
 fn all<T>(values: Vec<Python>, convert: impl Fn(Python) -> Option<T>) -> Option<Vec<T>> {
     values.into_iter().map(convert).collect()
 }
+
+/// A function for tests.
+#[cfg(test)]
+pub(crate) static HELLO: std::sync::LazyLock<TracedFunction> = std::sync::LazyLock::new(|| {
+    let function = TracedFunction {
+        name: "hello",
+        faas_name: "hello",
+        trigger: "http",
+        ..TracedFunction::default()
+    };
+    function.encoded(Limits::default())
+});
 
 #[cfg(test)]
 mod tests;

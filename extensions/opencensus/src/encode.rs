@@ -174,7 +174,7 @@ impl<'a> Attributes<'a> {
 }
 
 /// Attributes that many spans have, encoded once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Encoded {
     bytes: Vec<u8>,
     count: usize,

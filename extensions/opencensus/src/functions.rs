@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock};
 use funcdock_extension_api::Function;
 
 use crate::attributes::{self, TracedFunction};
+use crate::encode::Encoded;
 use crate::metrics::{Metrics, Series};
 use crate::resource::Azure;
 use crate::settings::Limits;
@@ -25,7 +26,7 @@ impl Known {
             trigger: attributes::faas_trigger(function.trigger()),
             resource_id: azure.function_id(function.name()).map(|id| leak(&id)),
             route: function.route().map(|route| leak(&format!("/{route}"))),
-            encoded: None,
+            encoded: Encoded::default(),
         };
         Known {
             series: metrics.series(traced.faas_name, traced.trigger),

@@ -227,9 +227,11 @@ impl AppExtension for OpenCensus {
             timed_out: kind == OutcomeKind::TimedOut,
             ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
         };
+        // Before the other clock is read: a span may begin too early by what lies between, not after its children.
+        let end = started.begun.is_some().then(SystemTime::now);
         let took = self.metrics.now().saturating_sub(started.at);
         self.metrics.ended(started.series, took, ended);
-        let Some(begun) = started.begun else {
+        let (Some(begun), Some(end)) = (started.begun, end) else {
             return Ok(());
         };
         let ending = Ending {
@@ -242,8 +244,7 @@ impl AppExtension for OpenCensus {
             raised: outcome.exception().map(Into::into),
             extension: outcome.extension(),
         };
-        // The wall clock may be set while a call runs; how long it took stays right.
-        let end = SystemTime::now();
+        // Where the wall clock is set while a call runs its duration stays right, at the cost of its start.
         let begin = end - Duration::from_nanos(took);
         match self.asked.take(begun.context.span_id()) {
             Some(traced) => {

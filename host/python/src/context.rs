@@ -122,13 +122,15 @@ fn wrapped<'py>(
 
 impl Context {
     fn no_attribute(&self, name: &str) -> PyErr {
-        let set = self.invocation.attribute_names();
-        let by_extensions = if set.is_empty() {
+        let offered = self.invocation.attribute_names();
+        let by_extensions = if offered.iter().any(|offered| offered == name) {
+            "an extension offers it, and has none for this call: see the log".to_owned()
+        } else if offered.is_empty() {
             "no extension has set any: is PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in \
              host.json's workerExtensions, or imported if it is written in Python?"
                 .to_owned()
         } else {
-            format!("extensions have set {}", set.join(", "))
+            format!("extensions offer {}", offered.join(", "))
         };
         PyAttributeError::new_err(format!(
             "'Context' object has no attribute '{name}' ({by_extensions})"

@@ -2,21 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
-use crate::control::{Question, SupervisorMessage};
+use crate::control::{Question, Reply, SupervisorMessage};
 
 /// The way from worker to worker.
 pub(super) struct Exchange {
     /// To the slots, by the worker's index.
-    slots: Vec<UnboundedSender<SupervisorMessage>>,
+    slots: Vec<Sender<SupervisorMessage>>,
     /// The workers that are ready.
     present: BTreeSet<u32>,
 }
 
 impl Exchange {
-    pub(super) fn new(slots: Vec<UnboundedSender<SupervisorMessage>>) -> Self {
+    pub(super) fn new(slots: Vec<Sender<SupervisorMessage>>) -> Self {
         Exchange {
             slots,
             present: BTreeSet::new(),
@@ -49,14 +48,15 @@ impl Exchange {
     }
 
     /// Takes an answer back to the asker.
-    pub(super) fn answer(&self, worker: u32, asker: u32, id: u64, answer: Value) {
-        self.tell(asker, SupervisorMessage::Told { id, worker, answer });
+    pub(super) fn answer(&self, worker: u32, asker: u32, id: u64, reply: Reply) {
+        self.tell(asker, SupervisorMessage::Told { id, worker, reply });
     }
 
     fn tell(&self, worker: u32, message: SupervisorMessage) {
         if let Some(slot) = self.slots.get(worker as usize) {
-            // A slot that has ended has no worker to tell.
-            let _ = slot.send(message);
+            // One that is full has a worker that does not read: who asks waits as long as it has patience. One that has
+            // ended has no worker to tell.
+            let _ = slot.try_send(message);
         }
     }
 }
@@ -69,16 +69,16 @@ mod tests {
 
     #[test]
     fn those_that_are_ready_are_asked() {
-        let (slots, mut ends): (Vec<_>, Vec<_>) = (0..4).map(|_| mpsc::unbounded_channel()).unzip();
+        let (slots, mut ends): (Vec<_>, Vec<_>) = (0..4).map(|_| mpsc::channel(4)).unzip();
         let mut exchange = Exchange::new(slots);
         for worker in [0, 1, 3] {
             exchange.joins(worker);
         }
         exchange.leaves(3);
         exchange.ask(1, 7, Question::Metrics);
-        exchange.answer(0, 1, 7, "text".into());
+        exchange.answer(0, 1, 7, Reply::Flush(true));
         // Of an asker that there is not.
-        exchange.answer(0, 9, 7, "text".into());
+        exchange.answer(0, 9, 7, Reply::Flush(true));
 
         let mut told = |worker: usize| ends[worker].try_recv().ok();
         let asked = SupervisorMessage::Asked { id: 7, others: 1 };
@@ -86,7 +86,7 @@ mod tests {
         let answer = SupervisorMessage::Told {
             id: 7,
             worker: 0,
-            answer: "text".into(),
+            reply: Reply::Flush(true),
         };
         assert_eq!(told(1), Some(answer));
         let question = SupervisorMessage::Answer {

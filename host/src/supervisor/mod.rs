@@ -39,6 +39,9 @@ use crate::app::App;
 use crate::control::{PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
 
+/// How many messages may wait for a worker to read them.
+const ORDERS: usize = 64;
+
 /// What to run, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -133,7 +136,7 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
     let mut slots = JoinSet::new();
     let mut orders = Vec::new();
     for index in 0..options.workers {
-        let (order, ordered) = mpsc::unbounded_channel();
+        let (order, ordered) = mpsc::channel(ORDERS);
         orders.push(order);
         let (recipe, phase, news) = (recipe.clone(), watched.clone(), sender.clone());
         slots.spawn(
@@ -173,7 +176,7 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
                 }
                 News::Gone(worker) => exchange.leaves(worker),
                 News::Asks { asker, id, question } => exchange.ask(asker, id, question),
-                News::Answered { worker, asker, id, answer } => exchange.answer(worker, asker, id, answer),
+                News::Answered { worker, asker, id, reply } => exchange.answer(worker, asker, id, reply),
                 News::Statistics(worker, statistics) => {
                     report(Progress::Statistics { worker, statistics: &statistics });
                 }

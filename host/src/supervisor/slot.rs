@@ -12,7 +12,7 @@ use super::SupervisorError;
 use super::backoff::{Backoff, Next};
 use super::error::describe;
 use super::worker_process::{Happening, Recipe, WorkerProcess};
-use crate::control::{Question, Ready, SupervisorMessage, WorkerMessage};
+use crate::control::{Question, Ready, Reply, SupervisorMessage, WorkerMessage};
 
 /// What a worker may overrun its drain deadline by before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ pub(super) enum News {
         worker: u32,
         asker: u32,
         id: u64,
-        answer: Value,
+        reply: Reply,
     },
     /// Its worker counted this.
     Statistics(u32, Value),
@@ -67,7 +67,7 @@ pub(super) struct Slot {
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) news: mpsc::UnboundedSender<News>,
     /// What to tell its worker.
-    pub(super) orders: mpsc::UnboundedReceiver<SupervisorMessage>,
+    pub(super) orders: mpsc::Receiver<SupervisorMessage>,
 }
 
 /// How a worker's life ended.
@@ -231,11 +231,11 @@ impl Slot {
                 id,
                 question,
             }),
-            WorkerMessage::Answered { asker, id, answer } => self.tell(News::Answered {
+            WorkerMessage::Answered { asker, id, reply } => self.tell(News::Answered {
                 worker: index,
                 asker,
                 id,
-                answer,
+                reply,
             }),
             WorkerMessage::Statistics(value) => self.tell(News::Statistics(index, value)),
             WorkerMessage::Drained => tracing::debug!("worker {index} has drained"),

@@ -27,7 +27,7 @@ const BOOTSTRAP: &str = include_str!("bootstrap.py");
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// How long a worker may leave its end of the channel unread once that is full.
-const READ_GRACE: Duration = Duration::from_secs(2);
+const READ_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a process may live on without its channel: it is on its way out, or out of reach.
 const LOST_GRACE: Duration = Duration::from_secs(2);

@@ -5,22 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::exposition;
-use super::peers::Peers;
+use super::peers::{Answers, Peers};
 use super::{Docked, lock};
-use crate::control::{Question, WorkerConfig};
-use crate::triggers::http::{Admin, Answer};
+use crate::control::{Question, Reply, WorkerConfig};
+use crate::triggers::http::{Admin, Answer, Flushed};
 
 /// What extensions get to flush when the operator asks for it.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// What the other workers get to answer.
+/// What the other workers get to answer, beside the time for a flush.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct WorkerAdmin {
     own: Arc<Own>,
     peers: Arc<Peers>,
+    /// Reports are made one at a time, however many ask for them.
+    reporting: Semaphore,
     workers: u32,
     language: String,
     start: Instant,
@@ -34,28 +37,27 @@ struct Own {
 }
 
 impl WorkerAdmin {
+    /// Answers the other workers, too.
     pub(super) fn new(config: &WorkerConfig, language: &str, extensions: Docked, peers: Arc<Peers>) -> Self {
+        let own = Arc::new(Own {
+            worker: config.index,
+            extensions,
+            flushing: AtomicBool::new(false),
+        });
+        let asked = Arc::clone(&own);
+        peers.answer_by(move |question| asked.answer(question));
         WorkerAdmin {
-            own: Arc::new(Own {
-                worker: config.index,
-                extensions,
-                flushing: AtomicBool::new(false),
-            }),
+            own,
             peers,
+            reporting: Semaphore::new(1),
             workers: config.workers,
             language: language.to_owned(),
             start: Instant::now(),
         }
     }
 
-    /// Lets the other workers be asked, and ask.
-    pub(super) fn open(&self) {
-        let own = Arc::clone(&self.own);
-        self.peers.open(move |question| own.answer(question));
-    }
-
-    /// What all workers answer, by their index; without those that do not in time.
-    async fn ask_all(&self, question: Question) -> Vec<Value> {
+    /// What all workers answer, by their index.
+    async fn ask_all(&self, question: Question) -> Answers {
         let own = Arc::clone(&self.own);
         let patience = match question {
             Question::Extensions | Question::Metrics => PATIENCE,
@@ -64,39 +66,59 @@ impl WorkerAdmin {
         let mine = tokio::task::spawn_blocking(move || own.answer(question));
         let (mine, mut answers) = tokio::join!(mine, async {
             match self.workers {
-                1 => Vec::new(),
+                1 => Answers::default(),
                 _ => self.peers.ask(question, patience).await,
             }
         });
-        // One that panics has said so, and what it has done is done.
-        answers.extend(mine.ok().map(|answer| (self.own.worker, answer)));
-        answers.sort_unstable_by_key(|(worker, _)| *worker);
-        answers.into_iter().map(|(_, answer)| answer).collect()
+        match mine {
+            Ok(reply) => answers.replies.push((self.own.worker, reply)),
+            // It has panicked, and said so.
+            Err(_) => answers.missing += 1,
+        }
+        answers.replies.sort_unstable_by_key(|(worker, _)| *worker);
+        answers
+    }
+
+    async fn report(&self, question: Question) -> impl Iterator<Item = Reply> {
+        // It is never closed.
+        let _turn = self.reporting.acquire().await;
+        self.ask_all(question)
+            .await
+            .replies
+            .into_iter()
+            .map(|(_, reply)| reply)
     }
 }
 
 impl Own {
     /// May block.
-    fn answer(&self, question: Question) -> Value {
+    fn answer(&self, question: Question) -> Reply {
         match question {
-            Question::Extensions => {
-                json!({ "worker": self.worker, "extensions": self.extensions.report() })
-            }
-            Question::Metrics => json!(lock(&self.extensions.native).metrics()),
-            Question::Flush => json!(self.flush()),
+            Question::Extensions => Reply::Extensions(json!({
+                "worker": self.worker,
+                "extensions": self.extensions.report(),
+            })),
+            Question::Metrics => Reply::Metrics(lock(&self.extensions.native).metrics()),
+            Question::Flush => Reply::Flush(self.flush()),
         }
     }
 
     /// `false` where a flush is running already.
     fn flush(&self) -> bool {
+        struct Done<'a>(&'a AtomicBool);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::Release);
+            }
+        }
         // One at a time: one that hangs leaves a thread behind for each extension.
         if self.flushing.swap(true, Ordering::Acquire) {
             return false;
         }
+        let _done = Done(&self.flushing);
         // Not under the lock: the others go on meanwhile.
         let flush = lock(&self.extensions.native).flush();
         flush(FLUSH);
-        self.flushing.store(false, Ordering::Release);
         true
     }
 }
@@ -115,20 +137,41 @@ impl Admin for WorkerAdmin {
     }
 
     fn extensions(&self) -> Answer<'_, Value> {
-        Box::pin(async { json!({ "workers": self.ask_all(Question::Extensions).await }) })
+        Box::pin(async {
+            let replies = self.report(Question::Extensions).await;
+            let workers: Vec<Value> = replies
+                .filter_map(|reply| match reply {
+                    Reply::Extensions(report) => Some(report),
+                    _ => None,
+                })
+                .collect();
+            json!({ "workers": workers })
+        })
     }
 
     fn metrics(&self) -> Answer<'_, String> {
         Box::pin(async {
-            let texts = self.ask_all(Question::Metrics).await;
-            exposition::join(texts.iter().filter_map(Value::as_str))
+            let replies = self.report(Question::Metrics).await;
+            let texts: Vec<String> = replies
+                .filter_map(|reply| match reply {
+                    Reply::Metrics(text) => Some(text),
+                    _ => None,
+                })
+                .collect();
+            exposition::join(texts.iter().map(String::as_str))
         })
     }
 
-    fn flush(&self) -> Answer<'_, bool> {
+    fn flush(&self) -> Answer<'_, Flushed> {
         Box::pin(async {
-            let flushed = self.ask_all(Question::Flush).await;
-            flushed.iter().all(|flushed| *flushed != Value::Bool(false))
+            let Answers { replies, missing } = self.ask_all(Question::Flush).await;
+            if missing > 0 {
+                Flushed::Without(missing)
+            } else if replies.iter().all(|(_, reply)| *reply == Reply::Flush(true)) {
+                Flushed::All
+            } else {
+                Flushed::Busy
+            }
         })
     }
 }

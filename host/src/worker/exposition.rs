@@ -25,10 +25,15 @@ pub(super) fn join<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
                         });
                         families.len() - 1
                     });
-                    current = Some(at);
-                    if !families[at].said.contains(&line) {
-                        families[at].said.push(line);
+                    let said = &mut families[at].said;
+                    let known = said.iter().find(|known| keyword(known) == keyword(line));
+                    // Workers of two versions of an extension may differ: what was said first holds, and samples of
+                    // another type have no place.
+                    let is_other = keyword(line) == Some("TYPE") && known.is_some_and(|known| *known != line);
+                    if known.is_none() {
+                        said.push(line);
                     }
+                    current = (!is_other).then_some(at);
                 }
                 None if line.starts_with('#') => {}
                 None => {
@@ -53,10 +58,13 @@ pub(super) fn join<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 
 /// The metric that a line of help, type or unit is about.
 fn said_of(line: &str) -> Option<&str> {
-    let mut words = line.strip_prefix("# ")?.split(' ');
-    matches!(words.next(), Some("HELP" | "TYPE" | "UNIT"))
-        .then(|| words.next())
-        .flatten()
+    keyword(line)?;
+    line.split(' ').nth(2)
+}
+
+fn keyword(line: &str) -> Option<&str> {
+    let keyword = line.strip_prefix("# ")?.split(' ').next()?;
+    matches!(keyword, "HELP" | "TYPE" | "UNIT").then_some(keyword)
 }
 
 #[cfg(test)]
@@ -75,6 +83,16 @@ mod tests {
                         # HELP b Help.\n# TYPE b histogram\nb_sum{worker=\"0\"} 0.5\nb_count{worker=\"0\"} 1\n\
                         # HELP c Only here.\n# TYPE c counter\nc_total{worker=\"1\"} 9\n# EOF\n";
         assert_eq!(join([FIRST, second]), expected);
+    }
+
+    #[test]
+    fn what_was_said_first_holds() {
+        let second = "# HELP a Other words.\n# TYPE a counter\na_total{worker=\"1\"} 3\n\
+                      # HELP b Help.\n# TYPE b counter\nb_total{worker=\"1\"} 1\n# EOF\n";
+        let joined = join([FIRST, second]);
+        assert_eq!(joined.matches("# HELP a").count(), 1, "{joined}");
+        assert!(joined.contains("a_total{worker=\"1\"} 3"), "{joined}");
+        assert!(!joined.contains("b_total"), "{joined}");
     }
 
     #[test]

@@ -104,6 +104,7 @@ async fn watch(
     loop {
         match receiver.recv().await {
             Ok(Some(SupervisorMessage::Drain { deadline_ms })) => {
+                peers.close();
                 if let Some(drained) = drained.take() {
                     // Nobody waits yet while the app is loading; the value keeps.
                     let _ = drained.send(Duration::from_millis(deadline_ms));
@@ -111,8 +112,8 @@ async fn watch(
             }
             Ok(Some(SupervisorMessage::Answer { asker, id, question })) => peers.answer(asker, id, question),
             Ok(Some(SupervisorMessage::Asked { id, others })) => peers.hear(id, Heard::Asked(others)),
-            Ok(Some(SupervisorMessage::Told { id, worker, answer })) => {
-                peers.hear(id, Heard::Told(worker, answer));
+            Ok(Some(SupervisorMessage::Told { id, worker, reply })) => {
+                peers.hear(id, Heard::Told(worker, reply));
             }
             Ok(Some(SupervisorMessage::Start(_))) => tracing::debug!("control channel: orders given twice"),
             Ok(None) | Err(_) => std::process::exit(1),

@@ -25,6 +25,7 @@ use crate::runner::FunctionRunner;
 use admin::WorkerAdmin;
 use http::HttpService;
 use link::Link;
+use peers::Peers;
 
 /// What extensions get to shut down when running calls have used up the deadline, or the worker cannot start.
 const LEAST_SHUTDOWN: Duration = Duration::from_secs(1);
@@ -129,14 +130,10 @@ impl Worker {
             extensions: extensions.report().into_iter().map(extension_listing).collect(),
             python: language.to_owned(),
         };
-        let admin = Arc::new(WorkerAdmin::new(
-            &config,
-            language,
-            extensions.clone(),
-            Arc::clone(link.peers()),
-        ));
-        let shown = Arc::clone(&admin);
-        let http = match HttpService::start(&config, functions, runner, completions, listener, shown) {
+        let peers = Arc::clone(link.peers());
+        let admin = WorkerAdmin::new(&config, language, extensions.clone(), Arc::clone(&peers));
+        let admin = Arc::new(admin);
+        let http = match HttpService::start(&config, functions, runner, completions, listener, admin) {
             Ok(http) => http,
             Err(error) => {
                 lock(&extensions.native).shutdown(LEAST_SHUTDOWN);
@@ -144,10 +141,10 @@ impl Worker {
             }
         };
         link.send(WorkerMessage::Ready(ready));
-        admin.open();
+        peers.open();
         let thread = std::thread::spawn(move || {
             let deadline = link.wait_for_drain();
-            let in_time = drain(http, &extensions.native, deadline);
+            let in_time = drain(http, &peers, &extensions.native, deadline);
             link.send(WorkerMessage::Statistics(json!(extensions.report())));
             link.send(WorkerMessage::Drained);
             stop();
@@ -190,11 +187,13 @@ impl Serving {
 }
 
 /// Ends calls, then extensions, within the deadline. Returns whether all calls ended by themselves.
-fn drain(http: HttpService, extensions: &Mutex<Extensions>, deadline: Duration) -> bool {
+fn drain(http: HttpService, peers: &Peers, extensions: &Mutex<Extensions>, deadline: Duration) -> bool {
     let end = Instant::now() + deadline;
+    let left = || end.saturating_duration_since(Instant::now());
     let in_time = http.drain(deadline);
-    let left = end.saturating_duration_since(Instant::now());
-    lock(extensions).shutdown(left.max(LEAST_SHUTDOWN));
+    // A flush that another worker has asked for is to be over before the shutdown.
+    peers.wait_until_answered(left());
+    lock(extensions).shutdown(left().max(LEAST_SHUTDOWN));
     in_time
 }
 

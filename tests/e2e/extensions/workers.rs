@@ -1,12 +1,15 @@
 //! With several workers, what one is asked is answered by all.
 
+use std::time::{Duration, Instant};
+
 use funcdock_tests::openmetrics::Samples;
-use funcdock_tests::{Host, wait_for};
+use funcdock_tests::{Host, Raw, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value as Json, json};
+use ureq::http::Request;
 
-use crate::support::{app_of, fixture, recording, records_of, send};
+use crate::support::{app_of, fixture, recording, records_of, send, wait_for_records};
 
 const WORKERS: usize = 3;
 const CALLS: &str = "funcdock_extension_hook_calls_total";
@@ -68,15 +71,16 @@ fn metrics_and_reports_are_of_all_workers() {
     host.stop().assert_clean();
 }
 
+fn flush(host: &Host) -> u16 {
+    let request = Request::post(host.url_of("/admin/extensions/flush")).header(CLOSE.0, CLOSE.1);
+    host.send(request.body(Vec::new()).expect("a request")).status
+}
+
 #[test]
 fn all_workers_flush() {
     let host = start(&[("record", fixture(recording("app")))]);
     for round in 1..=2 {
-        let url = host.url_of("/admin/extensions/flush");
-        let request = ureq::http::Request::post(url)
-            .body(Vec::new())
-            .expect("a request");
-        assert_eq!(host.send(request).status, 204);
+        assert_eq!(flush(&host), 204);
         let flushed = records_of(host.app(), "flush").len();
         assert_eq!(flushed, round * WORKERS, "all, before the answer");
     }
@@ -84,37 +88,81 @@ fn all_workers_flush() {
 }
 
 #[test]
-fn a_worker_that_is_gone_or_stuck_is_left_out() {
-    let host = start(&[("noop", fixture(json!({})))]);
+fn a_worker_that_is_stuck_is_left_out() {
+    let host = start(&[("record", fixture(recording("app")))]);
     let stuck = host.workers()[0];
     signal(stuck, Signal::SIGSTOP);
-    let told = wait_for(|| {
-        let told = told_of(&host);
-        (told.len() == WORKERS - 1).then_some(told)
-    });
-    assert!(told.is_some(), "{}", host.output());
+    let begin = Instant::now();
+    assert_eq!(told_of(&host).len(), WORKERS - 1);
+    assert!(begin.elapsed() >= Duration::from_secs(2), "it was waited for");
     host.wait_for_log("1 of 2 other workers have answered within 2s");
+    assert_eq!(flush(&host), 504, "not all have flushed");
+    assert_eq!(records_of(host.app(), "flush").len(), WORKERS - 1);
     signal(stuck, Signal::SIGCONT);
     wait_until_told_of(&host, &[0, 1, 2]);
-
-    signal(stuck, Signal::SIGKILL);
-    let back = wait_for(|| (!host.workers().contains(&stuck)).then_some(()));
-    assert!(back.is_some(), "{}", host.output());
-    wait_until_told_of(&host, &[0, 1, 2]);
-    let samples = Samples::parse(&host.get("/metrics").text());
-    assert_eq!(samples.sum(CALLS, &[("extension", "noop"), PRE]), 0.0);
     host.stop().assert_clean();
 }
 
 #[test]
-fn a_client_that_goes_away_leaves_nothing_behind() {
+fn a_worker_that_is_restarted_counts_anew() {
     let host = start(&[("noop", fixture(json!({})))]);
+    let counts = || {
+        let samples = Samples::parse(&send(&host, "/metrics", &[CLOSE]).text());
+        let count = |worker| samples.sum(CALLS, &[("extension", "noop"), PRE, ("worker", worker)]);
+        ["0", "1", "2"].map(count)
+    };
+    let all_have_some = wait_for(|| {
+        assert_eq!(send(&host, "/api/kinds_async/str", &[CLOSE]).status, 200);
+        counts().iter().all(|count| *count > 0.0).then(counts)
+    });
+    let before = all_have_some.unwrap_or_else(|| panic!("{:?}\n{}", counts(), host.output()));
+    signal(host.workers()[0], Signal::SIGKILL);
+    host.wait_for_log("is back");
+    wait_until_told_of(&host, &[0, 1, 2]);
+    let after = counts();
+    assert_eq!(
+        after.iter().filter(|count| **count == 0.0).count(),
+        1,
+        "{before:?} {after:?}"
+    );
+    let kept = (0..WORKERS).filter(|worker| after[*worker] == before[*worker]);
+    assert_eq!(kept.count(), WORKERS - 1, "{before:?} {after:?}");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_question_does_not_hold_up_the_end() {
+    let host = start(&[("record", fixture(recording("app")))]);
+    let stuck = host.workers()[0];
+    signal(stuck, Signal::SIGSTOP);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| flush(&host));
+        wait_for_records(&host, "flush", WORKERS - 1);
+        let begin = Instant::now();
+        host.signal(Signal::SIGTERM);
+        assert_eq!(asked.join().expect("an answer"), 504);
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    });
+    signal(stuck, Signal::SIGCONT);
+    host.wait().assert_clean();
+}
+
+#[test]
+fn clients_that_go_away_leave_nothing_behind() {
+    let host = start(&[("noop", fixture(json!({})))]);
+    let threads = || -> usize {
+        let of = |worker: &i32| std::fs::read_dir(format!("/proc/{worker}/task")).map_or(0, Iterator::count);
+        host.workers().iter().map(of).sum()
+    };
+    // Threads for what blocks are kept for a while, up to one in each worker.
+    let before = threads() + WORKERS;
     for _ in 0..200 {
-        let mut raw = funcdock_tests::Raw::connect(&host);
+        let mut raw = Raw::connect(&host);
         raw.send("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
         drop(raw);
     }
     wait_until_told_of(&host, &[0, 1, 2]);
-    assert!(host.workers().len() == WORKERS, "{}", host.output());
+    let settled = wait_for(|| (threads() <= before).then_some(()));
+    assert!(settled.is_some(), "{before} threads, then {}", threads());
     host.stop().assert_clean();
 }

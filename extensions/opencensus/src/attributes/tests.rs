@@ -7,20 +7,21 @@ use prost::Message;
 use super::*;
 use crate::settings::Limits;
 
-const HELLO: TracedFunction = TracedFunction {
-    name: "hello",
-    faas_name: "hello",
-    trigger: "http",
-    resource_id: None,
-    route: Some("/api/hello/{name}"),
-    encoded: None,
-};
+fn hello() -> TracedFunction {
+    TracedFunction {
+        name: "hello",
+        faas_name: "hello",
+        trigger: "http",
+        route: Some("/api/hello/{name}"),
+        ..TracedFunction::default()
+    }
+}
 
-fn told(function: &TracedFunction, id: &str, cold: bool, request: Option<&Request<'_>>) -> Vec<String> {
+fn told(function: TracedFunction, id: &str, cold: bool, request: Option<&Request<'_>>) -> Vec<String> {
     let mut out = Vec::new();
     tell(
         &mut Attributes::new(&mut out, &[], Limits::default()),
-        function,
+        &function.encoded(Limits::default()),
         id,
         cold,
         request,
@@ -66,7 +67,7 @@ fn a_request_in_full() {
         "server.address=localhost",
         "server.port=7071",
     ];
-    assert_eq!(told(&HELLO, "an-id", true, Some(&request)), expected);
+    assert_eq!(told(hello(), "an-id", true, Some(&request)), expected);
 }
 
 #[test]
@@ -77,7 +78,10 @@ fn a_request_with_little_and_a_call_without_one() {
         version: "1.0",
         ..Request::default()
     };
-    let function = TracedFunction { route: None, ..HELLO };
+    let function = || TracedFunction {
+        route: None,
+        ..hello()
+    };
     let expected = [
         "http.request.method=_OTHER",
         "http.request.method_original=BREW",
@@ -85,8 +89,8 @@ fn a_request_with_little_and_a_call_without_one() {
         "url.path=/",
         "network.protocol.version=1.0",
     ];
-    assert_eq!(told(&function, "an-id", false, Some(&request))[4..], expected);
-    assert_eq!(told(&function, "an-id", false, None).len(), 4, "only FaaS");
+    assert_eq!(told(function(), "an-id", false, Some(&request))[4..], expected);
+    assert_eq!(told(function(), "an-id", false, None).len(), 4, "only FaaS");
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn a_request_through_a_proxy() {
         },
         ..Request::default()
     };
-    let told = told(&HELLO, "an-id", false, Some(&request));
+    let told = told(hello(), "an-id", false, Some(&request));
     for expected in [
         "url.scheme=https",
         "client.address=2001:db8::1",
@@ -123,9 +127,9 @@ fn a_function_in_azure_has_an_id() {
     let function = TracedFunction {
         faas_name: "shop/hello",
         resource_id: Some("/subscriptions/1/…/functions/hello"),
-        ..HELLO
+        ..hello()
     };
-    let told = told(&function, "an-id", false, None);
+    let told = told(function, "an-id", false, None);
     assert_eq!(told[0], "faas.name=shop/hello");
     assert_eq!(told[2], "cloud.resource_id=/subscriptions/1/…/functions/hello");
 }

@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
+use crate::attributes::HELLO;
 use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
 use crate::propagation::{parse_traceparent, testing};
 use crate::sampler::Sampler;
@@ -18,15 +19,6 @@ use crate::settings::Batching;
 /// What a span keeps of attributes and of events, unless told otherwise.
 const LIMIT: usize = 128;
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-static HELLO: TracedFunction = TracedFunction {
-    name: "hello",
-    faas_name: "hello",
-    trigger: "http",
-    resource_id: None,
-    route: None,
-    encoded: None,
-};
 
 const RETURNED: Ending<'_> = Ending {
     cold: false,

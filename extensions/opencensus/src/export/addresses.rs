@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Uri;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use ureq::Error;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -20,7 +20,8 @@ pub(super) struct Addresses(Arc<Mutex<Option<Known>>>);
 
 #[derive(Debug)]
 struct Known {
-    of: Authority,
+    /// Addresses hold a port, which may be the scheme's.
+    of: (Scheme, Authority),
     addresses: ResolvedSocketAddrs,
     until: Instant,
 }
@@ -45,14 +46,15 @@ impl Resolver for Addresses {
     ) -> Result<ResolvedSocketAddrs, Error> {
         let now = Instant::now();
         if let Some(known) = &*self.known()
-            && Some(&known.of) == uri.authority()
+            && (Some(&known.of.0), Some(&known.of.1)) == (uri.scheme(), uri.authority())
             && now < known.until
         {
             return Ok(known.addresses.clone());
         }
         let addresses = DefaultResolver::default().resolve(uri, config, timeout)?;
-        *self.known() = uri.authority().map(|of| Known {
-            of: of.clone(),
+        let of = uri.scheme().cloned().zip(uri.authority().cloned());
+        *self.known() = of.map(|of| Known {
+            of,
             addresses: addresses.clone(),
             until: now + GOOD_FOR,
         });
@@ -64,6 +66,7 @@ impl Resolver for Addresses {
 mod tests {
     use super::*;
 
+    /// How many addresses have the port 4318.
     fn resolve(addresses: &Addresses, uri: &'static str) -> Result<usize, Error> {
         let found = addresses.resolve(&Uri::from_static(uri), &Config::default(), NextTimeout::default())?;
         Ok(found.iter().filter(|address| address.port() == 4318).count())
@@ -95,6 +98,18 @@ mod tests {
             resolve(&addresses, "http://127.0.0.1:4318/").expect("an address"),
             1
         );
+    }
+
+    #[test]
+    fn the_port_is_the_schemes() {
+        let addresses = Addresses::default();
+        let port = |uri| {
+            let uri = Uri::from_static(uri);
+            let found = addresses.resolve(&uri, &Config::default(), NextTimeout::default());
+            found.expect("an address")[0].port()
+        };
+        assert_eq!(port("http://127.0.0.1/"), 80);
+        assert_eq!(port("https://127.0.0.1/"), 443);
     }
 
     #[test]

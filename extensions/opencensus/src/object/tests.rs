@@ -1,22 +1,13 @@
 //! The objects as the companion calls them, without Python.
 
 use super::*;
-use crate::attributes::TracedFunction;
+use crate::attributes::HELLO;
 use crate::propagation::testing;
 use crate::sampler::{Regard, Rule, Sampler};
 use crate::settings::Sampling;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-static HELLO: TracedFunction = TracedFunction {
-    name: "hello",
-    faas_name: "hello",
-    trigger: "http",
-    resource_id: None,
-    route: None,
-    encoded: None,
-};
 
 fn called(headers: &[(&str, &str)], sampler: &Sampler) -> SpanObject {
     let caller = testing::caller(headers);

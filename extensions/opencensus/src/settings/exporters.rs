@@ -30,6 +30,12 @@ impl Name {
     }
 }
 
+/// The names of all, for messages.
+pub(super) fn names() -> String {
+    let [rest @ .., (last, _)] = NAMES;
+    format!("{} or {last}", rest.map(|(name, _)| name).join(", "))
+}
+
 /// Where spans go.
 #[derive(Debug)]
 pub enum Destination {

@@ -171,7 +171,7 @@ pub enum SettingsError {
     Zero(&'static str),
     #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
     BatchOverQueue { batch: usize, queue: usize },
-    #[error("exporter: there is no {0:?}; expected otlp, zipkin, azure, console, file or none")]
+    #[error("exporter: there is no {0:?}; expected {names}", names = exporters::names())]
     UnknownExporter(String),
     #[error("exporter: the list is empty; expected at least one exporter, or \"none\"")]
     NoExporter,

@@ -62,8 +62,19 @@ pub trait Admin: Send + Sync + 'static {
     /// `GET /metrics`, of all workers, in the text format of OpenMetrics.
     fn metrics(&self) -> Answer<'_, String>;
 
-    /// `POST /admin/extensions/flush`, of all workers; `false` where one is running already.
-    fn flush(&self) -> Answer<'_, bool>;
+    /// `POST /admin/extensions/flush`, of all workers.
+    fn flush(&self) -> Answer<'_, Flushed>;
+}
+
+/// How a flush of all workers went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// All have flushed.
+    All,
+    /// One flushes already; the others have flushed.
+    Busy,
+    /// So many have not answered in time.
+    Without(usize),
 }
 
 /// What takes its time.
@@ -184,8 +195,12 @@ impl Front {
             (&Method::GET | &Method::HEAD, "/admin/extensions") => responses::json(&admin.extensions().await),
             (&Method::GET | &Method::HEAD, "/metrics") => responses::metrics(admin.metrics().await),
             (&Method::POST, "/admin/extensions/flush") => match admin.flush().await {
-                true => responses::no_content(),
-                false => responses::plain(StatusCode::CONFLICT, "a flush is running already\n"),
+                Flushed::All => responses::no_content(),
+                Flushed::Busy => responses::plain(StatusCode::CONFLICT, "a flush is running already\n"),
+                Flushed::Without(workers) => responses::plain(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    format!("{workers} workers have not flushed in time; see the log, and ask again\n"),
+                ),
             },
             _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
         }

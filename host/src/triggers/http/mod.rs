@@ -8,5 +8,5 @@ pub mod route;
 pub mod routes;
 mod server;
 
-pub use front::{Admin, Answer, Endpoint, Front, Limits};
+pub use front::{Admin, Answer, Endpoint, Flushed, Front, Limits};
 pub use server::serve;

@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{Metric, ScopeMetrics};
 
 use super::*;
-use crate::attributes::TracedFunction;
+use crate::attributes::HELLO;
 use crate::call::{Call, Ending};
 use crate::context::SpanContext;
 use crate::export::testing::{OK, Received, Reply, Server, gunzip};
@@ -65,14 +65,6 @@ fn trace_a_call(url: &str) -> (SpanContext, Result<(), FlushErrors>) {
         ),
         ("tracestate", "a=b"),
     ]);
-    static HELLO: TracedFunction = TracedFunction {
-        name: "hello",
-        faas_name: "hello",
-        trigger: "http",
-        resource_id: None,
-        route: None,
-        encoded: None,
-    };
     let context = caller.begin(&Sampler::default());
     let call = Call::start(Arc::clone(&pipeline), &HELLO, context, caller);
     let greet = call.open_span(
