@@ -103,6 +103,7 @@ def main() -> None:
         for number in range(arguments.rounds + 1):
             # There and back again: none always comes behind the same one.
             for server in all_servers[:: -1 if number % 2 else 1]:
+                settle()
                 sample = wrk(server, arguments.seconds if number else 1, arguments.connections)
                 if collector and server.name == "funcdock-traced":
                     collector.calls += sample.requests
@@ -233,7 +234,11 @@ def fastapi_traced(python: Path, port: int, collector: Collector) -> Server:
         "uvicorn-fastapi-traced",
         [str(python), "-m", "uvicorn", *words, "fastapi_traced:app"],
         port,
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}"},
+        # Within its turn it exports full batches; what is left then leaves before the next one's.
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+        },
     )
 
 
@@ -282,6 +287,23 @@ def wait_until_it_answers(server: Server, process: subprocess.Popen[bytes], log:
             problem = error
             time.sleep(0.05)
     sys.exit(f"{server.name} does not serve the hello: {problem}\n{log.read_text()}")
+
+
+def settle() -> None:
+    """Waits for an idle machine: what a server still does behind its turn is not to slow the next one."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        before = cpu_times()
+        time.sleep(0.3)
+        idle, all_states = (after - earlier for after, earlier in zip(cpu_times(), before))
+        if idle > 0.95 * all_states:
+            return
+
+
+def cpu_times() -> tuple[int, int]:
+    """How long all cores have been idle, and in any state, in ticks."""
+    states = [int(state) for state in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return states[3] + states[4], sum(states)
 
 
 def wrk(server: Server, seconds: int, connections: int) -> Sample:
