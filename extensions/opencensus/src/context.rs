@@ -3,8 +3,9 @@
 //! OpenTelemetry's own type copies every member of `tracestate` for each span, knows no debug flag, and
 //! refuses keys that Level 2 of W3C's trace context allows. This one has the same names.
 
+use std::ops::RangeFull;
+
 use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 pub(crate) use crate::propagation::TraceState;
 
@@ -20,6 +21,17 @@ pub struct SpanContext {
     is_remote: bool,
     is_debug: bool,
     trace_state: TraceState,
+}
+
+/// An id: any but zero, which is none. Ids need not be unpredictable, so that the generator is a fast one; its seed is
+/// another one in each thread of each process.
+fn random<T: Default + PartialEq>(generate: impl Fn(RangeFull) -> T) -> T {
+    loop {
+        let id = generate(..);
+        if id != T::default() {
+            return id;
+        }
+    }
 }
 
 impl SpanContext {
@@ -42,10 +54,9 @@ impl SpanContext {
 
     /// The first span of a new trace, which is not sampled yet.
     pub(crate) fn root() -> Self {
-        let ids = RandomIdGenerator::default();
         SpanContext::new(
-            ids.new_trace_id(),
-            ids.new_span_id(),
+            TraceId::from(random(fastrand::u128)),
+            SpanId::from(random(fastrand::u64)),
             RANDOM,
             false,
             TraceState::NONE,
@@ -55,7 +66,7 @@ impl SpanContext {
     /// A span of this process with this one as its parent.
     pub(crate) fn child(&self) -> Self {
         SpanContext {
-            span_id: RandomIdGenerator::default().new_span_id(),
+            span_id: SpanId::from(random(fastrand::u64)),
             is_remote: false,
             ..self.clone()
         }

@@ -1,6 +1,6 @@
 //! The functions that were loaded.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use funcdock_extension_api::Function;
 
@@ -42,20 +42,21 @@ impl Known {
 #[derive(Default)]
 pub(crate) struct Functions {
     /// By name, which is cheaper to search for than to hash.
-    by_name: RwLock<Vec<Known>>,
+    by_name: Mutex<Vec<Known>>,
+    /// The same, once all have been loaded: for a look without the lock.
+    all: OnceLock<Vec<Known>>,
 }
 
 impl Functions {
     /// The function of this name, made if it is not known yet.
     pub(crate) fn get_or_make(&self, name: &str, make: impl FnOnce() -> Known) -> Known {
-        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(at) = find(&by_name, name) {
-            return by_name[at];
+        if let Some(all) = self.all.get()
+            && let Ok(at) = find(all, name)
+        {
+            return all[at];
         }
-        drop(by_name);
-        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         match find(&by_name, name) {
-            // Another thread was faster.
             Ok(at) => by_name[at],
             Err(at) => {
                 let function = make();
@@ -65,10 +66,11 @@ impl Functions {
         }
     }
 
-    /// Their names, sorted.
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        let by_name = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        by_name.iter().map(|function| function.traced.name).collect()
+    /// All have been loaded. Returns their names, sorted.
+    pub(crate) fn complete(&self) -> Vec<&'static str> {
+        let by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.get_or_init(|| by_name.clone());
+        all.iter().map(|function| function.traced.name).collect()
     }
 }
 

@@ -161,7 +161,7 @@ impl AppExtension for OpenCensus {
         if cold {
             self.metrics.cold_start(function.series);
             // By now all functions have been loaded.
-            self.samplers.mention_unknown(&self.functions.names());
+            self.samplers.mention_unknown(&self.functions.complete());
         }
         let malformed = |propagator| self.malformed.count(propagator);
         let caller = self.propagators.extract(&Incoming::of(call), malformed);
