@@ -9,9 +9,9 @@ use tokio::sync::Semaphore;
 
 use super::exposition;
 use super::peers::{Answers, Peers};
-use super::{Docked, lock};
+use super::{AllExtensions, lock};
 use crate::control::{Question, Reply, WorkerConfig};
-use crate::triggers::http::{Admin, Answer, Flushed};
+use crate::triggers::http::{Admin, AdminFuture, FlushOutcome};
 
 /// What extensions get to flush when the operator asks for it.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct WorkerAdmin {
     own: Arc<Own>,
-    peers: Arc<Peers>,
+    /// None without a supervisor.
+    peers: Option<Arc<Peers>>,
     /// Reports are made one at a time, however many ask for them.
     reporting: Semaphore,
     workers: u32,
@@ -32,20 +33,27 @@ pub(super) struct WorkerAdmin {
 /// What this worker answers for itself.
 struct Own {
     worker: u32,
-    extensions: Docked,
+    extensions: AllExtensions,
     flushing: AtomicBool,
 }
 
 impl WorkerAdmin {
     /// Answers the other workers, too.
-    pub(super) fn new(config: &WorkerConfig, language: &str, extensions: Docked, peers: Arc<Peers>) -> Self {
+    pub(super) fn new(
+        config: &WorkerConfig,
+        language: &str,
+        extensions: AllExtensions,
+        peers: Option<Arc<Peers>>,
+    ) -> Self {
         let own = Arc::new(Own {
             worker: config.index,
             extensions,
             flushing: AtomicBool::new(false),
         });
         let asked = Arc::clone(&own);
-        peers.answer_by(move |question| asked.answer(question));
+        if let Some(peers) = &peers {
+            peers.answer_by(move |question| asked.answer(question));
+        }
         WorkerAdmin {
             own,
             peers,
@@ -65,9 +73,9 @@ impl WorkerAdmin {
         };
         let mine = tokio::task::spawn_blocking(move || own.answer(question));
         let (mine, mut answers) = tokio::join!(mine, async {
-            match self.workers {
-                1 => Answers::default(),
-                _ => self.peers.ask(question, patience).await,
+            match &self.peers {
+                Some(peers) if self.workers > 1 => peers.ask(question, patience).await,
+                _ => Answers::default(),
             }
         });
         match mine {
@@ -136,7 +144,7 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn extensions(&self) -> Answer<'_, Value> {
+    fn extensions(&self) -> AdminFuture<'_, Value> {
         Box::pin(async {
             let replies = self.report(Question::Extensions).await;
             let workers: Vec<Value> = replies
@@ -149,7 +157,7 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn metrics(&self) -> Answer<'_, String> {
+    fn metrics(&self) -> AdminFuture<'_, String> {
         Box::pin(async {
             let replies = self.report(Question::Metrics).await;
             let texts: Vec<String> = replies
@@ -162,15 +170,15 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn flush(&self) -> Answer<'_, Flushed> {
+    fn flush(&self) -> AdminFuture<'_, FlushOutcome> {
         Box::pin(async {
             let Answers { replies, missing } = self.ask_all(Question::Flush).await;
             if missing > 0 {
-                Flushed::Without(missing)
+                FlushOutcome::Without(missing)
             } else if replies.iter().all(|(_, reply)| *reply == Reply::Flush(true)) {
-                Flushed::All
+                FlushOutcome::All
             } else {
-                Flushed::Busy
+                FlushOutcome::Busy
             }
         })
     }
