@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::supervisor::PYTHON_MODULE;
+use crate::launch::python;
 
 /// Runs Python function apps and docks worker extensions onto them.
 #[derive(Debug, Parser)]
@@ -35,7 +35,7 @@ enum Command {
 
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
-    main_with(PYTHON_MODULE)
+    main_with(python::MODULE)
 }
 
 /// Runs the program of a host build of its own: workers load the library that cargo makes of a crate called

@@ -14,8 +14,9 @@ use super::settings::Settings;
 use super::telemetry;
 use crate::app::{App, ReadOptions, Reading};
 use crate::control::ExtensionListing;
+use crate::launch::python;
 use crate::logging::Format;
-use crate::supervisor::{self, Options, PYTHON_MODULE_VARIABLE, Progress};
+use crate::supervisor::{self, Options, Progress};
 
 const DEFAULT_PORT: u16 = 7071;
 
@@ -120,7 +121,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
     telemetry::dock(&mut app, environment);
     let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));
-    let chosen_module = std::env::var_os(PYTHON_MODULE_VARIABLE).filter(|value| !value.is_empty());
+    let chosen_module = std::env::var_os(python::MODULE_VARIABLE).filter(|value| !value.is_empty());
 
     let settings = Settings::new(&app, environment);
     let port = arguments
@@ -131,7 +132,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
         address: SocketAddr::new(arguments.address, port),
         workers: arguments.workers.map_or_else(|| settings.workers(), Ok)?,
         python: arguments.python,
-        module: supervisor::find_python_module(chosen_module.as_deref(), python_module, binary_folder)?,
+        module: python::find_module(chosen_module.as_deref(), python_module, binary_folder)?,
         install: !arguments.no_install,
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use super::SupervisorError;
 use crate::app::App;
+use crate::launch::python::WORKER_RUNTIME;
 
 /// What a worker's environment has beyond ours.
 #[derive(Debug, PartialEq)]
@@ -56,7 +57,7 @@ impl Environment {
         }
         // The host's own: last, so that they win over settings of these names.
         variables.push(("AzureWebJobsScriptRoot".into(), app.root.clone().into()));
-        variables.push(("FUNCTIONS_WORKER_RUNTIME".into(), "python".into()));
+        variables.push(("FUNCTIONS_WORKER_RUNTIME".into(), WORKER_RUNTIME.into()));
         Ok(Self {
             variables,
             overridden,
