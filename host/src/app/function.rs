@@ -8,8 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::error::Problem;
 use super::host_config::RESERVED;
 use super::json::{Document, Item};
-use super::overrides::AppSettings;
-use super::{Function, HttpTrigger, binding};
+use super::{AppSettings, Function, HttpTrigger, binding};
 use crate::triggers::http::route::RouteTemplate;
 
 const FILE: &str = "function.json";

@@ -28,14 +28,6 @@ pub enum SupervisorError {
     /// The app's Python cannot be found or prepared.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// An app setting cannot be an environment variable.
-    #[error("local.settings.json: {setting} cannot be an environment variable: {problem}")]
-    Setting {
-        /// The setting's path in the file: `Values.NAME`.
-        setting: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
     /// A worker process cannot be started at all.
     #[error("worker {worker}: cannot run {}", python.display())]
     Spawn {

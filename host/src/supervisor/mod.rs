@@ -10,8 +10,6 @@ mod error;
 mod exchange;
 mod listener;
 mod slot;
-#[cfg(test)]
-pub(crate) mod tests;
 mod worker_process;
 
 use std::collections::BTreeSet;
@@ -209,7 +207,7 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
 /// Where the interpreter that would run the app imports packages from (see [`Search::wheels`]). Makes no environment
 /// for the app. Needs a tokio runtime with I/O and time.
 pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
     let python = InterpreterSearch::from_environment(&app.root, python)
         .prepare(false, false)
         .await?;
@@ -219,7 +217,7 @@ pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<Pat
 /// Finds and makes all that workers need.
 async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, SupervisorError> {
     let app = &options.app;
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
     for name in &environment.overridden {
         tracing::info!("{name} of local.settings.json is not used: the environment has another value");
     }

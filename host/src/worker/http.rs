@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::Method;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ impl HttpService {
             endpoints(config, functions)?,
             Pipeline::new(Arc::clone(&runner), host.function_timeout, in_flight.clone()),
             limits,
-            custom_headers(config)?,
+            host.http.custom_headers.clone(),
             admin,
         ));
         // One thread: it outruns the GIL, and tasks that stay on one thread wake each other for nothing.
@@ -140,19 +140,4 @@ fn endpoints(config: &WorkerConfig, functions: Vec<Arc<LoadedFunction>>) -> Resu
         });
     }
     Ok(endpoints)
-}
-
-fn custom_headers(config: &WorkerConfig) -> Result<HeaderMap, String> {
-    let header = |(name, value): (&String, &String)| {
-        let parsed = HeaderName::from_bytes(name.as_bytes())
-            .ok()
-            .zip(HeaderValue::from_str(value).ok());
-        parsed.ok_or_else(|| {
-            format!(
-                "host.json: extensions.http.customHeaders.{name}: {value:?} is no valid header; expected a name of \
-                 letters, digits and dashes, and a value without line breaks"
-            )
-        })
-    };
-    config.app.host.http.custom_headers.iter().map(header).collect()
 }
