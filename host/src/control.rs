@@ -25,12 +25,6 @@ pub const PROTOCOL: u32 = 4;
 /// The longest frame body that is sent or accepted, in bytes (16 MiB).
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
-/// The file descriptor at which a worker finds its end of the control channel.
-pub const CONTROL_FD: i32 = 3;
-
-/// The file descriptor at which a worker finds the listening socket, bound and non-blocking.
-pub const LISTENER_FD: i32 = 4;
-
 const HEADER: usize = size_of::<u32>();
 
 /// What the supervisor tells a worker.
@@ -257,7 +251,7 @@ pub fn supervisor_end(
     open(stream)
 }
 
-/// Opens the worker's end of the channel ([`CONTROL_FD`]). Needs a tokio runtime; makes the socket
+/// Opens the worker's end of the channel (`sys::CONTROL_FD`). Needs a tokio runtime; makes the socket
 /// non-blocking.
 pub fn worker_end(
     stream: std::os::unix::net::UnixStream,

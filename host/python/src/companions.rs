@@ -4,8 +4,8 @@ use funcdock::extensions::Companion;
 use pyo3::prelude::*;
 
 use crate::index::LoadError;
-use crate::package::Package;
 use crate::objects::to_python;
+use crate::package::Package;
 
 /// Runs the companions, in the order of their extensions. Attached, on the main thread, once the functions are
 /// loaded.

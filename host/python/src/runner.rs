@@ -56,8 +56,15 @@ impl PythonRunner {
                 classes: prepared.classes,
                 completions,
             });
-            Self::start(py, worker.config(), &prepared.package, prepared.event_loop, runtime, extensions)
-                .map_err(LoadError::Prepare)
+            Self::start(
+                py,
+                worker.config(),
+                &prepared.package,
+                prepared.event_loop,
+                runtime,
+                extensions,
+            )
+            .map_err(LoadError::Prepare)
         });
         match started {
             Ok(runner) => Ok((runner, worker)),

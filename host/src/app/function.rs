@@ -7,11 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 use http::Method;
 
+use super::AppSettings;
 use super::binding;
 use super::error::Problem;
 use super::host_config::RESERVED;
 use super::json::{Document, Item};
-use super::overrides::AppSettings;
 use crate::model::{FunctionDefinition, HttpTrigger};
 
 const FILE: &str = "function.json";

@@ -6,11 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-use std::os::unix::process::ExitStatusExt;
-
-use super::runtime_files::PYTHON_MODULE_VARIABLE;
 use crate::control::ControlError;
+use crate::launch::python::LaunchError;
+use crate::sys::describe_exit;
 
 /// An error of [`run`](super::run), by the phase that it ended.
 #[derive(Debug, thiserror::Error)]
@@ -27,60 +25,9 @@ pub enum SupervisorError {
         /// What the system said.
         source: io::Error,
     },
-    /// A path cannot be made absolute.
-    #[error("cannot find out where {} is", path.display())]
-    Resolve {
-        /// The path as given.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The Python module is not where it should be.
-    #[error("Funcdock's Python module is missing; looked for\n{}\n{}", list(searched), module_advice(*chosen))]
-    FindModule {
-        /// Every file that was tried.
-        searched: Vec<PathBuf>,
-        /// Whether the user named the file through the environment.
-        chosen: bool,
-    },
-    /// There is no interpreter to run the app with.
-    #[error("no Python to run the app with: {problem}")]
-    FindPython {
-        /// What was looked for, and what to do.
-        problem: String,
-    },
-    /// The app's environment cannot be made or changed on disk.
-    #[error(
-        "cannot prepare the app's Python environment at {}; make it yourself, or start with --no-install",
-        path.display()
-    )]
-    Environment {
-        /// The file or folder at fault.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The app's requirements cannot be installed.
-    #[error(
-        "the app's requirements cannot be installed: `{command}` {outcome}\n{output}\n\
-         Correct requirements.txt and start again, or start with --no-install"
-    )]
-    Install {
-        /// The command line that failed.
-        command: String,
-        /// How it ended.
-        outcome: String,
-        /// What it printed, as far as that was not shown already.
-        output: String,
-    },
-    /// An app setting cannot be an environment variable.
-    #[error("local.settings.json: {setting} cannot be an environment variable: {problem}")]
-    Setting {
-        /// The setting's path in the file: `Values.NAME`.
-        setting: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    /// The app's Python cannot be found or prepared.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
     /// A worker process cannot be started at all.
     #[error("worker {worker}: cannot run {}", python.display())]
     Spawn {
@@ -102,7 +49,7 @@ pub enum SupervisorError {
         message: String,
     },
     /// A worker ended without a word.
-    #[error("worker {worker} (pid {pid}) {}{}", describe(*status), if *ready { "" } else { " before it was ready" })]
+    #[error("worker {worker} (pid {pid}) {}{}", describe_exit(*status), if *ready { "" } else { " before it was ready" })]
     WorkerDied {
         /// Which worker.
         worker: u32,
@@ -154,18 +101,6 @@ pub enum SupervisorError {
     },
 }
 
-/// How a process ended, as the end of a sentence.
-pub(crate) fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with status {code}"),
-        (None, Some(number)) => match Signal::try_from(number) {
-            Ok(signal) => format!("was killed by signal {number} ({signal})"),
-            Err(_) => format!("was killed by signal {number}"),
-        },
-        (None, None) => format!("ended: {status}"),
-    }
-}
-
 fn bind_advice(address: &SocketAddr, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::AddrInUse => format!(
@@ -183,26 +118,5 @@ fn bind_advice(address: &SocketAddr, source: &io::Error) -> String {
             )
         }
         _ => "the system refused".into(),
-    }
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| format!("  {}", path.display()))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-fn module_advice(chosen: bool) -> String {
-    if chosen {
-        format!(
-            "{PYTHON_MODULE_VARIABLE} names this file: correct it, or unset it to use the one beside the binary."
-        )
-    } else {
-        format!(
-            "Put it beside the funcdock binary (a build from source makes it with `cargo build --workspace`), \
-             or name it in {PYTHON_MODULE_VARIABLE}."
-        )
     }
 }

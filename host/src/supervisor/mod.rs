@@ -8,13 +8,8 @@ mod backoff;
 mod environment;
 mod error;
 mod exchange;
-mod install;
 mod listener;
-mod python;
-mod runtime_files;
 mod slot;
-#[cfg(test)]
-pub(crate) mod tests;
 mod worker_process;
 
 use std::collections::BTreeSet;
@@ -24,20 +19,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::error::SupervisorError;
-pub(crate) use self::error::describe;
 use self::exchange::Exchange;
-pub use self::runtime_files::{PYTHON_MODULE, PYTHON_MODULE_VARIABLE, find_python_module};
 use self::slot::{End, News, Phase, Slot};
 use self::worker_process::Recipe;
 use crate::app::App;
 use crate::control::{PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
+use crate::launch::python::{self, InterpreterSearch};
+use crate::sys::StopSignals;
 
 /// How many messages may wait for a worker to read them.
 const ORDERS: usize = 64;
@@ -53,7 +47,7 @@ pub struct Options {
     pub workers: u32,
     /// The interpreter that the user named: a path, or a name to look for in `PATH`.
     pub python: Option<PathBuf>,
-    /// The Python module to load into it, absolute (see [`find_python_module`]).
+    /// The Python module to load into it, absolute (see [`find_module`](python::find_module)).
     pub module: PathBuf,
     /// Whether to make an environment for an app that has requirements and none of its own.
     pub install: bool,
@@ -123,7 +117,7 @@ impl Stopped {
 /// Takes over both signals for the whole process. Needs a tokio runtime with I/O and time. `report` is
 /// called between other work and should not block.
 pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Result<Stopped, SupervisorError> {
-    let mut signals = Signals::new()?;
+    let mut signals = StopSignals::new().map_err(SupervisorError::Signals)?;
     let (listener, address) = listener::bind(options.address)?;
     let prepared = tokio::select! {
         recipe = prepare(&options, address) => recipe,
@@ -213,21 +207,21 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
 /// Where the interpreter that would run the app imports packages from (see [`Search::wheels`]). Makes no environment
 /// for the app. Needs a tokio runtime with I/O and time.
 pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
-    let python = python::Choice::from_environment(&app.root, python)
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
+    let python = InterpreterSearch::from_environment(&app.root, python)
         .prepare(false, false)
         .await?;
-    Ok(python::site_packages(&python, &app.root, &environment).await)
+    Ok(python::site_packages(&python, &app.root, &environment.variables).await)
 }
 
 /// Finds and makes all that workers need.
 async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, SupervisorError> {
     let app = &options.app;
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
     for name in &environment.overridden {
         tracing::info!("{name} of local.settings.json is not used: the environment has another value");
     }
-    let choice = python::Choice::from_environment(&app.root, options.python.clone());
+    let choice = InterpreterSearch::from_environment(&app.root, options.python.clone());
     let python = choice.prepare(options.install, options.verbose).await?;
     tracing::debug!(
         "workers run {} with {}",
@@ -239,7 +233,7 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
         ..Search::default()
     };
     let site_packages = if options.extensions_enabled && search.needs_wheels(&app.host.worker_extensions) {
-        python::site_packages(&python, &app.root, &environment).await
+        python::site_packages(&python, &app.root, &environment.variables).await
     } else {
         Vec::new()
     };
@@ -274,30 +268,4 @@ fn begin_drain(phase: &watch::Sender<Phase>, time: Duration) -> bool {
         }
         serving
     })
-}
-
-/// The signals that stop the host.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, SupervisorError> {
-        let open = |kind| signal(kind).map_err(SupervisorError::Signals);
-        Ok(Self {
-            interrupt: open(SignalKind::interrupt())?,
-            terminate: open(SignalKind::terminate())?,
-        })
-    }
-
-    /// The number of the next one. Cancel-safe.
-    async fn next(&mut self) -> u8 {
-        const SIGINT: u8 = 2;
-        const SIGTERM: u8 = 15;
-        tokio::select! {
-            _ = self.interrupt.recv() => SIGINT,
-            _ = self.terminate.recv() => SIGTERM,
-        }
-    }
 }

@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::SupervisorError;
 use super::backoff::{Backoff, Next};
-use super::error::describe;
 use super::worker_process::{Happening, Recipe, WorkerProcess};
 use crate::control::{Question, Ready, Reply, SupervisorMessage, WorkerMessage};
+use crate::sys::describe_exit;
 
 /// What a worker may overrun its drain deadline by before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -203,7 +203,7 @@ impl Slot {
                     Happening::Ended(status) if status.success() || !serves => return End::Clean,
                     Happening::Ended(status) => {
                         let (index, pid) = (self.index, worker.pid());
-                        tracing::error!("worker {index} (pid {pid}) {} while it drained", describe(status));
+                        tracing::error!("worker {index} (pid {pid}) {} while it drained", describe_exit(status));
                         return End::Forced;
                     }
                 },

@@ -1,27 +1,21 @@
 //! One worker process: spawned with its two descriptors, talked to, and ended.
 
-use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use command_fds::{CommandFdExt, FdMapping};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::SupervisorError;
 use super::environment::Environment;
 use crate::control::{
-    self, CONTROL_FD, ControlError, LISTENER_FD, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig,
-    WorkerMessage,
+    self, ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
-
-const BOOTSTRAP: &str = include_str!("bootstrap.py");
+use crate::launch::python;
+use crate::sys::{self, CONTROL_FD, LISTENER_FD};
 
 /// How long to look for the last words of a process that has ended: they are in the socket already.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -81,10 +75,8 @@ impl WorkerProcess {
         };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
 
-        let mut command = std::process::Command::new(&recipe.python);
+        let mut command = python::command(&recipe.python, &recipe.module);
         command
-            .args(["-X", "utf8", "-c", BOOTSTRAP])
-            .arg(&recipe.module)
             .current_dir(&recipe.config.app.root)
             .envs(
                 recipe
@@ -93,18 +85,9 @@ impl WorkerProcess {
                     .iter()
                     .map(|(name, value)| (name, value)),
             )
-            .stdin(Stdio::null())
-            .fd_mappings(vec![
-                FdMapping {
-                    parent_fd: theirs.into(),
-                    child_fd: CONTROL_FD,
-                },
-                FdMapping {
-                    parent_fd: listener.into(),
-                    child_fd: LISTENER_FD,
-                },
-            ])
-            .map_err(|collision| failed(io::Error::other(collision)))?;
+            .stdin(Stdio::null());
+        let descriptors = [(theirs.into(), CONTROL_FD), (listener.into(), LISTENER_FD)];
+        sys::pass_descriptors(&mut command, descriptors).map_err(failed)?;
         // The command holds the worker's descriptors. It goes at the end of this statement: as long as it
         // lived, the end of the channel would not show.
         let child = Command::from(command)
@@ -183,7 +166,7 @@ impl WorkerProcess {
                 status = self.child.wait() => self.ended = Some(status.unwrap_or_else(|error| {
                     // Waiting for a child of our own does not fail; if it does, the child is no success.
                     tracing::error!("cannot wait for worker {} (pid {}): {error}", self.index, self.pid);
-                    ExitStatus::from_raw(255 << 8)
+                    sys::failed_exit()
                 })),
             }
         }
@@ -259,8 +242,8 @@ impl WorkerProcess {
     /// Asks a worker that has nothing in flight to end: SIGTERM.
     pub(super) fn terminate(&self) {
         // No id: it has ended and been waited for, so its number may be another process's by now.
-        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok())
-            && let Err(error) = kill(Pid::from_raw(pid), Signal::SIGTERM)
+        if let Some(pid) = self.child.id()
+            && let Err(error) = sys::terminate(pid)
         {
             tracing::debug!(
                 "worker {} (pid {pid}) cannot be sent SIGTERM: {error}",

@@ -15,9 +15,7 @@ use funcdock::model::Data;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple,
-};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
 
 use crate::text::utf8;
 
@@ -73,8 +71,9 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
             Err(_) => Data::Json(utf8(&number.str()?)?.to_owned()),
         });
     }
-    let is_json =
-        value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
+    let is_json = value.is_instance_of::<PyDict>()
+        || value.is_instance_of::<PyList>()
+        || value.is_instance_of::<PyTuple>();
     if !is_json {
         let found = value.get_type().qualname()?;
         return Err(PyTypeError::new_err(format!(

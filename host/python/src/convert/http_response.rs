@@ -39,7 +39,8 @@ pub(super) fn data(function: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
     let status = StatusCode::from_u16(code)
         .ok()
         .filter(|status| status.as_u16() >= 200);
-    let status = status.ok_or_else(|| PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)")))?;
+    let status = status
+        .ok_or_else(|| PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)")))?;
     let mut headers = HeaderMap::new();
     let given = value.getattr(intern!(py, "headers"))?;
     if given.is_truthy()? {
@@ -48,7 +49,7 @@ pub(super) fn data(function: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
     if !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, content_type(value)?);
     }
-    Ok(Data::Http(Box::new(HttpResponse {
+    Ok(Data::Response(Box::new(HttpResponse {
         status,
         headers,
         body: body.into(),
@@ -89,5 +90,6 @@ fn content_type(response: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
 }
 
 fn header_value(text: &str) -> PyResult<HeaderValue> {
-    HeaderValue::from_str(text).map_err(|_| PyValueError::new_err(format!("{text:?} is not a valid content type")))
+    HeaderValue::from_str(text)
+        .map_err(|_| PyValueError::new_err(format!("{text:?} is not a valid content type")))
 }

@@ -8,11 +8,7 @@ use crate::index::Function;
 
 /// The outcome of a call that returned `value`, with its `Out` objects in the order of [`Function::outputs`]. Attached.
 /// What cannot be sent is an exception of the function.
-pub(crate) fn returned(
-    function: &Function,
-    value: &Bound<'_, PyAny>,
-    outs: &[Bound<'_, PyAny>],
-) -> Outcome {
+pub(crate) fn returned(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> Outcome {
     match convert(function, value, outs) {
         Ok(returned) => Outcome::Returned(returned),
         Err(error) => raised(value.py(), &error),
@@ -45,11 +41,7 @@ pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
     }))
 }
 
-fn convert(
-    function: &Function,
-    value: &Bound<'_, PyAny>,
-    outs: &[Bound<'_, PyAny>],
-) -> PyResult<Returned> {
+fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> PyResult<Returned> {
     let mut returned = Returned::value(match value.is_none() {
         true => Data::None,
         false => function.return_kind.data(&function.name, "$return", value)?,

@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use super::values::to_python;
 use crate::calls::{self, Call};
 use crate::text::utf8;
-use super::values::to_python;
 
 /// The invocation's context. Function code may set attributes of its own; those that extensions set are read
 /// from the invocation when asked for the first time.

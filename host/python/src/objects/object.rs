@@ -10,8 +10,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::text::utf8;
 use super::values::{from_python, to_python};
+use crate::text::utf8;
 
 /// An object of an extension: attributes, methods and `with` are calls into its library, made detached.
 #[pyclass(frozen, module = "funcdock")]

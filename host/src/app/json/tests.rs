@@ -195,7 +195,7 @@ fn a_key_that_is_given_twice_is_reported_and_the_last_one_counts() {
     let warnings: Vec<_> = document.duplicates.iter().map(Problem::to_string).collect();
     assert_eq!(
         warnings,
-        ["host.json:2: a.b: given twice in the same object; only the last one counts"]
+        ["host.json:2: a.b: this key occurs twice in the object; only the last one counts"]
     );
     assert_eq!(
         document.item().json().ok(),

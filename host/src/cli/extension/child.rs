@@ -2,18 +2,15 @@
 //! subcommand. What to try goes in through stdin, what happens comes out through stdout, a JSON text a line.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::AsFd as _;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::sys::prctl;
-use nix::sys::signal::Signal;
 
 use crate::extensions::{Check, Event, ExtensionError, Source, Step};
 use crate::logging::Format;
-use crate::supervisor::describe;
+use crate::sys;
 
 /// The hidden subcommand.
 pub(super) const COMMAND: &str = "__check";
@@ -24,11 +21,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The child's side.
 pub(super) fn main() -> Result<ExitCode> {
     // An endless loop must not outlive who waits for it, and a crash that is expected leaves no file behind.
-    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
-    let _ = prctl::set_dumpable(false);
+    sys::die_with_parent();
     // What the library prints goes to stderr: stdout is ours.
-    let mut events = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    nix::unistd::dup2_stdout(io::stderr())?;
+    let mut events = sys::take_stdout()?;
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
     let check: Check = serde_json::from_str(&text).context("this subcommand is not for people")?;
@@ -125,7 +120,7 @@ fn loop_until(
             Err(_) if ended.is_some() => return Some(ended),
             Err(error) => {
                 // Waiting for a child of our own does not fail.
-                ended = child.try_wait().ok().flatten().map(describe);
+                ended = child.try_wait().ok().flatten().map(sys::describe_exit);
                 if ended.is_none() && Instant::now() >= deadline {
                     return Some(None);
                 }

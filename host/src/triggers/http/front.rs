@@ -51,10 +51,9 @@ struct Limits {
 impl Front {
     /// A front for these functions, which all have an HTTP trigger.
     pub(super) fn new(
-        config: &HttpConfig,
+        config: HttpConfig,
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
-        custom_headers: HeaderMap,
         admin: Arc<dyn Admin>,
     ) -> Self {
         let entries = functions.into_iter().filter_map(|function| {
@@ -82,7 +81,7 @@ impl Front {
                 pause: config.client_timeout,
                 outstanding: config.max_outstanding_requests,
             },
-            custom_headers,
+            custom_headers: config.custom_headers,
             admin,
         }
     }

@@ -16,8 +16,6 @@ mod tests;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-
 use super::{Calls, Serving, Trigger};
 use crate::app::HttpConfig;
 use crate::pipeline::LoadedFunction;
@@ -55,20 +53,7 @@ impl Trigger for Http {
     fn start(self: Box<Self>, functions: Vec<Arc<LoadedFunction>>, calls: Calls) -> Result<Serving, String> {
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| format!("the listening socket: {error}"))?;
-        let headers = custom_headers(&self.config)?;
-        let front = Front::new(&self.config, functions, calls.clone(), headers, self.admin);
+        let front = Front::new(self.config, functions, calls.clone(), self.admin);
         Ok(Box::pin(server::serve(listener, Arc::new(front), calls)))
     }
-}
-
-fn custom_headers(config: &HttpConfig) -> Result<HeaderMap, String> {
-    let header = |(name, value): (&String, &String)| {
-        let parsed = HeaderName::from_bytes(name.as_bytes())
-            .ok()
-            .zip(HeaderValue::from_str(value).ok());
-        parsed.ok_or_else(|| {
-            format!("host.json: extensions.http.customHeaders.{name}: {value:?} is not a valid header")
-        })
-    };
-    config.custom_headers.iter().map(header).collect()
 }

@@ -1,36 +1,32 @@
-//! Which interpreter runs the app, and the environment that is made for an app that has none.
+//! Finds the interpreter that runs the app. Has a virtual environment made for an app that needs one.
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::unistd::{AccessFlags, access};
-
 use tokio::time::timeout;
 
-use super::SupervisorError;
-use super::environment::Environment;
-use super::error::describe;
-use super::install::{self, Venv};
+use super::LaunchError;
+use super::venv::{self, Venv};
+use crate::sys::{describe_exit, is_executable};
 
-/// What decides about the interpreter.
+/// Where to look for an interpreter.
 #[derive(Debug, Clone)]
-pub(super) struct Choice {
+pub(crate) struct InterpreterSearch {
     /// The app's folder, absolute.
-    pub(super) root: PathBuf,
+    pub(crate) root: PathBuf,
     /// `--python`: a file, or a name to look for in `search_path`.
-    pub(super) given: Option<PathBuf>,
+    pub(crate) given: Option<PathBuf>,
     /// `$VIRTUAL_ENV`; never empty.
-    pub(super) virtual_env: Option<PathBuf>,
+    pub(crate) virtual_env: Option<PathBuf>,
     /// `$PATH`.
-    pub(super) search_path: OsString,
+    pub(crate) search_path: OsString,
 }
 
-impl Choice {
-    /// The choice for an app in this process's environment.
-    pub(super) fn from_environment(root: &Path, given: Option<PathBuf>) -> Self {
+impl InterpreterSearch {
+    /// Returns the search for an app, with the variables of this process.
+    pub(crate) fn from_environment(root: &Path, given: Option<PathBuf>) -> Self {
         Self {
             root: root.to_owned(),
             given,
@@ -41,21 +37,21 @@ impl Choice {
         }
     }
 
-    /// The interpreter to run the app with. Makes the app's environment first where the app brings
-    /// requirements and no environment of its own, unless `install` is off.
+    /// Returns the interpreter to run the app with. Makes the app's `.venv` first when the app has requirements and no
+    /// environment of its own, unless `install` is off.
     ///
-    /// Cancel-safe: what is half-made is removed.
-    pub(super) async fn prepare(&self, install: bool, verbose: bool) -> Result<PathBuf, SupervisorError> {
-        if install && self.is_ours_to_make() {
-            install::bring_up_to_date(&self.root, || self.in_search_path("python3"), verbose).await?;
+    /// Cancel-safe: removes an unfinished environment.
+    pub(crate) async fn prepare(&self, install: bool, verbose: bool) -> Result<PathBuf, LaunchError> {
+        if install && self.needs_our_venv() {
+            venv::bring_up_to_date(&self.root, || self.in_search_path("python3"), verbose).await?;
         }
         self.find()
     }
 
-    /// Whether the environment is up to us: `.venv` if it is of our making, or nothing that could serve.
-    fn is_ours_to_make(&self) -> bool {
+    /// Whether to make or update `.venv`: only if Funcdock made it, or if the app has no environment at all.
+    fn needs_our_venv(&self) -> bool {
         self.given.is_none()
-            && install::requirements(&self.root).is_file()
+            && venv::requirements(&self.root).is_file()
             && !self.root.join(".python_packages").exists()
             && match Venv::of(&self.root) {
                 Venv::Absent => self.virtual_env.is_none(),
@@ -64,7 +60,7 @@ impl Choice {
             }
     }
 
-    fn find(&self) -> Result<PathBuf, SupervisorError> {
+    fn find(&self) -> Result<PathBuf, LaunchError> {
         if let Some(given) = &self.given {
             return match given.parent() {
                 Some(parent) if parent.as_os_str().is_empty() => {
@@ -74,17 +70,17 @@ impl Choice {
                 _ => missing(format!("--python names {}, which cannot be run", given.display())),
             };
         }
-        let venv = install::venv(&self.root);
+        let venv = venv::venv_path(&self.root);
         match Venv::of(&self.root) {
             Venv::Absent => {}
             Venv::Unfinished => {
                 return missing(format!(
-                    "{} was left unfinished; delete it, or start without --no-install to make it anew",
+                    "{} was left unfinished; delete it, or start without --no-install to make it again",
                     venv.display()
                 ));
             }
             Venv::Foreign | Venv::Ours => {
-                return in_environment(&venv, "delete it, or make it anew with `python3 -m venv`");
+                return in_environment(&venv, "delete it, or make it again with `python3 -m venv`");
             }
         }
         match &self.virtual_env {
@@ -93,7 +89,7 @@ impl Choice {
         }
     }
 
-    fn in_search_path(&self, name: &str) -> Result<PathBuf, SupervisorError> {
+    fn in_search_path(&self, name: &str) -> Result<PathBuf, LaunchError> {
         match std::env::split_paths(&self.search_path)
             .map(|folder| folder.join(name))
             .find(|p| is_executable(p))
@@ -106,8 +102,8 @@ impl Choice {
     }
 }
 
-/// Prints where Python imports packages from. It parses on any Python, and imports nothing that the app's folder,
-/// which is the working directory as it is for workers, could hide.
+/// Prints the folders that Python imports packages from. Any version of Python can parse it. It imports no module that
+/// the app's folder, the working directory, could hide.
 const SITE_PACKAGES: &str = "\
 import os, sys
 standard = os.path.dirname(os.__file__)
@@ -116,24 +112,27 @@ for path in sys.path:
         print(os.path.abspath(path))
 ";
 
-/// How long an interpreter may take to say where it imports packages from.
+/// How long an interpreter may take to print these folders.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where this interpreter imports packages from, in its order, as a worker in this environment would. Empty, with a
-/// warning, where it does not say: the worker that it is to become will tell why.
-pub(super) async fn site_packages(python: &Path, root: &Path, environment: &Environment) -> Vec<PathBuf> {
+/// Returns the folders that this interpreter imports packages from, in its order, with these variables set as in a
+/// worker. Empty, with a warning, when the interpreter fails: the worker will then report why.
+pub(crate) async fn site_packages(
+    python: &Path,
+    root: &Path,
+    variables: &[(String, OsString)],
+) -> Vec<PathBuf> {
     let mut command = tokio::process::Command::new(python);
-    let variables = environment.variables.iter().map(|(name, value)| (name, value));
     command
         .args(["-X", "utf8", "-c", SITE_PACKAGES])
         .current_dir(root)
-        .envs(variables)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let problem = match timeout(PROBE_TIMEOUT, command.output()).await {
         Ok(Ok(done)) if done.status.success() => {
             let lines = String::from_utf8_lossy(&done.stdout);
-            // A sitecustomize may print what it likes.
+            // A sitecustomize module may print other lines.
             return lines
                 .lines()
                 .map(PathBuf::from)
@@ -142,20 +141,20 @@ pub(super) async fn site_packages(python: &Path, root: &Path, environment: &Envi
         }
         Ok(Ok(done)) => format!(
             "it {}\n{}",
-            describe(done.status),
+            describe_exit(done.status),
             String::from_utf8_lossy(&done.stderr).trim_end()
         ),
         Ok(Err(error)) => format!("it cannot be run: {error}"),
-        Err(_) => format!("it did not answer in {} s", PROBE_TIMEOUT.as_secs()),
+        Err(_) => format!("it printed nothing within {} s", PROBE_TIMEOUT.as_secs()),
     };
     tracing::warn!(
-        "the packages of {} are not searched for extensions: {problem}",
+        "cannot search the packages of {} for extensions: {problem}",
         python.display()
     );
     Vec::new()
 }
 
-fn in_environment(venv: &Path, advice: &str) -> Result<PathBuf, SupervisorError> {
+fn in_environment(venv: &Path, advice: &str) -> Result<PathBuf, LaunchError> {
     let python = venv.join("bin/python");
     if is_executable(&python) {
         absolute(&python)
@@ -167,20 +166,16 @@ fn in_environment(venv: &Path, advice: &str) -> Result<PathBuf, SupervisorError>
     }
 }
 
-fn missing<T>(problem: String) -> Result<T, SupervisorError> {
-    Err(SupervisorError::FindPython { problem })
+fn missing<T>(problem: String) -> Result<T, LaunchError> {
+    Err(LaunchError::FindPython { problem })
 }
 
-/// Absolute, but with symbolic links kept: a venv's `bin/python` is one, and knows its venv by its place.
-fn absolute(path: &Path) -> Result<PathBuf, SupervisorError> {
-    std::path::absolute(path).map_err(|source: io::Error| SupervisorError::Resolve {
+/// Makes a path absolute and keeps symbolic links: a venv's `bin/python` is one, and finds its venv by its path.
+fn absolute(path: &Path) -> Result<PathBuf, LaunchError> {
+    std::path::absolute(path).map_err(|source| LaunchError::Resolve {
         path: path.to_owned(),
         source,
     })
-}
-
-pub(super) fn is_executable(path: &Path) -> bool {
-    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
 }
 
 #[cfg(test)]
@@ -200,7 +195,7 @@ mod tests {
     fn given_then_venv_then_virtual_env_then_path() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        let mut choice = Choice {
+        let mut choice = InterpreterSearch {
             root: at("app"),
             given: Some(at("given/python3.12")),
             virtual_env: Some(at("other")),
@@ -215,7 +210,7 @@ mod tests {
         ] {
             executable(&at(path));
         }
-        let find = |choice: &Choice| choice.find().expect("an interpreter");
+        let find = |choice: &InterpreterSearch| choice.find().expect("an interpreter");
 
         assert_eq!(find(&choice), at("given/python3.12"));
         choice.given = Some("python3.9".into());
@@ -229,36 +224,36 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_named_with_what_to_do() {
+    fn an_error_names_what_cannot_be_run_and_what_to_do() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        let choice = Choice {
+        let choice = InterpreterSearch {
             root: at("app"),
             given: None,
             virtual_env: None,
             search_path: at("bin").into(),
         };
-        let fails = |choice: &Choice, expected: &str| {
+        let fails = |choice: &InterpreterSearch, expected: &str| {
             let error = choice.find().expect_err("nothing to run").to_string();
             assert!(error.contains(expected), "{error}");
         };
         fails(&choice, "no python3 in PATH");
         fails(
-            &Choice {
+            &InterpreterSearch {
                 given: Some("python3.99".into()),
                 ..choice.clone()
             },
             "no python3.99 in PATH",
         );
         fails(
-            &Choice {
+            &InterpreterSearch {
                 given: Some(at("gone")),
                 ..choice.clone()
             },
             "--python names",
         );
         fails(
-            &Choice {
+            &InterpreterSearch {
                 virtual_env: Some(at("gone")),
                 ..choice.clone()
             },

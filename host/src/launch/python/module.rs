@@ -1,25 +1,21 @@
-//! Where Funcdock's own files are: the Python module that workers load.
+//! Finds Funcdock's Python module, which workers load.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::SupervisorError;
+use super::LaunchError;
 
-/// Names the Python module's file, for installs that keep it elsewhere.
-pub const PYTHON_MODULE_VARIABLE: &str = "FUNCDOCK_PYTHON_MODULE";
+/// The environment variable that names the Python module's file, for installations that keep it elsewhere.
+pub const MODULE_VARIABLE: &str = "FUNCDOCK_PYTHON_MODULE";
 
-/// The crate of our Python module, as its library's name has it.
-pub const PYTHON_MODULE: &str = "funcdock_python";
+/// The crate of our Python module, as in the name of its library.
+pub const MODULE: &str = "funcdock_python";
 
-/// The Python module for workers: `chosen` (the value of [`PYTHON_MODULE_VARIABLE`]) when there is one,
-/// else the library of the crate `name` ([`PYTHON_MODULE`], but for host builds of their own) beside the executable
-/// in `binary_folder`, else in `../lib/funcdock/` from there. Absolute.
-pub fn find_python_module(
-    chosen: Option<&OsStr>,
-    name: &str,
-    binary_folder: &Path,
-) -> Result<PathBuf, SupervisorError> {
+/// Returns the absolute path of the Python module: `chosen` (the value of [`MODULE_VARIABLE`]) if there is one, else
+/// the library of the crate `name` in `binary_folder`, else in `../lib/funcdock/` from there. `name` is [`MODULE`], or
+/// another crate in a custom build of the host.
+pub fn find_module(chosen: Option<&OsStr>, name: &str, binary_folder: &Path) -> Result<PathBuf, LaunchError> {
     let candidates = match chosen {
         Some(path) => vec![PathBuf::from(path)],
         None => {
@@ -29,11 +25,11 @@ pub fn find_python_module(
         }
     };
     match candidates.iter().find(|path| path.is_file()) {
-        Some(path) => std::path::absolute(path).map_err(|source| SupervisorError::Resolve {
+        Some(path) => std::path::absolute(path).map_err(|source| LaunchError::Resolve {
             path: path.clone(),
             source,
         }),
-        None => Err(SupervisorError::FindModule {
+        None => Err(LaunchError::FindModule {
             searched: candidates,
             chosen: chosen.is_some(),
         }),
@@ -54,23 +50,17 @@ mod tests {
         fs::create_dir_all(&lib).expect("lib");
         let name = format!("{DLL_PREFIX}funcdock_python{DLL_SUFFIX}");
 
-        let error = find_python_module(None, PYTHON_MODULE, &bin)
+        let error = find_module(None, MODULE, &bin)
             .expect_err("nothing is there")
             .to_string();
         assert!(error.contains(&bin.join(&name).display().to_string()), "{error}");
         assert!(error.contains(&lib.join(&name).display().to_string()), "{error}");
-        assert!(error.contains(PYTHON_MODULE_VARIABLE), "{error}");
+        assert!(error.contains(MODULE_VARIABLE), "{error}");
 
         fs::write(lib.join(&name), "").expect("written");
-        assert_eq!(
-            find_python_module(None, PYTHON_MODULE, &bin).expect("in lib"),
-            lib.join(&name)
-        );
+        assert_eq!(find_module(None, MODULE, &bin).expect("in lib"), lib.join(&name));
         fs::write(bin.join(&name), "").expect("written");
-        assert_eq!(
-            find_python_module(None, PYTHON_MODULE, &bin).expect("in bin"),
-            bin.join(&name)
-        );
+        assert_eq!(find_module(None, MODULE, &bin).expect("in bin"), bin.join(&name));
     }
 
     #[test]
@@ -79,8 +69,7 @@ mod tests {
         let name = format!("{DLL_PREFIX}funcdock_python{DLL_SUFFIX}");
         fs::write(folder.path().join(name), "").expect("written");
         let chosen = folder.path().join("elsewhere.so");
-        let error = find_python_module(Some(chosen.as_os_str()), PYTHON_MODULE, folder.path())
-            .expect_err("not there");
+        let error = find_module(Some(chosen.as_os_str()), MODULE, folder.path()).expect_err("not there");
         assert!(error.to_string().contains("elsewhere.so"), "{error}");
     }
 }

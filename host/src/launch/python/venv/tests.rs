@@ -1,10 +1,10 @@
-//! Making environments with real interpreters; requirements that need no network.
+//! Makes environments with real interpreters. The requirements need no network.
 
 use super::*;
-use crate::supervisor::python::Choice;
+use crate::launch::python::InterpreterSearch;
 
-fn choice(root: &Path) -> Choice {
-    Choice {
+fn choice(root: &Path) -> InterpreterSearch {
+    InterpreterSearch {
         root: root.to_owned(),
         given: None,
         virtual_env: None,
@@ -12,23 +12,23 @@ fn choice(root: &Path) -> Choice {
     }
 }
 
-/// An app whose requirements can always be met.
+/// Writes requirements that can always be installed.
 fn app(root: &Path) {
     fs::write(root.join("requirements.txt"), "# nothing yet\n").expect("written");
 }
 
 #[tokio::test]
-async fn an_environment_is_made_once_and_made_anew_when_unfinished() {
+async fn an_environment_is_made_once_and_again_when_unfinished() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
     app(root);
 
     let python = choice(root).prepare(true, false).await.expect("made");
-    assert_eq!(python, venv(root).join("bin/python"));
+    assert_eq!(python, venv_path(root).join("bin/python"));
     assert_eq!(Venv::of(root), Venv::Ours);
 
     let made = || {
-        fs::metadata(venv(root).join("pyvenv.cfg"))
+        fs::metadata(venv_path(root).join("pyvenv.cfg"))
             .expect("a venv")
             .modified()
             .expect("a time")
@@ -37,16 +37,16 @@ async fn an_environment_is_made_once_and_made_anew_when_unfinished() {
     choice(root).prepare(true, false).await.expect("still there");
     assert_eq!(made(), first, "an environment that is up to date was made again");
 
-    write(&venv(root).join(MAKING), b"").expect("written");
+    write(&venv_path(root).join(MAKING), b"").expect("written");
     assert_eq!(Venv::of(root), Venv::Unfinished);
-    choice(root).prepare(true, false).await.expect("made anew");
+    choice(root).prepare(true, false).await.expect("made again");
     assert_eq!(Venv::of(root), Venv::Ours);
     assert_ne!(made(), first);
     assert!(!root.join(".venv.funcdock-removed").exists());
 }
 
 #[tokio::test]
-async fn requirements_that_cannot_be_installed_leave_nothing_behind_and_show_what_pip_said() {
+async fn requirements_that_cannot_be_installed_leave_no_environment_and_show_the_output_of_pip() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
     fs::write(root.join("requirements.txt"), "./not-there\n").expect("written");
@@ -77,7 +77,7 @@ async fn changed_requirements_are_installed_into_ours() {
         .prepare(true, false)
         .await
         .expect_err("the new requirements are installed");
-    // The environment that worked is kept; going back to what is in it needs no pip.
+    // The old environment is kept. Going back to its requirements needs no pip.
     assert_eq!(Venv::of(root), Venv::Ours);
     fs::write(root.join("requirements.txt"), "# nothing yet\n").expect("written");
     choice(root).prepare(true, false).await.expect("as before");
@@ -89,11 +89,11 @@ async fn an_environment_that_the_user_made_or_chose_is_left_alone() {
     let root = folder.path();
     // Would fail if it were installed.
     fs::write(root.join("requirements.txt"), "./not-there\n").expect("written");
-    let absent = |choice: Choice| async move {
+    let absent = |choice: InterpreterSearch| async move {
         choice.prepare(true, false).await.expect("an interpreter");
         assert_eq!(Venv::of(&choice.root), Venv::Absent);
     };
-    absent(Choice {
+    absent(InterpreterSearch {
         given: Some("python3".into()),
         ..choice(root)
     })
@@ -101,7 +101,7 @@ async fn an_environment_that_the_user_made_or_chose_is_left_alone() {
     let other = root.join("other");
     fs::create_dir_all(other.join("bin")).expect("folder");
     std::os::unix::fs::symlink("/bin/sh", other.join("bin/python")).expect("linked");
-    absent(Choice {
+    absent(InterpreterSearch {
         virtual_env: Some(other),
         ..choice(root)
     })
@@ -117,7 +117,7 @@ async fn an_environment_that_the_user_made_or_chose_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_cancelled_making_leaves_nothing_behind() {
+async fn a_cancelled_installation_leaves_no_environment() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
     app(root);
@@ -125,7 +125,10 @@ async fn a_cancelled_making_leaves_nothing_behind() {
     let mut prepared = Box::pin(making.prepare(true, false));
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while Venv::of(root) != Venv::Unfinished {
-        assert!(std::time::Instant::now() < deadline, "the making never began");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the installation never started"
+        );
         let waited = tokio::time::timeout(Duration::from_millis(1), prepared.as_mut()).await;
         assert!(waited.is_err(), "it was made before it could be cancelled");
     }

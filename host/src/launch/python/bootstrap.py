@@ -1,6 +1,6 @@
-# What a worker process runs first: `python -X utf8 -c <this text> <module.so>`. It hands over to Rust as soon
-# as it can, and says so through the control channel where it cannot. It parses on any Python, so that one
-# which is too old gets our message and not a SyntaxError.
+# The first code of a worker process: `python -X utf8 -c <this text> <module.so>`. It loads the module and hands over
+# to Rust. If that fails, it reports the error through the control channel. Any version of Python can parse it, so that
+# a version that is too old gets our message and not a SyntaxError.
 import os
 import signal
 import sys
@@ -32,8 +32,8 @@ def load(path):
 
 
 def main():
-    # Ctrl-C reaches the whole process group; when to stop is the supervisor's to say. A handler that does
-    # nothing, and not SIG_IGN: what is ignored stays so in the programs that a function starts.
+    # Ctrl-C reaches the whole process group, but the supervisor decides when to stop. The handler does nothing. It is
+    # not SIG_IGN, which the programs that a function starts would inherit.
     signal.signal(signal.SIGINT, lambda *_: None)
     if sys.version_info < OLDEST:
         fail(
@@ -42,7 +42,7 @@ def main():
             "or make the app's .venv with a newer one."
             % ((sys.executable,) + tuple(sys.version_info[:2]) + OLDEST),
         )
-    # A program that a function starts must hold neither the port nor the channel open.
+    # A program that a function starts must not keep the port or the channel open.
     os.set_inheritable(CONTROL, False)
     os.set_inheritable(LISTENER, False)
     path = sys.argv.pop(1)
@@ -54,16 +54,16 @@ def main():
             "%s cannot be imported by %s (Python %s): %s: %s"
             % (path, sys.executable, sys.version.split()[0], type(error).__name__, error),
         )
-    # What functions print is to be seen when they print it, also by whoever reads it through a pipe.
+    # Shows each line that functions print at once, also to a reader of a pipe.
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
-    # From here on the descriptors are Rust's: an exception goes to stderr, not through the channel.
+    # Rust owns the descriptors from here on: an exception goes to stderr, not through the channel.
     return module.run(CONTROL, LISTENER)
 
 
 def leave(code):
-    """Ends as the interpreter would, but for its own end: a call that was given up still runs in a thread of Rust's,
-    which must not find the interpreter gone."""
+    """Exits as the interpreter does, but does not finalize it: a call that was given up still runs in a thread of
+    Rust, which needs the interpreter."""
     import atexit
     import threading
 

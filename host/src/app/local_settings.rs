@@ -1,12 +1,10 @@
-//! local.settings.json: what the app settings are on a developer's machine.
+//! Reads local.settings.json: the app settings on a developer's machine.
 
-use std::collections::BTreeMap;
-
-use super::LocalSettings;
 use super::error::Problem;
 use super::json::{Document, Item};
+use super::{LocalSettings, Variables};
 
-/// Reads local.settings.json. Keys that we do not know are left to the tools that do.
+/// Reads local.settings.json. Ignores unknown keys, which other tools may know.
 pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
     let top = document.item();
     let mut settings = LocalSettings::default();
@@ -39,25 +37,21 @@ pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
     Ok(settings)
 }
 
-/// Names and texts that can become environment variables.
+/// Reads an object of environment variables. `text` reads the value of one.
 fn variables<'a>(
     object: &Item<'a>,
     text: impl Fn(&Item<'a>) -> Result<&'a str, Problem>,
-) -> Result<BTreeMap<String, String>, Problem> {
-    let variable = |(name, item): (&str, Item<'a>)| {
-        if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(item.problem(format!("{name:?} cannot be the name of an environment variable")));
-        }
-        let value = text(&item)?;
-        if value.contains('\0') {
-            return Err(item.problem("an environment variable cannot hold a NUL character"));
-        }
-        Ok((name.to_owned(), value.to_owned()))
-    };
-    object.entries()?.into_iter().map(variable).collect()
+) -> Result<Variables, Problem> {
+    let mut variables = Variables::default();
+    for (name, item) in object.entries()? {
+        variables
+            .insert(name, text(&item)?)
+            .map_err(|error| item.problem(error.to_string()))?;
+    }
+    Ok(variables)
 }
 
-/// A connection string: text, or an object with the text and the name of a provider.
+/// Reads a connection string: text, or an object with the text and the name of a provider.
 fn connection_string<'a>(item: &Item<'a>) -> Result<&'a str, Problem> {
     if !item.is_object() {
         return item.string();
@@ -82,11 +76,12 @@ mod tests {
         read(&Document::parse("local.settings.json".into(), text)?)
     }
 
-    fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
-        entries
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+    fn valid(entries: &[(&str, &str)]) -> Variables {
+        let mut variables = Variables::default();
+        for (name, value) in entries {
+            variables.insert(name, value).expect("valid");
+        }
+        variables
     }
 
     #[test]
@@ -96,11 +91,11 @@ mod tests {
             "Values": {"TEXT": "a", "EMPTY": "", "NUMBER": 1.50, "FLAG": true,},
             "ConnectionStrings": {"Plain": "Server=a", "Full": {"ConnectionString": "b", "ProviderName": "p"}},
             "Host": {"LocalHttpPort": 7072, "CORS": "*", "CORSCredentials": true, "Other": []},
-            "Unknown": 1 // other tools' business
+            "Unknown": 1 // for other tools
         }"#;
         let expected = LocalSettings {
-            values: map(&[("TEXT", "a"), ("EMPTY", ""), ("NUMBER", "1.50"), ("FLAG", "true")]),
-            connection_strings: map(&[("Plain", "Server=a"), ("Full", "b")]),
+            values: valid(&[("TEXT", "a"), ("EMPTY", ""), ("NUMBER", "1.50"), ("FLAG", "true")]),
+            connection_strings: valid(&[("Plain", "Server=a"), ("Full", "b")]),
             local_http_port: Some(7072),
             cors: Some("*".to_owned()),
             cors_credentials: true,
@@ -116,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn an_error_says_what_is_wrong() {
         let cases = [
             (
                 r#"{"IsEncrypted": true}"#,
@@ -146,13 +141,26 @@ mod tests {
             ),
             (
                 r#"{"Values": {"A=B": ""}}"#,
-                "Values.A=B: \"A=B\" cannot be the name of an environment variable",
+                "Values.A=B: \"A=B\" is not a valid name of an environment variable; expected at least one character, \
+                 without \"=\" and NUL",
                 "a name that the system refuses",
             ),
             (
                 r#"{"Values": {"A": "\u0000"}}"#,
-                "Values.A: an environment variable cannot hold a NUL character",
+                "Values.A: the value of an environment variable cannot contain a NUL character; remove it",
                 "a value that the system refuses",
+            ),
+            (
+                r#"{"Values": {"": "x"}}"#,
+                "Values.: \"\" is not a valid name of an environment variable; expected at least one character, \
+                 without \"=\" and NUL",
+                "an empty name",
+            ),
+            (
+                r#"{"ConnectionStrings": {"A=B": "x"}}"#,
+                "ConnectionStrings.A=B: \"A=B\" is not a valid name of an environment variable; expected at least \
+                 one character, without \"=\" and NUL",
+                "the name of a connection string is part of a variable's",
             ),
             (
                 r#"{"ConnectionStrings": {"A": {"Provider": "p"}}}"#,

@@ -1,8 +1,8 @@
-//! The environment that we make for an app: `<app>/.venv` with its requirements installed.
+//! Makes the virtual environment of an app: `<app>/.venv` with its requirements installed.
 //!
-//! Two marker files tell ours from the user's: [`MAKING`] while it is made, [`INSTALLED`] (a copy of the
-//! requirements that are in it) after. A virtual environment cannot be moved, so it is made in place; one
-//! that was left with the first marker is made anew.
+//! Two marker files distinguish ours from the user's: [`MAKING`] exists while it is made, [`INSTALLED`] (a copy of the
+//! installed requirements) afterwards. A virtual environment cannot be moved, so it is made in place. One that still
+//! has the first marker is made again.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -12,30 +12,29 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::SupervisorError;
-use super::error::describe;
-use super::python::is_executable;
+use super::LaunchError;
+use crate::sys::{describe_exit, is_executable};
 
 const MAKING: &str = ".funcdock-making";
 const INSTALLED: &str = ".funcdock-installed";
 
-/// The app's `.venv`, by whose work it is.
+/// The app's `.venv`, by who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Venv {
     /// There is none.
     Absent,
-    /// The user made it: never touched.
+    /// The user made it. We never change it.
     Foreign,
-    /// We began it and did not finish.
+    /// We started to make it and did not finish.
     Unfinished,
     /// We made it.
     Ours,
 }
 
 impl Venv {
-    /// Looks at the app in `root`.
+    /// Looks at the `.venv` of the app in `root`.
     pub(super) fn of(root: &Path) -> Self {
-        let venv = venv(root);
+        let venv = venv_path(root);
         if !venv.exists() {
             Self::Absent
         } else if venv.join(MAKING).exists() {
@@ -48,7 +47,7 @@ impl Venv {
     }
 }
 
-pub(super) fn venv(root: &Path) -> PathBuf {
+pub(super) fn venv_path(root: &Path) -> PathBuf {
     root.join(".venv")
 }
 
@@ -56,16 +55,16 @@ pub(super) fn requirements(root: &Path) -> PathBuf {
     root.join("requirements.txt")
 }
 
-/// Makes the app's environment, or brings it to what requirements.txt says now. `base` finds the
-/// interpreter to make it with. Cancel-safe: an environment that is half-made then is removed.
+/// Makes the app's environment, or updates it to the current requirements.txt. `base` finds the interpreter to make it
+/// with. Cancel-safe: removes an unfinished environment.
 pub(super) async fn bring_up_to_date(
     root: &Path,
-    base: impl FnOnce() -> Result<PathBuf, SupervisorError>,
+    base: impl FnOnce() -> Result<PathBuf, LaunchError>,
     verbose: bool,
-) -> Result<(), SupervisorError> {
-    // Held to the end. Another host that starts the same app at this moment waits, and finds it done.
+) -> Result<(), LaunchError> {
+    // Held until this function returns. Another host that starts the same app now waits, and finds it done.
     let _lock = lock(root).await?;
-    let venv = venv(root);
+    let venv = venv_path(root);
     let wanted = read(&requirements(root))?;
 
     match Venv::of(root) {
@@ -73,7 +72,7 @@ pub(super) async fn bring_up_to_date(
         Venv::Absent | Venv::Unfinished => {}
         Venv::Ours if !is_executable(&venv.join("bin/python")) => {
             tracing::info!(
-                "the interpreter of {} is gone; making the environment anew",
+                "the interpreter of {} no longer exists; making the environment again",
                 venv.display()
             );
         }
@@ -93,11 +92,11 @@ pub(super) async fn bring_up_to_date(
         "making {} and installing requirements.txt into it …",
         venv.display()
     );
-    remove(&venv).map_err(|source| SupervisorError::Environment {
+    remove(&venv).map_err(|source| LaunchError::Environment {
         path: venv.clone(),
         source,
     })?;
-    fs::create_dir(&venv).map_err(|source| SupervisorError::Environment {
+    fs::create_dir(&venv).map_err(|source| LaunchError::Environment {
         path: venv.clone(),
         source,
     })?;
@@ -114,12 +113,12 @@ pub(super) async fn bring_up_to_date(
     pip_install(root, &venv, verbose).await?;
     write(&venv.join(INSTALLED), &wanted)?;
     let making = venv.join(MAKING);
-    fs::remove_file(&making).map_err(|source| SupervisorError::Environment { path: making, source })?;
+    fs::remove_file(&making).map_err(|source| LaunchError::Environment { path: making, source })?;
     std::mem::forget(unfinished);
     Ok(())
 }
 
-async fn pip_install(root: &Path, venv: &Path, verbose: bool) -> Result<(), SupervisorError> {
+async fn pip_install(root: &Path, venv: &Path, verbose: bool) -> Result<(), LaunchError> {
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args([
         "-m",
@@ -133,8 +132,8 @@ async fn pip_install(root: &Path, venv: &Path, verbose: bool) -> Result<(), Supe
     run(pip.current_dir(root), verbose).await
 }
 
-/// Runs a step to its end. Its output is shown as it comes (on stderr) or kept for the error.
-async fn run(command: &mut Command, verbose: bool) -> Result<(), SupervisorError> {
+/// Runs a command until it ends. Shows its output on stderr if `verbose`, or keeps it for the error.
+async fn run(command: &mut Command, verbose: bool) -> Result<(), LaunchError> {
     command.stdin(Stdio::null()).kill_on_drop(true);
     if verbose {
         command.stdout(io::stderr()).stderr(Stdio::inherit());
@@ -147,12 +146,12 @@ async fn run(command: &mut Command, verbose: bool) -> Result<(), SupervisorError
         .map(|word| word.to_string_lossy())
         .collect::<Vec<_>>()
         .join(" ");
-    let failed = |outcome, output| SupervisorError::Install {
+    let failed = |outcome, output| LaunchError::Install {
         command: line,
         outcome,
         output,
     };
-    // Not `output()`, which would pipe what is to be shown.
+    // Not `output()`, which would pipe the output that is shown.
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Err(failed(format!("cannot be run: {error}"), String::new())),
@@ -162,11 +161,11 @@ async fn run(command: &mut Command, verbose: bool) -> Result<(), SupervisorError
         Ok(done) => {
             let text = [done.stdout, done.stderr].concat();
             Err(failed(
-                describe(done.status),
+                describe_exit(done.status),
                 String::from_utf8_lossy(&text).trim_end().to_owned(),
             ))
         }
-        Err(error) => Err(failed(format!("cannot be watched: {error}"), String::new())),
+        Err(error) => Err(failed(format!("cannot be waited for: {error}"), String::new())),
     }
 }
 
@@ -176,12 +175,12 @@ struct Unfinished<'a>(&'a Path);
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if let Err(error) = remove(self.0) {
-            tracing::warn!("{} is half-made and cannot be removed: {error}", self.0.display());
+            tracing::warn!("cannot remove {}, which is unfinished: {error}", self.0.display());
         }
     }
 }
 
-/// Removes an environment, in one step as far as others can see: it must never be found without its marker.
+/// Removes an environment. Renames it first, so that nobody finds it without its marker.
 fn remove(venv: &Path) -> io::Result<()> {
     let aside = venv.with_file_name(".venv.funcdock-removed");
     remove_if_there(&aside)?;
@@ -199,26 +198,26 @@ fn remove_if_there(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// A lock on the app's folder, among the hosts that start it.
-async fn lock(root: &Path) -> Result<File, SupervisorError> {
-    let folder = File::open(root).map_err(|source| SupervisorError::Environment {
+/// Locks the app's folder against other hosts that start the app.
+async fn lock(root: &Path) -> Result<File, LaunchError> {
+    let folder = File::open(root).map_err(|source| LaunchError::Environment {
         path: root.to_owned(),
         source,
     })?;
-    let mut told = false;
+    let mut has_logged = false;
     loop {
         match folder.try_lock() {
             Ok(()) => return Ok(folder),
-            Err(TryLockError::WouldBlock) if !told => {
+            Err(TryLockError::WouldBlock) if !has_logged => {
                 tracing::info!(
-                    "another funcdock makes the environment of {}; waiting …",
+                    "another funcdock is making the environment of {}; waiting …",
                     root.display()
                 );
-                told = true;
+                has_logged = true;
             }
             Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(100)).await,
             Err(TryLockError::Error(error)) => {
-                // Some network file systems have no locks on folders: worth less than the start itself.
+                // Some network file systems cannot lock folders. That must not stop the host.
                 tracing::debug!("{} cannot be locked: {error}", root.display());
                 return Ok(folder);
             }
@@ -226,18 +225,18 @@ async fn lock(root: &Path) -> Result<File, SupervisorError> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, SupervisorError> {
-    fs::read(path).map_err(|source| SupervisorError::Environment {
+fn read(path: &Path) -> Result<Vec<u8>, LaunchError> {
+    fs::read(path).map_err(|source| LaunchError::Environment {
         path: path.to_owned(),
         source,
     })
 }
 
 /// Writes a file and waits until it is on disk.
-fn write(path: &Path, content: &[u8]) -> Result<(), SupervisorError> {
+fn write(path: &Path, content: &[u8]) -> Result<(), LaunchError> {
     File::create(path)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .map_err(|source| SupervisorError::Environment {
+        .map_err(|source| LaunchError::Environment {
             path: path.to_owned(),
             source,
         })
