@@ -44,10 +44,7 @@ impl PythonRunner {
         };
         let completions = Arc::clone(worker.completions());
         // Function code has docked and configured them by now.
-        let (worker, companions) = match py.detach(|| worker.load(index.definitions)) {
-            Ok(loaded) => loaded,
-            Err((worker, error)) => return Err(fail(worker, LoadError::Extensions(error))),
-        };
+        let (worker, companions) = py.detach(|| worker.load(index.definitions))?;
         let started = companions::run(py, &prepared.package, companions).and_then(|()| {
             let mut functions = index.functions;
             let extensions = dock_extensions(py, &prepared.package, &worker, &mut functions)?;
