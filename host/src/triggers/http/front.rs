@@ -197,10 +197,7 @@ impl Front {
             (&Method::POST, "/admin/extensions/flush") => match admin.flush().await {
                 Flushed::All => responses::no_content(),
                 Flushed::Busy => responses::plain(StatusCode::CONFLICT, "a flush is running already\n"),
-                Flushed::Without(workers) => responses::plain(
-                    StatusCode::GATEWAY_TIMEOUT,
-                    format!("{workers} workers have not flushed in time; see the log, and ask again\n"),
-                ),
+                Flushed::Without(workers) => responses::not_flushed(workers),
             },
             _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
         }
