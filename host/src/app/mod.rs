@@ -24,6 +24,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+use crate::model::FunctionDefinition;
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use error::suggestion;
 pub use error::{AppError, Place, Position, Problem};
@@ -39,8 +40,9 @@ pub struct App {
     pub host: HostConfig,
     /// The values of local.settings.json; empty if the file does not exist.
     pub settings: LocalSettings,
-    /// Enabled functions, sorted by name.
-    pub functions: Vec<Function>,
+    /// The enabled functions that function.json files declare, sorted by name. Those that a worker serves come from its
+    /// runner: in the decorator model only Python knows them.
+    pub functions: Vec<FunctionDefinition>,
 }
 
 /// The values of host.json that Funcdock uses.
@@ -164,71 +166,4 @@ pub struct LocalSettings {
     pub cors: Option<String>,
     /// `Host.CORSCredentials`.
     pub cors_credentials: bool,
-}
-
-/// One function: a folder with a function.json.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Function {
-    /// The folder's name.
-    pub name: String,
-    /// The folder, absolute.
-    pub directory: PathBuf,
-    /// `scriptFile`, absolute; `__init__.py` in the function's folder by default.
-    pub script_file: PathBuf,
-    /// `entryPoint`; "main" by default.
-    pub entry_point: String,
-    /// `bindings`, in the order of the file. Exactly one is a trigger.
-    pub bindings: Vec<Binding>,
-}
-
-impl Function {
-    /// The trigger among the bindings.
-    pub fn trigger(&self) -> Option<&Binding> {
-        self.bindings.iter().find(|binding| binding.is_trigger())
-    }
-}
-
-/// One binding of a function.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Binding {
-    /// `name`: the parameter it binds to, or "$return".
-    pub name: String,
-    /// `type`, as written (compared without case): "httpTrigger", "http", "timerTrigger", …
-    pub kind: String,
-    /// `direction`.
-    pub direction: Direction,
-    /// `dataType`: "string", "binary" or "stream", lower case.
-    pub data_type: Option<String>,
-    /// Set for an httpTrigger.
-    pub http: Option<HttpTrigger>,
-}
-
-impl Binding {
-    /// Whether this is what starts the function: its type ends in "Trigger", any case.
-    pub fn is_trigger(&self) -> bool {
-        self.kind.to_ascii_lowercase().ends_with("trigger")
-    }
-}
-
-/// Where a binding's data flows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// Into the function.
-    In,
-    /// Out of it.
-    Out,
-    /// Both ways.
-    InOut,
-}
-
-/// What an httpTrigger binding adds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HttpTrigger {
-    /// `route`, without slashes around it; the function's name by default.
-    pub route: String,
-    /// `methods`, upper case; empty is all.
-    pub methods: Vec<String>,
-    /// `authLevel`, lower case: "anonymous", "function" (the default) or "admin".
-    pub auth_level: String,
 }

@@ -9,9 +9,9 @@ use tokio::sync::Semaphore;
 
 use super::exposition;
 use super::peers::{PeerReplies, Peers};
-use super::{Docked, lock};
+use super::{AllExtensions, lock};
 use crate::control::{Question, Reply, WorkerConfig};
-use crate::triggers::http::{Admin, Answer, Flushed};
+use crate::triggers::http::{Admin, AdminFuture, FlushOutcome};
 
 /// The time for extensions to flush when the operator asks for it.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -22,7 +22,8 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Answers the admin routes of a worker.
 pub(super) struct WorkerAdmin {
     own: Arc<OwnAdmin>,
-    peers: Arc<Peers>,
+    /// `None` without a supervisor.
+    peers: Option<Arc<Peers>>,
     /// Allows one report at a time, however many clients ask.
     reporting: Semaphore,
     workers: u32,
@@ -33,20 +34,27 @@ pub(super) struct WorkerAdmin {
 /// Answers questions about this worker alone.
 struct OwnAdmin {
     worker: u32,
-    extensions: Docked,
+    extensions: AllExtensions,
     is_flushing: AtomicBool,
 }
 
 impl WorkerAdmin {
     /// Returns the admin of a worker. It also replies to the other workers.
-    pub(super) fn new(config: &WorkerConfig, language: &str, extensions: Docked, peers: Arc<Peers>) -> Self {
+    pub(super) fn new(
+        config: &WorkerConfig,
+        language: &str,
+        extensions: AllExtensions,
+        peers: Option<Arc<Peers>>,
+    ) -> Self {
         let own = Arc::new(OwnAdmin {
             worker: config.index,
             extensions,
             is_flushing: AtomicBool::new(false),
         });
-        let responder = Arc::clone(&own);
-        peers.set_responder(move |question| responder.reply(question));
+        if let Some(peers) = &peers {
+            let responder = Arc::clone(&own);
+            peers.set_responder(move |question| responder.reply(question));
+        }
         WorkerAdmin {
             own,
             peers,
@@ -66,9 +74,9 @@ impl WorkerAdmin {
         };
         let own_reply = tokio::task::spawn_blocking(move || own.reply(question));
         let (own_reply, mut all) = tokio::join!(own_reply, async {
-            match self.workers {
-                1 => PeerReplies::default(),
-                _ => self.peers.ask(question, timeout).await,
+            match &self.peers {
+                Some(peers) => peers.ask(question, timeout).await,
+                None => PeerReplies::default(),
             }
         });
         match own_reply {
@@ -136,7 +144,7 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn extensions(&self) -> Answer<'_, Value> {
+    fn extensions(&self) -> AdminFuture<'_, Value> {
         Box::pin(async {
             let unpack = |reply| match reply {
                 Reply::Extensions(report) => Some(report),
@@ -146,7 +154,7 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn metrics(&self) -> Answer<'_, String> {
+    fn metrics(&self) -> AdminFuture<'_, String> {
         Box::pin(async {
             let unpack = |reply| match reply {
                 Reply::Metrics(text) => Some(text),
@@ -157,15 +165,15 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn flush(&self) -> Answer<'_, Flushed> {
+    fn flush(&self) -> AdminFuture<'_, FlushOutcome> {
         Box::pin(async {
             let PeerReplies { replies, missing } = self.ask_all(Question::Flush).await;
             if missing > 0 {
-                Flushed::Without(missing)
+                FlushOutcome::Without(missing)
             } else if replies.iter().all(|(_, reply)| *reply == Reply::Flush(true)) {
-                Flushed::All
+                FlushOutcome::All
             } else {
-                Flushed::Busy
+                FlushOutcome::Busy
             }
         })
     }

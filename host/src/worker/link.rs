@@ -4,12 +4,14 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, oneshot};
 
+use super::orders::Orders;
 use super::peers::{PeerEvent, Peers};
 use crate::control::{
-    ControlError, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
+    ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
 
 /// The connection to the supervisor. All functions block.
@@ -70,7 +72,7 @@ impl Link {
     }
 
     /// Sends a message. It fails only when the supervisor has exited, which ends the process.
-    pub(super) fn send(&self, message: WorkerMessage) {
+    fn send(&self, message: WorkerMessage) {
         let sent = self
             .runtime
             .block_on(async { self.sender.lock().await.send(&message).await });
@@ -78,21 +80,29 @@ impl Link {
             tracing::debug!("control channel: {error}");
         }
     }
+}
 
-    /// Reports why the app cannot be served; returns the exit code.
-    pub(super) fn fail(&self, phase: &str, message: &str) -> i32 {
+impl Orders for Link {
+    fn ready(&mut self, ready: Ready) {
+        self.send(WorkerMessage::Ready(ready));
+    }
+
+    fn failed(&mut self, phase: &str, message: &str) {
         self.send(WorkerMessage::Failed {
             phase: phase.to_owned(),
             message: message.to_owned(),
         });
-        1
     }
 
-    /// Waits for the request to drain; returns the time for the calls in flight.
-    pub(super) fn wait_for_drain(&mut self) -> Duration {
+    fn wait_for_drain(&mut self) -> Duration {
         let drain = &mut self.drain;
         // The sender is dropped without a message only when the process exits.
         self.runtime.block_on(drain).unwrap_or_default()
+    }
+
+    fn drained(&mut self, statistics: Value) {
+        self.send(WorkerMessage::Statistics(statistics));
+        self.send(WorkerMessage::Drained);
     }
 }
 

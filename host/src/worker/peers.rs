@@ -93,6 +93,9 @@ impl Peers {
 
     /// Asks all others that are ready, and waits for their replies until `timeout`.
     pub(super) async fn ask(&self, question: Question, timeout: Duration) -> PeerReplies {
+        if self.others == 0 {
+            return PeerReplies::default();
+        }
         let (mut replies, mut count) = (Vec::new(), None);
         if let Some(mut pending) = self.add_pending() {
             let id = pending.id;
