@@ -93,3 +93,85 @@ fn entry<'a>(entries: &'a mut Entries, name: &str) -> Option<&'a mut Attribute> 
     let found = entries.iter_mut().find(|(known, _)| **known == *name);
     found.map(|(_, value)| value)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::c_void;
+    use std::sync::OnceLock;
+
+    use abi_stable::prefix_type::WithMetadata;
+    use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RVec};
+
+    use super::*;
+
+    /// What the destructor of the test's objects looks at: it hangs where their lock is held.
+    static ATTRIBUTES: OnceLock<Attributes> = OnceLock::new();
+
+    /// An object whose destructor sets an attribute of the same invocation.
+    fn object() -> Attribute {
+        type Keyword = RVec<Tuple2<RString, abi::Value>>;
+        unsafe extern "C" fn class_name(_: *const c_void) -> RStr<'static> {
+            "Object".into()
+        }
+        unsafe extern "C" fn methods(_: *const c_void) -> RSlice<'static, RStr<'static>> {
+            RSlice::EMPTY
+        }
+        unsafe extern "C" fn get(_: *const c_void, _: RStr<'_>) -> RResult<ROption<abi::Value>, abi::Error> {
+            RResult::ROk(ROption::RNone)
+        }
+        unsafe extern "C" fn set(_: *const c_void, _: RStr<'_>, _: abi::Value) -> RResult<(), abi::Error> {
+            RResult::ROk(())
+        }
+        unsafe extern "C" fn call(
+            _: *const c_void,
+            _: RStr<'_>,
+            _: RVec<abi::Value>,
+            _: Keyword,
+        ) -> RResult<abi::Value, abi::Error> {
+            RResult::ROk(abi::Value::None)
+        }
+        unsafe extern "C" fn enter(_: *const c_void) -> RResult<ROption<abi::Value>, abi::Error> {
+            RResult::ROk(ROption::RNone)
+        }
+        unsafe extern "C" fn exit(
+            _: *const c_void,
+            _: ROption<abi::Exception<'_>>,
+        ) -> RResult<bool, abi::Error> {
+            RResult::ROk(false)
+        }
+        unsafe extern "C" fn drop(_: *mut c_void) {
+            let attributes = ATTRIBUTES.get_or_init(Attributes::default);
+            // Where the lock is held by this thread, `lock` would hang: say so instead.
+            assert!(attributes.0.try_lock().is_ok(), "the lock is held");
+        }
+        const TABLE: &WithMetadata<abi::ObjectFns> = &WithMetadata::new(abi::ObjectFns {
+            class_name,
+            methods,
+            get,
+            set,
+            call,
+            enter,
+            exit,
+            drop,
+        });
+        Attribute::from(abi::Value::Object(abi::Object {
+            functions: abi::ObjectFnsRef(TABLE.static_as_prefix()),
+            this: std::ptr::null_mut(),
+        }))
+    }
+
+    /// A panic in the destructor would abort, as it is of the border: the test would not pass by it.
+    #[test]
+    fn destructors_run_outside_of_the_lock() {
+        let attributes = ATTRIBUTES.get_or_init(Attributes::default);
+        attributes.set("tool", object());
+        attributes.set("tool", object());
+        let known = attributes.get("tool").expect("it was set");
+        let late = attributes.get_or_set("tool", object());
+        let (Attribute::Object(known), Attribute::Object(late)) = (known, late) else {
+            panic!("an object was set");
+        };
+        assert!(Arc::ptr_eq(&known, &late), "the first one counts");
+        assert_eq!(attributes.names(), ["tool"]);
+    }
+}
