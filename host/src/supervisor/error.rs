@@ -10,19 +10,19 @@ use crate::control::ControlError;
 use crate::launch::python::LaunchError;
 use crate::sys::describe_exit;
 
-/// An error of [`run`](super::run), by the phase that it ended.
+/// The error of [`run`](super::run), by the phase that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SupervisorError {
     /// Handlers for SIGINT and SIGTERM cannot be installed.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
-    /// The port cannot be bound.
+    /// The address cannot be bound.
     #[error("cannot listen on {address}: {}", bind_advice(address, source))]
     Bind {
-        /// The address asked for.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The app's Python cannot be found or prepared.
@@ -35,27 +35,27 @@ pub enum SupervisorError {
         worker: u32,
         /// The interpreter.
         python: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A worker said why it cannot serve.
+    /// A worker reported why it cannot serve.
     #[error("worker {worker} did not start: {phase} failed\n{message}")]
     WorkerStart {
         /// Which worker.
         worker: u32,
-        /// What the worker was doing.
+        /// The phase that failed.
         phase: String,
-        /// Why that failed; may hold a Python traceback.
+        /// Why it failed; may contain a Python traceback.
         message: String,
     },
-    /// A worker ended without a word.
+    /// A worker died without a message.
     #[error("worker {worker} (pid {pid}) {}{}", describe_exit(*status), if *ready { "" } else { " before it was ready" })]
     WorkerDied {
         /// Which worker.
         worker: u32,
         /// Its process.
         pid: u32,
-        /// How it ended.
+        /// How it exited.
         status: ExitStatus,
         /// Whether it was ready by then.
         ready: bool,
@@ -69,31 +69,31 @@ pub enum SupervisorError {
     StartDeadline {
         /// Which worker.
         worker: u32,
-        /// How long it had.
+        /// The time that it had.
         after: Duration,
     },
-    /// The control channel to a worker broke.
+    /// The control channel to a worker failed.
     #[error("lost the control channel to worker {worker}")]
     Control {
         /// Which worker.
         worker: u32,
-        /// What broke.
+        /// Why it failed.
         source: ControlError,
     },
-    /// A worker closed its control channel, or said what it must not say then.
+    /// A worker closed its control channel, or sent a message that was not expected.
     #[error("worker {worker} broke the control protocol: {problem}")]
-    Misbehaved {
+    Protocol {
         /// Which worker.
         worker: u32,
         /// What it did.
         problem: &'static str,
     },
-    /// A worker that had served cannot be brought back.
+    /// A worker that had been ready cannot be started again.
     #[error("worker {worker} failed to start again {times} times in a row; the last time")]
     GaveUp {
         /// Which worker.
         worker: u32,
-        /// How many starts failed.
+        /// The number of starts that failed.
         times: u32,
         /// Why the last one failed.
         #[source]

@@ -172,10 +172,10 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = outcome
         .extensions
         .iter()
-        .map(|tried| Entry {
-            version: Some(tried.described.version.clone()),
-            scope: Some(tried.described.scope.clone()),
-            ..entry(&tried.described.name)
+        .map(|extension| Entry {
+            version: Some(extension.described.version.clone()),
+            scope: Some(extension.described.scope.clone()),
+            ..entry(&extension.described.name)
         })
         .collect();
     if let Some(error) = outcome.errors().next() {
@@ -192,9 +192,9 @@ impl Entry {
             self.fail(error.to_owned());
         }
         self.api_version = outcome.api_version;
-        if let Some(tried) = outcome.extensions.into_iter().next() {
-            self.version = Some(tried.described.version);
-            self.scope = Some(tried.described.scope);
+        if let Some(extension) = outcome.extensions.into_iter().next() {
+            self.version = Some(extension.described.version);
+            self.scope = Some(extension.described.scope);
         }
     }
 

@@ -73,11 +73,11 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         if let Some(error) = outcome.errors().next() {
             tracing::warn!("left out: {error}");
         }
-        for tried in outcome.extensions {
-            let name = python_name(&tried.described.name);
+        for extension in outcome.extensions {
+            let name = python_name(&extension.described.name);
             // An import statement cannot name the others; only host.json can dock them.
             if is_identifier(&name) && extensions.iter().all(|known| python_name(&known.name) != name) {
-                extensions.push(tried.described);
+                extensions.push(extension.described);
             }
         }
     }

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::module::MODULE_VARIABLE;
-
 /// Why there is no Python to run workers with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,12 +16,15 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The Python module is not where it should be.
-    #[error("Funcdock's Python module is missing; looked for\n{}\n{}", list(searched), advice(*chosen))]
+    #[error(
+        "Funcdock's Python module is missing; looked for\n{}\n{advice}",
+        list(searched)
+    )]
     FindModule {
         /// Every file that was tried.
         searched: Vec<PathBuf>,
-        /// Whether the user named the file through the environment.
-        chosen: bool,
+        /// What to do.
+        advice: String,
     },
     /// There is no interpreter to run the app with.
     #[error("no Python to run the app with: {problem}")]
@@ -60,17 +61,4 @@ pub enum LaunchError {
 fn list(paths: &[PathBuf]) -> String {
     let lines: Vec<_> = paths.iter().map(|path| format!("  {}", path.display())).collect();
     lines.join("\n")
-}
-
-fn advice(chosen: bool) -> String {
-    if chosen {
-        format!(
-            "{MODULE_VARIABLE} names this file: correct it, or unset it to use the one beside the binary."
-        )
-    } else {
-        format!(
-            "Put it beside the funcdock binary (a build from source makes it with `cargo build --workspace`), \
-             or name it in {MODULE_VARIABLE}."
-        )
-    }
 }

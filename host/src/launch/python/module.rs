@@ -31,8 +31,21 @@ pub fn find_module(chosen: Option<&OsStr>, name: &str, binary_folder: &Path) -> 
         }),
         None => Err(LaunchError::FindModule {
             searched: candidates,
-            chosen: chosen.is_some(),
+            advice: advice(chosen.is_some()),
         }),
+    }
+}
+
+fn advice(chosen: bool) -> String {
+    if chosen {
+        format!(
+            "{MODULE_VARIABLE} names this file: correct it, or unset it to use the one beside the binary."
+        )
+    } else {
+        format!(
+            "Put it beside the funcdock binary (a build from source makes it with `cargo build --workspace`), \
+             or name it in {MODULE_VARIABLE}."
+        )
     }
 }
 

@@ -44,10 +44,7 @@ pub(super) async fn answer(admin: &dyn Admin, method: &Method, path: &str) -> Re
         (&Method::POST, "/admin/extensions/flush") => match admin.flush().await {
             FlushOutcome::All => responses::no_content(),
             FlushOutcome::Busy => responses::plain(StatusCode::CONFLICT, "a flush is running already\n"),
-            FlushOutcome::Without(workers) => responses::plain(
-                StatusCode::GATEWAY_TIMEOUT,
-                format!("{workers} workers have not flushed in time; see the log, and ask again\n"),
-            ),
+            FlushOutcome::Without(workers) => responses::not_flushed(workers),
         },
         _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
     }
