@@ -1,8 +1,13 @@
-//! Parentage, nesting, and what outcomes leave on spans, seen through the SDK's in-memory exporter.
+//! Parentage, nesting, and what outcomes leave on spans, as an exporter gets them.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, UNIX_EPOCH};
 
+use funcdock_telemetry::export::{Batch, Closing, Delivery, ExportError, Exporter};
+use funcdock_telemetry::propagation::parse_traceparent;
+use funcdock_telemetry::sampling::Sampler;
+use funcdock_telemetry::settings::Batching;
+use funcdock_telemetry::signal::Signal;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as Kind;
@@ -10,24 +15,20 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
-use crate::attributes::HELLO;
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
-use crate::propagation::{parse_traceparent, testing};
-use crate::sampler::Sampler;
-use crate::settings::Batching;
+use crate::testing::{HELLO, caller};
 
-/// What a span keeps of attributes and of events, unless told otherwise.
+/// The default limit of attributes and of events.
 const LIMIT: usize = 128;
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-const RETURNED: Ending<'_> = Ending {
-    cold: false,
+const RETURNED: CallEnd<'_> = CallEnd {
+    is_cold: false,
     invocation_id: "an-id",
     retry: 0,
     request: None,
     kind: OutcomeKind::Returned,
     http_status: Some(200),
-    raised: None,
+    exception: None,
     extension: None,
 };
 
@@ -36,10 +37,10 @@ fn inner_of(call: &Call, parent: &Span, name: &str) -> Arc<Span> {
     call.open_span(name.to_owned(), SpanKind::Internal, parent.context(), true)
 }
 
-/// An exporter that hands its spans to the test.
-struct Handed(Sender<Encoded>);
+/// An exporter that sends its spans to the test.
+struct ToTest(Sender<Encoded>);
 
-impl Exporter for Handed {
+impl Exporter for ToTest {
     fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
         for span in batch.spans().expect("protobuf") {
             self.0.send(span).expect("the test waits");
@@ -62,7 +63,7 @@ impl Fixture {
             delay: Duration::from_secs(3600),
         };
         let (sender, exported) = channel();
-        let pipeline = Pipeline::to(Handed(sender), "a test", batching).expect("a thread");
+        let pipeline = Pipeline::to(Signal::Traces, ToTest(sender), "a test", batching).expect("a thread");
         Fixture {
             pipeline: Arc::new(pipeline),
             exported,
@@ -70,7 +71,7 @@ impl Fixture {
     }
 
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
-        let caller = testing::caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
+        let caller = caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
         let context = caller.begin(&Sampler::default());
         Call::start(Arc::clone(&self.pipeline), &HELLO, context, caller)
     }
@@ -228,18 +229,18 @@ fn an_exception_is_an_event_and_a_status() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
     let span = inner_of(&call, call.invocation(), "work");
-    let raised = Raised {
+    let exception = RaisedException {
         type_name: "ValueError",
         message: "no",
         traceback: "Traceback …",
     };
-    span.raised(&raised);
+    span.record_exception(&exception);
     call.end_span(&span, SystemTime::now());
     call.finish(
-        &Ending {
+        &CallEnd {
             kind: OutcomeKind::Raised,
             http_status: Some(500),
-            raised: Some(raised),
+            exception: Some(exception),
             ..RETURNED
         },
         SystemTime::now(),
@@ -352,7 +353,7 @@ fn outcomes() {
     for (kind, http_status, error_type, code, reason) in cases {
         let fixture = Fixture::new();
         fixture.call("", "").finish(
-            &Ending {
+            &CallEnd {
                 kind,
                 http_status,
                 ..RETURNED
@@ -374,9 +375,9 @@ fn outcomes() {
 fn a_refusal_keeps_its_reason() {
     let fixture = Fixture::new();
     fixture.call("", "").finish(
-        &Ending {
+        &CallEnd {
             kind: OutcomeKind::Refused,
-            raised: Some(Raised {
+            exception: Some(RaisedException {
                 type_name: "Refused",
                 message: "too many",
                 traceback: "",
@@ -399,7 +400,7 @@ fn retries_are_counted() {
         let fixture = Fixture::new();
         fixture
             .call("", "")
-            .finish(&Ending { retry, ..RETURNED }, SystemTime::now());
+            .finish(&CallEnd { retry, ..RETURNED }, SystemTime::now());
         let [span] = fixture.ended().try_into().expect("one span");
         let expected = (retry > 0).then(|| Value::IntValue(retry.into()));
         assert_eq!(attribute(&span, "funcdock.retry_count"), expected.as_ref());
@@ -445,7 +446,7 @@ fn ok_is_final() {
     let call = fixture.call("", "");
     call.invocation().set_status(Status::Ok);
     call.finish(
-        &Ending {
+        &CallEnd {
             http_status: Some(500),
             ..RETURNED
         },
