@@ -347,7 +347,7 @@ fn outcomes() {
             Some(500),
             Some("_OTHER"),
             StatusCode::Error,
-            "raised what nobody described",
+            "raised without a description",
         ),
     ];
     for (kind, http_status, error_type, code, reason) in cases {

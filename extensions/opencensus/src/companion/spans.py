@@ -1,10 +1,10 @@
 """Spans as function code sees them, by OpenCensus' names and OpenTelemetry's, and which of them is current.
 
-The current span is a context variable's: each task has its own, begun with that of the code that made the
-task, and so has each thread that runs in a copied context. A new span is the child of the current one.
+A context variable keeps the current span: each task, and each thread with a copied context, starts with the
+span of the code that made it. A new span is the child of the current one.
 
-Tracing must not break a function: what cannot be recorded is logged and ignored. Calls that are wrong in
-themselves raise, as any Python call does.
+Tracing must not break a function: what cannot be recorded is logged and ignored. Calls with wrong arguments
+raise, as any Python call does.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from funcdock import errors
 
 logger = logging.getLogger("funcdock.opencensus")
 
-#: What OpenTelemetry takes as an attribute.
+#: The values of attributes in OpenTelemetry.
 Attribute = Union[str, bool, int, float, "list[str]", "list[bool]", "list[int]", "list[float]"]
 
-#: As OpenCensus numbers them, and OpenTelemetry.
+#: The numbers in OpenCensus and OpenTelemetry.
 KINDS = {"internal": 0, "server": 1, "client": 2, "producer": 3, "consumer": 4}
 
 _current: contextvars.ContextVar[Span | None] = contextvars.ContextVar("span", default=None)
 
 
-class Currency:
-    """Where the current span is kept: a context variable of ours, unless OpenTelemetry's is better."""
+class CurrentSpan:
+    """Keeps the current span: in a context variable, unless another library's store replaces this one."""
 
     def get(self) -> Any:
         """The current span, which may be one of another library; or None."""
@@ -39,30 +39,30 @@ class Currency:
         _current.set(span)
 
     def foreign(self, _span: Any) -> SpanContext | None:
-        """Where a span of another library stands; None where it is no real one."""
+        """The context of another library's span; None if it is not valid."""
         return None
 
 
-currency = Currency()
+current = CurrentSpan()
 
 
 class Identity(NamedTuple):
-    """What of a span never changes."""
+    """The constant parts of a span."""
 
     trace_id: str
     span_id: str
     flags: int
     tracestate: str
     is_recorded: bool
-    #: The one that it was started with.
+    #: The first name.
     name: str
 
 
 class NoSampler:
-    """What OpenCensus' tracers that are made out of ours are told.
+    """The sampler of tracers that OpenCensus makes from ours.
 
-    Its integration of ``threading`` makes one for each task of a pool, and would export its spans itself.
-    Calls to other services go on with the trace all the same.
+    Its integration of ``threading`` makes one for each task of a pool, which would export its spans itself.
+    Calls to other services continue the trace in any case.
     """
 
     def should_sample(self, _context: Any) -> bool:
@@ -83,10 +83,10 @@ class Tracer:
 
     def span(self, name: str = "span") -> Span:
         """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
-        current = currency.get()
-        if current is None or isinstance(current, Span):
-            return self._nearest(current).open_within(name, current)
-        return self.root.open_within(name, current, currency.foreign(current))
+        before = current.get()
+        if before is None or isinstance(before, Span):
+            return self._nearest(before).open_within(name, before)
+        return self.root.open_within(name, before, current.foreign(before))
 
     start_span = span
 
@@ -95,29 +95,29 @@ class Tracer:
         self.current_span().end()
 
     def finish(self) -> None:
-        """Ends the spans that are open here, but for the invocation's own."""
+        """Ends the spans that are open here, except the invocation's own."""
         while (span := self.current_span()) is not self.root:
             span.end()
 
     def current_span(self) -> Span:
-        """The span that is open here: the newest of function code, or the invocation's own."""
-        current = currency.get()
-        return self._nearest(current if isinstance(current, Span) else None)
+        """The open span: the newest of function code, or the invocation's own."""
+        span = current.get()
+        return self._nearest(span if isinstance(span, Span) else None)
 
     def _nearest(self, span: Span | None) -> Span:
-        # On a thread of a pool it may be another invocation's, and has ended.
+        # On a pool's thread it may be an ended span of another invocation.
         while span is not None and (span.ended or span.context_tracer is not self):
             span = span.parent_span
         return span or self.root
 
     @property
     def span_context(self) -> SpanContext:
-        """That of the current span."""
+        """The context of the current span."""
         return self.current_span().span_context
 
     @property
     def baggage(self) -> dict[str, str]:
-        """What the caller sent along for all that are called."""
+        """What the caller sends along for all services that are called."""
         native: dict[str, str] = self._native.baggage
         return native
 
@@ -129,7 +129,7 @@ class Tracer:
 
 
 class Span:
-    """A span: one that function code opened, or the invocation's own, which starts and ends by itself."""
+    """A span: one of function code, or the invocation's own, which starts and ends with it."""
 
     __slots__ = (
         "__weakref__",
@@ -152,15 +152,15 @@ class Span:
         self.context_tracer = tracer
         self.parent_span = parent
         self.ended = False
-        #: What is current again when this one ends.
+        #: The span that is current after the end of this one.
         self._before: Any = parent
 
     def span(self, name: str = "span") -> Span:
         """Starts a child and makes it current. It ends with the invocation at the latest."""
-        return self.open_within(name, currency.get())
+        return self.open_within(name, current.get())
 
-    def open_within(self, name: str, current: Any, foreign: SpanContext | None = None) -> Span:
-        """The same, where ``current`` is current; the child's parent is ``foreign`` if that is given."""
+    def open_within(self, name: str, before: Any, foreign: SpanContext | None = None) -> Span:
+        """As ``span``, if ``before`` is current; the child's parent is ``foreign``, if given."""
         if foreign is None:
             native = self._native.span(plain_text(name), 0, None, True)
         else:
@@ -168,11 +168,11 @@ class Span:
                 plain_text(name), 0, None, True, foreign.traceparent, foreign.tracestate
             )
         child = Span(native, name, self.context_tracer, self)
-        child._become_current(current)
+        child._become_current(before)
         return child
 
     def open(self, name: str, kind: int, start_time: int | None) -> Any:
-        """The extension's object for a child that is not current, and ends when it is ended."""
+        """Starts a child that does not become current, and does not end with the invocation."""
         return self._native.span(plain_text(name), kind, start_time, False)
 
     @property
@@ -214,7 +214,7 @@ class Span:
             self.add_attribute(key, value)
 
     def add_annotation(self, description: str, **attributes: Attribute) -> None:
-        """Adds an event of now, with attributes."""
+        """Adds an event now, with attributes."""
         self.add_event(description, attributes)
 
     def add_event(
@@ -230,15 +230,15 @@ class Span:
             f"{value:0{digits}x}" if isinstance(value, int) else str(value)
             for value, digits in ((context.trace_id, 32), (context.span_id, 16))
         )
-        # Of no span there is none, as OpenTelemetry has it.
+        # OpenTelemetry ignores links to no span, too.
         if trace_id.strip("0") and span_id.strip("0"):
             self._native.link(trace_id, span_id, _plain(attributes))
 
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Sets the status.
 
-        ``"ok"``, ``"error"`` or ``"unset"``; a canonical code as OpenCensus has it, of which 0 is ok and all
-        others are errors; a status of OpenCensus or of OpenTelemetry.
+        ``"ok"``, ``"error"`` or ``"unset"``; a canonical code of OpenCensus, of which 0 is ok and all others
+        are errors; a status of OpenCensus or of OpenTelemetry.
         """
         code, own_description = _status(status)
         self._native.status(code, plain_text(description or own_description or ""))
@@ -250,16 +250,16 @@ class Span:
         timestamp: int | None = None,
         escaped: bool = False,
     ) -> None:
-        """Adds an event for an exception; the status stays."""
+        """Adds an event for an exception, and does not change the status."""
         type_name, message, traceback = errors.describe(exception)
-        told = {"exception.type": type_name, "exception.message": message, "exception.stacktrace": traceback}
+        event = {"exception.type": type_name, "exception.message": message, "exception.stacktrace": traceback}
         if escaped:
-            told["exception.escaped"] = "True"
-        self.add_event("exception", {**told, **(attributes or {})}, timestamp)
+            event["exception.escaped"] = "True"
+        self.add_event("exception", {**event, **(attributes or {})}, timestamp)
 
     @property
     def span_context(self) -> SpanContext:
-        """What another service needs to know to go on with the trace."""
+        """What another service needs to continue the trace."""
         own = self._identified()
         return SpanContext(own.trace_id, own.span_id, own.flags, own.tracestate, self._native)
 
@@ -274,31 +274,31 @@ class Span:
         return self._identified().span_id
 
     def is_recording(self) -> bool:
-        """Whether what is said to the span is exported."""
+        """Whether changes to the span are exported."""
         return not self.ended and self._identified().is_recorded
 
     def is_open(self) -> bool:
-        """Whether it has not ended yet, by itself or with its invocation."""
+        """Whether it has not ended, by itself or with its invocation."""
         return not self.ended and (not self.is_recording() or bool(self._native.open))
 
     def get_span_context(self) -> Any:
-        """As OpenTelemetry has it; only where that is installed."""
+        """OpenTelemetry's context of the span; needs its API."""
         from .opentelemetry_api import span_context
 
         own = self._identified()
         return span_context(own.trace_id, own.span_id, own.flags, own.tracestate)
 
     def start(self) -> None:
-        """Lets the span start anew, now, and makes it current."""
+        """Restarts the span now, and makes it current."""
         if not self.ended and self is not self._root():
             self._native.restart()
-            self._become_current(currency.get())
+            self._become_current(current.get())
 
     def _become_current(self, before: Any) -> None:
-        # What another call has left on this thread ends here: it would be kept for ever.
+        # A span of another call, left on this thread, must not be kept.
         is_stray = isinstance(before, Span) and before.context_tracer is not self.context_tracer
         self._before = None if is_stray else before
-        currency.set(self)
+        current.set(self)
 
     def end(self, end_time: int | None = None) -> None:
         """Ends the span, at ``end_time`` in nanoseconds since 1970, or now. Ending it twice does nothing."""
@@ -306,16 +306,16 @@ class Span:
             return
         self.ended = True
         self._native.end(end_time)
-        if currency.get() is self:
+        if current.get() is self:
             before = self._before
             while isinstance(before, Span) and before.ended:
                 before = before.parent_span
-            currency.set(before)
+            current.set(before)
 
     finish = end
 
     def __enter__(self) -> Span:
-        if currency.get() is not self:
+        if current.get() is not self:
             self.start()
         return self
 
@@ -325,7 +325,7 @@ class Span:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # A generator that is not used up has not failed.
+        # Closing a generator is not a failure.
         if exception is not None and not isinstance(exception, GeneratorExit):
             self._native.raised(*map(plain_text, errors.describe(exception)))
         self.end()
@@ -343,7 +343,7 @@ class Span:
 
 
 class TraceOptions:
-    """Whether the trace is sampled, as OpenCensus says it."""
+    """Whether the trace is sampled, in OpenCensus' form."""
 
     def __init__(self, flags: int) -> None:
         self.trace_options_byte = str(flags)
@@ -354,14 +354,14 @@ class TraceOptions:
 
 
 class SpanContext:
-    """Where a span stands: what goes with an outgoing call."""
+    """A span as other services know it."""
 
     def __init__(self, trace_id: str, span_id: str, flags: int, tracestate: str, native: Any = None) -> None:
         self.trace_id = trace_id
         self.span_id = span_id
         self.trace_options = TraceOptions(flags)
         self.tracestate = tracestate
-        #: The extension's span, where it is one of ours.
+        #: The extension's object, if the span is one of ours.
         self.native = native
 
     @property
@@ -374,7 +374,7 @@ class SpanContext:
 
 
 class Propagator:
-    """``tracer.propagator``: what an outgoing call has to carry, in the formats that the settings name."""
+    """``tracer.propagator``: the headers of outgoing calls, in the formats that the settings name."""
 
     def __init__(self, extension: Any, tracer: Tracer) -> None:
         self._extension = extension
@@ -387,26 +387,26 @@ class Propagator:
         if native is not None:
             headers: dict[str, str] = native.headers()
         else:
-            # Of another service, or made by OpenCensus.
+            # A span of another service, or one that OpenCensus made.
             flags = int(context.trace_options.trace_options_byte)
             traceparent = f"00-{context.trace_id}-{context.span_id}-{flags:02x}"
             headers = self._extension.inject(traceparent, str(context.tracestate or ""))
         return headers
 
     def from_headers(self, headers: Mapping[str, str]) -> SpanContext | None:
-        """The span that these headers name; None where they name none."""
+        """The span that these headers name, if any."""
         found = self._extension.extract(dict(headers))
         return found and SpanContext(*found)
 
 
 def plain_text(value: Any) -> str:
-    """As text that can be encoded: without lone surrogates, which names of files may have."""
+    """Text without lone surrogates, which names of files may have and UTF-8 cannot encode."""
     text = value if type(value) is str else str(value)
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def plain_value(value: Any) -> Attribute:
-    """The value as one that can be given to the extension; else a TypeError or an OverflowError."""
+    """Converts a value for the extension; raises TypeError or OverflowError."""
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, (bool, float)):
@@ -422,7 +422,7 @@ def plain_value(value: Any) -> Attribute:
 
 
 def _plain(attributes: Mapping[str, Attribute] | None) -> dict[str, Attribute]:
-    """Those that can be given to the extension."""
+    """Converts attributes for the extension; warns of those that it cannot take."""
     plain: dict[str, Attribute] = {}
     for key, value in (attributes or {}).items():
         try:

@@ -216,8 +216,8 @@ fn contexts_in_and_out_of_headers() {
         extract(PARENT.into()),
         format!(r#"["{TRACE}", "00f067aa0ba902b7", 1, ""]"#)
     );
-    for nobody in ["00-".into(), Value::Int(1)] {
-        assert_eq!(extract(nobody), "None");
+    for nothing in ["00-".into(), Value::Int(1)] {
+        assert_eq!(extract(nothing), "None");
     }
     assert_eq!(
         result_of(&root, "extract", arguments([1.into()])),

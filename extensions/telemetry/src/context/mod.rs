@@ -109,7 +109,7 @@ impl SpanContext {
         self.trace_flags.is_sampled()
     }
 
-    /// Whether somebody asked for this very trace, by B3's debug flag.
+    /// Whether this very trace is wanted, by B3's debug flag.
     pub fn is_debug(&self) -> bool {
         self.is_debug
     }

@@ -130,9 +130,9 @@ fn what_is_left_after_the_deadline_is_lost_and_counted() {
     assert_eq!(error.to_string(), "a test: 5 spans still wait");
     assert_eq!(fates(&pipeline), [0, 0, 0, 0, 5], "two of them on their way");
     end_spans(&pipeline, &["late"]);
-    assert_eq!(fates(&pipeline), [0, 0, 0, 0, 6], "nobody takes it");
+    assert_eq!(fates(&pipeline), [0, 0, 0, 0, 6], "it is too late");
 
-    // The exporter comes back to nobody: nothing is counted twice.
+    // The exporter comes back too late: nothing is counted twice.
     release.send(DONE).expect("the exporter waits");
     pipeline.shutdown(WAIT).expect("the thread ends");
     assert_eq!(fates(&pipeline), [0, 0, 0, 0, 6]);
@@ -155,11 +155,7 @@ fn batches_are_no_larger_than_asked_for_and_leave_in_order() {
         "a shutdown does not wait for the batch to fill"
     );
     end_spans(&pipeline, &["late"]);
-    assert_eq!(
-        fates(&pipeline),
-        [10, 0, 0, 0, 1],
-        "nobody would take the last one"
-    );
+    assert_eq!(fates(&pipeline), [10, 0, 0, 0, 1], "the last one is too late");
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn an_export_that_fails_is_reported() {
 }
 
 #[test]
-fn an_exporter_that_is_stuck_keeps_nobody() {
+fn a_stuck_exporter_delays_nothing() {
     struct Stuck(Receiver<()>);
     impl Exporter for Stuck {
         fn export(&mut self, _: &Batch, _: &Closing) -> Result<Delivery, ExportError> {

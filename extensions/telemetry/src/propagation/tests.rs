@@ -133,15 +133,15 @@ fn the_first_format_with_a_parent_wins() {
             None,
             Decision::Deferred,
             &[W3c],
-            "nobody reads the baggage",
+            "the baggage is not read",
         ),
         (&[], &[w3c, b3], None, Decision::Deferred, &[], "no format at all"),
     ];
     for (formats, headers, trace, decision, malformed, reason) in cases {
-        let (caller, told) = read(formats, headers);
+        let (caller, found) = read(formats, headers);
         let id = caller.parent.map(|parent| format!("{:032x}", parent.trace_id()));
         assert_eq!(id.as_deref().map(|id| &id[..4]), trace, "{reason}");
-        assert_eq!((caller.decision, &told[..]), (decision, malformed), "{reason}");
+        assert_eq!((caller.decision, &found[..]), (decision, malformed), "{reason}");
     }
 }
 
@@ -178,7 +178,7 @@ fn the_call_continues_the_callers_trace() {
         (
             &[("traceparent", "malformed")],
             (3, false),
-            "so has one that replaces a malformed one",
+            "a trace that replaces a malformed one, too",
         ),
         (
             &[("traceparent", &random)],

@@ -72,7 +72,7 @@ impl Settings {
 }
 
 /// Whether a signal is exported by OTLP: by its setting, else by the variable for its exporters, else if it has an
-/// endpoint of its own.
+/// endpoint for itself.
 fn is_on(setting: Option<bool>, signal: Signal, env: impl Fn(&str) -> Option<String>) -> bool {
     if let Some(is_on) = setting {
         return is_on;
@@ -139,12 +139,7 @@ mod tests {
                 Some("http://base:4318/v1/metrics"),
                 "the variable",
             ),
-            (
-                "{}",
-                &[base, own],
-                Some("http://whole/m?x=1"),
-                "an endpoint of its own",
-            ),
+            ("{}", &[base, own], Some("http://whole/m?x=1"), "its own endpoint"),
             (
                 r#"{"metrics": true}"#,
                 &[],

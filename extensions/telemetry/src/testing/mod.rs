@@ -1,4 +1,4 @@
-//! What tests of exporters are made of: spans, and a server that answers as it is told.
+//! What tests of exporters share: spans, and a server with scripted replies.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -149,7 +149,7 @@ pub(crate) fn gunzip(compressed: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// A server for as many requests as it has replies, each on a connection of its own.
+/// A server for as many requests as it has replies, each on its own connection.
 pub(crate) struct Server {
     authority: String,
     replies: usize,

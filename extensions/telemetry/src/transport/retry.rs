@@ -91,8 +91,8 @@ impl Retry {
                 Again::Never => return Err(failure.error),
                 Again::Unreached if closing.deadline().is_some() => return Err(failure.error),
                 Again::Unreached | Again::Busy(None) => now + jittered(pause),
-                Again::Busy(Some(asked)) => {
-                    let until = now + asked.min(MAX_REST);
+                Again::Busy(Some(rest)) => {
+                    let until = now + rest.min(MAX_REST);
                     self.rests_until.set(Some(until));
                     until + jittered(FIRST_PAUSE)
                 }
@@ -192,23 +192,23 @@ mod tests {
 
     #[test]
     fn a_receiver_that_wants_a_rest_gets_it() {
-        let asked = Duration::from_millis(300);
+        let wanted = Duration::from_millis(300);
         let retry = Retry::new(TIMEOUT);
         let closing = Closing::default();
-        let (ran, took, worked) = run(&retry, &closing, &[Again::Busy(Some(asked))]);
+        let (ran, took, worked) = run(&retry, &closing, &[Again::Busy(Some(wanted))]);
         assert_eq!((ran, worked), (2, true));
-        assert!(took >= asked, "{took:?}");
+        assert!(took >= wanted, "{took:?}");
 
         // It asks for more than the export has: the next one waits.
-        let retry = Retry::new(asked);
-        let (ran, took, worked) = run(&retry, &closing, &[Again::Busy(Some(asked))]);
+        let retry = Retry::new(wanted);
+        let (ran, took, worked) = run(&retry, &closing, &[Again::Busy(Some(wanted))]);
         assert_eq!((ran, worked), (1, false));
-        assert!(took < asked, "{took:?}");
+        assert!(took < wanted, "{took:?}");
         let (ran, rest, worked) = run(&retry, &closing, &[]);
         assert_eq!((ran, worked), (1, true));
-        assert!(took + rest >= asked, "{rest:?}");
+        assert!(took + rest >= wanted, "{rest:?}");
         let (_, rest, _) = run(&retry, &closing, &[]);
-        assert!(rest < asked, "that was once: {rest:?}");
+        assert!(rest < wanted, "that was once: {rest:?}");
     }
 
     #[test]
@@ -223,12 +223,12 @@ mod tests {
         });
         closing.begin(Instant::now() + TIMEOUT);
         let (_, _, worked) = sleeps.join().expect("it ends");
-        assert!(!worked, "nobody is there, and there is no time to wait for one");
+        assert!(!worked, "it cannot be reached, and there is no time to wait");
         assert!(asleep.elapsed() < TIMEOUT, "{:?}", asleep.elapsed());
     }
 
     #[test]
-    fn while_the_worker_ends_only_the_busy_are_asked_again() {
+    fn while_the_worker_ends_only_the_busy_get_another_attempt() {
         let closing = Closing::default();
         closing.begin(Instant::now() + TIMEOUT);
         let retry = Retry::new(TIMEOUT);

@@ -156,7 +156,9 @@ fn a_record_with_little() {
         Value::Float(f64::NAN),
         zeros,
     ];
-    logger(&logs).call("log", arguments(zeros)).expect("so are zeros");
+    logger(&logs)
+        .call("log", arguments(zeros))
+        .expect("zeros are none, too");
 
     let records: Vec<_> = ended(&logs, &records)
         .into_iter()

@@ -20,8 +20,8 @@ use envelope::{Identity, Items};
 const PROTOCOL: Protocol = Protocol {
     content_type: "application/json",
     // 402 is a used-up quota: further attempts help only if the service says when.
-    is_busy: |status, asked| match status.as_u16() {
-        402 => asked.is_some(),
+    is_busy: |status, pause| match status.as_u16() {
+        402 => pause.is_some(),
         408 | 429 | 439 | 500 | 502 | 503 | 504 => true,
         _ => false,
     },

@@ -135,7 +135,10 @@ fn throttling_is_heeded() {
         server.received();
     }
     let server = Server::start(vec![Reply::new("402 Payment Required", "")]);
-    assert!(export(&server).is_err(), "nobody says when the quota is renewed");
+    assert!(
+        export(&server).is_err(),
+        "the service does not say when the quota is renewed"
+    );
     server.received();
 }
 

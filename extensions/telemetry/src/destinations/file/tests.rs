@@ -114,7 +114,7 @@ fn full_files_are_put_aside_and_the_oldest_goes() {
     assert_eq!(
         names(&path),
         ["d"],
-        "one that is larger than a file may be has a file of its own"
+        "a line that is larger than a file has its own file"
     );
     assert_eq!(names(&aside(1)), ["c"]);
     assert_eq!(names(&aside(2)), ["b"]);

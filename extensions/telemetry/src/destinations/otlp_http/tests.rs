@@ -120,7 +120,7 @@ fn a_collector_gets_what_was_traced() {
 }
 
 #[test]
-fn a_busy_collector_is_asked_again() {
+fn a_busy_collector_gets_another_attempt() {
     let (url, collector) = collector(vec![("503 Service Unavailable", Vec::new()), (OK, Vec::new())]);
     let (_, shutdown) = trace_a_call(&url);
     assert!(shutdown.is_ok(), "{shutdown:?}");
@@ -144,14 +144,14 @@ fn errors_say_what_the_collector_said() {
     );
     refusing.received();
 
-    // Nobody listens there now.
+    // No server listens there now.
     let closing = Closing::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
     let mut exporter = OtlpHttp::new(Signal::Traces, &to(&url), &Resource::builder_empty().build())
         .expect("no certificates");
     let error = exporter
         .export(&Batch::default(), &closing)
-        .expect_err("nobody answers");
+        .expect_err("there is no server");
     let error = error.to_string().to_lowercase();
     assert!(error.contains("connection refused"), "{error}");
 

@@ -63,7 +63,7 @@ fn exporters_by_name() {
             "{}",
             &[variable("azure"), BASE],
             &["otlp"],
-            "so is what OpenTelemetry has no name for",
+            "names that OpenTelemetry does not have, too",
         ),
         ("{}", &[variable(" , ")], &["console"], "nothing is named"),
         ("{}", &[AZURE], &["azure"], "a connection string"),

@@ -11,7 +11,7 @@ use crate::testing::{OK, Reply, Server, gunzip};
 
 const PROTOCOL: Protocol = Protocol {
     content_type: "text/plain",
-    is_busy: |status, asked| status == StatusCode::SERVICE_UNAVAILABLE || asked.is_some(),
+    is_busy: |status, pause| status == StatusCode::SERVICE_UNAVAILABLE || pause.is_some(),
     follows_redirects: true,
 };
 
@@ -29,7 +29,7 @@ fn client(target: &HttpTarget) -> Client {
     Client::new(target, &PROTOCOL).expect("its certificates are valid")
 }
 
-/// While the worker ends, so that nobody who is not there is waited for.
+/// An ending worker, so that unreachable servers are not tried again.
 fn ending() -> Closing {
     let closing = Closing::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
@@ -67,7 +67,7 @@ fn both_parts_are_one_body() {
 }
 
 #[test]
-fn the_busy_are_asked_again_and_others_are_not() {
+fn only_the_busy_get_another_attempt() {
     let server = Server::start(vec![
         Reply::new("503 Service Unavailable", "later"),
         Reply::new("429 Too Many Requests", "").header("retry-after", "0"),
@@ -218,7 +218,7 @@ fn a_server_is_known_by_its_authority() {
     let own = authority();
     let server = tls_server(&own, false, vec![Reply::new(OK, "")]);
     let url = format!("https://localhost:{}/", server.port());
-    let error = send(&to(&url)).expect_err("nobody public knows it");
+    let error = send(&to(&url)).expect_err("no public authority knows it");
     assert!(error.to_lowercase().contains("certificate"), "{error}");
     let trusting = |authority: &CertifiedIssuer<'static, KeyPair>| HttpTarget {
         tls: Tls {

@@ -296,12 +296,12 @@ fn links_are_a_property() {
     assert_eq!(data(&span)["properties"].get(LINKS), None);
     span.links = vec![link(0xab), link(1)];
     let properties = data(&span)["properties"].clone();
-    let told: Json = serde_json::from_str(properties[LINKS].as_str().expect("a text")).expect("JSON");
+    let links: Json = serde_json::from_str(properties[LINKS].as_str().expect("a text")).expect("JSON");
     let expected = json!([
         { "operation_Id": "ab".repeat(16), "id": "ab".repeat(8) },
         { "operation_Id": "01".repeat(16), "id": "01".repeat(8) },
     ]);
-    assert_eq!(told, expected);
+    assert_eq!(links, expected);
     assert_eq!(properties.get("otel.dropped_links_count"), None);
 
     span.links = vec![link(1); MAX_LINKS + 2];
