@@ -9,7 +9,8 @@
 //! 1. this file: the hooks, in the order in which the host calls them
 //! 2. `functions`: what is prepared once a function
 //! 3. `request`: what is read of a call's request
-//! 4. `call`, `traced_calls`: the spans of an invocation, and the calls whose tracer function code uses
+//! 4. `server_spans`, `call`, `traced_calls`: the span of a call, those of function code in it, and the calls whose tracer
+//!    function code uses
 //! 5. `metrics`, `counters`: what the host shows on `/metrics`
 //! 6. `python`: the objects that the companion calls
 //! 7. `companion/spans.py`: what function code gets; then `companion.py`, which puts the companion together, and the files
@@ -21,6 +22,7 @@ mod functions;
 mod metrics;
 mod python;
 mod request;
+mod server_spans;
 #[cfg(test)]
 mod testing;
 mod traced_calls;
@@ -33,27 +35,21 @@ use funcdock_extension_api::{
     AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, OutcomeKind, PythonModule,
     Result, Value, export_extension,
 };
-use funcdock_telemetry::context::SpanContext;
-use funcdock_telemetry::conventions::TracedFunction;
 use funcdock_telemetry::destinations::{self, Worker};
 use funcdock_telemetry::export::Pipeline;
 use funcdock_telemetry::logs::Logs;
 use funcdock_telemetry::metrics::{CallOutcome, Metrics};
-use funcdock_telemetry::propagation::{
-    Caller, Decision, Propagator, Propagators, TraceParent, parse_traceparent,
-};
+use funcdock_telemetry::propagation::Propagators;
 use funcdock_telemetry::resource::{self, Azure};
 use funcdock_telemetry::sampling::Samplers;
 use funcdock_telemetry::settings::process_env;
 use funcdock_telemetry::span::RaisedException;
 
-use call::{Call, CallEnd};
-use counters::MalformedHeaders;
+use call::CallEnd;
 use functions::{FunctionEntry, Functions};
 use metrics::{FunctionMetrics, HostMetrics};
 use python::{Root, SpanObject};
-use request::IncomingHeaders;
-use traced_calls::TracedCalls;
+use server_spans::{PendingSpan, ServerSpans};
 
 pub use funcdock_telemetry::Settings;
 
@@ -63,14 +59,13 @@ const TRACER: &str = "tracer";
 /// The extension: one a worker.
 pub struct OpenCensus {
     pipeline: Arc<Pipeline>,
+    spans: ServerSpans,
     metrics: Metrics,
     host_metrics: HostMetrics,
     logs: Arc<Logs>,
     propagators: Propagators,
-    malformed: MalformedHeaders,
     samplers: Arc<Samplers>,
     functions: Functions,
-    traced_calls: TracedCalls,
     azure: Azure,
     /// Whether packages that are installed for it may instrument libraries.
     instrument: bool,
@@ -89,15 +84,6 @@ pub struct CallState {
 
 const _: () = assert!(size_of::<CallState>() <= 3 * size_of::<usize>());
 
-/// A call's own span before its end. The span itself is made then, or when function code uses its tracer.
-struct PendingSpan {
-    function: &'static TracedFunction,
-    context: SpanContext,
-    parent: Option<SpanContext>,
-    /// Whether it is the worker's first call.
-    is_cold: bool,
-}
-
 impl AppExtension for OpenCensus {
     type Settings = Settings;
     type State = CallState;
@@ -107,6 +93,9 @@ impl AppExtension for OpenCensus {
         .and(Hooks::SHUTDOWN);
     const ATTRIBUTES: &'static [&'static str] = &[TRACER];
     const COMPANION: &'static [PythonModule] = &[
+        PythonModule::new("convert", include_str!("companion/convert.py")),
+        PythonModule::new("context", include_str!("companion/context.py")),
+        PythonModule::new("current", include_str!("companion/current.py")),
         PythonModule::new("spans", include_str!("companion/spans.py")),
         PythonModule::new(
             "opentelemetry_api",
@@ -134,18 +123,23 @@ impl AppExtension for OpenCensus {
         };
         let meter =
             |exporter: &str| counters::meter(app, exporter).map_err(|error| error.message().to_owned());
+        let host_metrics = HostMetrics::register(app)?;
+        let metrics = Metrics::start(settings.metrics(process_env)?, &resource)?;
+        let logs = Logs::start(settings.logs(process_env)?, &resource)?;
+        let (propagators, instrument) = (config.propagators, config.instrument);
+        let samplers = Arc::new(Samplers::new(&config.sampling));
+        let pipeline = Arc::new(destinations::traces(config, &resource, worker, meter)?);
         Ok(OpenCensus {
-            instrument: config.instrument,
-            propagators: config.propagators,
-            malformed: MalformedHeaders::register(app, config.propagators),
-            samplers: Arc::new(Samplers::new(&config.sampling)),
-            host_metrics: HostMetrics::register(app)?,
-            metrics: Metrics::start(settings.metrics(process_env)?, &resource)?,
-            logs: Arc::new(Logs::start(settings.logs(process_env)?, &resource)?),
+            spans: ServerSpans::new(app, Arc::clone(&pipeline), Arc::clone(&samplers), propagators),
+            pipeline,
+            metrics,
+            host_metrics,
+            logs: Arc::new(logs),
+            propagators,
+            samplers,
             functions: Functions::default(),
-            traced_calls: TracedCalls::default(),
             azure,
-            pipeline: Arc::new(destinations::traces(config, &resource, worker, meter)?),
+            instrument,
             is_cold: AtomicBool::new(true),
         })
     }
@@ -177,20 +171,8 @@ impl AppExtension for OpenCensus {
             // By now all functions have been loaded.
             self.samplers.warn_of_unknown(&self.functions.complete());
         }
-        let malformed = |propagator| self.malformed.count(propagator);
-        let caller = self.propagators.extract(&IncomingHeaders::of(call), malformed);
-        let context = caller.begin(self.samplers.of(function.traced.name));
-        call.set_trace_context(TraceParent::of(&context).as_str(), context.trace_state().header());
-        let span = self.is_recorded(&context).then(|| {
-            Box::new(PendingSpan {
-                function: function.traced,
-                context,
-                parent: caller.parent,
-                is_cold,
-            })
-        });
         Ok(Flow::Continue(CallState {
-            span,
+            span: self.spans.start(call, function.traced, is_cold),
             metrics: function.metrics,
             start,
         }))
@@ -198,8 +180,9 @@ impl AppExtension for OpenCensus {
 
     /// `context.tracer`, made when function code reads it.
     fn attribute(&self, call: &Invocation<'_>, _name: &str) -> Result<Option<Value>> {
-        let tracer = self.traced_call(call).map(SpanObject::Invocation);
-        Ok(tracer.map(Value::object))
+        let function = || self.function(&call.function()).traced;
+        let traced = self.spans.traced_call(call, function);
+        Ok(traced.map(|traced| Value::object(SpanObject::Invocation(traced))))
     }
 
     /// Counts the call, and exports its span.
@@ -236,9 +219,7 @@ impl AppExtension for OpenCensus {
             }),
             extension: outcome.extension(),
         };
-        // If the wall clock is set during a call, its duration is right and its start is not.
-        let start = at - Duration::from_nanos(took);
-        self.export_span(*span, &end, start, at);
+        self.spans.end(*span, &end, at, took);
         Ok(())
     }
 
@@ -281,60 +262,6 @@ impl OpenCensus {
             FunctionEntry::new(function, &self.azure, limits, &self.metrics, &self.host_metrics)
         };
         self.functions.get_or_make(function.name(), make)
-    }
-
-    fn is_recorded(&self, context: &SpanContext) -> bool {
-        context.is_sampled() && self.pipeline.is_on()
-    }
-
-    /// Returns the call whose spans a tracer opens. Its own span is the trace context that the pre hook has set; `None`
-    /// without one.
-    fn traced_call(&self, call: &Invocation<'_>) -> Option<Arc<Call>> {
-        let trace = call.trace_context();
-        let tracestate = trace.tracestate.parse().unwrap_or_default();
-        let context = parse_traceparent(trace.traceparent)?
-            .local()
-            .with_trace_state(tracestate);
-        let (id, is_recorded) = (context.span_id(), self.is_recorded(&context));
-        let make = || {
-            let function = self.function(&call.function()).traced;
-            // The trace context is our own by now; the other formats still have what it cannot say.
-            let others = self
-                .propagators
-                .iter()
-                .filter(|format| *format != Propagator::TraceContext);
-            let sent = Propagators::from_iter(others).extract(&IncomingHeaders::of(call), |_| {});
-            let caller = Caller {
-                baggage: sent.baggage,
-                propagators: self.propagators,
-                ..Caller::default()
-            };
-            let context = context.with_debug(sent.decision == Decision::Debug);
-            Call::start(Arc::clone(&self.pipeline), function, context, caller)
-        };
-        Some(match is_recorded {
-            true => self.traced_calls.get_or_make(id, make),
-            false => Arc::new(make()),
-        })
-    }
-
-    fn export_span(&self, span: PendingSpan, end: &CallEnd<'_>, start: SystemTime, at: SystemTime) {
-        let PendingSpan {
-            function,
-            context,
-            parent,
-            ..
-        } = span;
-        match self.traced_calls.take(context.span_id()) {
-            Some(traced) => {
-                traced.invocation().set_origin(start, parent.as_ref());
-                traced.finish(end, at);
-            }
-            None => {
-                let span = call::server_span(&self.pipeline, function, context, parent.as_ref(), start);
-                call::end_server_span(&span, &self.pipeline, function, end, at);
-            }
-        }
     }
 }
 

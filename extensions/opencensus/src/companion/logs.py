@@ -8,7 +8,7 @@ from typing import Any
 
 from funcdock import errors, logs
 
-from . import spans
+from . import convert, current, spans
 
 #: The fields of a record that do not become attributes.
 NOT_ATTRIBUTES = {*logs.STANDARD, "message", "asctime"}
@@ -27,9 +27,9 @@ def connect(native: Any) -> None:
 
 def _current_span(call: str | None) -> tuple[str, str] | None:
     """The current span's ids. ``call`` is the span id of the record's call, if any."""
-    span = spans.current.get()
+    span = current.store.get()
     if not isinstance(span, spans.Span):
-        foreign = None if span is None else spans.current.foreign(span)
+        foreign = None if span is None else current.store.foreign(span)
         return None if foreign is None else (foreign.trace_id, foreign.span_id)
     # On a pool's thread it may be left from another call.
     tracer = span.context_tracer
@@ -59,8 +59,8 @@ class Handler(logging.Handler):
                 trace_id = span_id = None
             self._logger.log(
                 record.levelno,
-                spans.plain_text(record.name),
-                spans.plain_text(record.getMessage()),
+                convert.plain_text(record.name),
+                convert.plain_text(record.getMessage()),
                 record.created,
                 trace_id,
                 span_id,
@@ -85,7 +85,7 @@ def _attributes(record: logging.LogRecord) -> dict[str, Any]:
         attributes["exception.message"] = message
         attributes["exception.stacktrace"] = traceback
     attributes.update((key, value) for key, value in record.__dict__.items() if key not in NOT_ATTRIBUTES)
-    return {spans.plain_text(key): _plain(value) for key, value in attributes.items()}
+    return {convert.plain_text(key): _plain(value) for key, value in attributes.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -93,6 +93,6 @@ def _plain(value: Any) -> Any:
     if value is None:
         return None
     try:
-        return spans.plain_value(value)
+        return convert.plain_value(value)
     except (TypeError, OverflowError):
-        return spans.plain_text(value)
+        return convert.plain_text(value)

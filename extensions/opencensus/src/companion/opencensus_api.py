@@ -9,16 +9,17 @@ from typing import Any, Callable
 
 from funcdock import companions
 
-from . import spans
+from . import current, spans
+from .context import SpanContext
 
 #: The call that a thread or a task last ran.
 _call: contextvars.ContextVar[str | None] = contextvars.ContextVar("call", default=None)
 
 
-class CurrentSpan(spans.CurrentSpan):
+class CurrentSpan(current.CurrentSpan):
     """Keeps the current span in OpenCensus' context, too, as its integrations copy that to threads."""
 
-    def __init__(self, execution_context: Any, other: spans.CurrentSpan) -> None:
+    def __init__(self, execution_context: Any, other: current.CurrentSpan) -> None:
         self._context = execution_context
         self._other = other
 
@@ -32,14 +33,14 @@ class CurrentSpan(spans.CurrentSpan):
         self._context.set_current_span(span)
         self._other.set(span)
 
-    def foreign(self, span: Any) -> spans.SpanContext | None:
+    def foreign(self, span: Any) -> SpanContext | None:
         if not hasattr(span, "context_tracer"):
             return self._other.foreign(span)
         context = getattr(span.context_tracer, "span_context", None)
         if context is None:
             return None
         flags = int(context.trace_options.trace_options_byte)
-        return spans.SpanContext(context.trace_id, span.span_id, flags, "")
+        return SpanContext(context.trace_id, span.span_id, flags, "")
 
     def _enter_call(self) -> None:
         """Removes what the previous call has left on this thread."""
@@ -74,4 +75,4 @@ def connect(running: Callable[[], spans.Tracer | None]) -> None:
 
     context.get_opencensus_tracer = get_opencensus_tracer
     context.get_opencensus_full_context = get_opencensus_full_context
-    spans.current = CurrentSpan(context, spans.current)
+    current.store = CurrentSpan(context, current.store)

@@ -15,7 +15,8 @@ from typing import Any, Callable
 
 from funcdock import companions
 
-from . import spans
+from . import current, spans
+from .context import SpanContext
 
 logger = logging.getLogger("funcdock.opencensus")
 
@@ -35,7 +36,7 @@ class Span(spans.Span):
         return self
 
 
-class CurrentSpan(spans.CurrentSpan):
+class CurrentSpan(current.CurrentSpan):
     """Keeps the current span in OpenTelemetry's context, so that all see the same."""
 
     def get(self) -> Any:
@@ -45,12 +46,12 @@ class CurrentSpan(spans.CurrentSpan):
     def set(self, span: Any) -> None:
         context.attach(trace.set_span_in_context(trace.INVALID_SPAN if span is None else span))
 
-    def foreign(self, span: Any) -> spans.SpanContext | None:
+    def foreign(self, span: Any) -> SpanContext | None:
         known = span.get_span_context()
         if not known.is_valid:
             return None
         trace_id, span_id = f"{known.trace_id:032x}", f"{known.span_id:016x}"
-        return spans.SpanContext(trace_id, span_id, int(known.trace_flags), known.trace_state.to_header())
+        return SpanContext(trace_id, span_id, int(known.trace_flags), known.trace_state.to_header())
 
 
 class Tracer:
@@ -76,7 +77,7 @@ class Tracer:
         if isinstance(parent, spans.Span):
             span = Span(parent.open(name, number, start_time), name, parent.context_tracer, parent)
         else:
-            remote = spans.current.foreign(parent)
+            remote = current.store.foreign(parent)
             headers = () if remote is None else (remote.traceparent, remote.tracestate)
             native = self._native.span(str(name), number, start_time, *headers)
             span = Span(native, name, None, None)
@@ -123,13 +124,13 @@ class RuntimeContext:
         self._running = running
 
     def get_current(self) -> Any:
-        current = self._kept.get_current()
+        kept = self._kept.get_current()
         call = companions.running()
-        if call is None or current.get(self.CALL) == call.invocation_id:
-            return current
+        if call is None or kept.get(self.CALL) == call.invocation_id:
+            return kept
         tracer = self._running(call)
         if tracer is None:
-            return current
+            return kept
         # Without anything from the previous call on this thread.
         first = trace.set_span_in_context(tracer.root, context.Context({self.CALL: call.invocation_id}))
         for key, value in tracer.baggage.items():
@@ -158,7 +159,7 @@ def connect(native: Any, running: Callable[[Any], spans.Tracer | None]) -> None:
     trace.Tracer.register(Tracer)
     trace.TracerProvider.register(TracerProvider)
     context._RUNTIME_CONTEXT = RuntimeContext(context._RUNTIME_CONTEXT, running)
-    spans.current = CurrentSpan()
+    current.store = CurrentSpan()
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(TracerProvider(native))
         if native.instrument:

@@ -1,7 +1,6 @@
-"""Spans as function code sees them, by OpenCensus' names and OpenTelemetry's, and which of them is current.
+"""Spans as function code sees them, by OpenCensus' names and OpenTelemetry's.
 
-A context variable keeps the current span: each task, and each thread with a copied context, starts with the
-span of the code that made it. A new span is the child of the current one.
+A new span is the child of the current one.
 
 Tracing must not break a function: what cannot be recorded is logged and ignored. Calls with wrong arguments
 raise, as any Python call does.
@@ -9,64 +8,15 @@ raise, as any Python call does.
 
 from __future__ import annotations
 
-import contextvars
-import logging
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, NamedTuple, Union
+from typing import Any
 
 from funcdock import errors
 
-logger = logging.getLogger("funcdock.opencensus")
-
-#: The values of attributes in OpenTelemetry.
-Attribute = Union[str, bool, int, float, "list[str]", "list[bool]", "list[int]", "list[float]"]
-
-#: The numbers in OpenCensus and OpenTelemetry.
-KINDS = {"internal": 0, "server": 1, "client": 2, "producer": 3, "consumer": 4}
-
-_current: contextvars.ContextVar[Span | None] = contextvars.ContextVar("span", default=None)
-
-
-class CurrentSpan:
-    """Keeps the current span: in a context variable, unless another library's store replaces this one."""
-
-    def get(self) -> Any:
-        """The current span, which may be one of another library; or None."""
-        return _current.get()
-
-    def set(self, span: Any) -> None:
-        _current.set(span)
-
-    def foreign(self, _span: Any) -> SpanContext | None:
-        """The context of another library's span; None if it is not valid."""
-        return None
-
-
-current = CurrentSpan()
-
-
-class Identity(NamedTuple):
-    """The constant parts of a span."""
-
-    trace_id: str
-    span_id: str
-    flags: int
-    tracestate: str
-    is_recorded: bool
-    #: The first name.
-    name: str
-
-
-class NoSampler:
-    """The sampler of tracers that OpenCensus makes from ours.
-
-    Its integration of ``threading`` makes one for each task of a pool, which would export its spans itself.
-    Calls to other services continue the trace in any case.
-    """
-
-    def should_sample(self, _context: Any) -> bool:
-        return False
+from . import current
+from .context import Identity, NoSampler, Propagator, SpanContext
+from .convert import Attribute, plain_attributes, plain_text, status_of
 
 
 class Tracer:
@@ -83,10 +33,10 @@ class Tracer:
 
     def span(self, name: str = "span") -> Span:
         """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
-        before = current.get()
+        before = current.store.get()
         if before is None or isinstance(before, Span):
             return self._nearest(before).open_within(name, before)
-        return self.root.open_within(name, before, current.foreign(before))
+        return self.root.open_within(name, before, current.store.foreign(before))
 
     start_span = span
 
@@ -101,7 +51,7 @@ class Tracer:
 
     def current_span(self) -> Span:
         """The open span: the newest of function code, or the invocation's own."""
-        span = current.get()
+        span = current.store.get()
         return self._nearest(span if isinstance(span, Span) else None)
 
     def _nearest(self, span: Span | None) -> Span:
@@ -146,7 +96,7 @@ class Span:
     def __init__(self, native: Any, name: str | None, tracer: Tracer | None, parent: Span | None) -> None:
         self._native = native
         self._name = name
-        self._kind = KINDS["internal"]
+        self._kind = 0
         self._identity: Identity | None = None
         #: None outside of invocations.
         self.context_tracer = tracer
@@ -157,7 +107,7 @@ class Span:
 
     def span(self, name: str = "span") -> Span:
         """Starts a child and makes it current. It ends with the invocation at the latest."""
-        return self.open_within(name, current.get())
+        return self.open_within(name, current.store.get())
 
     def open_within(self, name: str, before: Any, foreign: SpanContext | None = None) -> Span:
         """As ``span``, if ``before`` is current; the child's parent is ``foreign``, if given."""
@@ -204,7 +154,7 @@ class Span:
         try:
             self._native.attribute(attribute_key, attribute_value)
         except (TypeError, OverflowError, UnicodeEncodeError):
-            for key, value in _plain({attribute_key: attribute_value}).items():
+            for key, value in plain_attributes({attribute_key: attribute_value}).items():
                 self._native.attribute(key, value)
 
     set_attribute = add_attribute
@@ -221,7 +171,7 @@ class Span:
         self, name: str, attributes: Mapping[str, Attribute] | None = None, timestamp: int | None = None
     ) -> None:
         """Adds an event; ``timestamp`` in nanoseconds since 1970, now by default."""
-        self._native.event(plain_text(name), _plain(attributes), timestamp)
+        self._native.event(plain_text(name), plain_attributes(attributes), timestamp)
 
     def add_link(self, context: Any, attributes: Mapping[str, Attribute] | None = None) -> None:
         """Links another span: its context, or an OpenCensus ``Link``."""
@@ -232,7 +182,7 @@ class Span:
         )
         # OpenTelemetry ignores links to no span, too.
         if trace_id.strip("0") and span_id.strip("0"):
-            self._native.link(trace_id, span_id, _plain(attributes))
+            self._native.link(trace_id, span_id, plain_attributes(attributes))
 
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Sets the status.
@@ -240,7 +190,7 @@ class Span:
         ``"ok"``, ``"error"`` or ``"unset"``; a canonical code of OpenCensus, of which 0 is ok and all others
         are errors; a status of OpenCensus or of OpenTelemetry.
         """
-        code, own_description = _status(status)
+        code, own_description = status_of(status)
         self._native.status(code, plain_text(description or own_description or ""))
 
     def record_exception(
@@ -292,13 +242,13 @@ class Span:
         """Restarts the span now, and makes it current."""
         if not self.ended and self is not self._root():
             self._native.restart()
-            self._become_current(current.get())
+            self._become_current(current.store.get())
 
     def _become_current(self, before: Any) -> None:
         # A span of another call, left on this thread, must not be kept.
         is_stray = isinstance(before, Span) and before.context_tracer is not self.context_tracer
         self._before = None if is_stray else before
-        current.set(self)
+        current.store.set(self)
 
     def end(self, end_time: int | None = None) -> None:
         """Ends the span, at ``end_time`` in nanoseconds since 1970, or now. Ending it twice does nothing."""
@@ -306,16 +256,16 @@ class Span:
             return
         self.ended = True
         self._native.end(end_time)
-        if current.get() is self:
+        if current.store.get() is self:
             before = self._before
             while isinstance(before, Span) and before.ended:
                 before = before.parent_span
-            current.set(before)
+            current.store.set(before)
 
     finish = end
 
     def __enter__(self) -> Span:
-        if current.get() is not self:
+        if current.store.get() is not self:
             self.start()
         return self
 
@@ -340,107 +290,3 @@ class Span:
         if self._identity is None:
             self._identity = Identity(*self._native.identity())
         return self._identity
-
-
-class TraceOptions:
-    """Whether the trace is sampled, in OpenCensus' form."""
-
-    def __init__(self, flags: int) -> None:
-        self.trace_options_byte = str(flags)
-        self.enabled = bool(flags & 1)
-
-    def get_enabled(self) -> bool:
-        return self.enabled
-
-
-class SpanContext:
-    """A span as other services know it."""
-
-    def __init__(self, trace_id: str, span_id: str, flags: int, tracestate: str, native: Any = None) -> None:
-        self.trace_id = trace_id
-        self.span_id = span_id
-        self.trace_options = TraceOptions(flags)
-        self.tracestate = tracestate
-        #: The extension's object, if the span is one of ours.
-        self.native = native
-
-    @property
-    def traceparent(self) -> str:
-        """The W3C header."""
-        return f"00-{self.trace_id}-{self.span_id}-{int(self.trace_options.trace_options_byte):02x}"
-
-    def __repr__(self) -> str:
-        return f"<SpanContext {self.traceparent}>"
-
-
-class Propagator:
-    """``tracer.propagator``: the headers of outgoing calls, in the formats that the settings name."""
-
-    def __init__(self, extension: Any, tracer: Tracer) -> None:
-        self._extension = extension
-        self._tracer = tracer
-
-    def to_headers(self, span_context: Any = None) -> dict[str, str]:
-        """The headers of a call within this span, the current one by default."""
-        context = span_context or self._tracer.span_context
-        native = getattr(context, "native", None)
-        if native is not None:
-            headers: dict[str, str] = native.headers()
-        else:
-            # A span of another service, or one that OpenCensus made.
-            flags = int(context.trace_options.trace_options_byte)
-            traceparent = f"00-{context.trace_id}-{context.span_id}-{flags:02x}"
-            headers = self._extension.inject(traceparent, str(context.tracestate or ""))
-        return headers
-
-    def from_headers(self, headers: Mapping[str, str]) -> SpanContext | None:
-        """The span that these headers name, if any."""
-        found = self._extension.extract(dict(headers))
-        return found and SpanContext(*found)
-
-
-def plain_text(value: Any) -> str:
-    """Text without lone surrogates, which names of files may have and UTF-8 cannot encode."""
-    text = value if type(value) is str else str(value)
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def plain_value(value: Any) -> Attribute:
-    """Converts a value for the extension; raises TypeError or OverflowError."""
-    if isinstance(value, str):
-        return plain_text(value)
-    if isinstance(value, (bool, float)):
-        return value
-    if isinstance(value, int):
-        if not -(1 << 63) <= value < 1 << 63:
-            raise OverflowError("an int beyond 64 bits")
-        return value
-    if isinstance(value, (list, tuple)):
-        values: list[Any] = [plain_value(item) for item in value]
-        return values
-    raise TypeError(f"a value of type {type(value).__name__}")
-
-
-def _plain(attributes: Mapping[str, Attribute] | None) -> dict[str, Attribute]:
-    """Converts attributes for the extension; warns of those that it cannot take."""
-    plain: dict[str, Attribute] = {}
-    for key, value in (attributes or {}).items():
-        try:
-            plain[plain_text(key)] = plain_value(value)
-        except (TypeError, OverflowError) as error:
-            logger.warning("attribute %r is ignored: %s", key, error)
-    return plain
-
-
-def _status(status: Any) -> tuple[str, str | None]:
-    if isinstance(status, str):
-        return status.lower(), None
-    if isinstance(status, int) and not isinstance(status, bool):
-        return "error" if status else "ok", None
-    if hasattr(status, "canonical_code"):
-        return _status(status.canonical_code)[0], status.description
-    if hasattr(status, "status_code"):
-        return status.status_code.name.lower(), status.description
-    if hasattr(status, "name"):
-        return status.name.lower(), None
-    raise TypeError(f"a status is a str, an int or a Status, not {type(status).__name__}")

@@ -3,6 +3,7 @@
 mod data;
 mod dependency;
 mod envelope;
+mod items;
 mod schema;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,8 @@ use crate::export::{Batch, Closing, Delivery, ExportError, Exporter, RejectionLo
 use crate::settings::{ConnectionString, HttpTarget};
 use crate::signal::Signal;
 use crate::transport::{Again, Client, Failure, Protocol, Response};
-use envelope::{Identity, Items};
+use envelope::Identity;
+use items::Items;
 
 const PROTOCOL: Protocol = Protocol {
     content_type: "application/json",

@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::destinations::azure::items::Items;
 use crate::testing::{child, event, failed, int, span, text};
 
 const KEY: &str = "00000000-0000-0000-0000-000000000001";
