@@ -118,7 +118,11 @@ fn a_call_brings_its_data_and_takes_back_a_value_and_outputs() {
         );
         assert_eq!(of("post_function_load")["trigger"], "fixtureTrigger");
     }
-    assert_eq!(host.get("/api/hello").status, 200, "HTTP is served beside it");
+    assert_eq!(
+        host.get("/api/hello?name=Ada").status,
+        200,
+        "HTTP is served beside it"
+    );
 }
 
 #[test]

@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
-use super::values::to_python;
 use crate::calls::{self, Call};
+use crate::objects::to_python;
 use crate::text::utf8;
 
 /// The invocation's context. Function code may set attributes of its own; those that extensions set are read
