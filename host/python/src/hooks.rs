@@ -11,9 +11,12 @@ use crate::arguments::Arguments;
 use crate::index::Function;
 use crate::package::Package;
 
-/// Prepares for extensions that functions make when they are loaded. Attached, before the first is.
-pub(crate) fn watch(py: Python<'_>, package: &Package) -> PyResult<()> {
-    package.hooks.bind(py).call_method0("watch")?;
+/// Prepares for extensions that functions make when they are loaded. Their post hooks are skipped when a function raises
+/// if `skip_post_on_exception`. Attached, before the first function is loaded.
+pub(crate) fn watch(py: Python<'_>, package: &Package, skip_post_on_exception: bool) -> PyResult<()> {
+    let module = package.hooks.bind(py);
+    module.setattr("skip_post_on_exception", skip_post_on_exception)?;
+    module.call_method0("watch")?;
     Ok(())
 }
 

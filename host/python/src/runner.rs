@@ -162,7 +162,7 @@ impl Prepared {
         let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
         dock::install(py, &package, config, worker.extensions())?;
         if config.extensions_enabled {
-            hooks::watch(py, &package)?;
+            hooks::watch(py, &package, config.skip_post_on_exception)?;
         }
         Ok(Prepared {
             package,

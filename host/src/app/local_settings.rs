@@ -122,7 +122,7 @@ mod tests {
             (
                 r#"{"IsEncrypted": 1}"#,
                 "IsEncrypted: expected a boolean, found number",
-                "not a flag",
+                "not a boolean",
             ),
             (
                 r#"{"Values": []}"#,
@@ -200,7 +200,7 @@ mod tests {
             (
                 r#"{"Host": {"CORSCredentials": "yes"}}"#,
                 "Host.CORSCredentials: expected a boolean, found string",
-                "not a flag",
+                "not a boolean",
             ),
         ];
         for (text, expected, reason) in cases {

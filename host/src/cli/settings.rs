@@ -11,6 +11,7 @@ const MOST_WORKERS: u32 = 10;
 const EXTENSIONS: &str = "PYTHON_ENABLE_WORKER_EXTENSIONS";
 const EXTENSION_PATH: &str = "FUNCDOCK_EXTENSION_PATH";
 const DEBUG_LOGS: &str = "PYTHON_ENABLE_DEBUG_LOGGING";
+const SKIP_POST: &str = "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION";
 const THREADS: &str = "PYTHON_THREADPOOL_THREAD_COUNT";
 
 /// Returns the number of worker processes; 1 by default.
@@ -35,6 +36,11 @@ pub(super) fn extensions_enabled(settings: &AppSettings) -> bool {
 /// Whether functions also log at DEBUG.
 pub(super) fn debug_logs(settings: &AppSettings) -> bool {
     settings.is_true(DEBUG_LOGS)
+}
+
+/// Whether post hooks in Python are skipped when the function raises.
+pub(super) fn skip_post_on_exception(settings: &AppSettings) -> bool {
+    settings.is_true(SKIP_POST)
 }
 
 /// Returns the number of threads for synchronous functions, if it is set. A bad number counts as not set and becomes a

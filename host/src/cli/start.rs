@@ -141,6 +141,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
         log_format: arguments.log_format,
         verbose: arguments.verbose,
         debug_logs: settings::debug_logs(&settings),
+        skip_post_on_exception: settings::skip_post_on_exception(&settings),
         app,
     };
     settings::warn_of_problems(&settings);

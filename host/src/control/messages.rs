@@ -132,6 +132,9 @@ pub struct WorkerConfig {
     pub verbose: bool,
     /// Whether functions also log at DEBUG (`PYTHON_ENABLE_DEBUG_LOGGING`).
     pub debug_logs: bool,
+    /// Whether post hooks in the app's language are skipped when the function raises
+    /// (`PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION`).
+    pub skip_post_on_exception: bool,
     /// The number of threads for synchronous functions, if set (`PYTHON_THREADPOOL_THREAD_COUNT`).
     pub threads: Option<u32>,
 }

@@ -67,6 +67,8 @@ pub struct Options {
     pub verbose: bool,
     /// See [`WorkerConfig::debug_logs`].
     pub debug_logs: bool,
+    /// See [`WorkerConfig::skip_post_on_exception`].
+    pub skip_post_on_exception: bool,
 }
 
 /// What [`run`] reports while it runs.
@@ -252,6 +254,7 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<WorkerSpec, S
             log_format: options.log_format,
             verbose: options.verbose,
             debug_logs: options.debug_logs,
+            skip_post_on_exception: options.skip_post_on_exception,
             threads: options.threads,
         },
         start_timeout: options.start_timeout,

@@ -127,6 +127,7 @@ fn config() -> WorkerConfig {
         log_format: Default::default(),
         verbose: false,
         debug_logs: false,
+        skip_post_on_exception: false,
         threads: None,
     }
 }

@@ -1,11 +1,11 @@
-//! host.json: what is read from it, its overrides, and what the errors say.
+//! host.json: its values, its overrides, and the messages of errors.
 
 use ::http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::app::{AppSettings, ExtensionConfig, overrides};
 
-/// Reads host.json with settings that override it; the second value is the warnings.
+/// Reads host.json with settings that override it. Returns the warnings too.
 fn parse(text: &str, settings: &[(&str, &str)]) -> Result<(HostConfig, Vec<String>), String> {
     let mut document = Document::parse("host.json".into(), text).map_err(|problem| problem.to_string())?;
     let environment: BTreeMap<_, _> = settings
@@ -236,7 +236,7 @@ fn an_error_says_what_is_wrong() {
             extension("{\"reqired\": true}"),
             "host.json:1: workerExtensions.x.reqired: unknown key; the keys of an extension are functions, \
              required, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError (did you mean \"required\"?)",
-            "a slip of the pen",
+            "a misspelling",
         ),
         (
             extension("{\"connectionString\": \"\"}"),
@@ -247,17 +247,17 @@ fn an_error_says_what_is_wrong() {
         (
             extension("{\"functions\": \"*\"}"),
             "host.json:1: workerExtensions.x.functions: expected an array, found string",
-            "no list",
+            "not a list",
         ),
         (
             extension("{\"required\": \"no\"}"),
             "host.json:1: workerExtensions.x.required: expected a boolean, found string",
-            "no flag",
+            "not a boolean",
         ),
         (
             extension("{\"library\": \"\"}"),
             "host.json:1: workerExtensions.x.library: expected a string that is not empty, found \"\"",
-            "no file",
+            "not a file",
         ),
         (
             extension("{\"sha256\": \"12ab\"}"),
@@ -278,7 +278,7 @@ fn an_error_says_what_is_wrong() {
             "{\n\"telemetryMode\": \"OpenTelemetri\"}".to_owned(),
             "host.json:2: telemetryMode: expected one of \"ApplicationInsights\", \"OpenTelemetry\", found \
              \"OpenTelemetri\"",
-            "a mode that there is not",
+            "a mode that does not exist",
         ),
         (
             "{\"telemetryMode\": true}".to_owned(),
@@ -415,7 +415,7 @@ fn a_wrong_override_names_the_setting() {
             ("AzureFunctionsJobHost__telemetryMode", ""),
             "app setting AzureFunctionsJobHost__telemetryMode: expected one of \"ApplicationInsights\", \
              \"OpenTelemetry\", found \"\"",
-            "no mode",
+            "not a mode",
         ),
         (
             ("AzureFunctionsJobHost__workerExtensions__x__required", "on"),

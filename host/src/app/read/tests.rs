@@ -52,7 +52,7 @@ fn warnings(reading: &Reading) -> Vec<String> {
 }
 
 #[test]
-fn an_app_is_read_and_survives_the_way_to_a_worker() {
+fn an_app_is_read_and_arrives_at_a_worker_unchanged() {
     let root = app(&[
         ("host.json", "{\"version\": \"2.0\"}"),
         ("local.settings.json", "{\"Values\": {\"A\": \"1\"}}"),
@@ -336,7 +336,7 @@ fn routes_that_clash_are_refused() {
             r#""route": "x""#.to_owned(),
             r#""route": "admin/x""#.to_owned(),
             None,
-            "nothing but a prefix apart",
+            "reserved only without a prefix",
         ),
         (
             r#"{"extensions": {"http": {"routePrefix": ""}}}"#,
