@@ -7,9 +7,9 @@ use funcdock::pipeline::RunnerCall;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::context::Context;
 use crate::convert::{self, RawRequest};
 use crate::index::{Function, ParameterKind};
-use crate::objects::Context;
 use crate::text::utf8;
 
 /// The classes of `funcdock.http` that calls are made with.

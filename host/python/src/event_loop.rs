@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 
 use crate::calls::Call;
 use crate::runtime::Runtime;
-use crate::{arguments, convert, hooks};
+use crate::{arguments, hooks, outcomes};
 
 /// What the loop is to do.
 enum Order {
@@ -189,7 +189,7 @@ impl Dispatcher {
                 Order::Begin(call) => {
                     let ticket = call.ticket;
                     if let Err(error) = self.start(py, call) {
-                        completions.push(ticket, convert::raised(py, &error), false);
+                        completions.push(ticket, outcomes::raised(py, &error), false);
                     }
                 }
             }
@@ -264,7 +264,7 @@ impl AsyncCall {
         let outs = self.outs.iter().map(|out| out.bind(value.py()).clone());
         let outs: Vec<_> = outs.collect();
         let function = self.event_loop.runtime.function(&self.call);
-        self.complete(convert::returned(function, value, &outs));
+        self.complete(outcomes::returned(function, value, &outs));
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
@@ -272,7 +272,7 @@ impl AsyncCall {
         let was_cancelled = self.is_given_up() && error.is_instance_of::<CancelledError>(py);
         self.complete(match was_cancelled {
             true => Outcome::Cancelled,
-            false => convert::raised(py, &error),
+            false => outcomes::raised(py, &error),
         });
     }
 
@@ -282,7 +282,7 @@ impl AsyncCall {
         if !self.has_outcome.load(Ordering::Relaxed) {
             self.complete(match self.is_given_up() {
                 true => Outcome::Cancelled,
-                false => convert::lost("the task was cancelled before it began"),
+                false => outcomes::lost("the task was cancelled before it began"),
             });
         }
     }

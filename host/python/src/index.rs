@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use funcdock::app::App;
-use funcdock::extensions::ExtensionError;
 use funcdock::model::{Direction, FunctionDefinition};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -69,8 +68,6 @@ pub(crate) enum LoadError {
     Prepare(PyErr),
     /// A function's script failed, or does not fit its function.json.
     Function { name: String, error: PyErr },
-    /// An extension that the app requires could not be started.
-    Extensions(ExtensionError),
     /// The Python module that goes with an extension failed.
     Companion { extension: Arc<str>, error: PyErr },
     /// The app's extensions in Python are not what the library makes of them.
@@ -83,9 +80,6 @@ impl LoadError {
         let (phase, error) = match self {
             LoadError::Prepare(error) => ("preparation of Python".to_owned(), error),
             LoadError::Function { name, error } => (format!("load of function {name:?}"), error),
-            LoadError::Extensions(error) => {
-                return ("start of the extensions".to_owned(), error.to_string());
-            }
             LoadError::Companion { extension, error } => (
                 format!("start of the extension {extension:?}, in its companion,"),
                 error,

@@ -12,6 +12,7 @@
 mod arguments;
 mod calls;
 mod companions;
+mod context;
 mod convert;
 mod dock;
 mod event_loop;
@@ -19,6 +20,7 @@ mod hooks;
 mod index;
 mod logging;
 mod objects;
+mod outcomes;
 mod package;
 mod pool;
 mod runner;

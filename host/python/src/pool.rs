@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use funcdock::pipeline::RunnerCall;
 use pyo3::prelude::*;
 
-use crate::convert;
+use crate::outcomes;
 use crate::runtime::Runtime;
 
 /// The queue that the threads share.
@@ -66,7 +66,8 @@ impl Pool {
                 while let Some(call) = next {
                     // A panic in here is a fault of ours; it must cost the call, and not the thread.
                     let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, &call)));
-                    let outcome = called.unwrap_or_else(|_| convert::lost("the call panicked in the worker"));
+                    let outcome =
+                        called.unwrap_or_else(|_| outcomes::lost("the call panicked in the worker"));
                     next = self.take(false);
                     runtime.completions.push(call.ticket, outcome, next.is_some());
                 }

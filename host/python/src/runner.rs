@@ -11,11 +11,10 @@ use pyo3::prelude::*;
 use crate::arguments::Classes;
 use crate::event_loop::EventLoop;
 use crate::index::{self, LoadError};
-use crate::objects;
 use crate::package::{self, Package};
 use crate::pool::Pool;
 use crate::runtime::Runtime;
-use crate::{companions, dock, hooks, logging};
+use crate::{companions, context, dock, hooks, logging};
 
 /// Calls functions of an app.
 pub(crate) struct PythonRunner {
@@ -44,10 +43,7 @@ impl PythonRunner {
         };
         let completions = Arc::clone(worker.completions());
         // Function code has docked and configured them by now.
-        let (worker, companions) = match py.detach(|| worker.load(index.definitions)) {
-            Ok(loaded) => loaded,
-            Err((worker, error)) => return Err(fail(worker, LoadError::Extensions(error))),
-        };
+        let (worker, companions) = py.detach(|| worker.load(index.definitions))?;
         let started = companions::run(py, &prepared.package, companions).and_then(|()| {
             let mut functions = index.functions;
             let extensions = dock_extensions(py, &prepared.package, &worker, &mut functions)?;
@@ -154,9 +150,9 @@ impl Prepared {
         logging::install(py, &package, config.log_format, config.debug_logs)?;
         let http = package.http.bind(py);
         let contexts = (
-            py.get_type::<objects::Context>(),
-            py.get_type::<objects::TraceContext>(),
-            py.get_type::<objects::RetryContext>(),
+            py.get_type::<context::Context>(),
+            py.get_type::<context::TraceContext>(),
+            py.get_type::<context::RetryContext>(),
         );
         http.call_method1("register", contexts)?;
         let classes = Classes {

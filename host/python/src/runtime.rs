@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 
 use crate::arguments::{self, Classes};
 use crate::calls::Running;
-use crate::convert;
 use crate::hooks;
 use crate::index::Function;
+use crate::outcomes;
 
 /// What the threads that run functions share.
 pub(crate) struct Runtime {
@@ -36,8 +36,8 @@ impl Runtime {
         let called = arguments::build(py, &self.classes, function, call).and_then(|arguments| {
             let (callee, keywords) = hooks::callee(function, &arguments)?;
             let value = callee.bind(py).call((), Some(&keywords))?;
-            Ok(convert::returned(function, &value, &arguments.outs))
+            Ok(outcomes::returned(function, &value, &arguments.outs))
         });
-        called.unwrap_or_else(|error| convert::raised(py, &error))
+        called.unwrap_or_else(|error| outcomes::raised(py, &error))
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP messages, and how a trigger that answers HTTP makes one of an outcome.
+//! HTTP messages.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
-use super::{Body, FunctionInfo, Outcome};
+use super::Body;
 
 /// An HTTP request that triggers a function.
 #[derive(Debug, Clone)]
@@ -87,16 +87,6 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
-}
-
-/// How a trigger that answers HTTP turns an outcome into its response. Post hooks see and change that response, so it
-/// has to be known before the trigger sends it.
-pub trait HttpReply: Sync {
-    /// The status of the response.
-    fn status(&self, function: &FunctionInfo, outcome: &Outcome) -> StatusCode;
-
-    /// The response. What the function raised is for the log, not for the client.
-    fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse;
 }
 
 #[cfg(test)]

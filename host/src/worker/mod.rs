@@ -154,14 +154,9 @@ impl Worker {
     }
 
     /// Starts the extensions, which function code has configured by now, and puts their hooks around the functions that
-    /// the runner has indexed, in its order.
-    ///
-    /// # Errors
-    /// The first failure of an extension that the app requires, with the worker to [report](Self::fail) it.
-    pub fn load(
-        self,
-        functions: Vec<FunctionDefinition>,
-    ) -> Result<(LoadedWorker, Vec<Companion>), (Self, ExtensionError)> {
+    /// the runner has indexed, in its order. `Err` is the exit code, after it was reported which extension that the app
+    /// requires has failed.
+    pub fn load(self, functions: Vec<FunctionDefinition>) -> Result<(LoadedWorker, Vec<Companion>), i32> {
         let mut extensions = lock(&self.base.extensions);
         let loaded = put_hooks_around(&self.base.config, &mut extensions, functions)
             .and_then(|functions| Ok((functions, extensions.companions()?)));
@@ -174,7 +169,7 @@ impl Worker {
                 };
                 Ok((worker, companions))
             }
-            Err(error) => Err((self, error)),
+            Err(error) => Err(self.fail("start of the extensions", &error.to_string())),
         }
     }
 

@@ -158,7 +158,7 @@ fn a_worker_needs_no_supervisor_and_no_listener() {
     assert!(!worker.serves("httpTrigger"), "there is no listener");
     let completions = Arc::clone(worker.completions());
     let loaded = worker.load(vec![function("onceTrigger")]);
-    let (worker, _) = loaded.unwrap_or_else(|(_, error)| panic!("{error}"));
+    let (worker, _) = loaded.unwrap_or_else(|code| panic!("exit code {code}"));
     let serving = worker.serve(Arc::new(Adder(completions)), "test", || {});
     let serving = serving.unwrap_or_else(|code| panic!("exit code {code}"));
     assert_eq!(

@@ -3,13 +3,11 @@
 mod generic;
 mod http_request;
 mod http_response;
-mod returned;
 
 use funcdock::model::Data;
 use pyo3::prelude::*;
 
 pub(crate) use http_request::RawRequest;
-pub(crate) use returned::{lost, raised, returned};
 
 /// How the data of a binding is converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +29,7 @@ impl Kind {
     }
 
     /// What function code made for the binding of this name, as data. Attached.
-    fn data(self, function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
+    pub(crate) fn data(self, function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
         match self {
             Kind::Http => http_response::data(function, value),
             Kind::Generic => generic::data(function, binding, value),

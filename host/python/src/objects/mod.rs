@@ -1,8 +1,6 @@
-//! What function code holds of the host: the context of its call, and the objects of extensions.
+//! The objects of extensions in Python, and the values that pass between the two.
 
-mod context;
 mod object;
 mod values;
 
-pub(crate) use context::{Context, RetryContext, TraceContext};
 pub(crate) use values::to_python;

@@ -1,0 +1,209 @@
+//! `context`: what a function learns about its call.
+
+use std::sync::Arc;
+
+use funcdock::model::Invocation;
+use funcdock::pipeline::{LoadedFunction, RunnerCall};
+use pyo3::exceptions::PyAttributeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
+
+use crate::calls::{self, Call};
+use crate::objects::to_python;
+use crate::text::utf8;
+
+/// The invocation's context. Function code may set attributes of its own; those that extensions set are read
+/// from the invocation when asked for the first time.
+#[pyclass(frozen, dict, module = "funcdock")]
+pub(crate) struct Context {
+    invocation: Arc<Invocation>,
+    function: Arc<LoadedFunction>,
+    trace_context: PyOnceLock<Py<TraceContext>>,
+}
+
+impl Context {
+    pub(crate) fn new(call: &RunnerCall) -> Self {
+        Context {
+            invocation: Arc::clone(&call.invocation),
+            function: Arc::clone(&call.function),
+            trace_context: PyOnceLock::new(),
+        }
+    }
+}
+
+#[pymethods]
+impl Context {
+    #[getter]
+    fn invocation_id(&self) -> &str {
+        self.invocation.id()
+    }
+
+    #[getter]
+    fn function_name(&self) -> &str {
+        &self.invocation.function().name
+    }
+
+    #[getter]
+    fn function_directory(&self) -> &str {
+        &self.invocation.function().directory
+    }
+
+    #[getter]
+    fn trace_context(&self, py: Python<'_>) -> PyResult<Py<TraceContext>> {
+        let made = self.trace_context.get_or_try_init(py, || {
+            let (traceparent, tracestate) = self.invocation.trace_context();
+            let made = TraceContext {
+                traceparent: traceparent.to_owned(),
+                tracestate: tracestate.to_owned(),
+                attributes: PyDict::new(py).unbind(),
+            };
+            Py::new(py, made)
+        });
+        made.map(|context| context.clone_ref(py))
+    }
+
+    #[getter]
+    fn retry_context(&self) -> RetryContext {
+        RetryContext(self.invocation.retry())
+    }
+
+    /// Where a thread says which call its log records belong to. On the function's own thread that is known; others set
+    /// `invocation_id`.
+    #[getter]
+    fn thread_local_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let storage = py
+            .import(intern!(py, "funcdock.logs"))?
+            .getattr(intern!(py, "thread_local"))?;
+        if calls::is_current(&self.invocation) {
+            storage.setattr(intern!(py, "invocation_id"), self.invocation.id())?;
+        } else {
+            calls::set_named(Call::of(&self.invocation, &self.function));
+        }
+        Ok(storage)
+    }
+
+    /// An attribute that an extension set. Only called for names that are not found otherwise.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let text = utf8(name)?;
+        let Context {
+            invocation, function, ..
+        } = slf.get();
+        let value = match py.detach(|| function.chain.attribute(invocation, text)) {
+            Some(value) => wrapped(py, name, to_python(py, &value)?)?,
+            None => return Err(slf.get().no_attribute(text)),
+        };
+        // From now on it is found in the instance's dict: one object for all uses, and function code may
+        // change it.
+        slf.setattr(name, &value)?;
+        Ok(value)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<Context of {} {}>",
+            self.invocation.function().name,
+            self.invocation.id()
+        )
+    }
+}
+
+/// What function code gets of an attribute: what the extension's companion makes of it, where it has one for the name.
+fn wrapped<'py>(
+    py: Python<'py>,
+    name: &Bound<'py, PyString>,
+    value: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let companions = py.import(intern!(py, "funcdock.companions"))?;
+    let wrappers = companions
+        .getattr(intern!(py, "attributes"))?
+        .cast_into::<PyDict>()?;
+    match wrappers.get_item(name)? {
+        Some(wrapper) => wrapper.call1((value,)),
+        None => Ok(value),
+    }
+}
+
+impl Context {
+    fn no_attribute(&self, name: &str) -> PyErr {
+        let offered = self.function.chain.attribute_names(&self.invocation);
+        let by_extensions = if offered.iter().any(|offered| offered == name) {
+            "an extension offers it, and has none for this call: see the log".to_owned()
+        } else if offered.is_empty() {
+            "no extension has set any: is PYTHON_ENABLE_WORKER_EXTENSIONS=1 set, and the extension enabled in \
+             host.json's workerExtensions, or imported if it is written in Python?"
+                .to_owned()
+        } else {
+            format!("extensions offer {}", offered.join(", "))
+        };
+        PyAttributeError::new_err(format!(
+            "'Context' object has no attribute '{name}' ({by_extensions})"
+        ))
+    }
+}
+
+/// The W3C trace context, under the names that the reference gives it.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct TraceContext {
+    traceparent: String,
+    tracestate: String,
+    attributes: Py<PyDict>,
+}
+
+#[pymethods]
+impl TraceContext {
+    #[getter]
+    fn trace_parent(&self) -> &str {
+        &self.traceparent
+    }
+
+    #[getter(Traceparent)]
+    fn traceparent_capital(&self) -> &str {
+        &self.traceparent
+    }
+
+    #[getter]
+    fn trace_state(&self) -> &str {
+        &self.tracestate
+    }
+
+    #[getter(Tracestate)]
+    fn tracestate_capital(&self) -> &str {
+        &self.tracestate
+    }
+
+    #[getter]
+    fn attributes(&self, py: Python<'_>) -> Py<PyDict> {
+        self.attributes.clone_ref(py)
+    }
+
+    #[getter(Attributes)]
+    fn attributes_capital(&self, py: Python<'_>) -> Py<PyDict> {
+        self.attributes(py)
+    }
+}
+
+/// Which attempt this call is.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct RetryContext(funcdock::model::RetryContext);
+
+#[pymethods]
+impl RetryContext {
+    #[getter]
+    fn retry_count(&self) -> u32 {
+        self.0.count
+    }
+
+    #[getter]
+    fn max_retry_count(&self) -> u32 {
+        self.0.max
+    }
+
+    /// The exception of the attempt before: no trigger hands one over yet.
+    #[getter]
+    fn exception(&self) -> Option<u32> {
+        None
+    }
+}
