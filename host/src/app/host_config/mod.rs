@@ -23,6 +23,7 @@ const LOG_LEVELS: [&str; 7] = [
     "Critical",
     "None",
 ];
+
 impl Default for HostConfig {
     fn default() -> Self {
         Self {
