@@ -27,6 +27,7 @@ pub(super) fn log_failure(invocation: &Invocation, outcome: &Outcome) {
     macro_rules! log {
         ($level:ident) => {
             tracing::$level!(
+                target: "funcdock::pipeline",
                 function,
                 invocation = id,
                 trace_id,

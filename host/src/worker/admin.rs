@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::exposition;
+use super::listing::{AllExtensions, lock};
 use super::peers::{PeerReplies, Peers};
-use super::{AllExtensions, lock};
 use crate::control::{Question, Reply, WorkerConfig};
 use crate::triggers::http::{Admin, AdminFuture, FlushOutcome};
 

@@ -7,6 +7,7 @@
 mod admin;
 mod exposition;
 mod link;
+mod listing;
 mod orders;
 mod peers;
 mod service;
@@ -15,20 +16,21 @@ mod tests;
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::control::{ExtensionListing, FunctionListing, Ready, WorkerConfig};
-use crate::extensions::{Companion, ExtensionError, ExtensionReport, Extensions, Search};
+use crate::control::{Ready, WorkerConfig};
+use crate::extensions::{Companion, ExtensionError, Extensions, Search};
 use crate::model::{FunctionDefinition, FunctionInfo};
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
 use crate::triggers::http::Http;
 use crate::triggers::{self, Setup, Trigger};
 use admin::WorkerAdmin;
 use link::Link;
+use listing::{AllExtensions, lock};
 use peers::Peers;
 use service::Service;
 
@@ -222,9 +224,9 @@ impl LoadedWorker {
         let ready = Ready {
             functions: functions
                 .iter()
-                .map(|function| listing(&function.definition))
+                .map(|function| listing::function(&function.definition))
                 .collect(),
-            extensions: extensions.report().into_iter().map(extension_listing).collect(),
+            extensions: extensions.report().into_iter().map(listing::extension).collect(),
             python: language.to_owned(),
         };
         if let Some(listener) = base.listener.take() {
@@ -249,22 +251,6 @@ impl LoadedWorker {
             in_time
         });
         Ok(Serving { thread })
-    }
-}
-
-/// All extensions of a worker.
-#[derive(Clone)]
-struct AllExtensions {
-    native: Arc<Mutex<Extensions>>,
-    /// Those that the runner runs.
-    language: Arc<[ExtensionReport]>,
-}
-
-impl AllExtensions {
-    fn report(&self) -> Vec<ExtensionReport> {
-        let mut report = lock(&self.native).report();
-        report.extend_from_slice(&self.language);
-        report
     }
 }
 
@@ -321,31 +307,4 @@ fn put_hooks_around(
             })
         })
         .collect())
-}
-
-/// A report that panicked half-way has changed nothing.
-fn lock(extensions: &Mutex<Extensions>) -> MutexGuard<'_, Extensions> {
-    extensions.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn listing(definition: &FunctionDefinition) -> FunctionListing {
-    let trigger = definition.trigger();
-    let http = trigger.and_then(|trigger| trigger.http.as_ref());
-    FunctionListing {
-        name: definition.name.clone(),
-        kind: trigger.map(|trigger| trigger.kind.clone()).unwrap_or_default(),
-        methods: http
-            .map(|http| http.methods.iter().map(ToString::to_string).collect())
-            .unwrap_or_default(),
-        route: http.map(|http| http.route.to_string()),
-    }
-}
-
-fn extension_listing(report: ExtensionReport) -> ExtensionListing {
-    ExtensionListing {
-        name: report.name,
-        version: report.version.unwrap_or_default(),
-        state: report.state.to_string(),
-        message: report.message,
-    }
 }

@@ -1,6 +1,6 @@
 //! A worker without a supervisor and without a listener: a trigger, a runner and orders of the test.
 
-use std::sync::mpsc;
+use std::sync::{PoisonError, mpsc};
 
 use serde_json::Value;
 
