@@ -37,7 +37,7 @@ fn a_span_in_full() {
     full.status = failed("ValueError: no");
     full.events = vec![
         event("plain", &[]),
-        event("told", &[("k", string("v")), ("n", int(2))]),
+        event("note", &[("k", string("v")), ("n", int(2))]),
     ];
     full.dropped_attributes_count = 3;
     full.dropped_events_count = 4;
@@ -55,7 +55,7 @@ fn a_span_in_full() {
         "remoteEndpoint": {"serviceName": "shop.example", "port": 8080},
         "annotations": [
             {"timestamp": 1_700_000_000_124_000_u64, "value": "plain"},
-            {"timestamp": 1_700_000_000_124_000_u64, "value": "\"told\": {\"k\":\"v\",\"n\":2}"},
+            {"timestamp": 1_700_000_000_124_000_u64, "value": "\"note\": {\"k\":\"v\",\"n\":2}"},
         ],
         "tags": {
             "text": "a\"b",
