@@ -29,7 +29,7 @@ fn export(server: &Server) -> Result<usize, String> {
     let mut b = span("b");
     b.events = vec![event("note", &[])];
     let batch = Batch::of(vec![span("a"), b, span("c")]);
-    let closing = Closing::default();
+    let closing = ShutdownSignal::default();
     closing.begin(Instant::now() + Duration::from_secs(10));
     let result = azure(&server.url("")).export(&batch, &closing);
     result

@@ -211,7 +211,9 @@ fn a_server_gets_a_list_with_the_resource_in_each() {
     ]);
     let mut exporter = zipkin(&server.url("/api/v2/spans"));
     let batch = Batch::of(vec![span("a"), span("b")]);
-    let delivery = exporter.export(&batch, &Closing::default()).expect("it is taken");
+    let delivery = exporter
+        .export(&batch, &ShutdownSignal::default())
+        .expect("it is taken");
     assert_eq!(delivery, Delivery::default());
     let received = server.received();
     assert_eq!(received[0].body, received[1].body, "sent again");
@@ -236,7 +238,7 @@ fn a_server_gets_a_list_with_the_resource_in_each() {
 fn a_refusal_is_an_error() {
     let server = Server::start(vec![Reply::new("400 Bad Request", "Malformed")]);
     let mut exporter = zipkin(&server.url("/"));
-    let closing = Closing::default();
+    let closing = ShutdownSignal::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
     let batch = Batch::of(vec![testing::span("a")]);
     let error = exporter.export(&batch, &closing).expect_err("it is refused");
