@@ -8,7 +8,8 @@ use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
 
 use super::{
-    Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult, StateSlot, VERSION, Value,
+    Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult, StateSlot, VERSION,
+    Value,
 };
 
 /// The root module of an extension library.

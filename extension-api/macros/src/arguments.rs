@@ -10,13 +10,15 @@ const FORMS: &str = "write `#[extension]`, `#[extension(scope = function)]`, `#[
                      arguments";
 
 /// What there is an instance for.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq)]
 pub(crate) enum Scope {
+    #[default]
     App,
     Function,
 }
 
 /// The arguments of the attribute.
+#[derive(Default)]
 pub(crate) struct Arguments {
     pub(crate) scope: Scope,
     /// Empty if the crate's name is meant.
@@ -62,7 +64,7 @@ impl Parse for Arguments {
             }
         }
         Ok(Arguments {
-            scope: scope.unwrap_or(Scope::App),
+            scope: scope.unwrap_or_default(),
             names: names.unwrap_or_default(),
         })
     }

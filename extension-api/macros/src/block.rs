@@ -3,7 +3,7 @@
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Meta, Result, Type};
 
-use crate::arguments::{Arguments, Scope};
+use crate::arguments::Scope;
 
 /// The functions of the trait, and the bit of each that is a hook (`HOOK_…` of the ABI).
 const FUNCTIONS: [(&str, u32); 10] = [
@@ -28,6 +28,7 @@ const SHUTDOWN_BIT: u32 = 8;
 pub(crate) struct Block {
     /// Without our attributes, and without what is not of the trait.
     pub(crate) item: ItemImpl,
+    pub(crate) scope: Scope,
     pub(crate) hooks: u32,
     pub(crate) strict: u32,
     /// What the block does not have and gets.
@@ -40,9 +41,10 @@ pub(crate) struct Block {
 
 impl Block {
     /// Reads the block. Mistakes that leave an extension are kept in it, so that the compiler checks the rest.
-    pub(crate) fn read(item: Item, arguments: &Arguments) -> Result<Self> {
+    pub(crate) fn read(item: Item, scope: Scope) -> Result<Self> {
         let mut block = Block {
             item: extension_block(item)?,
+            scope,
             hooks: 0,
             strict: 0,
             without_settings: true,
@@ -60,7 +62,7 @@ impl Block {
         for mut item in items {
             match &mut item {
                 ImplItem::Fn(function) => {
-                    if !block.read_function(function, arguments, has_attributes, has_companion) {
+                    if !block.read_function(function, has_attributes, has_companion) {
                         continue;
                     }
                 }
@@ -79,17 +81,7 @@ impl Block {
                 "the extension has ATTRIBUTES and nothing that makes them: write `fn attribute`, or leave ATTRIBUTES out",
             );
         }
-        if block.without_pre && block.hooks & POST_BIT != 0 {
-            block.hooks |= PRE_BIT;
-            if let Some(state) = state.filter(|state| !is_unit(state)) {
-                block.without_pre = false;
-                block.error(
-                    state.span(),
-                    "nothing makes this state: write `fn pre_invocation`, which returns `Flow::Continue(state)`, or leave \
-                     `type State` out",
-                );
-            }
-        }
+        block.check_state(state);
         if block.hooks & 16 != 0 {
             // Left out, `shutdown` flushes.
             block.hooks |= SHUTDOWN_BIT;
@@ -110,7 +102,6 @@ impl Block {
     fn read_function(
         &mut self,
         function: &mut ImplItemFn,
-        arguments: &Arguments,
         has_attributes: bool,
         has_companion: bool,
     ) -> bool {
@@ -156,14 +147,62 @@ impl Block {
                 "`native` is what the extension's companion gets, and there is none: add `const COMPANION: &'static \
                  [PythonModule] = &[…];`",
             ),
-            "init" => self.check_scope(function, arguments),
+            "init" => self.check_scope(function),
             _ => {}
         }
         true
     }
 
+    /// A state needs a type, and a hook that makes it. `state` is the type that the block gives.
+    fn check_state(&mut self, state: Option<Type>) {
+        if state.is_none()
+            && let Some(used) = self.state_of_post_hook()
+        {
+            let shown = quote::quote!(#used);
+            self.error(
+                used.span(),
+                format!("the state is `()` unless the block says otherwise: add `type State = {shown};`"),
+            );
+            self.item.items.push(syn::parse_quote!(type State = #used;));
+            self.without_state = false;
+            self.without_pre = false;
+        }
+        if self.without_pre && self.hooks & POST_BIT != 0 {
+            self.hooks |= PRE_BIT;
+            if let Some(state) = state.filter(|state| !is_unit(state)) {
+                self.without_pre = false;
+                self.error(
+                    state.span(),
+                    "nothing makes this state: write `fn pre_invocation`, which returns `Flow::Continue(state)`, or leave \
+                     `type State` out",
+                );
+            }
+        }
+    }
+
+    /// The type that `post_invocation` takes a state of, unless it is `()` or a path of the trait.
+    fn state_of_post_hook(&self) -> Option<Type> {
+        let mut functions = self.item.items.iter().filter_map(|item| match item {
+            ImplItem::Fn(function) => Some(function),
+            _ => None,
+        });
+        let post = functions.find(|function| function.sig.ident == POST)?;
+        let FnArg::Typed(state) = post.sig.inputs.iter().nth(2)? else {
+            return None;
+        };
+        let starts_with_self = |path: &syn::TypePath| {
+            let first = path.path.segments.first();
+            path.qself.is_some() || first.is_some_and(|first| first.ident == "Self")
+        };
+        match &*state.ty {
+            ty if is_unit(ty) => None,
+            Type::Path(path) if starts_with_self(path) => None,
+            ty => Some(ty.clone()),
+        }
+    }
+
     /// `init` shows what there is an instance for, too.
-    fn check_scope(&mut self, function: &ImplItemFn, arguments: &Arguments) {
+    fn check_scope(&mut self, function: &ImplItemFn) {
         let Some(FnArg::Typed(info)) = function.sig.inputs.iter().nth(1) else {
             return;
         };
@@ -176,13 +215,15 @@ impl Block {
         let Some(last) = path.path.segments.last() else {
             return;
         };
-        if last.ident == "FunctionInfo" && arguments.scope == Scope::App {
+        if last.ident == "FunctionInfo" && self.scope == Scope::App {
+            self.scope = Scope::Function;
             self.error(
                 last.ident.span(),
                 "`FunctionInfo` is for one instance per function: write `#[extension(scope = function)]`, or take an \
                  `AppInfo`",
             );
-        } else if last.ident == "AppInfo" && arguments.scope == Scope::Function {
+        } else if last.ident == "AppInfo" && self.scope == Scope::Function {
+            self.scope = Scope::App;
             self.error(
                 last.ident.span(),
                 "an extension with `scope = function` is made for a function: take a `FunctionInfo`, or leave `scope = \
@@ -204,7 +245,10 @@ fn extension_block(item: Item) -> Result<ItemImpl> {
         .and_then(|(_, path, _)| path.segments.last())
         .is_some_and(|last| last.ident == "Extension");
     if !is_extension {
-        let span = item.trait_.as_ref().map_or(item.self_ty.span(), |(_, path, _)| path.span());
+        let span = item
+            .trait_
+            .as_ref()
+            .map_or(item.self_ty.span(), |(_, path, _)| path.span());
         return Err(Error::new(span, WHERE));
     }
     if !item.generics.params.is_empty() {

@@ -7,6 +7,9 @@ mod output;
 use proc_macro::TokenStream;
 use syn::parse_macro_input;
 
+use arguments::Arguments;
+use block::Block;
+
 /// Makes an extension of an `impl Extension` block: finds the hooks that the block has, and exports the extension for
 /// the host that loads this library, and for a host build that it is linked into.
 ///
@@ -24,10 +27,17 @@ use syn::parse_macro_input;
 /// state. `#[strict]` on `pre_invocation` or `post_invocation` makes a failure of that hook fail the invocation.
 #[proc_macro_attribute]
 pub fn extension(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let arguments = parse_macro_input!(arguments as arguments::Arguments);
     let item = parse_macro_input!(item as syn::Item);
-    match block::Block::read(item, &arguments) {
-        Ok(block) => output::write(&arguments, block).into(),
+    // Wrong arguments leave an extension for the compiler to check.
+    let (arguments, wrong) = match syn::parse::<Arguments>(arguments) {
+        Ok(arguments) => (arguments, None),
+        Err(error) => (Arguments::default(), Some(error)),
+    };
+    match Block::read(item, arguments.scope) {
+        Ok(mut block) => {
+            block.errors.extend(wrong);
+            output::write(&arguments.names, block).into()
+        }
         Err(error) => error.to_compile_error().into(),
     }
 }

@@ -2,13 +2,16 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::LitStr;
 
-use crate::arguments::{Arguments, Scope};
+use crate::arguments::Scope;
 use crate::block::Block;
 
-pub(crate) fn write(arguments: &Arguments, block: Block) -> TokenStream {
+/// Writes the output; `names` is empty if the crate's name is meant.
+pub(crate) fn write(names: &[LitStr], block: Block) -> TokenStream {
     let Block {
         mut item,
+        scope,
         hooks,
         strict,
         without_settings,
@@ -18,10 +21,14 @@ pub(crate) fn write(arguments: &Arguments, block: Block) -> TokenStream {
     } = block;
     let api = quote!(::funcdock_extension_api);
     if without_settings {
-        item.items.push(syn::parse_quote!(type Settings = ();));
+        item.items.push(syn::parse_quote!(
+            type Settings = ();
+        ));
     }
     if without_state {
-        item.items.push(syn::parse_quote!(type State = ();));
+        item.items.push(syn::parse_quote!(
+            type State = ();
+        ));
     }
     if without_pre {
         item.items.push(syn::parse_quote! {
@@ -31,15 +38,16 @@ pub(crate) fn write(arguments: &Arguments, block: Block) -> TokenStream {
         });
     }
     let extension = &item.self_ty;
-    let scope = match arguments.scope {
+    let scope = match scope {
         Scope::App => quote!(AppLevel),
         Scope::Function => quote!(FunctionLevel),
     };
-    let names = match arguments.names.as_slice() {
+    let count = names.len().max(1);
+    let names = match names {
         [] => quote!(#api::private::name_of(::core::env!("CARGO_PKG_NAME"))),
         names => quote!(#(#names),*),
     };
-    let registrations = (0..arguments.names.len().max(1)).map(|index| {
+    let registrations = (0..count).map(|index| {
         quote! {
             #api::private::inventory::submit! { #api::private::Registration::of::<#extension, #index>() }
         }

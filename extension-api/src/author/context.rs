@@ -38,10 +38,7 @@ impl<'a> AppInfo<'a> {
     pub fn counter(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Result<Counter> {
         let labels = pairs(labels);
         let counter = self.raw.counter(metric(name, help, &labels));
-        counter
-            .into_result()
-            .map(Counter::new)
-            .map_err(Error::from_abi)
+        counter.into_result().map(Counter::new).map_err(Error::from_abi)
     }
 
     /// Registers a histogram, as [`counter`](Self::counter) does. `bounds` are the upper bounds of its buckets,

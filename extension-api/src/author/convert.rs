@@ -143,10 +143,7 @@ unsafe extern "C" fn call(
                 .map(|Tuple2(name, value)| (name.into(), value_from_abi(value)))
                 .collect(),
         };
-        object
-            .object
-            .call(method.as_str(), arguments)
-            .map(value_into_abi)
+        object.object.call(method.as_str(), arguments).map(value_into_abi)
     })
 }
 
@@ -174,4 +171,44 @@ unsafe extern "C" fn drop_object(this: *mut c_void) {
     let object = unsafe { Box::from_raw(this.cast::<Exported>()) };
     // Nobody is left to report a panic of the destructor to; the rest of the process must not notice.
     let _ = guarded(|| drop(object));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Faulty;
+
+    impl ContextObject for Faulty {
+        fn class_name(&self) -> &str {
+            "Faulty"
+        }
+        fn methods(&self) -> &'static [&'static str] {
+            &["burst"]
+        }
+        fn call(&self, _method: &str, _arguments: Arguments) -> Result<Value> {
+            panic!("on purpose")
+        }
+    }
+
+    impl Drop for Faulty {
+        fn drop(&mut self) {
+            panic!("on purpose, in a destructor")
+        }
+    }
+
+    #[test]
+    fn a_panicking_method_and_destructor_stay_inside() {
+        crate::border::guard::install_panic_hook();
+        let object = object_into_abi(Box::new(Faulty));
+        let result = object.call("burst".into(), RVec::new(), RVec::new());
+        let error = result.into_result().err().expect("a panic is an error");
+        assert_eq!(error.kind, abi::ERROR_PANIC);
+        assert!(
+            error.message.starts_with("panicked: on purpose (at "),
+            "{}",
+            error.message
+        );
+        drop(object);
+    }
 }

@@ -108,9 +108,7 @@ impl<'a> Invocation<'a> {
     pub fn response(&mut self) -> Option<HttpResponse<'_>> {
         let outcome = self.outcome?;
         // SAFETY: nothing else makes a response, and `&mut self` makes it one at a time.
-        unsafe { outcome.response() }
-            .into_option()
-            .map(HttpResponse::new)
+        unsafe { outcome.response() }.into_option().map(HttpResponse::new)
     }
 
     /// Makes the host poll `future` before it goes on after this hook: to the next hook, the function, or the response.
@@ -134,9 +132,7 @@ impl<'a> Invocation<'a> {
         };
         // SAFETY: the host keeps the invocation alive while it polls, and `Guarded` uses it only then.
         let invocation = unsafe { self.raw.unbound() };
-        let waits = self
-            .raw
-            .wait(future::to_ffi(Some(invocation), future, finish));
+        let waits = self.raw.wait(future::to_ffi(Some(invocation), future, finish));
         waits.into_result().map_err(Error::from_abi)
     }
 

@@ -26,10 +26,7 @@ impl<'a> HttpResponse<'a> {
     /// # Errors
     /// [`ErrorKind::Value`](crate::ErrorKind::Value) for a number that is not a final status (200 to 999).
     pub fn set_status(&mut self, status: u16) -> Result<()> {
-        self.raw
-            .set_status(status)
-            .into_result()
-            .map_err(Error::from_abi)
+        self.raw.set_status(status).into_result().map_err(Error::from_abi)
     }
 
     /// The first value of a header; names compare without case. `None` also if it is not UTF-8.

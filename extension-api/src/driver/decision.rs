@@ -49,9 +49,11 @@ impl PreDecision {
                 type_name: "Refused",
                 message: RBox::into_inner(error).message.into(),
             }),
-            abi::PreResult::Error(error) => {
-                PreDecision::Failed(Failure::new(Hook::PreInvocation, RBox::into_inner(error), is_strict))
-            }
+            abi::PreResult::Error(error) => PreDecision::Failed(Failure::new(
+                Hook::PreInvocation,
+                RBox::into_inner(error),
+                is_strict,
+            )),
         }
     }
 }
@@ -63,9 +65,11 @@ impl PreDecision {
 #[inline]
 pub fn post_decision(returned: Returned, is_strict: bool) -> Result<(), Failure> {
     match returned.hook.result {
-        abi::PreResult::Error(error) => {
-            Err(Failure::new(Hook::PostInvocation, RBox::into_inner(error), is_strict))
-        }
+        abi::PreResult::Error(error) => Err(Failure::new(
+            Hook::PostInvocation,
+            RBox::into_inner(error),
+            is_strict,
+        )),
         _ => Ok(()),
     }
 }

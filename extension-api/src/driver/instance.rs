@@ -163,11 +163,7 @@ impl Instance {
 
     /// Calls `pre_invocation`, and polls what it waits for once.
     #[inline]
-    pub fn pre_invocation(
-        &self,
-        invocation: abi::Invocation<'_>,
-        context: &mut Context<'_>,
-    ) -> HookCall {
+    pub fn pre_invocation(&self, invocation: abi::Invocation<'_>, context: &mut Context<'_>) -> HookCall {
         let mut state = abi::StateSlot::EMPTY;
         let (result, future) = running::run(invocation.this(), || {
             // SAFETY: see the top of the file; the slot is empty and ours.

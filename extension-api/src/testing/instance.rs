@@ -78,9 +78,7 @@ impl TestInstance {
     }
 
     pub(super) fn post_function_load(&self, function: &TestFunction) -> Result<(), HookError> {
-        let loaded = self
-            .scope
-            .run(|| self.get().post_function_load(function.raw()));
+        let loaded = self.scope.run(|| self.get().post_function_load(function.raw()));
         loaded.map_err(|error| HookError::new(Hook::PostFunctionLoad, &error))
     }
 

@@ -12,9 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Hooks, Invocation, Outcome, Result, export_extension,
-};
+use funcdock_extension_api::{AppInfo, Error, Extension, Flow, Invocation, Outcome, Result, extension};
 use serde::Deserialize;
 
 /// The `settings` object.
@@ -38,10 +36,10 @@ pub struct ServerTiming {
     metric: String,
 }
 
-impl AppExtension for ServerTiming {
+#[extension]
+impl Extension for ServerTiming {
     type Settings = Settings;
     type State = Instant;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION;
 
     fn configure(settings: &Settings) -> Result<()> {
         if is_token(&settings.metric) {
@@ -78,8 +76,6 @@ impl AppExtension for ServerTiming {
         }
     }
 }
-
-export_extension!(ServerTiming);
 
 /// What a token of HTTP may have besides letters and digits (RFC 9110, 5.6.2).
 const PUNCTUATION: &str = "!#$%&'*+-.^_`|~";

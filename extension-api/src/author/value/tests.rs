@@ -1,4 +1,4 @@
-//! Tests of `object.rs`.
+//! Tests of `value.rs`.
 
 use super::*;
 
@@ -28,41 +28,4 @@ fn arguments_bind_as_in_python() {
     assert_eq!(error.message(), "takes 1 argument but 2 were given");
     assert_eq!(bound(1, &["a"]), "multiple values for argument \"a\"");
     assert_eq!(bound(0, &["c"]), "unexpected keyword argument \"c\" (takes a, b)");
-}
-
-struct Faulty;
-
-impl ContextObject for Faulty {
-    fn class_name(&self) -> &str {
-        "Faulty"
-    }
-    fn methods(&self) -> &'static [&'static str] {
-        &["burst"]
-    }
-    fn call(&self, _method: &str, _arguments: Arguments) -> Result<Value> {
-        panic!("on purpose")
-    }
-}
-
-impl Drop for Faulty {
-    fn drop(&mut self) {
-        panic!("on purpose, in a destructor")
-    }
-}
-
-#[test]
-fn a_panicking_method_and_destructor_stay_inside() {
-    crate::guard::install_panic_hook();
-    let object = into_abi(Box::new(Faulty));
-    // SAFETY: the object is alive, and the arguments are owned.
-    let result =
-        unsafe { (object.functions.call())(object.this, RStr::from_str("burst"), RVec::new(), RVec::new()) };
-    let error = result.into_result().err().expect("a panic is an error");
-    assert_eq!(error.kind, abi::ERROR_PANIC);
-    assert!(
-        error.message.starts_with("panicked: on purpose (at "),
-        "{}",
-        error.message
-    );
-    drop(object);
 }
