@@ -131,7 +131,7 @@ pub(crate) const APPENDED: &str = "       -- appended by minor versions:";
 pub(crate) const MAY_BE_MISSING: &str = " (may be missing)";
 
 fn ours(layout: &TypeLayout) -> bool {
-    layout.package() == "funcdock-extension-api"
+    layout.package() == "funcdock-extension-abi"
 }
 
 /// The type as Rust writes it, without lifetimes.

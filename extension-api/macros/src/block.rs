@@ -62,7 +62,8 @@ impl Block {
         for mut item in items {
             match &mut item {
                 ImplItem::Fn(function) => {
-                    if !block.read_function(function, has_attributes, has_companion) {
+                    let is_known = block.read_function(function, has_attributes, has_companion);
+                    if !is_known {
                         continue;
                     }
                 }

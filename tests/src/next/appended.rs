@@ -12,7 +12,7 @@ fn log(table: &str, found: Option<extern "C" fn() -> u32>) {
 #[extension(name = "appended")]
 impl Extension for Appended {
     fn init(_settings: (), app: &AppInfo<'_>) -> Result<Self> {
-        log("InitFns", app.raw().functions().appended_by_next());
+        log("InitFns", app.table().appended_by_next());
         for descriptor in funcdock_extension_api::private::registrations() {
             if descriptor.name() == "appended" {
                 log("Descriptor", descriptor.appended_by_next());
@@ -24,18 +24,18 @@ impl Extension for Appended {
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow> {
-        log("InvocationFns", call.raw().functions().appended_by_next());
-        log("FunctionFns", call.function().raw().functions().appended_by_next());
+        log("InvocationFns", call.table().appended_by_next());
+        log("FunctionFns", call.function().table().appended_by_next());
         if let Some(request) = call.http_request() {
-            log("HttpRequestFns", request.raw().functions().appended_by_next());
+            log("HttpRequestFns", request.table().appended_by_next());
         }
         Ok(Flow::Continue(()))
     }
 
     fn post_invocation(&self, call: &mut Invocation<'_>, (): (), outcome: &Outcome<'_>) -> Result<()> {
-        log("OutcomeFns", outcome.raw().functions().appended_by_next());
+        log("OutcomeFns", outcome.table().appended_by_next());
         if let Some(response) = call.response() {
-            log("HttpResponseFns", response.raw().functions().appended_by_next());
+            log("HttpResponseFns", response.table().appended_by_next());
         }
         Ok(())
     }
