@@ -45,8 +45,7 @@ pub struct NextApi {
 
 impl NextApi {
     /// Writes the workspace to `folder`, as [`write_workspace`] does; the library of its extension has another extension
-    /// besides, which asks the host's tables for what is new. Panics where it does not find in the API's source what it
-    /// is to change.
+    /// besides, which asks the host's tables for what is new. Panics if the API's source does not have what it is to change.
     pub fn generate(folder: &Path) -> Self {
         let mut tables = BTreeSet::new();
         let mut made = BTreeSet::new();
@@ -96,8 +95,8 @@ impl NextApi {
 /// and returns what to write.
 ///
 /// Files that are there as they should be are left alone, so that cargo builds only what has changed. Such workspaces
-/// may share a target folder where the names of their own folders differ: cargo tells crates of one name and version
-/// apart by their paths in their workspaces.
+/// may share a target folder if the names of their own folders differ: cargo distinguishes crates of one name and version
+/// by their paths in their workspaces.
 pub fn write_workspace(folder: &Path, change: &mut dyn FnMut(&str, &str) -> String) {
     let name = folder.file_name().expect("a folder of its own").to_string_lossy();
     let (api, extension) = (format!("api-{name}"), format!("extension-{name}"));

@@ -38,7 +38,7 @@ pub use value::*;
 
 /// The name of the symbol that an extension library exports.
 ///
-/// It names the header, not a version, so that a library of another version is told apart from a library that is not
+/// It names the header, not a version, so that a library of another version is not mistaken for a library that is not
 /// an extension at all.
 pub const HEADER_SYMBOL: &str = "funcdock_extension_header";
 

@@ -9,6 +9,7 @@
 mod deadline;
 mod decision;
 mod hook;
+mod http;
 mod instance;
 mod running;
 mod tables;
@@ -20,6 +21,7 @@ pub use abi_stable::prefix_type::WithMetadata;
 pub use deadline::{GRACE, NotInTime, call_within};
 pub use decision::{Failure, PreDecision, Refusal, post_decision};
 pub use hook::{Hook, Scope};
+pub use http::{check_header, check_status};
 pub use instance::{Instance, LoadedExtension};
 pub use running::wait;
 pub use tables::{extend, extend_bytes};

@@ -17,7 +17,7 @@ use abi_stable::std_types::{RSlice, RStr};
 /// `with` adds functions that are written apart, as they need the pointer itself.
 ///
 /// A context with this table is made with a pointer to a value of that type, which is alive for as long as the context:
-/// that is what [`abi`](crate::abi)'s constructors ask for. The reference looks `'static` so that what it lends can be
+/// that is what [`abi`](crate::abi)'s constructors ask for. The reference looks `'static` so that borrows of the value can be
 /// returned; nothing may keep it.
 #[doc(hidden)]
 #[macro_export]

@@ -4,7 +4,7 @@ use abi_stable::library::{CheckTypeLayout, LibHeader, RootModuleResult};
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::{RResult, RVec};
 
-use super::registrations;
+use super::registration::registrations;
 use crate::abi::{DescriptorRef, HostServicesRef, Library, LibraryRef};
 use crate::border::{guard, log};
 

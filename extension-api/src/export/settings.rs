@@ -36,7 +36,7 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
     match (parsed, unknown) {
         (Ok(settings), None) => Ok(settings),
         (_, Some(key)) => Err(wrong_type(match describe::fields::<S>() {
-            // Of a key further down, only its own struct knows the others.
+            // The other keys of a nested struct are not known here.
             fields if !fields.is_empty() && !key.contains('.') => {
                 format!("unknown key {key:?}: the keys are {}", fields.join(", "))
             }
@@ -45,7 +45,7 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
         (Err(error), None) => {
             let path = track.path().to_string();
             let error = without_position(&error);
-            // serde tells these apart by their text alone.
+            // Only the text of serde's errors distinguishes these.
             let is_type = ["invalid type", "missing field", "unknown field"]
                 .iter()
                 .any(|start| error.starts_with(start));
@@ -63,7 +63,7 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
     }
 }
 
-/// The settings that the type takes.
+/// Returns the settings that the type takes.
 pub(crate) fn describe<S: DeserializeOwned>() -> RVec<abi::Setting> {
     let setting = |name: &&'static str| abi::Setting {
         name: (*name).into(),

@@ -198,7 +198,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The trace context that the function sees, as `traceparent` and `tracestate`; empty where there is none.
+    /// The trace context that the function sees, as `traceparent` and `tracestate`; empty if there is none.
     pub fn trace_context(&self) -> (String, String) {
         (*self.invocation.trace_context()).clone()
     }

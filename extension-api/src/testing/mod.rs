@@ -65,7 +65,7 @@
 //! # Ok::<(), funcdock_extension_api::testing::StartError>(())
 //! ```
 //!
-//! If the mock cannot do what a test asks for (a response before the call has ended), it panics with the reason.
+//! If a test wants what is not there (a response before the call has ended), the mock panics with the reason.
 
 mod call;
 mod data;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RVec, Tuple2};
 
-use crate::driver::{extend, extend_bytes, table};
+use crate::driver::{check_header, check_status, extend, extend_bytes, table};
 use crate::{Response, abi};
 
 /// The response on its way to the client. Its header names are in lower case.
@@ -37,7 +37,7 @@ table! {
     HTTP_RESPONSE: HttpResponseFns, HttpResponseFnsRef of RefCell<TestResponse> {
         fn status(cell) -> u16 { cell.borrow().response.status }
         fn set_status(cell, status: u16) -> RResult<(), abi::Error> {
-            checked(final_status(status)).map(|()| cell.borrow_mut().response.status = status)
+            checked(check_status(status)).map(|()| cell.borrow_mut().response.status = status)
         }
         fn header(cell, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
             let borrowed = cell.borrow();
@@ -52,7 +52,7 @@ table! {
             found.map(|(name, value)| unsafe { Tuple2(extend(name), extend_bytes(value.as_bytes())) }).into()
         }
         fn set_header(cell, name: RStr<'_>, value: RStr<'_>, append: bool) -> RResult<(), abi::Error> {
-            checked(valid_header(name.as_str(), value.as_str())).map(|()| {
+            checked(check_header(name.as_str(), value.as_str())).map(|()| {
                 let (name, headers) = (name.to_ascii_lowercase(), &mut cell.borrow_mut().response.headers);
                 if !append {
                     headers.retain(|(known, _)| *known != name);
@@ -88,30 +88,12 @@ pub(super) fn first<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 /// Checks that a host can send this response.
 pub(super) fn check(response: &Response) -> Result<(), String> {
     for (name, value) in &response.headers {
-        valid_header(name, value)?;
+        check_header(name, value)?;
     }
-    final_status(response.status)
+    check_status(response.status)
 }
 
 fn checked(result: Result<(), String>) -> RResult<(), abi::Error> {
     let error = |problem: String| abi::Error::new(abi::ERROR_VALUE, problem);
     result.map_err(error).into()
-}
-
-fn final_status(status: u16) -> Result<(), String> {
-    match status {
-        200..1000 => Ok(()),
-        _ => Err(format!("{status} is not a final HTTP status")),
-    }
-}
-
-fn valid_header(name: &str, value: &str) -> Result<(), String> {
-    let in_name = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
-    if name.is_empty() || !name.bytes().all(in_name) {
-        return Err(format!("{name:?} is not a valid header name"));
-    }
-    if !value.bytes().all(|c| c == b'\t' || (c >= b' ' && c != 0x7f)) {
-        return Err(format!("the value of header {name:?} is not valid"));
-    }
-    Ok(())
 }

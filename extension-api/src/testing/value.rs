@@ -149,7 +149,7 @@ impl PyObject {
     /// `object.name`.
     ///
     /// # Errors
-    /// What Python would raise; [`ErrorKind::Attribute`] where there is none of that name.
+    /// What Python would raise; [`ErrorKind::Attribute`] if there is none of that name.
     pub fn get(&self, name: &str) -> Result<PyValue> {
         let found = self.run(|this| this.get(name.into()));
         match found.into_result().map_err(Error::from_abi)? {

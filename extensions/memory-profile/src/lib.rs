@@ -1,5 +1,5 @@
-//! Measures what calls do to the memory of the process: its resident set before and after each, and how many blocks
-//! Python's allocator has given out. A log line for calls that make it grow, metrics for all, and `context.memory` for
+//! Measures how calls change the memory of the process: its resident set before and after each, and the number of blocks
+//! that Python's allocator has given out. A log line for calls that make it grow, metrics for all, and `context.memory` for
 //! function code that wants to look in between.
 //!
 //! host.json switches it on under the name "memory-profile":
@@ -8,7 +8,7 @@
 //! "workerExtensions": { "memory-profile": { "settings": { "sample": 0.1, "log": "growth" } } }
 //! ```
 //!
-//! The numbers are of the whole process: calls that run at the same time are in each other's.
+//! The numbers are of the whole process: they include calls that run at the same time.
 //!
 //! As a model: an extension with state from pre to post, an object that function code uses, a companion in Python, and
 //! metrics. It is of function level so that its metrics have the function as a label.
@@ -33,7 +33,7 @@ pub use settings::Settings;
 const KIB: f64 = 1024.0;
 const MIB: f64 = 1024.0 * KIB;
 
-/// The upper bounds of the histogram's buckets. What is below the first may be the kernel's inaccuracy.
+/// The upper bounds of the histogram's buckets. Values below the first may be the kernel's inaccuracy.
 const BOUNDS: [f64; 8] = [
     0.0,
     256.0 * KIB,
@@ -68,7 +68,7 @@ impl Extension for MemoryProfile {
 
     fn init(settings: Settings, info: &FunctionInfo<'_>) -> Result<Self> {
         let resident = Resident::open()?;
-        // What cannot be read is found now, not with the first call.
+        // Fails now, not at the first call, if the size cannot be read.
         resident.bytes()?;
         Ok(MemoryProfile {
             sampler: settings.sampler()?,
@@ -76,7 +76,7 @@ impl Extension for MemoryProfile {
             resident: Arc::new(resident),
             growth: info.histogram(
                 "rss_growth_bytes",
-                "By how much the resident set of the process grew during a call; 0 where it shrank.",
+                "By how much the resident set of the process grew during a call; 0 if it shrank.",
                 &[],
                 &BOUNDS,
             )?,
@@ -150,7 +150,7 @@ fn difference(before: u64, after: u64) -> i64 {
     after as i64 - before as i64
 }
 
-/// `context.memory`: read when function code asks.
+/// `context.memory`: measured when function code reads an attribute.
 struct Memory {
     resident: Arc<Resident>,
     before: Option<u64>,

@@ -1,6 +1,6 @@
-//! What settings a type takes, told by asking its `Deserialize` what it wants.
+//! Finds the settings that a type takes by running its `Deserialize`.
 //!
-//! The type is read from values that take note of how they are read, and then fail.
+//! The type is read from values that record how they are read, and then fail.
 
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
@@ -9,29 +9,29 @@ use serde::forward_to_deserialize_any;
 /// The keys of a struct as `#[derive(Deserialize)]` reads it; empty for any other type.
 pub(super) fn fields<S: DeserializeOwned>() -> &'static [&'static str] {
     let mut fields: &'static [&'static str] = &[];
-    let _ = S::deserialize(AskFields(&mut fields));
+    let _ = S::deserialize(RecordFields(&mut fields));
     fields
 }
 
-/// What the key of this name takes, as a Python annotation; `Any` where the type does not say.
+/// What the key of this name takes, as a Python annotation; `Any` if the type does not show it.
 pub(super) fn annotation<S: DeserializeOwned>(name: &'static str) -> String {
-    let mut asked = None;
+    let mut recorded = None;
     let read = OneKey {
         name: Some(name),
-        asked: &mut asked,
+        recorded: &mut recorded,
     };
     let _ = S::deserialize(read);
-    asked.unwrap_or_else(|| "Any".to_owned())
+    recorded.unwrap_or_else(|| "Any".to_owned())
 }
 
-fn only_asked<T>() -> Result<T, Error> {
-    Err(Error::custom("only asked"))
+fn only_recorded<T>() -> Result<T, Error> {
+    Err(Error::custom("only recorded"))
 }
 
-/// Takes note of a struct's keys.
-struct AskFields<'a>(&'a mut &'static [&'static str]);
+/// Records a struct's keys.
+struct RecordFields<'a>(&'a mut &'static [&'static str]);
 
-impl<'de> Deserializer<'de> for AskFields<'_> {
+impl<'de> Deserializer<'de> for RecordFields<'_> {
     type Error = Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -41,11 +41,11 @@ impl<'de> Deserializer<'de> for AskFields<'_> {
         _visitor: V,
     ) -> Result<V::Value, Error> {
         *self.0 = fields;
-        only_asked()
+        only_recorded()
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        only_asked()
+        only_recorded()
     }
 
     forward_to_deserialize_any! {
@@ -54,10 +54,10 @@ impl<'de> Deserializer<'de> for AskFields<'_> {
     }
 }
 
-/// A map with one key, whose value is an [`AskKind`].
+/// A map with one key, whose value is an [`RecordKind`].
 struct OneKey<'a> {
     name: Option<&'static str>,
-    asked: &'a mut Option<String>,
+    recorded: &'a mut Option<String>,
 }
 
 impl<'de> Deserializer<'de> for OneKey<'_> {
@@ -83,29 +83,29 @@ impl<'de> MapAccess<'de> for OneKey<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(AskKind(self.asked))
+        seed.deserialize(RecordKind(self.recorded))
     }
 }
 
-/// Takes note of how it is read, as a Python annotation.
-struct AskKind<'a>(&'a mut Option<String>);
+/// Records how it is read, as a Python annotation.
+struct RecordKind<'a>(&'a mut Option<String>);
 
 /// Methods of a [`Deserializer`] that note an annotation.
-macro_rules! asks {
+macro_rules! records {
     ($($annotation:literal: $($method:ident)*;)*) => {
         $($(
             fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
                 *self.0 = Some($annotation.to_owned());
-                only_asked()
+                only_recorded()
             }
         )*)*
     };
 }
 
-impl<'de> Deserializer<'de> for AskKind<'_> {
+impl<'de> Deserializer<'de> for RecordKind<'_> {
     type Error = Error;
 
-    asks! {
+    records! {
         "bool": deserialize_bool;
         "int": deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
             deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128;
@@ -118,7 +118,7 @@ impl<'de> Deserializer<'de> for AskKind<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let mut inner = None;
-        let _ = visitor.visit_some(AskKind(&mut inner));
+        let _ = visitor.visit_some(RecordKind(&mut inner));
         *self.0 = inner.map(|inner| {
             if inner == "Any" {
                 inner
@@ -126,7 +126,7 @@ impl<'de> Deserializer<'de> for AskKind<'_> {
                 format!("{inner} | None")
             }
         });
-        only_asked()
+        only_recorded()
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -145,7 +145,7 @@ impl<'de> Deserializer<'de> for AskKind<'_> {
     ) -> Result<V::Value, Error> {
         let variants: Vec<String> = variants.iter().map(|variant| format!("{variant:?}")).collect();
         *self.0 = Some(format!("Literal[{}]", variants.join(", ")));
-        only_asked()
+        only_recorded()
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -155,11 +155,11 @@ impl<'de> Deserializer<'de> for AskKind<'_> {
         _visitor: V,
     ) -> Result<V::Value, Error> {
         *self.0 = Some("dict[str, Any]".to_owned());
-        only_asked()
+        only_recorded()
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, _: V) -> Result<V::Value, Error> {
-        only_asked()
+        only_recorded()
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
@@ -183,7 +183,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[derive(Deserialize)]
-    #[allow(dead_code, reason = "only asked what it takes")]
+    #[allow(dead_code, reason = "only its fields are looked at")]
     struct Settings {
         rate: f64,
         #[serde(rename = "max-size")]
