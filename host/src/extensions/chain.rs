@@ -13,9 +13,9 @@ use smallvec::SmallVec;
 
 use super::hook::Hook;
 use super::instance::Instance;
-use super::services::{raw_invocation, raw_outcome};
-use super::ticks;
-use crate::invocation::{Attribute, Ending, Exception, HttpResponse, Invocation, Outcome};
+use super::services::{EndedCall, raw_invocation, raw_outcome};
+use super::{ticks, waiting};
+use crate::model::{Attribute, CallResult, Exception, HttpResponse, Invocation, Outcome};
 
 /// The hooks around one function: pre hooks run in this order, post hooks in reverse.
 #[derive(Default)]
@@ -32,7 +32,7 @@ struct Link {
 
 /// How far a call has come through the hooks, and what its pre hooks hand to their post hooks.
 #[derive(Default)]
-pub struct Passage {
+pub struct HookProgress {
     /// One slot for each link that is entered, in order. An empty one belongs to a hook that failed: its post hook
     /// does not run.
     states: SmallVec<[abi::StateSlot; 4]>,
@@ -65,9 +65,18 @@ impl HookChain {
         HookChain { links }
     }
 
-    /// An attribute that function code asks for and no hook has set. Of several extensions that make it the last one
-    /// does, as the last one that sets it would count. Called without the GIL, or what the language has like it.
+    /// Returns the attribute of this name: as a hook set it, else as an extension makes it now. Of several extensions
+    /// that make it, the last provider wins. Runs code of extensions: call it without the GIL, or whatever lock the
+    /// language has.
     pub fn attribute(&self, invocation: &Arc<Invocation>, name: &str) -> Option<Attribute> {
+        let attributes = invocation.attributes();
+        attributes.get(name).or_else(|| {
+            let made = self.make_attribute(invocation, name)?;
+            Some(attributes.get_or_set(name, made))
+        })
+    }
+
+    fn make_attribute(&self, invocation: &Arc<Invocation>, name: &str) -> Option<Attribute> {
         let makers = self
             .links
             .iter()
@@ -78,11 +87,16 @@ impl HookChain {
             .find_map(|link| link.instance.attribute(invocation, name))
     }
 
-    /// The names of the attributes that can be asked for.
-    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
-        self.links
-            .iter()
-            .flat_map(|link| link.attributes.iter().map(RStr::as_str))
+    /// Returns the names of all attributes that hooks have set, and that extensions make.
+    pub fn attribute_names(&self, invocation: &Invocation) -> Vec<String> {
+        let mut names = invocation.attributes().names();
+        let made = self.links.iter().flat_map(|link| &link.attributes);
+        for name in made.map(RStr::as_str) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     /// How many extensions have hooks here.
@@ -95,12 +109,12 @@ impl HookChain {
         self.links.is_empty()
     }
 
-    /// Runs the pre hooks, from where `passage` is; pending where one waits. `Err` is how the call ended when one
+    /// Runs the pre hooks, from where `progress` is; pending where one waits. `Err` is how the call ended when one
     /// answered or refused: the function is not to be called, and the post hooks are still to run.
     pub fn poll_enter(
         &self,
         invocation: &Arc<Invocation>,
-        passage: &mut Passage,
+        progress: &mut HookProgress,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Outcome>> {
         if self.links.is_empty() {
@@ -112,29 +126,29 @@ impl HookChain {
             let (result, state) = match ready!(self.poll_waiting(
                 Hook::PreInvocation,
                 invocation,
-                passage,
+                progress,
                 &mut before,
                 context
             )) {
                 Some(waited) => waited,
                 None => {
-                    let Some(Link { instance, .. }) = self.links.get(passage.states.len()) else {
+                    let Some(Link { instance, .. }) = self.links.get(progress.states.len()) else {
                         return Poll::Ready(Ok(()));
                     };
                     if instance.is_suspended() {
                         if instance.has_strict_hook() {
                             return Poll::Ready(Err(suspended(instance)));
                         }
-                        passage.states.push(abi::StateSlot::EMPTY);
+                        progress.states.push(abi::StateSlot::EMPTY);
                         continue;
                     }
                     let (raw, mut state) = (raw_invocation(invocation), abi::StateSlot::EMPTY);
-                    // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-                    let mut result =
-                        unsafe { (instance.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
-                    let waiting = invocation.take_waiting();
+                    let (mut result, waiting) = waiting::during(invocation, || {
+                        // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
+                        unsafe { (instance.descriptor.pre_invocation())(instance.this, raw, &raw mut state) }
+                    });
                     let ready = waiting
-                        .is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
+                        .is_none_or(|future| first_poll(future, &mut result, &mut state, progress, context));
                     let after = ticks::now();
                     instance.called(Hook::PreInvocation, after.saturating_sub(before), invocation);
                     before = after;
@@ -144,27 +158,27 @@ impl HookChain {
                     (result, state)
                 }
             };
-            let instance = &*self.links[passage.states.len()].instance;
+            let instance = &*self.links[progress.states.len()].instance;
             match settle_pre(instance, invocation, result, state) {
                 Ok(state) => {
                     if state.drop.is_none() {
                         // It failed: what its record took is not the next one's doing.
                         before = ticks::now();
                     }
-                    passage.states.push(state);
+                    progress.states.push(state);
                 }
                 Err(outcome) => return Poll::Ready(Err(outcome)),
             }
         }
     }
 
-    /// Runs the post hooks, in reverse order, of every pre hook that continued, from where `passage` is; pending
+    /// Runs the post hooks, in reverse order, of every pre hook that continued, from where `progress` is; pending
     /// where one waits.
     pub fn poll_leave(
         &self,
         invocation: &Arc<Invocation>,
-        passage: &mut Passage,
-        ending: &mut Ending,
+        progress: &mut HookProgress,
+        call_result: &mut CallResult,
         context: &mut Context<'_>,
     ) -> Poll<()> {
         if self.links.is_empty() {
@@ -172,49 +186,51 @@ impl HookChain {
         }
         let mut before = ticks::now();
         loop {
-            let waited = self.poll_waiting(Hook::PostInvocation, invocation, passage, &mut before, context);
+            let waited = self.poll_waiting(Hook::PostInvocation, invocation, progress, &mut before, context);
             if let Some((result, _)) = ready!(waited) {
-                let instance = &*self.links[passage.states.len()].instance;
-                if !settle_post(instance, invocation, ending, result) {
+                let instance = &*self.links[progress.states.len()].instance;
+                if !settle_post(instance, invocation, call_result, result) {
                     before = ticks::now();
                 }
                 continue;
             }
-            let Some(mut state) = passage.states.pop() else {
+            let Some(mut state) = progress.states.pop() else {
                 return Poll::Ready(());
             };
             let Link {
                 instance, has_post, ..
-            } = &self.links[passage.states.len()];
+            } = &self.links[progress.states.len()];
             if !has_post || state.drop.is_none() {
                 continue;
             }
             if instance.is_suspended() {
                 if instance.is_strict(Hook::PostInvocation) {
-                    ending.replace(suspended(instance));
+                    call_result.replace(suspended(instance));
                 }
                 continue;
             }
-            let (raw, outcome) = (raw_invocation(invocation), raw_outcome(ending));
-            // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that this
-            // instance's pre hook filled.
-            let result = unsafe {
-                (instance.descriptor.post_invocation())(instance.this, raw, outcome, &raw mut state)
-            };
+            let mut ended = EndedCall::new(invocation, call_result);
+            let (raw, outcome) = (raw_invocation(invocation), raw_outcome(&mut ended));
+            let (result, waiting) = waiting::during(invocation, || {
+                // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that this
+                // instance's pre hook filled.
+                unsafe {
+                    (instance.descriptor.post_invocation())(instance.this, raw, outcome, &raw mut state)
+                }
+            });
             let mut result = match result {
                 abi::HookResult::Ok => abi::PreResult::Continue,
                 abi::HookResult::Error(error) => abi::PreResult::Error(error),
             };
-            let waiting = invocation.take_waiting();
             let ready =
-                waiting.is_none_or(|future| first_poll(future, &mut result, &mut state, passage, context));
+                waiting.is_none_or(|future| first_poll(future, &mut result, &mut state, progress, context));
             let after = ticks::now();
             instance.called(Hook::PostInvocation, after.saturating_sub(before), invocation);
             before = after;
             if !ready {
                 return Poll::Pending;
             }
-            if !settle_post(instance, invocation, ending, result) {
+            if !settle_post(instance, invocation, call_result, result) {
                 before = ticks::now();
             }
         }
@@ -227,28 +243,28 @@ impl HookChain {
         &self,
         hook: Hook,
         invocation: &Invocation,
-        passage: &mut Passage,
+        progress: &mut HookProgress,
         before: &mut u64,
         context: &mut Context<'_>,
     ) -> Poll<Option<Settled>> {
-        let Some(waiting) = &mut passage.waiting else {
+        let Some(waiting) = &mut progress.waiting else {
             return Poll::Ready(None);
         };
         let polled = Pin::new(&mut waiting.future).poll(context);
         let after = ticks::now();
-        let instance = &self.links[passage.states.len()].instance;
+        let instance = &self.links[progress.states.len()].instance;
         instance.polled(hook, after.saturating_sub(*before), invocation);
         *before = after;
         let waited = ready!(polled);
-        Poll::Ready(passage.waiting.take().map(|mut waiting| {
+        Poll::Ready(progress.waiting.take().map(|mut waiting| {
             combine(&mut waiting.result, &mut waiting.state, waited);
             (waiting.result, waiting.state)
         }))
     }
 
     /// The pre hook that waits, if any, will not be waited for any longer.
-    pub(crate) fn give_up_entering(&self, invocation: &Invocation, passage: &mut Passage) {
-        if let Some((instance, error)) = self.give_up(passage) {
+    pub(crate) fn give_up_entering(&self, invocation: &Invocation, progress: &mut HookProgress) {
+        if let Some((instance, error)) = self.give_up(progress) {
             instance.failed(Hook::PreInvocation, invocation, &error);
         }
     }
@@ -257,21 +273,21 @@ impl HookChain {
     pub(crate) fn give_up_leaving(
         &self,
         invocation: &Invocation,
-        passage: &mut Passage,
-        ending: &mut Ending,
+        progress: &mut HookProgress,
+        call_result: &mut CallResult,
     ) {
-        if let Some((instance, error)) = self.give_up(passage) {
-            failed_post(instance, invocation, ending, &error);
+        if let Some((instance, error)) = self.give_up(progress) {
+            failed_post(instance, invocation, call_result, &error);
         }
     }
 
-    fn give_up(&self, passage: &mut Passage) -> Option<(&Instance, abi::Error)> {
-        passage.waiting.take()?;
+    fn give_up(&self, progress: &mut HookProgress) -> Option<(&Instance, abi::Error)> {
+        progress.waiting.take()?;
         let error = abi::Error {
             kind: abi::ERROR_RUNTIME,
             message: "what it waits for did not come in time".into(),
         };
-        Some((&self.links[passage.states.len()].instance, error))
+        Some((&self.links[progress.states.len()].instance, error))
     }
 }
 
@@ -282,7 +298,7 @@ fn first_poll(
     mut future: FfiFuture<abi::Waited>,
     result: &mut abi::PreResult,
     state: &mut abi::StateSlot,
-    passage: &mut Passage,
+    progress: &mut HookProgress,
     context: &mut Context<'_>,
 ) -> bool {
     let polled = Pin::new(&mut future).poll(context);
@@ -290,7 +306,7 @@ fn first_poll(
         combine(result, state, waited);
         return true;
     }
-    passage.waiting = Some(Waiting {
+    progress.waiting = Some(Waiting {
         result: std::mem::replace(result, abi::PreResult::Continue),
         state: std::mem::replace(state, abi::StateSlot::EMPTY),
         future,
@@ -346,11 +362,11 @@ fn settle_pre(
 fn settle_post(
     instance: &Instance,
     invocation: &Invocation,
-    ending: &mut Ending,
+    call_result: &mut CallResult,
     result: abi::PreResult,
 ) -> bool {
     if let abi::PreResult::Error(error) = result {
-        failed_post(instance, invocation, ending, &error);
+        failed_post(instance, invocation, call_result, &error);
         return false;
     }
     instance.succeeded(Hook::PostInvocation);
@@ -358,10 +374,15 @@ fn settle_post(
 }
 
 #[cold]
-fn failed_post(instance: &Instance, invocation: &Invocation, ending: &mut Ending, error: &abi::Error) {
+fn failed_post(
+    instance: &Instance,
+    invocation: &Invocation,
+    call_result: &mut CallResult,
+    error: &abi::Error,
+) {
     instance.failed(Hook::PostInvocation, invocation, error);
     if instance.is_strict(Hook::PostInvocation) {
-        ending.replace(failed(instance, Hook::PostInvocation, error));
+        call_result.replace(failed(instance, Hook::PostInvocation, error));
     }
 }
 
@@ -416,7 +437,7 @@ fn http_response(response: &abi::Response) -> Result<HttpResponse, String> {
     Ok(HttpResponse {
         status: final_status(response.status)?,
         headers,
-        body: Bytes::copy_from_slice(&response.body),
+        body: Bytes::copy_from_slice(&response.body).into(),
     })
 }
 

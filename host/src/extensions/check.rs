@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use abi_stable::std_types::RStr;
+use async_ffi::FfiFuture;
 use funcdock_extension_api::abi;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::HookChain;
 use super::chain::combine;
 use super::discovery::linked;
 use super::error::ExtensionError;
@@ -20,10 +20,14 @@ use super::hook::Counters;
 use super::instance::Instance;
 use super::library::{self, Library};
 use super::metrics::Metrics;
-use super::services::{InitContext, raw_function, raw_invocation, raw_outcome};
+use super::services::{EndedCall, InitContext, raw_function, raw_invocation, raw_outcome};
 use super::step::{Described, Event, Step};
+use super::waiting;
 use crate::app::ExtensionConfig;
-use crate::invocation::{Datum, Ending, FunctionInfo, HttpRequest, Invocation, LoadedFunction, Outcome};
+use crate::model::{
+    Body, CallResult, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Inputs, Invocation, Outcome,
+    Start,
+};
 
 /// What an extension gets to flush, and to shut down, in milliseconds.
 const SHUTDOWN_MS: u64 = 1000;
@@ -155,7 +159,7 @@ impl Life {
         }
         tell(Event::Begin(Step::Init));
         let invocation = invocation();
-        let function = &invocation.function().info;
+        let function = &**invocation.function();
         let of_function = (self.descriptor.scope() == abi::SCOPE_FUNCTION).then_some(function);
         let metrics = Metrics::default();
         let context = InitContext {
@@ -189,7 +193,7 @@ impl Life {
     fn hooks(&self, instance: &Instance, invocation: &Arc<Invocation>, tell: &mut dyn FnMut(Event)) {
         if instance.has(abi::HOOK_POST_FUNCTION_LOAD) {
             tell(Event::Begin(Step::PostFunctionLoad));
-            let function = raw_function(&invocation.function().info);
+            let function = raw_function(invocation.function());
             // SAFETY: the instance is alive, and the function is borrowed for the call.
             let result = unsafe { (self.descriptor.post_function_load())(instance.this, function) };
             self.judge(Step::PostFunctionLoad, result, tell);
@@ -218,9 +222,11 @@ impl Life {
         tell(Event::Begin(Step::PreInvocation));
         let raw = raw_invocation(invocation);
         let mut state = abi::StateSlot::EMPTY;
-        // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-        let mut result = unsafe { (self.descriptor.pre_invocation())(instance.this, raw, &raw mut state) };
-        if let Some(waited) = waited(invocation) {
+        let (mut result, future) = waiting::during(invocation, || {
+            // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
+            unsafe { (self.descriptor.pre_invocation())(instance.this, raw, &raw mut state) }
+        });
+        if let Some(waited) = waited(future) {
             combine(&mut result, &mut state, waited);
         }
         match result {
@@ -239,15 +245,16 @@ impl Life {
             return;
         }
         tell(Event::Begin(Step::PostInvocation));
-        let outcome = Outcome::Returned(Datum::String("Hello".to_owned()));
-        let mut ending = Ending::new(invocation, outcome);
-        // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that the pre hook
-        // filled.
-        let result = unsafe {
-            (self.descriptor.post_invocation())(instance.this, raw, raw_outcome(&mut ending), &raw mut state)
-        };
+        let mut result = CallResult::new(Outcome::returned(Data::String("Hello".to_owned())));
+        let mut ended = EndedCall::new(invocation, &mut result);
+        let outcome = raw_outcome(&mut ended);
+        let (result, future) = waiting::during(invocation, || {
+            // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that the pre hook
+            // filled.
+            unsafe { (self.descriptor.post_invocation())(instance.this, raw, outcome, &raw mut state) }
+        });
         self.judge(Step::PostInvocation, result, tell);
-        if let Some(abi::PreResult::Error(error)) = waited(invocation).map(|waited| waited.result) {
+        if let Some(abi::PreResult::Error(error)) = waited(future).map(|waited| waited.result) {
             self.judge(Step::PostInvocation, abi::HookResult::Error(error), tell);
         }
     }
@@ -264,9 +271,9 @@ impl Life {
     }
 }
 
-/// What the hook that has just returned waits for comes to.
-fn waited(invocation: &Invocation) -> Option<abi::Waited> {
-    let future = invocation.take_waiting()?;
+/// What the future of a hook that waits comes to.
+fn waited(future: Option<FfiFuture<abi::Waited>>) -> Option<abi::Waited> {
+    let future = future?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     // Without an event loop nothing can be waited for, and the state is as if nothing had.
     runtime.ok().map(|runtime| runtime.block_on(future))
@@ -275,16 +282,13 @@ fn waited(invocation: &Invocation) -> Option<abi::Waited> {
 /// A call as an HTTP trigger makes it: `GET /api/check?name=Funcdock`.
 fn invocation() -> Arc<Invocation> {
     let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
-    let function = LoadedFunction {
-        index: 0,
-        info: FunctionInfo {
-            name: "check".to_owned(),
-            directory: here.to_string_lossy().into_owned(),
-            trigger: "httpTrigger".to_owned(),
-            trigger_name: "req".to_owned(),
-            route: Some("api/check".to_owned()),
-        },
-        chain: HookChain::default(),
+    let function = FunctionInfo {
+        name: "check".to_owned(),
+        directory: here.to_string_lossy().into_owned(),
+        trigger: "httpTrigger".to_owned(),
+        trigger_name: "req".to_owned(),
+        route: Some("api/check".to_owned()),
+        http_output: None,
     };
     let mut headers = HeaderMap::new();
     for (name, value) in [
@@ -303,9 +307,31 @@ fn invocation() -> Arc<Invocation> {
         uri: Uri::from_static("/api/check?name=Funcdock"),
         version: Version::HTTP_11,
         headers,
-        body: bytes::Bytes::new(),
+        body: Body::default(),
         route_params: SmallVec::new(),
         client: "127.0.0.1:50000".into(),
     };
-    Invocation::new(Arc::new(function), Some(request))
+    let start = Start {
+        inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
+        http_reply: Some(&Hello),
+        ..Start::default()
+    };
+    Invocation::new(Arc::new(function), start)
+}
+
+/// The response to the call: `200` with the text that the function returned.
+struct Hello;
+
+impl HttpReply for Hello {
+    fn status(&self, _function: &FunctionInfo, _outcome: &Outcome) -> StatusCode {
+        StatusCode::OK
+    }
+
+    fn response(&self, _function: &FunctionInfo, _outcome: &Outcome) -> HttpResponse {
+        HttpResponse {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: "Hello".into(),
+        }
+    }
 }

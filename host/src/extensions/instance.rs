@@ -12,7 +12,7 @@ use super::hook::{Counters, Hook};
 use super::services::{InitContext, raw_function, raw_invocation};
 use super::statistics::Failure;
 use super::ticks;
-use crate::invocation::{Attribute, FunctionInfo, Invocation};
+use crate::model::{Attribute, FunctionInfo, Invocation};
 
 /// What an extension brings in the language that the app is written in.
 pub struct Companion {
@@ -105,7 +105,7 @@ impl Instance {
             let trace = invocation.trace_ids();
             tracing::warn!(
                 extension = %self.name,
-                function = invocation.function().info.name,
+                function = invocation.function().name,
                 invocation = invocation.id(),
                 trace_id = trace.trace_id(),
                 span_id = trace.span_id(),
@@ -125,7 +125,7 @@ impl Instance {
     /// The hook's call failed: logged, counted, and where it panics again and again, the last one.
     #[cold]
     pub(super) fn failed(&self, hook: Hook, invocation: &Invocation, error: &abi::Error) {
-        let (name, function) = (&self.name, &invocation.function().info.name);
+        let (name, function) = (&self.name, &invocation.function().name);
         let trace = invocation.trace_ids();
         tracing::error!(
             extension = %name,
@@ -165,7 +165,7 @@ impl Instance {
             RResult::RErr(error) => {
                 tracing::error!(
                     extension = %self.name,
-                    function = invocation.function().info.name,
+                    function = invocation.function().name,
                     invocation = invocation.id(),
                     "the attribute {name:?} cannot be made: {}", error.message
                 );

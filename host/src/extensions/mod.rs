@@ -1,7 +1,6 @@
 //! Worker extensions: found, loaded, made, called around every function, counted, and shut down.
 //!
-//! The only place, with `invocation::trace_contexts` and `invocation::waiting`, where the host needs
-//! `unsafe`: everything beyond the ABI is behind [`Extensions`] and [`HookChain`].
+//! The only place where the host needs `unsafe`: everything beyond the ABI is behind [`Extensions`] and [`HookChain`].
 
 mod chain;
 mod check;
@@ -19,9 +18,10 @@ mod services;
 mod statistics;
 mod step;
 mod ticks;
+mod waiting;
 mod wheel;
 
-pub use chain::{HookChain, Passage};
+pub use chain::{HookChain, HookProgress};
 pub use check::{Check, Depth};
 pub use discovery::{Available, Search, Source};
 pub use dock::DockError;

@@ -20,7 +20,7 @@ use super::statistics::HookStatistics;
 use super::step::scope_name;
 use super::ticks;
 use crate::app::ExtensionConfig;
-use crate::invocation::FunctionInfo;
+use crate::model::FunctionInfo;
 
 /// How far an extension has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +135,7 @@ impl Extensions {
         &mut self,
         app_root: &str,
         worker_index: u32,
-        functions: &[FunctionInfo],
+        functions: &[Arc<FunctionInfo>],
     ) -> Result<Vec<HookChain>, ExtensionError> {
         self.started = true;
         ticks::calibrate();
@@ -273,7 +273,7 @@ impl Docked {
         &mut self,
         app_root: &str,
         worker_index: u32,
-        functions: &[FunctionInfo],
+        functions: &[Arc<FunctionInfo>],
         metrics: &Metrics,
     ) -> Result<Vec<Applied>, ExtensionError> {
         let Some((descriptor, _)) = self.library else {
@@ -339,7 +339,7 @@ impl Docked {
     fn with_settings<'a>(
         &'a self,
         chosen: &'a [usize],
-        functions: &'a [FunctionInfo],
+        functions: &'a [Arc<FunctionInfo>],
     ) -> impl Iterator<Item = (usize, &'a str)> {
         let attached = |index: &usize| {
             self.attached
@@ -373,7 +373,7 @@ impl Docked {
     }
 
     /// The functions that host.json narrows the extension to.
-    fn functions(&self, functions: &[FunctionInfo]) -> Result<Vec<usize>, ExtensionError> {
+    fn functions(&self, functions: &[Arc<FunctionInfo>]) -> Result<Vec<usize>, ExtensionError> {
         if self.config.functions.iter().any(|name| name == "*") {
             return Ok((0..functions.len()).collect());
         }

@@ -12,10 +12,11 @@ use async_ffi::FfiFuture;
 use funcdock_extension_api::abi;
 
 use super::metrics::Metrics;
-use crate::invocation::{FunctionInfo, HttpRequest, Invocation, TraceContext};
+use super::waiting;
 use crate::logging::{self, Level, Record};
+use crate::model::{Data, FunctionInfo, HttpRequest, Invocation, RetryContext, TraceContext};
 
-pub(super) use outcome::raw_outcome;
+pub(super) use outcome::{EndedCall, raw_outcome};
 
 /// What `init` may ask for.
 pub(super) struct InitContext<'a> {
@@ -88,7 +89,7 @@ pub(super) const HOST_SERVICES: abi::HostServicesRef = {
             Level::from_u8(level),
             &Record {
                 invocation: invocation.map(Invocation::id),
-                function: invocation.map(|invocation| invocation.function().info.name.as_str()),
+                function: invocation.map(|invocation| invocation.function().name.as_str()),
                 trace_id: trace.trace_id(),
                 span_id: trace.span_id(),
                 ..Record::new(target.as_str(), message.as_str())
@@ -185,7 +186,7 @@ const INVOCATION: abi::InvocationFnsRef = {
     }
     unsafe extern "C" fn function(this: *const c_void) -> abi::Function {
         // SAFETY: as above.
-        raw_function(&unsafe { context::<Invocation>(this) }.function().info)
+        raw_function(unsafe { context::<Invocation>(this) }.function())
     }
     unsafe extern "C" fn trace_context(this: *const c_void) -> abi::TraceContext {
         // SAFETY: as above.
@@ -200,9 +201,10 @@ const INVOCATION: abi::InvocationFnsRef = {
         unsafe { context::<Invocation>(this) }
             .set_trace_context(TraceContext::new(traceparent.as_str(), tracestate.as_str()));
     }
-    unsafe extern "C" fn retry(_this: *const c_void) -> Tuple2<u32, u32> {
-        // HTTP triggers, the only ones so far, are never retried.
-        Tuple2(0, 0)
+    unsafe extern "C" fn retry(this: *const c_void) -> Tuple2<u32, u32> {
+        // SAFETY: as above.
+        let RetryContext { count, max } = unsafe { context::<Invocation>(this) }.retry();
+        Tuple2(count, max)
     }
     unsafe extern "C" fn http_request(this: *const c_void) -> ROption<abi::HttpRequest> {
         // SAFETY: as above.
@@ -215,23 +217,23 @@ const INVOCATION: abi::InvocationFnsRef = {
     }
     unsafe extern "C" fn set_attribute(this: *const c_void, name: RStr<'_>, value: abi::Value) {
         // SAFETY: as above.
-        unsafe { context::<Invocation>(this) }.set_attribute(name.as_str(), value);
+        unsafe { context::<Invocation>(this) }
+            .attributes()
+            .set(name.as_str(), value);
     }
     unsafe extern "C" fn input(this: *const c_void, name: RStr<'_>) -> ROption<abi::Data> {
         // SAFETY: as above.
-        let invocation = unsafe { context::<Invocation>(this) };
-        let info = &invocation.function().info;
-        let request = invocation
-            .request()
-            .filter(|_| info.trigger_name == name.as_str());
-        request.map(|request| data(abi::DATA_BYTES, &request.body)).into()
+        unsafe { context::<Invocation>(this) }
+            .input(name.as_str())
+            .map(raw_data)
+            .into()
     }
     unsafe extern "C" fn wait(
         this: *const c_void,
         future: FfiFuture<abi::Waited>,
     ) -> RResult<(), abi::Error> {
         // SAFETY: as above.
-        if unsafe { context::<Invocation>(this) }.wait_for(future) {
+        if waiting::wait_for(unsafe { context::<Invocation>(this) }, future) {
             return RResult::ROk(());
         }
         RResult::RErr(error("this hook waits already: one future can await several"))
@@ -244,10 +246,7 @@ const INVOCATION: abi::InvocationFnsRef = {
         // SAFETY: ends one `retain`.
         unsafe { Arc::decrement_strong_count(this.cast::<Invocation>()) }
     }
-    unsafe extern "C" fn count_allocations(this: *const c_void) {
-        // SAFETY: as in `input`.
-        unsafe { context::<Invocation>(this) }.count_allocations();
-    }
+    unsafe extern "C" fn count_allocations(_this: *const c_void) {}
     const TABLE: &WithMetadata<abi::InvocationFns> = &WithMetadata::new(abi::InvocationFns {
         id,
         function,
@@ -300,7 +299,10 @@ const HTTP_REQUEST: abi::HttpRequestFnsRef = {
     }
     unsafe extern "C" fn body(this: *const c_void) -> RSlice<'static, u8> {
         // SAFETY: as above.
-        lend_bytes(&unsafe { context::<HttpRequest>(this) }.body)
+        unsafe { context::<HttpRequest>(this) }
+            .body
+            .bytes()
+            .map_or_else(|| lend_bytes(&[]), |bytes| lend_bytes(bytes))
     }
     unsafe extern "C" fn client_address(this: *const c_void) -> RStr<'static> {
         // SAFETY: as above.
@@ -319,10 +321,24 @@ const HTTP_REQUEST: abi::HttpRequestFnsRef = {
     abi::HttpRequestFnsRef(TABLE.static_as_prefix())
 };
 
-fn data(kind: u8, bytes: &[u8]) -> abi::Data {
-    abi::Data {
+fn raw_data(data: &Data) -> abi::Data {
+    let of = |kind, bytes: &[u8]| abi::Data {
         kind,
         bytes: lend_bytes(bytes),
+    };
+    match data {
+        Data::String(text) => of(abi::DATA_TEXT, text.as_bytes()),
+        Data::Json(text) => of(abi::DATA_JSON, text.as_bytes()),
+        Data::Bytes(bytes) => of(abi::DATA_BYTES, bytes),
+        Data::Request(request) => of(
+            abi::DATA_BYTES,
+            request.body.bytes().map_or(&[], |bytes| bytes.as_ref()),
+        ),
+        Data::Response(response) => of(
+            abi::DATA_HTTP,
+            response.body.bytes().map_or(&[], |bytes| bytes.as_ref()),
+        ),
+        _ => of(abi::DATA_NONE, &[]),
     }
 }
 

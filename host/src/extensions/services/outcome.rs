@@ -8,22 +8,34 @@ use bytes::Bytes;
 use funcdock_extension_api::abi;
 
 use super::super::chain::{final_status, header};
-use super::{context, data, error, lend, lend_bytes};
-use crate::invocation::{Datum, Ending, HttpResponse, Outcome};
+use super::{context, error, lend, lend_bytes, raw_data};
+use crate::model::{CallResult, HttpResponse, Invocation, Outcome};
+
+/// A call that has ended, as its post hooks see it.
+pub(in crate::extensions) struct EndedCall<'a> {
+    invocation: &'a Invocation,
+    result: &'a mut CallResult,
+}
+
+impl<'a> EndedCall<'a> {
+    pub(in crate::extensions) fn new(invocation: &'a Invocation, result: &'a mut CallResult) -> Self {
+        EndedCall { invocation, result }
+    }
+}
 
 #[inline]
-pub(in crate::extensions) fn raw_outcome(ending: &mut Ending) -> abi::Outcome {
+pub(in crate::extensions) fn raw_outcome(call: &mut EndedCall<'_>) -> abi::Outcome {
     abi::Outcome {
         functions: OUTCOME,
         // Of a mutable reference: `HTTP_RESPONSE` changes what it points to.
-        this: std::ptr::from_mut(ending).cast_const().cast(),
+        this: std::ptr::from_mut(call).cast_const().cast(),
     }
 }
 
 const OUTCOME: abi::OutcomeFnsRef = {
     unsafe extern "C" fn kind(this: *const c_void) -> u8 {
-        // SAFETY: `this` is an `Ending`, by `raw_outcome`.
-        match unsafe { context::<Ending>(this) }.outcome() {
+        // SAFETY: `this` is an `EndedCall`, by `raw_outcome`.
+        match unsafe { context::<EndedCall<'_>>(this) }.result.outcome() {
             Outcome::Returned(_) => abi::OUTCOME_RETURNED,
             Outcome::Raised(_) => abi::OUTCOME_RAISED,
             Outcome::TimedOut(_) => abi::OUTCOME_TIMED_OUT,
@@ -33,12 +45,16 @@ const OUTCOME: abi::OutcomeFnsRef = {
         }
     }
     unsafe extern "C" fn status(this: *const c_void) -> u16 {
-        // SAFETY: as above. HTTP is the only trigger so far.
-        unsafe { context::<Ending>(this) }.http_status().as_u16()
+        // SAFETY: as above.
+        let EndedCall { invocation, result } = unsafe { context::<EndedCall<'_>>(this) };
+        result.http_status(invocation).map_or(0, |status| status.as_u16())
     }
     unsafe extern "C" fn exception(this: *const c_void) -> ROption<abi::Exception<'static>> {
         // SAFETY: as above.
-        let exception = unsafe { context::<Ending>(this) }.outcome().exception();
+        let exception = unsafe { context::<EndedCall<'_>>(this) }
+            .result
+            .outcome()
+            .exception();
         exception
             .map(|exception| abi::Exception {
                 type_name: lend(&exception.type_name),
@@ -49,7 +65,7 @@ const OUTCOME: abi::OutcomeFnsRef = {
     }
     unsafe extern "C" fn extension(this: *const c_void) -> ROption<RStr<'static>> {
         // SAFETY: as above.
-        match unsafe { context::<Ending>(this) }.outcome() {
+        match unsafe { context::<EndedCall<'_>>(this) }.result.outcome() {
             Outcome::Answered { extension, .. } | Outcome::Refused { extension, .. } => {
                 ROption::RSome(lend(extension))
             }
@@ -58,29 +74,23 @@ const OUTCOME: abi::OutcomeFnsRef = {
     }
     unsafe extern "C" fn return_value(this: *const c_void) -> ROption<abi::Data> {
         // SAFETY: as above.
-        match unsafe { context::<Ending>(this) }.outcome() {
-            Outcome::Returned(datum) => ROption::RSome(match datum {
-                Datum::None => data(abi::DATA_NONE, &[]),
-                Datum::String(text) => data(abi::DATA_TEXT, text.as_bytes()),
-                Datum::Bytes(bytes) => data(abi::DATA_BYTES, bytes),
-                Datum::Http(response) => data(abi::DATA_HTTP, &response.body),
-            }),
+        match unsafe { context::<EndedCall<'_>>(this) }.result.outcome() {
+            Outcome::Returned(returned) => ROption::RSome(raw_data(&returned.value)),
             _ => ROption::RNone,
         }
     }
-    unsafe extern "C" fn allocated_blocks(this: *const c_void) -> ROption<Tuple2<u64, u64>> {
-        // SAFETY: as above.
-        unsafe { context::<Ending>(this) }
-            .allocated_blocks()
-            .map(|(before, after)| Tuple2(before, after))
-            .into()
+    unsafe extern "C" fn allocated_blocks(_this: *const c_void) -> ROption<Tuple2<u64, u64>> {
+        ROption::RNone
     }
     unsafe extern "C" fn response(this: *const c_void) -> ROption<abi::HttpResponse> {
-        // HTTP is the only trigger so far.
-        ROption::RSome(abi::HttpResponse {
-            functions: HTTP_RESPONSE,
-            this,
-        })
+        // SAFETY: as above.
+        let reply = unsafe { context::<EndedCall<'_>>(this) }.invocation.http_reply();
+        reply
+            .map(|_| abi::HttpResponse {
+                functions: HTTP_RESPONSE,
+                this,
+            })
+            .into()
     }
     const TABLE: &WithMetadata<abi::OutcomeFns> = &WithMetadata::new(abi::OutcomeFns {
         kind,
@@ -95,21 +105,25 @@ const OUTCOME: abi::OutcomeFnsRef = {
 };
 
 const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
+    const REPLIES: &str = "OUTCOME's `response` gives this table out only where the trigger answers HTTP";
+
     /// # Safety
-    /// `this` must be an [`Ending`], by `raw_outcome`.
+    /// `this` must be an [`EndedCall`], by `raw_outcome`.
     unsafe fn http<'a>(this: *const c_void) -> &'a HttpResponse {
         // SAFETY: by this function's contract; the pointer is of a mutable reference.
-        unsafe { &mut *this.cast_mut().cast::<Ending>() }.response()
+        let call = unsafe { &mut *this.cast_mut().cast::<EndedCall<'a>>() };
+        call.result.response(call.invocation).expect(REPLIES)
     }
     /// # Safety
-    /// As for `http`, and nothing that was lent of this response may be in use any more: the SDK's `HttpResponse`
-    /// changes it by `&mut self`.
+    /// As for `http`, and no borrow of this response may be in use any more: the SDK's `HttpResponse` changes it by
+    /// `&mut self`.
     unsafe fn http_mut<'a>(this: *const c_void) -> &'a mut HttpResponse {
         // SAFETY: by this function's contract; the pointer is of a mutable reference.
-        unsafe { &mut *this.cast_mut().cast::<Ending>() }.response_mut()
+        let call = unsafe { &mut *this.cast_mut().cast::<EndedCall<'a>>() };
+        call.result.response_mut(call.invocation).expect(REPLIES)
     }
     unsafe extern "C" fn status(this: *const c_void) -> u16 {
-        // SAFETY: `this` is an `Ending`, by `OUTCOME`'s `response`.
+        // SAFETY: `this` is an `EndedCall`, by `OUTCOME`'s `response`.
         unsafe { http(this) }.status.as_u16()
     }
     unsafe extern "C" fn set_status(this: *const c_void, status: u16) -> RResult<(), abi::Error> {
@@ -162,11 +176,14 @@ const HTTP_RESPONSE: abi::HttpResponseFnsRef = {
     }
     unsafe extern "C" fn body(this: *const c_void) -> RSlice<'static, u8> {
         // SAFETY: as above.
-        lend_bytes(&unsafe { http(this) }.body)
+        unsafe { http(this) }
+            .body
+            .bytes()
+            .map_or_else(|| lend_bytes(&[]), |bytes| lend_bytes(bytes))
     }
     unsafe extern "C" fn set_body(this: *const c_void, body: RVec<u8>) {
         // SAFETY: as above.
-        unsafe { http_mut(this) }.body = Bytes::from(body.into_vec());
+        unsafe { http_mut(this) }.body = Bytes::from(body.into_vec()).into();
     }
     const TABLE: &WithMetadata<abi::HttpResponseFns> = &WithMetadata::new(abi::HttpResponseFns {
         status,

@@ -1,0 +1,29 @@
+//! CPython: the interpreter for an app, its virtual environment, and the command line of a worker.
+//!
+//! This is the one place of the host crate that knows Python. In order: [`find_module`] finds our extension module,
+//! [`InterpreterSearch::prepare`] finds an interpreter (and makes the app's `.venv`), [`command`] is what a worker process
+//! runs.
+
+mod error;
+mod interpreter;
+mod module;
+mod venv;
+
+use std::path::Path;
+use std::process::Command;
+
+pub use error::LaunchError;
+pub(crate) use interpreter::{InterpreterSearch, site_packages};
+pub use module::{MODULE, MODULE_VARIABLE, find_module};
+
+/// The value of `FUNCTIONS_WORKER_RUNTIME` in a worker.
+pub(crate) const WORKER_RUNTIME: &str = "python";
+
+const BOOTSTRAP: &str = include_str!("bootstrap.py");
+
+/// Returns the command that runs a worker: the interpreter, which loads `module` and hands over to it.
+pub(crate) fn command(interpreter: &Path, module: &Path) -> Command {
+    let mut command = Command::new(interpreter);
+    command.args(["-X", "utf8", "-c", BOOTSTRAP]).arg(module);
+    command
+}
