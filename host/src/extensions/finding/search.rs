@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use funcdock_extension_api::{abi, private};
-use sha2::{Digest as _, Sha256};
+use funcdock_extension_api::abi;
+use funcdock_extension_api::driver::LoadedExtension;
 
-use super::error::ExtensionError;
-use super::image::{self, ImageError};
-use super::{library, wheel};
+use super::digest::check_digest;
+use super::{errors, image, normalised, wheel};
 use crate::app::ExtensionConfig;
+use crate::extensions::error::ExtensionError;
 
 /// What a library exports that is our Python module. It lies beside the binary, and has an extension's header, which
 /// comes with the crates in it.
@@ -42,6 +41,15 @@ pub enum Source {
     Linked,
 }
 
+impl Source {
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Source::File(file) => Some(file),
+            Source::Linked => None,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -60,28 +68,6 @@ pub struct Available {
     pub source: Source,
 }
 
-/// Finds and opens an extension: the `library` that host.json gives, else the first that is found.
-pub(super) fn find(
-    config: &ExtensionConfig,
-    search: &Search,
-) -> Result<(abi::DescriptorRef, Source), ExtensionError> {
-    let source = search.locate(config)?;
-    let descriptor = match &source {
-        Source::File(file) => library::open(&config.name, file)?,
-        // `locate` has just found it.
-        Source::Linked => linked(&config.name).ok_or_else(|| search.not_found(&config.name))?,
-    };
-    Ok((descriptor, source))
-}
-
-/// The extension of this name that is linked into this host.
-pub(super) fn linked(name: &str) -> Option<abi::DescriptorRef> {
-    let descriptor = private::registrations().find(|linked| linked.name().as_str() == name)?;
-    // What `connect` does for a library.
-    private::install_panic_hook();
-    Some(descriptor)
-}
-
 impl Search {
     /// Where this extension comes from. Nothing of it is loaded; its digest is checked where host.json has one.
     ///
@@ -94,7 +80,7 @@ impl Search {
             None => self.by_name(name)?.ok_or_else(|| self.not_found(name))?,
         };
         if let Some(expected) = &config.sha256 {
-            check_digest(name, &source, expected)?;
+            check_digest(name, source.file(), expected)?;
         }
         Ok(source)
     }
@@ -113,8 +99,8 @@ impl Search {
 
     /// What could be docked, in the order of the search; of several with one name only the first.
     pub fn available(&self) -> Vec<Available> {
-        let linked = private::registrations().map(|linked| Available {
-            name: linked.name().to_string(),
+        let linked = LoadedExtension::linked().map(|linked| Available {
+            name: linked.name().to_owned(),
             source: Source::Linked,
         });
         let mut all: Vec<Available> = linked.collect();
@@ -140,7 +126,7 @@ impl Search {
     }
 
     fn by_name(&self, name: &str) -> Result<Option<Source>, ExtensionError> {
-        if private::registrations().any(|linked| linked.name().as_str() == name) {
+        if LoadedExtension::linked().any(|linked| linked.name() == name) {
             return Ok(Some(Source::Linked));
         }
         let in_folder = |folder: &Path| {
@@ -154,7 +140,7 @@ impl Search {
         }
         let wanted = normalised(name);
         let in_wheel = wheel::find(&self.site_packages(), |found| normalised(found) == wanted);
-        if let Some(file) = in_wheel.map_err(|error| ExtensionError::wheel(name, error))? {
+        if let Some(file) = in_wheel.map_err(|error| errors::wheel(name, error))? {
             return Ok(Some(Source::File(file)));
         }
         Ok(self
@@ -174,7 +160,7 @@ impl Search {
         folders
     }
 
-    fn not_found(&self, name: &str) -> ExtensionError {
+    pub(super) fn not_found(&self, name: &str) -> ExtensionError {
         let mut folders = vec![self.own_folder()];
         folders.extend_from_slice(&self.path);
         ExtensionError::Find {
@@ -201,17 +187,12 @@ fn file_names(name: &str) -> [String; 2] {
 }
 
 /// The name of the extension in a library of this file name, as a crate would have it.
-pub(super) fn name_of_file(file: &Path) -> Option<String> {
+pub(in crate::extensions) fn name_of_file(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_str()?;
     let stem = name.strip_prefix(DLL_PREFIX)?.strip_suffix(DLL_SUFFIX)?;
     let stem = normalised(stem);
     let name = stem.strip_prefix("funcdock-").unwrap_or(&stem);
     (!name.is_empty()).then(|| name.to_owned())
-}
-
-/// `_` and `-` are the same: cargo makes the one of the other.
-pub(super) fn normalised(name: &str) -> String {
-    name.replace('_', "-")
 }
 
 /// The libraries in a folder that have an extension's header, by name.
@@ -232,36 +213,4 @@ fn libraries(folder: &Path) -> Vec<Available> {
         .collect();
     libraries.sort_by(|a, b| a.name.cmp(&b.name));
     libraries
-}
-
-/// Compares the file with the digest that host.json expects, in lower-case hex.
-fn check_digest(name: &str, source: &Source, expected: &str) -> Result<(), ExtensionError> {
-    let (file, found) = match source {
-        Source::File(file) => {
-            let digest =
-                digest(file).map_err(|error| ExtensionError::image(name, file, &ImageError::Read(error)))?;
-            (Some(file.clone()), digest)
-        }
-        Source::Linked => (None, "no file: it is linked into this host".to_owned()),
-    };
-    if found == expected {
-        return Ok(());
-    }
-    Err(ExtensionError::Digest {
-        name: name.to_owned(),
-        file,
-        found,
-        expected: expected.to_owned(),
-    })
-}
-
-/// The SHA-256 of a file, in lower-case hex.
-fn digest(file: &Path) -> io::Result<String> {
-    let digest = Sha256::digest(fs::read(file)?);
-    let mut text = String::with_capacity(64);
-    for byte in digest {
-        // Writing into a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
 }

@@ -1,5 +1,6 @@
-//! Opening an extension's library, checked in widening steps: it is a library for this machine, and whole; the
-//! system's loader takes it; it has our header; abi_stable agrees; its API version is compatible; the layouts match; it has the extension that was asked for.
+//! Opens an extension's library, in steps that check more and more: it is a library for this machine, and whole; the
+//! system's loader takes it; it has our header; abi_stable agrees; its API version is compatible; the layouts match; it
+//! has the extension that was asked for.
 //!
 //! Libraries are never unloaded: their functions, statics and threads live as long as the process. Rust
 //! offers no way to end those, and a worker ends soon after it stops using them.
@@ -13,29 +14,34 @@ use abi_stable::abi_stability::abi_checking::{
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
 use abi_stable::type_layout::{TLFieldOrFunction, TypeLayout};
 use funcdock_extension_api::abi;
+use funcdock_extension_api::driver::LoadedExtension;
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 
-use super::error::ExtensionError;
-use super::image;
-use super::services::HOST_SERVICES;
-use super::step::Step;
+use super::{errors, image};
+use crate::extensions::error::ExtensionError;
+use crate::extensions::step::Step;
+use crate::extensions::tables::HOST_SERVICES;
 
 /// A library that is open.
-pub(super) struct Library {
-    /// The version of the extension API that it was built for.
-    pub(super) api_version: String,
+pub(in crate::extensions) struct Library {
+    /// The version of the ABI that it was built for.
+    pub(in crate::extensions) api_version: String,
     /// Its extensions, in no particular order.
-    pub(super) extensions: Vec<abi::DescriptorRef>,
+    pub(in crate::extensions) extensions: Vec<LoadedExtension>,
 }
 
 /// Opens `file` and returns its extension called `name`.
-pub(super) fn open(name: &str, file: &Path) -> Result<abi::DescriptorRef, ExtensionError> {
+pub(super) fn open(name: &str, file: &Path) -> Result<LoadedExtension, ExtensionError> {
     let library = load(name, file, &mut |_| {})?;
     select(name, file, &library.extensions)
 }
 
-/// Opens `file`, called `name` in errors. Each step is told to `begin` before it is taken.
-pub(super) fn load(name: &str, file: &Path, begin: &mut dyn FnMut(Step)) -> Result<Library, ExtensionError> {
+/// Opens `file`, called `name` in errors. `begin` is called with each step before it is taken.
+pub(in crate::extensions) fn load(
+    name: &str,
+    file: &Path,
+    begin: &mut dyn FnMut(Step),
+) -> Result<Library, ExtensionError> {
     let header = header(name, file, begin)?;
     begin(Step::ApiVersion);
     let api_version = header.version_strings().version.to_string();
@@ -58,23 +64,25 @@ pub(super) fn load(name: &str, file: &Path, begin: &mut dyn FnMut(Step)) -> Resu
         (library.connect())(HOST_SERVICES);
         (library.extensions())()
     };
+    // SAFETY: the library has passed all steps above.
+    let extensions = descriptors
+        .into_iter()
+        .map(|descriptor| unsafe { LoadedExtension::new(descriptor) });
     Ok(Library {
         api_version,
-        extensions: descriptors.into_vec(),
+        extensions: extensions.collect(),
     })
 }
 
 /// The extension called `name` among those of `file`.
-pub(super) fn select(
+pub(in crate::extensions) fn select(
     name: &str,
     file: &Path,
-    extensions: &[abi::DescriptorRef],
-) -> Result<abi::DescriptorRef, ExtensionError> {
-    let found = extensions
-        .iter()
-        .find(|extension| extension.name().as_str() == name);
+    extensions: &[LoadedExtension],
+) -> Result<LoadedExtension, ExtensionError> {
+    let found = extensions.iter().find(|extension| extension.name() == name);
     found.copied().ok_or_else(|| {
-        let names = extensions.iter().map(|extension| extension.name().to_string());
+        let names = extensions.iter().map(|extension| extension.name().to_owned());
         let mut found: Vec<String> = names.collect();
         // The linker's order says nothing.
         found.sort_unstable();
@@ -92,15 +100,15 @@ fn header(
     begin: &mut dyn FnMut(Step),
 ) -> Result<&'static LibHeader, ExtensionError> {
     begin(Step::Look);
-    image::check(file).map_err(|error| ExtensionError::image(name, file, &error))?;
+    image::check(file).map_err(|error| errors::image(name, file, &error))?;
     begin(Step::Open);
     // SAFETY: this runs the library's initialisers: the user asked for it in host.json, and a library can do
     // no less than any other part of this process.
     let library = unsafe { unix::Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
-    let library = library.map_err(|error| ExtensionError::open(name, file, &innermost(&error)))?;
+    let library = library.map_err(|error| errors::open(name, file, &innermost(&error)))?;
     begin(Step::Header);
     // SAFETY: a symbol of this name is an abi_stable header; a library that uses the name for something else
-    // is told by the magic string at its start.
+    // is recognised by the magic string at its start.
     let symbol = unsafe { library.get::<AbiHeaderRef>(abi::HEADER_SYMBOL.as_bytes()) };
     let header = symbol.map(|symbol| *symbol).map_err(|_| ExtensionError::Header {
         name: name.into(),
@@ -131,20 +139,18 @@ fn check_version(name: &str, file: &Path, found: &str) -> Result<(), ExtensionEr
         .split('.')
         .next()
         .and_then(|major| major.parse::<u32>().ok());
-    if major == Some(abi::API_MAJOR) {
+    if major == Some(abi::MAJOR) {
         return Ok(());
     }
     Err(ExtensionError::ApiVersion {
         name: name.into(),
         file: file.into(),
         advice: match major {
-            Some(major) if major > abi::API_MAJOR => {
-                "update Funcdock, or use an older release of the extension"
-            }
+            Some(major) if major > abi::MAJOR => "update Funcdock, or use an older release of the extension",
             _ => "update the extension, or rebuild it with the funcdock-extension-api of this host",
         },
         found: found.to_owned(),
-        expected: abi::API_VERSION.to_owned(),
+        expected: abi::VERSION.to_owned(),
     })
 }
 
@@ -153,7 +159,7 @@ fn check_layout(name: &str, file: &Path, header: &LibHeader) -> Result<(), Exten
         name: name.into(),
         file: file.into(),
         detail,
-        version: abi::API_VERSION,
+        version: abi::VERSION,
     };
     let Some(theirs) = header.layout() else {
         return Err(layout("a header without a layout".to_owned()));
@@ -256,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_told_in_a_line() {
+    fn a_difference_is_reported_in_a_line() {
         let errors = compatible(OLD, CHANGED).expect_err("another type");
         assert_eq!(
             summary(&errors),

@@ -6,12 +6,13 @@
 use std::path::PathBuf;
 
 use funcdock_extension_api::abi;
+use funcdock_extension_api::driver::Scope;
 use serde_json::{Map, Value};
 
-use super::discovery::normalised;
 use super::error::ExtensionError;
-use super::registry::{Docked, Extensions};
-use super::step::scope_name;
+use super::finding::normalised;
+use super::registry::Extensions;
+use super::slot::ExtensionSlot;
 use crate::app::ExtensionConfig;
 
 /// Why function code cannot dock or configure an extension.
@@ -47,14 +48,6 @@ pub enum DockError {
     },
 }
 
-/// Settings for one function, from function code.
-pub(super) struct Attachment {
-    /// The function's name.
-    pub(super) function: String,
-    /// All settings, as JSON text.
-    pub(super) settings: String,
-}
-
 impl Extensions {
     /// Adds folders with installed packages to where extensions are searched for.
     pub fn search_packages(&mut self, folders: impl IntoIterator<Item = PathBuf>) {
@@ -65,10 +58,10 @@ impl Extensions {
         }
     }
 
-    /// What lists the names of all extensions that are docked and that could be. It looks into folders, and is not
-    /// to be called while these extensions are locked.
+    /// Returns what lists the names of all extensions that are docked and that could be. It looks into folders, and is
+    /// not to be called while these extensions are locked.
     pub fn available(&self) -> impl FnOnce() -> Vec<String> + Send + use<> {
-        let mut names: Vec<String> = self.docked.iter().map(|docked| docked.name.to_string()).collect();
+        let mut names: Vec<String> = self.slots.iter().map(|slot| slot.name.to_string()).collect();
         let search = self.search.clone();
         move || {
             names.extend(search.available().into_iter().map(|found| found.name));
@@ -79,8 +72,8 @@ impl Extensions {
     }
 
     /// Docks an extension, unless host.json has; `_` and `-` in its name are the same. Returns its own name and its
-    /// scope ("app", "function"), which is `None` for one that could not be opened and is not required. An app-level
-    /// one then applies to all functions.
+    /// scope ("app", "function"), which is `None` if it could not be opened and is not required. An app-level
+    /// extension then applies to all functions.
     ///
     /// # Errors
     /// [`DockError::Load`], [`DockError::Late`].
@@ -92,9 +85,8 @@ impl Extensions {
                 self.load_one(name)?
             }
         };
-        let docked = &self.docked[index];
-        let scope = docked.library.is_some().then(|| scope_name(docked.scope()));
-        Ok((docked.name.to_string(), scope))
+        let slot = &self.slots[index];
+        Ok((slot.name.to_string(), slot.scope().map(Scope::name)))
     }
 
     fn load_one(&mut self, name: &str) -> Result<usize, DockError> {
@@ -104,40 +96,37 @@ impl Extensions {
         let found = available
             .map(|found| found.name)
             .find(|found| normalised(found) == wanted);
-        let mut docked = Docked::new(&ExtensionConfig::new(found.as_deref().unwrap_or(name)));
-        if let Err(error) = docked.open(&self.search) {
-            // A file's name does not tell `_` from `-`.
-            let ExtensionError::Select { found, .. } = &error else {
-                return Err(error.into());
-            };
-            let Some(spelled) = found.iter().find(|found| normalised(found) == wanted) else {
-                return Err(error.into());
-            };
-            docked = Docked::new(&ExtensionConfig::new(spelled));
-            docked.open(&self.search)?;
+        let open = |name: &str| ExtensionSlot::open(ExtensionConfig::new(name), &self.search);
+        let mut slot = match open(found.as_deref().unwrap_or(name)) {
+            // A file's name does not distinguish `_` from `-`: the library may have the extension under the other spelling.
+            Err(ExtensionError::Select { name, file, found }) => {
+                match found.iter().find(|found| normalised(found) == wanted) {
+                    Some(spelled) => open(spelled)?,
+                    None => return Err(ExtensionError::Select { name, file, found }.into()),
+                }
+            }
+            opened => opened?,
+        };
+        if slot.scope() == Some(Scope::Function) {
+            slot.only_where_attached();
         }
-        if docked.scope() == abi::SCOPE_FUNCTION {
-            // It applies where function code attaches it.
-            docked.config.functions.clear();
-        }
-        self.docked.push(docked);
-        Ok(self.docked.len() - 1)
+        self.slots.push(slot);
+        Ok(self.slots.len() - 1)
     }
 
-    /// Settings from function code, on top of those that there are.
+    /// Adds settings from function code to those that there are.
     ///
     /// # Errors
     /// [`DockError::Settings`], and those of [`dock`](Self::dock).
     pub fn configure(&mut self, name: &str, settings: &Map<String, Value>) -> Result<(), DockError> {
-        let docked = self.docked_before_start(name)?;
-        let (merged, text) = docked.merged(settings);
-        docked.checked = match docked.check(&text) {
-            // What is missing may come yet: it is checked again before it starts.
+        let slot = self.slot_before_start(name)?;
+        let (merged, text) = slot.merge(settings);
+        let are_checked = match check(slot, &text) {
+            // What is missing may come yet: it is checked again before the extension starts.
             Err(DockError::Settings { message, .. }) if is_missing(&message) => false,
             checked => checked.map(|()| true)?,
         };
-        docked.config.settings = merged;
-        docked.settings = text;
+        slot.set_settings(merged, text, are_checked);
         Ok(())
     }
 
@@ -151,47 +140,41 @@ impl Extensions {
         function: &str,
         settings: &Map<String, Value>,
     ) -> Result<(), DockError> {
-        let docked = self.docked_before_start(name)?;
-        if docked.library.is_none() {
+        let slot = self.slot_before_start(name)?;
+        match slot.scope() {
             // It failed, is not required, and the log says so: the app runs without it.
-            return Ok(());
+            None => return Ok(()),
+            Some(Scope::App) => {
+                return Err(DockError::AppLevel {
+                    name: slot.name.to_string(),
+                });
+            }
+            Some(Scope::Function) => {}
         }
-        if docked.scope() == abi::SCOPE_APP {
-            return Err(DockError::AppLevel {
-                name: docked.name.to_string(),
-            });
-        }
-        let (_, settings) = docked.merged(settings);
-        docked.check(&settings)?;
-        // A script that is imported twice, under two names, attaches twice: the last one counts.
-        docked
-            .attached
-            .retain(|attachment| attachment.function != function);
-        docked.attached.push(Attachment {
-            function: function.to_owned(),
-            settings,
-        });
+        let (_, settings) = slot.merge(settings);
+        check(slot, &settings)?;
+        slot.attach(function, settings);
         Ok(())
     }
 
     fn position(&self, name: &str) -> Option<usize> {
         let wanted = normalised(name);
-        self.docked
+        self.slots
             .iter()
-            .position(|docked| normalised(&docked.name) == wanted)
+            .position(|slot| normalised(&slot.name) == wanted)
     }
 
-    fn docked_before_start(&mut self, name: &str) -> Result<&mut Docked, DockError> {
+    fn slot_before_start(&mut self, name: &str) -> Result<&mut ExtensionSlot, DockError> {
         self.only_before_start(name)?;
         let index = match self.position(name) {
             Some(index) => index,
             None => self.load_one(name)?,
         };
-        Ok(&mut self.docked[index])
+        Ok(&mut self.slots[index])
     }
 
     fn only_before_start(&self, name: &str) -> Result<(), DockError> {
-        if self.started {
+        if self.have_started() {
             return Err(DockError::Late {
                 name: name.to_owned(),
             });
@@ -200,32 +183,15 @@ impl Extensions {
     }
 }
 
-/// serde tells that a key is missing by its text alone.
-fn is_missing(message: &str) -> bool {
-    message.starts_with("missing field")
+/// Lets the extension check settings, given as JSON text.
+fn check(slot: &ExtensionSlot, settings: &str) -> Result<(), DockError> {
+    slot.configure(settings).map_err(|error| DockError::Settings {
+        is_type: error.kind == abi::ERROR_TYPE,
+        message: error.message.into(),
+    })
 }
 
-impl Docked {
-    /// "app" where its library could not be opened.
-    fn scope(&self) -> u8 {
-        self.library
-            .as_ref()
-            .map_or(abi::SCOPE_APP, |(descriptor, _)| descriptor.scope())
-    }
-
-    /// Its settings with these on top; and their text.
-    fn merged(&self, settings: &Map<String, Value>) -> (Map<String, Value>, String) {
-        let mut merged = self.config.settings.clone();
-        merged.extend(settings.clone());
-        let text = Value::Object(merged.clone()).to_string();
-        (merged, text)
-    }
-
-    /// Whether the extension takes these settings.
-    fn check(&self, settings: &str) -> Result<(), DockError> {
-        self.configure(settings).map_err(|error| DockError::Settings {
-            is_type: error.kind == abi::ERROR_TYPE,
-            message: error.message.into(),
-        })
-    }
+/// Whether this error says that a key is missing: serde has no other sign of it than the text.
+fn is_missing(message: &str) -> bool {
+    message.starts_with("missing field")
 }

@@ -16,8 +16,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The group of entry points that are ours.
-pub(super) const GROUP: &str = "funcdock.extensions";
+use crate::extensions::error::ENTRY_POINTS;
 
 const EXPECTED: &str = "`name = package.module`";
 
@@ -113,7 +112,7 @@ fn parse(file: &Path, text: &str) -> Vec<Result<EntryPoint, WheelError>> {
         if let Some(section) = line.strip_prefix('[') {
             ours = section
                 .strip_suffix(']')
-                .is_some_and(|section| section.trim() == GROUP);
+                .is_some_and(|section| section.trim() == ENTRY_POINTS);
             continue;
         }
         if !ours || line.is_empty() || line.starts_with(['#', ';']) {
