@@ -23,7 +23,7 @@ try:
 except ImportError:
     func = None  # type: ignore[assignment]
 
-#: Whether post hooks are skipped when the function raises, as in the reference. The host sets it first of all.
+#: Whether post hooks are skipped when the function raises, as in the reference. The host sets it first.
 skip_post_on_exception = False
 
 APP_HOOKS = ("post_function_load_app_level", "pre_invocation_app_level", "post_invocation_app_level")

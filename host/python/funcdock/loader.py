@@ -17,8 +17,8 @@ from typing import Any, Callable
 
 NAMESPACE = "__app__"
 
-#: How a parameter is filled: by the data of the trigger or another input, by the invocation's context, or with an
-#: ``Out``.
+#: How a parameter is filled: by the data of the trigger or another input, by the invocation's context, or
+#: with an ``Out``.
 TRIGGER, INPUT, CONTEXT, OUT = "trigger", "input", "context", "out"
 
 #: (name, "in" | "out" | "inout", lower case type)
@@ -133,7 +133,8 @@ def _parameters(
 def _kind(binding: str, direction: str, binding_type: str, is_http: bool) -> str | None:
     """How a binding fills its parameter; None where nothing serves it.
 
-    Other triggers bring the data of all inputs, and take that of all outputs. HTTP brings and takes its own alone.
+    HTTP brings and takes its own data alone. Other triggers bring the data of all inputs, and take that of all
+    outputs.
     """
     if binding_type.endswith("trigger"):
         return TRIGGER
@@ -164,12 +165,7 @@ def _check(name: str, parameter: str, kind: str, is_http: bool, hint: Any | None
                 f"as func.Out[...], not {_spelled(hint)}"
             )
     # The request is an instance of HttpRequest, so its bases fit as well.
-    elif (
-        kind == TRIGGER
-        and is_http
-        and isinstance(hint, type)
-        and not issubclass(func.HttpRequest, hint)
-    ):
+    elif kind == TRIGGER and is_http and isinstance(hint, type) and not issubclass(func.HttpRequest, hint):
         raise LoadError(
             f"function {name!r}: parameter {parameter!r} is bound to an httpTrigger: annotate it as "
             f"func.HttpRequest, not {_spelled(hint)}"

@@ -29,12 +29,12 @@ pub enum SupervisorError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     /// A worker process cannot be started at all.
-    #[error("worker {worker}: cannot run {}", python.display())]
+    #[error("worker {worker}: cannot run {}", program.display())]
     Spawn {
         /// Which worker.
         worker: u32,
         /// The interpreter.
-        python: PathBuf,
+        program: PathBuf,
         /// The error of the system.
         source: io::Error,
     },

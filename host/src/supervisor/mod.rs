@@ -30,7 +30,7 @@ use self::worker_process::WorkerSpec;
 use crate::app::App;
 use crate::control::{PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
-use crate::launch::python::{self, InterpreterSearch};
+use crate::launch::python::{self, InterpreterSearch, Program};
 use crate::sys::StopSignals;
 
 /// The number of messages that may wait until a worker reads them.
@@ -209,10 +209,9 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
 /// for the app. Needs a tokio runtime with I/O and time.
 pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
     let environment = environment::Environment::of(app, |name| std::env::var_os(name));
-    let python = InterpreterSearch::from_environment(&app.root, python)
-        .prepare(false, false)
-        .await?;
-    Ok(python::site_packages(&python, &app.root, &environment.variables).await)
+    let interpreters = InterpreterSearch::from_environment(&app.root, python);
+    let interpreter = interpreters.prepare(false, false).await?;
+    Ok(python::site_packages(&interpreter, &app.root, &environment.variables).await)
 }
 
 /// Prepares everything that workers need.
@@ -222,25 +221,27 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<WorkerSpec, S
     for name in &environment.overridden {
         tracing::info!("{name} of local.settings.json is not used: the environment has another value");
     }
-    let choice = InterpreterSearch::from_environment(&app.root, options.python.clone());
-    let python = choice.prepare(options.install, options.verbose).await?;
+    let interpreters = InterpreterSearch::from_environment(&app.root, options.python.clone());
+    let program = Program {
+        interpreter: interpreters.prepare(options.install, options.verbose).await?,
+        module: options.module.clone(),
+    };
     tracing::debug!(
         "workers run {} with {}",
-        python.display(),
-        options.module.display()
+        program.interpreter.display(),
+        program.module.display()
     );
     let search = Search {
         app_root: app.root.clone(),
         ..Search::default()
     };
     let site_packages = if options.extensions_enabled && search.needs_wheels(&app.host.worker_extensions) {
-        python::site_packages(&python, &app.root, &environment.variables).await
+        python::site_packages(&program.interpreter, &app.root, &environment.variables).await
     } else {
         Vec::new()
     };
     Ok(WorkerSpec {
-        python,
-        module: options.module.clone(),
+        program,
         environment,
         config: WorkerConfig {
             protocol: PROTOCOL,

@@ -126,7 +126,7 @@ impl Slot {
         let spawned = listener
             .map_err(|source| SupervisorError::Spawn {
                 worker: self.index,
-                python: self.spec.python.clone(),
+                program: self.spec.program.interpreter.clone(),
                 source,
             })
             .and_then(|listener| WorkerProcess::spawn(&self.spec, self.index, listener));

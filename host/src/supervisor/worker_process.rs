@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::environment::Environment;
 use crate::control::{
     self, ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
-use crate::launch::python;
+use crate::launch::python::Program;
 use crate::sys::{self, CONTROL_FD, LISTENER_FD};
 
 /// How long to read the last messages of a process that has exited: they are already in the socket.
@@ -29,10 +28,8 @@ const CLOSED_GRACE: Duration = Duration::from_secs(2);
 /// How to start workers; the same for all of them.
 #[derive(Debug)]
 pub(super) struct WorkerSpec {
-    /// The interpreter, absolute.
-    pub(super) python: PathBuf,
-    /// The Python module, absolute.
-    pub(super) module: PathBuf,
+    /// The program that each runs.
+    pub(super) program: Program,
     /// The variables to add to our environment.
     pub(super) environment: Environment,
     /// The configuration of each worker, except its `index`.
@@ -74,12 +71,12 @@ impl WorkerProcess {
     ) -> Result<Self, SupervisorError> {
         let failed = |source| SupervisorError::Spawn {
             worker: index,
-            python: spec.python.clone(),
+            program: spec.program.interpreter.clone(),
             source,
         };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
 
-        let mut command = python::command(&spec.python, &spec.module);
+        let mut command = spec.program.command();
         command
             .current_dir(&spec.config.app.root)
             .envs(

@@ -31,11 +31,15 @@ pub trait Trigger: Send + 'static {
     ///
     /// # Errors
     /// What is wrong, as a message for the user: the worker does not start.
-    fn start(self: Box<Self>, functions: Vec<Arc<LoadedFunction>>, calls: Calls) -> Result<Serving, String>;
+    fn start(
+        self: Box<Self>,
+        functions: Vec<Arc<LoadedFunction>>,
+        calls: Calls,
+    ) -> Result<TriggerFuture, String>;
 }
 
-/// A trigger that serves.
-pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What serves the functions of a trigger.
+pub type TriggerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How a trigger starts calls, and learns of the worker's end. Cheap to clone.
 #[derive(Clone)]

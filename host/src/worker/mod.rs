@@ -1,7 +1,7 @@
 //! A worker: triggers, extensions and a language runtime in one process, from its orders to its end.
 //!
 //! The language runtime drives it: [`Worker::connect`] (or [`Worker::new`], without a supervisor), then it indexes the
-//! app's functions, then [`Worker::load`], [`LoadedWorker::serve`], and at last [`Serving::join`]. Each may block, and is
+//! app's functions, then [`Worker::load`], [`LoadedWorker::serve`], and at last [`ServingWorker::join`]. Each may block, and is
 //! called without the GIL, or whatever lock the language has.
 
 mod admin;
@@ -210,7 +210,7 @@ impl LoadedWorker {
         runner: Arc<dyn FunctionRunner>,
         language: &str,
         stop: impl FnOnce() + Send + 'static,
-    ) -> Result<Serving, i32> {
+    ) -> Result<ServingWorker, i32> {
         let LoadedWorker { worker, functions } = self;
         let Worker {
             mut base,
@@ -250,16 +250,16 @@ impl LoadedWorker {
             stop();
             in_time
         });
-        Ok(Serving { thread })
+        Ok(ServingWorker { thread })
     }
 }
 
 /// A worker that serves.
-pub struct Serving {
+pub struct ServingWorker {
     thread: JoinHandle<bool>,
 }
 
-impl Serving {
+impl ServingWorker {
     /// Waits until the worker has drained; returns the exit code, which is 0 if nothing was given up.
     pub fn join(self) -> i32 {
         match self.thread.join() {

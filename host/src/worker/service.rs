@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction, Pipeline};
-use crate::triggers::{Calls, Serving, Trigger};
+use crate::triggers::{Calls, Trigger, TriggerFuture};
 
 /// What calls get to end in when they are cancelled. Small: a synchronous function cannot be, and uses all of it up.
 const CANCEL_GRACE: Duration = Duration::from_millis(250);
@@ -69,7 +69,7 @@ fn start_triggers(
     functions: &[Arc<LoadedFunction>],
     triggers: Vec<Box<dyn Trigger>>,
     calls: &Calls,
-) -> Result<Vec<Serving>, String> {
+) -> Result<Vec<TriggerFuture>, String> {
     let mut served: Vec<Vec<Arc<LoadedFunction>>> = triggers.iter().map(|_| Vec::new()).collect();
     for function in functions {
         let kind = &function.info.trigger;
@@ -92,7 +92,7 @@ fn start_triggers(
 /// Serves until told to drain, and drains; returns whether all ended in time. Calls that are left then are dropped with
 /// the runtime, which runs their post hooks; a thread of a function that goes on is not waited for.
 async fn run(
-    serving: Vec<Serving>,
+    serving: Vec<TriggerFuture>,
     pipeline: Arc<Pipeline>,
     tasks: TaskTracker,
     drain: CancellationToken,

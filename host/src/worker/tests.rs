@@ -8,7 +8,7 @@ use super::*;
 use crate::control::PROTOCOL;
 use crate::model::{Data, Inputs, Outcome, Output, RetryContext, Returned, Start};
 use crate::pipeline::{FunctionRunner, RunnerCall};
-use crate::triggers::{Calls, Registration, Serving as ServingTrigger};
+use crate::triggers::{Calls, Registration, TriggerFuture};
 
 /// Long enough for any machine.
 const LONG: Duration = Duration::from_secs(20);
@@ -68,7 +68,7 @@ impl Trigger for OnceTrigger {
         self: Box<Self>,
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
-    ) -> Result<ServingTrigger, String> {
+    ) -> Result<TriggerFuture, String> {
         Ok(Box::pin(async move {
             for function in functions {
                 let start = Start {

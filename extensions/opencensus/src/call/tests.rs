@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, UNIX_EPOCH};
 
-use funcdock_telemetry::export::{Batch, Closing, Delivery, ExportError, Exporter};
+use funcdock_telemetry::export::{Batch, Delivery, ExportError, Exporter, ShutdownSignal};
 use funcdock_telemetry::propagation::parse_traceparent;
 use funcdock_telemetry::sampling::Sampler;
 use funcdock_telemetry::settings::Batching;
@@ -43,7 +43,7 @@ fn inner_of(call: &Call, parent: &Span, name: &str) -> Arc<Span> {
 struct ToTest(Sender<Encoded>);
 
 impl Exporter for ToTest {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> Result<Delivery, ExportError> {
         for span in batch.spans().expect("protobuf") {
             self.0.send(span).expect("the test waits");
         }

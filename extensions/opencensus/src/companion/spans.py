@@ -275,7 +275,7 @@ class Span:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Closing a generator is not a failure.
+        # ShutdownSignal a generator is not a failure.
         if exception is not None and not isinstance(exception, GeneratorExit):
             self._native.raised(*map(plain_text, errors.describe(exception)))
         self.end()

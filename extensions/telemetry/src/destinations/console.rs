@@ -13,7 +13,7 @@ use opentelemetry_sdk::Resource;
 use serde::Serialize;
 
 use crate::encode::json::{AsText, Attributes, Hex};
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
+use crate::export::{Batch, Delivery, ExportError, Exporter, ShutdownSignal};
 
 /// The size of a write that a pipe takes whole (PIPE_BUF), so that lines of several workers do not mix.
 const ATOMIC_WRITE: usize = 4096;
@@ -50,7 +50,7 @@ impl<W: Write> Console<W> {
 }
 
 impl<W: Write + Send + 'static> Exporter for Console<W> {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let spans = batch.spans().map_err(io::Error::other)?;
         self.write(&spans)?;
         Ok(Delivery::default())

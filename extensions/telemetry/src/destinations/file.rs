@@ -15,7 +15,7 @@ use prost::bytes::Buf;
 
 use super::envelope::Envelope;
 use crate::encode::json::not_finite;
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter, FileError};
+use crate::export::{Batch, Delivery, ExportError, Exporter, FileError, ShutdownSignal};
 use crate::settings::FileTarget;
 use crate::signal::Signal;
 
@@ -99,7 +99,7 @@ impl LinesFile {
 }
 
 impl Exporter for LinesFile {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let line = self.line(batch)?;
         self.append(&line)?;
         Ok(Delivery::default())

@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::envelope::Envelope;
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter, GrpcError, RejectionLog};
+use crate::export::{Batch, Delivery, ExportError, Exporter, GrpcError, RejectionLog, ShutdownSignal};
 use crate::scope;
 use crate::settings::{Collector, Compression, Tls};
 use crate::signal::Signal;
@@ -108,7 +108,7 @@ fn client_tls(tls: &Tls) -> ClientTlsConfig {
 }
 
 impl Exporter for OtlpGrpc {
-    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, closing: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let start = self.envelope.around(batch.encoded().len());
         let message = Bytes::from([&start[..], batch.encoded()].concat());
         let OtlpGrpc {

@@ -5,7 +5,7 @@ use opentelemetry_sdk::Resource;
 use prost::Message;
 
 use super::envelope::Envelope;
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter, RejectionLog};
+use crate::export::{Batch, Delivery, ExportError, Exporter, RejectionLog, ShutdownSignal};
 use crate::settings::{Collector, HttpTarget};
 use crate::signal::Signal;
 use crate::transport::{Client, Protocol};
@@ -48,7 +48,7 @@ impl OtlpHttp {
 }
 
 impl Exporter for OtlpHttp {
-    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, closing: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let start = self.envelope.around(batch.encoded().len());
         let response = self.client.send(closing, &start, batch.encoded())?;
         // The batch has arrived, whether or not the body is valid.

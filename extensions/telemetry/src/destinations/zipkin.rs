@@ -15,7 +15,7 @@ use opentelemetry_sdk::Resource;
 use serde::Serialize;
 
 use crate::encode::json::{AsText, Attributes, Hex, text};
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
+use crate::export::{Batch, Delivery, ExportError, Exporter, ShutdownSignal};
 use crate::scope;
 use crate::settings::HttpTarget;
 use crate::transport::{Client, Protocol};
@@ -65,7 +65,7 @@ impl Zipkin {
 }
 
 impl Exporter for Zipkin {
-    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, closing: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let spans = batch.spans().map_err(io::Error::other)?;
         let spans: Vec<_> = spans
             .iter()

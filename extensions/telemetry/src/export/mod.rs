@@ -6,21 +6,21 @@
 //! To add a destination, implement [`Exporter`]: one function, called with one batch at a time.
 
 mod batch;
-mod closing;
 mod error;
 mod failure_log;
 mod pipeline;
 mod processor;
 mod queue;
+mod shutdown_signal;
 mod tally;
 
 pub use batch::Batch;
-pub use closing::Closing;
 pub use error::{ExportError, FlushErrors};
 pub(crate) use error::{FileError, GrpcError};
 pub(crate) use failure_log::{FailureLog, RejectionLog};
 pub use pipeline::Pipeline;
 pub(crate) use processor::Processor;
+pub use shutdown_signal::ShutdownSignal;
 pub use tally::{Fate, Meter};
 
 /// Takes batches to a destination.
@@ -30,7 +30,7 @@ pub trait Exporter: Send + 'static {
     ///
     /// # Errors
     /// The batch was not delivered.
-    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, ExportError>;
+    fn export(&mut self, batch: &Batch, closing: &ShutdownSignal) -> Result<Delivery, ExportError>;
 }
 
 /// A batch was delivered.

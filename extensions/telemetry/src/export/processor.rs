@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::closing::Closing;
 use super::error::FlushError;
 use super::failure_log::{FailureLog, Throttle};
 use super::queue::{DeadlinePassed, Queue};
+use super::shutdown_signal::ShutdownSignal;
 use super::tally::{Fate, Meter, Tally};
 use super::{ExportError, Exporter};
 use crate::settings::Batching;
@@ -24,7 +24,7 @@ pub(crate) struct Processor {
     target: String,
     batching: Batching,
     queue: Arc<Queue>,
-    closing: Arc<Closing>,
+    closing: Arc<ShutdownSignal>,
     drop_warnings: Throttle,
 }
 
@@ -38,7 +38,7 @@ impl Processor {
         meter: Option<Meter>,
     ) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(batching, Tally::new(meter)));
-        let closing = Arc::new(Closing::default());
+        let closing = Arc::new(ShutdownSignal::default());
         let mut failures = FailureLog::new(signal, &target);
         let (source, end) = (Arc::clone(&queue), Arc::clone(&closing));
         let run = move || {

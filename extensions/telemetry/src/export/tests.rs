@@ -23,7 +23,7 @@ struct Stuck {
 }
 
 impl Exporter for Stuck {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> Exported {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> Exported {
         let spans = batch.spans().expect("protobuf");
         assert_eq!(spans.len(), batch.len());
         // The test may have ended.

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
 use prost::Message;
 
 use super::*;
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
+use crate::export::{Batch, Delivery, ExportError, Exporter, ShutdownSignal};
 use crate::settings::Batching;
 use crate::signal::Signal;
 
@@ -16,7 +16,7 @@ use crate::signal::Signal;
 struct ToTest(Sender<ScopeLogs>);
 
 impl Exporter for ToTest {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let logs = ResourceLogs::decode(batch.encoded()).expect("protobuf");
         assert_eq!(logs.scope_logs.len(), batch.len());
         for scope in logs.scope_logs {

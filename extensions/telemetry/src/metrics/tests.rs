@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use prost::Message;
 
 use super::*;
-use crate::export::{Batch, Closing, Delivery};
+use crate::export::{Batch, Delivery, ShutdownSignal};
 
 const WAIT: Duration = Duration::from_secs(20);
 const NEVER: Duration = Duration::from_secs(3600);
@@ -29,7 +29,7 @@ struct ToTest {
 }
 
 impl Exporter for ToTest {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let metrics = ScopeMetrics::decode(batch.encoded()).expect("protobuf").metrics;
         assert_eq!(metrics.len(), batch.len());
         // The test may have ended.
@@ -198,7 +198,7 @@ fn an_export_that_fails_is_reported() {
 fn a_stuck_exporter_delays_nothing() {
     struct Stuck(Receiver<()>);
     impl Exporter for Stuck {
-        fn export(&mut self, _: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
+        fn export(&mut self, _: &Batch, _: &ShutdownSignal) -> Result<Delivery, ExportError> {
             let _ = self.0.recv();
             Ok(Delivery::default())
         }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{FlushError, State, Target, collect};
-use crate::export::{Batch, Closing, Delivery, ExportError, FailureLog};
+use crate::export::{Batch, Delivery, ExportError, FailureLog, ShutdownSignal};
 use crate::signal::Signal;
 
 /// How often the memory is read.
@@ -20,7 +20,7 @@ pub(super) struct Worker(Arc<Orders>);
 struct Orders {
     progress: Mutex<Progress>,
     /// For the exporter, which may wait.
-    closing: Closing,
+    closing: ShutdownSignal,
     /// The thread waits here.
     given: Condvar,
     /// Threads that flush or shut down wait here.
@@ -158,7 +158,7 @@ impl PeriodicExport {
         Instant::now() >= self.next
     }
 
-    fn run(&mut self, state: &State, closing: &Closing) -> Result<(), ExportError> {
+    fn run(&mut self, state: &State, closing: &ShutdownSignal) -> Result<(), ExportError> {
         self.next = Instant::now() + self.target.interval;
         let Some(batch) = collect::batch(state) else {
             return Ok(());

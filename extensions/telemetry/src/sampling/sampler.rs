@@ -14,7 +14,7 @@ pub struct Sampler {
     parent: ParentPolicy,
 }
 
-/// What decides where the caller's decision does not count.
+/// What decides if the caller's decision does not count.
 #[derive(Debug)]
 pub(super) enum Rule {
     Always(bool),

@@ -15,7 +15,7 @@ use ureq::unversioned::transport::DefaultConnector;
 
 use super::address_cache::AddressCache;
 use super::retry::{Again, Failure, Retry};
-use crate::export::{Closing, ExportError};
+use crate::export::{ExportError, ShutdownSignal};
 use crate::scope;
 use crate::settings::{Compression, HttpTarget, Tls};
 
@@ -103,7 +103,12 @@ impl Client {
     }
 
     /// Posts `start` and `rest` as one body until the server takes it, or further attempts cannot help.
-    pub(crate) fn send(&self, closing: &Closing, start: &[u8], rest: &[u8]) -> Result<Response, ExportError> {
+    pub(crate) fn send(
+        &self,
+        closing: &ShutdownSignal,
+        start: &[u8],
+        rest: &[u8],
+    ) -> Result<Response, ExportError> {
         let body = self.body(start, rest)?;
         self.attempts(closing, |left| self.post(&body, left))
     }
@@ -111,7 +116,7 @@ impl Client {
     /// Runs `attempt`, with the time that it may take, by the policy of [`Retry`].
     pub(crate) fn attempts<T>(
         &self,
-        closing: &Closing,
+        closing: &ShutdownSignal,
         attempt: impl FnMut(Duration) -> Result<T, Failure>,
     ) -> Result<T, ExportError> {
         self.retry.run(closing, attempt)

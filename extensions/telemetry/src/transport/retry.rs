@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use crate::export::{Closing, ExportError};
+use crate::export::{ExportError, ShutdownSignal};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ impl Retry {
     /// The last attempt's error.
     pub(crate) fn run<T>(
         &self,
-        closing: &Closing,
+        closing: &ShutdownSignal,
         mut attempt: impl FnMut(Duration) -> Result<T, Failure>,
     ) -> Result<T, ExportError> {
         if let Some(until) = self.rests_until.take()
@@ -129,7 +129,7 @@ mod tests {
 
     /// Runs attempts that fail like this, as often as there are failures, and then work. Returns how many ran,
     /// how long it took, and whether it worked.
-    fn run(retry: &Retry, closing: &Closing, failures: &[Again]) -> (usize, Duration, bool) {
+    fn run(retry: &Retry, closing: &ShutdownSignal, failures: &[Again]) -> (usize, Duration, bool) {
         let begin = Instant::now();
         let mut attempts = 0;
         let result = retry.run(closing, |left| {
@@ -144,7 +144,7 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(10);
 
-    fn retry_timeout(closing: &Closing) -> Duration {
+    fn retry_timeout(closing: &ShutdownSignal) -> Duration {
         closing.deadline().map_or(TIMEOUT, |end| {
             end.saturating_duration_since(Instant::now()) + LEAST
         })
@@ -167,7 +167,7 @@ mod tests {
             ),
         ];
         for (failures, attempts, works, reason) in cases {
-            let (ran, took, worked) = run(&Retry::new(TIMEOUT), &Closing::default(), failures);
+            let (ran, took, worked) = run(&Retry::new(TIMEOUT), &ShutdownSignal::default(), failures);
             assert_eq!((ran, worked), (attempts, works), "{reason}");
             if attempts > 1 {
                 assert!(took >= FIRST_PAUSE / 2, "{reason}: {took:?}");
@@ -180,7 +180,7 @@ mod tests {
         let timeout = Duration::from_millis(700);
         let retry = Retry::new(timeout);
         let (begin, mut attempts) = (Instant::now(), 0);
-        let result: Result<(), _> = retry.run(&Closing::default(), |_| {
+        let result: Result<(), _> = retry.run(&ShutdownSignal::default(), |_| {
             attempts += 1;
             Err(failure(Again::Unreached))
         });
@@ -194,7 +194,7 @@ mod tests {
     fn a_receiver_that_wants_a_rest_gets_it() {
         let wanted = Duration::from_millis(300);
         let retry = Retry::new(TIMEOUT);
-        let closing = Closing::default();
+        let closing = ShutdownSignal::default();
         let (ran, took, worked) = run(&retry, &closing, &[Again::Busy(Some(wanted))]);
         assert_eq!((ran, worked), (2, true));
         assert!(took >= wanted, "{took:?}");
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_worker_ends_a_pause() {
-        let closing = Arc::new(Closing::default());
+        let closing = Arc::new(ShutdownSignal::default());
         let sleeper = Arc::clone(&closing);
         let asleep = Instant::now();
         let sleeps = thread::spawn(move || {
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn while_the_worker_ends_only_the_busy_get_another_attempt() {
-        let closing = Closing::default();
+        let closing = ShutdownSignal::default();
         closing.begin(Instant::now() + TIMEOUT);
         let retry = Retry::new(TIMEOUT);
         assert_eq!(run(&retry, &closing, &[Again::Unreached]).0, 1);

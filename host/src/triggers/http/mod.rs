@@ -16,7 +16,7 @@ mod tests;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use super::{Calls, Serving, Trigger};
+use super::{Calls, Trigger, TriggerFuture};
 use crate::app::HttpConfig;
 use crate::pipeline::LoadedFunction;
 use front::Front;
@@ -50,7 +50,11 @@ impl Trigger for Http {
         kind.eq_ignore_ascii_case("httpTrigger")
     }
 
-    fn start(self: Box<Self>, functions: Vec<Arc<LoadedFunction>>, calls: Calls) -> Result<Serving, String> {
+    fn start(
+        self: Box<Self>,
+        functions: Vec<Arc<LoadedFunction>>,
+        calls: Calls,
+    ) -> Result<TriggerFuture, String> {
         let listener = tokio::net::TcpListener::from_std(self.listener)
             .map_err(|error| format!("the listening socket: {error}"))?;
         let front = Front::new(self.config, functions, calls.clone(), self.admin);

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use funcdock_telemetry::export::{Batch, Closing, Delivery, ExportError, Exporter, Pipeline};
+use funcdock_telemetry::export::{Batch, Delivery, ExportError, Exporter, Pipeline, ShutdownSignal};
 use funcdock_telemetry::settings::Batching;
 use funcdock_telemetry::signal::Signal;
 use opentelemetry_proto::tonic::common::v1::any_value;
@@ -19,7 +19,7 @@ const SPAN: &str = "00f067aa0ba902b7";
 struct ToTest(Sender<ScopeLogs>);
 
 impl Exporter for ToTest {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> std::result::Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> std::result::Result<Delivery, ExportError> {
         let logs = ResourceLogs::decode(batch.encoded()).expect("protobuf");
         assert_eq!(logs.scope_logs.len(), batch.len());
         for scope in logs.scope_logs {

@@ -12,7 +12,7 @@ use std::io;
 use opentelemetry_sdk::Resource;
 use serde::Deserialize;
 
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter, RejectionLog};
+use crate::export::{Batch, Delivery, ExportError, Exporter, RejectionLog, ShutdownSignal};
 use crate::settings::{ConnectionString, HttpTarget};
 use crate::signal::Signal;
 use crate::transport::{Again, Client, Failure, Protocol, Response};
@@ -83,7 +83,7 @@ impl AzureMonitor {
 }
 
 impl Exporter for AzureMonitor {
-    fn export(&mut self, batch: &Batch, closing: &Closing) -> Result<Delivery, ExportError> {
+    fn export(&mut self, batch: &Batch, closing: &ShutdownSignal) -> Result<Delivery, ExportError> {
         let spans = batch.spans().map_err(io::Error::other)?;
         let items = Items::of(&spans, &self.identity).map_err(io::Error::from)?;
         let mut progress = Progress::new(&items);

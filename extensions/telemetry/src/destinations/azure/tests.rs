@@ -27,9 +27,9 @@ fn azure(url: &str) -> AzureMonitor {
 /// Spans a, b (which has an event) and c: items 0 to 3.
 fn export(server: &Server) -> Result<usize, String> {
     let mut b = span("b");
-    b.events = vec![event("told", &[])];
+    b.events = vec![event("note", &[])];
     let batch = Batch::of(vec![span("a"), b, span("c")]);
-    let closing = Closing::default();
+    let closing = ShutdownSignal::default();
     closing.begin(Instant::now() + Duration::from_secs(10));
     let result = azure(&server.url("")).export(&batch, &closing);
     result
@@ -70,7 +70,7 @@ fn all_items_are_posted_at_once() {
     let head = received.head.to_lowercase();
     assert!(head.starts_with("post /v2.1/track http/1.1\r\n"), "{head}");
     assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
-    assert_eq!(names(received), ["a", "b", "told", "c"]);
+    assert_eq!(names(received), ["a", "b", "note", "c"]);
     assert_eq!(received.json()[0]["iKey"], KEY);
 }
 
@@ -84,8 +84,8 @@ fn what_may_be_taken_later_is_sent_again_and_nothing_else() {
     ]);
     assert_eq!(export(&server), Ok(1), "a is refused for good");
     let received = server.received();
-    assert_eq!(names(&received[1]), ["b", "told", "c"]);
-    assert_eq!(names(&received[2]), ["told", "c"]);
+    assert_eq!(names(&received[1]), ["b", "note", "c"]);
+    assert_eq!(names(&received[2]), ["note", "c"]);
 }
 
 #[test]

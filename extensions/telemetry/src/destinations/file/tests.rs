@@ -21,7 +21,7 @@ fn lines_to(path: PathBuf, max_bytes: u64, keep: usize) -> LinesFile {
 }
 
 fn export(lines: &mut LinesFile, name: &str) -> Result<(), String> {
-    let result = lines.export(&Batch::of(vec![span(name)]), &Closing::default());
+    let result = lines.export(&Batch::of(vec![span(name)]), &ShutdownSignal::default());
     result.map(drop).map_err(|error| error.to_string())
 }
 
@@ -66,7 +66,9 @@ fn a_batch_is_a_line_of_otlp() {
     odd.events = vec![event("e", &[("x", double(f64::NEG_INFINITY))])];
     let mut lines = lines_to(path.clone(), 1 << 20, 5);
     let batch = Batch::of(vec![odd.clone(), span("root")]);
-    lines.export(&batch, &Closing::default()).expect("there is room");
+    lines
+        .export(&batch, &ShutdownSignal::default())
+        .expect("there is room");
 
     let json = &read(&path)[0];
     let resource = &json["resourceSpans"][0];

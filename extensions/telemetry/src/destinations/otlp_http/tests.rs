@@ -133,7 +133,7 @@ fn errors_say_what_the_collector_said() {
     let export = |url: &str| {
         let mut exporter = OtlpHttp::new(Signal::Traces, &to(url), &Resource::builder_empty().build())
             .expect("no certificates");
-        let result = exporter.export(&Batch::default(), &Closing::default());
+        let result = exporter.export(&Batch::default(), &ShutdownSignal::default());
         result.map_err(|error| error.to_string())
     };
     let (url, refusing) = collector(vec![("400 Bad Request", b"no such\ntenant".to_vec())]);
@@ -145,7 +145,7 @@ fn errors_say_what_the_collector_said() {
     refusing.received();
 
     // No server listens there now.
-    let closing = Closing::default();
+    let closing = ShutdownSignal::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
     let mut exporter = OtlpHttp::new(Signal::Traces, &to(&url), &Resource::builder_empty().build())
         .expect("no certificates");
@@ -177,7 +177,9 @@ fn batches_are_compressed_if_asked_for() {
     let resource = Resource::builder_empty().with_service_name("app").build();
     let mut exporter = OtlpHttp::new(Signal::Traces, &target, &resource).expect("no certificates");
     let batch = Batch::of(vec![crate::testing::span("hello"); 100]);
-    exporter.export(&batch, &Closing::default()).expect("it is taken");
+    exporter
+        .export(&batch, &ShutdownSignal::default())
+        .expect("it is taken");
     let received = &collector.received()[0];
     let head = received.head.to_lowercase();
     assert!(head.contains("content-encoding: gzip\r\n"), "{head}");

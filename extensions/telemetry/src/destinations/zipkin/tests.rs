@@ -37,7 +37,7 @@ fn a_span_in_full() {
     full.status = failed("ValueError: no");
     full.events = vec![
         event("plain", &[]),
-        event("told", &[("k", string("v")), ("n", int(2))]),
+        event("note", &[("k", string("v")), ("n", int(2))]),
     ];
     full.dropped_attributes_count = 3;
     full.dropped_events_count = 4;
@@ -55,7 +55,7 @@ fn a_span_in_full() {
         "remoteEndpoint": {"serviceName": "shop.example", "port": 8080},
         "annotations": [
             {"timestamp": 1_700_000_000_124_000_u64, "value": "plain"},
-            {"timestamp": 1_700_000_000_124_000_u64, "value": "\"told\": {\"k\":\"v\",\"n\":2}"},
+            {"timestamp": 1_700_000_000_124_000_u64, "value": "\"note\": {\"k\":\"v\",\"n\":2}"},
         ],
         "tags": {
             "text": "a\"b",
@@ -211,7 +211,9 @@ fn a_server_gets_a_list_with_the_resource_in_each() {
     ]);
     let mut exporter = zipkin(&server.url("/api/v2/spans"));
     let batch = Batch::of(vec![span("a"), span("b")]);
-    let delivery = exporter.export(&batch, &Closing::default()).expect("it is taken");
+    let delivery = exporter
+        .export(&batch, &ShutdownSignal::default())
+        .expect("it is taken");
     assert_eq!(delivery, Delivery::default());
     let received = server.received();
     assert_eq!(received[0].body, received[1].body, "sent again");
@@ -236,7 +238,7 @@ fn a_server_gets_a_list_with_the_resource_in_each() {
 fn a_refusal_is_an_error() {
     let server = Server::start(vec![Reply::new("400 Bad Request", "Malformed")]);
     let mut exporter = zipkin(&server.url("/"));
-    let closing = Closing::default();
+    let closing = ShutdownSignal::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
     let batch = Batch::of(vec![testing::span("a")]);
     let error = exporter.export(&batch, &closing).expect_err("it is refused");

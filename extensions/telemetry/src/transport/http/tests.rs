@@ -30,8 +30,8 @@ fn client(target: &HttpTarget) -> Client {
 }
 
 /// An ending worker, so that unreachable servers are not tried again.
-fn ending() -> Closing {
-    let closing = Closing::default();
+fn ending() -> ShutdownSignal {
+    let closing = ShutdownSignal::default();
     closing.begin(Instant::now() + Duration::from_secs(20));
     closing
 }

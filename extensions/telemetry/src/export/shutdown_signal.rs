@@ -5,12 +5,12 @@ use std::time::Instant;
 
 /// Lets exporters that wait see whether the worker ends, and by when.
 #[derive(Debug, Default)]
-pub struct Closing {
+pub struct ShutdownSignal {
     deadline: Mutex<Option<Instant>>,
     begins: Condvar,
 }
 
-impl Closing {
+impl ShutdownSignal {
     /// Announces the end of the worker.
     pub fn begin(&self, deadline: Instant) {
         *self.lock() = Some(deadline);
