@@ -3,4 +3,4 @@
 mod object;
 mod values;
 
-pub(crate) use values::to_python;
+pub(crate) use object::to_python;
