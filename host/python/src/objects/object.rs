@@ -1,8 +1,9 @@
-//! Objects of extensions in Python: `context.tracer` and what its methods return.
+//! What extensions give to Python: plain values, and objects such as `context.tracer` and what its methods return.
 
 use std::fmt::Display;
 use std::sync::Arc;
 
+use abi::Value;
 use abi_stable::std_types::{RResult, RStr, RString, RVec, Tuple2};
 use funcdock::model::Attribute;
 use funcdock_extension_api::abi;
@@ -12,7 +13,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyList, PyNone, PyString, PyTuple};
 
-use super::values::from_python;
+use super::arguments::from_python;
 use crate::text::utf8;
 
 /// An object of an extension: attributes, methods and `with` are calls into its library, made detached.
@@ -234,15 +235,15 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &Attribute) -> PyResult<Bou
     })
 }
 
-fn plain<'py>(py: Python<'py>, value: &abi::Value) -> PyResult<Bound<'py, PyAny>> {
+fn plain<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
-        abi::Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
-        abi::Value::Int(value) => value.into_pyobject(py)?.into_any(),
-        abi::Value::Float(value) => PyFloat::new(py, *value).into_any(),
-        abi::Value::Str(value) => PyString::new(py, value).into_any(),
-        abi::Value::Bytes(value) => PyBytes::new(py, value).into_any(),
+        Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Value::Int(value) => value.into_pyobject(py)?.into_any(),
+        Value::Float(value) => PyFloat::new(py, *value).into_any(),
+        Value::Str(value) => PyString::new(py, value).into_any(),
+        Value::Bytes(value) => PyBytes::new(py, value).into_any(),
         // The others are cases of `Attribute`.
-        abi::Value::None | abi::Value::List(_) | abi::Value::Map(_) | abi::Value::Object(_) => {
+        Value::None | Value::List(_) | Value::Map(_) | Value::Object(_) => {
             PyNone::get(py).to_owned().into_any()
         }
     })

@@ -1,4 +1,4 @@
-//! Python's values for an extension.
+//! Python objects as values for extensions: the arguments of methods, and what attributes are set to.
 
 use abi::Value;
 use abi_stable::std_types::{RString, RVec, Tuple2};
