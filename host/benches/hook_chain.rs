@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{Extensions, HookChain, Passage, Search};
-use funcdock::invocation::{Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use funcdock::extensions::{Extensions, HookChain, HookProgress, Search};
+use funcdock::model::{CallResult, Data, FunctionInfo, Invocation, Outcome, Start};
 
 // Linked extensions are found through the registrations of the crates that are linked: name one.
 use fixture_hooks as _;
@@ -94,8 +94,8 @@ fn median(samples: &mut [f64]) -> f64 {
 
 fn dyn_case() -> Case {
     let middleware: Box<dyn Middleware> = Box::new(Nothing);
-    let invocation = invocation(HookChain::default());
-    let outcome = Outcome::Returned(Datum::None);
+    let invocation = invocation();
+    let outcome = Outcome::returned(Data::None);
     let run = move |calls| {
         for _ in 0..calls {
             let middleware = black_box(&middleware);
@@ -121,18 +121,18 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
     let mut extensions =
         Extensions::load(&configs, &Search::default()).unwrap_or_else(|error| panic!("{error}"));
     let mut chains = extensions
-        .start("/", 0, &[function()])
+        .start("/", 0, &[Arc::new(function())])
         .unwrap_or_else(|error| panic!("{error}"));
-    let invocation = invocation(chains.remove(0));
+    let chain: HookChain = chains.remove(0);
+    let invocation = invocation();
     let run = move |calls| {
-        let chain = &invocation.function().chain;
         let context = &mut Context::from_waker(Waker::noop());
         for _ in 0..calls {
-            let mut passage = Passage::default();
-            let entered = chain.poll_enter(black_box(&invocation), &mut passage, context);
+            let mut progress = HookProgress::default();
+            let entered = chain.poll_enter(black_box(&invocation), &mut progress, context);
             assert!(matches!(entered, Poll::Ready(Ok(()))), "no-op hooks continue");
-            let mut ending = Ending::new(&invocation, Outcome::Returned(Datum::None));
-            let left = chain.poll_leave(&invocation, &mut passage, &mut ending, context);
+            let mut result = CallResult::new(Outcome::returned(Data::None));
+            let left = chain.poll_leave(&invocation, &mut progress, &mut result, context);
             assert!(left.is_ready(), "no-op hooks do not wait");
         }
     };
@@ -150,18 +150,12 @@ fn function() -> FunctionInfo {
         trigger: "httpTrigger".to_owned(),
         trigger_name: "req".to_owned(),
         route: None,
+        http_output: None,
     }
 }
 
-fn invocation(chain: HookChain) -> Arc<Invocation> {
-    Invocation::new(
-        Arc::new(LoadedFunction {
-            index: 0,
-            info: function(),
-            chain,
-        }),
-        None,
-    )
+fn invocation() -> Arc<Invocation> {
+    Invocation::new(Arc::new(function()), Start::default())
 }
 
 /// The fixtures' cdylib, which cargo builds beside this executable.

@@ -1,5 +1,5 @@
-//! The log: records of the host itself come through `tracing`; records of functions and extensions, whose
-//! logger and level are only known at run time, through [`record`].
+//! The log. The host logs through `tracing`. Functions and extensions log through [`record`], because their logger and
+//! level are known only at run time.
 
 mod json;
 mod text;
@@ -11,7 +11,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
-/// How a record looks.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -22,7 +22,7 @@ pub enum Format {
     Json,
 }
 
-/// A record's severity, as numbered at the extension border.
+/// The severity of a record, with its number in the extension ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
@@ -32,14 +32,14 @@ pub enum Level {
     Warn = 2,
     /// Something happened.
     Info = 3,
-    /// For the author.
+    /// For debugging.
     Debug = 4,
-    /// For the author, in numbers.
+    /// For debugging, in large numbers.
     Trace = 5,
 }
 
 impl Level {
-    /// The level of this number; what is out of range is the nearest one.
+    /// Returns the level with this number, or the nearest one.
     pub fn from_u8(level: u8) -> Self {
         match level {
             0 | 1 => Level::Error,
@@ -51,11 +51,11 @@ impl Level {
     }
 }
 
-/// The variable that says what is logged, in the syntax of `RUST_LOG`.
+/// The environment variable that filters the log, in the syntax of `RUST_LOG`.
 const VARIABLE: &str = "FUNCDOCK_LOG";
 
-/// Sends the log of this process to stderr: INFO and above, DEBUG when `verbose`, of functions and extensions also
-/// when `debug_apps`; or as the variable FUNCDOCK_LOG says.
+/// Sends the log of this process to stderr: INFO and above, or DEBUG and above if `verbose`. With `debug_apps`, DEBUG of
+/// functions and extensions too. The variable FUNCDOCK_LOG wins over both.
 pub fn init(format: Format, verbose: bool, debug_apps: bool) {
     let default = if verbose {
         LevelFilter::DEBUG
@@ -70,13 +70,13 @@ pub fn init(format: Format, verbose: bool, debug_apps: bool) {
         filter = filter.add_directive(app_at_debug());
     }
     let builder = tracing_subscriber::fmt()
-        // By default a record that cannot be written (a full disk, a reader that has gone) is reported on stderr,
-        // which panics when that is what fails.
+        // By default tracing reports a record that it cannot write (a full disk, a closed pipe) on stderr, and panics if
+        // that fails too.
         .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter);
-    // Fails where a host build has set a subscriber of its own: then that one is meant.
+    // Fails if a custom build has set its own subscriber, which then stays.
     let _ = match format {
         Format::Text => tracing::subscriber::set_global_default(builder.event_format(text::Line).finish()),
         Format::Json => tracing::subscriber::set_global_default(builder.event_format(json::Line).finish()),
@@ -84,10 +84,10 @@ pub fn init(format: Format, verbose: bool, debug_apps: bool) {
 }
 
 fn app_at_debug() -> Directive {
-    "app=debug".parse().expect("a directive that a test has parsed")
+    "app=debug".parse().expect("valid, as a test shows")
 }
 
-/// The most verbose level that is shown; 0 where nothing is.
+/// Returns the number of the most verbose level that is logged; 0 if nothing is.
 pub fn max_level() -> u8 {
     match LevelFilter::current() {
         LevelFilter::OFF => 0,
@@ -102,26 +102,26 @@ pub fn max_level() -> u8 {
 /// A record of a function or an extension.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// Whose it is: the logger's name.
+    /// The name of the logger.
     pub logger: &'a str,
-    /// What it says.
+    /// The message.
     pub message: &'a str,
-    /// The id of the invocation that it belongs to.
+    /// The id of the invocation.
     pub invocation: Option<&'a str>,
-    /// The function that is invoked.
+    /// The name of the function.
     pub function: Option<&'a str>,
-    /// The trace that it belongs to, in hex.
+    /// The trace id, in hex.
     pub trace_id: Option<&'a str>,
-    /// The span that it belongs to, in hex.
+    /// The span id, in hex.
     pub span_id: Option<&'a str>,
-    /// The exception that it is of, with its traceback, where that is not in the message.
+    /// The exception with its traceback, unless the message contains it.
     pub exception: Option<&'a str>,
-    /// What else it has, as the text of a JSON object. Lines for people leave it out.
+    /// Other fields, as the text of a JSON object. Lines for people do not show them.
     pub fields: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
-    /// One that belongs to no invocation.
+    /// Returns a record outside of any invocation.
     pub fn new(logger: &'a str, message: &'a str) -> Self {
         Record {
             logger,
@@ -136,12 +136,12 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The target of such records.
+/// The target of the records of functions and extensions.
 const APP: &str = "app";
 
 /// Writes a record.
 pub fn record(level: Level, record: &Record<'_>) {
-    // The level of a tracing event is part of its call site, so each level needs one.
+    // The level of a tracing event is part of its call site, so each level needs its own.
     macro_rules! emit {
         ($level:expr) => {
             tracing::event!(
@@ -171,7 +171,7 @@ pub fn record(level: Level, record: &Record<'_>) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_directive_is_one() {
+    fn the_directive_is_valid() {
         assert_eq!(super::app_at_debug().to_string(), "app=debug");
     }
 }

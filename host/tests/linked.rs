@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{ExtensionState, Extensions, HookChain, Passage, Search, Source};
-use funcdock::invocation::{Attribute, Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use funcdock::extensions::{ExtensionState, Extensions, HookChain, HookProgress, Search, Source};
+use funcdock::model::{Attribute, CallResult, Data, FunctionInfo, Invocation, Outcome, Start};
 use serde_json::{Value as Json, json};
 
 // Linking the crate registers its extensions; naming it links it.
@@ -35,31 +35,26 @@ fn function() -> FunctionInfo {
         trigger: "httpTrigger".to_owned(),
         trigger_name: "req".to_owned(),
         route: Some("api/linked".to_owned()),
+        http_output: None,
     }
 }
 
 /// Loads and starts these in the app at `root`; the hook chain is that of its one function.
 fn start(root: &Path, configs: &[ExtensionConfig]) -> (Extensions, HookChain) {
     let mut extensions = Extensions::load(configs, &search(root)).expect("linked");
-    let chains = extensions.start(&root.to_string_lossy(), 0, &[function()]);
+    let chains = extensions.start(&root.to_string_lossy(), 0, &[Arc::new(function())]);
     let chain = chains.expect("they start").remove(0);
     (extensions, chain)
 }
 
 /// Takes a call through the chain.
 fn call(chain: HookChain) -> Arc<Invocation> {
-    let function = LoadedFunction {
-        index: 0,
-        info: function(),
-        chain,
-    };
-    let invocation = Invocation::new(Arc::new(function), None);
-    let chain = &invocation.function().chain;
-    let (mut passage, mut context) = (Passage::default(), Context::from_waker(Waker::noop()));
-    let entered = chain.poll_enter(&invocation, &mut passage, &mut context);
+    let invocation = Invocation::new(Arc::new(function()), Start::default());
+    let (mut progress, mut context) = (HookProgress::default(), Context::from_waker(Waker::noop()));
+    let entered = chain.poll_enter(&invocation, &mut progress, &mut context);
     assert!(matches!(entered, Poll::Ready(Ok(()))), "all pre hooks continue");
-    let mut ending = Ending::new(&invocation, Outcome::Returned(Datum::None));
-    let left = chain.poll_leave(&invocation, &mut passage, &mut ending, &mut context);
+    let mut result = CallResult::new(Outcome::returned(Data::None));
+    let left = chain.poll_leave(&invocation, &mut progress, &mut result, &mut context);
     assert!(left.is_ready(), "no hook waits");
     invocation
 }
@@ -72,7 +67,7 @@ fn a_linked_extension_lives_as_a_loaded_one_does() {
     assert_eq!(chain.len(), 1);
     let invocation = call(chain);
     assert!(matches!(
-        invocation.attribute("recorded"),
+        invocation.attributes().get("recorded"),
         Some(Attribute::Map(_))
     ));
     extensions.shutdown(Duration::from_secs(5));

@@ -69,7 +69,7 @@ class Host:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.calls = 0
-        self.log = ROOT / "target" / f"bench-{server.name}.log"
+        self.log = ROOT / "target" / f"bench-{server.kind}.log"
         with open(self.log, "wb") as output:
             self._process = subprocess.Popen(
                 server.command,
@@ -167,7 +167,7 @@ def server(name: str, python: Path, port: int, settings: dict[str, str]) -> Serv
     command = [str(funcdock), "start", str(app), "--port", str(port), "--python", str(python)]
     environment = {"PYTHON_ENABLE_WORKER_EXTENSIONS": "1"}
     environment.update({f"{SECTION}__{name}": value for name, value in settings.items()})
-    return Server(name, command, port, environment)
+    return Server(name, 1, command, port, environment)
 
 
 def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]:

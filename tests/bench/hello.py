@@ -3,17 +3,20 @@
 
     cargo build --release --workspace && tests/bench/hello.py
 
-Each server has one worker process. They are all up at the same time and take turns under wrk, round by
-round, so that a change of the machine's speed meets them all. Printed are the medians, and the ratios of
-Funcdock to each peer as medians of the ratios of each round. Needs wrk; the peers come from PyPI into
-target/bench-venv.
+The peers run as their own documentation says, with worker counts that did best in trials: `gunicorn-flask:5`
+is gunicorn with Flask and 5 worker processes. All servers are up at the same time and take turns under wrk,
+round by round, so that a change of the machine's speed meets them all. Printed are medians, the lowest and
+the highest round, and the ratios of Funcdock with one worker to each other server, as medians of the ratios
+of each round. Needs wrk; the peers come from PyPI into target/bench-venv.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -38,13 +41,63 @@ PATH = "/api/hello?name=Ada"
 EXPECTED = b"Hello, Ada!"
 
 
+# Prints the versions of Python and of the servers, frameworks and instrumentation of an environment.
+VERSIONS = """
+import importlib.metadata, json, platform
+names = (
+    "azure-functions", "granian", "gunicorn", "flask", "werkzeug", "uvicorn", "uvloop", "httptools",
+    "fastapi", "starlette", "opentelemetry-sdk", "opentelemetry-instrumentation-fastapi",
+)
+found = [("python", platform.python_version())]
+for name in names:
+    try:
+        found.append((name, importlib.metadata.version(name)))
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+NOTHING: Mapping[str, str] = types.MappingProxyType({})
+CORES = os.cpu_count() or 1
+
+
+class Peer(NamedTuple):
+    """How a peer is run: each of the worker counts is a server of its own."""
+
+    kind: str
+    workers: tuple[int, ...]
+    words: str
+
+
+UVICORN = "uvicorn --workers {workers} --no-access-log --log-level warning --port {port}"
+GRANIAN = "granian --workers {workers} --port {port} --interface"
+GUNICORN = "gunicorn --workers {workers} --bind 127.0.0.1:{port}"
+PEERS = [
+    Peer("granian-wsgi", (1,), f"{GRANIAN} wsgi granian_hello:app"),
+    # Its documentation: as many workers as cores to begin with, and very few blocking threads where the app
+    # answers within a millisecond.
+    Peer("granian-wsgi-1thread", (1, CORES), f"{GRANIAN} wsgi --blocking-threads 1 granian_hello:app"),
+    Peer("granian-asgi", (1,), f"{GRANIAN} asgi granian_asgi_hello:app"),
+    Peer("granian-rsgi", (1,), f"{GRANIAN} rsgi granian_rsgi_hello:app"),
+    # The number of workers that it recommends. Its default ones close each connection, threaded ones do not.
+    Peer("gunicorn-flask", (2 * CORES + 1,), f"{GUNICORN} flask_hello:app"),
+    Peer("gunicorn-gthread4-flask", (2 * CORES + 1,), f"{GUNICORN} --threads 4 flask_hello:app"),
+    Peer("uvicorn-fastapi", (1, CORES), f"{UVICORN} fastapi_hello:app"),
+]
+TRACED_PEERS = [Peer("uvicorn-fastapi-traced", (CORES,), f"{UVICORN} fastapi_traced:app")]
+
+
 class Server(NamedTuple):
     """A server under test."""
 
-    name: str
+    kind: str
+    workers: int
     command: list[str]
     port: int
-    environment: Mapping[str, str] = types.MappingProxyType({})
+    environment: Mapping[str, str] = NOTHING
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}:{self.workers}"
 
 
 class Sample(NamedTuple):
@@ -81,20 +134,22 @@ def main() -> None:
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
     python = prepare_environment(arguments.python)
-    chosen = arguments.servers.split(",") if arguments.servers else None
-    ports = free_ports(8)
-    all_servers = servers(python, arguments.app, ports)
+    ports = iter(free_ports(32))
+    all_servers = [*funcdocks(python, arguments.app, ports), *peers(python, PEERS, ports)]
+    environments = {"peers": python}
     collector = None
     if arguments.tracing:
-        collector = Collector(ports[5])
-        peer = prepare_environment(arguments.python, TRACING_VENV, "requirements-tracing.txt")
+        collector = Collector(next(ports))
+        tracing = prepare_environment(arguments.python, TRACING_VENV, "requirements-tracing.txt")
+        environments["tracing peers"] = tracing
         all_servers[1:1] = [
-            traced(all_servers[0], "funcdock-traced", ports[4], collector),
-            traced(all_servers[0], "funcdock-unsampled", ports[6], collector, sampler="always_off"),
-            fastapi_traced(peer, ports[7], collector),
+            traced(all_servers[0], "funcdock-traced", next(ports), collector),
+            traced(all_servers[0], "funcdock-unsampled", next(ports), collector, sampler="always_off"),
         ]
-    if chosen:
-        all_servers = [server for server in all_servers if server.name in chosen]
+        all_servers += peers(tracing, TRACED_PEERS, ports, exporting(collector))
+    if arguments.servers:
+        chosen = arguments.servers.split(",")
+        all_servers = [s for s in all_servers if s.name in chosen or s.kind in chosen]
     samples: dict[str, list[Sample]] = {server.name: [] for server in all_servers}
     with contextlib.ExitStack() as stack:
         for server in all_servers:
@@ -105,19 +160,20 @@ def main() -> None:
             for server in all_servers[:: -1 if number % 2 else 1]:
                 settle()
                 sample = wrk(server, arguments.seconds if number else 1, arguments.connections)
-                if collector and server.name == "funcdock-traced":
+                if collector and server.kind == "funcdock-traced":
                     collector.calls += sample.requests
                 if number == 0:
                     continue
                 samples[server.name].append(sample)
                 print(
-                    f"round {number} {server.name:<22} {sample.per_second:>9.0f}/s",
+                    f"round {number} {server.name:<25} {sample.per_second:>9.0f}/s",
                     file=sys.stderr,
                 )
     report(samples, arguments)
     if collector:
         report_shares(samples)
         collector.report()
+    report_versions(environments)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -128,7 +184,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=4, help="of each server in each round")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--python", default=sys.executable, help="the interpreter of all servers")
-    parser.add_argument("--servers", help="only these, comma separated")
+    parser.add_argument(
+        "--servers",
+        help="only these, comma separated: uvicorn-fastapi:2, or uvicorn-fastapi for each worker count",
+    )
     parser.add_argument(
         "--app", type=Path, default=HERE / "apps" / "funcdock", help="the app that Funcdock serves"
     )
@@ -153,93 +212,54 @@ def prepare_environment(python: str, folder: Path = VENV, file: str = "requireme
     return folder / "bin/python"
 
 
-def servers(python: Path, app: Path, ports: list[int]) -> list[Server]:
+def funcdocks(python: Path, app: Path, ports: Iterator[int]) -> list[Server]:
+    """Funcdock with one worker, its default, and with one for each core."""
     funcdock = ROOT / "target/release/funcdock"
     if not funcdock.exists():
         sys.exit(f"{funcdock} is missing: cargo build --release --workspace")
-
-    def start(port: int) -> list[str]:
-        return [str(funcdock), "start", str(app), "--port", str(port), "--python", str(python)]
-
-    def module(*words: str) -> list[str]:
-        return [str(python), "-m", *words]
-
-    return [
-        Server("funcdock", start(ports[0]), ports[0]),
-        Server(
-            "granian-wsgi",
-            module(
-                "granian",
-                "--interface",
-                "wsgi",
-                "--workers",
-                "1",
-                "--port",
-                str(ports[1]),
-                "granian_hello:app",
-            ),
-            ports[1],
-        ),
-        Server(
-            "gunicorn-flask",
-            module(
-                "gunicorn",
-                "--workers",
-                "1",
-                "--worker-class",
-                "gthread",
-                "--threads",
-                "4",
-                "--bind",
-                f"127.0.0.1:{ports[2]}",
-                "flask_hello:app",
-            ),
-            ports[2],
-        ),
-        Server(
-            "uvicorn-fastapi",
-            module(
-                "uvicorn",
-                "--workers",
-                "1",
-                "--no-access-log",
-                "--log-level",
-                "warning",
-                "--port",
-                str(ports[3]),
-                "fastapi_hello:app",
-            ),
-            ports[3],
-        ),
-    ]
+    found = []
+    for workers in sorted({1, CORES}):
+        port = next(ports)
+        command = [str(funcdock), "start", str(app), "--port", str(port), "--python", str(python)]
+        environment = {"FUNCTIONS_WORKER_PROCESS_COUNT": str(workers)}
+        found.append(Server("funcdock", workers, command, port, environment))
+    return found
 
 
-def traced(plain: Server, name: str, port: int, collector: Collector, **settings: str) -> Server:
+def peers(
+    python: Path, kinds: list[Peer], ports: Iterator[int], environment: Mapping[str, str] = NOTHING
+) -> list[Server]:
+    found = []
+    for peer in kinds:
+        for workers in sorted(set(peer.workers)):
+            port = next(ports)
+            words = peer.words.format(workers=workers, port=port).split()
+            command = [str(python), "-m", *words]
+            found.append(Server(peer.kind, workers, command, port, environment))
+    return found
+
+
+def traced(plain: Server, kind: str, port: int, collector: Collector, **settings: str) -> Server:
     """Funcdock with the tracing extension, which exports the spans that it samples in batches."""
     command = [str(port) if word == str(plain.port) else word for word in plain.command]
     section = "AzureFunctionsJobHost__workerExtensions__opencensus__settings"
     environment = {
+        **plain.environment,
         "PYTHON_ENABLE_WORKER_EXTENSIONS": "1",
         f"{section}__endpoint": f"http://127.0.0.1:{collector.port}",
         f"{section}__queue": "65536",
         **{f"{section}__{key}": value for key, value in settings.items()},
     }
-    return Server(name, command, port, environment)
+    return Server(kind, plain.workers, command, port, environment)
 
 
-def fastapi_traced(python: Path, port: int, collector: Collector) -> Server:
-    """FastAPI with OpenTelemetry's instrumentation. It drops what its queue does not hold."""
-    words = ["--workers", "1", "--no-access-log", "--log-level", "warning", "--port", str(port)]
-    return Server(
-        "uvicorn-fastapi-traced",
-        [str(python), "-m", "uvicorn", *words, "fastapi_traced:app"],
-        port,
-        # Within its turn it exports full batches; what is left then leaves before the next one's.
-        {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
-            "OTEL_BSP_SCHEDULE_DELAY": "500",
-        },
-    )
+def exporting(collector: Collector) -> Mapping[str, str]:
+    """The settings of OpenTelemetry's exporter, which drops what its queue does not hold."""
+    # Within its turn it exports full batches; what is left then leaves before the next one's.
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
+        "OTEL_BSP_SCHEDULE_DELAY": "500",
+    }
 
 
 def free_ports(count: int) -> list[int]:
@@ -252,7 +272,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running(server: Server) -> Iterator[None]:
-    log = ROOT / "target" / f"bench-{server.name}.log"
+    log = ROOT / "target" / f"bench-{server.kind}-{server.workers}.log"
     with open(log, "wb") as output:
         process = subprocess.Popen(
             server.command,
@@ -311,8 +331,10 @@ def wrk(server: Server, seconds: int, connections: int) -> Sample:
     command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     errors = re.search(r"(Non-2xx.*|Socket errors: .*)", text)
-    if errors and server.name.startswith("funcdock"):
+    if errors and server.kind.startswith("funcdock"):
         sys.exit(f"{server.name}: {errors.group(1)}")
+    if errors:
+        print(f"{server.name}: {errors.group(1)}", file=sys.stderr)
     per_second = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))  # type: ignore[union-attr]
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
     requests = int(re.search(r"(\d+) requests in", text).group(1))  # type: ignore[union-attr]
@@ -322,27 +344,46 @@ def wrk(server: Server, seconds: int, connections: int) -> Sample:
 def report(samples: dict[str, list[Sample]], arguments: argparse.Namespace) -> None:
     print(
         f"{arguments.rounds} rounds of {arguments.seconds} s, {arguments.connections} connections, "
-        f"one worker each, {os.cpu_count()} cores; medians"
+        f"{CORES} cores; medians, and the lowest and highest round"
     )
     names = list(samples)
     first = samples[names[0]]
-    print(f"{'server':<22} {'requests/s':>11} {'p99 ms':>8} {names[0] + ' / it':>15} {'p99 ratio':>10}")
+    print(
+        f"{'server:workers':<25} {'requests/s':>11} {'lowest':>8} {'highest':>8} {'p99 ms':>8} "
+        f"{names[0] + ' / it':>15} {'p99 ratio':>10}"
+    )
     for name in names:
         own = samples[name]
-        per_second = statistics.median(sample.per_second for sample in own)
+        rates = [sample.per_second for sample in own]
         p99 = statistics.median(sample.p99_ms for sample in own)
         throughput = statistics.median(a.per_second / b.per_second for a, b in zip(first, own))
         latency = statistics.median(a.p99_ms / b.p99_ms for a, b in zip(first, own))
-        print(f"{name:<22} {per_second:>11.0f} {p99:>8.2f} {throughput:>14.2f}x {latency:>9.2f}x")
+        print(
+            f"{name:<25} {statistics.median(rates):>11.0f} {min(rates):>8.0f} {max(rates):>8.0f} {p99:>8.2f} "
+            f"{throughput:>14.2f}x {latency:>9.3f}x"
+        )
 
 
 def report_shares(samples: dict[str, list[Sample]]) -> None:
     """What tracing leaves of the throughput."""
-    plain = samples.get("funcdock", [])
-    for name in ("funcdock-traced", "funcdock-unsampled"):
+    plain = samples.get("funcdock:1", [])
+    for name in ("funcdock-traced:1", "funcdock-unsampled:1"):
         shares = [own.per_second / of.per_second for own, of in zip(samples.get(name, []), plain)]
         if shares:
-            print(f"{name}: {statistics.median(shares):.1%} of funcdock's requests/s")
+            print(f"{name}: {statistics.median(shares):.1%} of funcdock:1's requests/s")
+
+
+def report_versions(environments: dict[str, Path]) -> None:
+    """What was measured, and where."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    wrk = subprocess.run(["wrk", "-v"], check=False, capture_output=True, text=True).stdout.split("[")[0]
+    print(f"machine: {model.group(1) if model else platform.machine()}, {CORES} cores, {platform.release()}")
+    funcdock = ROOT / "target/release/funcdock"
+    version = subprocess.run([funcdock, "--version"], check=True, capture_output=True, text=True).stdout
+    print(f"{version.strip()}; {wrk.strip()}")
+    for name, python in environments.items():
+        found = subprocess.run([python, "-c", VERSIONS], check=True, capture_output=True, text=True).stdout
+        print(f"{name}: {', '.join(' '.join(pair) for pair in json.loads(found))}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import hello
 def main() -> None:
     python = hello.prepare_environment(sys.executable)
     os.environ["PYTHON_ENABLE_WORKER_EXTENSIONS"] = "1"
-    server = hello.servers(python, hello.HERE / "apps" / "objects", hello.free_ports(6))[0]
+    server = hello.funcdocks(python, hello.HERE / "apps" / "objects", iter(hello.free_ports(2)))[0]
     with hello.running(server):
         url = f"http://127.0.0.1:{server.port}/api/measure"
         with urllib.request.urlopen(url) as answer:

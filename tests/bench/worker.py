@@ -26,14 +26,14 @@ def main() -> None:
     app = hello.HERE / "apps" / "funcdock"
     starts = []
     for _ in range(STARTS):
-        server = hello.servers(python, app, hello.free_ports(6))[0]
+        server = hello.funcdocks(python, app, iter(hello.free_ports(2)))[0]
         begin = time.monotonic()
         with hello.running(server):
             starts.append((time.monotonic() - begin) * 1000)
     shown = ", ".join(f"{start:.0f}" for start in sorted(starts))
     print(f"first answer after {statistics.median(starts):.0f} ms (median of {shown})")
 
-    server = hello.servers(python, app, hello.free_ports(6))[0]
+    server = hello.funcdocks(python, app, iter(hello.free_ports(2)))[0]
     with hello.running(server):
         worker = only_worker(server.command)
         served = load(server, WARM_UP)

@@ -50,8 +50,8 @@ fn synchronous_calls_run_side_by_side_up_to_the_pools_size() {
         .env("PYTHON_THREADPOOL_THREAD_COUNT", "many")
         .start();
     host.wait_for_log(
-        "PYTHON_THREADPOOL_THREAD_COUNT is \"many\" in the environment; expected a number from 1 up. The default is \
-         used",
+        "app setting PYTHON_THREADPOOL_THREAD_COUNT: expected a number of at least 1, found \"many\" in the environment; the \
+         default is used",
     );
     assert_side_by_side(&host, "wait_sync", 5);
 }

@@ -232,7 +232,7 @@ fn json_is_an_object_a_line() {
     );
     assert!(raised["invocation_id"].take().is_string());
     let expected = json!({
-        "level": "ERROR", "logger": "funcdock::invocation::pipeline",
+        "level": "ERROR", "logger": "funcdock::pipeline",
         "message": "the function raised ValueError: of the function", "invocation_id": null, "exception": null,
         "function": "fields", "trace_id": TRACE, "span_id": CALLER,
     });

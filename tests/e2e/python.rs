@@ -158,8 +158,8 @@ fn what_cannot_be_sent_is_an_error_that_says_so() {
              None",
         ),
         ("int", "returned int"),
-        ("status", "ValueError: 99 is no final HTTP status"),
-        ("name", "ValueError: \"a b\" is no header name"),
+        ("status", "ValueError: 99 is not a final HTTP status"),
+        ("name", "ValueError: \"a b\" is not a valid header name"),
         ("split", "AttributeError: 'list' object has no attribute 'items'"),
     ] {
         let answer = host.get(&format!("/api/returns?what={what}"));

@@ -1,18 +1,17 @@
-//! An invocation's spans: the invocation's own, and those that function code opens.
+//! An invocation's spans: its own, and those that function code opens.
 //!
-//! Which of them is current is not kept here: Python knows its contexts, see `companion.py`.
+//! Python keeps which of them is current, as it knows its contexts: see `companion/spans.py`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use funcdock_extension_api::OutcomeKind;
+use funcdock_telemetry::context::SpanContext;
+use funcdock_telemetry::conventions::{self, Request, TracedFunction};
+use funcdock_telemetry::export::Pipeline;
+use funcdock_telemetry::propagation::{Baggage, Caller, Propagators};
+use funcdock_telemetry::span::{ERROR_TYPE, RaisedException, Span};
 use opentelemetry::trace::{SpanKind, Status};
-
-use crate::attributes::{self, Request, TracedFunction};
-use crate::context::SpanContext;
-use crate::export::Pipeline;
-use crate::propagation::{Baggage, Caller, Propagators};
-use crate::span::{ERROR_TYPE, Raised, Span};
 
 /// The spans of one invocation.
 pub(crate) struct Call {
@@ -25,19 +24,19 @@ pub(crate) struct Call {
     open: Mutex<Vec<Arc<Span>>>,
 }
 
-/// How an invocation ended, and what is read of it only then: most of a span's cost is its attributes, and they
-/// are written straight to where the exporter takes them.
+/// What is read of an invocation at its end. Attributes are most of a span's cost, so they are written only then, straight
+/// into the exporter's batch.
 #[derive(Debug)]
-pub(crate) struct Ending<'a> {
-    /// Whether it is the worker's first.
-    pub cold: bool,
+pub(crate) struct CallEnd<'a> {
+    /// Whether it is the worker's first call.
+    pub is_cold: bool,
     pub invocation_id: &'a str,
-    /// Which retry it is; 0 for the first attempt.
+    /// The number of the retry; 0 for the first attempt.
     pub retry: u32,
     pub request: Option<Request<'a>>,
     pub kind: OutcomeKind,
     pub http_status: Option<u16>,
-    pub raised: Option<Raised<'a>>,
+    pub exception: Option<RaisedException<'a>>,
     /// The extension that answered or refused instead of the function.
     pub extension: Option<&'a str>,
 }
@@ -62,22 +61,22 @@ impl Call {
         }
     }
 
-    /// The invocation's own span.
+    /// Returns the invocation's own span.
     pub(crate) fn invocation(&self) -> &Span {
         &self.invocation
     }
 
-    /// What the caller's request carries for those that this one calls.
+    /// Returns what the caller sends along for all services that are called.
     pub(crate) fn baggage(&self) -> &Baggage {
         &self.baggage
     }
 
-    /// The headers of a request that continues the trace of this span.
+    /// Returns the headers of a request that continues this span's trace.
     pub(crate) fn headers(&self, span: &SpanContext) -> Vec<(&'static str, String)> {
         self.propagators.inject(span, &self.baggage)
     }
 
-    /// Starts a span of function code. One that is `bound` ends with the invocation at the latest.
+    /// Starts a span of function code. A `bound` one ends with the invocation at the latest.
     pub(crate) fn open_span(
         &self,
         name: String,
@@ -93,7 +92,7 @@ impl Call {
         span
     }
 
-    /// Ends a span of function code. Those opened inside it stay open: they may belong to a task that runs on.
+    /// Ends a span of function code. Its children stay open: they may belong to a task that goes on.
     pub(crate) fn end_span(&self, span: &Arc<Span>, at: SystemTime) {
         {
             let mut open = self.open();
@@ -105,13 +104,13 @@ impl Call {
         span.end(&self.pipeline, at, |_| {});
     }
 
-    /// Ends the invocation's span, and before it what function code left open.
-    pub(crate) fn finish(&self, ending: &Ending<'_>, at: SystemTime) {
+    /// Ends the spans that function code left open, then the invocation's own.
+    pub(crate) fn finish(&self, end: &CallEnd<'_>, at: SystemTime) {
         let left_open = std::mem::take(&mut *self.open());
         for span in left_open.iter().rev() {
             span.end(&self.pipeline, at, |_| {});
         }
-        end(&self.invocation, &self.pipeline, self.function, ending, at);
+        end_server_span(&self.invocation, &self.pipeline, self.function, end, at);
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Span>>> {
@@ -119,7 +118,7 @@ impl Call {
     }
 }
 
-/// An invocation's own span.
+/// Starts an invocation's own span.
 pub(crate) fn server_span(
     pipeline: &Pipeline,
     function: &'static TracedFunction,
@@ -138,35 +137,35 @@ pub(crate) fn server_span(
 }
 
 /// Ends an invocation's own span.
-pub(crate) fn end(
+pub(crate) fn end_server_span(
     span: &Span,
     pipeline: &Pipeline,
     function: &TracedFunction,
-    ending: &Ending<'_>,
+    end: &CallEnd<'_>,
     at: SystemTime,
 ) {
-    ending.conclude(span);
+    end.record_error(span);
     span.end(pipeline, at, |attributes| {
-        let request = ending.request.as_ref();
-        attributes::tell(attributes, function, ending.invocation_id, ending.cold, request);
-        if let Some(status) = ending.http_status {
+        let request = end.request.as_ref();
+        conventions::write(attributes, function, end.invocation_id, end.is_cold, request);
+        if let Some(status) = end.http_status {
             attributes.int("http.response.status_code", status.into());
         }
-        if ending.retry > 0 {
+        if end.retry > 0 {
             // The conventions have no name for it.
-            attributes.int("funcdock.retry_count", ending.retry.into());
+            attributes.int("funcdock.retry_count", end.retry.into());
         }
     });
 }
 
-impl Ending<'_> {
-    /// What an outcome other than the usual adds to the invocation's span.
-    fn conclude(&self, span: &Span) {
+impl CallEnd<'_> {
+    /// Records on the invocation's span how it failed, and the extension that decided.
+    fn record_error(&self, span: &Span) {
         if let Some(extension) = self.extension {
             span.set_attribute("funcdock.extension", extension.to_owned().into());
         }
-        let error = match (self.kind, self.http_status, &self.raised) {
-            (OutcomeKind::Raised, _, Some(raised)) => raised.type_name.to_owned().into(),
+        let error = match (self.kind, self.http_status, &self.exception) {
+            (OutcomeKind::Raised, _, Some(exception)) => exception.type_name.to_owned().into(),
             (OutcomeKind::Raised, _, None) => "_OTHER".into(),
             (OutcomeKind::TimedOut, ..) => "timeout".into(),
             (OutcomeKind::Cancelled, ..) => "cancelled".into(),
@@ -174,17 +173,16 @@ impl Ending<'_> {
             (_, Some(status @ 500..), _) => status.to_string().into(),
             _ => return,
         };
-        match &self.raised {
-            Some(raised) => span.raised(raised),
-            // The conventions ask for no description where an attribute says it all.
+        match &self.exception {
+            Some(exception) => span.record_exception(exception),
+            // The conventions want no description beside the attribute.
             None => span.set_status(Status::error("")),
         }
         span.set_attribute(ERROR_TYPE, error);
     }
 }
 
-/// Whether a call that ended like this is one that failed: its span has the status error, and metrics count
-/// it so.
+/// Whether a call that ended like this has failed: its span has the status error, and metrics count it as one.
 pub(crate) fn is_error(kind: OutcomeKind, http_status: Option<u16>) -> bool {
     let failed = matches!(
         kind,

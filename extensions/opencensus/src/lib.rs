@@ -1,57 +1,57 @@
-//! A span an invocation, child of the caller's, and a tracer for function code: `context.tracer`. Metrics of
-//! functions and the records of Python's `logging` besides.
+//! A span for each invocation, child of the caller's, and a tracer for function code: `context.tracer`. Also metrics of
+//! functions, and the records of Python's `logging`.
 //!
-//! host.json switches it on under the name "opencensus"; [`Settings`] are its settings. It is written with
-//! what every author of an extension has: the extension API, and libraries.
+//! host.json turns it on under the name "opencensus"; [`Settings`] are its settings. It is made of what every author of an
+//! extension has: the extension API, and libraries. What does not need the API is in the crate `funcdock-telemetry`.
 //!
-//! OpenTelemetry's crates give the model: ids, flags, resources, values. The way of a span is our own and
-//! short: it is encoded once, as OTLP has it, into the batch that the exporter's thread takes.
+//! Read it in this order:
+//!
+//! 1. this file: the hooks, in the order in which the host calls them
+//! 2. `functions`: what is prepared once a function
+//! 3. `request`: what is read of a call's request
+//! 4. `server_spans`, `call`, `traced_calls`: the span of a call, those of function code in it, and the calls whose tracer
+//!    function code uses
+//! 5. `metrics`, `counters`: what the host shows on `/metrics`
+//! 6. `python`: the objects that the companion calls
+//! 7. `companion/spans.py`: what function code gets; then `companion.py`, which puts the companion together, and the files
+//!    that connect OpenTelemetry, OpenCensus and `logging`
 
-mod asked;
-mod attributes;
 mod call;
-mod context;
-mod encode;
-mod export;
-mod forwarded;
+mod counters;
 mod functions;
-mod logs;
-mod malformed;
 mod metrics;
-mod object;
-mod propagation;
-mod resource;
-mod sampler;
-mod samplers;
-mod settings;
-mod signal;
-mod span;
+mod python;
+mod request;
+mod server_spans;
+#[cfg(test)]
+mod testing;
+mod traced_calls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, OutcomeKind, PythonModule,
-    Result, Value, export_extension,
+    AppInfo, Error, Extension, Flow, Function, Invocation, Outcome, OutcomeKind, PythonModule, Result, Value,
+    extension,
 };
+use funcdock_telemetry::destinations::{self, Worker};
+use funcdock_telemetry::export::Pipeline;
+use funcdock_telemetry::logs::Logs;
+use funcdock_telemetry::metrics::{CallOutcome, Metrics};
+use funcdock_telemetry::propagation::Propagators;
+use funcdock_telemetry::resource::{self, Azure};
+use funcdock_telemetry::sampling::Samplers;
+use funcdock_telemetry::settings::process_env;
+use funcdock_telemetry::span::RaisedException;
 
-use asked::Asked;
-use attributes::{Request, TracedFunction};
-use call::{Call, Ending};
-use context::SpanContext;
-use export::Pipeline;
-use functions::{Functions, Known};
-use logs::Logs;
-use malformed::Malformed;
-use metrics::{Ended, Metrics, Series};
-use object::{Root, SpanObject};
-use propagation::{Caller, Decision, Incoming, Propagator, Propagators, TraceParent, parse_traceparent};
-use resource::Azure;
-use samplers::Samplers;
-use settings::process_env;
+use call::CallEnd;
+use functions::{FunctionEntry, Functions};
+use metrics::{FunctionMetrics, HostMetrics};
+use python::{Root, SpanObject};
+use server_spans::{PendingSpan, ServerSpans};
 
-pub use settings::Settings;
+pub use funcdock_telemetry::Settings;
 
 /// The attribute of `context`.
 const TRACER: &str = "tracer";
@@ -59,49 +59,40 @@ const TRACER: &str = "tracer";
 /// The extension: one a worker.
 pub struct OpenCensus {
     pipeline: Arc<Pipeline>,
+    spans: ServerSpans,
     metrics: Metrics,
+    host_metrics: HostMetrics,
     logs: Arc<Logs>,
     propagators: Propagators,
-    malformed: Malformed,
     samplers: Arc<Samplers>,
     functions: Functions,
-    asked: Asked,
     azure: Azure,
-    /// Whether packages that are installed for it may instrument others.
+    /// Whether packages that are installed for it may instrument libraries.
     instrument: bool,
     /// Whether no invocation has started yet.
-    cold: AtomicBool,
+    is_cold: AtomicBool,
 }
 
-/// A call from its pre hook to its post hook: three words, which the host carries without allocation.
-pub struct Started {
-    /// `None` where it is not recorded.
-    begun: Option<Box<Begun>>,
-    series: &'static Series,
-    /// When, by the clock of the metrics.
-    at: u64,
+/// A call between its hooks: three words, which the host carries without allocation.
+pub struct CallState {
+    /// `None` if it is not recorded.
+    span: Option<Box<PendingSpan>>,
+    metrics: &'static FunctionMetrics,
+    /// The start, on the clock of the metrics.
+    start: u64,
 }
 
-const _: () = assert!(size_of::<Started>() <= 3 * size_of::<usize>());
+const _: () = assert!(size_of::<CallState>() <= 3 * size_of::<usize>());
 
-/// What is known of a call's own span before it ends: the span itself is made then, or when its tracer is asked for.
-struct Begun {
-    function: &'static TracedFunction,
-    context: SpanContext,
-    parent: Option<SpanContext>,
-    /// Whether it is the worker's first call.
-    cold: bool,
-}
-
-impl AppExtension for OpenCensus {
+#[extension]
+impl Extension for OpenCensus {
     type Settings = Settings;
-    type State = Started;
-    const HOOKS: Hooks = Hooks::POST_FUNCTION_LOAD
-        .and(Hooks::POST_INVOCATION)
-        .and(Hooks::FLUSH)
-        .and(Hooks::SHUTDOWN);
+    type State = CallState;
     const ATTRIBUTES: &'static [&'static str] = &[TRACER];
     const COMPANION: &'static [PythonModule] = &[
+        PythonModule::new("convert", include_str!("companion/convert.py")),
+        PythonModule::new("context", include_str!("companion/context.py")),
+        PythonModule::new("current", include_str!("companion/current.py")),
         PythonModule::new("spans", include_str!("companion/spans.py")),
         PythonModule::new(
             "opentelemetry_api",
@@ -123,21 +114,34 @@ impl AppExtension for OpenCensus {
         let azure = Azure::detect(process_env);
         let resource = resource::of(&settings, process_env, &azure, app.root());
         let config = settings.resolve(process_env)?;
+        let worker = Worker {
+            app_root: app.root(),
+            index: app.worker_index(),
+        };
+        let meter =
+            |exporter: &str| counters::meter(app, exporter).map_err(|error| error.message().to_owned());
+        let host_metrics = HostMetrics::register(app)?;
+        let metrics = Metrics::start(settings.metrics(process_env)?, &resource)?;
+        let logs = Logs::start(settings.logs(process_env)?, &resource)?;
+        let (propagators, instrument) = (config.propagators, config.instrument);
+        let samplers = Arc::new(Samplers::new(&config.sampling));
+        let pipeline = Arc::new(destinations::traces(config, &resource, worker, meter)?);
         Ok(OpenCensus {
-            instrument: config.instrument,
-            propagators: config.propagators,
-            malformed: Malformed::register(app, config.propagators),
-            samplers: Arc::new(Samplers::new(&config.sampling)),
-            metrics: Metrics::start(app, settings.metrics(process_env)?, &resource)?,
-            logs: Arc::new(Logs::start(settings.logs(process_env)?, &resource)?),
+            spans: ServerSpans::new(app, Arc::clone(&pipeline), Arc::clone(&samplers), propagators),
+            pipeline,
+            metrics,
+            host_metrics,
+            logs: Arc::new(logs),
+            propagators,
+            samplers,
             functions: Functions::default(),
-            asked: Asked::default(),
             azure,
-            pipeline: Arc::new(Pipeline::start(config, &resource, app)?),
-            cold: AtomicBool::new(true),
+            instrument,
+            is_cold: AtomicBool::new(true),
         })
     }
 
+    /// What the companion gets.
     fn native(&self) -> Result<Value> {
         Ok(Value::object(Root {
             pipeline: Arc::clone(&self.pipeline),
@@ -150,126 +154,77 @@ impl AppExtension for OpenCensus {
 
     fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
         self.function(function);
-        self.metrics.loaded();
+        self.metrics.function_loaded();
         Ok(())
     }
 
-    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Started>> {
-        let at = self.metrics.now();
+    /// Continues the caller's trace, and decides whether the call is recorded.
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<CallState>> {
+        let start = self.metrics.now();
         let function = self.function(&call.function());
-        let cold = self.cold.load(Ordering::Relaxed) && self.cold.swap(false, Ordering::Relaxed);
-        if cold {
-            self.metrics.cold_start(function.series);
+        let is_cold = self.is_cold.load(Ordering::Relaxed) && self.is_cold.swap(false, Ordering::Relaxed);
+        if is_cold {
+            function.metrics.cold_start(&self.metrics);
             // By now all functions have been loaded.
-            self.samplers.mention_unknown(&self.functions.complete());
+            self.samplers.warn_of_unknown(&self.functions.complete());
         }
-        let malformed = |propagator| self.malformed.count(propagator);
-        let caller = self.propagators.extract(&Incoming::of(call), malformed);
-        let context = caller.begin(self.samplers.of(function.traced.name));
-        call.set_trace_context(TraceParent::of(&context).as_str(), context.trace_state().header());
-        let is_recorded = context.is_sampled() && self.pipeline.is_on();
-        let begun = is_recorded.then(|| {
-            Box::new(Begun {
-                function: function.traced,
-                context,
-                parent: caller.parent,
-                cold,
-            })
-        });
-        Ok(Flow::Continue(Started {
-            begun,
-            series: function.series,
-            at,
+        Ok(Flow::Continue(CallState {
+            span: self.spans.start(call, function.traced, is_cold),
+            metrics: function.metrics,
+            start,
         }))
     }
 
-    /// The tracer of a call, whose own span is the trace context that the pre hook has set.
+    /// `context.tracer`, made when function code reads it.
     fn attribute(&self, call: &Invocation<'_>, _name: &str) -> Result<Option<Value>> {
-        let trace = call.trace_context();
-        let Some(context) = parse_traceparent(trace.traceparent) else {
-            return Ok(None);
-        };
-        let tracestate = trace.tracestate.parse().unwrap_or_default();
-        let context = context.local().with_trace_state(tracestate);
-        let (id, is_recorded) = (context.span_id(), context.is_sampled() && self.pipeline.is_on());
-        let make = || {
-            let function = self.function(&call.function());
-            // The trace context is our own by now; what it cannot say is in the other formats still.
-            let others = self
-                .propagators
-                .iter()
-                .filter(|format| *format != Propagator::TraceContext);
-            let sent = Propagators::from_iter(others).extract(&Incoming::of(call), |_| {});
-            let caller = Caller {
-                baggage: sent.baggage,
-                propagators: self.propagators,
-                ..Caller::default()
-            };
-            let context = context.with_debug(sent.decision == Decision::Debug);
-            Call::start(Arc::clone(&self.pipeline), function.traced, context, caller)
-        };
-        let traced = match is_recorded {
-            true => self.asked.get_or_make(id, make),
-            false => Arc::new(make()),
-        };
-        Ok(Some(Value::object(SpanObject::Invocation(traced))))
+        let function = || self.function(&call.function()).traced;
+        let traced = self.spans.traced_call(call, function);
+        Ok(traced.map(|traced| Value::object(SpanObject::Invocation(traced))))
     }
 
+    /// Counts the call, and exports its span.
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        started: Started,
+        state: CallState,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
         let (kind, http_status) = (outcome.kind(), outcome.status());
-        let ended = Ended {
+        let counted = CallOutcome {
             is_error: call::is_error(kind, http_status),
             timed_out: kind == OutcomeKind::TimedOut,
             ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
         };
-        // Before the other clock is read: a span may begin too early by what lies between, not after its children.
-        let end = started.begun.is_some().then(SystemTime::now);
-        let took = self.metrics.now().saturating_sub(started.at);
-        self.metrics.ended(started.series, took, ended);
-        let (Some(begun), Some(end)) = (started.begun, end) else {
+        // Read before the other clock, so that a span may start a little early, but not after its children.
+        let at = state.span.is_some().then(SystemTime::now);
+        let took = self.metrics.now().saturating_sub(state.start);
+        state.metrics.call_ended(&self.metrics, took, counted);
+        let (Some(span), Some(at)) = (state.span, at) else {
             return Ok(());
         };
-        let ending = Ending {
-            cold: begun.cold,
+        let end = CallEnd {
+            is_cold: span.is_cold,
             invocation_id: call.id(),
             retry: call.retry().0,
-            request: call.http_request().map(Request::from),
+            request: call.http_request().map(request::describe),
             kind,
             http_status,
-            raised: outcome.exception().map(Into::into),
+            exception: outcome.exception().map(|exception| RaisedException {
+                type_name: exception.type_name,
+                message: exception.message,
+                traceback: exception.traceback,
+            }),
             extension: outcome.extension(),
         };
-        // Where the wall clock is set while a call runs its duration stays right, at the cost of its start.
-        let begin = end - Duration::from_nanos(took);
-        match self.asked.take(begun.context.span_id()) {
-            Some(traced) => {
-                traced.invocation().begun(begin, begun.parent.as_ref());
-                traced.finish(&ending, end);
-            }
-            None => {
-                let Begun {
-                    function,
-                    context,
-                    parent,
-                    ..
-                } = *begun;
-                let span = call::server_span(&self.pipeline, function, context, parent.as_ref(), begin);
-                call::end(&span, &self.pipeline, function, &ending, end);
-            }
-        }
+        self.spans.end(*span, &end, at, took);
         Ok(())
     }
 
     fn flush(&self, deadline: Duration) -> Result<()> {
         let end = Instant::now() + deadline;
         let left = || end.saturating_duration_since(Instant::now());
-        // The spans last, which may take all the time there is.
-        told([
+        // Spans last, as they may take all the time.
+        combine_errors([
             ("metrics", self.metrics.flush(left()).map_err(Error::from)),
             (
                 "log records",
@@ -282,11 +237,11 @@ impl AppExtension for OpenCensus {
     fn shutdown(&self, deadline: Duration) -> Result<()> {
         let end = Instant::now() + deadline;
         let left = || end.saturating_duration_since(Instant::now());
-        // All export their last at the same time.
+        // All export their last items at the same time.
         self.pipeline.close(end);
         self.logs.pipeline().close(end);
         self.metrics.close(end);
-        told([
+        combine_errors([
             ("spans", self.pipeline.shutdown(left()).map_err(Error::from)),
             (
                 "log records",
@@ -298,14 +253,17 @@ impl AppExtension for OpenCensus {
 }
 
 impl OpenCensus {
-    fn function(&self, function: &Function<'_>) -> Known {
-        let make = || Known::of(function, &self.azure, &self.metrics, self.pipeline.limits());
+    fn function(&self, function: &Function<'_>) -> FunctionEntry {
+        let make = || {
+            let limits = self.pipeline.limits();
+            FunctionEntry::new(function, &self.azure, limits, &self.metrics, &self.host_metrics)
+        };
         self.functions.get_or_make(function.name(), make)
     }
 }
 
-/// What went wrong, of all that was exported.
-fn told<const N: usize>(results: [(&str, Result<()>); N]) -> Result<()> {
+/// Makes one error of those of all that was exported.
+fn combine_errors<const N: usize>(results: [(&str, Result<()>); N]) -> Result<()> {
     let problem = |(items, result): (&str, Result<()>)| {
         let error = result.err()?;
         Some(format!("not all {items} were exported: {}", error.message()))
@@ -316,5 +274,3 @@ fn told<const N: usize>(results: [(&str, Result<()>); N]) -> Result<()> {
         false => Err(Error::msg(problems.join("; "))),
     }
 }
-
-export_extension!(OpenCensus);

@@ -23,8 +23,8 @@ try:
 except ImportError:
     func = None  # type: ignore[assignment]
 
-#: The app setting that has post hooks skipped where the function raised, as in the reference.
-SKIP_POST = "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION"
+#: Whether post hooks are skipped when the function raises, as in the reference. The host sets it first.
+skip_post_on_exception = False
 
 APP_HOOKS = ("post_function_load_app_level", "pre_invocation_app_level", "post_invocation_app_level")
 
@@ -198,7 +198,7 @@ class Chain:
         self._function = function
         self._pre = pre
         self._post = post
-        self._skips_post = os.environ.get(SKIP_POST, "").strip().lower() in ("1", "true", "t", "yes", "y")
+        self._skips_post = skip_post_on_exception
 
     def call(self, context: Any, arguments: dict[str, Any]) -> Any:
         """Calls a synchronous function."""

@@ -17,8 +17,9 @@ from typing import Any, Callable
 
 NAMESPACE = "__app__"
 
-#: How a parameter is filled: by the trigger's data, by the invocation's context, or with an ``Out``.
-TRIGGER, CONTEXT, OUT = "trigger", "context", "out"
+#: How a parameter is filled: by the data of the trigger or another input, by the invocation's context, or
+#: with an ``Out``.
+TRIGGER, INPUT, CONTEXT, OUT = "trigger", "input", "context", "out"
 
 #: (name, "in" | "out" | "inout", lower case type)
 Binding = tuple[str, str, str]
@@ -55,8 +56,9 @@ def load(
     script_file: os.PathLike[str],
     entry_point: str,
     bindings: Sequence[Binding],
+    is_called: bool,
 ) -> Loaded:
-    """Imports a function's script and checks that it fits its bindings."""
+    """Imports a function's script and checks that it fits its bindings, unless it is never called."""
     module = importlib.import_module(_module_name(root, script_file))
     function = getattr(module, entry_point, None)
     if function is None:
@@ -66,7 +68,6 @@ def load(
         )
     if not callable(function):
         raise LoadError(f"function {name!r}: {entry_point!r} in {script_file} is not callable")
-    is_called = any(kind == "httptrigger" for _, _, kind in bindings)
     parameters = _parameters(name, function, bindings) if is_called else []
     return Loaded(function, _is_async(function), parameters)
 
@@ -88,20 +89,18 @@ def _is_async(function: Callable[..., Any]) -> bool:
 def _parameters(
     name: str, function: Callable[..., Any], bindings: Sequence[Binding]
 ) -> list[tuple[str, str]]:
+    is_http = any(binding_type == "httptrigger" for _, _, binding_type in bindings)
     kinds: dict[str, str] = {}
     for binding, direction, binding_type in bindings:
-        if binding == "$return" and binding_type == "http" and direction == "out":
-            continue
-        if binding_type.endswith("trigger"):
-            kinds[binding] = TRIGGER
-        elif binding_type == "http" and direction == "out":
-            kinds[binding] = OUT
-        else:
+        kind = _kind(binding, direction, binding_type, is_http)
+        if kind is None:
             raise LoadError(
                 f"function {name!r}: the binding {binding!r} in function.json is of type {binding_type!r}, "
                 f"direction {direction!r}, which this version does not support: remove the binding, or leave "
                 'the function out with --functions or "disabled": true'
             )
+        if binding != "$return":
+            kinds[binding] = kind
     wanted = inspect.signature(function).parameters
     hints = _hints(function)
     variadic = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
@@ -119,7 +118,7 @@ def _parameters(
                 f"function {name!r}: parameter {parameter.name!r} has no binding: add one of that "
                 "name to function.json, or give the parameter a default"
             )
-        _check(name, parameter.name, kind, hints.get(parameter.name))
+        _check(name, parameter.name, kind, is_http, hints.get(parameter.name))
         parameters.append((parameter.name, kind))
     if kinds and not variadic:
         missing = ", ".join(sorted(kinds))
@@ -131,6 +130,19 @@ def _parameters(
     return parameters
 
 
+def _kind(binding: str, direction: str, binding_type: str, is_http: bool) -> str | None:
+    """How a binding fills its parameter; None where nothing serves it.
+
+    HTTP brings and takes its own data alone. Other triggers bring the data of all inputs, and take that of all
+    outputs.
+    """
+    if binding_type.endswith("trigger"):
+        return TRIGGER
+    if is_http:
+        return OUT if binding_type == "http" and direction == "out" else None
+    return {"in": INPUT, "out": OUT}.get(direction)
+
+
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
@@ -139,7 +151,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
-def _check(name: str, parameter: str, kind: str, hint: Any | None) -> None:
+def _check(name: str, parameter: str, kind: str, is_http: bool, hint: Any | None) -> None:
     if hint is None or hint is Any:
         return
     try:
@@ -153,7 +165,7 @@ def _check(name: str, parameter: str, kind: str, hint: Any | None) -> None:
                 f"as func.Out[...], not {_spelled(hint)}"
             )
     # The request is an instance of HttpRequest, so its bases fit as well.
-    elif kind == TRIGGER and isinstance(hint, type) and not issubclass(func.HttpRequest, hint):
+    elif kind == TRIGGER and is_http and isinstance(hint, type) and not issubclass(func.HttpRequest, hint):
         raise LoadError(
             f"function {name!r}: parameter {parameter!r} is bound to an httpTrigger: annotate it as "
             f"func.HttpRequest, not {_spelled(hint)}"

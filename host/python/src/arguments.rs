@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use funcdock::invocation::Invocation;
+use funcdock::model::Data;
+use funcdock::pipeline::RunnerCall;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::context::Context;
-use crate::loader::{Function, ParameterKind};
-use crate::request::RawRequest;
+use crate::convert::{self, RawRequest};
+use crate::index::{Function, ParameterKind};
+use crate::text::utf8;
 
 /// The classes of `funcdock.http` that calls are made with.
 pub(crate) struct Classes {
@@ -16,11 +18,11 @@ pub(crate) struct Classes {
     pub(crate) out: Py<PyAny>,
 }
 
-/// A call's keyword arguments, and what they have that is asked for besides.
+/// A call's keyword arguments, and those among them that are needed besides.
 pub(crate) struct Arguments<'py> {
     pub(crate) keywords: Bound<'py, PyDict>,
-    /// The outputs among them, in the order of the parameters.
-    pub(crate) outputs: Vec<Bound<'py, PyAny>>,
+    /// The `Out` objects among them, in the order of [`Function::outputs`].
+    pub(crate) outs: Vec<Bound<'py, PyAny>>,
     /// The context, for hooks; none where the function has no hooks in Python.
     pub(crate) context: Option<Bound<'py, Context>>,
 }
@@ -30,35 +32,40 @@ pub(crate) fn build<'py>(
     py: Python<'py>,
     classes: &Classes,
     function: &Function,
-    invocation: &Arc<Invocation>,
+    call: &RunnerCall,
 ) -> PyResult<Arguments<'py>> {
     let keywords = PyDict::new(py);
-    let mut outputs = Vec::new();
+    let mut outs = Vec::new();
     let mut context = None;
     if function.hooked.is_some() {
-        context = Some(Bound::new(py, Context::new(Arc::clone(invocation)))?);
+        context = Some(Bound::new(py, Context::new(call))?);
     }
     for parameter in &function.parameters {
+        let name = parameter.name.bind(py);
         let value = match parameter.kind {
-            ParameterKind::Trigger => {
-                let raw = Bound::new(py, RawRequest::new(Arc::clone(invocation)))?;
+            ParameterKind::Request => {
+                let raw = Bound::new(py, RawRequest::new(Arc::clone(&call.invocation)))?;
                 classes.request.bind(py).call1((raw,))?
+            }
+            ParameterKind::Input => {
+                let name = utf8(name)?;
+                convert::input(py, name, call.invocation.input(name).unwrap_or(&Data::None))?
             }
             ParameterKind::Context => match &context {
                 Some(context) => context.clone().into_any(),
-                None => Bound::new(py, Context::new(Arc::clone(invocation)))?.into_any(),
+                None => Bound::new(py, Context::new(call))?.into_any(),
             },
             ParameterKind::Out => {
                 let out = classes.out.bind(py).call0()?;
-                outputs.push(out.clone());
+                outs.push(out.clone());
                 out
             }
         };
-        keywords.set_item(parameter.name.bind(py), value)?;
+        keywords.set_item(name, value)?;
     }
     Ok(Arguments {
         keywords,
-        outputs,
+        outs,
         context,
     })
 }

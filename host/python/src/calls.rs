@@ -3,21 +3,21 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
-use funcdock::invocation::{Invocation, LoadedFunction, TraceIds};
+use funcdock::model::{Invocation, TraceIds};
+use funcdock::pipeline::{LoadedFunction, RunnerCall};
 use pyo3::prelude::*;
 use uuid::Uuid;
 
-use crate::values::to_python;
+use crate::objects::to_python;
 
 thread_local! {
-    /// The invocation whose synchronous function this thread is running.
-    static CURRENT: RefCell<Option<Arc<Invocation>>> = const { RefCell::new(None) };
-    /// The call whose `context.thread_local_storage` this thread of the app's own has asked for last.
-    static ASKED: RefCell<Option<Call>> = const { RefCell::new(None) };
+    /// The call whose synchronous function this thread is running.
+    static CURRENT: RefCell<Option<RunnerCall>> = const { RefCell::new(None) };
+    /// The call whose `context.thread_local_storage` this thread of the app's own has read last.
+    static NAMED: RefCell<Option<Call>> = const { RefCell::new(None) };
 }
 
-/// A call, as those know it that may outlive it: the context of a task or a thread does, and is not to keep the
-/// request alive with it.
+/// A call, for holders that may outlive it: the context of a task or a thread must not keep the request alive.
 #[pyclass(frozen, module = "funcdock")]
 #[derive(Clone)]
 pub(crate) struct Call {
@@ -28,10 +28,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn of(invocation: &Arc<Invocation>) -> Self {
+    pub(crate) fn of(invocation: &Arc<Invocation>, function: &Arc<LoadedFunction>) -> Self {
         Call {
             id: invocation.uuid(),
-            function: Arc::clone(invocation.shared_function()),
+            function: Arc::clone(function),
             trace: invocation.trace_ids(),
             invocation: Arc::downgrade(invocation),
         }
@@ -42,6 +42,12 @@ impl Call {
     }
 }
 
+impl From<&RunnerCall> for Call {
+    fn from(call: &RunnerCall) -> Self {
+        Call::of(&call.invocation, &call.function)
+    }
+}
+
 #[pymethods]
 impl Call {
     #[getter]
@@ -49,23 +55,36 @@ impl Call {
         self.id.to_string()
     }
 
-    /// What an extension has set under this name; None where none has, and once the call has ended.
+    /// The attribute that an extension has set under this name; None where none has, and once the call has ended.
     fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let invocation = self.invocation.upgrade();
-        let found = py.detach(|| invocation?.attribute(name));
+        let found = py.detach(|| self.function.chain.attribute(&invocation?, name));
         found.map(|value| to_python(py, &value)).transpose()
     }
 }
 
-/// Says which invocation this thread is running from now on.
-pub(crate) fn set_current(invocation: Option<Arc<Invocation>>) {
-    CURRENT.set(invocation);
+/// Marks a call as the one that this thread runs, until it is dropped: also when the call panics.
+pub(crate) struct Running(());
+
+impl Running {
+    pub(crate) fn start(call: RunnerCall) -> Self {
+        CURRENT.set(Some(call));
+        Running(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let ended = CURRENT.take();
+        // Not within the cell: it may be the last reference, and run destructors.
+        drop(ended);
+    }
 }
 
 /// The call whose synchronous function this thread is running.
 #[pyfunction]
 pub(crate) fn current() -> Option<Call> {
-    CURRENT.with_borrow(|current| current.as_ref().map(Call::of))
+    CURRENT.with_borrow(|current| current.as_ref().map(Call::from))
 }
 
 /// Whether this thread is running this invocation.
@@ -73,16 +92,16 @@ pub(crate) fn is_current(invocation: &Arc<Invocation>) -> bool {
     CURRENT.with_borrow(|current| {
         current
             .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, invocation))
+            .is_some_and(|current| Arc::ptr_eq(&current.invocation, invocation))
     })
 }
 
-/// This thread is about to say that what it logs belongs to this invocation.
-pub(crate) fn set_asked(invocation: &Arc<Invocation>) {
-    ASKED.set(Some(Call::of(invocation)));
+/// Keeps the call that this thread is about to name as the one that its log records belong to.
+pub(crate) fn set_named(call: Call) {
+    NAMED.set(Some(call));
 }
 
-/// The call that [`set_asked`] was told last on this thread.
-pub(crate) fn asked() -> Option<Call> {
-    ASKED.with_borrow(Clone::clone)
+/// The call of the last [`set_named`] on this thread.
+pub(crate) fn named() -> Option<Call> {
+    NAMED.with_borrow(Clone::clone)
 }

@@ -3,9 +3,9 @@
 use funcdock::extensions::Companion;
 use pyo3::prelude::*;
 
-use crate::loader::LoadError;
+use crate::index::LoadError;
+use crate::objects::to_python;
 use crate::package::Package;
-use crate::values::to_python;
 
 /// Runs the companions, in the order of their extensions. Attached, on the main thread, once the functions are
 /// loaded.

@@ -2,29 +2,32 @@
 
 use std::sync::Arc;
 
-use funcdock::invocation::Invocation;
+use funcdock::model::Invocation;
+use funcdock::pipeline::{LoadedFunction, RunnerCall};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
-use crate::calls;
+use crate::calls::{self, Call};
+use crate::objects::to_python;
 use crate::text::utf8;
-use crate::values::to_python;
 
 /// The invocation's context. Function code may set attributes of its own; those that extensions set are read
 /// from the invocation when asked for the first time.
 #[pyclass(frozen, dict, module = "funcdock")]
 pub(crate) struct Context {
     invocation: Arc<Invocation>,
+    function: Arc<LoadedFunction>,
     trace_context: PyOnceLock<Py<TraceContext>>,
 }
 
 impl Context {
-    pub(crate) fn new(invocation: Arc<Invocation>) -> Self {
+    pub(crate) fn new(call: &RunnerCall) -> Self {
         Context {
-            invocation,
+            invocation: Arc::clone(&call.invocation),
+            function: Arc::clone(&call.function),
             trace_context: PyOnceLock::new(),
         }
     }
@@ -39,12 +42,12 @@ impl Context {
 
     #[getter]
     fn function_name(&self) -> &str {
-        &self.invocation.function().info.name
+        &self.invocation.function().name
     }
 
     #[getter]
     fn function_directory(&self) -> &str {
-        &self.invocation.function().info.directory
+        &self.invocation.function().directory
     }
 
     #[getter]
@@ -63,10 +66,11 @@ impl Context {
 
     #[getter]
     fn retry_context(&self) -> RetryContext {
-        RetryContext
+        RetryContext(self.invocation.retry())
     }
 
-    /// Where a thread says whose records it logs: the function's own has said so already, others set `invocation_id`.
+    /// Where a thread says which call its log records belong to. On the function's own thread that is known; others set
+    /// `invocation_id`.
     #[getter]
     fn thread_local_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let storage = py
@@ -75,7 +79,7 @@ impl Context {
         if calls::is_current(&self.invocation) {
             storage.setattr(intern!(py, "invocation_id"), self.invocation.id())?;
         } else {
-            calls::set_asked(&self.invocation);
+            calls::set_named(Call::of(&self.invocation, &self.function));
         }
         Ok(storage)
     }
@@ -84,8 +88,10 @@ impl Context {
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let text = utf8(name)?;
-        let invocation = &slf.get().invocation;
-        let value = match py.detach(|| invocation.attribute(text)) {
+        let Context {
+            invocation, function, ..
+        } = slf.get();
+        let value = match py.detach(|| function.chain.attribute(invocation, text)) {
             Some(value) => wrapped(py, name, to_python(py, &value)?)?,
             None => return Err(slf.get().no_attribute(text)),
         };
@@ -98,7 +104,7 @@ impl Context {
     fn __repr__(&self) -> String {
         format!(
             "<Context of {} {}>",
-            self.invocation.function().info.name,
+            self.invocation.function().name,
             self.invocation.id()
         )
     }
@@ -122,7 +128,7 @@ fn wrapped<'py>(
 
 impl Context {
     fn no_attribute(&self, name: &str) -> PyErr {
-        let offered = self.invocation.attribute_names();
+        let offered = self.function.chain.attribute_names(&self.invocation);
         let by_extensions = if offered.iter().any(|offered| offered == name) {
             "an extension offers it, and has none for this call: see the log".to_owned()
         } else if offered.is_empty() {
@@ -179,22 +185,23 @@ impl TraceContext {
     }
 }
 
-/// The retry context: HTTP triggers, the only ones so far, are never retried.
+/// Which attempt this call is.
 #[pyclass(frozen, module = "funcdock")]
-pub(crate) struct RetryContext;
+pub(crate) struct RetryContext(funcdock::model::RetryContext);
 
 #[pymethods]
 impl RetryContext {
     #[getter]
     fn retry_count(&self) -> u32 {
-        0
+        self.0.count
     }
 
     #[getter]
     fn max_retry_count(&self) -> u32 {
-        0
+        self.0.max
     }
 
+    /// The exception of the attempt before: no trigger hands one over yet.
     #[getter]
     fn exception(&self) -> Option<u32> {
         None

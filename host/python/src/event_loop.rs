@@ -4,33 +4,40 @@
 //! that it watches.
 
 use std::collections::HashMap;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use funcdock::invocation::{Invocation, Outcome};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use funcdock::model::{Invocation, Outcome};
+use funcdock::pipeline::RunnerCall;
+use funcdock::sys::WakeFd;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::runner::Runtime;
-use crate::{arguments, calls, hooks, results};
+use crate::calls::Call;
+use crate::runtime::Runtime;
+use crate::{arguments, hooks, outcomes};
 
 /// What the loop is to do.
 enum Order {
-    /// Begin with this call of the function of this index.
-    Begin(usize, Arc<Invocation>),
+    /// Begin with this call.
+    Begin(RunnerCall),
     /// Cancel this call, if it runs.
     GiveUp(Arc<Invocation>),
 }
 
-/// The queue of orders for the loop.
-pub(crate) struct Handover {
+/// The worker's event loop, and the queue of orders for it.
+pub(crate) struct EventLoop {
+    runtime: Arc<Runtime>,
+    /// The module `funcdock.tasks`.
+    tasks_module: Py<PyModule>,
+    event_loop: Py<PyAny>,
+    tasks: Tasks,
     queue: Mutex<Vec<Order>>,
     /// There is something in the queue that the loop was not woken for.
     waiting: AtomicBool,
-    event: EventFd,
+    wake: WakeFd,
     /// The loop was woken and has not looked yet.
     signalled: AtomicBool,
     /// No call is to begin any more, and those that run are to be cancelled.
@@ -38,12 +45,21 @@ pub(crate) struct Handover {
     stopping: AtomicBool,
 }
 
-impl Handover {
-    pub(crate) fn new() -> std::io::Result<Self> {
-        Ok(Handover {
+impl EventLoop {
+    /// The loop that `funcdock.tasks` has made for the calls of this runtime.
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        tasks_module: Py<PyModule>,
+        event_loop: Py<PyAny>,
+    ) -> std::io::Result<Self> {
+        Ok(EventLoop {
+            runtime,
+            tasks_module,
+            event_loop,
+            tasks: Tasks::default(),
             queue: Mutex::default(),
             waiting: AtomicBool::new(false),
-            event: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            wake: WakeFd::new()?,
             signalled: AtomicBool::new(false),
             cancelling: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -51,14 +67,14 @@ impl Handover {
     }
 
     /// Queues a call. From any thread, attached or not.
-    pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
-        self.order(Order::Begin(function, invocation));
+    pub(crate) fn push(&self, call: RunnerCall) {
+        self.order(Order::Begin(call));
     }
 
     /// Cancels a call, unless it has ended. From any thread.
     pub(crate) fn give_up(&self, invocation: Arc<Invocation>) {
         self.order(Order::GiveUp(invocation));
-        self.wake();
+        self.wake_up();
     }
 
     fn order(&self, order: Order) {
@@ -67,7 +83,7 @@ impl Handover {
     }
 
     /// Wakes the loop for what was queued. From any thread, attached or not.
-    pub(crate) fn wake(&self) {
+    pub(crate) fn wake_up(&self) {
         if self.waiting.swap(false, Ordering::AcqRel) {
             self.signal();
         }
@@ -83,7 +99,7 @@ impl Handover {
         self.cancelling.load(Ordering::Acquire)
     }
 
-    /// Ends [`run`]. From any thread.
+    /// Ends [`run`](Self::run). From any thread.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.signal();
@@ -91,14 +107,13 @@ impl Handover {
 
     fn signal(&self) {
         if !self.signalled.swap(true, Ordering::AcqRel) {
-            // Fails only when the counter would overflow, and then the loop is awake anyway.
-            let _ = self.event.write(1);
+            self.wake.signal();
         }
     }
 
     fn take(&self) -> Vec<Order> {
         // The order matters: what is pushed after the swap signals anew.
-        let _ = self.event.read();
+        self.wake.drain();
         self.signalled.swap(false, Ordering::AcqRel);
         std::mem::take(&mut *lock(&self.queue))
     }
@@ -107,7 +122,7 @@ impl Handover {
 /// The tasks of the calls that run, by the address of the invocation, which the call keeps alive. The loop itself holds
 /// its tasks weakly.
 #[derive(Default)]
-pub(crate) struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
+struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
 
 impl Tasks {
     fn insert(&self, invocation: &Arc<Invocation>, task: Py<PyAny>) {
@@ -156,161 +171,133 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What the loop calls when its descriptor is readable.
 #[pyclass(frozen, module = "funcdock")]
-struct Dispatcher {
-    runtime: Arc<Runtime>,
-    event_loop: Py<PyAny>,
-}
+struct Dispatcher(Arc<EventLoop>);
 
 #[pymethods]
 impl Dispatcher {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let handover = &self.runtime.handover;
-        let orders = handover.take();
+        let event_loop = &self.0;
+        let completions = &event_loop.runtime.completions;
+        let orders = event_loop.take();
         // After that: what is said later signals anew.
-        let cancelling = handover.is_cancelling();
+        let cancelling = event_loop.is_cancelling();
         for order in orders {
             match order {
-                Order::GiveUp(invocation) => self.runtime.tasks.cancel(py, &invocation),
-                Order::Begin(_, invocation) if invocation.is_over() => {}
-                Order::Begin(_, invocation) if cancelling => {
-                    self.runtime.complete(invocation, Outcome::Cancelled, false);
-                }
-                Order::Begin(function, invocation) => {
-                    if let Err(error) = self.start(py, function, &invocation) {
-                        self.runtime
-                            .complete(invocation, results::raised(py, &error), false);
+                Order::GiveUp(invocation) => event_loop.tasks.cancel(py, &invocation),
+                Order::Begin(call) if call.invocation.is_given_up() => {}
+                Order::Begin(call) if cancelling => completions.push(call.ticket, Outcome::Cancelled, false),
+                Order::Begin(call) => {
+                    let ticket = call.ticket;
+                    if let Err(error) = self.start(py, call) {
+                        completions.push(ticket, outcomes::raised(py, &error), false);
                     }
                 }
             }
         }
         if cancelling {
-            self.runtime.tasks.cancel_all(py);
+            event_loop.tasks.cancel_all(py);
         }
-        if handover.stopping.load(Ordering::Acquire) {
-            self.event_loop.call_method0(py, intern!(py, "stop"))?;
+        if self.is_stopping() {
+            event_loop.event_loop.call_method0(py, intern!(py, "stop"))?;
         }
         Ok(())
     }
 
     fn is_stopping(&self) -> bool {
-        self.runtime.handover.stopping.load(Ordering::Acquire)
+        self.0.stopping.load(Ordering::Acquire)
     }
 }
 
 impl Dispatcher {
-    fn start(&self, py: Python<'_>, index: usize, invocation: &Arc<Invocation>) -> PyResult<()> {
-        let function = &self.runtime.functions[index];
-        let arguments = arguments::build(py, &self.runtime.classes, function, invocation)?;
+    fn start(&self, py: Python<'_>, call: RunnerCall) -> PyResult<()> {
+        let event_loop = &self.0;
+        let runtime = &event_loop.runtime;
+        let function = runtime.function(&call);
+        let arguments = arguments::build(py, &runtime.classes, function, &call)?;
         let (callee, keywords) = hooks::callee(function, &arguments)?;
+        let invocation = Arc::clone(&call.invocation);
         let call = AsyncCall {
-            runtime: Arc::clone(&self.runtime),
-            function: index,
-            invocation: Arc::clone(invocation),
-            outputs: arguments.outputs.into_iter().map(Bound::unbind).collect(),
-            allocated_before: self.runtime.allocated_blocks(py, invocation),
-            told: AtomicBool::new(false),
+            event_loop: Arc::clone(event_loop),
+            call,
+            outs: arguments.outs.into_iter().map(Bound::unbind).collect(),
+            has_outcome: AtomicBool::new(false),
         };
-        let start = self
-            .runtime
-            .package
-            .tasks
-            .bind(py)
-            .getattr(intern!(py, "start"))?;
-        let task = start.call1((&self.event_loop, callee, keywords, Bound::new(py, call)?))?;
-        // Its end is told in a later turn of the loop, even where the app makes its loop begin tasks at once.
-        self.runtime.tasks.insert(invocation, task.unbind());
+        let start = event_loop.tasks_module.bind(py).getattr(intern!(py, "start"))?;
+        let task = start.call1((&event_loop.event_loop, callee, keywords, Bound::new(py, call)?))?;
+        // `ended` runs in a later turn of the loop, even where the app makes its loop begin tasks at once.
+        event_loop.tasks.insert(&invocation, task.unbind());
         Ok(())
     }
 }
 
-/// A call that runs as a task; the task tells it how it ended, and that it has.
+/// A call that runs as a task, which reports its outcome, and its end.
 #[pyclass(frozen, module = "funcdock")]
 struct AsyncCall {
-    runtime: Arc<Runtime>,
-    function: usize,
-    invocation: Arc<Invocation>,
-    outputs: Vec<Py<PyAny>>,
-    allocated_before: Option<u64>,
-    /// How it ended is known.
-    told: AtomicBool,
+    event_loop: Arc<EventLoop>,
+    call: RunnerCall,
+    outs: Vec<Py<PyAny>>,
+    has_outcome: AtomicBool,
 }
 
 impl AsyncCall {
-    fn note_allocations(&self, py: Python<'_>) {
-        self.runtime
-            .note_allocations(py, &self.invocation, self.allocated_before);
-    }
-
     /// Whether we have cancelled it.
     fn is_given_up(&self) -> bool {
-        self.runtime.handover.is_cancelling() || self.invocation.is_over()
+        self.event_loop.is_cancelling() || self.call.invocation.is_given_up()
     }
 
-    fn end(&self, outcome: Outcome) {
-        self.told.store(true, Ordering::Relaxed);
-        self.runtime
-            .complete(Arc::clone(&self.invocation), outcome, false);
+    fn complete(&self, outcome: Outcome) {
+        self.has_outcome.store(true, Ordering::Relaxed);
+        let completions = &self.event_loop.runtime.completions;
+        completions.push(self.call.ticket, outcome, false);
     }
 }
 
 #[pymethods]
 impl AsyncCall {
-    /// For the records of its task.
+    /// For the log records of its task.
     #[getter]
-    fn for_logs(&self) -> calls::Call {
-        calls::Call::of(&self.invocation)
+    fn for_logs(&self) -> Call {
+        Call::from(&self.call)
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {
-        let outputs: Vec<_> = self
-            .outputs
-            .iter()
-            .map(|output| output.bind(value.py()).clone())
-            .collect();
-        let outcome = results::returned(&self.runtime.functions[self.function], value, &outputs);
-        self.note_allocations(value.py());
-        self.end(outcome);
-    }
-
-    /// The task has ended, after it has told how: but one that is cancelled before its first step tells nothing.
-    fn ended(&self, _task: &Bound<'_, PyAny>) {
-        self.runtime.tasks.remove(&self.invocation);
-        if !self.told.load(Ordering::Relaxed) {
-            self.end(match self.is_given_up() {
-                true => Outcome::Cancelled,
-                false => results::lost("the task was cancelled before it began"),
-            });
-        }
+        let outs = self.outs.iter().map(|out| out.bind(value.py()).clone());
+        let outs: Vec<_> = outs.collect();
+        let function = self.event_loop.runtime.function(&self.call);
+        self.complete(outcomes::returned(function, value, &outs));
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
-        self.note_allocations(py);
-        self.end(
-            match self.is_given_up() && error.is_instance_of::<CancelledError>(py) {
+        let was_cancelled = self.is_given_up() && error.is_instance_of::<CancelledError>(py);
+        self.complete(match was_cancelled {
+            true => Outcome::Cancelled,
+            false => outcomes::raised(py, &error),
+        });
+    }
+
+    /// The task has ended. It has reported its outcome, unless it was cancelled before its first step.
+    fn ended(&self, _task: &Bound<'_, PyAny>) {
+        self.event_loop.tasks.remove(&self.call.invocation);
+        if !self.has_outcome.load(Ordering::Relaxed) {
+            self.complete(match self.is_given_up() {
                 true => Outcome::Cancelled,
-                false => results::raised(py, &error),
-            },
-        );
+                false => outcomes::lost("the task was cancelled before it began"),
+            });
+        }
     }
 }
 
-/// Runs the loop until [`Handover::stop`]. Attached, on the main thread; detached while the loop waits.
-pub(crate) fn run(py: Python<'_>, runtime: &Arc<Runtime>) -> PyResult<()> {
-    let event_loop = runtime.event_loop.bind(py);
-    let dispatcher = Bound::new(
-        py,
-        Dispatcher {
-            runtime: Arc::clone(runtime),
-            event_loop: event_loop.clone().unbind(),
-        },
-    )?;
-    event_loop.call_method1("add_reader", (runtime.handover.event.as_raw_fd(), &dispatcher))?;
-    let is_stopping = dispatcher.getattr("is_stopping")?;
-    runtime
-        .package
-        .tasks
-        .bind(py)
-        .call_method1("run", (event_loop, is_stopping))?;
-    Ok(())
+impl EventLoop {
+    /// Runs the loop until [`stop`](Self::stop). Attached, on the main thread; detached while the loop waits.
+    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        let dispatcher = Bound::new(py, Dispatcher(Arc::clone(self)))?;
+        let event_loop = self.event_loop.bind(py);
+        event_loop.call_method1("add_reader", (self.wake.as_raw_fd(), &dispatcher))?;
+        let is_stopping = dispatcher.getattr("is_stopping")?;
+        self.tasks_module
+            .bind(py)
+            .call_method1("run", (event_loop, is_stopping))?;
+        Ok(())
+    }
 }

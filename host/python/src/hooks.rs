@@ -1,31 +1,36 @@
 //! Worker extensions in Python: found once all functions are loaded, and called around those that they apply to.
 
-use funcdock::app::App;
+use std::path::Path;
+
 use funcdock::extensions::{ExtensionReport, ExtensionState};
+use funcdock::model::FunctionDefinition;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arguments::Arguments;
-use crate::loader::Function;
+use crate::index::Function;
 use crate::package::Package;
 
-/// Prepares for extensions that functions make when they are loaded. Attached, before the first is.
-pub(crate) fn watch(py: Python<'_>, package: &Package) -> PyResult<()> {
-    package.hooks.bind(py).call_method0("watch")?;
+/// Prepares for extensions that functions make when they are loaded. Their post hooks are skipped when a function raises
+/// if `skip_post_on_exception`. Attached, before the first function is loaded.
+pub(crate) fn watch(py: Python<'_>, package: &Package, skip_post_on_exception: bool) -> PyResult<()> {
+    let module = package.hooks.bind(py);
+    module.setattr("skip_post_on_exception", skip_post_on_exception)?;
+    module.call_method0("watch")?;
     Ok(())
 }
 
-/// Puts the hooks around the functions, which are those of `app` in its order, and returns what there is.
-/// Attached, on the main thread. What hooks raise is logged and goes no further.
+/// Puts the hooks around the functions of an app, which have these definitions, and returns its extensions. Attached, on
+/// the main thread. What hooks raise is logged and goes no further.
 pub(crate) fn dock(
     py: Python<'_>,
     package: &Package,
-    app: &App,
+    app_root: &Path,
+    definitions: &[&FunctionDefinition],
     functions: &mut [Function],
 ) -> PyResult<Vec<ExtensionReport>> {
     let module = package.hooks.bind(py);
-    let described = app
-        .functions
+    let described = definitions
         .iter()
         .zip(functions.iter())
         .map(|(declared, function)| {
@@ -39,7 +44,7 @@ pub(crate) fn dock(
             module.call_method1("Function", arguments)
         });
     let described = described.collect::<PyResult<Vec<_>>>()?;
-    let docked = module.call_method1("dock", (&app.root, described))?;
+    let docked = module.call_method1("dock", (app_root, described))?;
     let calls: Vec<Option<Py<PyAny>>> = docked.getattr("calls")?.extract()?;
     for (function, call) in functions.iter_mut().zip(calls) {
         function.hooked = call;

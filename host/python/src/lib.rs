@@ -1,4 +1,4 @@
-//! Funcdock for CPython: a [`FunctionRunner`](funcdock::runner::FunctionRunner) as an extension module.
+//! Funcdock for CPython: a [`FunctionRunner`](funcdock::pipeline::FunctionRunner) as an extension module.
 //!
 //! The supervisor starts the app's own interpreter, which imports this module as `_funcdock` and calls
 //! [`run`]. One build serves every CPython from 3.9 on.
@@ -6,26 +6,26 @@
 //! | thread | what it does | attached to the interpreter |
 //! |---|---|---|
 //! | main | loads the functions, then runs the event loop | yes, but while it waits |
-//! | `http` | serves HTTP, runs hooks | never |
+//! | `serving` | serves triggers, runs hooks | never |
 //! | `function-N` | runs synchronous functions | while there are any to run |
 
 mod arguments;
 mod calls;
 mod companions;
 mod context;
+mod convert;
 mod dock;
 mod event_loop;
 mod hooks;
-mod loader;
+mod index;
 mod logging;
-mod object;
+mod objects;
+mod outcomes;
 mod package;
 mod pool;
-mod request;
-mod results;
 mod runner;
+mod runtime;
 mod text;
-mod values;
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use runner::PythonRunner;
 /// Runs a worker until the supervisor ends it; returns its exit code.
 ///
 /// Called once, attached, on the main thread. A `PyErr` does not leave it: what fails before the worker is
-/// ready is told to the supervisor.
+/// ready is reported to the supervisor.
 #[pyfunction]
 fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
     // SAFETY: the supervisor passes both descriptors to this process for this call alone.
@@ -48,16 +48,13 @@ fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
             OwnedFd::from_raw_fd(listener_fd),
         )
     };
-    let mut worker = match py.detach(|| Worker::connect(control, listener)) {
+    let worker = match py.detach(|| Worker::connect(control, listener)) {
         Ok(worker) => worker,
         Err(code) => return code,
     };
-    let runner = match PythonRunner::load(py, &mut worker) {
-        Ok(runner) => Arc::new(runner),
-        Err(error) => {
-            let (phase, message) = error.describe(py);
-            return py.detach(|| worker.fail(&phase, &message));
-        }
+    let (runner, worker) = match PythonRunner::load(py, worker) {
+        Ok((runner, worker)) => (Arc::new(runner), worker),
+        Err(code) => return code,
     };
     let python = py.version_info();
     let python = format!("{}.{}.{}", python.major, python.minor, python.patch);

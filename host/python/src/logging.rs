@@ -76,8 +76,8 @@ fn call_of_record<'py>(
     if let Some(call) = calls::current() {
         return ids(&call);
     }
-    let is_asked = |call: &Call| named.is_some_and(|named| named.eq(call.invocation_id()).unwrap_or(false));
-    match calls::asked().filter(is_asked) {
+    let is_meant = |call: &Call| named.is_some_and(|named| named.eq(call.invocation_id()).unwrap_or(false));
+    match calls::named().filter(is_meant) {
         Some(call) => ids(&call),
         None => (named, None::<&str>, None::<&str>, None::<&str>).into_pyobject(py),
     }

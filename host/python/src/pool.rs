@@ -9,14 +9,11 @@ use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use funcdock::invocation::Invocation;
+use funcdock::pipeline::RunnerCall;
 use pyo3::prelude::*;
 
-use crate::results;
-use crate::runner::Runtime;
-
-/// A call to make: the function's index, and the invocation.
-type Call = (usize, Arc<Invocation>);
+use crate::outcomes;
+use crate::runtime::Runtime;
 
 /// The queue that the threads share.
 #[derive(Default)]
@@ -27,7 +24,7 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Call>,
+    queue: VecDeque<RunnerCall>,
     sleeping: usize,
     /// A thread was woken and has not got to the queue yet.
     waking: bool,
@@ -50,8 +47,8 @@ impl Pool {
     }
 
     /// Queues a call. From any thread, attached or not.
-    pub(crate) fn push(&self, function: usize, invocation: Arc<Invocation>) {
-        self.lock().queue.push_back((function, invocation));
+    pub(crate) fn push(&self, call: RunnerCall) {
+        self.lock().queue.push_back(call);
     }
 
     /// Wakes a thread for what was queued. From any thread, attached or not.
@@ -66,13 +63,13 @@ impl Pool {
             loop {
                 py.detach(|| self.wait());
                 let mut next = self.take(true);
-                while let Some((function, invocation)) = next {
+                while let Some(call) = next {
                     // A panic in here is a fault of ours; it must cost the call, and not the thread.
-                    let called =
-                        panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, function, &invocation)));
-                    let outcome = called.unwrap_or_else(|_| results::lost("the call panicked in the worker"));
+                    let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, &call)));
+                    let outcome =
+                        called.unwrap_or_else(|_| outcomes::lost("the call panicked in the worker"));
                     next = self.take(false);
-                    runtime.complete(invocation, outcome, next.is_some());
+                    runtime.completions.push(call.ticket, outcome, next.is_some());
                 }
             }
         });
@@ -91,7 +88,7 @@ impl Pool {
     }
 
     /// The next call, if there is one. Attached.
-    fn take(&self, woken: bool) -> Option<Call> {
+    fn take(&self, woken: bool) -> Option<RunnerCall> {
         let mut state = self.lock();
         let call = state.queue.pop_front();
         if woken {

@@ -4,123 +4,131 @@ use std::sync::Arc;
 
 use funcdock::control::WorkerConfig;
 use funcdock::extensions::ExtensionReport;
-use funcdock::invocation::{Completions, Invocation, Outcome};
-use funcdock::runner::FunctionRunner;
-use funcdock::worker::Worker;
+use funcdock::pipeline::{FunctionRunner, RunnerCall};
+use funcdock::worker::{LoadedWorker, Worker};
 use pyo3::prelude::*;
 
-use crate::arguments::{self, Classes};
-use crate::event_loop::{self, Handover, Tasks};
-use crate::loader::{self, Function, LoadError};
+use crate::arguments::Classes;
+use crate::event_loop::EventLoop;
+use crate::index::{self, LoadError};
 use crate::package::{self, Package};
 use crate::pool::Pool;
-use crate::{calls, companions, context, dock, hooks, logging, results};
+use crate::runtime::Runtime;
+use crate::{companions, context, dock, hooks, logging};
 
 /// Calls functions of an app.
 pub(crate) struct PythonRunner {
     runtime: Arc<Runtime>,
     pool: Arc<Pool>,
+    event_loop: Arc<EventLoop>,
     extensions: Vec<ExtensionReport>,
 }
 
-/// What the threads that run functions share.
-pub(crate) struct Runtime {
-    pub(crate) functions: Vec<Function>,
-    pub(crate) classes: Classes,
-    pub(crate) package: Package,
-    pub(crate) event_loop: Py<PyAny>,
-    pub(crate) handover: Handover,
-    pub(crate) tasks: Tasks,
-    /// `sys.getallocatedblocks`.
-    allocated_blocks: Py<PyAny>,
-    completions: Arc<Completions>,
-}
-
 impl PythonRunner {
-    /// Imports the app's functions, starts the extensions and the pool. Attached, on the main thread.
-    pub(crate) fn load(py: Python<'_>, worker: &mut Worker) -> Result<Self, LoadError> {
-        let config = worker.config();
-        let prepared = prepare(py, config).map_err(LoadError::Prepare)?;
-        let (package, classes, event_loop) = prepared;
-        dock::install(py, &package, config, worker.extensions()).map_err(LoadError::Prepare)?;
-        if config.extensions_enabled {
-            hooks::watch(py, &package).map_err(LoadError::Prepare)?;
-        }
-        let mut functions = loader::load(py, &package, &config.app)?;
+    /// Indexes the app's functions, starts the extensions and the pool. Attached, on the main thread. `Err` is the exit
+    /// code, after it was reported why.
+    pub(crate) fn load(py: Python<'_>, worker: Worker) -> Result<(Self, LoadedWorker), i32> {
+        let fail = |worker: Worker, error: LoadError| {
+            let (phase, message) = error.describe(py);
+            py.detach(|| worker.fail(&phase, &message))
+        };
+        let prepared = match Prepared::new(py, &worker) {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(fail(worker, LoadError::Prepare(error))),
+        };
+        let app = &worker.config().app;
+        let index = match index::index(py, &prepared.package, app, |kind| worker.serves(kind)) {
+            Ok(index) => index,
+            Err(error) => return Err(fail(worker, error)),
+        };
+        let completions = Arc::clone(worker.completions());
         // Function code has docked and configured them by now.
-        let companions = py
-            .detach(|| worker.start_extensions())
-            .map_err(LoadError::Extensions)?;
-        companions::run(py, &package, companions)?;
-        let config = worker.config();
-        let mut extensions = Vec::new();
-        if config.extensions_enabled {
-            extensions = hooks::dock(py, &package, &config.app, &mut functions).map_err(LoadError::Dock)?;
-        }
-        let any_sync = functions.iter().any(|function| !function.is_async);
-        let allocated_blocks = py
-            .import("sys")
-            .and_then(|sys| sys.getattr("getallocatedblocks"))
-            .map_err(LoadError::Prepare)?;
-        let handover = Handover::new().map_err(|error| LoadError::Prepare(error.into()))?;
-        let runtime = Arc::new(Runtime {
-            functions,
-            classes,
-            package,
-            event_loop,
-            handover,
-            tasks: Tasks::default(),
-            allocated_blocks: allocated_blocks.unbind(),
-            completions: Arc::clone(worker.completions()),
+        let (worker, companions) = py.detach(|| worker.load(index.definitions))?;
+        let started = companions::run(py, &prepared.package, companions).and_then(|()| {
+            let mut functions = index.functions;
+            let extensions = dock_extensions(py, &prepared.package, &worker, &mut functions)?;
+            let runtime = Arc::new(Runtime {
+                functions,
+                classes: prepared.classes,
+                completions,
+            });
+            Self::start(
+                py,
+                worker.config(),
+                &prepared.package,
+                prepared.event_loop,
+                runtime,
+                extensions,
+            )
+            .map_err(LoadError::Prepare)
         });
+        match started {
+            Ok(runner) => Ok((runner, worker)),
+            Err(error) => {
+                let (phase, message) = error.describe(py);
+                Err(py.detach(|| worker.fail(&phase, &message)))
+            }
+        }
+    }
+
+    fn start(
+        py: Python<'_>,
+        config: &WorkerConfig,
+        package: &Package,
+        event_loop: Py<PyAny>,
+        runtime: Arc<Runtime>,
+        extensions: Vec<ExtensionReport>,
+    ) -> PyResult<Self> {
+        let tasks = package.tasks.clone_ref(py);
+        let event_loop = EventLoop::new(Arc::clone(&runtime), tasks, event_loop)?;
         let pool = Arc::new(Pool::default());
-        if any_sync {
-            pool.start(thread_count(config), &runtime)
-                .map_err(|error| LoadError::Prepare(error.into()))?;
+        if runtime.functions.iter().any(|function| !function.is_async) {
+            pool.start(thread_count(config), &runtime)?;
         }
         Ok(PythonRunner {
             runtime,
             pool,
+            event_loop: Arc::new(event_loop),
             extensions,
         })
     }
 
     /// Runs asynchronous functions until [`stop`](Self::stop). Attached, on the main thread.
     pub(crate) fn run_event_loop(&self, py: Python<'_>) {
-        if let Err(error) = event_loop::run(py, &self.runtime) {
+        if let Err(error) = self.event_loop.run(py) {
             tracing::error!("the event loop ended: {error}");
         }
     }
 
     /// Ends [`run_event_loop`](Self::run_event_loop). From any thread.
     pub(crate) fn stop(&self) {
-        self.runtime.handover.stop();
+        self.event_loop.stop();
     }
 }
 
 impl FunctionRunner for PythonRunner {
-    fn invoke(&self, function: usize, invocation: Arc<Invocation>) {
-        if self.runtime.functions[function].is_async {
-            self.runtime.handover.push(function, invocation);
+    fn invoke(&self, call: RunnerCall) {
+        if self.runtime.function(&call).is_async {
+            self.event_loop.push(call);
         } else {
-            self.pool.push(function, invocation);
+            self.pool.push(call);
         }
     }
 
     fn flush(&self) {
         self.pool.wake();
-        self.runtime.handover.wake();
+        self.event_loop.wake_up();
     }
 
-    fn give_up(&self, function: usize, invocation: Arc<Invocation>) {
+    fn give_up(&self, call: &RunnerCall) {
         // A thread cannot be stopped.
-        if self.runtime.functions[function].is_async {
-            self.runtime.handover.give_up(invocation);
+        if self.runtime.function(call).is_async {
+            self.event_loop.give_up(Arc::clone(&call.invocation));
         }
     }
 
     fn cancel(&self) {
-        self.runtime.handover.cancel();
+        self.event_loop.cancel();
     }
 
     fn extensions(&self) -> Vec<ExtensionReport> {
@@ -128,64 +136,55 @@ impl FunctionRunner for PythonRunner {
     }
 }
 
-impl Runtime {
-    /// Calls a synchronous function. Attached.
-    pub(crate) fn call(&self, py: Python<'_>, function: usize, invocation: &Arc<Invocation>) -> Outcome {
-        if invocation.is_over() {
-            return Outcome::Cancelled;
-        }
-        calls::set_current(Some(Arc::clone(invocation)));
-        let function = &self.functions[function];
-        let before = self.allocated_blocks(py, invocation);
-        let called = arguments::build(py, &self.classes, function, invocation).and_then(|arguments| {
-            let (callee, keywords) = hooks::callee(function, &arguments)?;
-            let value = callee.bind(py).call((), Some(&keywords))?;
-            Ok(results::returned(function, &value, &arguments.outputs))
-        });
-        calls::set_current(None);
-        self.note_allocations(py, invocation, before);
-        called.unwrap_or_else(|error| results::raised(py, &error))
-    }
+/// Python, ready for the app's code to be imported.
+struct Prepared {
+    package: Package,
+    classes: Classes,
+    event_loop: Py<PyAny>,
+}
 
-    /// How many blocks of memory are allocated, where an extension wants to know. Attached.
-    pub(crate) fn allocated_blocks(&self, py: Python<'_>, invocation: &Invocation) -> Option<u64> {
-        if !invocation.counts_allocations() {
-            return None;
+impl Prepared {
+    fn new(py: Python<'_>, worker: &Worker) -> PyResult<Self> {
+        let config = worker.config();
+        let package = package::import(py, &config.app.root)?;
+        logging::install(py, &package, config.log_format, config.debug_logs)?;
+        let http = package.http.bind(py);
+        let contexts = (
+            py.get_type::<context::Context>(),
+            py.get_type::<context::TraceContext>(),
+            py.get_type::<context::RetryContext>(),
+        );
+        http.call_method1("register", contexts)?;
+        let classes = Classes {
+            request: http.getattr("HttpRequest")?.unbind(),
+            out: http.getattr("Out")?.unbind(),
+        };
+        let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
+        dock::install(py, &package, config, worker.extensions())?;
+        if config.extensions_enabled {
+            hooks::watch(py, &package, config.skip_post_on_exception)?;
         }
-        self.allocated_blocks.call0(py).ok()?.extract(py).ok()
-    }
-
-    /// Tells the invocation of the blocks before and now. Attached.
-    pub(crate) fn note_allocations(&self, py: Python<'_>, invocation: &Invocation, before: Option<u64>) {
-        if let Some(before) = before
-            && let Some(after) = self.allocated_blocks(py, invocation)
-        {
-            invocation.set_allocated_blocks(before, after);
-        }
-    }
-
-    /// The call ended like this; `more` as in [`Completions::push`].
-    pub(crate) fn complete(&self, invocation: Arc<Invocation>, outcome: Outcome, more: bool) {
-        self.completions.push(invocation, outcome, more);
+        Ok(Prepared {
+            package,
+            classes,
+            event_loop,
+        })
     }
 }
 
-fn prepare(py: Python<'_>, config: &WorkerConfig) -> PyResult<(Package, Classes, Py<PyAny>)> {
-    let package = package::import(py, &config.app.root)?;
-    logging::install(py, &package, config.log_format, config.debug_logs)?;
-    let http = package.http.bind(py);
-    let contexts = (
-        py.get_type::<context::Context>(),
-        py.get_type::<context::TraceContext>(),
-        py.get_type::<context::RetryContext>(),
-    );
-    http.call_method1("register", contexts)?;
-    let classes = Classes {
-        request: http.getattr("HttpRequest")?.unbind(),
-        out: http.getattr("Out")?.unbind(),
-    };
-    let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
-    Ok((package, classes, event_loop))
+fn dock_extensions(
+    py: Python<'_>,
+    package: &Package,
+    worker: &LoadedWorker,
+    functions: &mut [index::Function],
+) -> Result<Vec<ExtensionReport>, LoadError> {
+    let config = worker.config();
+    if !config.extensions_enabled {
+        return Ok(Vec::new());
+    }
+    let loaded = worker.functions().iter();
+    let definitions: Vec<_> = loaded.map(|function| &function.definition).collect();
+    hooks::dock(py, package, &config.app.root, &definitions, functions).map_err(LoadError::Dock)
 }
 
 /// What the user chose, or as many as CPython's own ThreadPoolExecutor has.

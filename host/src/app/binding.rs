@@ -3,8 +3,10 @@
 use super::error::Problem;
 use super::host_config::one_of;
 use super::json::Item;
-use super::{Binding, Direction, HttpTrigger};
-use crate::triggers::http::route::RouteTemplate;
+use crate::model::route::RouteTemplate;
+use crate::model::{AuthLevel, Binding, DataType, Direction, HttpTrigger};
+
+use http::Method;
 
 const RETURN: &str = "$return";
 const METHODS: [&str; 9] = [
@@ -50,12 +52,10 @@ fn read_one(item: &Item<'_>, function: &str) -> Result<Binding, Problem> {
     let kind = required("type")?.non_empty_string()?.to_owned();
     let name = name(&required("name")?)?;
     let data_type = item.get("dataType")?;
-    let data_type = data_type
-        .map(|item| one_of(&item, &["string", "binary", "stream"]))
-        .transpose()?;
+    let data_type = data_type.map(|item| read_data_type(&item)).transpose()?;
     let (direction, place) = match item.get("direction")? {
         Some(direction) => (read_direction(&direction)?, direction),
-        // In without a word of it, as the tools have it.
+        // Defaults to `in`, as with the tools.
         None => (Direction::In, item.clone()),
     };
     let mut binding = Binding {
@@ -64,6 +64,7 @@ fn read_one(item: &Item<'_>, function: &str) -> Result<Binding, Problem> {
         direction,
         data_type,
         http: None,
+        properties: item.json_object()?,
     };
     if binding.is_trigger() && binding.direction != Direction::In {
         return Err(place.problem("the direction of a trigger is \"in\""));
@@ -96,33 +97,56 @@ fn read_direction(item: &Item<'_>) -> Result<Direction, Problem> {
     })
 }
 
+fn read_data_type(item: &Item<'_>) -> Result<DataType, Problem> {
+    Ok(match one_of(item, &["string", "binary", "stream"])?.as_str() {
+        "string" => DataType::String,
+        "binary" => DataType::Binary,
+        _ => DataType::Stream,
+    })
+}
+
 fn http_trigger(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem> {
-    let route = match item.get("route")? {
-        // An empty route is none; the root is "/".
-        Some(route) if !route.string()?.is_empty() => {
+    // An empty route counts as none; the root is "/".
+    let route = item.get("route")?.filter(|route| route.string().ok() != Some(""));
+    let route = match &route {
+        Some(route) => {
             let text = route.string()?;
-            RouteTemplate::parse(text).map_err(|error| route.problem(format!("route {text:?}: {error}")))?;
-            text.trim_matches('/').to_owned()
+            let parsed = RouteTemplate::parse(text);
+            parsed.map_err(|error| route.problem(format!("route {text:?}: {error}")))?
         }
-        _ => function.to_owned(),
+        None => {
+            let parsed = RouteTemplate::parse(function);
+            parsed.map_err(|error| item.problem(format!("route {function:?}: {error}")))?
+        }
     };
     let mut methods = Vec::new();
     for method in item
         .get("methods")?
         .map_or(Ok(Vec::new()), |methods| methods.elements())?
     {
-        let method = one_of(&method, &METHODS)?;
+        let name = one_of(&method, &METHODS)?;
+        let parsed = Method::from_bytes(name.as_bytes());
+        let method = parsed.map_err(|_| method.wrong_value("the name of an HTTP method"))?;
         if !methods.contains(&method) {
             methods.push(method);
         }
     }
     let auth_level = item.get("authLevel")?;
-    let auth_level = auth_level
-        .map(|level| one_of(&level, &["anonymous", "function", "admin"]))
-        .transpose()?;
+    let auth_level = auth_level.map(|item| read_auth_level(&item)).transpose()?;
     Ok(HttpTrigger {
         route,
         methods,
-        auth_level: auth_level.unwrap_or_else(|| "function".to_owned()),
+        auth_level: auth_level.unwrap_or_default(),
+        streams_body: false,
     })
+}
+
+fn read_auth_level(item: &Item<'_>) -> Result<AuthLevel, Problem> {
+    Ok(
+        match one_of(item, &["anonymous", "function", "admin"])?.as_str() {
+            "anonymous" => AuthLevel::Anonymous,
+            "function" => AuthLevel::Function,
+            _ => AuthLevel::Admin,
+        },
+    )
 }

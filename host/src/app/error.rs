@@ -1,10 +1,10 @@
-//! What can be wrong with a function app, said so that its author knows where and what to do next.
+//! The problems of a function app: where each is, what is wrong, and what to do.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why an app could not be read: one variant for each phase of reading.
+/// Why an app cannot be read: one variant a phase.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The app's folder cannot be opened or listed.
@@ -12,7 +12,7 @@ pub enum AppError {
     Root {
         /// The folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         reason: io::Error,
     },
     /// The folder has no host.json.
@@ -28,10 +28,10 @@ pub enum AppError {
     /// local.settings.json is wrong.
     #[error("{0}")]
     LocalSettings(Problem),
-    /// host.json is wrong, or an app setting that overrides a value of it.
+    /// host.json is wrong, or an app setting that overrides one of its values.
     #[error("{0}")]
     HostJson(Problem),
-    /// One or more function.json are wrong; at least one problem, in the order of the functions' names.
+    /// One or more function.json files are wrong. At least one problem, in the order of the functions' names.
     #[error("{}", lines(.0))]
     FunctionJson(Vec<Problem>),
     /// `--functions` names a function that the app does not have.
@@ -40,21 +40,21 @@ pub enum AppError {
         existing_functions(name, existing)
     )]
     UnknownFunction {
-        /// The name that was asked for.
+        /// The name that does not exist.
         name: String,
         /// The functions that exist, sorted.
         existing: Vec<String>,
     },
 }
 
-/// One thing that is wrong, or worth a warning, in a file of the app or in an app setting.
+/// An error or a warning about a file of the app or an app setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where it is.
     pub place: Place,
     /// The key, as a path from the top of the file: `bindings[0].direction`. Empty for the file as a whole.
     pub key: String,
-    /// What is wrong, what was expected, and what to do next where that is not plain.
+    /// What is wrong, what was expected, and what to do if that is not obvious.
     pub message: String,
 }
 
@@ -65,7 +65,7 @@ pub enum Place {
     File {
         /// The file, relative to the app's folder.
         path: PathBuf,
-        /// Where in the file, when it is in a certain place.
+        /// The position in the file, if the problem has one.
         position: Option<Position>,
     },
     /// In an app setting: an environment variable, or an entry of local.settings.json's `Values`.
@@ -82,7 +82,7 @@ pub struct Position {
 }
 
 impl Problem {
-    /// A problem of a file as a whole.
+    /// Returns a problem of a whole file.
     pub(super) fn of_file(path: &Path, message: impl Into<String>) -> Self {
         let place = Place::File {
             path: path.to_owned(),
@@ -103,7 +103,7 @@ impl fmt::Display for Problem {
             Place::File { path, position } => {
                 write!(f, "{}", path.display())?;
                 match position {
-                    // The key tells more than the column does.
+                    // The key says more than the column.
                     Some(at) if !self.key.is_empty() => write!(f, ":{}", at.line)?,
                     Some(at) => write!(f, ":{}:{}", at.line, at.column)?,
                     None => {}
@@ -118,7 +118,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// " (did you mean …?)" when `word` is a slip of the pen away from one of `known`, else nothing.
+/// Returns " (did you mean …?)" if `word` is a probable misspelling of one of `known`, else nothing.
 pub(crate) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let lowered = word.to_ascii_lowercase();
     known
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_pen_is_recognized() {
+    fn a_misspelling_is_recognized() {
         let known = ["functions", "required", "library", "settings"];
         let cases = [
             ("reqired", " (did you mean \"required\"?)", "a letter is missing"),
@@ -192,7 +192,7 @@ mod tests {
                 Place::Setting("X__a".into()),
                 "a",
                 "app setting X__a: wrong",
-                "a setting's name says it all",
+                "the name of a setting is enough",
             ),
         ];
         for (place, key, expected, reason) in cases {

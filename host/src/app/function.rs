@@ -5,12 +5,14 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use http::Method;
+
+use super::AppSettings;
+use super::binding;
 use super::error::Problem;
 use super::host_config::RESERVED;
 use super::json::{Document, Item};
-use super::overrides::AppSettings;
-use super::{Function, HttpTrigger, binding};
-use crate::triggers::http::route::RouteTemplate;
+use crate::model::{FunctionDefinition, HttpTrigger};
 
 const FILE: &str = "function.json";
 
@@ -39,7 +41,7 @@ pub(super) enum Read {
 
 /// A function, and where its route is for the errors that only show beside other functions.
 pub(super) struct Enabled {
-    pub(super) function: Function,
+    pub(super) function: FunctionDefinition,
     /// A problem without a message at its route; `None` for other triggers.
     route: Option<Problem>,
 }
@@ -83,7 +85,7 @@ pub(super) fn read(
         .to_owned();
     let bindings = top.get("bindings")?;
     let bindings = bindings.ok_or_else(|| top.problem("expected a member \"bindings\" with a trigger"))?;
-    let function = Function {
+    let function = FunctionDefinition {
         name: name.to_owned(),
         directory: root.join(name),
         script_file,
@@ -147,7 +149,7 @@ fn lexically_normal(path: &Path) -> PathBuf {
 }
 
 /// A problem without a message at the route of an HTTP function, or at its trigger when no route is given.
-fn route_place(bindings: &Item<'_>, function: &Function) -> Result<Option<Problem>, Problem> {
+fn route_place(bindings: &Item<'_>, function: &FunctionDefinition) -> Result<Option<Problem>, Problem> {
     for (item, binding) in bindings.elements()?.iter().zip(&function.bindings) {
         if binding.http.is_some() {
             return Ok(Some(
@@ -173,7 +175,8 @@ pub(super) fn check_routes(functions: &[Enabled], prefix: &str) -> Vec<Problem> 
                 ..place.clone()
             })
         };
-        let first = http.route.split('/').next().unwrap_or_default();
+        let route = http.route.to_string();
+        let first = route.split('/').next().unwrap_or_default();
         if prefix.is_empty()
             && RESERVED
                 .iter()
@@ -183,11 +186,7 @@ pub(super) fn check_routes(functions: &[Enabled], prefix: &str) -> Vec<Problem> 
                 "{first:?} is reserved for the host; take another route, or a routePrefix"
             ));
         }
-        // Its syntax has been checked when the trigger was read.
-        let Ok(template) = RouteTemplate::parse(&http.route) else {
-            continue;
-        };
-        let others = taken.entry(template.shape()).or_default();
+        let others = taken.entry(http.route.shape()).or_default();
         let conflict = others.iter().find_map(|other| {
             let (_, earlier) = other.http()?;
             Some((other, common_methods(http, earlier)?))
@@ -195,7 +194,7 @@ pub(super) fn check_routes(functions: &[Enabled], prefix: &str) -> Vec<Problem> 
         match conflict {
             Some((other, methods)) => problem(format!(
                 "{methods} {:?} is served by {other}/{FILE} already; change the route or the methods of one of them",
-                http.route,
+                route,
                 other = other.function.name
             )),
             None => others.push(enabled),
@@ -214,15 +213,17 @@ impl Enabled {
 
 /// The methods that both triggers answer, if there are any.
 fn common_methods(one: &HttpTrigger, other: &HttpTrigger) -> Option<String> {
+    let names = |methods: Vec<&Method>| {
+        methods
+            .into_iter()
+            .map(Method::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let methods = match (one.methods.as_slice(), other.methods.as_slice()) {
         ([], []) => return Some("any method of".to_owned()),
-        ([], methods) | (methods, []) => methods.join(", "),
-        (methods, others) => methods
-            .iter()
-            .filter(|method| others.contains(method))
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(", "),
+        ([], methods) | (methods, []) => names(methods.iter().collect()),
+        (methods, others) => names(methods.iter().filter(|method| others.contains(method)).collect()),
     };
     (!methods.is_empty()).then_some(methods)
 }

@@ -1,5 +1,5 @@
-//! JSON as people write it (comments, trailing commas, a byte order mark), read into a tree in which each
-//! value remembers where it came from, so that every error can name file, line and key.
+//! Reads JSON as people write it (comments, trailing commas, a byte order mark) into a tree. Each value knows where it
+//! is from, so that an error can name file, line and key.
 
 use std::fs;
 use std::io;
@@ -22,18 +22,18 @@ pub(super) struct Document {
     /// The file, relative to the app's folder.
     file: PathBuf,
     pub(super) root: Node,
-    /// Keys that are given twice in one object: the last one counts, as in other readers of these files.
+    /// Keys that occur twice in one object. The last one counts, as with other readers of these files.
     pub(super) duplicates: Vec<Problem>,
 }
 
-/// A value and where it came from.
+/// A value and where it is from.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) origin: Origin,
     pub(super) value: Value,
 }
 
-/// Where a value came from.
+/// Where a value is from.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     File(Position),
@@ -48,7 +48,7 @@ pub(super) enum Value {
     /// As written.
     Number(String),
     String(String),
-    /// An app setting's text, which is whatever it is asked to be: text, a number or a boolean.
+    /// The text of an app setting, which can be read as text, a number or a boolean.
     Setting(String),
     Array(Vec<Node>),
     /// In the order of the file.
@@ -56,7 +56,7 @@ pub(super) enum Value {
 }
 
 impl Document {
-    /// Reads `file` (relative to `root`); `None` when there is none.
+    /// Reads `file` (relative to `root`); `None` if it does not exist.
     pub(super) fn open(root: &Path, file: impl Into<PathBuf>) -> Result<Option<Self>, Problem> {
         let file = file.into();
         let bytes = match fs::read(root.join(&file)) {
@@ -69,7 +69,7 @@ impl Document {
         Self::parse(file, &text).map(Some)
     }
 
-    /// Parses the text of `file`, which must hold an object.
+    /// Parses the text of `file`, which must be an object.
     pub(super) fn parse(file: PathBuf, text: &str) -> Result<Self, Problem> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = Reader {
@@ -77,7 +77,7 @@ impl Document {
             file,
             duplicates: Vec::new(),
         };
-        // Comments and trailing commas, which all tools for these files accept, and nothing else beyond JSON.
+        // All tools for these files accept comments and trailing commas, and nothing else beyond JSON.
         let options = ParseOptions {
             allow_comments: true,
             allow_trailing_commas: true,
@@ -114,13 +114,13 @@ impl Document {
         Ok(document)
     }
 
-    /// The whole document, to be read.
+    /// Returns the top of the document.
     pub(super) fn item(&self) -> Item<'_> {
         Item::new(&self.file, &self.root)
     }
 }
 
-/// Turns the parser's tree, which borrows from the text, into ours.
+/// Converts the parser's tree, which borrows from the text, into ours.
 struct Reader<'t> {
     lines: Lines<'t>,
     file: PathBuf,
@@ -161,7 +161,7 @@ impl Reader<'_> {
             match entries.iter_mut().find(|(earlier, _)| *earlier == name) {
                 Some((_, earlier)) => {
                     *earlier = node;
-                    let message = "given twice in the same object; only the last one counts".to_owned();
+                    let message = "this key occurs twice in the object; only the last one counts".to_owned();
                     let problem = self.problem(offset, &path, message);
                     self.duplicates.push(problem);
                 }
@@ -184,7 +184,7 @@ impl Reader<'_> {
     }
 }
 
-/// Finds line and column of a byte offset.
+/// Finds the line and column of a byte offset.
 struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
@@ -210,7 +210,7 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// The key path of `parent`'s member `name`.
+/// Returns the key path of `parent`'s member `name`.
 fn member(parent: &str, name: &str) -> String {
     if parent.is_empty() {
         name.to_owned()

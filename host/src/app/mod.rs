@@ -1,41 +1,51 @@
-//! A function app on disk, read into an [`App`]: host.json, local.settings.json and every function.json.
+//! Reads a function app from disk into an [`App`]: host.json, local.settings.json and every function.json.
 //!
-//! The model is plain data: the supervisor reads it once, reports what is wrong with it, and sends it to
-//! each worker as JSON.
+//! An [`App`] is plain data, and each value in it is parsed. The supervisor reads it once, reports what is wrong with it,
+//! and sends it to each worker as JSON.
 
+mod app_settings;
 mod binding;
 mod error;
 mod function;
+mod headers;
 mod host_config;
 mod json;
+mod local_settings;
 mod overrides;
 mod read;
-mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+use crate::model::FunctionDefinition;
+pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use error::suggestion;
 pub use error::{AppError, Place, Position, Problem};
 pub use read::{ReadOptions, Reading};
+pub use variables::{VariableError, Variables};
 
 /// A function app: its settings and its functions, as read from the folder at `root`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct App {
     /// The app's folder, absolute; also the working directory of its workers.
     pub root: PathBuf,
-    /// What host.json says, with its `AzureFunctionsJobHost__…` overrides applied.
+    /// The values of host.json, with the `AzureFunctionsJobHost__…` settings applied.
     pub host: HostConfig,
-    /// What local.settings.json says; empty when there is none.
+    /// The values of local.settings.json; empty if the file does not exist.
     pub settings: LocalSettings,
-    /// Enabled functions, sorted by name.
-    pub functions: Vec<Function>,
+    /// The enabled functions that function.json files declare, sorted by name. Those that a worker serves come from its
+    /// runner: in the decorator model only Python knows them.
+    pub functions: Vec<FunctionDefinition>,
 }
 
-/// The parts of host.json that Funcdock honours.
+/// The values of host.json that Funcdock uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostConfig {
     /// `extensions.http`.
@@ -44,7 +54,7 @@ pub struct HostConfig {
     pub function_timeout: Option<Duration>,
     /// `telemetryMode`.
     pub telemetry_mode: TelemetryMode,
-    /// `functions`: only these are loaded, when given.
+    /// `functions`: the functions to load; `None` is all.
     pub functions: Option<Vec<String>>,
     /// `logging.logLevel`: category to level name.
     pub log_level: BTreeMap<String, String>,
@@ -52,13 +62,13 @@ pub struct HostConfig {
     pub worker_extensions: Vec<ExtensionConfig>,
 }
 
-/// `telemetryMode` of host.json: what telemetry is made with.
+/// `telemetryMode` of host.json.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TelemetryMode {
-    /// Application Insights: nothing that the host takes part in.
+    /// Application Insights: the host does nothing.
     #[default]
     ApplicationInsights,
-    /// OpenTelemetry: calls are traced.
+    /// OpenTelemetry: the host has calls traced.
     OpenTelemetry,
 }
 
@@ -68,15 +78,16 @@ pub struct HttpConfig {
     /// `routePrefix`, without slashes around it; "api" by default, may be empty.
     pub route_prefix: String,
     /// `customHeaders`: added to every response.
-    pub custom_headers: BTreeMap<String, String>,
+    #[serde(with = "headers")]
+    pub custom_headers: HeaderMap,
     /// `maxConcurrentRequests`: functions that run at once; `None` is unlimited ("-1", the default).
     pub max_concurrent_requests: Option<u32>,
     /// `maxOutstandingRequests`: requests running or waiting; beyond it the answer is 429. `None` is unlimited.
     pub max_outstanding_requests: Option<u32>,
     /// `maxRequestBodySize` in bytes; 100 MB (104,857,600) by default.
     pub max_request_body_size: u64,
-    /// `clientTimeout`: a client that takes longer to send a request's head, or pauses longer within its body or
-    /// between two requests, is cut off. 30 seconds by default.
+    /// `clientTimeout`: the longest time for the head of a request, and the longest pause within its body or between
+    /// two requests. 30 seconds by default.
     pub client_timeout: Duration,
 }
 
@@ -85,47 +96,47 @@ pub struct HttpConfig {
 pub struct ExtensionConfig {
     /// The key under `workerExtensions`: the extension's name.
     pub name: String,
-    /// `functions`: names of the functions that it applies to; `["*"]` (all) by default.
+    /// `functions`: the names of the functions that it applies to; `["*"]` (all) by default.
     pub functions: Vec<String>,
     /// `required` (default true): a failure to load stops the host instead of being logged.
     pub required: bool,
     /// `library`: the file to load, absolute (a relative path in the file is relative to the app's root).
     pub library: Option<PathBuf>,
-    /// `sha256`: the digest that the library must have, as 64 lower-case hex digits.
+    /// `sha256`: the required digest of the library, as 64 lower-case hex digits.
     pub sha256: Option<String>,
-    /// `settings`: handed to the extension as they are; an empty object by default.
+    /// `settings`: the settings of the extension, as written; an empty object by default.
     pub settings: serde_json::Map<String, serde_json::Value>,
-    /// `hookBudgetMs` (default 50, 0 for none): a hook around a call that takes longer is logged and counted.
+    /// `hookBudgetMs` (default 50, 0 for none): a hook of a call that takes longer is logged and counted.
     pub hook_budget: Option<Duration>,
-    /// `suspendAfterPanics` (default 10, 0 for never): a hook that panics more often than this in a row suspends the
-    /// extension until the worker restarts.
+    /// `suspendAfterPanics` (default 10, 0 for never): more panics of a hook in a row than this suspend the extension
+    /// until the worker restarts.
     pub suspend_after_panics: Option<u32>,
-    /// `onError`: what a failure of a hook around a call does to the call.
+    /// `onError`: the effect of a failed hook on the call.
     pub on_error: OnError,
-    /// What docks it where host.json has no entry for it, in words.
+    /// Why it is docked although host.json has no entry for it, as the subject of a sentence.
     pub implied_by: Option<String>,
 }
 
-/// What the failure (an error, a panic) of a hook does to the call; `None` leaves it to the extension.
+/// The effect of a failed hook (an error, a panic) on the call; `None` leaves it to the extension.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnError {
-    /// Of `pre_invocation`.
+    /// The effect of a failed `pre_invocation`.
     pub pre_invocation: Option<Policy>,
-    /// Of `post_invocation`.
+    /// The effect of a failed `post_invocation`.
     pub post_invocation: Option<Policy>,
 }
 
-/// What the failure of a hook does to the call.
+/// The effect of a failed hook on the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Policy {
-    /// It is logged and counted, and the call goes on.
+    /// The failure is logged and counted, and the call goes on.
     Continue,
     /// The call fails.
     Fail,
 }
 
 impl ExtensionConfig {
-    /// The extension of this name, with the defaults of host.json.
+    /// Returns the extension of this name, with the defaults of host.json.
     pub fn new(name: impl Into<String>) -> Self {
         ExtensionConfig {
             name: name.into(),
@@ -142,84 +153,17 @@ impl ExtensionConfig {
     }
 }
 
-/// local.settings.json.
+/// The values of local.settings.json.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LocalSettings {
     /// `Values`: environment variables of the workers, unless already set.
-    pub values: BTreeMap<String, String>,
-    /// `ConnectionStrings`: as `ConnectionStrings__<name>` for the workers.
-    pub connection_strings: BTreeMap<String, String>,
+    pub values: Variables,
+    /// `ConnectionStrings`: variables of the workers, with `ConnectionStrings__` before the name.
+    pub connection_strings: Variables,
     /// `Host.LocalHttpPort`.
     pub local_http_port: Option<u16>,
     /// `Host.CORS`: allowed origins, comma separated; `*` for all.
     pub cors: Option<String>,
     /// `Host.CORSCredentials`.
     pub cors_credentials: bool,
-}
-
-/// One function: a folder with a function.json.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Function {
-    /// The folder's name.
-    pub name: String,
-    /// The folder, absolute.
-    pub directory: PathBuf,
-    /// `scriptFile`, absolute; `__init__.py` in the function's folder by default.
-    pub script_file: PathBuf,
-    /// `entryPoint`; "main" by default.
-    pub entry_point: String,
-    /// `bindings`, in the order of the file. Exactly one is a trigger.
-    pub bindings: Vec<Binding>,
-}
-
-impl Function {
-    /// The trigger among the bindings.
-    pub fn trigger(&self) -> Option<&Binding> {
-        self.bindings.iter().find(|binding| binding.is_trigger())
-    }
-}
-
-/// One binding of a function.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Binding {
-    /// `name`: the parameter it binds to, or "$return".
-    pub name: String,
-    /// `type`, as written (compared without case): "httpTrigger", "http", "timerTrigger", …
-    pub kind: String,
-    /// `direction`.
-    pub direction: Direction,
-    /// `dataType`: "string", "binary" or "stream", lower case.
-    pub data_type: Option<String>,
-    /// Set for an httpTrigger.
-    pub http: Option<HttpTrigger>,
-}
-
-impl Binding {
-    /// Whether this is what starts the function: its type ends in "Trigger", any case.
-    pub fn is_trigger(&self) -> bool {
-        self.kind.to_ascii_lowercase().ends_with("trigger")
-    }
-}
-
-/// Where a binding's data flows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// Into the function.
-    In,
-    /// Out of it.
-    Out,
-    /// Both ways.
-    InOut,
-}
-
-/// What an httpTrigger binding adds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HttpTrigger {
-    /// `route`, without slashes around it; the function's name by default.
-    pub route: String,
-    /// `methods`, upper case; empty is all.
-    pub methods: Vec<String>,
-    /// `authLevel`, lower case: "anonymous", "function" (the default) or "admin".
-    pub auth_level: String,
 }

@@ -1,91 +1,54 @@
-//! App settings: environment variables and local.settings.json's `Values` together, and those among them
-//! that override values of host.json (`AzureFunctionsJobHost__section__key`).
+//! App settings that override values of host.json: `AzureFunctionsJobHost__section__key`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::app_settings::AppSettings;
 use super::error::{Place, Problem};
 use super::json::{Document, Node, Origin, Value};
 
 const PREFIX: &str = "AzureFunctionsJobHost__";
 
-/// The app settings, by name without case. Environment variables win over `Values`.
-pub(super) struct AppSettings {
-    /// Lowered name to name and value.
-    by_name: BTreeMap<String, (String, String)>,
-}
-
-impl AppSettings {
-    pub(super) fn new<'a, I, J>(values: I, environment: J) -> Self
-    where
-        I: IntoIterator<Item = (&'a String, &'a String)>,
-        J: IntoIterator<Item = (&'a String, &'a String)>,
-    {
-        let all = values.into_iter().chain(environment);
-        let by_name = all.map(|(name, value)| (name.to_ascii_lowercase(), (name.clone(), value.clone())));
-        Self {
-            by_name: by_name.collect(),
+/// Puts the values of `AzureFunctionsJobHost__…` into `host_json`. Ignores a setting that names no key, with a warning.
+pub(super) fn apply(settings: &AppSettings, host_json: &mut Document, warnings: &mut Vec<Problem>) {
+    let mut overrides = Vec::new();
+    for (lowered, setting) in settings.iter() {
+        if !lowered.starts_with(&PREFIX.to_ascii_lowercase()) {
+            continue;
         }
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.by_name
-            .get(&name.to_ascii_lowercase())
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// Whether the setting is there and true ("1" or "true").
-    pub(super) fn is_true(&self, name: &str) -> bool {
-        self.get(name)
-            .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
-    }
-
-    /// Puts the values of `AzureFunctionsJobHost__…` into `host_json`. Settings that name no key are ignored,
-    /// with a warning.
-    pub(super) fn override_values(&self, host_json: &mut Document, warnings: &mut Vec<Problem>) {
-        let mut overrides = Vec::new();
-        for (lowered, (name, value)) in &self.by_name {
-            if !lowered.starts_with(&PREFIX.to_ascii_lowercase()) {
-                continue;
-            }
-            let steps: Vec<&str> = name[PREFIX.len()..].split("__").collect();
-            if steps.contains(&"") {
-                warnings.push(Problem {
-                    place: Place::Setting(name.clone()),
-                    key: String::new(),
-                    message: format!(
-                        "ignored, as it names no key of host.json; expected {PREFIX}section__key"
-                    ),
-                });
-                continue;
-            }
-            overrides.push((steps, name, value));
+        let steps: Vec<&str> = setting.name[PREFIX.len()..].split("__").collect();
+        if steps.contains(&"") {
+            warnings.push(Problem {
+                place: Place::Setting(setting.name.clone()),
+                key: String::new(),
+                message: format!("ignored, as it names no key of host.json; expected {PREFIX}section__key"),
+            });
+            continue;
         }
-        // Elements of arrays in their order: 2 before 10.
-        overrides.sort_by_cached_key(|(steps, ..)| {
-            steps
-                .iter()
-                .map(|step| (index(step), step.to_ascii_lowercase()))
-                .collect::<Vec<_>>()
-        });
-        for (steps, name, value) in overrides {
-            let origin = Origin::Setting(Arc::from(name.as_str()));
-            let mut node = &mut host_json.root;
-            for step in steps {
-                node = child(node, step, &origin);
-            }
-            *node = Node {
-                origin,
-                value: Value::Setting(value.clone()),
-            };
+        overrides.push((steps, setting));
+    }
+    // Elements of arrays in their order: 2 before 10.
+    overrides.sort_by_cached_key(|(steps, _)| {
+        steps
+            .iter()
+            .map(|step| (index(step), step.to_ascii_lowercase()))
+            .collect::<Vec<_>>()
+    });
+    for (steps, setting) in overrides {
+        let origin = Origin::Setting(Arc::from(setting.name.as_str()));
+        let mut node = &mut host_json.root;
+        for step in steps {
+            node = child(node, step, &origin);
         }
+        *node = Node {
+            origin,
+            value: Value::Setting(setting.value.clone()),
+        };
     }
 }
 
-/// The child of `node` that `step` names, created where there is none. An element beyond the end of an array
-/// is appended to it.
+/// Returns the child of `node` that `step` names, or adds it. An element beyond the end of an array is appended.
 fn child<'n>(node: &'n mut Node, step: &str, origin: &Origin) -> &'n mut Node {
-    // A scalar, or a list that gets names, gives way: the setting wins.
+    // The setting replaces a scalar, or a list of which it names a member.
     if !matches!(
         (&node.value, index(step)),
         (Value::Object(_), _) | (Value::Array(_), Some(_))

@@ -1,4 +1,4 @@
-//! Reading an app: the files in their order, and what depends on more than one of them.
+//! Reads an app: its files in order, then checks what depends on several of them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,20 +7,19 @@ use std::path::Path;
 use super::error::{Problem, suggestion};
 use super::function::{self, Enabled, Read};
 use super::json::Document;
-use super::overrides::AppSettings;
-use super::{App, AppError, LocalSettings, host_config, settings};
+use super::{App, AppError, AppSettings, LocalSettings, host_config, local_settings, overrides};
 
-/// What reading an app depends on besides its files.
+/// The options for reading an app.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
-    /// Environment variables; with local.settings.json's `Values` these are the app settings.
+    /// Environment variables. With `Values` of local.settings.json they are the app settings.
     pub environment: BTreeMap<String, String>,
-    /// Load only these functions, whatever host.json's `functions` says; empty is no filter.
+    /// The functions to load, instead of `functions` of host.json; empty is no filter.
     pub functions: Vec<String>,
 }
 
 impl ReadOptions {
-    /// With the environment of this process. Variables that are not Unicode are left out: no setting is.
+    /// Returns options with the environment of this process, without variables that are not Unicode.
     pub fn from_env() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -32,14 +31,16 @@ impl ReadOptions {
     }
 }
 
-/// An app that could be read, and what its author should know about it.
+/// An app, and warnings for its author.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The app. It may have no functions at all.
     pub app: App,
-    /// Names of the functions that are disabled, by themselves or by an app setting; sorted.
+    /// The app settings.
+    pub settings: AppSettings,
+    /// The names of the functions that function.json or an app setting disables; sorted.
     pub disabled: Vec<String>,
-    /// What is odd, but does not keep the app from running.
+    /// What is probably wrong, but does not stop the app.
     pub warnings: Vec<Problem>,
 }
 
@@ -48,8 +49,8 @@ impl App {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong with host.json, local.settings.json or the settings that override
-    /// host.json; or else all functions that are wrong, each with its first problem.
+    /// The first problem of host.json, local.settings.json or the settings that override host.json. Otherwise all
+    /// functions that have a problem, each with its first one.
     pub fn read(root: &Path, options: &ReadOptions) -> Result<Reading, AppError> {
         let folder = |reason| AppError::Root {
             path: root.to_owned(),
@@ -69,12 +70,12 @@ impl App {
         let local = match Document::open(root, "local.settings.json").map_err(AppError::LocalSettings)? {
             Some(document) => {
                 warnings.extend_from_slice(&document.duplicates);
-                settings::read(&document).map_err(AppError::LocalSettings)?
+                local_settings::read(&document).map_err(AppError::LocalSettings)?
             }
             None => LocalSettings::default(),
         };
         let app_settings = AppSettings::new(&local.values, &options.environment);
-        app_settings.override_values(&mut host_json, &mut warnings);
+        overrides::apply(&app_settings, &mut host_json, &mut warnings);
         let host = host_config::read(&host_json, root, &mut warnings).map_err(AppError::HostJson)?;
 
         let existing = function::names(root).map_err(folder)?;
@@ -111,6 +112,7 @@ impl App {
         if !problems.is_empty() {
             return Err(AppError::FunctionJson(problems));
         }
+        warnings.append(&mut app_settings.take_problems());
         let functions = enabled
             .into_iter()
             .map(|Enabled { function, .. }| function)
@@ -123,13 +125,14 @@ impl App {
         };
         Ok(Reading {
             app,
+            settings: app_settings,
             disabled,
             warnings,
         })
     }
 }
 
-/// Names are compared without case, as everywhere in this programming model.
+/// Whether `names` has `name`, compared without case as everywhere in this programming model.
 fn contains(names: &[String], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

@@ -1,15 +1,15 @@
-//! The listing of an app's functions at start, in the shape that users' tools know.
+//! The list of an app's functions at start, in the format that users' tools know.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::control::FunctionListing;
 
-/// Writes the listing, with an empty line around it and after its title.
+/// Formats the list, with an empty line before it, after its title, and after it.
 pub(super) struct Listing<'a> {
-    /// What to list, in this order.
+    /// The functions, in order.
     pub(super) functions: &'a [FunctionListing],
-    /// The address that is bound.
+    /// The bound address.
     pub(super) address: SocketAddr,
     /// The prefix of all routes; may be empty.
     pub(super) route_prefix: &'a str,
@@ -46,7 +46,7 @@ impl Display for Listing<'_> {
     }
 }
 
-/// Host and port to reach `address` at from this machine.
+/// Returns the host and port that reach `address` from this machine.
 fn authority(address: SocketAddr) -> String {
     if address.ip().is_unspecified() || address.ip() == Ipv4Addr::LOCALHOST {
         format!("localhost:{}", address.port())
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_one_that_reaches_the_host() {
+    fn a_url_reaches_the_host() {
         for (address, prefix, route, expected) in [
             ("0.0.0.0:80", "api", "x", "http://localhost:80/api/x"),
             ("[::]:80", "api", "x", "http://localhost:80/api/x"),

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::supervisor::PYTHON_MODULE;
+use crate::launch::python;
 
 /// Runs Python function apps and docks worker extensions onto them.
 #[derive(Debug, Parser)]
@@ -33,13 +33,13 @@ enum Command {
     Extension(extension::Arguments),
 }
 
-/// Runs the program with this process's arguments and environment.
+/// Runs the program with the arguments and environment of this process.
 pub fn main() -> ExitCode {
-    main_with(PYTHON_MODULE)
+    main_with(python::MODULE)
 }
 
-/// Runs the program of a host build of its own: workers load the library that cargo makes of a crate called
-/// `python_module`, which has Funcdock's Python module and extensions linked into it.
+/// Runs the program of a custom build. Workers load the library of the crate `python_module`, which links Funcdock's
+/// Python module and extensions.
 pub fn main_with(python_module: &str) -> ExitCode {
     let result = match Cli::parse().command {
         Command::Start(arguments) => start::run(*arguments, python_module),
@@ -54,7 +54,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
     })
 }
 
-/// Prints and flushes. Whoever closed our stdout does not want to read it: that stops nothing.
+/// Prints and flushes. Ignores an error: a closed stdout must not stop the host.
 fn print(text: &dyn Display) {
     let mut stdout = std::io::stdout().lock();
     let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());

@@ -1,4 +1,4 @@
-//! `funcdock start`: serves an app until it is told to stop.
+//! `funcdock start`: serves an app until a signal stops the host.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use clap::builder::FalseyValueParser;
 
 use super::listing::Listing;
 use super::print;
-use super::settings::Settings;
-use super::telemetry;
-use crate::app::{App, ReadOptions, Reading};
+use super::{settings, telemetry};
+use crate::app::{App, AppSettings, ReadOptions, Reading};
 use crate::control::ExtensionListing;
+use crate::launch::python;
 use crate::logging::Format;
-use crate::supervisor::{self, Options, PYTHON_MODULE_VARIABLE, Progress};
+use crate::supervisor::{self, Options, Progress};
 
 const DEFAULT_PORT: u16 = 7071;
 
@@ -44,12 +44,12 @@ pub(super) struct Arguments {
     #[arg(long, short, env = "FUNCDOCK_PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// IP address to listen on; 0.0.0.0 is every one of this machine's
+    /// IP address to listen on; 0.0.0.0 is every address of this machine
     #[arg(long, env = "FUNCDOCK_ADDRESS", default_value = "127.0.0.1", value_parser = address)]
     address: IpAddr,
 
     /// Worker processes, 1 to 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
-    // Not clap's `env`: the variable may also stand in local.settings.json, and is checked with that.
+    // Not clap's `env`: local.settings.json may have the setting too.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10))]
     workers: Option<u32>,
 
@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = FalseyValueParser::new())]
     no_install: bool,
 
-    /// Seconds that a worker may take until it is ready
+    /// Seconds until a worker must be ready
     #[arg(long, env = "FUNCDOCK_START_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     start_timeout: Duration,
 
@@ -73,7 +73,7 @@ pub(super) struct Arguments {
     #[arg(long, env = "FUNCDOCK_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     drain_timeout: Duration,
 
-    /// What the log on stderr looks like
+    /// Format of the log on stderr
     #[arg(
         long,
         env = "FUNCDOCK_LOG_FORMAT",
@@ -83,7 +83,7 @@ pub(super) struct Arguments {
     )]
     log_format: Format,
 
-    /// Log in detail, and show what pip prints
+    /// Log in detail, and show the output of pip
     #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = FalseyValueParser::new())]
     verbose: bool,
 }
@@ -115,40 +115,44 @@ fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
 }
 
 fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
-    let mut app = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
-    let environment = |name: &str| std::env::var(name).ok();
-    telemetry::dock(&mut app, environment);
-    let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
+    let (mut app, settings) = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
+    telemetry::dock(&mut app, &settings);
+    let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));
-    let chosen_module = std::env::var_os(PYTHON_MODULE_VARIABLE).filter(|value| !value.is_empty());
+    let chosen_module = std::env::var_os(python::MODULE_VARIABLE).filter(|value| !value.is_empty());
 
-    let settings = Settings::new(&app, environment);
     let port = arguments
         .port
         .or(app.settings.local_http_port)
         .unwrap_or(DEFAULT_PORT);
-    Ok(Options {
+    let options = Options {
         address: SocketAddr::new(arguments.address, port),
-        workers: arguments.workers.map_or_else(|| settings.workers(), Ok)?,
+        workers: arguments
+            .workers
+            .map_or_else(|| settings::workers(&settings), Ok)?,
         python: arguments.python,
-        module: supervisor::find_python_module(chosen_module.as_deref(), python_module, binary_folder)?,
+        module: python::find_module(chosen_module.as_deref(), python_module, binary_folder)?,
         install: !arguments.no_install,
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
-        extensions_enabled: settings.extensions_enabled(),
-        extension_path: settings.extension_path(binary_folder),
-        threads: settings.threads(),
+        extensions_enabled: settings::extensions_enabled(&settings),
+        extension_path: settings::extension_path(&settings, &app.root, binary_folder),
+        threads: settings::threads(&settings),
         log_format: arguments.log_format,
         verbose: arguments.verbose,
-        debug_logs: settings.debug_logs(),
+        debug_logs: settings::debug_logs(&settings),
+        skip_post_on_exception: settings::skip_post_on_exception(&settings),
         app,
-    })
+    };
+    settings::warn_of_problems(&settings);
+    Ok(options)
 }
 
-/// Reads the app in `folder`, with the functions that `--functions` names.
-pub(super) fn read_app(folder: &Path, functions: Vec<String>) -> Result<App> {
+/// Reads the app in `folder` with the functions that `--functions` names, and logs the warnings.
+pub(super) fn read_app(folder: &Path, functions: Vec<String>) -> Result<(App, AppSettings)> {
     let Reading {
         app,
+        settings,
         disabled,
         warnings,
     } = App::read(
@@ -164,7 +168,7 @@ pub(super) fn read_app(folder: &Path, functions: Vec<String>) -> Result<App> {
     if !disabled.is_empty() {
         tracing::info!("disabled functions: {}", disabled.join(", "));
     }
-    Ok(app)
+    Ok((app, settings))
 }
 
 fn report(progress: Progress<'_>, route_prefix: &str) {
@@ -200,7 +204,7 @@ fn log_extension(extension: &ExtensionListing) {
     };
     match message {
         None => tracing::info!("extension {name}{version}: {state}"),
-        // The worker has logged why.
+        // The worker has logged the reason.
         Some(_) => tracing::warn!("extension {name}{version}: {state}, the app runs without it"),
     }
 }
@@ -221,7 +225,7 @@ fn address(value: &str) -> Result<IpAddr, String> {
 }
 
 pub(super) fn seconds(value: &str) -> Result<Duration, String> {
-    // The bound keeps sums with the clock in range: a year.
+    // The limit of a year keeps sums with the clock in range.
     match value.parse::<f64>() {
         Ok(number) if (0.0..=365.0 * 86_400.0).contains(&number) => Ok(Duration::from_secs_f64(number)),
         _ => Err("expected a number of seconds, such as 30 or 0.5".into()),

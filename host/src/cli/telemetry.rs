@@ -1,46 +1,46 @@
-//! Traces without a line of code: docks the tracing extension where host.json's `telemetryMode` or a variable of
-//! OpenTelemetry asks for traces, and workerExtensions does not name it.
+//! Traces without a line of code: docks the tracing extension when `telemetryMode` of host.json or a variable of
+//! OpenTelemetry requests traces and `workerExtensions` does not name it.
 
-use super::settings::Settings;
-use crate::app::{App, ExtensionConfig, TelemetryMode};
+use super::settings;
+use crate::app::{App, AppSetting, AppSettings, ExtensionConfig, TelemetryMode};
 
-/// The extension that traces calls. The host docks extensions by the names that it is given; this is the one name that
-/// it knows, as what asks for traces does not say who is to make them.
+/// The extension that traces calls: the one name of an extension that the host knows, because a request for traces does
+/// not name it.
 const EXTENSION: &str = "opencensus";
 
-/// What asks for traces where one of them is set.
+/// The settings that request traces when they are set.
 const VARIABLES: [&str; 3] = [
     EXPORTER,
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 ];
-/// With the value "none" it asks for no traces, whatever the others say.
+/// With the value "none", it turns off what the others request.
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
-/// OpenTelemetry's own switch for all of it.
+/// OpenTelemetry's own switch. Only "true" is true there.
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, PartialEq)]
 enum Plan {
-    /// Nothing: nothing asks for traces, or workerExtensions names the extension.
+    /// Nothing: nothing requests traces, or `workerExtensions` names the extension.
     Nothing,
-    /// Dock this one.
+    /// Dock this extension.
     Dock(Box<ExtensionConfig>),
-    /// This asks for traces, and OpenTelemetry is switched off.
+    /// Nothing: this requests traces, but OpenTelemetry is off.
     Disabled(String),
-    /// `telemetryMode` asks for traces, and worker extensions are off.
+    /// Nothing: `telemetryMode` requests traces, but worker extensions are off.
     ExtensionsOff,
 }
 
-/// Docks the extension where something asks for it; `environment` looks a variable up.
-pub(super) fn dock(app: &mut App, environment: impl Fn(&str) -> Option<String>) {
-    match Plan::of(app, &Settings::new(app, environment)) {
+/// Docks the extension if something requests traces.
+pub(super) fn dock(app: &mut App, settings: &AppSettings) {
+    match Plan::of(app, settings) {
         Plan::Nothing => {}
         Plan::Dock(config) => {
             if let Some(by) = &config.implied_by {
                 tracing::info!("{by}: the extension {EXTENSION} is docked");
             }
-            // The first: its span is to be around what other extensions do.
+            // The first one: its span includes the hooks of the other extensions.
             app.host.worker_extensions.insert(0, *config);
         }
         Plan::Disabled(by) => {
@@ -54,9 +54,9 @@ pub(super) fn dock(app: &mut App, environment: impl Fn(&str) -> Option<String>) 
 }
 
 impl Plan {
-    fn of<E: Fn(&str) -> Option<String>>(app: &App, settings: &Settings<'_, E>) -> Self {
+    fn of(app: &App, settings: &AppSettings) -> Self {
         let by_mode = app.host.telemetry_mode == TelemetryMode::OpenTelemetry;
-        let Some(by) = asked_for(by_mode, settings) else {
+        let Some(by) = requested_by(by_mode, settings) else {
             return Plan::Nothing;
         };
         let extensions = app.host.worker_extensions.iter();
@@ -65,15 +65,15 @@ impl Plan {
             .any(|name| name == EXTENSION);
         let is_disabled = settings
             .get(DISABLED)
-            .is_some_and(|(value, _)| value.eq_ignore_ascii_case("true"));
-        match (settings.extensions_enabled(), is_named, is_disabled) {
+            .is_some_and(|setting| setting.value.eq_ignore_ascii_case("true"));
+        match (settings::extensions_enabled(settings), is_named, is_disabled) {
             (false, _, false) if by_mode => Plan::ExtensionsOff,
-            // A variable alone may be meant for the app, which has no extensions.
+            // A variable without extensions may be for the app.
             (false, _, _) | (true, true, _) => Plan::Nothing,
             (true, false, true) => Plan::Disabled(by),
             (true, false, false) => {
                 let mut config = ExtensionConfig::new(EXTENSION);
-                // Nor does a variable stop a host that has run without the extension so far.
+                // A variable must not stop a host that worked without the extension before.
                 config.required = by_mode;
                 config.implied_by = Some(by);
                 Plan::Dock(Box::new(config))
@@ -82,45 +82,48 @@ impl Plan {
     }
 }
 
-/// What asks for traces, in words.
-fn asked_for<E: Fn(&str) -> Option<String>>(by_mode: bool, settings: &Settings<'_, E>) -> Option<String> {
+/// Returns what requests traces, as the start of a sentence.
+fn requested_by(by_mode: bool, settings: &AppSettings) -> Option<String> {
     if by_mode {
         return Some("telemetryMode is \"OpenTelemetry\"".to_owned());
     }
     let exporter = settings.get(EXPORTER);
-    if exporter.is_some_and(|(exporter, _)| exporter.eq_ignore_ascii_case("none")) {
+    if exporter.is_some_and(|exporter| exporter.value.eq_ignore_ascii_case("none")) {
         return None;
     }
     VARIABLES.iter().find_map(|name| {
-        let (_, place) = settings.get(name)?;
-        Some(format!("{name} is set in {place}"))
+        let AppSetting { source, .. } = settings.get(name)?;
+        Some(format!("{name} is set in {source}"))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::supervisor::tests::app;
+    use crate::app::testing::app;
 
     const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
     const ON: (&str, &str) = ("PYTHON_ENABLE_WORKER_EXTENSIONS", "1");
 
-    /// The plan for an app with these variables, and `ENDPOINT` where `file` in its local.settings.json.
+    /// Returns the settings with these variables, and `ENDPOINT` in local.settings.json if `file`.
+    fn settings(file: bool, variables: &[(&str, &str)]) -> AppSettings {
+        let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+        let map = |entries: &[(&str, &str)]| entries.iter().map(owned).collect::<BTreeMap<_, _>>();
+        let values = if file { &[ENDPOINT][..] } else { &[] };
+        AppSettings::new(&map(values), &map(variables))
+    }
+
+    /// Returns the plan for an app with these settings.
     fn plan(mode: TelemetryMode, named: &[&str], file: bool, variables: &[(&str, &str)]) -> Plan {
         let mut app = app("/srv/app");
         app.host.telemetry_mode = mode;
         app.host.worker_extensions = named.iter().copied().map(ExtensionConfig::new).collect();
-        if file {
-            app.settings.values.insert(ENDPOINT.0.into(), ENDPOINT.1.into());
-        }
-        let look = |name: &str| {
-            let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| value.to_string())
-        };
-        Plan::of(&app, &Settings::new(&app, look))
+        Plan::of(&app, &settings(file, variables))
     }
 
-    /// The extension, required, asked for by this.
+    /// Returns the plan to dock the extension, required or not, for this reason.
     fn docked(required: bool, by: &str) -> Plan {
         let mut config = ExtensionConfig::new(EXTENSION);
         config.required = required;
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_for_traces() {
+    fn the_plan_follows_what_requests_traces() {
         use TelemetryMode::{ApplicationInsights, OpenTelemetry};
         const MODE: &str = "telemetryMode is \"OpenTelemetry\"";
         let by = |name: &str| docked(false, &format!("{name} is set in the environment"));
@@ -140,8 +143,20 @@ mod tests {
             "http://localhost:4318/v1/traces",
         );
         let cases: &[(_, &[&str], &[_], _, _)] = &[
-            (ApplicationInsights, &[], &[ON], Plan::Nothing, "nothing asks"),
-            (OpenTelemetry, &[], &[ON], docked(true, MODE), "the mode asks"),
+            (
+                ApplicationInsights,
+                &[],
+                &[ON],
+                Plan::Nothing,
+                "nothing requests traces",
+            ),
+            (
+                OpenTelemetry,
+                &[],
+                &[ON],
+                docked(true, MODE),
+                "the mode requests traces",
+            ),
             (
                 OpenTelemetry,
                 &["other"],
@@ -169,22 +184,16 @@ mod tests {
                 &[],
                 &[ON, off],
                 Plan::Disabled(MODE.into()),
-                "it is switched off",
+                "OpenTelemetry is off",
             ),
             (
                 OpenTelemetry,
                 &[EXTENSION],
                 &[ON, off],
                 Plan::Nothing,
-                "named: the extension's own business",
+                "named: the extension decides",
             ),
-            (
-                OpenTelemetry,
-                &[],
-                &[off],
-                Plan::Nothing,
-                "switched off in both ways",
-            ),
+            (OpenTelemetry, &[], &[off], Plan::Nothing, "both are off"),
             (
                 OpenTelemetry,
                 &[],
@@ -197,21 +206,21 @@ mod tests {
                 &[],
                 &[ON, ENDPOINT],
                 by(ENDPOINT.0),
-                "an endpoint asks",
+                "an endpoint requests traces",
             ),
             (
                 ApplicationInsights,
                 &[],
                 &[ON, traces],
                 by(traces.0),
-                "that of traces, too",
+                "the endpoint for traces too",
             ),
             (
                 ApplicationInsights,
                 &[],
                 &[ON, (none.0, "otlp")],
                 by(none.0),
-                "an exporter asks",
+                "an exporter requests traces",
             ),
             (
                 ApplicationInsights,
@@ -260,7 +269,7 @@ mod tests {
                 &[],
                 &[ON, ENDPOINT, off],
                 Plan::Disabled(format!("{} is set in the environment", ENDPOINT.0)),
-                "switched off",
+                "OpenTelemetry is off",
             ),
         ];
         for (mode, named, variables, expected, reason) in cases {
@@ -274,13 +283,10 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_first() {
+    fn the_extension_is_docked_first() {
         let mut app = app("/srv/app");
         app.host.worker_extensions = vec![ExtensionConfig::new("other")];
-        dock(&mut app, |name| {
-            let found = [ON, ENDPOINT].into_iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| value.to_owned())
-        });
+        dock(&mut app, &settings(false, &[ON, ENDPOINT]));
         let names: Vec<_> = app
             .host
             .worker_extensions

@@ -1,42 +1,29 @@
-//! The codec over real socket pairs: whole, cut, oversized and foreign frames.
+//! Frames over real socket pairs: whole, cut, too long, and of another protocol.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::Duration;
 
-use super::*;
-use crate::app::{HostConfig, HttpConfig, LocalSettings};
+use http::HeaderValue;
+use http::header::X_FRAME_OPTIONS;
 
-fn config(functions_folder: &str) -> WorkerConfig {
-    let http = HttpConfig {
-        route_prefix: "api".into(),
-        custom_headers: Default::default(),
-        max_concurrent_requests: None,
-        max_outstanding_requests: None,
-        max_request_body_size: 1,
-        client_timeout: Duration::from_secs(1),
-    };
-    let host = HostConfig {
-        http,
-        function_timeout: Some(Duration::from_secs(1800)),
-        telemetry_mode: Default::default(),
-        functions: None,
-        log_level: Default::default(),
-        worker_extensions: Vec::new(),
-    };
+use super::*;
+use crate::app::testing::app;
+
+fn config(root: &str) -> WorkerConfig {
+    let mut app = app(root);
+    let headers = &mut app.host.http.custom_headers;
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    app.settings.values.insert("NAME", "value").expect("valid");
     WorkerConfig {
         protocol: PROTOCOL,
-        app: App {
-            root: functions_folder.into(),
-            host,
-            settings: LocalSettings::default(),
-            functions: Vec::new(),
-        },
+        app,
         index: 1,
         workers: 2,
         address: "127.0.0.1:7071".parse().expect("a literal address"),
         extensions_enabled: true,
         debug_logs: false,
+        skip_post_on_exception: false,
         site_packages: vec!["/srv/app/.venv/lib/python3.13/site-packages".into()],
         extension_path: vec!["/opt/extensions".into()],
         log_format: Default::default(),
@@ -54,7 +41,7 @@ fn raw(body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A worker's end, and the raw other side of it.
+/// Returns a worker's end, and the raw socket of the other side.
 fn worker_and_raw() -> (Receiver<SupervisorMessage>, StdStream) {
     let (ours, theirs) = StdStream::pair().expect("a socket pair");
     let (_, receiver) = worker_end(ours).expect("a worker's end");
@@ -148,14 +135,14 @@ async fn a_frame_over_the_limit_is_refused_by_both_sides() {
 }
 
 #[tokio::test]
-async fn a_foreign_first_message_is_named() {
+async fn a_first_message_of_another_protocol_is_refused() {
     for (body, expected) in [
         (&br#"{"start":{"protocol":99,"new":true}}"#[..], "version 99"),
         (
             br#"{"drain":{"deadline_ms":1}}"#,
-            "did not begin with a start message",
+            "the first control message is not a start message",
         ),
-        (br#"GET / HTTP/1.1"#, "not understood"),
+        (br#"GET / HTTP/1.1"#, "not valid"),
     ] {
         let (mut receiver, mut peer) = worker_and_raw();
         peer.write_all(&raw(body)).expect("written");

@@ -1,4 +1,4 @@
-//! Records for what collects logs: one JSON object a line.
+//! Records for log collectors: one JSON object a line.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ where
     }
 }
 
-/// A record. What is not known of it is left out.
+/// A record. Unknown fields are left out.
 #[derive(Default, Serialize)]
 struct Object {
     /// RFC 3339, UTC.
@@ -57,7 +57,7 @@ struct Object {
     span_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exception: Option<String>,
-    /// All else, apart from the keys above, which it may not change.
+    /// All other fields, in their own object, so that they cannot replace the keys above.
     #[serde(skip_serializing_if = "Map::is_empty")]
     fields: Map<String, Value>,
 }
@@ -83,7 +83,7 @@ impl Visit for Object {
             "span_id" => self.span_id = Some(value.to_owned()),
             "traceback" if value.is_empty() => {}
             "traceback" => self.exception = Some(value.to_owned()),
-            // Those of a record of `super::record`.
+            // The fields of a `super::Record`.
             "fields" => match serde_json::from_str(value) {
                 Ok(Value::Object(fields)) => self.fields.extend(fields),
                 _ => self.add(field, value),
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::logging::{Level, Record, record};
 
-    /// What is logged in `act`, each line parsed.
+    /// Returns the records that `act` logs, each line parsed.
     fn logged(act: impl FnOnce()) -> Vec<Value> {
         #[derive(Clone, Default)]
         struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -147,7 +147,7 @@ mod tests {
         text.lines().map(parse).collect()
     }
 
-    /// Without its time, which is checked to be one.
+    /// Removes the time of a record and checks its format.
     fn without_time(mut record: Value) -> Value {
         let time = record
             .as_object_mut()
@@ -182,9 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn records_of_apps_say_whose_they_are() {
+    fn records_of_apps_have_their_logger_and_ids() {
         let records = logged(|| {
-            record(Level::Info, &Record::new("root", "of no call"));
+            record(Level::Info, &Record::new("root", "outside of calls"));
             record(
                 Level::Error,
                 &Record {
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(
             records,
             [
-                json!({ "level": "INFO", "logger": "root", "message": "of no call" }),
+                json!({ "level": "INFO", "logger": "root", "message": "outside of calls" }),
                 json!({
                     "level": "ERROR", "logger": "shop", "message": "failed", "invocation_id": "i", "function": "f",
                     "trace_id": "t", "span_id": "s", "exception": "Traceback", "fields": { "order": 7 }

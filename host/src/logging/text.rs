@@ -1,5 +1,5 @@
-//! Records for people: `time LEVEL logger: message name=value …`, and on lines of their own below it what is left
-//! of a message of several lines, and a traceback.
+//! Records for people: `time LEVEL logger: message name=value …`. More lines of a message, and a traceback, follow on
+//! their own lines.
 
 use std::fmt::{self, Write as _};
 
@@ -37,7 +37,7 @@ where
             .logger
             .as_deref()
             .unwrap_or_else(|| event.metadata().target());
-        // Whose record it is stands in the first line, however many the message has.
+        // The fields go to the first line, even if the message has more lines.
         let (first, rest) = match parts.message.split_once('\n') {
             Some((first, rest)) => (first, Some(rest)),
             None => (parts.message.as_str(), None),
@@ -63,13 +63,13 @@ fn colour(level: Level) -> u8 {
     }
 }
 
-/// The fields of an event, sorted by where they go.
+/// The fields of an event, by their place in the line.
 #[derive(Default)]
 struct Parts {
     message: String,
-    /// ` name=value` for each of the others.
+    /// ` name=value` for each other field.
     fields: String,
-    /// Whose record it is, where it is not the host's own.
+    /// The logger of a record of a function or an extension.
     logger: Option<String>,
     traceback: Option<String>,
 }
@@ -88,10 +88,10 @@ impl Visit for Parts {
             "message" => self.message.push_str(value),
             "logger" => self.logger = Some(value.to_owned()),
             "traceback" => self.traceback = Some(value.to_owned()),
-            // For what correlates records. A person finds the function and the trace by the invocation.
+            // Only for log collectors. A person finds the function and the trace by the invocation id.
             "trace_id" | "span_id" | "fields" => {}
             "function" if self.logger.is_some() => {}
-            // A word needs no quotes.
+            // A single word needs no quotes.
             name if value.contains(char::is_whitespace) => {
                 let _ = write!(self.fields, " {name}={value:?}");
             }

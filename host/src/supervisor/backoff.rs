@@ -1,13 +1,13 @@
-//! When a dead worker comes back: at once, then later and later, and not at all when it cannot start.
+//! When to restart a dead worker: at once, then after growing delays. Not at all if it cannot start.
 
 use std::time::Duration;
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
-/// A worker that was ready for this long is healthy: its death is its first.
+/// A worker that was ready for this long was healthy: its earlier deaths no longer count.
 const HEALTHY: Duration = Duration::from_secs(30);
-/// So many starts in a row that end before the worker is ready are too many.
-const HOPELESS: u32 = 5;
+/// The number of failed starts in a row after which the host gives up.
+const MAX_FAILED_STARTS: u32 = 5;
 
 /// The history of one worker slot.
 #[derive(Debug, Default)]
@@ -17,22 +17,22 @@ pub(super) struct Backoff {
     failed_starts: u32,
 }
 
-/// What to do about a dead worker.
+/// What to do after the death of a worker.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Start another one after this delay.
+    /// Start another worker after this delay.
     Restart(Duration),
-    /// Stop the host: the very first start failed, or so many in a row did.
+    /// Stop the host: the first start failed, or this many in a row.
     GiveUp(u32),
 }
 
 impl Backoff {
-    /// Takes note of a death: `ready_for` says how long the worker was ready, `None` that it never was.
+    /// Counts a death. `ready_for` is how long the worker was ready; `None` if it never was.
     pub(super) fn died(&mut self, ready_for: Option<Duration>) -> Next {
         match ready_for {
             None => {
                 self.failed_starts += 1;
-                if !self.was_ready || self.failed_starts >= HOPELESS {
+                if !self.was_ready || self.failed_starts >= MAX_FAILED_STARTS {
                     return Next::GiveUp(self.failed_starts);
                 }
             }
@@ -47,7 +47,7 @@ impl Backoff {
         self.deaths += 1;
         Next::Restart(match self.deaths {
             1 => Duration::ZERO,
-            // The exponent's bound only keeps the multiplication in range; the delay's is the longest one.
+            // The limit of the exponent keeps the multiplication in range.
             deaths => (FIRST_DELAY * 2u32.pow((deaths - 2).min(16))).min(LONGEST_DELAY),
         })
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_minute_of_health_forgets_the_past() {
+    fn half_a_minute_of_health_resets_the_delay() {
         let mut backoff = Backoff::default();
         assert_eq!(backoff.died(SHORT), restart(0));
         assert_eq!(backoff.died(SHORT), restart(100));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn five_failed_starts_in_a_row_are_hopeless_and_one_success_between_counts_anew() {
+    fn five_failed_starts_in_a_row_are_the_end_and_a_success_resets_the_count() {
         let mut backoff = Backoff::default();
         assert_eq!(backoff.died(SHORT), restart(0));
         for expected in [100, 200, 400, 800] {

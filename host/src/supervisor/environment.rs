@@ -2,72 +2,49 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::SupervisorError;
 use crate::app::App;
+use crate::launch::python::WORKER_RUNTIME;
 
-/// What a worker's environment has beyond ours.
+/// The environment variables of a worker beyond ours.
 #[derive(Debug, PartialEq)]
 pub(super) struct Environment {
-    /// Variables to set.
+    /// The variables to set.
     pub(super) variables: Vec<(String, OsString)>,
-    /// Names of settings that lost to another value in our environment.
+    /// The names of settings that our environment overrides with another value.
     pub(super) overridden: Vec<String>,
 }
 
 impl Environment {
-    /// Works it out; `ours` looks a variable up in our own environment, which wins over the app's settings.
-    pub(super) fn of(app: &App, ours: impl Fn(&str) -> Option<OsString>) -> Result<Self, SupervisorError> {
-        let values = app
-            .settings
-            .values
-            .iter()
-            .map(|(name, value)| ("Values", name, name.clone(), value));
-        let connections = app.settings.connection_strings.iter().map(|(name, value)| {
-            (
-                "ConnectionStrings",
-                name,
-                format!("ConnectionStrings__{name}"),
-                value,
-            )
-        });
+    /// Returns the environment for an app. `ours` looks up a variable in our own environment, which wins over the app's
+    /// settings.
+    pub(super) fn of(app: &App, ours: impl Fn(&str) -> Option<OsString>) -> Self {
+        let values = app.settings.values.into_iter();
+        let values = values.map(|(name, value)| (name.clone(), value));
+        let connections = app.settings.connection_strings.into_iter();
+        let connections = connections.map(|(name, value)| (format!("ConnectionStrings__{name}"), value));
 
         let (mut variables, mut overridden) = (Vec::new(), Vec::new());
-        for (section, name, variable, value) in values.chain(connections) {
-            let problem = if name.is_empty() {
-                Some("its name is empty")
-            } else if name.contains(['=', '\0']) {
-                Some("its name holds '=' or a zero byte")
-            } else if value.contains('\0') {
-                Some("its value holds a zero byte")
-            } else {
-                None
-            };
-            if let Some(problem) = problem {
-                return Err(SupervisorError::Setting {
-                    setting: format!("{section}.{name}"),
-                    problem,
-                });
-            }
-            match ours(&variable) {
-                None => variables.push((variable, value.into())),
+        for (name, value) in values.chain(connections) {
+            match ours(&name) {
+                None => variables.push((name, value.into())),
                 Some(set) if set == OsStr::new(value) => {}
-                Some(_) => overridden.push(variable),
+                Some(_) => overridden.push(name),
             }
         }
-        // The host's own: last, so that they win over settings of these names.
+        // The host's own come last, so that they win over settings with these names.
         variables.push(("AzureWebJobsScriptRoot".into(), app.root.clone().into()));
-        variables.push(("FUNCTIONS_WORKER_RUNTIME".into(), "python".into()));
-        Ok(Self {
+        variables.push(("FUNCTIONS_WORKER_RUNTIME".into(), WORKER_RUNTIME.into()));
+        Self {
             variables,
             overridden,
-        })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::tests::app;
+    use crate::app::testing::app;
 
     fn names(environment: &Environment) -> Vec<(&str, &str)> {
         environment
@@ -80,18 +57,16 @@ mod tests {
     #[test]
     fn settings_become_variables_unless_ours_differ() {
         let mut app = app("/srv/app");
-        app.settings.values.insert("NEW".into(), "1".into());
-        app.settings.values.insert("SAME".into(), "2".into());
-        app.settings.values.insert("TAKEN".into(), "3".into());
-        app.settings
-            .connection_strings
-            .insert("Db".into(), "Server=x".into());
+        for (name, value) in [("NEW", "1"), ("SAME", "2"), ("TAKEN", "3")] {
+            app.settings.values.insert(name, value).expect("valid");
+        }
+        let strings = &mut app.settings.connection_strings;
+        strings.insert("Db", "Server=x").expect("valid");
         let environment = Environment::of(&app, |name| match name {
             "SAME" => Some("2".into()),
             "TAKEN" => Some("ours".into()),
             _ => None,
-        })
-        .expect("valid settings");
+        });
         assert_eq!(
             names(&environment),
             [
@@ -102,31 +77,5 @@ mod tests {
             ]
         );
         assert_eq!(environment.overridden, ["TAKEN"]);
-    }
-
-    #[test]
-    fn a_setting_that_no_process_can_have_is_named() {
-        for (name, value, expected) in [
-            (
-                "",
-                "x",
-                "Values. cannot be an environment variable: its name is empty",
-            ),
-            (
-                "A=B",
-                "x",
-                "Values.A=B cannot be an environment variable: its name holds",
-            ),
-            (
-                "A",
-                "x\0y",
-                "Values.A cannot be an environment variable: its value holds",
-            ),
-        ] {
-            let mut app = app("/srv/app");
-            app.settings.values.insert(name.into(), value.into());
-            let error = Environment::of(&app, |_| None).expect_err("refused").to_string();
-            assert!(error.contains(expected), "{error}");
-        }
     }
 }

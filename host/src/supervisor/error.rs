@@ -6,109 +6,56 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-use std::os::unix::process::ExitStatusExt;
-
-use super::runtime_files::PYTHON_MODULE_VARIABLE;
 use crate::control::ControlError;
+use crate::launch::python::LaunchError;
+use crate::sys::describe_exit;
 
-/// An error of [`run`](super::run), by the phase that it ended.
+/// The error of [`run`](super::run), by the phase that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SupervisorError {
     /// Handlers for SIGINT and SIGTERM cannot be installed.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
-    /// The port cannot be bound.
+    /// The address cannot be bound.
     #[error("cannot listen on {address}: {}", bind_advice(address, source))]
     Bind {
-        /// The address asked for.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A path cannot be made absolute.
-    #[error("cannot find out where {} is", path.display())]
-    Resolve {
-        /// The path as given.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The Python module is not where it should be.
-    #[error("Funcdock's Python module is missing; looked for\n{}\n{}", list(searched), module_advice(*chosen))]
-    FindModule {
-        /// Every file that was tried.
-        searched: Vec<PathBuf>,
-        /// Whether the user named the file through the environment.
-        chosen: bool,
-    },
-    /// There is no interpreter to run the app with.
-    #[error("no Python to run the app with: {problem}")]
-    FindPython {
-        /// What was looked for, and what to do.
-        problem: String,
-    },
-    /// The app's environment cannot be made or changed on disk.
-    #[error(
-        "cannot prepare the app's Python environment at {}; make it yourself, or start with --no-install",
-        path.display()
-    )]
-    Environment {
-        /// The file or folder at fault.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The app's requirements cannot be installed.
-    #[error(
-        "the app's requirements cannot be installed: `{command}` {outcome}\n{output}\n\
-         Correct requirements.txt and start again, or start with --no-install"
-    )]
-    Install {
-        /// The command line that failed.
-        command: String,
-        /// How it ended.
-        outcome: String,
-        /// What it printed, as far as that was not shown already.
-        output: String,
-    },
-    /// An app setting cannot be an environment variable.
-    #[error("local.settings.json: {setting} cannot be an environment variable: {problem}")]
-    Setting {
-        /// The setting's path in the file: `Values.NAME`.
-        setting: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    /// The app's Python cannot be found or prepared.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
     /// A worker process cannot be started at all.
-    #[error("worker {worker}: cannot run {}", python.display())]
+    #[error("worker {worker}: cannot run {}", program.display())]
     Spawn {
         /// Which worker.
         worker: u32,
         /// The interpreter.
-        python: PathBuf,
-        /// What the system said.
+        program: PathBuf,
+        /// The error of the system.
         source: io::Error,
     },
-    /// A worker said why it cannot serve.
+    /// A worker reported why it cannot serve.
     #[error("worker {worker} did not start: {phase} failed\n{message}")]
     WorkerStart {
         /// Which worker.
         worker: u32,
-        /// What the worker was doing.
+        /// The phase that failed.
         phase: String,
-        /// Why that failed; may hold a Python traceback.
+        /// Why it failed; may contain a Python traceback.
         message: String,
     },
-    /// A worker ended without a word.
-    #[error("worker {worker} (pid {pid}) {}{}", describe(*status), if *ready { "" } else { " before it was ready" })]
+    /// A worker died without a message.
+    #[error("worker {worker} (pid {pid}) {}{}", describe_exit(*status), if *ready { "" } else { " before it was ready" })]
     WorkerDied {
         /// Which worker.
         worker: u32,
         /// Its process.
         pid: u32,
-        /// How it ended.
+        /// How it exited.
         status: ExitStatus,
         /// Whether it was ready by then.
         ready: bool,
@@ -122,48 +69,36 @@ pub enum SupervisorError {
     StartDeadline {
         /// Which worker.
         worker: u32,
-        /// How long it had.
+        /// The time that it had.
         after: Duration,
     },
-    /// The control channel to a worker broke.
+    /// The control channel to a worker failed.
     #[error("lost the control channel to worker {worker}")]
     Control {
         /// Which worker.
         worker: u32,
-        /// What broke.
+        /// Why it failed.
         source: ControlError,
     },
-    /// A worker closed its control channel, or said what it must not say then.
+    /// A worker closed its control channel, or sent a message that was not expected.
     #[error("worker {worker} broke the control protocol: {problem}")]
-    Misbehaved {
+    Protocol {
         /// Which worker.
         worker: u32,
         /// What it did.
         problem: &'static str,
     },
-    /// A worker that had served cannot be brought back.
+    /// A worker that had been ready cannot be started again.
     #[error("worker {worker} failed to start again {times} times in a row; the last time")]
     GaveUp {
         /// Which worker.
         worker: u32,
-        /// How many starts failed.
+        /// The number of starts that failed.
         times: u32,
         /// Why the last one failed.
         #[source]
         last: Box<SupervisorError>,
     },
-}
-
-/// How a process ended, as the end of a sentence.
-pub(crate) fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with status {code}"),
-        (None, Some(number)) => match Signal::try_from(number) {
-            Ok(signal) => format!("was killed by signal {number} ({signal})"),
-            Err(_) => format!("was killed by signal {number}"),
-        },
-        (None, None) => format!("ended: {status}"),
-    }
 }
 
 fn bind_advice(address: &SocketAddr, source: &io::Error) -> String {
@@ -183,26 +118,5 @@ fn bind_advice(address: &SocketAddr, source: &io::Error) -> String {
             )
         }
         _ => "the system refused".into(),
-    }
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| format!("  {}", path.display()))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-fn module_advice(chosen: bool) -> String {
-    if chosen {
-        format!(
-            "{PYTHON_MODULE_VARIABLE} names this file: correct it, or unset it to use the one beside the binary."
-        )
-    } else {
-        format!(
-            "Put it beside the funcdock binary (a build from source makes it with `cargo build --workspace`), \
-             or name it in {PYTHON_MODULE_VARIABLE}."
-        )
     }
 }

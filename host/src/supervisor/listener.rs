@@ -7,11 +7,11 @@ use tokio::net::TcpSocket;
 
 use super::SupervisorError;
 
-/// Connections that wait to be accepted; a worker that restarts finds them here. The system's own limit
+/// The number of connections that may wait to be accepted, also while a worker restarts. The system's own limit
 /// (`net.core.somaxconn`) may be lower.
 const BACKLOG: u32 = 4096;
 
-/// Binds `address` and says what was bound (port 0 becomes a free one). Needs a tokio runtime.
+/// Binds `address`. Returns the socket and its address, where port 0 has become a free one. Needs a tokio runtime.
 pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SupervisorError> {
     let bind = || -> io::Result<(TcpListener, SocketAddr)> {
         let socket = if address.is_ipv4() {
@@ -19,10 +19,10 @@ pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Sup
         } else {
             TcpSocket::new_v6()
         }?;
-        // A port whose last connections are still in TIME_WAIT is free.
+        // A port with old connections in TIME_WAIT is free.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        // Still non-blocking after this, as the workers' tokio wants it.
+        // It stays non-blocking, which the workers' tokio needs.
         let listener = socket.listen(BACKLOG)?.into_std()?;
         let bound = listener.local_addr()?;
         Ok((listener, bound))

@@ -1,20 +1,15 @@
-//! The supervisor: binds the port, runs the worker processes, restarts those that die, and ends them in
-//! order. It serves nothing itself and knows of the app only what is on disk.
+//! The supervisor: binds the port, runs the worker processes, restarts those that die, and ends them. It serves no
+//! requests itself.
 //!
-//! In order: signals, port, Python module, interpreter (and the app's environment), workers. A worker slot
-//! lives its life in `slot`; this file tells all slots what to do and collects what they say.
+//! In order: signals, port, interpreter (and the app's environment), workers. Each worker has a slot (`slot`). This
+//! file sets the phase of all slots and handles their events.
 
 mod backoff;
 mod environment;
 mod error;
-mod exchange;
-mod install;
 mod listener;
-mod python;
-mod runtime_files;
+mod relay;
 mod slot;
-#[cfg(test)]
-pub(crate) mod tests;
 mod worker_process;
 
 use std::collections::BTreeSet;
@@ -24,42 +19,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::error::SupervisorError;
-pub(crate) use self::error::describe;
-use self::exchange::Exchange;
-pub use self::runtime_files::{PYTHON_MODULE, PYTHON_MODULE_VARIABLE, find_python_module};
-use self::slot::{End, News, Phase, Slot};
-use self::worker_process::Recipe;
+use self::relay::PeerRelay;
+use self::slot::{Phase, Slot, SlotEvent, SlotExit};
+use self::worker_process::WorkerSpec;
 use crate::app::App;
 use crate::control::{PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
+use crate::launch::python::{self, InterpreterSearch, Program};
+use crate::sys::StopSignals;
 
-/// How many messages may wait for a worker to read them.
-const ORDERS: usize = 64;
+/// The number of messages that may wait until a worker reads them.
+const QUEUED_MESSAGES: usize = 64;
 
-/// What to run, and how.
+/// The app to run, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The app to serve.
     pub app: App,
     /// Where to listen; port 0 picks a free one.
     pub address: SocketAddr,
-    /// How many worker processes; at least 1.
+    /// The number of worker processes; at least 1.
     pub workers: u32,
     /// The interpreter that the user named: a path, or a name to look for in `PATH`.
     pub python: Option<PathBuf>,
-    /// The Python module to load into it, absolute (see [`find_python_module`]).
+    /// The Python module to load, absolute (see [`find_module`](python::find_module)).
     pub module: PathBuf,
-    /// Whether to make an environment for an app that has requirements and none of its own.
+    /// Whether to make an environment for an app that has requirements but no environment.
     pub install: bool,
-    /// How long a worker may take until it is ready.
+    /// The time until a worker must be ready.
     pub start_timeout: Duration,
-    /// How long workers may take to finish what is in flight when the host stops.
+    /// The time for the calls in flight when the host stops.
     pub drain_timeout: Duration,
     /// See [`WorkerConfig::extensions_enabled`].
     pub extensions_enabled: bool,
@@ -73,6 +67,8 @@ pub struct Options {
     pub verbose: bool,
     /// See [`WorkerConfig::debug_logs`].
     pub debug_logs: bool,
+    /// See [`WorkerConfig::skip_post_on_exception`].
+    pub skip_post_on_exception: bool,
 }
 
 /// What [`run`] reports while it runs.
@@ -80,18 +76,18 @@ pub struct Options {
 pub enum Progress<'a> {
     /// The first worker is ready; the others serve the same.
     FirstReady {
-        /// The address that is bound.
+        /// The bound address.
         address: SocketAddr,
         /// What is served.
         ready: &'a Ready,
     },
     /// Every worker is ready, for the first time.
     AllReady,
-    /// What a worker counted in its life.
+    /// The statistics of a worker's extensions, when it stops.
     Statistics {
         /// Which worker.
         worker: u32,
-        /// The worker's words.
+        /// The statistics.
         statistics: &'a Value,
     },
 }
@@ -99,16 +95,16 @@ pub enum Progress<'a> {
 /// How the host ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// After a signal, with every worker's work finished.
+    /// After a signal; all workers have finished their work.
     Clean,
-    /// After a signal, but a worker did not finish in time or failed at it.
+    /// After a signal; a worker did not finish in time, or failed.
     Forced,
-    /// At once, by the signal of this number: while starting, or by a second one.
+    /// At once, by the signal with this number: while starting, or by a second signal.
     Signalled(u8),
 }
 
 impl Stopped {
-    /// The exit status to end the program with.
+    /// Returns the exit status of the program.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Clean => 0,
@@ -120,32 +116,31 @@ impl Stopped {
 
 /// Runs the host until SIGINT or SIGTERM, or until a worker cannot be started.
 ///
-/// Takes over both signals for the whole process. Needs a tokio runtime with I/O and time. `report` is
-/// called between other work and should not block.
+/// Takes over both signals for the whole process. Needs a tokio runtime with I/O and time. `report` must not block.
 pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Result<Stopped, SupervisorError> {
-    let mut signals = Signals::new()?;
+    let mut signals = StopSignals::new().map_err(SupervisorError::Signals)?;
     let (listener, address) = listener::bind(options.address)?;
     let prepared = tokio::select! {
-        recipe = prepare(&options, address) => recipe,
+        spec = prepare(&options, address) => spec,
         number = signals.next() => return Ok(Stopped::Signalled(number)),
     };
 
-    let recipe = Arc::new(prepared?);
+    let spec = Arc::new(prepared?);
     let (phase, watched) = watch::channel(Phase::Serving(listener));
-    let (sender, mut news) = mpsc::unbounded_channel();
+    let (sender, mut events) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
-    let mut orders = Vec::new();
+    let mut queues = Vec::new();
     for index in 0..options.workers {
-        let (order, ordered) = mpsc::channel(ORDERS);
-        orders.push(order);
-        let (recipe, phase, news) = (recipe.clone(), watched.clone(), sender.clone());
+        let (queue, messages) = mpsc::channel(QUEUED_MESSAGES);
+        queues.push(queue);
+        let (spec, phase, events) = (spec.clone(), watched.clone(), sender.clone());
         slots.spawn(
             Slot {
                 index,
-                recipe,
+                spec,
                 phase,
-                news,
-                orders: ordered,
+                events,
+                messages,
             }
             .run(),
         );
@@ -153,19 +148,19 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
     drop((watched, sender));
 
     let mut been_ready = BTreeSet::new();
-    let mut exchange = Exchange::new(orders);
+    let mut relay = PeerRelay::new(queues);
     let mut outcome = Ok(Stopped::Clean);
     loop {
         tokio::select! {
-            // News first, so that none is left when the last slot ends.
+            // Events first, so that none is left when the last slot ends.
             biased;
-            Some(item) = news.recv() => match item {
-                News::Ready(worker, _) if been_ready.contains(&worker) => {
-                    exchange.joins(worker);
+            Some(event) = events.recv() => match event {
+                SlotEvent::Ready(worker, _) if been_ready.contains(&worker) => {
+                    relay.add(worker);
                     tracing::info!("worker {worker} is back");
                 }
-                News::Ready(worker, ready) => {
-                    exchange.joins(worker);
+                SlotEvent::Ready(worker, ready) => {
+                    relay.add(worker);
                     if been_ready.is_empty() {
                         report(Progress::FirstReady { address, ready: &ready });
                     }
@@ -174,10 +169,10 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
                         report(Progress::AllReady);
                     }
                 }
-                News::Gone(worker) => exchange.leaves(worker),
-                News::Asks { asker, id, question } => exchange.ask(asker, id, question),
-                News::Answered { worker, asker, id, reply } => exchange.answer(worker, asker, id, reply),
-                News::Statistics(worker, statistics) => {
+                SlotEvent::Exited(worker) => relay.remove(worker),
+                SlotEvent::PeerRequest { asker, id, question } => relay.request(asker, id, question),
+                SlotEvent::PeerReply { worker, asker, id, reply } => relay.reply(worker, asker, id, reply),
+                SlotEvent::Statistics(worker, statistics) => {
                     report(Progress::Statistics { worker, statistics: &statistics });
                 }
             },
@@ -191,61 +186,62 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
             }
             ended = slots.join_next() => match ended {
                 None => return outcome,
-                Some(Ok(End::Clean)) => {}
-                Some(Ok(End::Forced)) => {
+                Some(Ok(SlotExit::Clean)) => {}
+                Some(Ok(SlotExit::Forced)) => {
                     if let Ok(stopped @ Stopped::Clean) = &mut outcome {
                         *stopped = Stopped::Forced;
                     }
                 }
-                Some(Ok(End::Failed(error))) => {
+                Some(Ok(SlotExit::Failed(error))) => {
                     if outcome.is_ok() {
                         outcome = Err(error);
                     }
                     begin_drain(&phase, options.drain_timeout);
                 }
-                // Slots are never aborted, so this is a panic: ours to pass on.
+                // Slots are never aborted, so this is a panic.
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             }
         }
     }
 }
 
-/// Where the interpreter that would run the app imports packages from (see [`Search::wheels`]). Makes no environment
+/// Returns the folders that the app's interpreter imports packages from (see [`Search::wheels`]). Makes no environment
 /// for the app. Needs a tokio runtime with I/O and time.
 pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
-    let python = python::Choice::from_environment(&app.root, python)
-        .prepare(false, false)
-        .await?;
-    Ok(python::site_packages(&python, &app.root, &environment).await)
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
+    let interpreters = InterpreterSearch::from_environment(&app.root, python);
+    let interpreter = interpreters.prepare(false, false).await?;
+    Ok(python::site_packages(&interpreter, &app.root, &environment.variables).await)
 }
 
-/// Finds and makes all that workers need.
-async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, SupervisorError> {
+/// Prepares everything that workers need.
+async fn prepare(options: &Options, address: SocketAddr) -> Result<WorkerSpec, SupervisorError> {
     let app = &options.app;
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name))?;
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
     for name in &environment.overridden {
         tracing::info!("{name} of local.settings.json is not used: the environment has another value");
     }
-    let choice = python::Choice::from_environment(&app.root, options.python.clone());
-    let python = choice.prepare(options.install, options.verbose).await?;
+    let interpreters = InterpreterSearch::from_environment(&app.root, options.python.clone());
+    let program = Program {
+        interpreter: interpreters.prepare(options.install, options.verbose).await?,
+        module: options.module.clone(),
+    };
     tracing::debug!(
         "workers run {} with {}",
-        python.display(),
-        options.module.display()
+        program.interpreter.display(),
+        program.module.display()
     );
     let search = Search {
         app_root: app.root.clone(),
         ..Search::default()
     };
     let site_packages = if options.extensions_enabled && search.needs_wheels(&app.host.worker_extensions) {
-        python::site_packages(&python, &app.root, &environment).await
+        python::site_packages(&program.interpreter, &app.root, &environment.variables).await
     } else {
         Vec::new()
     };
-    Ok(Recipe {
-        python,
-        module: options.module.clone(),
+    Ok(WorkerSpec {
+        program,
         environment,
         config: WorkerConfig {
             protocol: PROTOCOL,
@@ -259,13 +255,14 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<Recipe, Super
             log_format: options.log_format,
             verbose: options.verbose,
             debug_logs: options.debug_logs,
+            skip_post_on_exception: options.skip_post_on_exception,
             threads: options.threads,
         },
         start_timeout: options.start_timeout,
     })
 }
 
-/// Lets the slots drain, unless they do so (or are killed) already. Closes our listening socket.
+/// Has the slots drain and closes our listening socket. Returns whether they were serving until now.
 fn begin_drain(phase: &watch::Sender<Phase>, time: Duration) -> bool {
     phase.send_if_modified(|phase| {
         let serving = matches!(phase, Phase::Serving(_));
@@ -274,30 +271,4 @@ fn begin_drain(phase: &watch::Sender<Phase>, time: Duration) -> bool {
         }
         serving
     })
-}
-
-/// The signals that stop the host.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, SupervisorError> {
-        let open = |kind| signal(kind).map_err(SupervisorError::Signals);
-        Ok(Self {
-            interrupt: open(SignalKind::interrupt())?,
-            terminate: open(SignalKind::terminate())?,
-        })
-    }
-
-    /// The number of the next one. Cancel-safe.
-    async fn next(&mut self) -> u8 {
-        const SIGINT: u8 = 2;
-        const SIGTERM: u8 = 15;
-        tokio::select! {
-            _ = self.interrupt.recv() => SIGINT,
-            _ = self.terminate.recv() => SIGTERM,
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The life of one worker slot: a process, its successors, and the end of the last one.
+//! A worker slot: starts a worker process, restarts it when it dies, and ends the last one.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -10,52 +10,52 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::SupervisorError;
 use super::backoff::{Backoff, Next};
-use super::error::describe;
-use super::worker_process::{Happening, Recipe, WorkerProcess};
+use super::worker_process::{WorkerEvent, WorkerProcess, WorkerSpec};
 use crate::control::{Question, Ready, Reply, SupervisorMessage, WorkerMessage};
+use crate::sys::describe_exit;
 
-/// What a worker may overrun its drain deadline by before it is killed.
+/// The time between the drain deadline of a worker and its kill.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What all slots are doing. It only ever moves forward.
+/// The phase of the host, the same for all slots. It only moves forward.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Serving from this socket, which closes with this phase (workers hold duplicates).
+    /// Serving from this socket, which closes at the end of this phase. Workers hold duplicates.
     Serving(TcpListener),
-    /// Finishing what is in flight, until then.
+    /// Finishing the calls in flight until this time.
     Draining(Instant),
-    /// Ending at once.
+    /// Killing the workers.
     Killing,
 }
 
-/// News from a slot.
+/// An event of a slot.
 #[derive(Debug)]
-pub(super) enum News {
-    /// Its worker is ready.
+pub(super) enum SlotEvent {
+    /// The worker is ready.
     Ready(u32, Ready),
-    /// Its worker has ended, if there was one.
-    Gone(u32),
-    /// Its worker asks all others.
-    Asks { asker: u32, id: u64, question: Question },
-    /// Its worker answers another one.
-    Answered {
+    /// The worker has exited, or could not be started.
+    Exited(u32),
+    /// The worker has a question for all others.
+    PeerRequest { asker: u32, id: u64, question: Question },
+    /// The worker replies to another one.
+    PeerReply {
         worker: u32,
         asker: u32,
         id: u64,
         reply: Reply,
     },
-    /// Its worker counted this.
+    /// The statistics of the worker's extensions.
     Statistics(u32, Value),
 }
 
 /// How a slot ended.
 #[derive(Debug)]
-pub(super) enum End {
-    /// As it was told, and its worker finished its work.
+pub(super) enum SlotExit {
+    /// The host stopped, and the worker finished its work.
     Clean,
-    /// As it was told, but its worker was killed or failed on the way.
+    /// The host stopped, but the worker was killed or failed.
     Forced,
-    /// By itself: its worker cannot be started.
+    /// The worker cannot be started.
     Failed(SupervisorError),
 }
 
@@ -63,39 +63,42 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) index: u32,
-    pub(super) recipe: Arc<Recipe>,
+    pub(super) spec: Arc<WorkerSpec>,
     pub(super) phase: watch::Receiver<Phase>,
-    pub(super) news: mpsc::UnboundedSender<News>,
-    /// What to tell its worker.
-    pub(super) orders: mpsc::Receiver<SupervisorMessage>,
+    pub(super) events: mpsc::UnboundedSender<SlotEvent>,
+    /// Messages for the worker.
+    pub(super) messages: mpsc::Receiver<SupervisorMessage>,
 }
 
-/// How a worker's life ended.
-enum Life {
-    Stopped(End),
+/// How one worker of a slot ended.
+enum WorkerExit {
+    /// The host stopped.
+    Stopped(SlotExit),
+    /// The worker died or could not be started.
     Died {
+        /// How long it was ready; `None` if never.
         ready_for: Option<Duration>,
         reason: SupervisorError,
     },
 }
 
 impl Slot {
-    /// Keeps a worker running until the phase is no longer serving.
-    pub(super) async fn run(mut self) -> End {
+    /// Keeps a worker running until the host stops serving.
+    pub(super) async fn run(mut self) -> SlotExit {
         let mut backoff = Backoff::default();
         loop {
-            let life = self.live().await;
-            self.tell(News::Gone(self.index));
-            let (ready_for, reason) = match life {
-                Life::Stopped(end) => return end,
-                Life::Died { ready_for, reason } => (ready_for, reason),
+            let exit = self.run_worker().await;
+            self.report(SlotEvent::Exited(self.index));
+            let (ready_for, reason) = match exit {
+                WorkerExit::Stopped(exit) => return exit,
+                WorkerExit::Died { ready_for, reason } => (ready_for, reason),
             };
             let delay = match backoff.died(ready_for) {
                 Next::Restart(delay) => delay,
-                Next::GiveUp(1) => return End::Failed(reason),
+                Next::GiveUp(1) => return SlotExit::Failed(reason),
                 Next::GiveUp(times) => {
                     let last = Box::new(reason);
-                    return End::Failed(SupervisorError::GaveUp {
+                    return SlotExit::Failed(SupervisorError::GaveUp {
                         worker: self.index,
                         times,
                         last,
@@ -109,28 +112,28 @@ impl Slot {
             }
             tokio::select! {
                 () = sleep(delay) => {}
-                () = stop(&mut self.phase) => return End::Clean,
+                () = stop(&mut self.phase) => return SlotExit::Clean,
             }
         }
     }
 
-    /// One worker from its start to its end.
-    async fn live(&mut self) -> Life {
+    /// Runs one worker from its start to its exit.
+    async fn run_worker(&mut self) -> WorkerExit {
         let listener = match &*self.phase.borrow() {
             Phase::Serving(listener) => listener.try_clone(),
-            Phase::Draining(_) | Phase::Killing => return Life::Stopped(End::Clean),
+            Phase::Draining(_) | Phase::Killing => return WorkerExit::Stopped(SlotExit::Clean),
         };
         let spawned = listener
             .map_err(|source| SupervisorError::Spawn {
                 worker: self.index,
-                python: self.recipe.python.clone(),
+                program: self.spec.program.interpreter.clone(),
                 source,
             })
-            .and_then(|listener| WorkerProcess::spawn(&self.recipe, self.index, listener));
+            .and_then(|listener| WorkerProcess::spawn(&self.spec, self.index, listener));
         let mut worker = match spawned {
             Ok(worker) => worker,
             Err(reason) => {
-                return Life::Died {
+                return WorkerExit::Died {
                     ready_for: None,
                     reason,
                 };
@@ -138,22 +141,22 @@ impl Slot {
         };
 
         let started = tokio::select! {
-            started = worker.start(&self.recipe) => started,
+            started = worker.start(&self.spec) => started,
             () = stop(&mut self.phase) => {
-                // Nothing is in flight yet, and the import of an app may take its time: no need to wait.
+                // No call is in flight yet, and the import of an app may be slow: do not wait.
                 worker.terminate();
-                return Life::Stopped(self.finish(worker, false).await);
+                return WorkerExit::Stopped(self.finish(worker, false).await);
             }
         };
         match started {
             Ok(ready) => {
-                // What its predecessor was not told any more is not for it.
-                while self.orders.try_recv().is_ok() {}
-                self.tell(News::Ready(self.index, ready));
+                // These messages were for its predecessor.
+                while self.messages.try_recv().is_ok() {}
+                self.report(SlotEvent::Ready(self.index, ready));
             }
             Err(reason) => {
                 worker.kill().await;
-                return Life::Died {
+                return WorkerExit::Died {
                     ready_for: None,
                     reason,
                 };
@@ -162,33 +165,33 @@ impl Slot {
         let since = Instant::now();
         let reason = loop {
             tokio::select! {
-                happening = worker.next() => match happening {
-                    Happening::Said(message) => self.heard(message),
-                    Happening::Lost(error) => break worker.lost(error, true).await,
-                    Happening::Ended(status) => break worker.died(status, true),
+                event = worker.next_event() => match event {
+                    WorkerEvent::Message(message) => self.handle(message),
+                    WorkerEvent::ChannelClosed(error) => break worker.channel_error(error, true).await,
+                    WorkerEvent::Exited(status) => break worker.exit_error(status, true),
                 },
-                Some(order) = self.orders.recv() => if let Err(reason) = worker.pass_on(&order).await {
+                Some(message) = self.messages.recv() => if let Err(reason) = worker.pass_on(&message).await {
                     break reason;
                 },
-                () = stop(&mut self.phase) => return Life::Stopped(self.finish(worker, true).await),
+                () = stop(&mut self.phase) => return WorkerExit::Stopped(self.finish(worker, true).await),
             }
         };
         worker.kill().await;
-        Life::Died {
+        WorkerExit::Died {
             ready_for: Some(since.elapsed()),
             reason,
         }
     }
 
-    /// Sees a worker off: to its own end, or to the end of its time. Tells it to drain if it `serves`.
-    async fn finish(&mut self, mut worker: WorkerProcess, serves: bool) -> End {
+    /// Waits until a worker exits, and kills it after its deadline. Has it drain first if it `serves`.
+    async fn finish(&mut self, mut worker: WorkerProcess, serves: bool) -> SlotExit {
         let deadline = match *self.phase.borrow_and_update() {
             Phase::Draining(deadline) => Some(deadline),
             Phase::Serving(_) | Phase::Killing => None,
         };
         let Some(deadline) = deadline else {
             worker.kill().await;
-            return End::Forced;
+            return SlotExit::Forced;
         };
         if serves {
             worker
@@ -197,68 +200,68 @@ impl Slot {
         }
         loop {
             tokio::select! {
-                happening = worker.next() => match happening {
-                    Happening::Said(message) => self.heard(message),
-                    Happening::Lost(_) => {}
-                    Happening::Ended(status) if status.success() || !serves => return End::Clean,
-                    Happening::Ended(status) => {
+                event = worker.next_event() => match event {
+                    WorkerEvent::Message(message) => self.handle(message),
+                    WorkerEvent::ChannelClosed(_) => {}
+                    WorkerEvent::Exited(status) if status.success() || !serves => return SlotExit::Clean,
+                    WorkerEvent::Exited(status) => {
                         let (index, pid) = (self.index, worker.pid());
-                        tracing::error!("worker {index} (pid {pid}) {} while it drained", describe(status));
-                        return End::Forced;
+                        tracing::error!("worker {index} (pid {pid}) {} while it drained", describe_exit(status));
+                        return SlotExit::Forced;
                     }
                 },
                 () = sleep_until(deadline + GRACE) => {
                     let (index, pid) = (self.index, worker.pid());
                     tracing::error!("worker {index} (pid {pid}) did not finish in time and is killed");
                     worker.kill().await;
-                    return End::Forced;
+                    return SlotExit::Forced;
                 }
                 // The phase after draining is killing.
                 _ = self.phase.changed() => {
                     worker.kill().await;
-                    return End::Forced;
+                    return SlotExit::Forced;
                 }
             }
         }
     }
 
-    /// Takes note of what a worker says after it was ready.
-    fn heard(&self, message: WorkerMessage) {
+    /// Handles a message of a worker that is ready.
+    fn handle(&self, message: WorkerMessage) {
         let index = self.index;
         match message {
-            WorkerMessage::Ask { id, question } => self.tell(News::Asks {
+            WorkerMessage::PeerRequest { id, question } => self.report(SlotEvent::PeerRequest {
                 asker: index,
                 id,
                 question,
             }),
-            WorkerMessage::Answered { asker, id, reply } => self.tell(News::Answered {
+            WorkerMessage::PeerReply { asker, id, reply } => self.report(SlotEvent::PeerReply {
                 worker: index,
                 asker,
                 id,
                 reply,
             }),
-            WorkerMessage::Statistics(value) => self.tell(News::Statistics(index, value)),
+            WorkerMessage::Statistics(value) => self.report(SlotEvent::Statistics(index, value)),
             WorkerMessage::Drained => tracing::debug!("worker {index} has drained"),
             WorkerMessage::Failed { phase, message } => {
                 tracing::error!("worker {index}: {phase} failed\n{message}");
             }
-            WorkerMessage::Ready(_) => tracing::warn!("worker {index} says twice that it is ready"),
+            WorkerMessage::Ready(_) => tracing::warn!("worker {index} reports again that it is ready"),
         }
     }
 
-    fn tell(&self, news: News) {
-        // Nobody listens any more only when the host is ending by an error of its own.
-        let _ = self.news.send(news);
+    fn report(&self, event: SlotEvent) {
+        // Fails only when the host is ending with an error of its own.
+        let _ = self.events.send(event);
     }
 }
 
 /// Waits until the host is no longer serving. Cancel-safe.
 async fn stop(phase: &mut watch::Receiver<Phase>) {
-    // An error means that the host is gone, which is no longer serving either.
+    // An error means that the host has ended.
     let _ = phase.wait_for(|phase| !matches!(phase, Phase::Serving(_))).await;
 }
 
-/// An error and all its causes, on one line.
+/// Returns an error and all its causes on one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

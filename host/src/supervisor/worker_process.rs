@@ -1,53 +1,44 @@
-//! One worker process: spawned with its two descriptors, talked to, and ended.
+//! One worker process: spawns it with its two descriptors, exchanges messages with it, and ends it.
 
-use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use command_fds::{CommandFdExt, FdMapping};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::SupervisorError;
 use super::environment::Environment;
 use crate::control::{
-    self, CONTROL_FD, ControlError, LISTENER_FD, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig,
-    WorkerMessage,
+    self, ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
+use crate::launch::python::Program;
+use crate::sys::{self, CONTROL_FD, LISTENER_FD};
 
-const BOOTSTRAP: &str = include_str!("bootstrap.py");
+/// How long to read the last messages of a process that has exited: they are already in the socket.
+const LAST_MESSAGES: Duration = Duration::from_millis(100);
 
-/// How long to look for the last words of a process that has ended: they are in the socket already.
-const LAST_WORDS: Duration = Duration::from_millis(100);
-
-/// How long a worker may leave its end of the channel unread once that is full.
+/// How long a worker may leave a full channel unread.
 const READ_GRACE: Duration = Duration::from_secs(5);
 
-/// How long a process may live on without its channel: it is on its way out, or out of reach.
-const LOST_GRACE: Duration = Duration::from_secs(2);
+/// How long a process may run after its channel has closed.
+const CLOSED_GRACE: Duration = Duration::from_secs(2);
 
-/// How to make workers; the same for all of them.
+/// How to start workers; the same for all of them.
 #[derive(Debug)]
-pub(super) struct Recipe {
-    /// The interpreter, absolute.
-    pub(super) python: PathBuf,
-    /// The Python module, absolute.
-    pub(super) module: PathBuf,
-    /// What to add to our environment.
+pub(super) struct WorkerSpec {
+    /// The program that each runs.
+    pub(super) program: Program,
+    /// The variables to add to our environment.
     pub(super) environment: Environment,
-    /// What each is told, but for its `index`.
+    /// The configuration of each worker, except its `index`.
     pub(super) config: WorkerConfig,
-    /// How long one may take until it is ready.
+    /// The time until a worker must be ready.
     pub(super) start_timeout: Duration,
 }
 
-/// A worker that runs. It is killed when this is dropped.
+/// A running worker. Killed on drop.
 #[derive(Debug)]
 pub(super) struct WorkerProcess {
     index: u32,
@@ -55,58 +46,50 @@ pub(super) struct WorkerProcess {
     child: Child,
     sender: Sender<SupervisorMessage>,
     receiver: Receiver<WorkerMessage>,
-    /// Whether there may be more to receive.
+    /// Whether the channel is open.
     open: bool,
-    ended: Option<ExitStatus>,
+    exited: Option<ExitStatus>,
 }
 
-/// What a worker did.
+/// An event of a worker.
 #[derive(Debug)]
-pub(super) enum Happening {
+pub(super) enum WorkerEvent {
     /// It sent a message.
-    Said(WorkerMessage),
-    /// It closed the channel (`None`), or broke it.
-    Lost(Option<ControlError>),
-    /// Its process ended.
-    Ended(ExitStatus),
+    Message(WorkerMessage),
+    /// It closed the channel, or the channel failed with this error.
+    ChannelClosed(Option<ControlError>),
+    /// Its process exited.
+    Exited(ExitStatus),
 }
 
 impl WorkerProcess {
-    /// Starts the process; it serves from `listener` once it has been told what.
-    pub(super) fn spawn(recipe: &Recipe, index: u32, listener: TcpListener) -> Result<Self, SupervisorError> {
+    /// Starts the process, which will serve from `listener`.
+    pub(super) fn spawn(
+        spec: &WorkerSpec,
+        index: u32,
+        listener: TcpListener,
+    ) -> Result<Self, SupervisorError> {
         let failed = |source| SupervisorError::Spawn {
             worker: index,
-            python: recipe.python.clone(),
+            program: spec.program.interpreter.clone(),
             source,
         };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
 
-        let mut command = std::process::Command::new(&recipe.python);
+        let mut command = spec.program.command();
         command
-            .args(["-X", "utf8", "-c", BOOTSTRAP])
-            .arg(&recipe.module)
-            .current_dir(&recipe.config.app.root)
+            .current_dir(&spec.config.app.root)
             .envs(
-                recipe
-                    .environment
+                spec.environment
                     .variables
                     .iter()
                     .map(|(name, value)| (name, value)),
             )
-            .stdin(Stdio::null())
-            .fd_mappings(vec![
-                FdMapping {
-                    parent_fd: theirs.into(),
-                    child_fd: CONTROL_FD,
-                },
-                FdMapping {
-                    parent_fd: listener.into(),
-                    child_fd: LISTENER_FD,
-                },
-            ])
-            .map_err(|collision| failed(io::Error::other(collision)))?;
-        // The command holds the worker's descriptors. It goes at the end of this statement: as long as it
-        // lived, the end of the channel would not show.
+            .stdin(Stdio::null());
+        let descriptors = [(theirs.into(), CONTROL_FD), (listener.into(), LISTENER_FD)];
+        sys::pass_descriptors(&mut command, descriptors).map_err(failed)?;
+        // The command owns the worker's descriptors. It is dropped at the end of this statement: otherwise the channel
+        // would not close with the worker.
         let child = Command::from(command)
             .kill_on_drop(true)
             .spawn()
@@ -117,7 +100,7 @@ impl WorkerProcess {
                 worker: index,
                 source,
             })?;
-        // There is a pid until the child has been waited for.
+        // A child has a pid until it has been waited for.
         let pid = child.id().unwrap_or_default();
         tracing::debug!("worker {index} starts (pid {pid})");
         Ok(Self {
@@ -127,7 +110,7 @@ impl WorkerProcess {
             sender,
             receiver,
             open: true,
-            ended: None,
+            exited: None,
         })
     }
 
@@ -135,86 +118,90 @@ impl WorkerProcess {
         self.pid
     }
 
-    /// Tells the worker what to run and waits until it is ready.
-    pub(super) async fn start(&mut self, recipe: &Recipe) -> Result<Ready, SupervisorError> {
+    /// Sends the worker its configuration and waits until it is ready.
+    pub(super) async fn start(&mut self, spec: &WorkerSpec) -> Result<Ready, SupervisorError> {
         let worker = self.index;
         let config = Box::new(WorkerConfig {
             index: worker,
-            ..recipe.config.clone()
+            ..spec.config.clone()
         });
-        let started = timeout(recipe.start_timeout, async {
+        let started = timeout(spec.start_timeout, async {
             match self.sender.send(&SupervisorMessage::Start(config)).await {
-                // It is gone already: how it went shows below.
+                // It has exited already: the next event says how.
                 Ok(()) | Err(ControlError::Io(_)) => {}
                 Err(source) => return Err(SupervisorError::Control { worker, source }),
             }
-            match self.next().await {
-                Happening::Said(WorkerMessage::Ready(ready)) => Ok(ready),
-                Happening::Said(WorkerMessage::Failed { phase, message }) => {
+            match self.next_event().await {
+                WorkerEvent::Message(WorkerMessage::Ready(ready)) => Ok(ready),
+                WorkerEvent::Message(WorkerMessage::Failed { phase, message }) => {
                     Err(SupervisorError::WorkerStart {
                         worker,
                         phase,
                         message,
                     })
                 }
-                Happening::Said(_) => Err(SupervisorError::Misbehaved {
+                WorkerEvent::Message(_) => Err(SupervisorError::Protocol {
                     worker,
-                    problem: "it spoke before it was ready",
+                    problem: "it sent another message before it was ready",
                 }),
-                Happening::Lost(error) => Err(self.lost(error, false).await),
-                Happening::Ended(status) => Err(self.died(status, false)),
+                WorkerEvent::ChannelClosed(error) => Err(self.channel_error(error, false).await),
+                WorkerEvent::Exited(status) => Err(self.exit_error(status, false)),
             }
         });
         match started.await {
             Ok(result) => result,
             Err(_) => Err(SupervisorError::StartDeadline {
                 worker,
-                after: recipe.start_timeout,
+                after: spec.start_timeout,
             }),
         }
     }
 
-    /// What the worker does next. Cancel-safe. After `Lost` there is only `Ended` to come, and then nothing.
-    pub(super) async fn next(&mut self) -> Happening {
-        if self.ended.is_none() {
+    /// Waits for the next event. After `ChannelClosed` only `Exited` follows; after that, `Exited` again. Cancel-safe.
+    pub(super) async fn next_event(&mut self) -> WorkerEvent {
+        if self.exited.is_none() {
             tokio::select! {
                 biased;
-                said = self.receiver.recv(), if self.open => return self.happening(said),
-                status = self.child.wait() => self.ended = Some(status.unwrap_or_else(|error| {
-                    // Waiting for a child of our own does not fail; if it does, the child is no success.
+                received = self.receiver.recv(), if self.open => return self.event(received),
+                status = self.child.wait() => self.exited = Some(status.unwrap_or_else(|error| {
+                    // Waiting for our own child should not fail. If it does, the child counts as failed.
                     tracing::error!("cannot wait for worker {} (pid {}): {error}", self.index, self.pid);
-                    ExitStatus::from_raw(255 << 8)
+                    sys::failed_exit()
                 })),
             }
         }
         if self.open
-            && let Ok(said) = timeout(LAST_WORDS, self.receiver.recv()).await
+            && let Ok(received) = timeout(LAST_MESSAGES, self.receiver.recv()).await
         {
-            return self.happening(said);
+            return self.event(received);
         }
-        Happening::Ended(self.ended.unwrap_or_default())
+        WorkerEvent::Exited(self.exited.unwrap_or_default())
     }
 
-    fn happening(&mut self, said: Result<Option<WorkerMessage>, ControlError>) -> Happening {
-        match said {
-            Ok(Some(message)) => Happening::Said(message),
+    fn event(&mut self, received: Result<Option<WorkerMessage>, ControlError>) -> WorkerEvent {
+        match received {
+            Ok(Some(message)) => WorkerEvent::Message(message),
             Ok(None) => {
                 self.open = false;
-                Happening::Lost(None)
+                WorkerEvent::ChannelClosed(None)
             }
             Err(error) => {
                 self.open = false;
-                Happening::Lost(Some(error))
+                WorkerEvent::ChannelClosed(Some(error))
             }
         }
     }
 
-    /// The error for a channel that was lost: how the process ended if it does so now, else what it did.
-    pub(super) async fn lost(&mut self, error: Option<ControlError>, ready: bool) -> SupervisorError {
+    /// Returns the error for a closed channel: how the process exited if it exits now, else why the channel closed.
+    pub(super) async fn channel_error(
+        &mut self,
+        error: Option<ControlError>,
+        ready: bool,
+    ) -> SupervisorError {
         let worker = self.index;
-        match (error, timeout(LOST_GRACE, self.next()).await) {
-            (None, Ok(Happening::Ended(status))) => self.died(status, ready),
-            (None, _) => SupervisorError::Misbehaved {
+        match (error, timeout(CLOSED_GRACE, self.next_event()).await) {
+            (None, Ok(WorkerEvent::Exited(status))) => self.exit_error(status, ready),
+            (None, _) => SupervisorError::Protocol {
                 worker,
                 problem: "it closed its control channel",
             },
@@ -222,7 +209,8 @@ impl WorkerProcess {
         }
     }
 
-    pub(super) fn died(&self, status: ExitStatus, ready: bool) -> SupervisorError {
+    /// Returns the error for a process that has exited.
+    pub(super) fn exit_error(&self, status: ExitStatus, ready: bool) -> SupervisorError {
         SupervisorError::WorkerDied {
             worker: self.index,
             pid: self.pid,
@@ -231,52 +219,49 @@ impl WorkerProcess {
         }
     }
 
-    /// Asks the worker to finish within `time`.
+    /// Asks the worker to drain within `time`.
     pub(super) async fn drain(&mut self, time: Duration) {
         let deadline_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.tell(&SupervisorMessage::Drain { deadline_ms }).await;
+        self.send(&SupervisorMessage::Drain { deadline_ms }).await;
     }
 
-    /// Sends the worker what another one has to say. An error is its end: it has not read for long what it was sent.
+    /// Sends the worker a message of another one. Fails if the worker does not read its channel; it must then be
+    /// killed.
     pub(super) async fn pass_on(&mut self, message: &SupervisorMessage) -> Result<(), SupervisorError> {
         let worker = self.index;
-        let sent = timeout(READ_GRACE, self.tell(message)).await;
-        sent.map_err(|_| SupervisorError::Misbehaved {
+        let sent = timeout(READ_GRACE, self.send(message)).await;
+        sent.map_err(|_| SupervisorError::Protocol {
             worker,
             problem: "it does not read its control channel",
         })
     }
 
-    /// Sends the worker a message. One that cannot be told is ending, or is killed when its time is up. Not
+    /// Sends the worker a message. Ignores an error: the worker is exiting, or is killed at its deadline. Not
     /// cancel-safe.
-    async fn tell(&mut self, message: &SupervisorMessage) {
+    async fn send(&mut self, message: &SupervisorMessage) {
         if let Err(error) = self.sender.send(message).await {
             let (index, pid) = (self.index, self.pid);
-            tracing::debug!("worker {index} (pid {pid}) cannot be told anything: {error}");
+            tracing::debug!("cannot send a message to worker {index} (pid {pid}): {error}");
         }
     }
 
-    /// Asks a worker that has nothing in flight to end: SIGTERM.
+    /// Asks a worker without calls in flight to exit: SIGTERM.
     pub(super) fn terminate(&self) {
-        // No id: it has ended and been waited for, so its number may be another process's by now.
-        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok())
-            && let Err(error) = kill(Pid::from_raw(pid), Signal::SIGTERM)
+        // Without an id it has been waited for, and another process may have its number.
+        if let Some(pid) = self.child.id()
+            && let Err(error) = sys::terminate(pid)
         {
             tracing::debug!(
-                "worker {} (pid {pid}) cannot be sent SIGTERM: {error}",
+                "cannot send SIGTERM to worker {} (pid {pid}): {error}",
                 self.index
             );
         }
     }
 
-    /// Ends the worker now: SIGKILL.
+    /// Kills the worker: SIGKILL.
     pub(super) async fn kill(mut self) {
         if let Err(error) = self.child.kill().await {
-            tracing::debug!(
-                "worker {} (pid {}) cannot be killed: {error}",
-                self.index,
-                self.pid
-            );
+            tracing::debug!("cannot kill worker {} (pid {}): {error}", self.index, self.pid);
         }
     }
 }

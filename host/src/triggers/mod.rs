@@ -1,3 +1,113 @@
-//! Triggers: what starts an invocation.
+//! What starts calls: one folder for each kind of trigger, and a registry for those of host builds.
+//!
+//! A trigger gets the functions that it serves and a handle to start calls with. All triggers of a worker run on its one
+//! serving thread, and must not block it. Adding one changes nothing else: the worker finds it by its [`Registration`].
 
 pub mod http;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::model::{CallResult, Invocation, Start};
+use crate::pipeline::{LoadedFunction, Pipeline};
+
+pub use inventory;
+
+/// A source of calls.
+pub trait Trigger: Send + 'static {
+    /// Its name, for messages.
+    fn name(&self) -> &'static str;
+
+    /// Whether it serves functions whose trigger binding has this type, in any case.
+    fn serves(&self, kind: &str) -> bool;
+
+    /// Prepares to serve these functions, and returns what serves them. Called on the serving thread, within its tokio
+    /// runtime. The worker drives the returned future until it ends by itself, which it does soon after
+    /// [`Calls::draining`].
+    ///
+    /// # Errors
+    /// What is wrong, as a message for the user: the worker does not start.
+    fn start(
+        self: Box<Self>,
+        functions: Vec<Arc<LoadedFunction>>,
+        calls: Calls,
+    ) -> Result<TriggerFuture, String>;
+}
+
+/// What serves the functions of a trigger.
+pub type TriggerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How a trigger starts calls, and learns of the worker's end. Cheap to clone.
+#[derive(Clone)]
+pub struct Calls {
+    pipeline: Arc<Pipeline>,
+    tasks: TaskTracker,
+    drain: CancellationToken,
+}
+
+impl Calls {
+    /// Starts calls through `pipeline`, as tasks of `tasks`, until `drain` is cancelled.
+    pub fn new(pipeline: Arc<Pipeline>, tasks: TaskTracker, drain: CancellationToken) -> Self {
+        Calls {
+            pipeline,
+            tasks,
+            drain,
+        }
+    }
+
+    /// Calls a function; see [`Pipeline::call`].
+    pub fn call<G: Send + Sync + 'static>(
+        &self,
+        function: Arc<LoadedFunction>,
+        start: Start,
+        held: G,
+    ) -> impl Future<Output = (Arc<Invocation>, CallResult)> {
+        self.pipeline.call(function, start, held)
+    }
+
+    /// Runs a task that the worker waits for when it drains.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Waits until the worker drains: from then on no calls are to be started that nobody has asked for yet.
+    pub async fn draining(&self) {
+        self.drain.cancelled().await;
+    }
+}
+
+/// What a trigger is made from.
+pub struct Setup<'a> {
+    /// The app that is served.
+    pub app: &'a App,
+    /// Which worker this is, from 0.
+    pub worker: u32,
+}
+
+/// A trigger that is linked into this host, by its constructor:
+/// `inventory::submit! { Registration::new(|setup| Ok(Box::new(MyTrigger::new(setup)?))) }`.
+pub struct Registration(fn(&Setup<'_>) -> Result<Box<dyn Trigger>, String>);
+
+inventory::collect!(Registration);
+
+impl Registration {
+    /// Registers a trigger, which each worker makes once. An error is a message for the user: the worker does not start.
+    pub const fn new(make: fn(&Setup<'_>) -> Result<Box<dyn Trigger>, String>) -> Self {
+        Registration(make)
+    }
+}
+
+/// Makes the triggers that are linked into this host.
+///
+/// # Errors
+/// That of the first one that cannot be made.
+pub fn registered(setup: &Setup<'_>) -> Result<Vec<Box<dyn Trigger>>, String> {
+    let registrations = inventory::iter::<Registration>.into_iter();
+    registrations
+        .map(|registration| (registration.0)(setup))
+        .collect()
+}

@@ -1,4 +1,4 @@
-//! What a worker tells its operator: its state; and of all workers, their extensions and metrics.
+//! The admin answers of a worker: its own state; the extensions and metrics of all workers; a flush of all workers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,44 +8,53 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::exposition;
-use super::peers::{Answers, Peers};
-use super::{Docked, lock};
+use super::listing::{AllExtensions, lock};
+use super::peers::{PeerReplies, Peers};
 use crate::control::{Question, Reply, WorkerConfig};
-use crate::triggers::http::{Admin, Answer, Flushed};
+use crate::triggers::http::{Admin, AdminFuture, FlushOutcome};
 
-/// What extensions get to flush when the operator asks for it.
+/// The time for extensions to flush when the operator asks for it.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// What the other workers get to answer, beside the time for a flush.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time for the other workers to reply, besides the time for a flush.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Answers the admin routes of a worker.
 pub(super) struct WorkerAdmin {
-    own: Arc<Own>,
-    peers: Arc<Peers>,
-    /// Reports are made one at a time, however many ask for them.
+    own: Arc<OwnAdmin>,
+    /// `None` without a supervisor.
+    peers: Option<Arc<Peers>>,
+    /// Allows one report at a time, however many clients ask.
     reporting: Semaphore,
     workers: u32,
     language: String,
     start: Instant,
 }
 
-/// What this worker answers for itself.
-struct Own {
+/// Answers questions about this worker alone.
+struct OwnAdmin {
     worker: u32,
-    extensions: Docked,
-    flushing: AtomicBool,
+    extensions: AllExtensions,
+    is_flushing: AtomicBool,
 }
 
 impl WorkerAdmin {
-    /// Answers the other workers, too.
-    pub(super) fn new(config: &WorkerConfig, language: &str, extensions: Docked, peers: Arc<Peers>) -> Self {
-        let own = Arc::new(Own {
+    /// Returns the admin of a worker. It also replies to the other workers.
+    pub(super) fn new(
+        config: &WorkerConfig,
+        language: &str,
+        extensions: AllExtensions,
+        peers: Option<Arc<Peers>>,
+    ) -> Self {
+        let own = Arc::new(OwnAdmin {
             worker: config.index,
             extensions,
-            flushing: AtomicBool::new(false),
+            is_flushing: AtomicBool::new(false),
         });
-        let asked = Arc::clone(&own);
-        peers.answer_by(move |question| asked.answer(question));
+        if let Some(peers) = &peers {
+            let responder = Arc::clone(&own);
+            peers.set_responder(move |question| responder.reply(question));
+        }
         WorkerAdmin {
             own,
             peers,
@@ -56,43 +65,42 @@ impl WorkerAdmin {
         }
     }
 
-    /// What all workers answer, by their index.
-    async fn ask_all(&self, question: Question) -> Answers {
+    /// Asks all workers, this one included. Returns the replies by the index of the worker.
+    async fn ask_all(&self, question: Question) -> PeerReplies {
         let own = Arc::clone(&self.own);
-        let patience = match question {
-            Question::Extensions | Question::Metrics => PATIENCE,
-            Question::Flush => FLUSH + PATIENCE,
+        let timeout = match question {
+            Question::Extensions | Question::Metrics => REPLY_TIMEOUT,
+            Question::Flush => FLUSH + REPLY_TIMEOUT,
         };
-        let mine = tokio::task::spawn_blocking(move || own.answer(question));
-        let (mine, mut answers) = tokio::join!(mine, async {
-            match self.workers {
-                1 => Answers::default(),
-                _ => self.peers.ask(question, patience).await,
+        let own_reply = tokio::task::spawn_blocking(move || own.reply(question));
+        let (own_reply, mut all) = tokio::join!(own_reply, async {
+            match &self.peers {
+                Some(peers) => peers.ask(question, timeout).await,
+                None => PeerReplies::default(),
             }
         });
-        match mine {
-            Ok(reply) => answers.replies.push((self.own.worker, reply)),
-            // It has panicked, and said so.
-            Err(_) => answers.missing += 1,
+        match own_reply {
+            Ok(reply) => all.replies.push((self.own.worker, reply)),
+            // It has panicked, and the panic is printed.
+            Err(_) => all.missing += 1,
         }
-        answers.replies.sort_unstable_by_key(|(worker, _)| *worker);
-        answers
+        all.replies.sort_unstable_by_key(|(worker, _)| *worker);
+        all
     }
 
-    async fn report(&self, question: Question) -> impl Iterator<Item = Reply> {
-        // It is never closed.
-        let _turn = self.reporting.acquire().await;
-        self.ask_all(question)
-            .await
-            .replies
-            .into_iter()
-            .map(|(_, reply)| reply)
+    /// Asks all workers. Returns the content of their replies, which `unpack` takes out.
+    async fn report<T>(&self, question: Question, unpack: impl Fn(Reply) -> Option<T>) -> Vec<T> {
+        // The semaphore is never closed.
+        let _permit = self.reporting.acquire().await;
+        let all = self.ask_all(question).await;
+        let replies = all.replies.into_iter();
+        replies.filter_map(|(_, reply)| unpack(reply)).collect()
     }
 }
 
-impl Own {
-    /// May block.
-    fn answer(&self, question: Question) -> Reply {
+impl OwnAdmin {
+    /// Answers a question. May block.
+    fn reply(&self, question: Question) -> Reply {
         match question {
             Question::Extensions => Reply::Extensions(json!({
                 "worker": self.worker,
@@ -103,20 +111,20 @@ impl Own {
         }
     }
 
-    /// `false` where a flush is running already.
+    /// Has the extensions flush. Returns `false` if a flush is already running.
     fn flush(&self) -> bool {
-        struct Done<'a>(&'a AtomicBool);
-        impl Drop for Done<'_> {
+        struct ResetOnDrop<'a>(&'a AtomicBool);
+        impl Drop for ResetOnDrop<'_> {
             fn drop(&mut self) {
                 self.0.store(false, Ordering::Release);
             }
         }
-        // One at a time: one that hangs leaves a thread behind for each extension.
-        if self.flushing.swap(true, Ordering::Acquire) {
+        // One at a time: a flush that hangs leaves a thread behind for each extension.
+        if self.is_flushing.swap(true, Ordering::Acquire) {
             return false;
         }
-        let _done = Done(&self.flushing);
-        // Not under the lock: the others go on meanwhile.
+        let _reset = ResetOnDrop(&self.is_flushing);
+        // Releases the lock before the flush, which may take long.
         let flush = lock(&self.extensions.native).flush();
         flush(FLUSH);
         true
@@ -136,41 +144,36 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn extensions(&self) -> Answer<'_, Value> {
+    fn extensions(&self) -> AdminFuture<'_, Value> {
         Box::pin(async {
-            let replies = self.report(Question::Extensions).await;
-            let workers: Vec<Value> = replies
-                .filter_map(|reply| match reply {
-                    Reply::Extensions(report) => Some(report),
-                    _ => None,
-                })
-                .collect();
-            json!({ "workers": workers })
+            let unpack = |reply| match reply {
+                Reply::Extensions(report) => Some(report),
+                _ => None,
+            };
+            json!({ "workers": self.report(Question::Extensions, unpack).await })
         })
     }
 
-    fn metrics(&self) -> Answer<'_, String> {
+    fn metrics(&self) -> AdminFuture<'_, String> {
         Box::pin(async {
-            let replies = self.report(Question::Metrics).await;
-            let texts: Vec<String> = replies
-                .filter_map(|reply| match reply {
-                    Reply::Metrics(text) => Some(text),
-                    _ => None,
-                })
-                .collect();
+            let unpack = |reply| match reply {
+                Reply::Metrics(text) => Some(text),
+                _ => None,
+            };
+            let texts = self.report(Question::Metrics, unpack).await;
             exposition::join(texts.iter().map(String::as_str))
         })
     }
 
-    fn flush(&self) -> Answer<'_, Flushed> {
+    fn flush(&self) -> AdminFuture<'_, FlushOutcome> {
         Box::pin(async {
-            let Answers { replies, missing } = self.ask_all(Question::Flush).await;
+            let PeerReplies { replies, missing } = self.ask_all(Question::Flush).await;
             if missing > 0 {
-                Flushed::Without(missing)
+                FlushOutcome::Without(missing)
             } else if replies.iter().all(|(_, reply)| *reply == Reply::Flush(true)) {
-                Flushed::All
+                FlushOutcome::All
             } else {
-                Flushed::Busy
+                FlushOutcome::Busy
             }
         })
     }

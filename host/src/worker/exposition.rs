@@ -1,37 +1,38 @@
-//! The metrics of several workers as one text. OpenMetrics wants all samples of a family in one place, behind what is
-//! said of it once; the workers' samples differ in the label `worker`.
+//! Joins the metrics of several workers to one text. OpenMetrics needs all samples of a family in one place, after its
+//! metadata. The workers' samples differ in the label `worker`.
 
-/// What is said of a metric, and its samples, as lines.
+/// The lines of a metric family.
 struct Family<'a> {
     name: &'a str,
-    said: Vec<&'a str>,
+    /// Help, type and unit.
+    metadata: Vec<&'a str>,
     samples: Vec<&'a str>,
 }
 
-/// Joins texts of OpenMetrics, of which each is whole: families in the order in which they come first.
+/// Joins complete texts of OpenMetrics. Families keep the order in which they first occur.
 pub(super) fn join<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut families: Vec<Family<'a>> = Vec::new();
     for text in texts {
         let mut current = None;
         for line in text.lines() {
-            match said_of(line) {
+            match family_name(line) {
                 Some(name) => {
                     let known = families.iter().position(|family| family.name == name);
                     let at = known.unwrap_or_else(|| {
                         families.push(Family {
                             name,
-                            said: Vec::new(),
+                            metadata: Vec::new(),
                             samples: Vec::new(),
                         });
                         families.len() - 1
                     });
-                    let said = &mut families[at].said;
-                    let known = said.iter().find(|known| keyword(known) == keyword(line));
-                    // Workers of two versions of an extension may differ: what was said first holds, and samples of
-                    // another type have no place.
+                    let metadata = &mut families[at].metadata;
+                    let known = metadata.iter().find(|known| keyword(known) == keyword(line));
+                    // Workers with two versions of an extension may differ. The first metadata wins, and samples of
+                    // another type are left out.
                     let is_other = keyword(line) == Some("TYPE") && known.is_some_and(|known| *known != line);
                     if known.is_none() {
-                        said.push(line);
+                        metadata.push(line);
                     }
                     current = (!is_other).then_some(at);
                 }
@@ -47,7 +48,7 @@ pub(super) fn join<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     for line in families
         .iter()
-        .flat_map(|family| family.said.iter().chain(&family.samples))
+        .flat_map(|family| family.metadata.iter().chain(&family.samples))
     {
         joined.push_str(line);
         joined.push('\n');
@@ -56,12 +57,13 @@ pub(super) fn join<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     joined
 }
 
-/// The metric that a line of help, type or unit is about.
-fn said_of(line: &str) -> Option<&str> {
+/// Returns the family of a line of metadata; `None` for other lines.
+fn family_name(line: &str) -> Option<&str> {
     keyword(line)?;
     line.split(' ').nth(2)
 }
 
+/// Returns the keyword of a line of metadata.
 fn keyword(line: &str) -> Option<&str> {
     let keyword = line.strip_prefix("# ")?.split(' ').next()?;
     matches!(keyword, "HELP" | "TYPE" | "UNIT").then_some(keyword)
@@ -86,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_first_holds() {
+    fn the_first_metadata_wins() {
         let second = "# HELP a Other words.\n# TYPE a counter\na_total{worker=\"1\"} 3\n\
                       # HELP b Help.\n# TYPE b counter\nb_total{worker=\"1\"} 1\n# EOF\n";
         let joined = join([FIRST, second]);

@@ -1,18 +1,20 @@
-//! The worker's end of the control channel, watched from a thread of its own.
+//! The worker's end of the control channel, read by its own thread.
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, oneshot};
 
-use super::peers::{Heard, Peers};
+use super::orders::Orders;
+use super::peers::{PeerEvent, Peers};
 use crate::control::{
-    ControlError, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
+    ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
 
-/// The way to the supervisor. All functions block.
+/// The connection to the supervisor. All functions block.
 pub(super) struct Link {
     runtime: Runtime,
     sender: Arc<Mutex<Sender<WorkerMessage>>>,
@@ -21,7 +23,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects and takes the orders. From then on the process ends when the supervisor does: nobody would
+    /// Connects and receives the configuration. From then on the process exits when the supervisor does: nobody would
     /// restart or stop it any more.
     pub(super) fn connect(stream: UnixStream) -> Result<(Self, Box<WorkerConfig>), ControlError> {
         let runtime = Builder::new_multi_thread()
@@ -40,18 +42,19 @@ impl Link {
             Ok(None) => std::process::exit(1),
             Err(error) => {
                 let failed = WorkerMessage::Failed {
-                    phase: "reading of its orders".to_owned(),
+                    phase: "reading of the start message".to_owned(),
                     message: error.to_string(),
                 };
-                // If this fails too, the exit code speaks.
+                // If this fails too, the exit code remains.
                 let _ = runtime.block_on(sender.send(&failed));
                 return Err(error);
             }
         };
         let (drained, drain) = oneshot::channel();
         let sender = Arc::new(Mutex::new(sender));
-        let peers = Arc::new(Peers::new(runtime.handle().clone(), Arc::clone(&sender)));
-        runtime.spawn(watch(receiver, drained, Arc::clone(&peers)));
+        let others = config.workers.saturating_sub(1);
+        let peers = Arc::new(Peers::new(runtime.handle().clone(), Arc::clone(&sender), others));
+        runtime.spawn(read_messages(receiver, drained, Arc::clone(&peers)));
         Ok((
             Link {
                 runtime,
@@ -63,13 +66,13 @@ impl Link {
         ))
     }
 
-    /// The other workers.
+    /// Returns the other workers.
     pub(super) fn peers(&self) -> &Arc<Peers> {
         &self.peers
     }
 
-    /// Sends a message. Failure means that the supervisor is gone, which ends the process.
-    pub(super) fn send(&self, message: WorkerMessage) {
+    /// Sends a message. It fails only when the supervisor has exited, which ends the process.
+    fn send(&self, message: WorkerMessage) {
         let sent = self
             .runtime
             .block_on(async { self.sender.lock().await.send(&message).await });
@@ -77,25 +80,34 @@ impl Link {
             tracing::debug!("control channel: {error}");
         }
     }
+}
 
-    /// Tells why the app cannot be served; returns the exit code.
-    pub(super) fn fail(&self, phase: &str, message: &str) -> i32 {
+impl Orders for Link {
+    fn ready(&mut self, ready: Ready) {
+        self.send(WorkerMessage::Ready(ready));
+    }
+
+    fn failed(&mut self, phase: &str, message: &str) {
         self.send(WorkerMessage::Failed {
             phase: phase.to_owned(),
             message: message.to_owned(),
         });
-        1
     }
 
-    /// Waits until the worker is to stop; returns what running calls get to finish.
-    pub(super) fn wait_for_drain(&mut self) -> Duration {
+    fn wait_for_drain(&mut self) -> Duration {
         let drain = &mut self.drain;
-        // The sender is only dropped without a message when the process ends.
+        // The sender is dropped without a message only when the process exits.
         self.runtime.block_on(drain).unwrap_or_default()
+    }
+
+    fn drained(&mut self, statistics: Value) {
+        self.send(WorkerMessage::Statistics(statistics));
+        self.send(WorkerMessage::Drained);
     }
 }
 
-async fn watch(
+/// Handles the messages of the supervisor until it exits, which ends the process.
+async fn read_messages(
     mut receiver: Receiver<SupervisorMessage>,
     drained: oneshot::Sender<Duration>,
     peers: Arc<Peers>,
@@ -106,16 +118,22 @@ async fn watch(
             Ok(Some(SupervisorMessage::Drain { deadline_ms })) => {
                 peers.close();
                 if let Some(drained) = drained.take() {
-                    // Nobody waits yet while the app is loading; the value keeps.
+                    // The channel keeps the value while the app is loading.
                     let _ = drained.send(Duration::from_millis(deadline_ms));
                 }
             }
-            Ok(Some(SupervisorMessage::Answer { asker, id, question })) => peers.answer(asker, id, question),
-            Ok(Some(SupervisorMessage::Asked { id, others })) => peers.hear(id, Heard::Asked(others)),
-            Ok(Some(SupervisorMessage::Told { id, worker, reply })) => {
-                peers.hear(id, Heard::Told(worker, reply));
+            Ok(Some(SupervisorMessage::PeerRequest { asker, id, question })) => {
+                peers.reply_to(asker, id, question);
             }
-            Ok(Some(SupervisorMessage::Start(_))) => tracing::debug!("control channel: orders given twice"),
+            Ok(Some(SupervisorMessage::PeerCount { id, others })) => {
+                peers.deliver(id, PeerEvent::Count(others))
+            }
+            Ok(Some(SupervisorMessage::PeerReply { id, worker, reply })) => {
+                peers.deliver(id, PeerEvent::Reply(worker, reply));
+            }
+            Ok(Some(SupervisorMessage::Start(_))) => {
+                tracing::debug!("control channel: a second start message")
+            }
             Ok(None) | Err(_) => std::process::exit(1),
         }
     }

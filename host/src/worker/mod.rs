@@ -1,54 +1,97 @@
-//! A worker process: HTTP, extensions and a language runtime in one.
+//! A worker: triggers, extensions and a language runtime in one process, from its orders to its end.
 //!
-//! The runtime's module drives it: [`Worker::connect`], then it loads the app's functions, then
-//! [`Worker::start_extensions`], [`Worker::serve`], and at last [`Serving::join`]. Each may block, and is called without the GIL.
+//! The language runtime drives it: [`Worker::connect`] (or [`Worker::new`], without a supervisor), then it indexes the
+//! app's functions, then [`Worker::load`], [`LoadedWorker::serve`], and at last [`ServingWorker::join`]. Each may block, and is
+//! called without the GIL, or whatever lock the language has.
 
 mod admin;
 mod exposition;
-mod http;
 mod link;
+mod listing;
+mod orders;
 mod peers;
+mod service;
+#[cfg(test)]
+mod tests;
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::app;
-use crate::control::{ExtensionListing, FunctionListing, Ready, WorkerConfig, WorkerMessage};
-use crate::extensions::{Companion, ExtensionError, ExtensionReport, Extensions, Search};
-use crate::invocation::{Completions, FunctionInfo, LoadedFunction};
-use crate::runner::FunctionRunner;
+use crate::control::{Ready, WorkerConfig};
+use crate::extensions::{Companion, ExtensionError, Extensions, Search};
+use crate::model::{FunctionDefinition, FunctionInfo};
+use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
+use crate::triggers::http::Http;
+use crate::triggers::{self, Setup, Trigger};
 use admin::WorkerAdmin;
-use http::HttpService;
 use link::Link;
+use listing::{AllExtensions, lock};
 use peers::Peers;
+use service::Service;
+
+pub use orders::Orders;
 
 /// What extensions get to shut down when running calls have used up the deadline, or the worker cannot start.
 const LEAST_SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// A worker that has its orders and serves nothing yet.
+/// A worker that has its orders: its extensions are open, and its functions are to be loaded.
 pub struct Worker {
-    config: Box<WorkerConfig>,
-    link: Link,
-    listener: TcpListener,
-    extensions: Arc<Mutex<Extensions>>,
+    base: Base,
     completions: Arc<Completions>,
-    /// Empty until the extensions have started.
-    functions: Vec<Arc<LoadedFunction>>,
+    triggers: Vec<Box<dyn Trigger>>,
+}
+
+/// What a worker has from its orders to its end.
+struct Base {
+    config: Box<WorkerConfig>,
+    orders: Box<dyn Orders>,
+    peers: Option<Arc<Peers>>,
+    listener: Option<TcpListener>,
+    extensions: Arc<Mutex<Extensions>>,
+}
+
+impl Base {
+    /// Reports why the app cannot be served; returns the exit code.
+    fn fail(mut self, phase: &str, message: &str) -> i32 {
+        lock(&self.extensions).shutdown(LEAST_SHUTDOWN);
+        self.orders.failed(phase, message);
+        1
+    }
 }
 
 impl Worker {
-    /// Takes the supervisor's orders and opens the extensions. `Err` is the exit code, after the supervisor
-    /// was told why.
+    /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `Err` is the exit
+    /// code, after the supervisor was told why.
     pub fn connect(control: OwnedFd, listener: OwnedFd) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
             eprintln!("funcdock worker: {error}");
             1
         })?;
+        let peers = Arc::clone(link.peers());
+        Self::open(config, Box::new(link), Some(peers), Some(listener.into()))
+    }
+
+    /// A worker without a supervisor, and opens its extensions. It serves HTTP where it has a listener, which must be
+    /// bound and non-blocking. `Err` is the exit code, after [`Orders::failed`].
+    pub fn new(
+        config: WorkerConfig,
+        orders: impl Orders,
+        listener: Option<TcpListener>,
+    ) -> Result<Self, i32> {
+        Self::open(Box::new(config), Box::new(orders), None, listener)
+    }
+
+    fn open(
+        config: Box<WorkerConfig>,
+        mut orders: Box<dyn Orders>,
+        peers: Option<Arc<Peers>>,
+        listener: Option<TcpListener>,
+    ) -> Result<Self, i32> {
         crate::logging::init(config.log_format, config.verbose, config.debug_logs);
         let configs = match config.extensions_enabled {
             true => config.app.host.worker_extensions.as_slice(),
@@ -60,122 +103,163 @@ impl Worker {
             path: config.extension_path.clone(),
         };
         let extensions = match Extensions::load(configs, &search) {
-            Ok(extensions) => extensions,
-            Err(error) => return Err(link.fail("loading of the extensions", &error.to_string())),
+            Ok(extensions) => Arc::new(Mutex::new(extensions)),
+            Err(error) => {
+                orders.failed("loading of the extensions", &error.to_string());
+                return Err(1);
+            }
+        };
+        let setup = Setup {
+            app: &config.app,
+            worker: config.index,
+        };
+        let triggers = match triggers::registered(&setup) {
+            Ok(triggers) => triggers,
+            Err(error) => {
+                orders.failed("start of the triggers", &error);
+                return Err(1);
+            }
         };
         Ok(Worker {
-            config,
-            link,
-            listener: listener.into(),
-            extensions: Arc::new(Mutex::new(extensions)),
+            base: Base {
+                config,
+                orders,
+                peers,
+                listener,
+                extensions,
+            },
             completions: Arc::default(),
-            functions: Vec::new(),
+            triggers,
         })
     }
 
     /// What to serve.
     pub fn config(&self) -> &WorkerConfig {
-        &self.config
+        &self.base.config
     }
 
     /// The extensions: function code docks and configures them while it is imported.
     pub fn extensions(&self) -> &Arc<Mutex<Extensions>> {
-        &self.extensions
+        &self.base.extensions
     }
 
-    /// Where the runner puts the outcomes of calls.
+    /// Where the runner leaves the outcomes of calls.
     pub fn completions(&self) -> &Arc<Completions> {
         &self.completions
     }
 
-    /// Starts the extensions, which function code has had its say on, and puts their hooks around the functions.
-    /// Returns what they bring for the runtime to run.
-    ///
-    /// # Errors
-    /// The first failure of an extension that the app requires.
-    pub fn start_extensions(&mut self) -> Result<Vec<Companion>, ExtensionError> {
-        let mut extensions = lock(&self.extensions);
-        self.functions = load_functions(&self.config, &mut extensions)?;
-        extensions.companions()
+    /// Whether a trigger of this worker serves functions whose trigger binding has this type. A function that nothing
+    /// serves is listed, and never called.
+    pub fn serves(&self, kind: &str) -> bool {
+        let http = self.base.listener.is_some() && kind.eq_ignore_ascii_case("httpTrigger");
+        http || self.triggers.iter().any(|trigger| trigger.serves(kind))
     }
 
-    /// Tells the supervisor why the app cannot be served; returns the exit code. `phase` is a noun phrase.
+    /// Starts the extensions, which function code has configured by now, and puts their hooks around the functions that
+    /// the runner has indexed, in its order. `Err` is the exit code, after it was reported which extension that the app
+    /// requires has failed.
+    pub fn load(self, functions: Vec<FunctionDefinition>) -> Result<(LoadedWorker, Vec<Companion>), i32> {
+        let mut extensions = lock(&self.base.extensions);
+        let loaded = put_hooks_around(&self.base.config, &mut extensions, functions)
+            .and_then(|functions| Ok((functions, extensions.companions()?)));
+        drop(extensions);
+        match loaded {
+            Ok((functions, companions)) => {
+                let worker = LoadedWorker {
+                    worker: self,
+                    functions,
+                };
+                Ok((worker, companions))
+            }
+            Err(error) => Err(self.fail("start of the extensions", &error.to_string())),
+        }
+    }
+
+    /// Reports why the app cannot be served; returns the exit code. `phase` is a noun phrase.
     pub fn fail(self, phase: &str, message: &str) -> i32 {
-        lock(&self.extensions).shutdown(LEAST_SHUTDOWN);
-        self.link.fail(phase, message)
+        self.base.fail(phase, message)
+    }
+}
+
+/// A worker whose functions and extensions are loaded.
+pub struct LoadedWorker {
+    worker: Worker,
+    functions: Vec<Arc<LoadedFunction>>,
+}
+
+impl LoadedWorker {
+    /// The functions, in the order in which the runner has indexed them.
+    pub fn functions(&self) -> &[Arc<LoadedFunction>] {
+        &self.functions
     }
 
-    /// Serves the app through `runner`; `language` is the version of its runtime. `stop` is called when all
-    /// has ended. `Err` is the exit code, after the supervisor was told why.
+    /// What to serve.
+    pub fn config(&self) -> &WorkerConfig {
+        self.worker.config()
+    }
+
+    /// Reports why the app cannot be served; returns the exit code. `phase` is a noun phrase.
+    pub fn fail(self, phase: &str, message: &str) -> i32 {
+        self.worker.fail(phase, message)
+    }
+
+    /// Serves the app through `runner`; `language` is the version of its runtime. `stop` is called when all has ended.
+    /// `Err` is the exit code, after it was reported why.
     pub fn serve(
         self,
         runner: Arc<dyn FunctionRunner>,
         language: &str,
         stop: impl FnOnce() + Send + 'static,
-    ) -> Result<Serving, i32> {
+    ) -> Result<ServingWorker, i32> {
+        let LoadedWorker { worker, functions } = self;
         let Worker {
-            config,
-            mut link,
-            listener,
-            extensions,
+            mut base,
             completions,
-            functions,
-        } = self;
-        let extensions = Docked {
-            native: extensions,
+            mut triggers,
+        } = worker;
+        let extensions = AllExtensions {
+            native: Arc::clone(&base.extensions),
             language: runner.extensions().into(),
         };
         let ready = Ready {
-            functions: config.app.functions.iter().map(function_listing).collect(),
-            extensions: extensions.report().into_iter().map(extension_listing).collect(),
+            functions: functions
+                .iter()
+                .map(|function| listing::function(&function.definition))
+                .collect(),
+            extensions: extensions.report().into_iter().map(listing::extension).collect(),
             python: language.to_owned(),
         };
-        let peers = Arc::clone(link.peers());
-        let admin = WorkerAdmin::new(&config, language, extensions.clone(), Arc::clone(&peers));
-        let admin = Arc::new(admin);
-        let http = match HttpService::start(&config, functions, runner, completions, listener, admin) {
-            Ok(http) => http,
-            Err(error) => {
-                lock(&extensions.native).shutdown(LEAST_SHUTDOWN);
-                return Err(link.fail("start of the HTTP server", &error));
-            }
+        if let Some(listener) = base.listener.take() {
+            let admin = WorkerAdmin::new(&base.config, language, extensions.clone(), base.peers.clone());
+            let http = Http::new(listener, base.config.app.host.http.clone(), Arc::new(admin));
+            triggers.insert(0, Box::new(http));
+        }
+        let timeout = base.config.app.host.function_timeout;
+        let service = match Service::start(&functions, triggers, runner, completions, timeout) {
+            Ok(service) => service,
+            Err(error) => return Err(base.fail("start of the triggers", &error)),
         };
-        link.send(WorkerMessage::Ready(ready));
-        peers.open();
+        base.orders.ready(ready);
+        if let Some(peers) = &base.peers {
+            peers.open();
+        }
         let thread = std::thread::spawn(move || {
-            let deadline = link.wait_for_drain();
-            let in_time = drain(http, &peers, &extensions.native, deadline);
-            link.send(WorkerMessage::Statistics(json!(extensions.report())));
-            link.send(WorkerMessage::Drained);
+            let deadline = base.orders.wait_for_drain();
+            let in_time = drain(service, &base, deadline);
+            base.orders.drained(json!(extensions.report()));
             stop();
             in_time
         });
-        Ok(Serving { thread })
-    }
-}
-
-/// All extensions of a worker.
-#[derive(Clone)]
-struct Docked {
-    native: Arc<Mutex<Extensions>>,
-    /// Those that the runner runs.
-    language: Arc<[ExtensionReport]>,
-}
-
-impl Docked {
-    fn report(&self) -> Vec<ExtensionReport> {
-        let mut report = lock(&self.native).report();
-        report.extend_from_slice(&self.language);
-        report
+        Ok(ServingWorker { thread })
     }
 }
 
 /// A worker that serves.
-pub struct Serving {
+pub struct ServingWorker {
     thread: JoinHandle<bool>,
 }
 
-impl Serving {
+impl ServingWorker {
     /// Waits until the worker has drained; returns the exit code, which is 0 if nothing was given up.
     pub fn join(self) -> i32 {
         match self.thread.join() {
@@ -187,57 +271,40 @@ impl Serving {
 }
 
 /// Ends calls, then extensions, within the deadline. Returns whether all calls ended by themselves.
-fn drain(http: HttpService, peers: &Peers, extensions: &Mutex<Extensions>, deadline: Duration) -> bool {
+fn drain(service: Service, base: &Base, deadline: Duration) -> bool {
     let end = Instant::now() + deadline;
     let left = || end.saturating_duration_since(Instant::now());
-    let in_time = http.drain(deadline);
-    // A flush that another worker has asked for is to be over before the shutdown.
-    peers.wait_until_answered(left());
-    lock(extensions).shutdown(left().max(LEAST_SHUTDOWN));
+    let in_time = service.drain(deadline);
+    if let Some(peers) = &base.peers {
+        // A flush that another worker has asked for is to be over before the shutdown.
+        peers.wait_until_answered(left());
+    }
+    lock(&base.extensions).shutdown(left().max(LEAST_SHUTDOWN));
     in_time
 }
 
-/// The functions, with the hooks of the extensions around them, which it starts.
-fn load_functions(
+/// Starts the extensions, and returns the functions with their hooks around them.
+fn put_hooks_around(
     config: &WorkerConfig,
     extensions: &mut Extensions,
+    functions: Vec<FunctionDefinition>,
 ) -> Result<Vec<Arc<LoadedFunction>>, ExtensionError> {
-    let app = &config.app;
-    let prefix = &app.host.http.route_prefix;
-    let infos: Vec<_> = app
-        .functions
+    let prefix = &config.app.host.http.route_prefix;
+    let infos: Vec<_> = functions
         .iter()
-        .map(|function| FunctionInfo::new(function, prefix))
+        .map(|definition| Arc::new(FunctionInfo::new(definition, prefix)))
         .collect();
-    let root = app.root.to_string_lossy();
+    let root = config.app.root.to_string_lossy();
     let chains = extensions.start(&root, config.index, &infos)?;
-    let loaded = infos.into_iter().zip(chains).enumerate();
+    let loaded = functions.into_iter().zip(infos).zip(chains).enumerate();
     Ok(loaded
-        .map(|(index, (info, chain))| Arc::new(LoadedFunction { index, info, chain }))
+        .map(|(index, ((definition, info), chain))| {
+            Arc::new(LoadedFunction {
+                index,
+                definition,
+                info,
+                chain,
+            })
+        })
         .collect())
-}
-
-/// A report that panicked half-way has changed nothing.
-fn lock(extensions: &Mutex<Extensions>) -> MutexGuard<'_, Extensions> {
-    extensions.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn function_listing(function: &app::Function) -> FunctionListing {
-    let trigger = function.trigger();
-    let http = trigger.and_then(|trigger| trigger.http.as_ref());
-    FunctionListing {
-        name: function.name.clone(),
-        kind: trigger.map(|trigger| trigger.kind.clone()).unwrap_or_default(),
-        methods: http.map(|http| http.methods.clone()).unwrap_or_default(),
-        route: http.map(|http| http.route.clone()),
-    }
-}
-
-fn extension_listing(report: ExtensionReport) -> ExtensionListing {
-    ExtensionListing {
-        name: report.name,
-        version: report.version.unwrap_or_default(),
-        state: report.state.to_string(),
-        message: report.message,
-    }
 }

@@ -1,4 +1,4 @@
-//! The other workers of the host: what an operator asks one, it asks all of them, through the supervisor.
+//! The other workers of the host. A worker sends them the questions of its operator, through the supervisor.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,179 +11,178 @@ use tokio::sync::mpsc;
 
 use crate::control::{Question, Reply, Sender, WorkerMessage};
 
-type Answerer = dyn Fn(Question) -> Reply + Send + Sync;
+type Responder = dyn Fn(Question) -> Reply + Send + Sync;
 
-/// The way to the other workers.
+/// Asks the other workers, and replies to them.
 pub(super) struct Peers {
     control: Handle,
     sender: Arc<tokio::sync::Mutex<Sender<WorkerMessage>>>,
-    answerer: OnceLock<Box<Answerer>>,
+    /// The number of other workers that the host has, ready or not.
+    others: usize,
+    responder: OnceLock<Box<Responder>>,
     next_id: AtomicU64,
     state: Mutex<State>,
-    /// Waited for by who waits for the last answer under way.
+    /// Notified when the last reply has been made.
     idle: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// Whether the supervisor takes questions: it does from when this worker is ready until it drains.
+    /// Whether the supervisor takes questions: from when this worker is ready until it drains.
     is_open: bool,
-    /// Who waits for what the others tell, by the question's id.
-    asked: HashMap<u64, mpsc::UnboundedSender<Heard>>,
-    /// How many threads answer the others.
-    answering: usize,
+    /// Where to deliver what comes back for a question, by its id.
+    pending: HashMap<u64, mpsc::UnboundedSender<PeerEvent>>,
+    /// The number of threads that make a reply.
+    replying: usize,
 }
 
-/// What comes back to who has asked.
-pub(super) enum Heard {
-    /// So many others are asked.
-    Asked(u32),
-    /// This worker's answer.
-    Told(u32, Reply),
+/// What comes back for a question.
+pub(super) enum PeerEvent {
+    /// The number of workers that get the question.
+    Count(u32),
+    /// The reply of the worker with this index.
+    Reply(u32, Reply),
 }
 
-/// What the others have answered.
+/// The replies of the other workers.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Answers {
-    /// By the index of the worker.
+pub(super) struct PeerReplies {
+    /// Each with the index of its worker.
     pub(super) replies: Vec<(u32, Reply)>,
-    /// How many were asked and have not answered in time, or could not.
+    /// The number of workers without a reply: it failed or was not in time. If the question reached no worker, all others
+    /// count.
     pub(super) missing: usize,
 }
 
 impl Peers {
-    pub(super) fn new(control: Handle, sender: Arc<tokio::sync::Mutex<Sender<WorkerMessage>>>) -> Self {
+    /// Returns the peers of a worker in a host with so many `others`. They can be asked after [`open`](Self::open).
+    pub(super) fn new(
+        control: Handle,
+        sender: Arc<tokio::sync::Mutex<Sender<WorkerMessage>>>,
+        others: u32,
+    ) -> Self {
         Peers {
             control,
             sender,
-            answerer: OnceLock::new(),
-            // Not those of the worker that this one replaces, whose answers may come yet.
+            others: others as usize,
+            responder: OnceLock::new(),
+            // Not an id of the worker that this one replaces: replies to that one may still come.
             next_id: AtomicU64::new(u64::from(std::process::id()) << 32),
             state: Mutex::default(),
             idle: Condvar::new(),
         }
     }
 
-    /// `answerer` is what the others ask, from when this worker is ready. It may block.
-    pub(super) fn answer_by(&self, answerer: impl Fn(Question) -> Reply + Send + Sync + 'static) {
-        // It is done once a worker.
-        let _ = self.answerer.set(Box::new(answerer));
+    /// Sets what makes the replies to other workers. Called once, before this worker is ready. `responder` may block.
+    pub(super) fn set_responder(&self, responder: impl Fn(Question) -> Reply + Send + Sync + 'static) {
+        // Fails only when it is set already.
+        let _ = self.responder.set(Box::new(responder));
     }
 
-    /// The supervisor knows that this worker is ready: from now on it can ask.
+    /// Lets this worker ask: the supervisor knows that it is ready.
     pub(super) fn open(&self) {
         self.state().is_open = true;
     }
 
-    /// This worker drains: nobody passes on what it asks, or what the others answer.
+    /// Ends all questions: this worker drains, and the supervisor passes on nothing more.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.is_open = false;
-        state.asked.clear();
+        state.pending.clear();
     }
 
-    /// Asks all others that are ready.
-    pub(super) async fn ask(&self, question: Question, patience: Duration) -> Answers {
-        let mut answers = Answers::default();
-        let Some(mut asking) = self.asking() else {
-            return answers;
-        };
-        self.send(WorkerMessage::Ask {
-            id: asking.id,
-            question,
-        });
-        let (mut others, mut heard) = (None, 0);
-        let all = async {
-            while others.is_none_or(|others| heard < others) {
-                match asking.heard.recv().await {
-                    Some(Heard::Asked(count)) => others = Some(count as usize),
-                    Some(Heard::Told(worker, reply)) => {
-                        heard += 1;
-                        answers.replies.push((worker, reply));
+    /// Asks all others that are ready, and waits for their replies until `timeout`.
+    pub(super) async fn ask(&self, question: Question, timeout: Duration) -> PeerReplies {
+        if self.others == 0 {
+            return PeerReplies::default();
+        }
+        let (mut replies, mut count) = (Vec::new(), None);
+        if let Some(mut pending) = self.add_pending() {
+            let id = pending.id;
+            self.send(WorkerMessage::PeerRequest { id, question });
+            let all = async {
+                while count.is_none_or(|count| replies.len() < count) {
+                    match pending.events.recv().await {
+                        Some(PeerEvent::Count(others)) => count = Some(others as usize),
+                        Some(PeerEvent::Reply(worker, reply)) => replies.push((worker, reply)),
+                        // Closed: the other workers drain too.
+                        None => return,
                     }
-                    // Closed meanwhile: the others drain as well.
-                    None => return,
                 }
-            }
-        };
-        if tokio::time::timeout(patience, all).await.is_err() {
-            match others {
-                Some(others) => {
-                    tracing::warn!("{heard} of {others} other workers have answered within {patience:?}")
-                }
-                None => tracing::warn!("the supervisor has not passed a question on within {patience:?}"),
+            };
+            if tokio::time::timeout(timeout, all).await.is_err() {
+                log_timeout(replies.len(), count, timeout);
             }
         }
-        answers.replies.retain(|(_, reply)| *reply != Reply::Failed);
-        answers.missing = others.map_or(0, |others| others.saturating_sub(answers.replies.len()));
-        answers
+        replies.retain(|(_, reply)| *reply != Reply::Failed);
+        let missing = count.unwrap_or(self.others).saturating_sub(replies.len());
+        PeerReplies { replies, missing }
     }
 
-    /// Answers a question of another worker, on a thread of its own.
-    pub(super) fn answer(self: &Arc<Self>, asker: u32, id: u64, question: Question) {
-        self.state().answering += 1;
+    /// Makes the reply to a question of another worker, on its own thread, and sends it.
+    pub(super) fn reply_to(self: &Arc<Self>, asker: u32, id: u64, question: Question) {
+        self.state().replying += 1;
         let peers = Arc::clone(self);
-        let answer = move || {
-            let reply = peers.reply(question);
-            peers.send(WorkerMessage::Answered { asker, id, reply });
-            peers.has_answered();
+        let work = move || {
+            let reply = peers.make_reply(question);
+            peers.send(WorkerMessage::PeerReply { asker, id, reply });
+            peers.finish_reply();
         };
-        if let Err(error) = std::thread::Builder::new()
-            .name("answer".to_owned())
-            .spawn(answer)
-        {
-            tracing::error!("cannot answer another worker: no thread: {error}");
+        let thread = std::thread::Builder::new().name("peer-reply".to_owned());
+        if let Err(error) = thread.spawn(work) {
+            tracing::error!("cannot start a thread to reply to another worker: {error}");
             let reply = Reply::Failed;
-            self.send(WorkerMessage::Answered { asker, id, reply });
-            self.has_answered();
+            self.send(WorkerMessage::PeerReply { asker, id, reply });
+            self.finish_reply();
         }
     }
 
-    /// Waits until no answer is under way, no longer than this.
+    /// Waits until all replies are made, at most this long.
     pub(super) fn wait_until_answered(&self, at_most: Duration) {
-        // What is not done by then is left behind.
+        // A reply that is not made by then is lost.
         let _ = self
             .idle
-            .wait_timeout_while(self.state(), at_most, |state| state.answering > 0);
+            .wait_timeout_while(self.state(), at_most, |state| state.replying > 0);
     }
 
-    /// Hands on what came for the question of this id, if somebody waits for it still.
-    pub(super) fn hear(&self, id: u64, heard: Heard) {
-        if let Some(asking) = self.state().asked.get(&id) {
-            let _ = asking.send(heard);
+    /// Delivers an event to the question with this id, if it is still pending.
+    pub(super) fn deliver(&self, id: u64, event: PeerEvent) {
+        if let Some(pending) = self.state().pending.get(&id) {
+            let _ = pending.send(event);
         }
     }
 
-    fn reply(&self, question: Question) -> Reply {
-        // A panic is printed, and must not cost the asker its patience.
-        let reply = |answerer: &Answerer| catch_unwind(AssertUnwindSafe(|| answerer(question)));
-        let answerer = self.answerer.get();
-        answerer
-            .and_then(|answerer| reply(answerer).ok())
+    fn make_reply(&self, question: Question) -> Reply {
+        // The panic is printed. The asker must get a reply and not wait for its timeout.
+        let reply = |responder: &Responder| catch_unwind(AssertUnwindSafe(|| responder(question)));
+        let responder = self.responder.get();
+        responder
+            .and_then(|responder| reply(responder).ok())
             .unwrap_or(Reply::Failed)
     }
 
-    fn has_answered(&self) {
-        self.state().answering -= 1;
+    fn finish_reply(&self) {
+        self.state().replying -= 1;
         self.idle.notify_all();
     }
 
-    fn asking(&self) -> Option<Asking<'_>> {
+    /// Adds a question; `None` if this worker cannot ask now.
+    fn add_pending(&self) -> Option<PendingQuestion<'_>> {
         let mut state = self.state();
         if !state.is_open {
             return None;
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (sender, heard) = mpsc::unbounded_channel();
-        state.asked.insert(id, sender);
-        Some(Asking {
+        let (sender, events) = mpsc::unbounded_channel();
+        state.pending.insert(id, sender);
+        Some(PendingQuestion {
             peers: self,
             id,
-            heard,
+            events,
         })
     }
 
-    /// In a task of its own: a client that goes away must not leave half a message behind.
+    /// Sends a message in its own task, so that a client that disconnects cannot cancel it half-way.
     fn send(&self, message: WorkerMessage) {
         let sender = Arc::clone(&self.sender);
         self.control.spawn(async move {
@@ -192,11 +191,11 @@ impl Peers {
                 return;
             };
             tracing::debug!("control channel: {error}");
-            // Too long, say: nothing of it was sent.
-            if let WorkerMessage::Answered { asker, id, .. } = message {
+            // If the message was too long, nothing of it was sent.
+            if let WorkerMessage::PeerReply { asker, id, .. } = message {
                 let reply = Reply::Failed;
-                // If this fails too, the supervisor is gone, which ends the process.
-                let _ = sender.send(&WorkerMessage::Answered { asker, id, reply }).await;
+                // If this fails too, the supervisor has exited, which ends the process.
+                let _ = sender.send(&WorkerMessage::PeerReply { asker, id, reply }).await;
             }
         });
     }
@@ -206,16 +205,23 @@ impl Peers {
     }
 }
 
-/// A question that is waited for. Forgotten when this is dropped.
-struct Asking<'a> {
-    peers: &'a Peers,
-    id: u64,
-    heard: mpsc::UnboundedReceiver<Heard>,
+fn log_timeout(replies: usize, count: Option<usize>, timeout: Duration) {
+    match count {
+        Some(count) => tracing::warn!("{replies} of {count} other workers have answered within {timeout:?}"),
+        None => tracing::warn!("the supervisor has not passed on a question within {timeout:?}"),
+    }
 }
 
-impl Drop for Asking<'_> {
+/// A question that waits for replies. Removed on drop.
+struct PendingQuestion<'a> {
+    peers: &'a Peers,
+    id: u64,
+    events: mpsc::UnboundedReceiver<PeerEvent>,
+}
+
+impl Drop for PendingQuestion<'_> {
     fn drop(&mut self) {
-        self.peers.state().asked.remove(&self.id);
+        self.peers.state().pending.remove(&self.id);
     }
 }
 

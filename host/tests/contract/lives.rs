@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use funcdock::extensions::{ExtensionState, Passage};
+use funcdock::extensions::{ExtensionState, HookProgress};
 use funcdock_extension_api::{
     AppExtension, AppInfo, Error, Flow, Function, FunctionExtension, Invocation, Result, export_extension,
 };
@@ -111,12 +111,12 @@ fn an_instance_outlives_its_shutdown_as_long_as_calls_use_it() {
     let label = "outlives";
     let (mut extensions, function) = docked(&[config("life", label, "")]);
     let invocation = invocation(&function);
-    let mut passage = Passage::default();
-    enter(&invocation, &mut passage).expect("it goes on");
+    let mut progress = HookProgress::default();
+    enter(&function, &invocation, &mut progress).expect("it goes on");
     extensions.shutdown(DEADLINE);
     drop(extensions);
     assert_eq!(noted(label), ["init app", "shutdown app"]);
-    drop(passage);
+    drop(progress);
     drop(function);
     drop(invocation);
     assert_eq!(noted(label), ["init app", "shutdown app", "drop app"]);

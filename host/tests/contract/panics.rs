@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abi_stable::std_types::{ROption, RStr, RVec};
-use funcdock::extensions::Passage;
-use funcdock::invocation::Attribute;
+use funcdock::extensions::HookProgress;
+use funcdock::model::Attribute;
 use funcdock_extension_api::{
     AppExtension, AppInfo, Arguments, ContextObject, Exception, Flow, Function, Invocation, Outcome, Result,
     Value, abi, export_extension,
@@ -193,9 +193,9 @@ fn panics_of_objects_are_errors_for_python() {
     let label = "objects";
     let (_extensions, function) = docked(&[config("panics", label, "")]);
     let invocation = invocation(&function);
-    let mut passage = Passage::default();
-    enter(&invocation, &mut passage).expect("it goes on");
-    let Some(Attribute::Object(object)) = invocation.attribute("faulty") else {
+    let mut progress = HookProgress::default();
+    enter(&function, &invocation, &mut progress).expect("it goes on");
+    let Some(Attribute::Object(object)) = invocation.attributes().get("faulty") else {
         panic!("the pre hook has set it")
     };
     let (functions, this) = (object.functions, object.this.cast_const());
@@ -227,7 +227,7 @@ fn panics_of_objects_are_errors_for_python() {
             error.message
         );
     }
-    drop(passage);
+    drop(progress);
     drop(invocation);
     assert!(
         noted(label).is_empty(),

@@ -8,7 +8,7 @@ use funcdock_extension_api::{
 };
 
 use crate::support::{Settings, call, config, counts, docked, enter, invocation, note, noted};
-use funcdock::extensions::Passage;
+use funcdock::extensions::HookProgress;
 
 /// A state with so many words behind its label: up to three words are carried in place.
 pub(crate) struct State<const WORDS: usize> {
@@ -148,10 +148,10 @@ fn states_of_a_call_that_is_given_up() {
         let label = format!("{extension} given up");
         let (_extensions, function) = docked(&[config(extension, &label, "well")]);
         let invocation = invocation(&function);
-        let mut passage = Passage::default();
-        enter(&invocation, &mut passage).expect("it goes on");
+        let mut progress = HookProgress::default();
+        enter(&function, &invocation, &mut progress).expect("it goes on");
         assert_eq!(noted(&label), ["made"]);
-        drop(passage);
+        drop(progress);
         assert_eq!(noted(&label), ["made", "dropped"], "{label}");
     }
 }

@@ -6,8 +6,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{ExtensionError, Extensions, HookChain, Passage, Search};
-use funcdock::invocation::{Datum, Ending, FunctionInfo, Invocation, LoadedFunction, Outcome};
+use funcdock::extensions::{ExtensionError, Extensions, HookChain, HookProgress, Search};
+use funcdock::model::{CallResult, Data, FunctionDefinition, FunctionInfo, Invocation, Outcome, Start};
+use funcdock::pipeline::LoadedFunction;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -58,7 +59,7 @@ pub(crate) fn started(
     extensions: &mut Extensions,
     functions: &[&str],
 ) -> Result<Vec<HookChain>, ExtensionError> {
-    let functions: Vec<_> = functions.iter().map(|name| function(name)).collect();
+    let functions: Vec<_> = functions.iter().map(|name| Arc::new(function(name))).collect();
     extensions.start("/app", 0, &functions)
 }
 
@@ -69,6 +70,7 @@ fn function(name: &str) -> FunctionInfo {
         trigger: "httpTrigger".to_owned(),
         trigger_name: "req".to_owned(),
         route: None,
+        http_output: None,
     }
 }
 
@@ -78,7 +80,14 @@ pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunc
     let chain = started(&mut extensions, &["one"]).expect("they start").remove(0);
     let function = LoadedFunction {
         index: 0,
-        info: function("one"),
+        definition: FunctionDefinition {
+            name: "one".to_owned(),
+            directory: "/app/one".into(),
+            script_file: "/app/one/__init__.py".into(),
+            entry_point: "main".to_owned(),
+            bindings: Vec::new(),
+        },
+        info: Arc::new(function("one")),
         chain,
     };
     (extensions, Arc::new(function))
@@ -86,35 +95,32 @@ pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunc
 
 /// A call of it that has not entered the hooks.
 pub(crate) fn invocation(function: &Arc<LoadedFunction>) -> Arc<Invocation> {
-    Invocation::new(Arc::clone(function), None)
+    Invocation::new(Arc::clone(&function.info), Start::default())
 }
 
 /// A call, through all hooks.
 pub(crate) fn call(function: &Arc<LoadedFunction>) {
     let invocation = invocation(function);
-    let mut passage = Passage::default();
-    let outcome = match enter(&invocation, &mut passage) {
-        Ok(()) => Outcome::Returned(Datum::None),
+    let mut progress = HookProgress::default();
+    let outcome = match enter(function, &invocation, &mut progress) {
+        Ok(()) => Outcome::returned(Data::None),
         Err(outcome) => outcome,
     };
-    let (mut ending, mut context) = (
-        Ending::new(&invocation, outcome),
-        Context::from_waker(Waker::noop()),
-    );
+    let (mut result, mut context) = (CallResult::new(outcome), Context::from_waker(Waker::noop()));
     let left = function
         .chain
-        .poll_leave(&invocation, &mut passage, &mut ending, &mut context);
+        .poll_leave(&invocation, &mut progress, &mut result, &mut context);
     assert!(left.is_ready(), "no hook waits");
 }
 
 /// A call's pre hooks, none of which waits.
-pub(crate) fn enter(invocation: &Arc<Invocation>, passage: &mut Passage) -> Result<(), Outcome> {
+pub(crate) fn enter(
+    function: &LoadedFunction,
+    invocation: &Arc<Invocation>,
+    progress: &mut HookProgress,
+) -> Result<(), Outcome> {
     let mut context = Context::from_waker(Waker::noop());
-    match invocation
-        .function()
-        .chain
-        .poll_enter(invocation, passage, &mut context)
-    {
+    match function.chain.poll_enter(invocation, progress, &mut context) {
         Poll::Ready(entered) => entered,
         Poll::Pending => panic!("no hook waits"),
     }

@@ -5,5 +5,5 @@ app = FastAPI()
 
 
 @app.get("/api/hello", response_class=PlainTextResponse)
-def hello(name: str = "world") -> str:
+async def hello(name: str = "world") -> str:
     return f"Hello, {name}!"

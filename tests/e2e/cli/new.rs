@@ -208,7 +208,7 @@ fn the_api_may_be_elsewhere() {
                 .current_dir(folder.path()),
         )
     };
-    refused(new(), "there is no crate funcdock-extension-api");
+    refused(new(), "which does not contain the crate funcdock-extension-api");
     fs::write(
         api.join("Cargo.toml"),
         "[package]\nname = \"funcdock-extension-api\"\n",
@@ -238,7 +238,7 @@ fn nothing_is_overwritten() {
         (vec!["other", "--path", "there"], "there exists already"),
         (
             vec!["two words"],
-            "\"two words\" cannot be the name of an extension",
+            "\"two words\" is not a valid name of an extension",
         ),
     ] {
         let done = Done::of(extension(["new"]).args(&arguments).current_dir(folder.path()));

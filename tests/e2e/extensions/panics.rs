@@ -166,3 +166,28 @@ fn a_panic_leaves_nothing_behind_on_its_thread() {
         assert!(!line.contains("invocation="), "{line}");
     }
 }
+
+/// A panic that Python brings back into the worker, as a library that is built on PyO3 may, does not leave its call
+/// behind on the thread: what the call held goes when the call ends, and not with the next call there.
+#[test]
+fn a_panic_in_a_call_leaves_no_call_behind() {
+    let script = "\
+def main(req):
+    classes = [cls for cls in BaseException.__subclasses__() if cls.__name__ == \"PanicException\"]
+    raise classes[0](\"on purpose\")
+";
+    let function = r#"{ "bindings": [
+        { "type": "httpTrigger", "name": "req", "authLevel": "anonymous" },
+        { "type": "http", "direction": "out", "name": "$return" }
+    ] }"#;
+    let host = app(&[("object", fixture(json!({})))])
+        .file("panics/__init__.py", script)
+        .file("panics/function.json", function)
+        .arg("--verbose")
+        .start();
+    let answer = host.get("/api/panics");
+    assert_eq!((answer.status, answer.text().as_str()), (500, ""));
+    host.wait_for_log("the call panicked in the worker");
+    host.wait_for_log("a counter is dropped");
+    assert_eq!(host.get("/api/returns").status, 200, "the thread goes on");
+}

@@ -1,8 +1,13 @@
-//! Parentage, nesting, and what outcomes leave on spans, seen through the SDK's in-memory exporter.
+//! Parentage, nesting, and outcomes, as an exporter gets them.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, UNIX_EPOCH};
 
+use funcdock_telemetry::export::{Batch, Delivery, ExportError, Exporter, ShutdownSignal};
+use funcdock_telemetry::propagation::parse_traceparent;
+use funcdock_telemetry::sampling::Sampler;
+use funcdock_telemetry::settings::Batching;
+use funcdock_telemetry::signal::Signal;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as Kind;
@@ -10,24 +15,22 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span as Encoded, SpanFlags};
 
 use super::*;
-use crate::attributes::HELLO;
-use crate::export::{Batch, Closing, Delivery, ExportError, Exporter};
-use crate::propagation::{parse_traceparent, testing};
-use crate::sampler::Sampler;
-use crate::settings::Batching;
+use crate::testing::{HELLO, caller};
 
-/// What a span keeps of attributes and of events, unless told otherwise.
+mod outcomes;
+
+/// The default limit of attributes and of events.
 const LIMIT: usize = 128;
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-const RETURNED: Ending<'_> = Ending {
-    cold: false,
+const RETURNED: CallEnd<'_> = CallEnd {
+    is_cold: false,
     invocation_id: "an-id",
     retry: 0,
     request: None,
     kind: OutcomeKind::Returned,
     http_status: Some(200),
-    raised: None,
+    exception: None,
     extension: None,
 };
 
@@ -36,11 +39,11 @@ fn inner_of(call: &Call, parent: &Span, name: &str) -> Arc<Span> {
     call.open_span(name.to_owned(), SpanKind::Internal, parent.context(), true)
 }
 
-/// An exporter that hands its spans to the test.
-struct Handed(Sender<Encoded>);
+/// An exporter that sends its spans to the test.
+struct ToTest(Sender<Encoded>);
 
-impl Exporter for Handed {
-    fn export(&mut self, batch: &Batch, _: &Closing) -> Result<Delivery, ExportError> {
+impl Exporter for ToTest {
+    fn export(&mut self, batch: &Batch, _: &ShutdownSignal) -> Result<Delivery, ExportError> {
         for span in batch.spans().expect("protobuf") {
             self.0.send(span).expect("the test waits");
         }
@@ -62,7 +65,7 @@ impl Fixture {
             delay: Duration::from_secs(3600),
         };
         let (sender, exported) = channel();
-        let pipeline = Pipeline::to(Handed(sender), "a test", batching).expect("a thread");
+        let pipeline = Pipeline::to(Signal::Traces, ToTest(sender), "a test", batching).expect("a thread");
         Fixture {
             pipeline: Arc::new(pipeline),
             exported,
@@ -70,7 +73,7 @@ impl Fixture {
     }
 
     fn call(&self, traceparent: &str, tracestate: &str) -> Call {
-        let caller = testing::caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
+        let caller = caller(&[("traceparent", traceparent), ("tracestate", tracestate)]);
         let context = caller.begin(&Sampler::default());
         Call::start(Arc::clone(&self.pipeline), &HELLO, context, caller)
     }
@@ -224,189 +227,6 @@ fn names_kinds_and_times_can_change() {
 }
 
 #[test]
-fn an_exception_is_an_event_and_a_status() {
-    let fixture = Fixture::new();
-    let call = fixture.call("", "");
-    let span = inner_of(&call, call.invocation(), "work");
-    let raised = Raised {
-        type_name: "ValueError",
-        message: "no",
-        traceback: "Traceback …",
-    };
-    span.raised(&raised);
-    call.end_span(&span, SystemTime::now());
-    call.finish(
-        &Ending {
-            kind: OutcomeKind::Raised,
-            http_status: Some(500),
-            raised: Some(raised),
-            ..RETURNED
-        },
-        SystemTime::now(),
-    );
-    let spans = fixture.ended();
-    assert_eq!(spans.len(), 2);
-    for span in &spans {
-        assert_eq!(
-            status(span),
-            (StatusCode::Error, "ValueError: no"),
-            "{}",
-            span.name
-        );
-        assert_eq!(
-            attribute(span, "error.type"),
-            Some(&text("ValueError")),
-            "{}",
-            span.name
-        );
-        let [event] = &span.events[..] else {
-            panic!("{}: one event", span.name);
-        };
-        assert_eq!(event.name, "exception");
-        let expected = [
-            ("exception.type", "ValueError"),
-            ("exception.message", "no"),
-            ("exception.stacktrace", "Traceback …"),
-        ];
-        let pair = |(key, value): (&str, &str)| KeyValue {
-            key: key.to_owned(),
-            value: Some(AnyValue {
-                value: Some(text(value)),
-            }),
-            ..KeyValue::default()
-        };
-        assert_eq!(event.attributes, expected.map(pair));
-    }
-    let code = Some(&Value::IntValue(500));
-    assert_eq!(attribute(&spans[1], "http.response.status_code"), code);
-}
-
-#[test]
-fn outcomes() {
-    let cases = [
-        (
-            OutcomeKind::Returned,
-            Some(200),
-            None,
-            StatusCode::Unset,
-            "success",
-        ),
-        (
-            OutcomeKind::Returned,
-            Some(404),
-            None,
-            StatusCode::Unset,
-            "the client's fault",
-        ),
-        (
-            OutcomeKind::Returned,
-            Some(503),
-            Some("503"),
-            StatusCode::Error,
-            "the server's fault",
-        ),
-        (OutcomeKind::Returned, None, None, StatusCode::Unset, "not HTTP"),
-        (
-            OutcomeKind::Answered,
-            Some(429),
-            None,
-            StatusCode::Unset,
-            "an extension answered",
-        ),
-        (
-            OutcomeKind::Answered,
-            Some(503),
-            Some("503"),
-            StatusCode::Error,
-            "an extension answered that it is overloaded",
-        ),
-        (
-            OutcomeKind::Refused,
-            Some(500),
-            Some("refused"),
-            StatusCode::Error,
-            "an extension refused",
-        ),
-        (
-            OutcomeKind::TimedOut,
-            Some(500),
-            Some("timeout"),
-            StatusCode::Error,
-            "too slow",
-        ),
-        (
-            OutcomeKind::Cancelled,
-            None,
-            Some("cancelled"),
-            StatusCode::Error,
-            "the worker stopped",
-        ),
-        (
-            OutcomeKind::Raised,
-            Some(500),
-            Some("_OTHER"),
-            StatusCode::Error,
-            "raised what nobody described",
-        ),
-    ];
-    for (kind, http_status, error_type, code, reason) in cases {
-        let fixture = Fixture::new();
-        fixture.call("", "").finish(
-            &Ending {
-                kind,
-                http_status,
-                ..RETURNED
-            },
-            SystemTime::now(),
-        );
-        let [span] = fixture.ended().try_into().expect("one span");
-        let error_type = error_type.map(text);
-        assert_eq!(attribute(&span, "error.type"), error_type.as_ref(), "{reason}");
-        assert_eq!(status(&span), (code, ""), "{reason}");
-        assert_eq!(is_error(kind, http_status), code == StatusCode::Error, "{reason}");
-        let http_status = http_status.map(|status| Value::IntValue(status.into()));
-        let found = attribute(&span, "http.response.status_code");
-        assert_eq!(found, http_status.as_ref(), "{reason}");
-    }
-}
-
-#[test]
-fn a_refusal_keeps_its_reason() {
-    let fixture = Fixture::new();
-    fixture.call("", "").finish(
-        &Ending {
-            kind: OutcomeKind::Refused,
-            raised: Some(Raised {
-                type_name: "Refused",
-                message: "too many",
-                traceback: "",
-            }),
-            extension: Some("limiter"),
-            ..RETURNED
-        },
-        SystemTime::now(),
-    );
-    let [span] = fixture.ended().try_into().expect("one span");
-    assert_eq!(attribute(&span, "error.type"), Some(&text("refused")));
-    assert_eq!(attribute(&span, "funcdock.extension"), Some(&text("limiter")));
-    assert_eq!(status(&span), (StatusCode::Error, "Refused: too many"));
-    assert_eq!(span.events.len(), 1);
-}
-
-#[test]
-fn retries_are_counted() {
-    for retry in [0, 2] {
-        let fixture = Fixture::new();
-        fixture
-            .call("", "")
-            .finish(&Ending { retry, ..RETURNED }, SystemTime::now());
-        let [span] = fixture.ended().try_into().expect("one span");
-        let expected = (retry > 0).then(|| Value::IntValue(retry.into()));
-        assert_eq!(attribute(&span, "funcdock.retry_count"), expected.as_ref());
-    }
-}
-
-#[test]
 fn attributes_replace_and_stop_at_the_limit() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");
@@ -437,19 +257,4 @@ fn attributes_replace_and_stop_at_the_limit() {
     assert_eq!(span.attributes.len(), LIMIT);
     assert_eq!(span.dropped_attributes_count as usize, 4 + 2 + LIMIT - LIMIT);
     assert_eq!((span.events.len(), span.dropped_events_count), (LIMIT, 1));
-}
-
-#[test]
-fn ok_is_final() {
-    let fixture = Fixture::new();
-    let call = fixture.call("", "");
-    call.invocation().set_status(Status::Ok);
-    call.finish(
-        &Ending {
-            http_status: Some(500),
-            ..RETURNED
-        },
-        SystemTime::now(),
-    );
-    assert_eq!(status(&fixture.ended()[0]), (StatusCode::Ok, ""));
 }

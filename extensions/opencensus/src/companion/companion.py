@@ -1,4 +1,4 @@
-"""The tracing extension in Python: ``context.tracer``, and what other libraries take for their tracer."""
+"""The tracing extension in Python: ``context.tracer``, and its connections to other libraries."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from . import logs, opencensus_api, opentelemetry_api, spans
 
 
 class Companion:
-    """What the host finds of it. It has no hooks: all is made when it is asked for."""
+    """What the host gets. It has no hooks: tracers are made when they are first used."""
 
     def __init__(self, native: Any) -> None:
         self._native = native
-        #: Those that somebody uses, by the ids of their invocations' own spans.
+        #: The tracers in use, by the ids of their invocations' own spans.
         self._tracers: weakref.WeakValueDictionary[str, spans.Tracer] = weakref.WeakValueDictionary()
         self.attributes = {"tracer": self.tracer}
         logs.connect(native)
@@ -23,15 +23,15 @@ class Companion:
         opencensus_api.connect(self.running)
 
     def tracer(self, native: Any) -> spans.Tracer:
-        """The one tracer of the invocation whose own span this is."""
+        """The tracer of the invocation whose own span this is: always the same."""
         tracer = spans.Tracer(native, self._native)
         return self._tracers.setdefault(tracer.root.span_id, tracer)
 
     def running(self, call: Any = None) -> spans.Tracer | None:
-        """That of this call, or of the one that runs here; None without one."""
+        """The tracer of this call, or of the running one; None without a call."""
         call = call or companions.running()
         native = call and call.attribute("tracer")
-        # An extension that comes later may have replaced it.
+        # A later extension may have replaced it.
         return self.tracer(native) if hasattr(native, "identity") else None
 
 

@@ -1,4 +1,4 @@
-"""Log records with the span that they were made in, and on their way to a collector."""
+"""Log records: the span that they were made in, and their way to the exporter."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 from funcdock import errors, logs
 
-from . import spans
+from . import convert, current, spans
 
-#: What a record has that is told otherwise, or not at all.
-TOLD = {*logs.STANDARD, "message", "asctime"}
+#: The fields of a record that do not become attributes.
+NOT_ATTRIBUTES = {*logs.STANDARD, "message", "asctime"}
 
 #: A trace id and a span id with a hyphen between.
 IDS = re.compile("[0-9a-fA-F]{32}-[0-9a-fA-F]{16}")
 
 
 def connect(native: Any) -> None:
-    """Has records name the current span, and gives them to the extension where it exports them."""
+    """Lets records name the current span, and passes them to the extension if it exports them."""
     logs.current_span = _current_span
     logger = native.logger
     if logger.enabled:
@@ -26,12 +26,12 @@ def connect(native: Any) -> None:
 
 
 def _current_span(call: str | None) -> tuple[str, str] | None:
-    """``call`` is the span id of the call, where the record is of one."""
-    span = spans.currency.get()
+    """The current span's ids. ``call`` is the span id of the record's call, if any."""
+    span = current.store.get()
     if not isinstance(span, spans.Span):
-        foreign = None if span is None else spans.currency.foreign(span)
+        foreign = None if span is None else current.store.foreign(span)
         return None if foreign is None else (foreign.trace_id, foreign.span_id)
-    # On a thread of a pool it may be left over from another call.
+    # On a pool's thread it may be left from another call.
     tracer = span.context_tracer
     if call is not None and tracer is not None and tracer.root.span_id != call:
         return None
@@ -43,7 +43,7 @@ def _current_span(call: str | None) -> tuple[str, str] | None:
 
 
 class Handler(logging.Handler):
-    """Gives records to the extension."""
+    """Passes records to the extension."""
 
     def __init__(self, logger: Any) -> None:
         super().__init__()
@@ -54,13 +54,13 @@ class Handler(logging.Handler):
             attributes = _attributes(record)
             trace_id, span_id = (getattr(record, name, None) for name in ("trace_id", "span_id"))
             if trace_id is not None and not IDS.fullmatch(f"{trace_id}-{span_id}"):
-                # The app's own, by ``extra``.
+                # Set by the app, through ``extra``.
                 attributes.update(trace_id=str(trace_id), span_id=str(span_id))
                 trace_id = span_id = None
             self._logger.log(
                 record.levelno,
-                spans.plain_text(record.name),
-                spans.plain_text(record.getMessage()),
+                convert.plain_text(record.name),
+                convert.plain_text(record.getMessage()),
                 record.created,
                 trace_id,
                 span_id,
@@ -84,15 +84,15 @@ def _attributes(record: logging.LogRecord) -> dict[str, Any]:
         attributes["exception.type"] = type_name
         attributes["exception.message"] = message
         attributes["exception.stacktrace"] = traceback
-    attributes.update((key, value) for key, value in record.__dict__.items() if key not in TOLD)
-    return {spans.plain_text(key): _plain(value) for key, value in attributes.items()}
+    attributes.update((key, value) for key, value in record.__dict__.items() if key not in NOT_ATTRIBUTES)
+    return {convert.plain_text(key): _plain(value) for key, value in attributes.items()}
 
 
 def _plain(value: Any) -> Any:
-    """As text, where it is of no kind that a record's attribute can be."""
+    """Converts a value for the extension; as text if there is no other way."""
     if value is None:
         return None
     try:
-        return spans.plain_value(value)
+        return convert.plain_value(value)
     except (TypeError, OverflowError):
-        return spans.plain_text(value)
+        return convert.plain_text(value)

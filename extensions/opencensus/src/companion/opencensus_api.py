@@ -1,4 +1,4 @@
-"""OpenCensus' integrations on these spans: their tracer is that of the call that runs."""
+"""OpenCensus' integrations on these spans: they get the tracer of the running call."""
 
 from __future__ import annotations
 
@@ -9,49 +9,50 @@ from typing import Any, Callable
 
 from funcdock import companions
 
-from . import spans
+from . import current, spans
+from .context import SpanContext
 
-#: The call that a thread or a task has begun here.
-_begun: contextvars.ContextVar[str | None] = contextvars.ContextVar("begun", default=None)
+#: The call that a thread or a task last ran.
+_call: contextvars.ContextVar[str | None] = contextvars.ContextVar("call", default=None)
 
 
-class Currency(spans.Currency):
-    """The current span is OpenCensus' as well, whose integrations take it along to threads."""
+class CurrentSpan(current.CurrentSpan):
+    """Keeps the current span in OpenCensus' context, too, as its integrations copy that to threads."""
 
-    def __init__(self, execution_context: Any, other: spans.Currency) -> None:
+    def __init__(self, execution_context: Any, other: current.CurrentSpan) -> None:
         self._context = execution_context
         self._other = other
 
     def get(self) -> Any:
-        self._begin()
+        self._enter_call()
         span = self._other.get()
         return self._context.get_current_span() if span is None else span
 
     def set(self, span: Any) -> None:
-        self._begin()
+        self._enter_call()
         self._context.set_current_span(span)
         self._other.set(span)
 
-    def foreign(self, span: Any) -> spans.SpanContext | None:
+    def foreign(self, span: Any) -> SpanContext | None:
         if not hasattr(span, "context_tracer"):
             return self._other.foreign(span)
         context = getattr(span.context_tracer, "span_context", None)
         if context is None:
             return None
         flags = int(context.trace_options.trace_options_byte)
-        return spans.SpanContext(context.trace_id, span.span_id, flags, "")
+        return SpanContext(context.trace_id, span.span_id, flags, "")
 
-    def _begin(self) -> None:
-        """Nothing is left of the call before on this thread."""
+    def _enter_call(self) -> None:
+        """Removes what the previous call has left on this thread."""
         call = companions.running()
-        if call is not None and _begun.get() != call.invocation_id:
-            _begun.set(call.invocation_id)
+        if call is not None and _call.get() != call.invocation_id:
+            _call.set(call.invocation_id)
             self._context.set_current_span(None)
 
 
 def connect(running: Callable[[], spans.Tracer | None]) -> None:
-    """Has OpenCensus find the tracer of the call that runs, unless the app has set one of its own."""
-    # The namespace may be there without it.
+    """Gives OpenCensus the tracer of the running call, unless the app has set another."""
+    # The namespace may exist without it.
     try:
         found = importlib.util.find_spec("opencensus.trace")
     except ImportError:
@@ -74,4 +75,4 @@ def connect(running: Callable[[], spans.Tracer | None]) -> None:
 
     context.get_opencensus_tracer = get_opencensus_tracer
     context.get_opencensus_full_context = get_opencensus_full_context
-    spans.currency = Currency(context, spans.currency)
+    current.store = CurrentSpan(context, current.store)

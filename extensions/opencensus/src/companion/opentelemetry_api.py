@@ -1,6 +1,6 @@
 """OpenTelemetry's API on these spans: ``get_current_span()``, ``get_tracer()``, and instrumenting packages.
 
-Without opentelemetry-api in the app's environment nothing of this happens.
+Does nothing without opentelemetry-api in the app's environment.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from typing import Any, Callable
 
 from funcdock import companions
 
-from . import spans
+from . import current, spans
+from .context import SpanContext
 
 logger = logging.getLogger("funcdock.opencensus")
 
-#: Where packages say how they instrument a library, by OpenTelemetry's convention.
+#: The entry points of packages that instrument libraries, by OpenTelemetry's convention.
 INSTRUMENTORS = "opentelemetry_instrumentor"
 
-#: Names of such packages, with commas between, that are to be left alone.
+#: Names of such packages that are not used, with commas between.
 DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 
 class Span(spans.Span):
-    """A span that OpenTelemetry's API has made: being started does not make it current."""
+    """A span from OpenTelemetry's API, which does not become current by being started."""
 
     __slots__ = ()
 
@@ -35,8 +36,8 @@ class Span(spans.Span):
         return self
 
 
-class Currency(spans.Currency):
-    """The current span is OpenTelemetry's, so that all see the same."""
+class CurrentSpan(current.CurrentSpan):
+    """Keeps the current span in OpenTelemetry's context, so that all see the same."""
 
     def get(self) -> Any:
         span = trace.get_current_span()
@@ -45,12 +46,12 @@ class Currency(spans.Currency):
     def set(self, span: Any) -> None:
         context.attach(trace.set_span_in_context(trace.INVALID_SPAN if span is None else span))
 
-    def foreign(self, span: Any) -> spans.SpanContext | None:
+    def foreign(self, span: Any) -> SpanContext | None:
         known = span.get_span_context()
         if not known.is_valid:
             return None
         trace_id, span_id = f"{known.trace_id:032x}", f"{known.span_id:016x}"
-        return spans.SpanContext(trace_id, span_id, int(known.trace_flags), known.trace_state.to_header())
+        return SpanContext(trace_id, span_id, int(known.trace_flags), known.trace_state.to_header())
 
 
 class Tracer:
@@ -70,13 +71,13 @@ class Tracer:
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> Span:
-        """A child of the context's span, which may be one of another service, or a root."""
+        """Starts a child of the context's span, which may be one of another service; or a root."""
         number = 0 if kind is None else kind.value
         parent = trace.get_current_span(context)
         if isinstance(parent, spans.Span):
             span = Span(parent.open(name, number, start_time), name, parent.context_tracer, parent)
         else:
-            remote = spans.currency.foreign(parent)
+            remote = current.store.foreign(parent)
             headers = () if remote is None else (remote.traceparent, remote.tracestate)
             native = self._native.span(str(name), number, start_time, *headers)
             span = Span(native, name, None, None)
@@ -95,27 +96,27 @@ class Tracer:
         end_on_exit: bool = True,
         **options: Any,
     ) -> Iterator[Span]:
-        """As ``start_span``, for ``with``: the span is current within."""
+        """As ``start_span``, for ``with``: the span is current in the block."""
         span = self.start_span(name, *arguments, **options)
         with trace.use_span(span, end_on_exit, record_exception, set_status_on_exception):
             yield span
 
 
 class TracerProvider:
-    """What ``get_tracer_provider()`` returns, unless the app has set one of its own."""
+    """What ``get_tracer_provider()`` returns, unless the app has set another."""
 
     def __init__(self, native: Any) -> None:
         self._tracer = Tracer(native)
 
     def get_tracer(self, *_: Any, **__: Any) -> Tracer:
-        """One for all: what instruments whom is not told apart."""
+        """The same tracer for all instrumented libraries."""
         return self._tracer
 
 
 class RuntimeContext:
-    """OpenTelemetry's context, begun with the call's own span when it is first asked for within a call."""
+    """OpenTelemetry's context. The first one of a call has the call's own span."""
 
-    #: Under this key a context says which call it was begun for.
+    #: The key of the call that a context belongs to.
     CALL = "funcdock-call"
 
     def __init__(self, kept: Any, running: Callable[[Any], spans.Tracer | None]) -> None:
@@ -123,19 +124,19 @@ class RuntimeContext:
         self._running = running
 
     def get_current(self) -> Any:
-        current = self._kept.get_current()
+        kept = self._kept.get_current()
         call = companions.running()
-        if call is None or current.get(self.CALL) == call.invocation_id:
-            return current
+        if call is None or kept.get(self.CALL) == call.invocation_id:
+            return kept
         tracer = self._running(call)
         if tracer is None:
-            return current
-        # With nothing left of the call before on this thread.
-        begun = trace.set_span_in_context(tracer.root, context.Context({self.CALL: call.invocation_id}))
+            return kept
+        # Without anything from the previous call on this thread.
+        first = trace.set_span_in_context(tracer.root, context.Context({self.CALL: call.invocation_id}))
         for key, value in tracer.baggage.items():
-            begun = baggage.set_baggage(key, value, begun)
-        self._kept.attach(begun)
-        return begun
+            first = baggage.set_baggage(key, value, first)
+        self._kept.attach(first)
+        return first
 
     def attach(self, context: Any) -> Any:
         return self._kept.attach(context)
@@ -145,7 +146,7 @@ class RuntimeContext:
 
 
 def connect(native: Any, running: Callable[[Any], spans.Tracer | None]) -> None:
-    """Makes these spans OpenTelemetry's, where its API is installed."""
+    """Connects these spans to OpenTelemetry's API, if it is installed."""
     global baggage, context, trace
     try:
         baggage = importlib.import_module("opentelemetry.baggage")
@@ -153,12 +154,12 @@ def connect(native: Any, running: Callable[[Any], spans.Tracer | None]) -> None:
         trace = importlib.import_module("opentelemetry.trace")
     except ImportError:
         return
-    # The API asks whether what it finds is one.
+    # The API checks with isinstance.
     trace.Span.register(spans.Span)
     trace.Tracer.register(Tracer)
     trace.TracerProvider.register(TracerProvider)
     context._RUNTIME_CONTEXT = RuntimeContext(context._RUNTIME_CONTEXT, running)
-    spans.currency = Currency()
+    current.store = CurrentSpan()
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(TracerProvider(native))
         if native.instrument:
@@ -166,7 +167,7 @@ def connect(native: Any, running: Callable[[Any], spans.Tracer | None]) -> None:
 
 
 def span_context(trace_id: str, span_id: str, flags: int, tracestate: str) -> Any:
-    """As OpenTelemetry has it."""
+    """OpenTelemetry's context of a span."""
     return trace.SpanContext(
         int(trace_id, 16),
         int(span_id, 16),
@@ -177,7 +178,7 @@ def span_context(trace_id: str, span_id: str, flags: int, tracestate: str) -> An
 
 
 def _instrument() -> None:
-    """Has the packages that are installed for it instrument their libraries."""
+    """Lets the installed packages instrument their libraries."""
     disabled = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}
     for entry_point in _entry_points():
         if entry_point.name in disabled or "*" in disabled:
@@ -187,12 +188,12 @@ def _instrument() -> None:
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(raise_exception_on_conflict=True)
         except ModuleNotFoundError as error:
-            # The library is not there, and the package needs it to be imported.
+            # The library is missing, and the package imports it.
             logger.debug("%s instruments nothing: %s", entry_point.name, error)
-        # Of whatever kind: it costs the spans of one library.
+        # Any error costs only the spans of one library.
         except Exception as error:
             if type(error).__name__ == "DependencyConflictError":
-                # Not there, or too old.
+                # The library is missing or too old.
                 logger.debug("%s instruments nothing: %s", entry_point.name, error)
             else:
                 logger.exception("%s cannot instrument its library", entry_point.name)

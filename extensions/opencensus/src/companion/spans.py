@@ -1,72 +1,22 @@
-"""Spans as function code sees them, by OpenCensus' names and OpenTelemetry's, and which of them is current.
+"""Spans as function code sees them, by OpenCensus' names and OpenTelemetry's.
 
-The current span is a context variable's: each task has its own, begun with that of the code that made the
-task, and so has each thread that runs in a copied context. A new span is the child of the current one.
+A new span is the child of the current one.
 
-Tracing must not break a function: what cannot be recorded is logged and ignored. Calls that are wrong in
-themselves raise, as any Python call does.
+Tracing must not break a function: what cannot be recorded is logged and ignored. Calls with wrong arguments
+raise, as any Python call does.
 """
 
 from __future__ import annotations
 
-import contextvars
-import logging
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, NamedTuple, Union
+from typing import Any
 
 from funcdock import errors
 
-logger = logging.getLogger("funcdock.opencensus")
-
-#: What OpenTelemetry takes as an attribute.
-Attribute = Union[str, bool, int, float, "list[str]", "list[bool]", "list[int]", "list[float]"]
-
-#: As OpenCensus numbers them, and OpenTelemetry.
-KINDS = {"internal": 0, "server": 1, "client": 2, "producer": 3, "consumer": 4}
-
-_current: contextvars.ContextVar[Span | None] = contextvars.ContextVar("span", default=None)
-
-
-class Currency:
-    """Where the current span is kept: a context variable of ours, unless OpenTelemetry's is better."""
-
-    def get(self) -> Any:
-        """The current span, which may be one of another library; or None."""
-        return _current.get()
-
-    def set(self, span: Any) -> None:
-        _current.set(span)
-
-    def foreign(self, _span: Any) -> SpanContext | None:
-        """Where a span of another library stands; None where it is no real one."""
-        return None
-
-
-currency = Currency()
-
-
-class Identity(NamedTuple):
-    """What of a span never changes."""
-
-    trace_id: str
-    span_id: str
-    flags: int
-    tracestate: str
-    is_recorded: bool
-    #: The one that it was started with.
-    name: str
-
-
-class NoSampler:
-    """What OpenCensus' tracers that are made out of ours are told.
-
-    Its integration of ``threading`` makes one for each task of a pool, and would export its spans itself.
-    Calls to other services go on with the trace all the same.
-    """
-
-    def should_sample(self, _context: Any) -> bool:
-        return False
+from . import current
+from .context import Identity, NoSampler, Propagator, SpanContext
+from .convert import Attribute, plain_attributes, plain_text, status_of
 
 
 class Tracer:
@@ -83,10 +33,10 @@ class Tracer:
 
     def span(self, name: str = "span") -> Span:
         """Starts a child of the current span and makes it current: for ``with``, or until ``end()``."""
-        current = currency.get()
-        if current is None or isinstance(current, Span):
-            return self._nearest(current).open_within(name, current)
-        return self.root.open_within(name, current, currency.foreign(current))
+        before = current.store.get()
+        if before is None or isinstance(before, Span):
+            return self._nearest(before).open_within(name, before)
+        return self.root.open_within(name, before, current.store.foreign(before))
 
     start_span = span
 
@@ -95,29 +45,29 @@ class Tracer:
         self.current_span().end()
 
     def finish(self) -> None:
-        """Ends the spans that are open here, but for the invocation's own."""
+        """Ends the spans that are open here, except the invocation's own."""
         while (span := self.current_span()) is not self.root:
             span.end()
 
     def current_span(self) -> Span:
-        """The span that is open here: the newest of function code, or the invocation's own."""
-        current = currency.get()
-        return self._nearest(current if isinstance(current, Span) else None)
+        """The open span: the newest of function code, or the invocation's own."""
+        span = current.store.get()
+        return self._nearest(span if isinstance(span, Span) else None)
 
     def _nearest(self, span: Span | None) -> Span:
-        # On a thread of a pool it may be another invocation's, and has ended.
+        # On a pool's thread it may be an ended span of another invocation.
         while span is not None and (span.ended or span.context_tracer is not self):
             span = span.parent_span
         return span or self.root
 
     @property
     def span_context(self) -> SpanContext:
-        """That of the current span."""
+        """The context of the current span."""
         return self.current_span().span_context
 
     @property
     def baggage(self) -> dict[str, str]:
-        """What the caller sent along for all that are called."""
+        """What the caller sends along for all services that are called."""
         native: dict[str, str] = self._native.baggage
         return native
 
@@ -129,7 +79,7 @@ class Tracer:
 
 
 class Span:
-    """A span: one that function code opened, or the invocation's own, which starts and ends by itself."""
+    """A span: one of function code, or the invocation's own, which starts and ends with it."""
 
     __slots__ = (
         "__weakref__",
@@ -146,21 +96,21 @@ class Span:
     def __init__(self, native: Any, name: str | None, tracer: Tracer | None, parent: Span | None) -> None:
         self._native = native
         self._name = name
-        self._kind = KINDS["internal"]
+        self._kind = 0
         self._identity: Identity | None = None
         #: None outside of invocations.
         self.context_tracer = tracer
         self.parent_span = parent
         self.ended = False
-        #: What is current again when this one ends.
+        #: The span that is current after the end of this one.
         self._before: Any = parent
 
     def span(self, name: str = "span") -> Span:
         """Starts a child and makes it current. It ends with the invocation at the latest."""
-        return self.open_within(name, currency.get())
+        return self.open_within(name, current.store.get())
 
-    def open_within(self, name: str, current: Any, foreign: SpanContext | None = None) -> Span:
-        """The same, where ``current`` is current; the child's parent is ``foreign`` if that is given."""
+    def open_within(self, name: str, before: Any, foreign: SpanContext | None = None) -> Span:
+        """As ``span``, if ``before`` is current; the child's parent is ``foreign``, if given."""
         if foreign is None:
             native = self._native.span(plain_text(name), 0, None, True)
         else:
@@ -168,11 +118,11 @@ class Span:
                 plain_text(name), 0, None, True, foreign.traceparent, foreign.tracestate
             )
         child = Span(native, name, self.context_tracer, self)
-        child._become_current(current)
+        child._become_current(before)
         return child
 
     def open(self, name: str, kind: int, start_time: int | None) -> Any:
-        """The extension's object for a child that is not current, and ends when it is ended."""
+        """Starts a child that does not become current, and does not end with the invocation."""
         return self._native.span(plain_text(name), kind, start_time, False)
 
     @property
@@ -204,7 +154,7 @@ class Span:
         try:
             self._native.attribute(attribute_key, attribute_value)
         except (TypeError, OverflowError, UnicodeEncodeError):
-            for key, value in _plain({attribute_key: attribute_value}).items():
+            for key, value in plain_attributes({attribute_key: attribute_value}).items():
                 self._native.attribute(key, value)
 
     set_attribute = add_attribute
@@ -214,14 +164,14 @@ class Span:
             self.add_attribute(key, value)
 
     def add_annotation(self, description: str, **attributes: Attribute) -> None:
-        """Adds an event of now, with attributes."""
+        """Adds an event now, with attributes."""
         self.add_event(description, attributes)
 
     def add_event(
         self, name: str, attributes: Mapping[str, Attribute] | None = None, timestamp: int | None = None
     ) -> None:
         """Adds an event; ``timestamp`` in nanoseconds since 1970, now by default."""
-        self._native.event(plain_text(name), _plain(attributes), timestamp)
+        self._native.event(plain_text(name), plain_attributes(attributes), timestamp)
 
     def add_link(self, context: Any, attributes: Mapping[str, Attribute] | None = None) -> None:
         """Links another span: its context, or an OpenCensus ``Link``."""
@@ -230,17 +180,17 @@ class Span:
             f"{value:0{digits}x}" if isinstance(value, int) else str(value)
             for value, digits in ((context.trace_id, 32), (context.span_id, 16))
         )
-        # Of no span there is none, as OpenTelemetry has it.
+        # OpenTelemetry ignores links to no span, too.
         if trace_id.strip("0") and span_id.strip("0"):
-            self._native.link(trace_id, span_id, _plain(attributes))
+            self._native.link(trace_id, span_id, plain_attributes(attributes))
 
     def set_status(self, status: Any, description: str | None = None) -> None:
         """Sets the status.
 
-        ``"ok"``, ``"error"`` or ``"unset"``; a canonical code as OpenCensus has it, of which 0 is ok and all
-        others are errors; a status of OpenCensus or of OpenTelemetry.
+        ``"ok"``, ``"error"`` or ``"unset"``; a canonical code of OpenCensus, of which 0 is ok and all others
+        are errors; a status of OpenCensus or of OpenTelemetry.
         """
-        code, own_description = _status(status)
+        code, own_description = status_of(status)
         self._native.status(code, plain_text(description or own_description or ""))
 
     def record_exception(
@@ -250,16 +200,16 @@ class Span:
         timestamp: int | None = None,
         escaped: bool = False,
     ) -> None:
-        """Adds an event for an exception; the status stays."""
+        """Adds an event for an exception, and does not change the status."""
         type_name, message, traceback = errors.describe(exception)
-        told = {"exception.type": type_name, "exception.message": message, "exception.stacktrace": traceback}
+        event = {"exception.type": type_name, "exception.message": message, "exception.stacktrace": traceback}
         if escaped:
-            told["exception.escaped"] = "True"
-        self.add_event("exception", {**told, **(attributes or {})}, timestamp)
+            event["exception.escaped"] = "True"
+        self.add_event("exception", {**event, **(attributes or {})}, timestamp)
 
     @property
     def span_context(self) -> SpanContext:
-        """What another service needs to know to go on with the trace."""
+        """What another service needs to continue the trace."""
         own = self._identified()
         return SpanContext(own.trace_id, own.span_id, own.flags, own.tracestate, self._native)
 
@@ -274,31 +224,31 @@ class Span:
         return self._identified().span_id
 
     def is_recording(self) -> bool:
-        """Whether what is said to the span is exported."""
+        """Whether changes to the span are exported."""
         return not self.ended and self._identified().is_recorded
 
     def is_open(self) -> bool:
-        """Whether it has not ended yet, by itself or with its invocation."""
+        """Whether it has not ended, by itself or with its invocation."""
         return not self.ended and (not self.is_recording() or bool(self._native.open))
 
     def get_span_context(self) -> Any:
-        """As OpenTelemetry has it; only where that is installed."""
+        """OpenTelemetry's context of the span; needs its API."""
         from .opentelemetry_api import span_context
 
         own = self._identified()
         return span_context(own.trace_id, own.span_id, own.flags, own.tracestate)
 
     def start(self) -> None:
-        """Lets the span start anew, now, and makes it current."""
+        """Restarts the span now, and makes it current."""
         if not self.ended and self is not self._root():
             self._native.restart()
-            self._become_current(currency.get())
+            self._become_current(current.store.get())
 
     def _become_current(self, before: Any) -> None:
-        # What another call has left on this thread ends here: it would be kept for ever.
+        # A span of another call, left on this thread, must not be kept.
         is_stray = isinstance(before, Span) and before.context_tracer is not self.context_tracer
         self._before = None if is_stray else before
-        currency.set(self)
+        current.store.set(self)
 
     def end(self, end_time: int | None = None) -> None:
         """Ends the span, at ``end_time`` in nanoseconds since 1970, or now. Ending it twice does nothing."""
@@ -306,16 +256,16 @@ class Span:
             return
         self.ended = True
         self._native.end(end_time)
-        if currency.get() is self:
+        if current.store.get() is self:
             before = self._before
             while isinstance(before, Span) and before.ended:
                 before = before.parent_span
-            currency.set(before)
+            current.store.set(before)
 
     finish = end
 
     def __enter__(self) -> Span:
-        if currency.get() is not self:
+        if current.store.get() is not self:
             self.start()
         return self
 
@@ -325,7 +275,7 @@ class Span:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # A generator that is not used up has not failed.
+        # ShutdownSignal a generator is not a failure.
         if exception is not None and not isinstance(exception, GeneratorExit):
             self._native.raised(*map(plain_text, errors.describe(exception)))
         self.end()
@@ -340,107 +290,3 @@ class Span:
         if self._identity is None:
             self._identity = Identity(*self._native.identity())
         return self._identity
-
-
-class TraceOptions:
-    """Whether the trace is sampled, as OpenCensus says it."""
-
-    def __init__(self, flags: int) -> None:
-        self.trace_options_byte = str(flags)
-        self.enabled = bool(flags & 1)
-
-    def get_enabled(self) -> bool:
-        return self.enabled
-
-
-class SpanContext:
-    """Where a span stands: what goes with an outgoing call."""
-
-    def __init__(self, trace_id: str, span_id: str, flags: int, tracestate: str, native: Any = None) -> None:
-        self.trace_id = trace_id
-        self.span_id = span_id
-        self.trace_options = TraceOptions(flags)
-        self.tracestate = tracestate
-        #: The extension's span, where it is one of ours.
-        self.native = native
-
-    @property
-    def traceparent(self) -> str:
-        """The W3C header."""
-        return f"00-{self.trace_id}-{self.span_id}-{int(self.trace_options.trace_options_byte):02x}"
-
-    def __repr__(self) -> str:
-        return f"<SpanContext {self.traceparent}>"
-
-
-class Propagator:
-    """``tracer.propagator``: what an outgoing call has to carry, in the formats that the settings name."""
-
-    def __init__(self, extension: Any, tracer: Tracer) -> None:
-        self._extension = extension
-        self._tracer = tracer
-
-    def to_headers(self, span_context: Any = None) -> dict[str, str]:
-        """The headers of a call within this span, the current one by default."""
-        context = span_context or self._tracer.span_context
-        native = getattr(context, "native", None)
-        if native is not None:
-            headers: dict[str, str] = native.headers()
-        else:
-            # Of another service, or made by OpenCensus.
-            flags = int(context.trace_options.trace_options_byte)
-            traceparent = f"00-{context.trace_id}-{context.span_id}-{flags:02x}"
-            headers = self._extension.inject(traceparent, str(context.tracestate or ""))
-        return headers
-
-    def from_headers(self, headers: Mapping[str, str]) -> SpanContext | None:
-        """The span that these headers name; None where they name none."""
-        found = self._extension.extract(dict(headers))
-        return found and SpanContext(*found)
-
-
-def plain_text(value: Any) -> str:
-    """As text that can be encoded: without lone surrogates, which names of files may have."""
-    text = value if type(value) is str else str(value)
-    return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def plain_value(value: Any) -> Attribute:
-    """The value as one that can be given to the extension; else a TypeError or an OverflowError."""
-    if isinstance(value, str):
-        return plain_text(value)
-    if isinstance(value, (bool, float)):
-        return value
-    if isinstance(value, int):
-        if not -(1 << 63) <= value < 1 << 63:
-            raise OverflowError("an int beyond 64 bits")
-        return value
-    if isinstance(value, (list, tuple)):
-        values: list[Any] = [plain_value(item) for item in value]
-        return values
-    raise TypeError(f"a value of type {type(value).__name__}")
-
-
-def _plain(attributes: Mapping[str, Attribute] | None) -> dict[str, Attribute]:
-    """Those that can be given to the extension."""
-    plain: dict[str, Attribute] = {}
-    for key, value in (attributes or {}).items():
-        try:
-            plain[plain_text(key)] = plain_value(value)
-        except (TypeError, OverflowError) as error:
-            logger.warning("attribute %r is ignored: %s", key, error)
-    return plain
-
-
-def _status(status: Any) -> tuple[str, str | None]:
-    if isinstance(status, str):
-        return status.lower(), None
-    if isinstance(status, int) and not isinstance(status, bool):
-        return "error" if status else "ok", None
-    if hasattr(status, "canonical_code"):
-        return _status(status.canonical_code)[0], status.description
-    if hasattr(status, "status_code"):
-        return status.status_code.name.lower(), status.description
-    if hasattr(status, "name"):
-        return status.name.lower(), None
-    raise TypeError(f"a status is a str, an int or a Status, not {type(status).__name__}")

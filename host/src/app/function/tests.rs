@@ -1,7 +1,7 @@
 //! function.json: what is read from it, and what the errors say.
 
 use super::*;
-use crate::app::{Binding, Direction};
+use crate::model::{AuthLevel, Binding, DataType, Direction};
 
 /// App settings: names and values.
 type Settings<'a> = [(&'a str, &'a str)];
@@ -9,7 +9,7 @@ type Settings<'a> = [(&'a str, &'a str)];
 const TRIGGER: &str = r#"{"type": "httpTrigger", "name": "req"}"#;
 
 /// Writes `Hello/function.json` beside an `__init__.py`, and reads it.
-fn read_hello(text: &str, settings: &Settings<'_>) -> Result<Option<Function>, String> {
+fn read_hello(text: &str, settings: &Settings<'_>) -> Result<Option<FunctionDefinition>, String> {
     let root = tempfile::tempdir().expect("a folder");
     for (file, text) in [
         ("Hello/function.json", text),
@@ -56,32 +56,38 @@ fn a_function_is_read() {
             {"type": "table", "name": "rows"}
         ]
     }"#;
-    let binding = |name: &str, kind: &str, direction| Binding {
+    let properties = |at: usize| {
+        let written: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        written["bindings"][at].as_object().cloned().expect("an object")
+    };
+    let binding = |at, name: &str, kind: &str, direction| Binding {
         name: name.to_owned(),
         kind: kind.to_owned(),
         direction,
         data_type: None,
         http: None,
+        properties: properties(at),
     };
     let trigger = Binding {
-        data_type: Some("binary".to_owned()),
+        data_type: Some(DataType::Binary),
         http: Some(HttpTrigger {
-            route: "items/{id:int?}".to_owned(),
-            methods: vec!["GET".to_owned(), "POST".to_owned()],
-            auth_level: "anonymous".to_owned(),
+            route: "items/{id:int?}".to_owned().try_into().expect("a route"),
+            methods: vec![Method::GET, Method::POST],
+            auth_level: AuthLevel::Anonymous,
+            streams_body: false,
         }),
-        ..binding("req", "HTTPTrigger", Direction::In)
+        ..binding(0, "req", "HTTPTrigger", Direction::In)
     };
-    let expected = Function {
+    let expected = FunctionDefinition {
         name: "Hello".to_owned(),
         directory: "Hello".into(),
         script_file: "shared/x.py".into(),
         entry_point: "handle".to_owned(),
         bindings: vec![
             trigger.clone(),
-            binding("_blob2", "blob", Direction::InOut),
-            binding("$return", "http", Direction::Out),
-            binding("rows", "table", Direction::In),
+            binding(1, "_blob2", "blob", Direction::InOut),
+            binding(2, "$return", "http", Direction::Out),
+            binding(3, "rows", "table", Direction::In),
         ],
     };
     assert_eq!(expected.trigger(), Some(&trigger));
@@ -100,12 +106,8 @@ fn defaults_are_those_of_the_model() {
         .and_then(|trigger| trigger.http.as_ref())
         .expect("an HTTP trigger");
     assert_eq!(
-        (
-            http.route.as_str(),
-            http.methods.as_slice(),
-            http.auth_level.as_str()
-        ),
-        ("Hello", &[][..], "function")
+        (http.route.to_string(), http.methods.as_slice(), http.auth_level),
+        ("Hello".to_owned(), &[][..], AuthLevel::Function)
     );
     let route = |text: &str| {
         let trigger = format!(r#"{{"type": "httpTrigger", "name": "req", "route": {text}}}"#);
@@ -114,6 +116,7 @@ fn defaults_are_those_of_the_model() {
             .clone()
             .expect("an HTTP trigger")
             .route
+            .to_string()
     };
     assert_eq!(route("null"), "Hello", "null is the default");
     assert_eq!(route("\"\""), "Hello", "so is an empty route");

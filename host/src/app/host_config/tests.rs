@@ -1,9 +1,11 @@
-//! host.json: what is read from it, its overrides, and what the errors say.
+//! host.json: its values, its overrides, and the messages of errors.
+
+use ::http::{HeaderMap, HeaderValue};
 
 use super::*;
-use crate::app::overrides::AppSettings;
+use crate::app::{AppSettings, ExtensionConfig, overrides};
 
-/// Reads host.json with settings that override it; the second value is the warnings.
+/// Reads host.json with settings that override it. Returns the warnings too.
 fn parse(text: &str, settings: &[(&str, &str)]) -> Result<(HostConfig, Vec<String>), String> {
     let mut document = Document::parse("host.json".into(), text).map_err(|problem| problem.to_string())?;
     let environment: BTreeMap<_, _> = settings
@@ -11,7 +13,7 @@ fn parse(text: &str, settings: &[(&str, &str)]) -> Result<(HostConfig, Vec<Strin
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     let mut warnings = Vec::new();
-    AppSettings::new([], &environment).override_values(&mut document, &mut warnings);
+    overrides::apply(&AppSettings::new([], &environment), &mut document, &mut warnings);
     let config = read(&document, Path::new("/app"), &mut warnings).map_err(|problem| problem.to_string())?;
     Ok((config, warnings.iter().map(Problem::to_string).collect()))
 }
@@ -29,7 +31,7 @@ fn defaults_are_those_of_the_model() {
 }
 
 #[test]
-fn all_that_we_honour_is_read() {
+fn every_key_that_we_use_is_read() {
     let text = r#"{
         "version": "2.0",
         "extensionBundle": {"id": "ignored"},
@@ -67,7 +69,10 @@ fn all_that_we_honour_is_read() {
     let expected = HostConfig {
         http: HttpConfig {
             route_prefix: "api/v1".to_owned(),
-            custom_headers: BTreeMap::from([("X-Frame-Options".to_owned(), "DENY".to_owned())]),
+            custom_headers: HeaderMap::from_iter([(
+                ::http::header::X_FRAME_OPTIONS,
+                HeaderValue::from_static("DENY"),
+            )]),
             max_concurrent_requests: Some(100),
             max_outstanding_requests: None,
             max_request_body_size: 0,
@@ -135,7 +140,7 @@ fn timeouts_are_times_or_none() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn an_error_says_what_is_wrong() {
     let http = |text: &str| format!("{{\"extensions\": {{\"http\": {{{text}}}}}}}");
     let extension = |text: &str| format!("{{\"workerExtensions\": {{\"x\": {text}}}}}");
     let cases = [
@@ -152,18 +157,19 @@ fn what_is_wrong_is_said() {
         ),
         (
             http("\"routePrefix\": \"Admin/x\""),
-            "host.json:1: extensions.http.routePrefix: \"Admin\" is reserved for the host; take another prefix",
+            "host.json:1: extensions.http.routePrefix: \"Admin\" is reserved for the host; choose another prefix",
             "the host's own paths",
         ),
         (
             http("\"customHeaders\": {\"a b\": \"c\"}"),
-            "host.json:1: extensions.http.customHeaders.a b: \"a b\" cannot be the name of an HTTP header",
+            "host.json:1: extensions.http.customHeaders.a b: \"a b\" is not a valid HTTP header name; use letters, digits and \
+             dashes",
             "a space in a header's name",
         ),
         (
             http("\"customHeaders\": {\"a\": \"b\\nc\"}"),
-            "host.json:1: extensions.http.customHeaders.a: expected the value of an HTTP header, without line \
-             breaks, found \"b\\nc\"",
+            "host.json:1: extensions.http.customHeaders.a: expected the value of an HTTP header: printable ASCII \
+             characters without line breaks, found \"b\\nc\"",
             "a line break in a header",
         ),
         (
@@ -198,7 +204,7 @@ fn what_is_wrong_is_said() {
             http("\"clientTimeout\": \"-1\""),
             "host.json:1: extensions.http.clientTimeout: expected a time \"hh:mm:ss\" of at least a second, found \
              \"-1\"",
-            "a client that may take for ever",
+            "a client that may take forever",
         ),
         (
             "{\"functions\": \"A\"}".to_owned(),
@@ -224,13 +230,13 @@ fn what_is_wrong_is_said() {
         (
             extension("null"),
             "host.json:1: workerExtensions.x: expected an object, found null",
-            "null is no {}",
+            "null is not {}",
         ),
         (
             extension("{\"reqired\": true}"),
             "host.json:1: workerExtensions.x.reqired: unknown key; the keys of an extension are functions, \
              required, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError (did you mean \"required\"?)",
-            "a slip of the pen",
+            "a misspelling",
         ),
         (
             extension("{\"connectionString\": \"\"}"),
@@ -241,17 +247,17 @@ fn what_is_wrong_is_said() {
         (
             extension("{\"functions\": \"*\"}"),
             "host.json:1: workerExtensions.x.functions: expected an array, found string",
-            "no list",
+            "not a list",
         ),
         (
             extension("{\"required\": \"no\"}"),
             "host.json:1: workerExtensions.x.required: expected a boolean, found string",
-            "no flag",
+            "not a boolean",
         ),
         (
             extension("{\"library\": \"\"}"),
             "host.json:1: workerExtensions.x.library: expected a string that is not empty, found \"\"",
-            "no file",
+            "not a file",
         ),
         (
             extension("{\"sha256\": \"12ab\"}"),
@@ -272,7 +278,7 @@ fn what_is_wrong_is_said() {
             "{\n\"telemetryMode\": \"OpenTelemetri\"}".to_owned(),
             "host.json:2: telemetryMode: expected one of \"ApplicationInsights\", \"OpenTelemetry\", found \
              \"OpenTelemetri\"",
-            "a mode that there is not",
+            "a mode that does not exist",
         ),
         (
             "{\"telemetryMode\": true}".to_owned(),
@@ -291,11 +297,11 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
-fn what_is_odd_is_warned_of() {
+fn a_warning_says_what_is_odd() {
     let cases = [
         (
             "{\"version\": \"1.0\"}",
-            "host.json:1: version: only version \"2.0\" of host.json is known; it is read as that",
+            "host.json:1: version: only version \"2.0\" of host.json is supported; the file is read as version 2.0",
         ),
         (
             "{\"workerExtension\": {}}",
@@ -332,7 +338,7 @@ fn app_settings_override_values() {
             ("AzureFunctionsJobHost__functions__10", "Ten"),
             ("AzureFunctionsJobHost__functions__2", "Two"),
             ("AzureFunctionsJobHost__logging__logLevel__Function.A", "debug"),
-            ("AzureFunctionsJobHost__workerExtensions__x__required", "False"),
+            ("AzureFunctionsJobHost__workerExtensions__x__required", "No"),
             ("AzureFunctionsJobHost__workerExtensions__x__functions__0", "A"),
             (
                 "AzureFunctionsJobHost__workerExtensions__x__settings__rate",
@@ -409,11 +415,12 @@ fn a_wrong_override_names_the_setting() {
             ("AzureFunctionsJobHost__telemetryMode", ""),
             "app setting AzureFunctionsJobHost__telemetryMode: expected one of \"ApplicationInsights\", \
              \"OpenTelemetry\", found \"\"",
-            "no mode",
+            "not a mode",
         ),
         (
-            ("AzureFunctionsJobHost__workerExtensions__x__required", "yes"),
-            "app setting AzureFunctionsJobHost__workerExtensions__x__required: expected a boolean, found \"yes\"",
+            ("AzureFunctionsJobHost__workerExtensions__x__required", "on"),
+            "app setting AzureFunctionsJobHost__workerExtensions__x__required: expected a boolean (1, true, t, yes or y; \
+             0, false, f, no or n), found \"on\"",
             "not a boolean",
         ),
         (

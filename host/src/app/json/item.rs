@@ -1,12 +1,13 @@
-//! Reading values: each accessor answers with the value, or with an error that names its place and key.
+//! Reads values: each accessor returns the value, or an error that names its place and key.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::{Node, Origin, Value, member};
+use crate::app::app_settings::{self, parse_boolean};
 use crate::app::error::{Place, Problem};
 
-/// A value being read: it knows its key, and answers with an error that names it when it has the wrong type.
+/// A value and its key. An accessor that finds the wrong type returns an error that names the key.
 #[derive(Debug, Clone)]
 pub(in crate::app) struct Item<'a> {
     file: &'a Path,
@@ -23,7 +24,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The member `name` of this object; keys are compared without case, and null is as good as absent.
+    /// Returns the member `name` of this object. Compares keys without case; null counts as absent.
     pub(in crate::app) fn get(&self, name: &str) -> Result<Option<Item<'a>>, Problem> {
         let members = self.members()?;
         let found = members
@@ -35,14 +36,14 @@ impl<'a> Item<'a> {
             .map(|(_, node)| self.child(member(&self.key, name), node)))
     }
 
-    /// The members of this object, with their names, in the order of the file.
+    /// Returns the members of this object with their names, in the order of the file.
     pub(in crate::app) fn entries(&self) -> Result<Vec<(&'a str, Item<'a>)>, Problem> {
         let entry =
             |(name, node): &'a (String, Node)| (name.as_str(), self.child(member(&self.key, name), node));
         Ok(self.members()?.iter().map(entry).collect())
     }
 
-    /// The elements of this array.
+    /// Returns the elements of this array.
     pub(in crate::app) fn elements(&self) -> Result<Vec<Item<'a>>, Problem> {
         match (&self.node.value, &self.node.origin) {
             (Value::Array(nodes), _) => {
@@ -60,7 +61,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The elements of this array, which must be strings that are not empty.
+    /// Returns the elements of this array, which must be strings that are not empty.
     pub(in crate::app) fn strings(&self) -> Result<Vec<String>, Problem> {
         self.elements()?
             .iter()
@@ -68,6 +69,7 @@ impl<'a> Item<'a> {
             .collect()
     }
 
+    /// Returns the string.
     pub(in crate::app) fn string(&self) -> Result<&'a str, Problem> {
         match &self.node.value {
             Value::String(text) | Value::Setting(text) => Ok(text),
@@ -75,6 +77,7 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Returns the string, which must not be empty.
     pub(in crate::app) fn non_empty_string(&self) -> Result<&'a str, Problem> {
         match self.string()? {
             "" => Err(self.wrong_value("a string that is not empty")),
@@ -82,7 +85,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The text of a string, a number or a boolean.
+    /// Returns the text of a string, a number or a boolean.
     pub(in crate::app) fn scalar_text(&self) -> Result<&'a str, Problem> {
         match &self.node.value {
             Value::String(text) | Value::Number(text) | Value::Setting(text) => Ok(text),
@@ -92,16 +95,18 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Returns the boolean.
     pub(in crate::app) fn boolean(&self) -> Result<bool, Problem> {
         match &self.node.value {
             Value::Bool(value) => Ok(*value),
-            Value::Setting(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-            Value::Setting(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Value::Setting(text) => {
+                parse_boolean(text.trim()).ok_or_else(|| self.wrong_type(app_settings::BOOLEAN))
+            }
             _ => Err(self.wrong_type("a boolean")),
         }
     }
 
-    /// A whole number of `range`, which `expected` describes.
+    /// Returns a whole number in `range`, which `expected` describes.
     pub(in crate::app) fn integer(&self, range: RangeInclusive<i64>, expected: &str) -> Result<i64, Problem> {
         let (Value::Number(text) | Value::Setting(text)) = &self.node.value else {
             return Err(self.wrong_type(expected));
@@ -120,7 +125,8 @@ impl<'a> Item<'a> {
         matches!(self.node.value, Value::Object(_))
     }
 
-    /// The value as plain JSON. Text of an app setting becomes a boolean or a number if it reads as one.
+    /// Returns the value as plain JSON. Text of an app setting becomes a boolean if it is `true` or `false`, or a number
+    /// if it is one: nothing says what type is expected.
     pub(in crate::app) fn json(&self) -> Result<serde_json::Value, Problem> {
         Ok(match &self.node.value {
             Value::Null => serde_json::Value::Null,
@@ -130,10 +136,11 @@ impl<'a> Item<'a> {
                 text.parse()
                     .map_err(|_| self.wrong_value("a number that fits into 64 bits"))?,
             ),
-            Value::Setting(text) => match (self.boolean(), text.parse::<serde_json::Number>()) {
-                (Ok(value), _) => value.into(),
-                (_, Ok(number)) => serde_json::Value::Number(number),
-                _ => text.as_str().into(),
+            Value::Setting(text) if text.eq_ignore_ascii_case("true") => true.into(),
+            Value::Setting(text) if text.eq_ignore_ascii_case("false") => false.into(),
+            Value::Setting(text) => match text.parse::<serde_json::Number>() {
+                Ok(number) => serde_json::Value::Number(number),
+                Err(_) => text.as_str().into(),
             },
             Value::Array(_) => self
                 .elements()?
@@ -145,7 +152,7 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// The object as plain JSON.
+    /// Returns the object as plain JSON.
     pub(in crate::app) fn json_object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Problem> {
         self.entries()?
             .into_iter()
@@ -153,7 +160,7 @@ impl<'a> Item<'a> {
             .collect()
     }
 
-    /// "expected …, found number": the type is wrong.
+    /// Returns the problem "expected …, found number": the type is wrong.
     pub(in crate::app) fn wrong_type(&self, expected: &str) -> Problem {
         let found = match &self.node.value {
             Value::Null => "null",
@@ -167,7 +174,7 @@ impl<'a> Item<'a> {
         self.problem(format!("expected {expected}, found {found}"))
     }
 
-    /// "expected …, found "x"": the type is right, the value is not.
+    /// Returns the problem "expected …, found "x"": the type is right, the value is wrong.
     pub(in crate::app) fn wrong_value(&self, expected: &str) -> Problem {
         match &self.node.value {
             Value::String(text) => self.problem(format!("expected {expected}, found {text:?}")),
@@ -176,7 +183,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Something else that is wrong with this value.
+    /// Returns a problem with this value.
     pub(in crate::app) fn problem(&self, message: impl Into<String>) -> Problem {
         let place = match &self.node.origin {
             Origin::File(at) => Place::File {

@@ -1,4 +1,4 @@
-//! JSON files: what is accepted, and what the errors say.
+//! JSON files: what is accepted, and the messages of errors.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn parse(text: &str) -> Result<Document, Problem> {
     Document::parse("host.json".into(), text)
 }
 
-/// What a reader says of the member "a".
+/// Returns what `read` returns for the member "a".
 fn of_a<T>(text: &str, read: impl Fn(&Item<'_>) -> Result<T, Problem>) -> Result<T, String> {
     let document = parse(text).map_err(|problem| problem.to_string())?;
     let item = document
@@ -26,7 +26,7 @@ fn json_is_accepted_as_people_write_it() {
 }
 
 #[test]
-fn what_is_no_json_is_refused_with_its_place() {
+fn invalid_json_is_refused_with_its_place() {
     let cases = [
         (
             "",
@@ -85,7 +85,7 @@ fn what_is_no_json_is_refused_with_its_place() {
     }
 }
 
-/// Reads something of a value, and keeps only what is wrong with it.
+/// Reads a value and keeps only the error.
 type Reading = fn(&Item<'_>) -> Result<(), Problem>;
 
 #[test]
@@ -142,7 +142,7 @@ fn types_are_checked_with_key_and_line() {
             "{\"a\": {}}",
             strings,
             "host.json:1: a: expected an array, found object",
-            "no array",
+            "not an array",
         ),
         (
             "{\"a\": {\"b\": 1}}",
@@ -154,13 +154,13 @@ fn types_are_checked_with_key_and_line() {
             "{\"a\": 1}",
             member,
             "host.json:1: a: expected an object, found number",
-            "no object",
+            "not an object",
         ),
         (
             "{\"a\": 1.5}",
             digit,
             "host.json:1: a: expected a digit, found 1.5",
-            "no whole number",
+            "not a whole number",
         ),
         (
             "{\"a\": \"1\"}",
@@ -195,7 +195,7 @@ fn a_key_that_is_given_twice_is_reported_and_the_last_one_counts() {
     let warnings: Vec<_> = document.duplicates.iter().map(Problem::to_string).collect();
     assert_eq!(
         warnings,
-        ["host.json:2: a.b: given twice in the same object; only the last one counts"]
+        ["host.json:2: a.b: this key occurs twice in the object; only the last one counts"]
     );
     assert_eq!(
         document.item().json().ok(),

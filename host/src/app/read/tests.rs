@@ -1,4 +1,4 @@
-//! Whole apps: what depends on more than one file.
+//! Reads whole apps: what depends on more than one file.
 
 use std::fs;
 
@@ -52,7 +52,7 @@ fn warnings(reading: &Reading) -> Vec<String> {
 }
 
 #[test]
-fn an_app_is_read_and_survives_the_way_to_a_worker() {
+fn an_app_is_read_and_arrives_at_a_worker_unchanged() {
     let root = app(&[
         ("host.json", "{\"version\": \"2.0\"}"),
         ("local.settings.json", "{\"Values\": {\"A\": \"1\"}}"),
@@ -67,7 +67,7 @@ fn an_app_is_read_and_survives_the_way_to_a_worker() {
     let app = reading.app;
     assert_eq!(app.root, root.path().canonicalize().expect("a folder"));
     assert_eq!(app.functions[0].directory, app.root.join("Alpha"));
-    assert_eq!(app.settings.values["A"], "1");
+    assert_eq!(app.settings.values.get("A"), Some("1"));
     let json = serde_json::to_string(&app).expect("serializable");
     assert_eq!(serde_json::from_str::<App>(&json).expect("as it was"), app);
 }
@@ -80,7 +80,7 @@ fn an_app_without_functions_is_valid() {
 }
 
 #[test]
-fn folders_that_are_no_apps_are_refused() {
+fn folders_that_are_not_apps_are_refused() {
     let root = app(&[]);
     let error = App::read(root.path(), &ReadOptions::default())
         .expect_err("no host.json")
@@ -153,7 +153,7 @@ fn errors_come_from_the_file_at_fault() {
             ],
             "A/function.json:1:1: invalid JSON: unterminated object\n\
              B/function.json:1:1: expected a member \"bindings\" with a trigger",
-            "all functions that are wrong",
+            "all functions that have a problem",
         ),
         (
             &[host, ("2nd/function.json", HTTP)],
@@ -197,6 +197,37 @@ fn environment_variables_win_over_values() {
 }
 
 #[test]
+fn a_switch_with_a_bad_value_is_warned_of() {
+    let root = app(&[
+        ("host.json", "{}"),
+        (
+            "local.settings.json",
+            r#"{"Values": {"AzureWebJobs.A.Disabled": "on", "MAINTENANCE": "enabled"}}"#,
+        ),
+        ("A/function.json", HTTP),
+        (
+            "B/function.json",
+            r#"{"disabled": "MAINTENANCE", "bindings": [{"type": "httpTrigger", "name": "req"}]}"#,
+        ),
+    ]);
+    let reading = App::read(root.path(), &ReadOptions::default()).expect("valid");
+    assert_eq!(names(&reading), ["A", "B"]);
+    let expected = "expected a boolean (1, true, t, yes or y; 0, false, f, no or n), found";
+    assert_eq!(
+        warnings(&reading),
+        [
+            format!(
+                "app setting AzureWebJobs.A.Disabled: {expected} \"on\" in local.settings.json (Values); it counts as \
+                 false"
+            ),
+            format!(
+                "app setting MAINTENANCE: {expected} \"enabled\" in local.settings.json (Values); it counts as false"
+            ),
+        ]
+    );
+}
+
+#[test]
 fn functions_are_filtered() {
     let files = |host: &'static str| {
         app(&[
@@ -226,7 +257,7 @@ fn functions_are_filtered() {
         ["B"],
         "--functions takes the place of host.json's list"
     );
-    assert!(reading.warnings.is_empty(), "which then says nothing");
+    assert!(reading.warnings.is_empty(), "without a warning of that list");
     let error = App::read(listed.path(), &options(&[], &["A", "Broke"]))
         .expect_err("unknown")
         .to_string();
@@ -305,7 +336,7 @@ fn routes_that_clash_are_refused() {
             r#""route": "x""#.to_owned(),
             r#""route": "admin/x""#.to_owned(),
             None,
-            "nothing but a prefix apart",
+            "reserved only without a prefix",
         ),
         (
             r#"{"extensions": {"http": {"routePrefix": ""}}}"#,
@@ -345,7 +376,7 @@ fn keys_that_are_given_twice_are_warned_of() {
         ),
     ]);
     let reading = App::read(root.path(), &ReadOptions::default()).expect("valid");
-    let twice = "given twice in the same object; only the last one counts";
+    let twice = "this key occurs twice in the object; only the last one counts";
     assert_eq!(
         warnings(&reading),
         [
@@ -354,5 +385,5 @@ fn keys_that_are_given_twice_are_warned_of() {
             format!("A/function.json:1: entryPoint: {twice}"),
         ]
     );
-    assert_eq!(reading.app.settings.values["A"], "2");
+    assert_eq!(reading.app.settings.values.get("A"), Some("2"));
 }

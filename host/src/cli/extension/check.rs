@@ -1,4 +1,4 @@
-//! `funcdock extension check`: tries a library out, without an app and without Python.
+//! `funcdock extension check`: tests a library without an app and without Python.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,11 +18,11 @@ Examples:
   funcdock extension check target/release/libstopwatch.so
   funcdock extension check librate_limit.so --settings '{\"calls\": 10}'
 
-Opens the library as a worker does, then makes an instance of each extension in it and calls its hooks once, around
-a made-up HTTP call that returns. All of it happens in a process of its own: a library that crashes is an error.
-The exit status is 0 where every step went well, else 1.";
+Opens the library as a worker does, then makes an instance of each of its extensions and calls the hooks once, around
+a simulated HTTP call that returns. All of this happens in a separate process: a crash of the library is an error.
+The exit status is 0 if every step succeeded, else 1.";
 
-/// Try a library out, step by step
+/// Test a library, step by step
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -34,23 +34,23 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Settings to try it with, as in host.json
+    /// Settings for the extensions, as in host.json
     #[arg(long, value_name = "JSON", default_value = "{}", value_parser = object)]
     settings: Map<String, Json>,
 
-    /// Seconds that all of it may take
+    /// Seconds that the check may take
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: Duration,
 
-    /// Print what came of it as JSON
+    /// Print the outcome as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Checks the library; the exit code says whether all went well.
+/// Checks the library. The exit code says whether every step succeeded.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let file = std::path::absolute(&arguments.file)
-        .with_context(|| format!("cannot find out where {} is", arguments.file.display()))?;
+        .with_context(|| format!("cannot make {} an absolute path", arguments.file.display()))?;
     let check = Check {
         file: Some(file.clone()),
         name: arguments.name,
@@ -79,22 +79,22 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     if outcome.failed(Step::Configure) || outcome.failed(Step::Init) {
         eprintln!(
-            "note: the settings that were tried are {}; give others with --settings",
+            "note: the check used the settings {}; pass others with --settings",
             Json::Object(check.settings)
         );
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints what is known of the outcome so far by this event: a step is good when the next thing happens.
+/// Prints the last step if this event ends it, and the extension if this event is one.
 fn report(so_far: &Outcome, event: &Event) {
     let over = matches!(event, Event::Begin(_) | Event::Extension(_) | Event::End);
-    if let Some(taken) = so_far.last().filter(|_| over) {
-        let sign = if taken.ok { '✓' } else { '✗' };
-        let note = taken.note.as_ref().map(|note| format!(": {note}"));
+    if let Some(step) = so_far.last().filter(|_| over) {
+        let sign = if step.ok { '✓' } else { '✗' };
+        let note = step.note.as_ref().map(|note| format!(": {note}"));
         print(&format_args!(
             "  {sign} {}{}\n",
-            taken.step,
+            step.step,
             note.unwrap_or_default()
         ));
     }

@@ -1,61 +1,57 @@
-//! An extension tried out in a process of its own, which may crash or hang as it likes: the same binary with a hidden
-//! subcommand. What to try goes in through stdin, what happens comes out through stdout, a JSON text a line.
+//! Runs a check in a child process, which may crash or hang: the same binary with a hidden subcommand. The check goes to
+//! its stdin; its events come from its stdout, one JSON text a line.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::AsFd as _;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::sys::prctl;
-use nix::sys::signal::Signal;
 
 use crate::extensions::{Check, Event, ExtensionError, Source, Step};
 use crate::logging::Format;
-use crate::supervisor::describe;
+use crate::sys;
 
 /// The hidden subcommand.
 pub(super) const COMMAND: &str = "__check";
 
-/// How often to look whether the child is still there.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often to look whether the child has exited.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The child's side.
+/// Runs the check in the child process.
 pub(super) fn main() -> Result<ExitCode> {
-    // An endless loop must not outlive who waits for it, and a crash that is expected leaves no file behind.
-    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
-    let _ = prctl::set_dumpable(false);
-    // What the library prints goes to stderr: stdout is ours.
-    let mut events = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    nix::unistd::dup2_stdout(io::stderr())?;
+    // An endless loop must not outlive the parent. A crash, which is expected here, must not leave a core file.
+    sys::die_with_parent();
+    // The output of the library goes to stderr: stdout is for the events.
+    let mut events = sys::take_stdout()?;
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
-    let check: Check = serde_json::from_str(&text).context("this subcommand is not for people")?;
+    let check: Check =
+        serde_json::from_str(&text).context("stdin is not a check; this subcommand is internal")?;
     crate::logging::init(Format::Text, false, false);
     check.run(&mut |event| {
         let mut line = serde_json::json!(event).to_string();
         line.push('\n');
         if events.write_all(line.as_bytes()).is_err() {
-            // Nobody listens any more.
+            // The parent has exited.
             std::process::exit(1);
         }
     });
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tries an extension out in a child that gets so much time, and tells what happens; what happens to the child, too.
-pub(super) fn run(check: &Check, time: Duration, tell: &mut dyn FnMut(Event)) -> Result<()> {
-    let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
+/// Runs a check in a child process within `time`. Passes its events to `handle`, and a crash of the child as one.
+pub(super) fn run(check: &Check, time: Duration, handle: &mut dyn FnMut(Event)) -> Result<()> {
+    let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
     let mut child = Command::new(&executable)
         .args(["extension", COMMAND])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .map(Killed)
+        .map(KillOnDrop)
         .with_context(|| format!("cannot run {}", executable.display()))?;
     if let Some(mut stdin) = child.0.stdin.take() {
-        // If it has ended already, how it did so is told below.
+        // If the child has exited already, this fails, and its exit is reported below.
         let _ = stdin.write_all(serde_json::to_string(check)?.as_bytes());
     }
     // It was piped above.
@@ -72,7 +68,7 @@ pub(super) fn run(check: &Check, time: Duration, tell: &mut dyn FnMut(Event)) ->
             Event::Extension(described) => name.clone_from(&described.name),
             _ => {}
         }
-        tell(event);
+        handle(event);
     });
     if let Some(found) = found {
         let source = match &check.file {
@@ -85,47 +81,48 @@ pub(super) fn run(check: &Check, time: Duration, tell: &mut dyn FnMut(Event)) ->
             step,
             found: found.unwrap_or_else(|| format!("did not return within {} s", time.as_secs_f64())),
         };
-        tell(Event::Failed(crash.to_string()));
-        tell(Event::End);
+        handle(Event::Failed(crash.to_string()));
+        handle(Event::End);
     }
     Ok(())
 }
 
-/// A child that is killed when it is dropped. One that has told all that it has to tell is not waited for: what a
-/// library does at the end of a process is not looked at, as workers end without it.
-struct Killed(Child);
+/// A child that is killed on drop, even after its last event: a check does not cover what a library does when the process
+/// exits, because a worker exits without that.
+struct KillOnDrop(Child);
 
-impl Drop for Killed {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // Both fail only for a child that has been waited for.
+        // Both fail only if the child has been waited for.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Passes events on until the last one (`None`), the child's end (`Some` of how it ended) or the deadline (`Some(None)`).
+/// Passes events to `handle` until the last one (returns `None`), the exit of the child (returns how it exited) or the
+/// deadline (returns `Some(None)`).
 fn loop_until(
     child: &mut Child,
     lines: &Receiver<Vec<u8>>,
     deadline: Instant,
-    tell: &mut dyn FnMut(Event),
+    handle: &mut dyn FnMut(Event),
 ) -> Option<Option<String>> {
     let mut ended = None;
     loop {
-        match lines.recv_timeout(LOOK) {
+        match lines.recv_timeout(POLL_INTERVAL) {
             Ok(line) => match serde_json::from_slice(&line) {
                 Ok(Event::End) => {
-                    tell(Event::End);
+                    handle(Event::End);
                     return None;
                 }
-                Ok(event) => tell(event),
-                Err(_) => return Some(Some("garbled what the process had to say".to_owned())),
+                Ok(event) => handle(event),
+                Err(_) => return Some(Some("wrote to the descriptor of the check's events".to_owned())),
             },
-            // The pipe may be held open by what the library has started.
+            // A process that the library has started may keep the pipe open.
             Err(_) if ended.is_some() => return Some(ended),
             Err(error) => {
-                // Waiting for a child of our own does not fail.
-                ended = child.try_wait().ok().flatten().map(describe);
+                // Waiting for our own child does not fail.
+                ended = child.try_wait().ok().flatten().map(sys::describe_exit);
                 if ended.is_none() && Instant::now() >= deadline {
                     return Some(None);
                 }
@@ -137,7 +134,7 @@ fn loop_until(
     }
 }
 
-/// What the child writes, line by line.
+/// Returns the lines that the child writes, as they come.
 fn lines(stdout: ChildStdout) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

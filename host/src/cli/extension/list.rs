@@ -1,4 +1,4 @@
-//! `funcdock extension list`: what an app docks, and what else it could.
+//! `funcdock extension list`: the extensions that an app docks, and the others that it could dock.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,15 +13,14 @@ use super::open::{check, in_parallel, opened, search};
 use super::outcome::Outcome;
 use super::table::Table;
 use crate::app::{App, ExtensionConfig};
-use crate::cli::settings::Settings;
 use crate::cli::start::{read_app, seconds};
-use crate::cli::telemetry;
+use crate::cli::{settings, telemetry};
 use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Source};
 use crate::logging::Format;
 
 const ABOUT: &str = "\
-Docked extensions are opened and configured as a worker does before it runs the app's code; none is started. Each is
-opened in a process of its own, and one that is broken shows its error.";
+Docked extensions are opened and configured as in a worker before it runs the app's code. None is started. Each is
+opened in its own process, and a broken one shows its error.";
 
 /// List an app's extensions, and those that it could dock
 #[derive(Debug, clap::Args)]
@@ -44,7 +43,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// An extension, as far as it can be opened.
+/// What is known of an extension. Nothing but its name if it cannot be opened.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
@@ -68,20 +67,20 @@ struct Docked {
     settings: Map<String, Json>,
 }
 
-/// Lists; the exit code is 0, whatever the extensions are like.
+/// Prints the list. The exit code is 0 even if an extension is broken.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     crate::logging::init(Format::Text, false, false);
-    let mut app = read_app(&arguments.app, Vec::new())?;
-    let environment = |name: &str| std::env::var(name).ok();
-    telemetry::dock(&mut app, environment);
-    let settings = Settings::new(&app, environment);
-    let search = search(&app, arguments.python)?;
+    let (mut app, settings) = read_app(&arguments.app, Vec::new())?;
+    telemetry::dock(&mut app, &settings);
+    let enabled = settings::extensions_enabled(&settings);
+    let search = search(&app, &settings, arguments.python)?;
+    settings::warn_of_problems(&settings);
     let configs = &app.host.worker_extensions;
     let docked = in_parallel(configs, |config| docked(config, &app, &search, arguments.timeout))?;
     let mut others = search.available();
     others.retain(|other| configs.iter().all(|config| config.name != other.name));
     let others = in_parallel(&others, |other| available(other, arguments.timeout))?;
-    // Of a library with several extensions, some may be docked.
+    // Some extensions of a library may be docked already.
     let others: Vec<Entry> = others
         .into_iter()
         .flatten()
@@ -89,13 +88,13 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         .collect();
     let text = if arguments.json {
         let list = json!({
-            "enabled": settings.extensions_enabled(),
+            "enabled": enabled,
             "docked": docked,
             "available": others,
         });
         format!("{list:#}\n")
     } else {
-        tables(&app, settings.extensions_enabled(), &docked, &others)
+        tables(&app, enabled, &docked, &others)
     };
     crate::cli::print(&text);
     Ok(ExitCode::SUCCESS)
@@ -136,7 +135,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
     })
 }
 
-/// The functions that an extension applies to.
+/// Returns the functions that an extension applies to.
 fn functions(config: &ExtensionConfig, app: &App) -> Result<Vec<String>, ExtensionError> {
     let known = || app.functions.iter().map(|function| function.name.clone());
     if config.functions.iter().any(|name| name == "*") {
@@ -156,7 +155,7 @@ fn functions(config: &ExtensionConfig, app: &App) -> Result<Vec<String>, Extensi
     }
 }
 
-/// All extensions of a library that could be docked; one of its name, where it cannot be opened.
+/// Returns all extensions of a library; one with its name if it cannot be opened.
 fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
     let Available { name, source } = available;
     let linked = (*source == Source::Linked).then(|| name.clone());
@@ -173,10 +172,10 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = outcome
         .extensions
         .iter()
-        .map(|tried| Entry {
-            version: Some(tried.described.version.clone()),
-            scope: Some(tried.described.scope.clone()),
-            ..entry(&tried.described.name)
+        .map(|extension| Entry {
+            version: Some(extension.described.version.clone()),
+            scope: Some(extension.described.scope.clone()),
+            ..entry(&extension.described.name)
         })
         .collect();
     if let Some(error) = outcome.errors().next() {
@@ -193,19 +192,19 @@ impl Entry {
             self.fail(error.to_owned());
         }
         self.api_version = outcome.api_version;
-        if let Some(tried) = outcome.extensions.into_iter().next() {
-            self.version = Some(tried.described.version);
-            self.scope = Some(tried.described.scope);
+        if let Some(extension) = outcome.extensions.into_iter().next() {
+            self.version = Some(extension.described.version);
+            self.scope = Some(extension.described.scope);
         }
     }
 
     fn fail(&mut self, message: String) {
         self.state = ExtensionState::Failed;
-        // The first error is the one that a worker would stop at.
+        // A worker would stop at the first error.
         self.message.get_or_insert(message);
     }
 
-    /// The columns that both tables begin with.
+    /// Returns the first columns, which both tables have.
     fn cells(&self) -> Vec<String> {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         vec![
@@ -222,7 +221,7 @@ impl Entry {
     }
 }
 
-/// The list for people.
+/// Returns the list for people.
 fn tables(app: &App, enabled: bool, docked: &[Docked], others: &[Entry]) -> String {
     const COMMON: [&str; 5] = ["NAME", "VERSION", "API", "SCOPE", "STATE"];
     let mut text = String::new();

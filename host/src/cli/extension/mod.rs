@@ -1,4 +1,4 @@
-//! `funcdock extension …`: worker extensions listed, checked, begun, and described for type checkers.
+//! `funcdock extension …`: lists, checks and creates worker extensions, and writes their type stubs.
 
 mod check;
 mod child;
@@ -28,7 +28,7 @@ enum Command {
     Check(check::Arguments),
     New(new::Arguments),
     Stubs(stubs::Arguments),
-    /// What `list`, `check` and `stubs` start: reads a check from stdin, and tells of it on stdout
+    /// Started by `list`, `check` and `stubs`: reads a check from stdin and writes its events to stdout
     #[command(name = child::COMMAND, hide = true)]
     Child,
 }

@@ -1,4 +1,4 @@
-//! `funcdock extension new`: a crate with a small extension that builds, tests and loads as it is.
+//! `funcdock extension new`: makes a crate with a small extension that builds, passes its tests and loads.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use funcdock_extension_api::abi;
 
 use crate::cli::print;
 
@@ -16,7 +15,7 @@ const SOURCE_TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../extension-api
 
 const API: &str = "funcdock-extension-api";
 
-/// Words that the language keeps for itself, and names that the crate would hide or be hidden by.
+/// The keywords of Rust, and names of crates that would conflict with the new one.
 const RESERVED: &str = "abstract as async await become box break const continue crate do dyn else enum extern false \
     final fn for gen if impl in let loop macro match mod move mut override priv pub ref return self static struct \
     super trait true try type typeof unsafe unsized use virtual where while yield \
@@ -31,11 +30,11 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The crate's name, which host.json uses too (without a funcdock- in front)
+    /// The crate's name; host.json uses it too, without the prefix funcdock-
     #[arg(value_name = "NAME")]
     name: String,
 
-    /// What there is an instance for
+    /// What each instance of the extension is for
     #[arg(long, value_enum, default_value = "app")]
     scope: Scope,
 
@@ -43,7 +42,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
 
-    /// The folder of the crate funcdock-extension-api [default: that of this binary's source tree, where it is there]
+    /// The folder of the crate funcdock-extension-api [default: in the source tree of this binary, if it exists]
     #[arg(long, value_name = "PATH")]
     api: Option<PathBuf>,
 }
@@ -69,7 +68,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let files = files(&name, scope, &dependency(api)?);
     if fs::symlink_metadata(&folder).is_ok() {
         bail!(
-            "{} exists already; take another name, or another folder with --path",
+            "{} exists already; choose another name, or another folder with --path",
             folder.display()
         );
     }
@@ -90,7 +89,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The rules of cargo for a library's name, and those that the files of extensions add.
+/// Checks a name against the rules of cargo for a library, and those for the files of extensions.
 fn check_name(name: &str) -> Result<()> {
     let in_code = name.replace('-', "_");
     let letters = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -99,20 +98,20 @@ fn check_name(name: &str) -> Result<()> {
     } else if !name.chars().all(letters) {
         "only ASCII letters, digits, - and _ are allowed"
     } else if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        "it must begin with a letter"
+        "it must start with a letter"
     } else if name.len() > 64 {
         "it is longer than 64 letters"
     } else if RESERVED.split_whitespace().any(|word| word == in_code) || in_code == "funcdock_python" {
-        "that name is taken"
+        "that name is reserved"
     } else if !extension_name(name).starts_with(|c: char| c.is_ascii_alphabetic()) {
-        "nothing that could name it is left without the funcdock- in front"
+        "without the prefix funcdock-, it must start with a letter"
     } else {
         return Ok(());
     };
-    bail!("{name:?} cannot be the name of an extension: {problem}; choose one such as rate-limit")
+    bail!("{name:?} is not a valid name of an extension: {problem}; choose a name such as rate-limit")
 }
 
-/// The name in host.json.
+/// Returns the name in host.json.
 fn extension_name(krate: &str) -> &str {
     krate
         .strip_prefix("funcdock-")
@@ -124,7 +123,7 @@ fn library(krate: &str) -> String {
     format!("{DLL_PREFIX}{}{DLL_SUFFIX}", krate.replace('-', "_"))
 }
 
-/// What Cargo.toml says of the API crate.
+/// Returns the dependency on the API crate for Cargo.toml.
 fn dependency(given: Option<PathBuf>) -> Result<String> {
     let folder = match given {
         Some(folder) => {
@@ -134,7 +133,7 @@ fn dependency(given: Option<PathBuf>) -> Result<String> {
             };
             if !fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(named) {
                 bail!(
-                    "--api names {}, where there is no crate {API}; expected the folder extension-api of \
+                    "--api names {}, which does not contain the crate {API}; expected the folder extension-api of \
                      Funcdock's sources",
                     folder.display()
                 );
@@ -143,34 +142,35 @@ fn dependency(given: Option<PathBuf>) -> Result<String> {
         }
         None if Path::new(SOURCE_TREE).join("Cargo.toml").is_file() => SOURCE_TREE.into(),
         None => {
-            return Ok(format!(
-                "{{ version = \"{}.{}\" }}",
-                abi::API_MAJOR,
-                abi::API_MINOR
-            ));
+            // All crates of a release have one version.
+            return Ok(format!("{{ version = {:?} }}", env!("CARGO_PKG_VERSION")));
         }
     };
     let folder = folder
         .canonicalize()
-        .with_context(|| format!("cannot find out where {} is", folder.display()))?;
-    // A string of JSON is one of TOML.
-    let path = serde_json::to_string(&folder)
-        .with_context(|| format!("Cargo.toml cannot name {}, which is not UTF-8", folder.display()))?;
+        .with_context(|| format!("cannot make {} an absolute path", folder.display()))?;
+    // A JSON string is also a TOML string.
+    let path = serde_json::to_string(&folder).with_context(|| {
+        format!(
+            "Cargo.toml cannot contain the path {}, which is not UTF-8",
+            folder.display()
+        )
+    })?;
     Ok(format!("{{ path = {path} }}"))
 }
 
-/// The crate's files: path and content.
+/// Returns the crate's files: path and content.
 fn files(krate: &str, scope: Scope, api: &str) -> [(&'static str, String); 4] {
     let (source, setting, meaning) = match scope {
         Scope::App => (
             include_str!("template/app.rs.template"),
             "\"slow_ms\": 20",
-            "| `slow_ms` | 500 | a call that takes longer is logged; milliseconds |",
+            "| `slow_ms` | 500 | longer calls are logged; milliseconds |",
         ),
         Scope::Function => (
             include_str!("template/function.rs.template"),
             "\"calls\": 20",
-            "| `calls` | 1000 | how many calls of each function are let through; the others are answered with 429 |",
+            "| `calls` | 1000 | the number of calls that each function accepts; the others get 429 |",
         ),
     };
     let filled = |template: &str| {
@@ -216,12 +216,12 @@ mod tests {
             ("rate limit", "only ASCII letters"),
             ("größe", "only ASCII letters"),
             ("../x", "only ASCII letters"),
-            ("1st", "begin with a letter"),
-            ("-x", "begin with a letter"),
-            ("async", "that name is taken"),
-            ("proc-macro", "that name is taken"),
-            ("funcdock-extension-api", "that name is taken"),
-            ("funcdock-", "nothing that could name it is left"),
+            ("1st", "start with a letter"),
+            ("-x", "start with a letter"),
+            ("async", "that name is reserved"),
+            ("proc-macro", "that name is reserved"),
+            ("funcdock-extension-api", "that name is reserved"),
+            ("funcdock-", "without the prefix funcdock-"),
             (&"x".repeat(65), "longer than 64"),
         ] {
             let error = check_name(name).expect_err(name).to_string();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_has_no_token_left() {
+    fn all_placeholders_are_filled() {
         for scope in [Scope::App, Scope::Function] {
             for (file, content) in files("funcdock-rate-limit", scope, "\"1.0\"") {
                 assert!(!content.contains('@'), "{file}: {content}");
@@ -247,7 +247,7 @@ mod tests {
             "{manifest}"
         );
         assert!(
-            source.contains("export_extension!(Extension, scope = function);"),
+            source.contains("#[extension(scope = function)]\nimpl "),
             "{source}"
         );
         assert!(readme.contains("\"rate-limit\": {"), "{readme}");

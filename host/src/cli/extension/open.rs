@@ -1,4 +1,4 @@
-//! An app's extensions opened, each library in a process of its own, several at once.
+//! Opens an app's extensions: each library in its own process, several at once.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -9,26 +9,26 @@ use serde_json::{Map, Value as Json};
 
 use super::child;
 use super::outcome::Outcome;
-use crate::app::App;
-use crate::cli::settings::Settings;
+use crate::app::{App, AppSettings};
+use crate::cli::settings;
 use crate::extensions::{Check, Depth, Search, Source};
 use crate::supervisor;
 
-/// How many libraries are opened at once.
+/// The number of libraries that are opened at once.
 const AT_ONCE: usize = 4;
 
-/// Where an app's extensions are searched for. `python` is the interpreter that the user chose.
-pub(super) fn search(app: &App, python: Option<PathBuf>) -> Result<Search> {
-    let executable = std::env::current_exe().context("cannot find out where the funcdock binary is")?;
-    let settings = Settings::new(app, |name| std::env::var(name).ok());
+/// Returns where to search for an app's extensions. `python` is the interpreter that the user chose.
+pub(super) fn search(app: &App, settings: &AppSettings, python: Option<PathBuf>) -> Result<Search> {
+    let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
+    let binary_folder = executable.parent().unwrap_or(Path::new("/"));
     Ok(Search {
         app_root: app.root.clone(),
         wheels: packages(app, python)?,
-        path: settings.extension_path(executable.parent().unwrap_or(Path::new("/"))),
+        path: settings::extension_path(settings, &app.root, binary_folder),
     })
 }
 
-/// Where the app's interpreter imports packages from. Without one there is a list as well.
+/// Returns the folders that the app's interpreter imports packages from. Without an interpreter, logs a warning.
 fn packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -36,12 +36,12 @@ fn packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>> {
         .context("cannot start an event loop")?;
     let found = runtime.block_on(supervisor::site_packages(app, python));
     Ok(found.unwrap_or_else(|error| {
-        tracing::warn!("the packages of the app's interpreter are not searched: {error}");
+        tracing::warn!("cannot search the packages of the app's interpreter: {error}");
         Vec::new()
     }))
 }
 
-/// What to try: the extension of this name, or all of a library.
+/// Returns the check of the extension with this name, or of all extensions in a library.
 pub(super) fn check(
     source: Source,
     name: Option<String>,
@@ -59,14 +59,14 @@ pub(super) fn check(
     }
 }
 
-/// What came of it.
+/// Runs a check in a child process and returns its outcome.
 pub(super) fn opened(check: &Check, time: Duration) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     child::run(check, time, &mut |event| outcome.add(event))?;
     Ok(outcome)
 }
 
-/// The results of `work` on each item, in order.
+/// Returns the results of `work` on each item, in order.
 pub(super) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R> + Sync,

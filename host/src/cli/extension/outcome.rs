@@ -1,32 +1,32 @@
-//! What came of trying out a library, collected from what happens.
+//! The outcome of a check, collected from its events.
 
 use serde::Serialize;
 
 use crate::extensions::{Described, Event, Step};
 
-/// What came of trying out a library.
+/// The outcome of the check of a library.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outcome {
-    /// The version of the extension API that it was built for, once that is known.
+    /// The version of the extension API that the library was built for, if known.
     pub(super) api_version: Option<String>,
-    /// The steps of opening it.
-    pub(super) steps: Vec<Taken>,
+    /// The steps of opening the library.
+    pub(super) steps: Vec<StepOutcome>,
     /// Its extensions.
-    pub(super) extensions: Vec<Tried>,
+    pub(super) extensions: Vec<ExtensionOutcome>,
 }
 
-/// What came of trying out an extension.
+/// The outcome of the check of an extension.
 #[derive(Debug, Serialize)]
-pub(super) struct Tried {
+pub(super) struct ExtensionOutcome {
     #[serde(flatten)]
     pub(super) described: Described,
-    pub(super) steps: Vec<Taken>,
+    pub(super) steps: Vec<StepOutcome>,
 }
 
-/// A step that was taken.
+/// A step of a check, done or failed.
 #[derive(Debug, Serialize)]
-pub(super) struct Taken {
+pub(super) struct StepOutcome {
     pub(super) step: Step,
     pub(super) ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,10 +36,10 @@ pub(super) struct Taken {
 }
 
 impl Outcome {
-    /// Takes note of what happened.
+    /// Adds an event.
     pub(super) fn add(&mut self, event: Event) {
         match event {
-            Event::Begin(step) => self.steps_mut().push(Taken {
+            Event::Begin(step) => self.steps_mut().push(StepOutcome {
                 step,
                 ok: true,
                 note: None,
@@ -51,7 +51,7 @@ impl Outcome {
                 }
             }
             Event::Failed(error) => {
-                // One that fails before its first step has none to put this to.
+                // A check that fails before its first step gets one for the error.
                 if self.steps_mut().is_empty() {
                     self.add(Event::Begin(Step::Look));
                 }
@@ -61,7 +61,7 @@ impl Outcome {
                 }
             }
             Event::Opened { api_version } => self.api_version = Some(api_version),
-            Event::Extension(described) => self.extensions.push(Tried {
+            Event::Extension(described) => self.extensions.push(ExtensionOutcome {
                 described,
                 steps: Vec::new(),
             }),
@@ -69,30 +69,30 @@ impl Outcome {
         }
     }
 
-    /// The step that was begun last.
-    pub(super) fn last(&self) -> Option<&Taken> {
+    /// Returns the last step.
+    pub(super) fn last(&self) -> Option<&StepOutcome> {
         match self.extensions.last() {
             Some(extension) => extension.steps.last(),
             None => self.steps.last(),
         }
     }
 
-    /// Why steps failed, in order.
+    /// Returns the errors of all steps, in order.
     pub(super) fn errors(&self) -> impl Iterator<Item = &str> {
-        self.taken().filter_map(|taken| taken.error.as_deref())
+        self.all_steps().filter_map(|step| step.error.as_deref())
     }
 
     /// Whether a step of this kind failed.
     pub(super) fn failed(&self, step: Step) -> bool {
-        self.taken().any(|taken| taken.step == step && !taken.ok)
+        self.all_steps().any(|taken| taken.step == step && !taken.ok)
     }
 
-    fn taken(&self) -> impl Iterator<Item = &Taken> {
+    fn all_steps(&self) -> impl Iterator<Item = &StepOutcome> {
         let of_extensions = self.extensions.iter().flat_map(|extension| &extension.steps);
         self.steps.iter().chain(of_extensions)
     }
 
-    fn steps_mut(&mut self) -> &mut Vec<Taken> {
+    fn steps_mut(&mut self) -> &mut Vec<StepOutcome> {
         match self.extensions.last_mut() {
             Some(extension) => &mut extension.steps,
             None => &mut self.steps,

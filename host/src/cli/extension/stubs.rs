@@ -1,4 +1,4 @@
-//! `funcdock extension stubs`: what an app can import from `funcdock.extensions`, for type checkers and editors.
+//! `funcdock extension stubs`: type stubs of the extensions that an app can import from `funcdock.extensions`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,8 +15,8 @@ use crate::extensions::{Depth, Described, Setting, Source};
 use crate::logging::Format;
 
 const ABOUT: &str = "\
-Writes DIR/funcdock/extensions.pyi. Editors and pyright look into typings/ by themselves; for mypy, set mypy_path or
-MYPYPATH. Each library is opened in a process of its own; one that is broken is left out with a warning.";
+Writes DIR/funcdock/extensions.pyi. Editors and pyright find typings/ themselves; for mypy, set mypy_path or
+MYPYPATH. Each library is opened in its own process. A broken one is left out with a warning.";
 
 const HEAD: &str = "\
 # Written by `funcdock extension stubs`: the extensions that this app can import. Run it again when they change.
@@ -52,9 +52,9 @@ pub(super) struct Arguments {
 /// Writes the stubs.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     crate::logging::init(Format::Text, false, false);
-    let app = read_app(&arguments.app, Vec::new())?;
-    let search = search(&app, arguments.python)?;
-    // What host.json docks comes first, as it does in a worker; a library of its own may be nowhere else.
+    let (app, settings) = read_app(&arguments.app, Vec::new())?;
+    let search = search(&app, &settings, arguments.python)?;
+    // The extensions of host.json come first, as in a worker. `library` may name a file outside of the search path.
     let configured = app.host.worker_extensions.iter().filter_map(|config| {
         let source = search.locate(config).ok()?;
         Some((source, Some(config.name.clone())))
@@ -73,11 +73,11 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         if let Some(error) = outcome.errors().next() {
             tracing::warn!("left out: {error}");
         }
-        for tried in outcome.extensions {
-            let name = python_name(&tried.described.name);
-            // What no import statement can name, host.json alone docks.
+        for extension in outcome.extensions {
+            let name = python_name(&extension.described.name);
+            // An import statement cannot name the others; only host.json can dock them.
             if is_identifier(&name) && extensions.iter().all(|known| python_name(&known.name) != name) {
-                extensions.push(tried.described);
+                extensions.push(extension.described);
             }
         }
     }
@@ -121,7 +121,7 @@ fn stubs(extensions: &[Described]) -> String {
     text
 }
 
-/// Keyword parameters for the settings. A key that Python cannot spell is given as `**{"the-key": value}`.
+/// Returns keyword parameters for the settings. A key that is not an identifier is passed as `**{"the-key": value}`.
 fn parameters(settings: &[Setting]) -> String {
     let mut named = String::new();
     let mut others = settings.is_empty();
@@ -147,7 +147,7 @@ fn is_identifier(name: &str) -> bool {
         && !KEYWORDS.contains(&name)
 }
 
-/// Python's, of every version that we serve.
+/// The keywords of every Python version that we support.
 const KEYWORDS: [&str; 35] = [
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
     "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
@@ -173,7 +173,7 @@ mod tests {
             (
                 &[setting("max-size", "int")],
                 ", **settings: Any",
-                "no identifier",
+                "not an identifier",
             ),
             (&[setting("from", "str")], ", **settings: Any", "a keyword"),
             (

@@ -1,14 +1,14 @@
-//! A table of text, as wide as it needs to be.
+//! A table of text. Columns are as wide as their widest cell.
 
 use std::fmt::{self, Display, Formatter};
 
-/// Rows of cells under a title, each with a remark below where there is one.
+/// Rows of cells under titles. A row may have a remark below it.
 pub(super) struct Table {
     rows: Vec<(Vec<String>, Option<String>)>,
 }
 
 impl Table {
-    /// A table with these titles.
+    /// Returns a table with these titles and no rows.
     pub(super) fn new(titles: impl IntoIterator<Item = &'static str>) -> Self {
         let titles = titles.into_iter().map(str::to_owned).collect();
         Table {

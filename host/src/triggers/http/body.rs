@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+
+use crate::model::{Body, BodyStream};
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub(super) enum ReadError {
     /// It is longer than allowed.
     TooLarge,
     /// The client sent nothing for too long.
@@ -20,25 +22,25 @@ pub(super) enum BodyError {
 
 /// Reads a body of at most `limit` bytes. One whose declared length is beyond it is not read at all, and one
 /// that turns out to be is dropped at the limit: it never costs more memory than that.
-pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Result<Bytes, BodyError> {
+pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Result<Bytes, ReadError> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > limit {
-        return Err(BodyError::TooLarge);
+        return Err(ReadError::TooLarge);
     }
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = tokio::time::timeout(pause, body.frame())
         .await
-        .map_err(|_| BodyError::TimedOut)?
+        .map_err(|_| ReadError::TimedOut)?
     {
         // Trailers have no place in the programming model.
-        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
+        let Ok(data) = frame.map_err(|_| ReadError::Broken)?.into_data() else {
             continue;
         };
         if (first.len() + rest.len() + data.len()) as u64 > limit {
-            return Err(BodyError::TooLarge);
+            return Err(ReadError::TooLarge);
         }
         // Most bodies come in one piece, which then needs no copy.
         if first.is_empty() && rest.is_empty() {
@@ -58,4 +60,11 @@ pub(super) async fn discard(mut body: Incoming, time: Duration) {
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     // The connection is closed either way.
     let _ = tokio::time::timeout(time, rest).await;
+}
+
+/// The body as a stream of at most `limit` bytes, for a function that reads it while it arrives. The client may pause as
+/// long as the function waits for it.
+pub(super) fn stream(body: Incoming, limit: u64) -> Body {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    Body::Stream(BodyStream::new(Limited::new(body, limit)))
 }

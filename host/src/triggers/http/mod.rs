@@ -1,12 +1,63 @@
-//! HTTP triggers: the server of a worker, from accepted connections to answers.
+//! HTTP triggers: from accepted connections to responses.
+//!
+//! `server` accepts connections; `front` takes a request through the route (`router`), the limits, the body and the call;
+//! `reply` makes the response of an outcome, `responses` those of the host itself.
 
+mod admin;
 mod body;
-mod constraint;
 mod front;
+mod reply;
 mod responses;
-pub mod route;
-pub mod routes;
+mod router;
 mod server;
+#[cfg(test)]
+mod tests;
 
-pub use front::{Admin, Answer, Endpoint, Flushed, Front, Limits};
-pub use server::serve;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use super::{Calls, Trigger, TriggerFuture};
+use crate::app::HttpConfig;
+use crate::pipeline::LoadedFunction;
+use front::Front;
+
+pub use admin::{Admin, AdminFuture, FlushOutcome};
+
+/// The HTTP trigger of a worker.
+pub struct Http {
+    listener: TcpListener,
+    config: HttpConfig,
+    admin: Arc<dyn Admin>,
+}
+
+impl Http {
+    /// Serves HTTP from this socket, which is bound and non-blocking; `admin` answers the host's own paths.
+    pub fn new(listener: TcpListener, config: HttpConfig, admin: Arc<dyn Admin>) -> Self {
+        Http {
+            listener,
+            config,
+            admin,
+        }
+    }
+}
+
+impl Trigger for Http {
+    fn name(&self) -> &'static str {
+        "HTTP"
+    }
+
+    fn serves(&self, kind: &str) -> bool {
+        kind.eq_ignore_ascii_case("httpTrigger")
+    }
+
+    fn start(
+        self: Box<Self>,
+        functions: Vec<Arc<LoadedFunction>>,
+        calls: Calls,
+    ) -> Result<TriggerFuture, String> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)
+            .map_err(|error| format!("the listening socket: {error}"))?;
+        let front = Front::new(self.config, functions, calls.clone(), self.admin);
+        Ok(Box::pin(server::serve(listener, Arc::new(front), calls)))
+    }
+}

@@ -1,4 +1,4 @@
-//! Questions and answers, with the test as the supervisor.
+//! Questions and replies, with the test as the supervisor.
 
 use std::os::unix::net::UnixStream;
 
@@ -8,32 +8,38 @@ use crate::control::{Receiver, supervisor_end, worker_end};
 /// Long enough for any machine.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Peers that are open, and what the supervisor hears of them.
+/// The number of other workers that the host has.
+const OTHERS: u32 = 3;
+
+/// Returns open peers, and the supervisor's end of their channel.
 fn peers() -> (Arc<Peers>, Receiver<WorkerMessage>) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
     let (sender, _) = worker_end(ours).expect("the worker's end");
     let (_, receiver) = supervisor_end(theirs).expect("the supervisor's end");
     let sender = Arc::new(tokio::sync::Mutex::new(sender));
-    let peers = Arc::new(Peers::new(Handle::current(), sender));
+    let peers = Arc::new(Peers::new(Handle::current(), sender, OTHERS));
     peers.open();
     (peers, receiver)
 }
 
-async fn heard(receiver: &mut Receiver<WorkerMessage>) -> WorkerMessage {
-    let heard = tokio::time::timeout(LONG, receiver.recv()).await;
-    heard.expect("in time").expect("a message").expect("not the end")
+async fn receive(receiver: &mut Receiver<WorkerMessage>) -> WorkerMessage {
+    let received = tokio::time::timeout(LONG, receiver.recv()).await;
+    received
+        .expect("in time")
+        .expect("a message")
+        .expect("not the end")
 }
 
-/// Starts to ask; returns the question's id.
+/// Asks in a task; returns the question's id.
 async fn ask(
     peers: &Arc<Peers>,
     receiver: &mut Receiver<WorkerMessage>,
-    patience: Duration,
-) -> (u64, tokio::task::JoinHandle<Answers>) {
+    timeout: Duration,
+) -> (u64, tokio::task::JoinHandle<PeerReplies>) {
     let asking = Arc::clone(peers);
-    let asking = tokio::spawn(async move { asking.ask(Question::Flush, patience).await });
-    match heard(receiver).await {
-        WorkerMessage::Ask {
+    let asking = tokio::spawn(async move { asking.ask(Question::Flush, timeout).await });
+    match receive(receiver).await {
+        WorkerMessage::PeerRequest {
             id,
             question: Question::Flush,
         } => (id, asking),
@@ -42,54 +48,71 @@ async fn ask(
 }
 
 #[tokio::test]
-async fn all_that_are_asked_are_waited_for() {
+async fn all_workers_that_get_the_question_are_waited_for() {
     let (peers, mut receiver) = peers();
     let (id, asking) = ask(&peers, &mut receiver, LONG).await;
-    // An answer may be faster than the count.
-    peers.hear(id, Heard::Told(2, Reply::Flush(false)));
-    peers.hear(id, Heard::Asked(3));
-    peers.hear(id + 1, Heard::Told(0, Reply::Flush(true)));
-    peers.hear(id, Heard::Told(0, Reply::Failed));
-    peers.hear(id, Heard::Told(1, Reply::Flush(true)));
-    let expected = Answers {
+    // A reply may arrive before the count.
+    peers.deliver(id, PeerEvent::Reply(2, Reply::Flush(false)));
+    peers.deliver(id, PeerEvent::Count(3));
+    peers.deliver(id + 1, PeerEvent::Reply(0, Reply::Flush(true)));
+    peers.deliver(id, PeerEvent::Reply(0, Reply::Failed));
+    peers.deliver(id, PeerEvent::Reply(1, Reply::Flush(true)));
+    let expected = PeerReplies {
         replies: vec![(2, Reply::Flush(false)), (1, Reply::Flush(true))],
         missing: 1,
     };
     assert_eq!(asking.await.expect("no panic"), expected);
-    assert!(peers.state().asked.is_empty(), "nothing is left behind");
+    assert!(peers.state().pending.is_empty(), "nothing is left behind");
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_missing() {
+async fn a_worker_without_a_reply_is_missing() {
     let (peers, mut receiver) = peers();
     let (id, asking) = ask(&peers, &mut receiver, Duration::from_millis(50)).await;
-    peers.hear(id, Heard::Asked(2));
-    peers.hear(id, Heard::Told(1, Reply::Flush(true)));
-    let answers = asking.await.expect("no panic");
-    assert_eq!((answers.replies.len(), answers.missing), (1, 1));
-    peers.hear(id, Heard::Told(0, Reply::Flush(true)));
+    peers.deliver(id, PeerEvent::Count(2));
+    peers.deliver(id, PeerEvent::Reply(1, Reply::Flush(true)));
+    let peer_replies = asking.await.expect("no panic");
+    assert_eq!((peer_replies.replies.len(), peer_replies.missing), (1, 1));
+    peers.deliver(id, PeerEvent::Reply(0, Reply::Flush(true)));
 
     let (_, asking) = ask(&peers, &mut receiver, LONG).await;
     asking.abort();
     assert!(asking.await.expect_err("given up").is_cancelled());
-    assert!(peers.state().asked.is_empty(), "as if it had never been asked");
+    assert!(peers.state().pending.is_empty(), "nothing is left behind");
 }
 
 #[tokio::test]
-async fn a_worker_that_drains_asks_nobody() {
+async fn all_others_are_missing_when_a_question_reaches_none() {
+    let all_missing = || PeerReplies {
+        replies: Vec::new(),
+        missing: OTHERS as usize,
+    };
     let (peers, mut receiver) = peers();
+    // The supervisor does not pass the question on.
+    let (_, asking) = ask(&peers, &mut receiver, Duration::from_millis(50)).await;
+    assert_eq!(asking.await.expect("no panic"), all_missing(), "not passed on");
+    // This worker begins to drain while it asks, and after that.
     let (_, asking) = ask(&peers, &mut receiver, LONG).await;
     peers.close();
-    assert_eq!(asking.await.expect("no panic"), Answers::default());
-    assert_eq!(peers.ask(Question::Flush, LONG).await, Answers::default());
+    assert_eq!(asking.await.expect("no panic"), all_missing(), "drains meanwhile");
+    assert_eq!(peers.ask(Question::Flush, LONG).await, all_missing(), "not open");
+    // No other worker is ready: nobody is missing.
+    peers.open();
+    let (id, asking) = ask(&peers, &mut receiver, LONG).await;
+    peers.deliver(id, PeerEvent::Count(0));
+    assert_eq!(
+        asking.await.expect("no panic"),
+        PeerReplies::default(),
+        "no other is ready"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn questions_are_answered_and_waited_for() {
+async fn replies_are_made_and_waited_for() {
     let (peers, mut receiver) = peers();
     let gate = Arc::new(std::sync::Barrier::new(2));
     let closed = Arc::clone(&gate);
-    peers.answer_by(move |question| match question {
+    peers.set_responder(move |question| match question {
         Question::Metrics => panic!("on purpose"),
         Question::Extensions => Reply::Metrics("x".repeat(crate::control::MAX_FRAME)),
         Question::Flush => {
@@ -98,25 +121,25 @@ async fn questions_are_answered_and_waited_for() {
         }
     });
     for (id, question) in [(7, Question::Metrics), (8, Question::Extensions)] {
-        peers.answer(1, id, question);
-        let failed = WorkerMessage::Answered {
+        peers.reply_to(1, id, question);
+        let failed = WorkerMessage::PeerReply {
             asker: 1,
             id,
             reply: Reply::Failed,
         };
-        assert_eq!(heard(&mut receiver).await, failed, "{question:?}");
+        assert_eq!(receive(&mut receiver).await, failed, "{question:?}");
     }
     peers.wait_until_answered(LONG);
-    peers.answer(2, 9, Question::Flush);
+    peers.reply_to(2, 9, Question::Flush);
     peers.wait_until_answered(Duration::from_millis(10));
-    assert_eq!(peers.state().answering, 1, "it waits at the gate");
+    assert_eq!(peers.state().replying, 1, "it waits at the gate");
     gate.wait();
     peers.wait_until_answered(LONG);
-    assert_eq!(peers.state().answering, 0);
-    let flushed = WorkerMessage::Answered {
+    assert_eq!(peers.state().replying, 0);
+    let flushed = WorkerMessage::PeerReply {
         asker: 2,
         id: 9,
         reply: Reply::Flush(true),
     };
-    assert_eq!(heard(&mut receiver).await, flushed);
+    assert_eq!(receive(&mut receiver).await, flushed);
 }

@@ -1,0 +1,95 @@
+//! Bindings without a conversion of their own: plain data, as the reference converts generic bindings.
+//!
+//! | data | Python |
+//! |---|---|
+//! | text, JSON (as text) | `str` |
+//! | bytes | `bytes` |
+//! | whole number, floating-point number | `int`, `float` |
+//! | collection | `list` |
+//! | nothing | `None` |
+//!
+//! The other way round `dict`, `list`, `tuple`, `bool` and an `int` beyond 64 bits become JSON.
+
+use bytes::Bytes;
+use funcdock::model::Data;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
+
+use crate::text::utf8;
+
+/// Data as a Python object. Attached.
+pub(super) fn object<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match data {
+        Data::None => PyNone::get(py).to_owned().into_any(),
+        Data::String(text) | Data::Json(text) => PyString::new(py, text).into_any(),
+        Data::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Data::Int(number) => number.into_pyobject(py)?.into_any(),
+        Data::Double(number) => PyFloat::new(py, *number).into_any(),
+        Data::Strings(texts) => PyList::new(py, texts)?.into_any(),
+        Data::ByteStrings(parts) => {
+            PyList::new(py, parts.iter().map(|part| PyBytes::new(py, part)))?.into_any()
+        }
+        Data::Ints(numbers) => PyList::new(py, numbers)?.into_any(),
+        Data::Doubles(numbers) => PyList::new(py, numbers)?.into_any(),
+        Data::Request(_) | Data::Response(_) | Data::Stream(_) => {
+            return Err(PyTypeError::new_err(format!(
+                "the input {name:?} is an HTTP message or a stream, which only an HTTP binding takes"
+            )));
+        }
+    })
+}
+
+/// A Python object as data. Attached.
+///
+/// # Errors
+/// `TypeError` for an object that is not data; what `json.dumps` raises for what JSON does not have.
+pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
+    if value.is_none() {
+        return Ok(Data::None);
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(Data::String(utf8(text)?.to_owned()));
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Data::Bytes(Bytes::copy_from_slice(bytes.as_bytes())));
+    }
+    if let Ok(bytes) = value.cast::<PyByteArray>() {
+        return Ok(Data::Bytes(bytes.to_vec().into()));
+    }
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Ok(Data::Double(number.value()));
+    }
+    // Before int, whose subclass bool is.
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(Data::Json(flag.is_true().to_string()));
+    }
+    if let Ok(number) = value.cast::<PyInt>() {
+        return Ok(match number.extract() {
+            Ok(number) => Data::Int(number),
+            Err(_) => Data::Json(utf8(&number.str()?)?.to_owned()),
+        });
+    }
+    let is_json = value.is_instance_of::<PyDict>()
+        || value.is_instance_of::<PyList>()
+        || value.is_instance_of::<PyTuple>();
+    if !is_json {
+        let found = value.get_type().qualname()?;
+        return Err(PyTypeError::new_err(format!(
+            "function {function:?} gave {found} to the binding {binding:?}: expected str, bytes, int, float, bool, \
+             dict, list or None"
+        )));
+    }
+    let py = value.py();
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "allow_nan"), false)?;
+    let dumps = py.import(intern!(py, "json"))?.getattr(intern!(py, "dumps"))?;
+    let text = dumps.call((value,), Some(&keywords)).map_err(|error| {
+        let found = error.value(py);
+        PyValueError::new_err(format!(
+            "function {function:?} gave the binding {binding:?} a value that JSON does not have: {found}"
+        ))
+    })?;
+    Ok(Data::Json(utf8(text.cast::<PyString>()?)?.to_owned()))
+}

@@ -1,0 +1,101 @@
+//! The Rust side of `func.HttpRequest`: its fields, made into Python objects when they are read.
+
+use std::sync::Arc;
+
+use funcdock::model::{HttpRequest, Invocation};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+/// What `funcdock.http.HttpRequest` reads from.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct RawRequest {
+    invocation: Arc<Invocation>,
+}
+
+impl RawRequest {
+    pub(crate) fn new(invocation: Arc<Invocation>) -> Self {
+        RawRequest { invocation }
+    }
+
+    fn request(&self) -> PyResult<&HttpRequest> {
+        // Only made for calls with a request, by `arguments::build`.
+        self.invocation
+            .request()
+            .ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))
+    }
+}
+
+#[pymethods]
+impl RawRequest {
+    #[getter]
+    fn method(&self) -> PyResult<&str> {
+        Ok(self.request()?.method.as_str())
+    }
+
+    #[getter]
+    fn url(&self) -> PyResult<String> {
+        let request = self.request()?;
+        // An absolute request target is the URL already.
+        if request.uri.authority().is_some() {
+            return Ok(request.uri.to_string());
+        }
+        let host = request.header_str("host").unwrap_or("localhost");
+        let scheme = request.header_str("x-forwarded-proto").unwrap_or("http");
+        Ok(format!("{scheme}://{host}{}", request.uri))
+    }
+
+    /// The headers, names in lower case; the values of one name joined by commas.
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let headers = &self.request()?.headers;
+        let dict = PyDict::new(py);
+        for name in headers.keys() {
+            let mut values = headers.get_all(name).iter();
+            let first = values
+                .next()
+                .map(|value| latin1(value.as_bytes()))
+                .unwrap_or_default();
+            let joined = values.fold(first, |joined, value| joined + "," + &latin1(value.as_bytes()));
+            dict.set_item(name.as_str(), joined)?;
+        }
+        Ok(dict)
+    }
+
+    /// The query's parameters, decoded; the values of one name joined by commas.
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        let query = self.request()?.uri.query().unwrap_or("");
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match dict.get_item(&*name)? {
+                Some(known) => {
+                    let known: String = known.extract()?;
+                    dict.set_item(&*name, known + "," + &value)?;
+                }
+                None => dict.set_item(&*name, &*value)?,
+            }
+        }
+        Ok(dict)
+    }
+
+    fn route_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, value) in &self.request()?.route_params {
+            dict.set_item(PyString::new(py, name), value)?;
+        }
+        Ok(dict)
+    }
+
+    fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let body = self.request()?.body.bytes();
+        let bytes = body.ok_or_else(|| PyRuntimeError::new_err("the body is a stream: read it as one"))?;
+        Ok(PyBytes::new(py, bytes))
+    }
+}
+
+/// Header values are bytes; those beyond ASCII are shown one character a byte, as WSGI does.
+fn latin1(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    }
+}

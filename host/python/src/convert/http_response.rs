@@ -1,0 +1,95 @@
+//! HTTP responses: `func.HttpResponse`, any object with its interface, text and bytes.
+
+use bytes::Bytes;
+use funcdock::model::{Data, HttpResponse};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyString, PyTuple};
+
+use crate::text::utf8;
+
+/// What an HTTP function returned. Attached.
+///
+/// # Errors
+/// `TypeError` for an object that is not a response, `ValueError` for a response that HTTP does not have.
+pub(super) fn data(function: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(Data::String(utf8(text)?.to_owned()));
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Data::Bytes(Bytes::copy_from_slice(bytes.as_bytes())));
+    }
+    if let Ok(bytes) = value.cast::<PyByteArray>() {
+        return Ok(Data::Bytes(bytes.to_vec().into()));
+    }
+    // Any object with the interface of `func.HttpResponse` is one.
+    let py = value.py();
+    let Some(body) = value.getattr_opt(intern!(py, "get_body"))? else {
+        let found = value.get_type().qualname()?;
+        return Err(PyTypeError::new_err(format!(
+            "function {function:?} returned {found}: an HTTP function returns func.HttpResponse, str, bytes or None"
+        )));
+    };
+    let body = body.call0()?;
+    let body = Bytes::copy_from_slice(body.cast::<PyBytes>()?.as_bytes());
+    let code: u16 = value.getattr(intern!(py, "status_code"))?.extract()?;
+    let status = StatusCode::from_u16(code)
+        .ok()
+        .filter(|status| status.as_u16() >= 200);
+    let status = status
+        .ok_or_else(|| PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)")))?;
+    let mut headers = HeaderMap::new();
+    let given = value.getattr(intern!(py, "headers"))?;
+    if given.is_truthy()? {
+        read_headers(&given, &mut headers)?;
+    }
+    if !headers.contains_key(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, content_type(value)?);
+    }
+    Ok(Data::Response(Box::new(HttpResponse {
+        status,
+        headers,
+        body: body.into(),
+    })))
+}
+
+fn read_headers(given: &Bound<'_, PyAny>, headers: &mut HeaderMap) -> PyResult<()> {
+    let py = given.py();
+    for pair in given.call_method0(intern!(py, "items"))?.try_iter()? {
+        let pair = pair?.cast_into::<PyTuple>()?;
+        let (name, value) = (pair.get_item(0)?.str()?, pair.get_item(1)?.str()?);
+        let (name, value) = (utf8(&name)?, utf8(&value)?);
+        let parsed = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| PyValueError::new_err(format!("{name:?} is not a valid header name")))?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            PyValueError::new_err(format!("the value of header {name:?} is not valid: {value:?}"))
+        })?;
+        headers.append(parsed, value);
+    }
+    Ok(())
+}
+
+/// From `mimetype` and `charset`, as the library documents them.
+fn content_type(response: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
+    let py = response.py();
+    let mimetype = response.getattr(intern!(py, "mimetype"))?;
+    let charset = response.getattr(intern!(py, "charset"))?;
+    let mimetype = utf8(mimetype.cast::<PyString>()?)?;
+    // Nearly every response has the defaults.
+    if !charset.is_none() && mimetype.starts_with("text/") {
+        let charset = utf8(charset.cast::<PyString>()?)?;
+        if mimetype == "text/plain" && charset == "utf-8" {
+            return Ok(HeaderValue::from_static("text/plain; charset=utf-8"));
+        }
+        return header_value(&format!("{mimetype}; charset={charset}"));
+    }
+    header_value(mimetype)
+}
+
+fn header_value(text: &str) -> PyResult<HeaderValue> {
+    HeaderValue::from_str(text)
+        .map_err(|_| PyValueError::new_err(format!("{text:?} is not a valid content type")))
+}

@@ -1,0 +1,247 @@
+//! Objects of extensions in Python: `context.tracer` and what its methods return.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use abi_stable::std_types::{RResult, RStr, RString, RVec, Tuple2};
+use funcdock_extension_api::abi;
+use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::values::{from_python, to_python};
+use crate::text::utf8;
+
+/// An object of an extension: attributes, methods and `with` are calls into its library, made detached.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct ExtensionObject {
+    object: Arc<abi::Object>,
+}
+
+/// A method of an [`ExtensionObject`], bound to it.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct ExtensionMethod {
+    object: Arc<abi::Object>,
+    /// Lives in the object.
+    name: RStr<'static>,
+}
+
+impl ExtensionObject {
+    pub(crate) fn new(object: Arc<abi::Object>) -> Self {
+        ExtensionObject { object }
+    }
+
+    fn method(&self, name: &str) -> Option<RStr<'static>> {
+        // SAFETY: the object is alive.
+        let methods = unsafe { (self.object.functions.methods())(self.object.this) };
+        methods.iter().find(|method| method.as_str() == name).copied()
+    }
+
+    fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(name) = self.method(name) {
+            let method = ExtensionMethod {
+                object: Arc::clone(&self.object),
+                name,
+            };
+            return Ok(Bound::new(py, method)?.into_any());
+        }
+        // SAFETY: the object is alive, and the name is borrowed for the call.
+        let found =
+            py.detach(|| unsafe { (self.object.functions.get())(self.object.this, RStr::from_str(name)) });
+        match result(found)?.into_option() {
+            Some(value) => to_python(py, &value.into()),
+            None => {
+                let class = self.class_name();
+                Err(PyAttributeError::new_err(format!(
+                    "'{class}' object has no attribute '{name}'"
+                )))
+            }
+        }
+    }
+
+    fn class_name(&self) -> String {
+        // SAFETY: the object is alive.
+        unsafe { (self.object.functions.class_name())(self.object.this) }.to_string()
+    }
+}
+
+#[pymethods]
+impl ExtensionObject {
+    /// Not `__getattr__`, which Python only comes to after it has made an exception of its own.
+    fn __getattribute__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let text = utf8(name)?;
+        if !text.starts_with("__") {
+            return slf.get().attribute(slf.py(), text);
+        }
+        // SAFETY: both are alive, and we are attached; it returns a new reference or raises.
+        unsafe {
+            let found = pyo3::ffi::PyObject_GenericGetAttr(slf.as_ptr(), name.as_ptr());
+            Bound::from_owned_ptr_or_err(slf.py(), found)
+        }
+    }
+
+    /// Python comes here when there is no such attribute, with an error of which PyO3 keeps the name alone.
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.attribute(py, utf8(name)?)
+    }
+
+    fn __setattr__(&self, py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let value = from_python(value)?;
+        // SAFETY: as in `__getattr__`; the value is given away.
+        let set = py.detach(|| unsafe {
+            (self.object.functions.set())(self.object.this, RStr::from_str(name), value)
+        });
+        result(set)
+    }
+
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let object = &slf.get().object;
+        // SAFETY: the object is alive.
+        let entered = py.detach(|| unsafe { (object.functions.enter())(object.this) });
+        match result(entered)?.into_option() {
+            Some(value) => to_python(py, &value.into()),
+            None => Ok(slf.clone().into_any()),
+        }
+    }
+
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exception_type: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let _ = (exception_type, traceback);
+        let described = if exception.is_none() {
+            None
+        } else {
+            Some(describe(exception)?)
+        };
+        let raw = described
+            .as_ref()
+            .map(|(type_name, message, traceback)| abi::Exception {
+                type_name: RStr::from_str(type_name),
+                message: RStr::from_str(message),
+                traceback: RStr::from_str(traceback),
+            });
+        // SAFETY: the object is alive, and the exception's strings are borrowed for the call.
+        let exited = Detached(raw).call(py, |raw| unsafe {
+            (self.object.functions.exit())(self.object.this, raw.into())
+        });
+        result(exited)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<{}>", self.class_name())
+    }
+
+    fn __dir__(&self) -> Vec<String> {
+        // SAFETY: the object is alive.
+        let methods = unsafe { (self.object.functions.methods())(self.object.this) };
+        methods.iter().map(ToString::to_string).collect()
+    }
+}
+
+#[pymethods]
+impl ExtensionMethod {
+    #[pyo3(signature = (*positional, **keyword))]
+    fn __call__<'py>(
+        &self,
+        positional: &Bound<'py, PyTuple>,
+        keyword: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = positional.py();
+        let mut given = RVec::with_capacity(positional.len());
+        for (index, value) in positional.iter().enumerate() {
+            let value = from_python(&value).map_err(|error| self.of_argument(py, error, index + 1))?;
+            given.push(value);
+        }
+        let mut named = RVec::new();
+        for (name, value) in keyword.into_iter().flatten() {
+            let name = name.cast::<PyString>()?;
+            let name = utf8(name)?;
+            let value = from_python(&value).map_err(|error| self.of_argument(py, error, name))?;
+            named.push(Tuple2(RString::from(name), value));
+        }
+        // SAFETY: the object is alive, the name lives in it, and the arguments are given away.
+        let returned = py
+            .detach(|| unsafe { (self.object.functions.call())(self.object.this, self.name, given, named) });
+        let value = result(returned).map_err(|error| self.with_name(py, error))?;
+        to_python(py, &value.into())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<method {}>", self.name)
+    }
+}
+
+impl ExtensionMethod {
+    /// As Python does, a `TypeError` of a call begins with the method's name.
+    fn with_name(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        if error.is_instance_of::<PyTypeError>(py) {
+            PyTypeError::new_err(format!("{}() {}", self.name, error.value(py)))
+        } else {
+            error
+        }
+    }
+
+    /// An argument that cannot be given to an extension: which one of which method.
+    fn of_argument(&self, py: Python<'_>, error: PyErr, argument: impl Display) -> PyErr {
+        let message = format!("{}() argument {argument}: {}", self.name, error.value(py));
+        if error.is_instance_of::<PyTypeError>(py) {
+            PyTypeError::new_err(message)
+        } else if error.is_instance_of::<PyOverflowError>(py) {
+            PyOverflowError::new_err(message)
+        } else {
+            error
+        }
+    }
+}
+
+/// The border's types are not `Send` where they hold pointers, though these may change threads.
+struct Detached<T>(T);
+
+// SAFETY: only wraps an exception made of borrowed strings, which any thread may read.
+unsafe impl Send for Detached<Option<abi::Exception<'_>>> {}
+
+impl<T> Detached<T> {
+    fn call<R: Send>(self, py: Python<'_>, f: impl FnOnce(T) -> R + Send) -> R
+    where
+        Self: Send,
+    {
+        py.detach(move || {
+            let detached = self;
+            f(detached.0)
+        })
+    }
+}
+
+/// (type name, message, traceback) of an exception. Attached.
+fn describe(exception: &Bound<'_, PyAny>) -> PyResult<(String, String, String)> {
+    let py = exception.py();
+    py.import(intern!(py, "funcdock.errors"))?
+        .call_method1(intern!(py, "describe"), (exception,))?
+        .extract()
+}
+
+fn result<T>(result: RResult<T, abi::Error>) -> PyResult<T> {
+    match result {
+        RResult::ROk(value) => Ok(value),
+        RResult::RErr(error) => Err(python_error(&error)),
+    }
+}
+
+fn python_error(error: &abi::Error) -> PyErr {
+    let message = error.message.to_string();
+    match error.kind {
+        abi::ERROR_TYPE => PyTypeError::new_err(message),
+        abi::ERROR_VALUE => PyValueError::new_err(message),
+        abi::ERROR_ATTRIBUTE => PyAttributeError::new_err(message),
+        _ => PyRuntimeError::new_err(message),
+    }
+}

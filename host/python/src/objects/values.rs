@@ -1,0 +1,121 @@
+//! Values between an extension and Python.
+
+use abi::Value;
+use abi_stable::std_types::{RString, RVec, Tuple2};
+use funcdock::model::Attribute;
+use funcdock_extension_api::abi;
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
+use std::sync::Arc;
+
+use super::object::ExtensionObject;
+use crate::text::utf8;
+
+/// How deep lists and dicts may be nested: deeper ones are most likely endless.
+const MAX_DEPTH: usize = 32;
+
+/// What an extension set or returned as a Python object. Attached.
+pub(crate) fn to_python<'py>(py: Python<'py>, value: &Attribute) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Attribute::Value(value) => plain(py, value)?,
+        Attribute::Object(object) => Bound::new(py, ExtensionObject::new(Arc::clone(object)))?.into_any(),
+        Attribute::List(values) => {
+            let items: PyResult<Vec<_>> = values.iter().map(|value| to_python(py, value)).collect();
+            PyList::new(py, items?)?.into_any()
+        }
+        Attribute::Map(entries) => {
+            let dict = PyDict::new(py);
+            for (key, value) in entries.iter() {
+                dict.set_item(&**key, to_python(py, value)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}
+
+fn plain<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Value::Int(value) => value.into_pyobject(py)?.into_any(),
+        Value::Float(value) => PyFloat::new(py, *value).into_any(),
+        Value::Str(value) => PyString::new(py, value).into_any(),
+        Value::Bytes(value) => PyBytes::new(py, value).into_any(),
+        // The others are cases of `Attribute`.
+        Value::None | Value::List(_) | Value::Map(_) | Value::Object(_) => {
+            PyNone::get(py).to_owned().into_any()
+        }
+    })
+}
+
+/// A Python object as a value for an extension. Attached.
+///
+/// # Errors
+/// `TypeError` for what is not None, bool, int, float, str, bytes, list, tuple or dict with str keys;
+/// `OverflowError` for an int beyond 64 bits.
+pub(crate) fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    from_python_at(object, 0)
+}
+
+fn from_python_at(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
+    if depth > MAX_DEPTH {
+        return Err(PyTypeError::new_err(format!(
+            "a value nested more than {MAX_DEPTH} deep"
+        )));
+    }
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Value::Str(RString::from(utf8(text)?)));
+    }
+    if object.is_none() {
+        return Ok(Value::None);
+    }
+    // Before int, whose subclass bool is.
+    if let Ok(value) = object.cast::<PyBool>() {
+        return Ok(Value::Bool(value.is_true()));
+    }
+    if let Ok(value) = object.cast::<PyInt>() {
+        let value = value
+            .extract()
+            .map_err(|_| PyOverflowError::new_err("an int beyond 64 bits"))?;
+        return Ok(Value::Int(value));
+    }
+    if let Ok(value) = object.cast::<PyFloat>() {
+        return Ok(Value::Float(value.value()));
+    }
+    if let Ok(bytes) = object.cast::<PyBytes>() {
+        return Ok(Value::Bytes(RVec::from(bytes.as_bytes().to_vec())));
+    }
+    if let Ok(list) = object.cast::<PyList>() {
+        return list
+            .iter()
+            .map(|item| from_python_at(&item, depth + 1))
+            .collect::<PyResult<_>>()
+            .map(Value::List);
+    }
+    if let Ok(tuple) = object.cast::<PyTuple>() {
+        return tuple
+            .iter()
+            .map(|item| from_python_at(&item, depth + 1))
+            .collect::<PyResult<_>>()
+            .map(Value::List);
+    }
+    if let Ok(dict) = object.cast::<PyDict>() {
+        return dict
+            .iter()
+            .map(|(key, value)| {
+                let key = key
+                    .cast::<PyString>()
+                    .map_err(|_| PyTypeError::new_err("a dict key that is not str"))?;
+                Ok(Tuple2(
+                    RString::from(utf8(key)?),
+                    from_python_at(&value, depth + 1)?,
+                ))
+            })
+            .collect::<PyResult<_>>()
+            .map(Value::Map);
+    }
+    let name = object.get_type().qualname()?;
+    Err(PyTypeError::new_err(format!(
+        "an extension takes None, bool, int, float, str, bytes, list, tuple or dict, not {name}"
+    )))
+}

@@ -1,0 +1,59 @@
+//! What a function returned, set on its outputs, or raised, as an [`Outcome`].
+
+use funcdock::model::{Data, Exception, Outcome, Output, Returned};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::index::Function;
+
+/// The outcome of a call that returned `value`, with its `Out` objects in the order of [`Function::outputs`]. Attached.
+/// What cannot be sent is an exception of the function.
+pub(crate) fn returned(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> Outcome {
+    match convert(function, value, outs) {
+        Ok(returned) => Outcome::Returned(returned),
+        Err(error) => raised(value.py(), &error),
+    }
+}
+
+/// The outcome of a call that ended without an outcome of the function.
+pub(crate) fn lost(reason: &str) -> Outcome {
+    Outcome::Raised(Box::new(Exception {
+        type_name: "LostCall".to_owned(),
+        message: reason.to_owned(),
+        traceback: String::new(),
+    }))
+}
+
+/// The outcome of a call that raised. Attached.
+pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
+    let describe = || -> PyResult<(String, String, String)> {
+        let errors = py.import(intern!(py, "funcdock.errors"))?;
+        errors
+            .call_method1(intern!(py, "describe"), (error.clone_ref(py).into_value(py),))?
+            .extract()
+    };
+    let (type_name, message, traceback) =
+        describe().unwrap_or_else(|_| ("Exception".to_owned(), error.to_string(), String::new()));
+    Outcome::Raised(Box::new(Exception {
+        type_name,
+        message,
+        traceback,
+    }))
+}
+
+fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> PyResult<Returned> {
+    let mut returned = Returned::value(match value.is_none() {
+        true => Data::None,
+        false => function.return_kind.data(&function.name, "$return", value)?,
+    });
+    for (output, out) in function.outputs.iter().zip(outs) {
+        let value = out.call_method0(intern!(value.py(), "get"))?;
+        if !value.is_none() {
+            returned.outputs.push(Output {
+                name: output.name.clone(),
+                data: output.kind.data(&function.name, &output.name, &value)?,
+            });
+        }
+    }
+    Ok(returned)
+}

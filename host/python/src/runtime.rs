@@ -1,0 +1,43 @@
+//! What the threads that run functions share, and the call of a synchronous function.
+
+use std::sync::Arc;
+
+use funcdock::model::Outcome;
+use funcdock::pipeline::{Completions, RunnerCall};
+use pyo3::prelude::*;
+
+use crate::arguments::{self, Classes};
+use crate::calls::Running;
+use crate::hooks;
+use crate::index::Function;
+use crate::outcomes;
+
+/// What the threads that run functions share.
+pub(crate) struct Runtime {
+    /// By the index of [`LoadedFunction`](funcdock::pipeline::LoadedFunction).
+    pub(crate) functions: Vec<Function>,
+    pub(crate) classes: Classes,
+    pub(crate) completions: Arc<Completions>,
+}
+
+impl Runtime {
+    /// The function of a call.
+    pub(crate) fn function(&self, call: &RunnerCall) -> &Function {
+        &self.functions[call.function.index]
+    }
+
+    /// Calls a synchronous function. Attached.
+    pub(crate) fn call(&self, py: Python<'_>, call: &RunnerCall) -> Outcome {
+        if call.invocation.is_given_up() {
+            return Outcome::Cancelled;
+        }
+        let _running = Running::start(call.clone());
+        let function = self.function(call);
+        let called = arguments::build(py, &self.classes, function, call).and_then(|arguments| {
+            let (callee, keywords) = hooks::callee(function, &arguments)?;
+            let value = callee.bind(py).call((), Some(&keywords))?;
+            Ok(outcomes::returned(function, &value, &arguments.outs))
+        });
+        called.unwrap_or_else(|error| outcomes::raised(py, &error))
+    }
+}

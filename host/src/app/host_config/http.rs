@@ -1,0 +1,94 @@
+//! Reads `extensions.http` of host.json.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::time;
+use crate::app::HttpConfig;
+use crate::app::error::Problem;
+use crate::app::json::Item;
+
+/// The first segments of the host's own paths.
+pub(in crate::app) const RESERVED: [&str; 2] = ["admin", "runtime"];
+
+const NAME_RULE: &str = "use letters, digits and dashes";
+const VALUE_RULE: &str = "the value of an HTTP header: printable ASCII characters without line breaks";
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            route_prefix: "api".to_owned(),
+            custom_headers: HeaderMap::new(),
+            max_concurrent_requests: None,
+            max_outstanding_requests: None,
+            max_request_body_size: 100 * 1024 * 1024,
+            client_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Reads `extensions.http`.
+pub(super) fn read(http: &Item<'_>) -> Result<HttpConfig, Problem> {
+    let mut config = HttpConfig::default();
+    if let Some(prefix) = http.get("routePrefix")? {
+        config.route_prefix = route_prefix(&prefix)?;
+    }
+    if let Some(headers) = http.get("customHeaders")? {
+        config.custom_headers = custom_headers(&headers)?;
+    }
+    let limit = |key| match http.get(key)? {
+        Some(item) => limit(&item),
+        None => Ok(None),
+    };
+    config.max_concurrent_requests = limit("maxConcurrentRequests")?;
+    config.max_outstanding_requests = limit("maxOutstandingRequests")?;
+    if let Some(size) = http.get("maxRequestBodySize")? {
+        let bytes = size.integer(0..=i64::MAX, "a number of bytes")?;
+        config.max_request_body_size = bytes.unsigned_abs();
+    }
+    if let Some(timeout) = http.get("clientTimeout")? {
+        config.client_timeout = time(&timeout, "a time \"hh:mm:ss\" of at least a second")?;
+    }
+    Ok(config)
+}
+
+fn custom_headers(item: &Item<'_>) -> Result<HeaderMap, Problem> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in item.entries()? {
+        let text = value.string()?;
+        let name = HeaderName::try_from(name)
+            .map_err(|_| value.problem(format!("{name:?} is not a valid HTTP header name; {NAME_RULE}")))?;
+        let text = HeaderValue::from_str(text).map_err(|_| value.wrong_value(VALUE_RULE))?;
+        headers.append(name, text);
+    }
+    Ok(headers)
+}
+
+fn route_prefix(item: &Item<'_>) -> Result<String, Problem> {
+    let prefix = item.string()?.trim_matches('/');
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"{}?#%*\\".contains(c);
+    if !prefix.chars().all(plain) || prefix.contains("//") {
+        return Err(item.wrong_value("a plain path such as \"api\" or \"api/v1\", or \"\" for none"));
+    }
+    let first = prefix.split('/').next().unwrap_or_default();
+    if RESERVED
+        .iter()
+        .any(|reserved| first.eq_ignore_ascii_case(reserved))
+    {
+        return Err(item.problem(format!(
+            "{first:?} is reserved for the host; choose another prefix"
+        )));
+    }
+    Ok(prefix.to_owned())
+}
+
+/// Reads a limit of at least one; -1 is no limit.
+fn limit(item: &Item<'_>) -> Result<Option<u32>, Problem> {
+    const EXPECTED: &str = "a number of at least 1, or -1 for unlimited";
+    match item.integer(-1..=u32::MAX.into(), EXPECTED)? {
+        -1 => Ok(None),
+        0 => Err(item.wrong_value(EXPECTED)),
+        limit => Ok(u32::try_from(limit).ok()),
+    }
+}

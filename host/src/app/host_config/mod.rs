@@ -1,0 +1,149 @@
+//! Reads host.json.
+
+mod extensions;
+mod http;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+pub(super) use self::http::RESERVED;
+use super::error::{Problem, suggestion};
+use super::json::{Document, Item};
+use super::{HostConfig, HttpConfig, TelemetryMode};
+
+const SECTION: &str = "workerExtensions";
+const TELEMETRY_MODE: &str = "telemetryMode";
+const LOG_LEVELS: [&str; 7] = [
+    "Trace",
+    "Debug",
+    "Information",
+    "Warning",
+    "Error",
+    "Critical",
+    "None",
+];
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            http: HttpConfig::default(),
+            function_timeout: Some(Duration::from_secs(30 * 60)),
+            telemetry_mode: TelemetryMode::default(),
+            functions: None,
+            log_level: BTreeMap::new(),
+            worker_extensions: Vec::new(),
+        }
+    }
+}
+
+/// Reads host.json. Ignores unknown keys, which other tools may know, except in our own section.
+pub(super) fn read(
+    document: &Document,
+    root: &Path,
+    warnings: &mut Vec<Problem>,
+) -> Result<HostConfig, Problem> {
+    let top = document.item();
+    let mut config = HostConfig::default();
+    if let Some(version) = top.get("version")?
+        && version.scalar_text()? != "2.0"
+    {
+        warnings.push(
+            version
+                .problem("only version \"2.0\" of host.json is supported; the file is read as version 2.0"),
+        );
+    }
+    if let Some(extensions) = top.get("extensions")?
+        && let Some(http) = extensions.get("http")?
+    {
+        config.http = http::read(&http)?;
+    }
+    if let Some(timeout) = top.get("functionTimeout")? {
+        config.function_timeout = function_timeout(&timeout)?;
+    }
+    if let Some(mode) = top.get(TELEMETRY_MODE)? {
+        config.telemetry_mode = telemetry_mode(&mode)?;
+    }
+    if let Some(functions) = top.get("functions")? {
+        // An empty list is not a filter: other tools read it like this.
+        config.functions = Some(functions.strings()?).filter(|names| !names.is_empty());
+    }
+    if let Some(logging) = top.get("logging")?
+        && let Some(levels) = logging.get("logLevel")?
+    {
+        for (category, level) in levels.entries()? {
+            config
+                .log_level
+                .insert(category.to_owned(), one_of(&level, &LOG_LEVELS)?);
+        }
+    }
+    for (key, item) in top.entries()? {
+        if key.eq_ignore_ascii_case(SECTION) {
+            config.worker_extensions = extensions::read(&item, root)?;
+        } else if !key.eq_ignore_ascii_case(TELEMETRY_MODE)
+            && let hint = suggestion(key, [SECTION, TELEMETRY_MODE])
+            && !hint.is_empty()
+        {
+            warnings.push(item.problem(format!("unknown key, ignored{hint}")));
+        }
+    }
+    Ok(config)
+}
+
+fn function_timeout(item: &Item<'_>) -> Result<Option<Duration>, Problem> {
+    const EXPECTED: &str =
+        "a time \"hh:mm:ss\" or \"d.hh:mm:ss\" of at least a second, or \"-1\" for no limit";
+    match item.scalar_text() {
+        Ok("-1") => Ok(None),
+        _ => time(item, EXPECTED).map(Some),
+    }
+}
+
+/// Reads a time of at least a second, which `expected` describes.
+fn time(item: &Item<'_>, expected: &str) -> Result<Duration, Problem> {
+    let text = item.scalar_text().map_err(|_| item.wrong_type(expected))?;
+    let time = time_span(text).filter(|time| !time.is_zero());
+    time.ok_or_else(|| item.wrong_value(expected))
+}
+
+fn telemetry_mode(item: &Item<'_>) -> Result<TelemetryMode, Problem> {
+    let mode = one_of(item, &["ApplicationInsights", "OpenTelemetry"])?;
+    Ok(if mode == "OpenTelemetry" {
+        TelemetryMode::OpenTelemetry
+    } else {
+        TelemetryMode::ApplicationInsights
+    })
+}
+
+/// Parses `[d.]hh:mm:ss`.
+fn time_span(text: &str) -> Option<Duration> {
+    let (days, clock) = text.split_once('.').unwrap_or(("0", text));
+    let number = |text: &str, end: u64| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u64>().ok().filter(|number| digits && *number < end)
+    };
+    let mut fields = clock.split(':');
+    let mut field = |end| number(fields.next()?, end);
+    let (hours, minutes, seconds) = (field(24)?, field(60)?, field(60)?);
+    // Longer than any process runs, and far from an overflow.
+    let days = number(days, 100_000)?;
+    fields
+        .next()
+        .is_none()
+        .then(|| Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60 + seconds))
+}
+
+/// Reads one of `known`, compared without case. Returns it as written in `known`.
+pub(super) fn one_of(item: &Item<'_>, known: &[&str]) -> Result<String, Problem> {
+    let text = item.string()?;
+    match known.iter().find(|known| text.eq_ignore_ascii_case(known)) {
+        Some(known) => Ok((*known).to_owned()),
+        None => {
+            let quoted: Vec<_> = known.iter().map(|known| format!("{known:?}")).collect();
+            Err(item.wrong_value(&format!("one of {}", quoted.join(", "))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Reads local.settings.json: the app settings on a developer's machine.
+
+use super::error::Problem;
+use super::json::{Document, Item};
+use super::{LocalSettings, Variables};
+
+/// Reads local.settings.json. Ignores unknown keys, which other tools may know.
+pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
+    let top = document.item();
+    let mut settings = LocalSettings::default();
+    if let Some(encrypted) = top.get("IsEncrypted")?
+        && encrypted.boolean()?
+    {
+        return Err(encrypted.problem(
+            "the settings are encrypted and cannot be read here; decrypt them with `func settings decrypt` \
+             in the app's folder",
+        ));
+    }
+    if let Some(values) = top.get("Values")? {
+        settings.values = variables(&values, Item::scalar_text)?;
+    }
+    if let Some(strings) = top.get("ConnectionStrings")? {
+        settings.connection_strings = variables(&strings, connection_string)?;
+    }
+    let Some(host) = top.get("Host")? else {
+        return Ok(settings);
+    };
+    if let Some(port) = host.get("LocalHttpPort")? {
+        settings.local_http_port = Some(local_port(&port)?);
+    }
+    if let Some(origins) = host.get("CORS")? {
+        settings.cors = Some(origins.non_empty_string()?.to_owned());
+    }
+    if let Some(credentials) = host.get("CORSCredentials")? {
+        settings.cors_credentials = credentials.boolean()?;
+    }
+    Ok(settings)
+}
+
+/// Reads an object of environment variables. `text` reads the value of one.
+fn variables<'a>(
+    object: &Item<'a>,
+    text: impl Fn(&Item<'a>) -> Result<&'a str, Problem>,
+) -> Result<Variables, Problem> {
+    let mut variables = Variables::default();
+    for (name, item) in object.entries()? {
+        variables
+            .insert(name, text(&item)?)
+            .map_err(|error| item.problem(error.to_string()))?;
+    }
+    Ok(variables)
+}
+
+/// Reads a connection string: text, or an object with the text and the name of a provider.
+fn connection_string<'a>(item: &Item<'a>) -> Result<&'a str, Problem> {
+    if !item.is_object() {
+        return item.string();
+    }
+    let text = item.get("ConnectionString")?;
+    text.ok_or_else(|| item.problem("expected a member \"ConnectionString\""))?
+        .string()
+}
+
+fn local_port(item: &Item<'_>) -> Result<u16, Problem> {
+    const EXPECTED: &str = "a port from 1 to 65535";
+    let text = item.scalar_text().map_err(|_| item.wrong_type(EXPECTED))?;
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| item.wrong_value(EXPECTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<LocalSettings, Problem> {
+        read(&Document::parse("local.settings.json".into(), text)?)
+    }
+
+    fn valid(entries: &[(&str, &str)]) -> Variables {
+        let mut variables = Variables::default();
+        for (name, value) in entries {
+            variables.insert(name, value).expect("valid");
+        }
+        variables
+    }
+
+    #[test]
+    fn settings_are_read() {
+        let text = r#"{
+            "IsEncrypted": false,
+            "Values": {"TEXT": "a", "EMPTY": "", "NUMBER": 1.50, "FLAG": true,},
+            "ConnectionStrings": {"Plain": "Server=a", "Full": {"ConnectionString": "b", "ProviderName": "p"}},
+            "Host": {"LocalHttpPort": 7072, "CORS": "*", "CORSCredentials": true, "Other": []},
+            "Unknown": 1 // for other tools
+        }"#;
+        let expected = LocalSettings {
+            values: valid(&[("TEXT", "a"), ("EMPTY", ""), ("NUMBER", "1.50"), ("FLAG", "true")]),
+            connection_strings: valid(&[("Plain", "Server=a"), ("Full", "b")]),
+            local_http_port: Some(7072),
+            cors: Some("*".to_owned()),
+            cors_credentials: true,
+        };
+        assert_eq!(parse(text), Ok(expected));
+        assert_eq!(
+            parse("{}"),
+            Ok(LocalSettings::default()),
+            "everything may be left out"
+        );
+        let port = parse(r#"{"host": {"localHttpPort": "7073"}}"#).map(|settings| settings.local_http_port);
+        assert_eq!(port, Ok(Some(7073)), "a port in quotes, and keys in another case");
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong() {
+        let cases = [
+            (
+                r#"{"IsEncrypted": true}"#,
+                "IsEncrypted: the settings are encrypted and cannot be read here; decrypt them with \
+                 `func settings decrypt` in the app's folder",
+                "encrypted",
+            ),
+            (
+                r#"{"IsEncrypted": 1}"#,
+                "IsEncrypted: expected a boolean, found number",
+                "not a boolean",
+            ),
+            (
+                r#"{"Values": []}"#,
+                "Values: expected an object, found array",
+                "not an object",
+            ),
+            (
+                r#"{"Values": {"A": {}}}"#,
+                "Values.A: expected a string, found object",
+                "an object as value",
+            ),
+            (
+                r#"{"Values": {"A": null}}"#,
+                "Values.A: expected a string, found null",
+                "null as value",
+            ),
+            (
+                r#"{"Values": {"A=B": ""}}"#,
+                "Values.A=B: \"A=B\" is not a valid name of an environment variable; expected at least one character, \
+                 without \"=\" and NUL",
+                "a name that the system refuses",
+            ),
+            (
+                r#"{"Values": {"A": "\u0000"}}"#,
+                "Values.A: the value of an environment variable cannot contain a NUL character; remove it",
+                "a value that the system refuses",
+            ),
+            (
+                r#"{"Values": {"": "x"}}"#,
+                "Values.: \"\" is not a valid name of an environment variable; expected at least one character, \
+                 without \"=\" and NUL",
+                "an empty name",
+            ),
+            (
+                r#"{"ConnectionStrings": {"A=B": "x"}}"#,
+                "ConnectionStrings.A=B: \"A=B\" is not a valid name of an environment variable; expected at least \
+                 one character, without \"=\" and NUL",
+                "the name of a connection string is part of a variable's",
+            ),
+            (
+                r#"{"ConnectionStrings": {"A": {"Provider": "p"}}}"#,
+                "ConnectionStrings.A: expected a member \"ConnectionString\"",
+                "a provider without the string",
+            ),
+            (
+                r#"{"ConnectionStrings": {"A": 1}}"#,
+                "ConnectionStrings.A: expected a string, found number",
+                "a number as connection string",
+            ),
+            (
+                r#"{"Host": {"LocalHttpPort": 70000}}"#,
+                "Host.LocalHttpPort: expected a port from 1 to 65535, found 70000",
+                "too large",
+            ),
+            (
+                r#"{"Host": {"LocalHttpPort": "http"}}"#,
+                "Host.LocalHttpPort: expected a port from 1 to 65535, found \"http\"",
+                "not a number",
+            ),
+            (
+                r#"{"Host": {"LocalHttpPort": []}}"#,
+                "Host.LocalHttpPort: expected a port from 1 to 65535, found array",
+                "not even text",
+            ),
+            (
+                r#"{"Host": {"CORS": ["*"]}}"#,
+                "Host.CORS: expected a string, found array",
+                "a list of origins",
+            ),
+            (
+                r#"{"Host": {"CORS": ""}}"#,
+                "Host.CORS: expected a string that is not empty, found \"\"",
+                "no origins",
+            ),
+            (
+                r#"{"Host": {"CORSCredentials": "yes"}}"#,
+                "Host.CORSCredentials: expected a boolean, found string",
+                "not a boolean",
+            ),
+        ];
+        for (text, expected, reason) in cases {
+            let problem = parse(text).expect_err(reason).to_string();
+            assert_eq!(problem, format!("local.settings.json:1: {expected}"), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What unit tests of several folders share.
+
+use std::path::Path;
+
+use super::{App, HostConfig, LocalSettings};
+
+/// Returns an app without functions.
+pub(crate) fn app(root: impl AsRef<Path>) -> App {
+    App {
+        root: root.as_ref().to_owned(),
+        host: HostConfig::default(),
+        settings: LocalSettings::default(),
+        functions: Vec::new(),
+    }
+}

@@ -1,0 +1,20 @@
+//! The control channel between the supervisor and a worker: messages over a Unix socket pair.
+//!
+//! A frame is a length (u32, little-endian) and that many bytes of JSON, at most [`MAX_FRAME`]. The supervisor sends
+//! first: [`SupervisorMessage::Start`] has its [`PROTOCOL`], so that a worker module of another build reports the
+//! difference and does not misread what follows. When one side exits, the other reads the end of the stream. A worker
+//! must then exit: nobody supervises it any more.
+
+mod channel;
+mod messages;
+
+pub use channel::{ControlError, MAX_FRAME, Receiver, Sender, supervisor_end, worker_end};
+pub use messages::{
+    ExtensionListing, FunctionListing, Question, Ready, Reply, SupervisorMessage, WorkerConfig, WorkerMessage,
+};
+
+/// The version of this protocol. It grows with every change that an older peer would misread.
+pub const PROTOCOL: u32 = 5;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+# The first code of a worker process: `python -X utf8 -c <this text> <module.so>`. It loads the module and hands over
+# to Rust. If that fails, it reports the error through the control channel. Any version of Python can parse it, so that
+# a version that is too old gets our message and not a SyntaxError.
+import os
+import signal
+import sys
+
+CONTROL, LISTENER = 3, 4
+OLDEST = (3, 9)
+
+
+def fail(phase, message):
+    import json
+    import struct
+
+    body = json.dumps({"failed": {"phase": phase, "message": message}}).encode("utf-8")
+    frame = struct.pack("<I", len(body)) + body
+    while frame:
+        frame = frame[os.write(CONTROL, frame):]
+    sys.exit(1)
+
+
+def load(path):
+    from importlib.machinery import ExtensionFileLoader
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    loader = ExtensionFileLoader("_funcdock", path)
+    module = module_from_spec(spec_from_file_location("_funcdock", path, loader=loader))
+    sys.modules["_funcdock"] = module
+    loader.exec_module(module)
+    return module
+
+
+def main():
+    # Ctrl-C reaches the whole process group, but the supervisor decides when to stop. The handler does nothing. It is
+    # not SIG_IGN, which the programs that a function starts would inherit.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    if sys.version_info < OLDEST:
+        fail(
+            "check of the Python version",
+            "%s is Python %d.%d; Funcdock needs %d.%d or newer. Choose another interpreter with --python, "
+            "or make the app's .venv with a newer one."
+            % ((sys.executable,) + tuple(sys.version_info[:2]) + OLDEST),
+        )
+    # A program that a function starts must not keep the port or the channel open.
+    os.set_inheritable(CONTROL, False)
+    os.set_inheritable(LISTENER, False)
+    path = sys.argv.pop(1)
+    try:
+        module = load(path)
+    except BaseException as error:
+        fail(
+            "load of Funcdock's Python module",
+            "%s cannot be imported by %s (Python %s): %s: %s"
+            % (path, sys.executable, sys.version.split()[0], type(error).__name__, error),
+        )
+    # Shows each line that functions print at once, also to a reader of a pipe.
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(line_buffering=True)
+    # Rust owns the descriptors from here on: an exception goes to stderr, not through the channel.
+    return module.run(CONTROL, LISTENER)
+
+
+def leave(code):
+    """Exits as the interpreter does, but does not finalize it: a call that was given up still runs in a thread of
+    Rust, which needs the interpreter."""
+    import atexit
+    import threading
+
+    flushes = [stream.flush for stream in (sys.stdout, sys.stderr) if stream is not None]
+    for end in [threading._shutdown, atexit._run_exitfuncs] + flushes:
+        try:
+            end()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+    os._exit(code)
+
+
+leave(main())

@@ -1,0 +1,40 @@
+//! CPython: the interpreter for an app, its virtual environment, and the command line of a worker.
+//!
+//! This is the one place of the host crate that knows Python. In order: [`find_module`] finds our extension module,
+//! `InterpreterSearch::prepare` finds an interpreter (and makes the app's `.venv`), `Program` has the command line of a
+//! worker.
+
+mod error;
+mod interpreter;
+mod module;
+mod venv;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+pub use error::LaunchError;
+pub(crate) use interpreter::{InterpreterSearch, site_packages};
+pub use module::{MODULE, MODULE_VARIABLE, find_module};
+
+/// The value of `FUNCTIONS_WORKER_RUNTIME` in a worker.
+pub(crate) const WORKER_RUNTIME: &str = "python";
+
+const BOOTSTRAP: &str = include_str!("bootstrap.py");
+
+/// The program of a worker: an interpreter and the module that it loads. Both paths are absolute.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The interpreter.
+    pub(crate) interpreter: PathBuf,
+    /// Our extension module.
+    pub(crate) module: PathBuf,
+}
+
+impl Program {
+    /// Returns the command that runs a worker: the interpreter loads the module and hands over to it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.interpreter);
+        command.args(["-X", "utf8", "-c", BOOTSTRAP]).arg(&self.module);
+        command
+    }
+}

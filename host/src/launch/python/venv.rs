@@ -1,0 +1,246 @@
+//! Makes the virtual environment of an app: `<app>/.venv` with its requirements installed.
+//!
+//! Two marker files distinguish ours from the user's: [`MAKING`] exists while it is made, [`INSTALLED`] (a copy of the
+//! installed requirements) afterwards. A virtual environment cannot be moved, so it is made in place. One that still
+//! has the first marker is made again.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::LaunchError;
+use crate::sys::{describe_exit, is_executable};
+
+const MAKING: &str = ".funcdock-making";
+const INSTALLED: &str = ".funcdock-installed";
+
+/// The app's `.venv`, by who made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Venv {
+    /// There is none.
+    Absent,
+    /// The user made it. We never change it.
+    Foreign,
+    /// We started to make it and did not finish.
+    Unfinished,
+    /// We made it.
+    Ours,
+}
+
+impl Venv {
+    /// Looks at the `.venv` of the app in `root`.
+    pub(super) fn of(root: &Path) -> Self {
+        let venv = venv_path(root);
+        if !venv.exists() {
+            Self::Absent
+        } else if venv.join(MAKING).exists() {
+            Self::Unfinished
+        } else if venv.join(INSTALLED).exists() {
+            Self::Ours
+        } else {
+            Self::Foreign
+        }
+    }
+}
+
+pub(super) fn venv_path(root: &Path) -> PathBuf {
+    root.join(".venv")
+}
+
+pub(super) fn requirements(root: &Path) -> PathBuf {
+    root.join("requirements.txt")
+}
+
+/// Makes the app's environment, or updates it to the current requirements.txt. `base` finds the interpreter to make it
+/// with. Cancel-safe: removes an unfinished environment.
+pub(super) async fn bring_up_to_date(
+    root: &Path,
+    base: impl FnOnce() -> Result<PathBuf, LaunchError>,
+    verbose: bool,
+) -> Result<(), LaunchError> {
+    // Held until this function returns. Another host that starts the same app now waits, and finds it done.
+    let _lock = lock(root).await?;
+    let venv = venv_path(root);
+    let wanted = read(&requirements(root))?;
+
+    match Venv::of(root) {
+        Venv::Foreign => return Ok(()),
+        Venv::Absent | Venv::Unfinished => {}
+        Venv::Ours if !is_executable(&venv.join("bin/python")) => {
+            tracing::info!(
+                "the interpreter of {} no longer exists; making the environment again",
+                venv.display()
+            );
+        }
+        Venv::Ours if read(&venv.join(INSTALLED))? == wanted => return Ok(()),
+        Venv::Ours => {
+            tracing::info!(
+                "requirements.txt has changed; installing it into {} …",
+                venv.display()
+            );
+            pip_install(root, &venv, verbose).await?;
+            return write(&venv.join(INSTALLED), &wanted);
+        }
+    }
+
+    let base = base()?;
+    tracing::info!(
+        "making {} and installing requirements.txt into it …",
+        venv.display()
+    );
+    remove(&venv).map_err(|source| LaunchError::Environment {
+        path: venv.clone(),
+        source,
+    })?;
+    fs::create_dir(&venv).map_err(|source| LaunchError::Environment {
+        path: venv.clone(),
+        source,
+    })?;
+    let unfinished = Unfinished(&venv);
+    write(&venv.join(MAKING), b"")?;
+    run(
+        Command::new(base)
+            .args(["-m", "venv"])
+            .arg(&venv)
+            .current_dir(root),
+        verbose,
+    )
+    .await?;
+    pip_install(root, &venv, verbose).await?;
+    write(&venv.join(INSTALLED), &wanted)?;
+    let making = venv.join(MAKING);
+    fs::remove_file(&making).map_err(|source| LaunchError::Environment { path: making, source })?;
+    std::mem::forget(unfinished);
+    Ok(())
+}
+
+async fn pip_install(root: &Path, venv: &Path, verbose: bool) -> Result<(), LaunchError> {
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "-r",
+        "requirements.txt",
+    ]);
+    run(pip.current_dir(root), verbose).await
+}
+
+/// Runs a command until it ends. Shows its output on stderr if `verbose`, or keeps it for the error.
+async fn run(command: &mut Command, verbose: bool) -> Result<(), LaunchError> {
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    if verbose {
+        command.stdout(io::stderr()).stderr(Stdio::inherit());
+    } else {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let std = command.as_std();
+    let words = std::iter::once(std.get_program()).chain(std.get_args());
+    let line = words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let failed = |outcome, output| LaunchError::Install {
+        command: line,
+        outcome,
+        output,
+    };
+    // Not `output()`, which would pipe the output that is shown.
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Err(failed(format!("cannot be run: {error}"), String::new())),
+    };
+    match child.wait_with_output().await {
+        Ok(done) if done.status.success() => Ok(()),
+        Ok(done) => {
+            let text = [done.stdout, done.stderr].concat();
+            Err(failed(
+                describe_exit(done.status),
+                String::from_utf8_lossy(&text).trim_end().to_owned(),
+            ))
+        }
+        Err(error) => Err(failed(format!("cannot be waited for: {error}"), String::new())),
+    }
+}
+
+/// Removes an unfinished environment when it is dropped.
+struct Unfinished<'a>(&'a Path);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = remove(self.0) {
+            tracing::warn!("cannot remove {}, which is unfinished: {error}", self.0.display());
+        }
+    }
+}
+
+/// Removes an environment. Renames it first, so that nobody finds it without its marker.
+fn remove(venv: &Path) -> io::Result<()> {
+    let aside = venv.with_file_name(".venv.funcdock-removed");
+    remove_if_there(&aside)?;
+    match fs::rename(venv, &aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => remove_if_there(&aside),
+    }
+}
+
+fn remove_if_there(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Locks the app's folder against other hosts that start the app.
+async fn lock(root: &Path) -> Result<File, LaunchError> {
+    let folder = File::open(root).map_err(|source| LaunchError::Environment {
+        path: root.to_owned(),
+        source,
+    })?;
+    let mut has_logged = false;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(folder),
+            Err(TryLockError::WouldBlock) if !has_logged => {
+                tracing::info!(
+                    "another funcdock is making the environment of {}; waiting …",
+                    root.display()
+                );
+                has_logged = true;
+            }
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(TryLockError::Error(error)) => {
+                // Some network file systems cannot lock folders. That must not stop the host.
+                tracing::debug!("{} cannot be locked: {error}", root.display());
+                return Ok(folder);
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LaunchError> {
+    fs::read(path).map_err(|source| LaunchError::Environment {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes a file and waits until it is on disk.
+fn write(path: &Path, content: &[u8]) -> Result<(), LaunchError> {
+    File::create(path)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .map_err(|source| LaunchError::Environment {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Data between triggers, runner and extensions.
+
+use bytes::Bytes;
+
+use super::{BodyStream, HttpRequest, HttpResponse};
+
+/// What an input binding brings, a function returns, or sets on an output binding: the cases of the language-worker
+/// protocol's `TypedData`.
+#[derive(Debug, Clone, Default)]
+pub enum Data {
+    /// Nothing.
+    #[default]
+    None,
+    /// Text.
+    String(String),
+    /// JSON, as text.
+    Json(String),
+    /// Bytes. They may own a mapping ([`Bytes::from_owner`]), so that shared memory needs no copy.
+    Bytes(Bytes),
+    /// A whole number.
+    Int(i64),
+    /// A floating-point number.
+    Double(f64),
+    /// An HTTP request: the `http` of an input.
+    Request(Box<HttpRequest>),
+    /// An HTTP response: the `http` of a result.
+    Response(Box<HttpResponse>),
+    /// Bytes that are read while they arrive.
+    Stream(BodyStream),
+    /// A collection of texts.
+    Strings(Vec<String>),
+    /// A collection of byte strings.
+    ByteStrings(Vec<Bytes>),
+    /// A collection of whole numbers.
+    Ints(Vec<i64>),
+    /// A collection of floating-point numbers.
+    Doubles(Vec<f64>),
+}
+
+impl Data {
+    /// Whether there is nothing.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Data::None)
+    }
+
+    /// The HTTP request that this is.
+    pub fn request(&self) -> Option<&HttpRequest> {
+        match self {
+            Data::Request(request) => Some(request),
+            _ => None,
+        }
+    }
+}
+
+/// The data of a call's input bindings.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// The trigger's own.
+    pub trigger: Data,
+    /// Those of the other input bindings, by the binding's name.
+    pub others: Vec<(String, Data)>,
+}
+
+impl Inputs {
+    /// The data of a trigger, and no other.
+    pub fn of_trigger(data: Data) -> Self {
+        Inputs {
+            trigger: data,
+            others: Vec::new(),
+        }
+    }
+}

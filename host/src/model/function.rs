@@ -1,0 +1,170 @@
+//! Functions and their bindings, as the app declares them.
+
+use std::path::PathBuf;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::route::RouteTemplate;
+
+/// A function of the app: what its declaration says, whichever programming model it is written in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionDefinition {
+    /// Its name.
+    pub name: String,
+    /// Its folder, absolute.
+    pub directory: PathBuf,
+    /// The file with its code, absolute.
+    pub script_file: PathBuf,
+    /// The name of its code in that file; "main" by default.
+    pub entry_point: String,
+    /// Its bindings, in the order of the declaration. Exactly one is a trigger.
+    pub bindings: Vec<Binding>,
+}
+
+impl FunctionDefinition {
+    /// The trigger among the bindings.
+    pub fn trigger(&self) -> Option<&Binding> {
+        self.bindings.iter().find(|binding| binding.is_trigger())
+    }
+}
+
+/// One binding of a function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The parameter that it binds to, or "$return".
+    pub name: String,
+    /// Its type, as written (compared without case): "httpTrigger", "http", "timerTrigger", …
+    pub kind: String,
+    /// Where its data flows.
+    pub direction: Direction,
+    /// The form in which the function takes its data, where the declaration chooses one.
+    pub data_type: Option<DataType>,
+    /// What an httpTrigger adds.
+    pub http: Option<HttpTrigger>,
+    /// All members of the declaration, for the trigger that serves this type.
+    pub properties: Map<String, Value>,
+}
+
+impl Binding {
+    /// Whether this is what starts the function: its type ends in "Trigger", in any case.
+    pub fn is_trigger(&self) -> bool {
+        const SUFFIX: &str = "trigger";
+        let start = self.kind.len().checked_sub(SUFFIX.len());
+        start
+            .and_then(|start| self.kind.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
+    }
+}
+
+/// Where a binding's data flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Into the function.
+    In,
+    /// Out of it.
+    Out,
+    /// Both ways.
+    InOut,
+}
+
+/// `dataType`: the form in which a function takes a binding's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataType {
+    /// Text.
+    String,
+    /// Bytes.
+    Binary,
+    /// A stream.
+    Stream,
+}
+
+/// What an httpTrigger binding adds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpTrigger {
+    /// The route under the app's prefix; the function's name by default.
+    pub route: RouteTemplate,
+    /// The methods that it takes; empty is all.
+    #[serde(with = "methods")]
+    pub methods: Vec<Method>,
+    /// Which key a request needs.
+    pub auth_level: AuthLevel,
+    /// Whether the function reads the request's body while it arrives, instead of whole.
+    #[serde(default)]
+    pub streams_body: bool,
+}
+
+/// `authLevel`: which key a request needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthLevel {
+    /// None.
+    Anonymous,
+    /// A function key.
+    #[default]
+    Function,
+    /// The master key.
+    Admin,
+}
+
+/// Methods as their names.
+mod methods {
+    use http::Method;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(methods: &[Method], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(methods.iter().map(Method::as_str))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Method>, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        let parse = |name: &String| Method::from_bytes(name.as_bytes()).map_err(D::Error::custom);
+        names.iter().map(parse).collect()
+    }
+}
+
+/// The facts of a loaded function that hooks and logs ask for. Borrowed by each hook that asks for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionInfo {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub directory: String,
+    /// The binding type of its trigger, as in "httpTrigger".
+    pub trigger: String,
+    /// The name of its trigger's binding.
+    pub trigger_name: String,
+    /// For an HTTP trigger, the route template with the prefix, without a slash in front.
+    pub route: Option<String>,
+    /// The name of the output binding that makes the HTTP response of a function that returns nothing.
+    pub http_output: Option<String>,
+}
+
+impl FunctionInfo {
+    /// The facts of a function in an app with this route prefix.
+    pub fn new(definition: &FunctionDefinition, route_prefix: &str) -> Self {
+        let trigger = definition.trigger();
+        let http = trigger.and_then(|binding| binding.http.as_ref());
+        let route = http.map(|http| match route_prefix {
+            "" => http.route.to_string(),
+            prefix => format!("{prefix}/{}", http.route),
+        });
+        let http_output = definition.bindings.iter().find(|binding| {
+            binding.direction == Direction::Out
+                && binding.name != "$return"
+                && binding.kind.eq_ignore_ascii_case("http")
+        });
+        FunctionInfo {
+            name: definition.name.clone(),
+            directory: definition.directory.to_string_lossy().into_owned(),
+            trigger: trigger.map(|binding| binding.kind.clone()).unwrap_or_default(),
+            trigger_name: trigger.map(|binding| binding.name.clone()).unwrap_or_default(),
+            route,
+            http_output: http_output.map(|binding| binding.name.clone()),
+        }
+    }
+}

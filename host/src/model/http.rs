@@ -1,0 +1,166 @@
+//! HTTP messages.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use smallvec::SmallVec;
+
+use super::Body;
+
+/// An HTTP request that triggers a function.
+#[derive(Debug, Clone)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// The request target as sent; its path is percent-encoded.
+    pub uri: Uri,
+    /// HTTP/1.0 or HTTP/1.1.
+    pub version: Version,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// Values of the route's parameters, percent-decoded, in the template's order.
+    pub route_params: SmallVec<[(String, String); 2]>,
+    /// The client's address and port; empty where unknown.
+    pub client: Arc<str>,
+}
+
+impl HttpRequest {
+    /// The first value of a header, whatever the case of the name.
+    pub fn header(&self, name: &str) -> Option<&HeaderValue> {
+        self.all(name).next()
+    }
+
+    /// The first value of a header, where it is visible ASCII.
+    pub fn header_str(&self, name: &str) -> Option<&str> {
+        self.header(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All values of a header, in order. A request has few headers, whose names mostly differ in length: comparing them
+    /// all costs a fraction of hashing one.
+    fn all(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
+        let has_name = move |known: &HeaderName| known.as_str().eq_ignore_ascii_case(name);
+        self.headers
+            .iter()
+            .filter_map(move |(known, value)| has_name(known).then_some(value))
+    }
+
+    /// Returns the caller's `traceparent` and `tracestate`, empty where there is none. The values are not checked.
+    ///
+    /// By W3C's rules for headers that come more than once: several `traceparent`s count as none, several
+    /// `tracestate`s are one list, and a `tracestate` without a `traceparent` is ignored.
+    pub fn trace_context(&self) -> (&str, Cow<'_, str>) {
+        let mut traceparents = self.all("traceparent");
+        let (Some(traceparent), None) = (traceparents.next(), traceparents.next()) else {
+            return ("", Cow::Borrowed(""));
+        };
+        let traceparent = traceparent.to_str().unwrap_or("");
+        if traceparent.is_empty() {
+            return ("", Cow::Borrowed(""));
+        }
+        let mut tracestate = Cow::Borrowed("");
+        for field in self.all("tracestate") {
+            match field.to_str() {
+                Ok("") => {}
+                Ok(field) if tracestate.is_empty() => tracestate = Cow::Borrowed(field),
+                Ok(field) => {
+                    let joined = tracestate.to_mut();
+                    joined.push(',');
+                    joined.push_str(field);
+                }
+                // A part that is not text makes the list worthless: half of it would be a wrong one.
+                Err(_) => return (traceparent, Cow::Borrowed("")),
+            }
+        }
+        (traceparent, tracestate)
+    }
+}
+
+/// An HTTP response made by a function or an extension.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&'static str, &[u8])]) -> HttpRequest {
+        let value = |value: &[u8]| HeaderValue::from_bytes(value).expect("no control characters");
+        let mut made = HeaderMap::new();
+        for (name, bytes) in headers {
+            made.append(*name, value(bytes));
+        }
+        HttpRequest {
+            method: Method::GET,
+            uri: Uri::default(),
+            version: Version::HTTP_11,
+            headers: made,
+            body: Body::default(),
+            route_params: SmallVec::new(),
+            client: Arc::from(""),
+        }
+    }
+
+    #[test]
+    fn trace_context_of_headers_that_come_more_than_once() {
+        const PARENT: (&str, &[u8]) = ("traceparent", b"00-a-b-01");
+        type Headers = Vec<(&'static str, &'static [u8])>;
+        let cases: [(Headers, (&str, &str), &str); 8] = [
+            (vec![], ("", ""), "none"),
+            (
+                vec![PARENT, ("tracestate", b"a=1")],
+                ("00-a-b-01", "a=1"),
+                "one of each",
+            ),
+            (
+                vec![PARENT, PARENT],
+                ("", ""),
+                "two traceparents, even equal ones",
+            ),
+            (
+                vec![("tracestate", b"a=1")],
+                ("", ""),
+                "a tracestate without a traceparent",
+            ),
+            (
+                vec![("tracestate", b"a=1"), PARENT, ("tracestate", b"b=2, c=3")],
+                ("00-a-b-01", "a=1,b=2, c=3"),
+                "tracestates are joined in order",
+            ),
+            (
+                vec![
+                    PARENT,
+                    ("tracestate", b""),
+                    ("tracestate", b"a=1"),
+                    ("tracestate", b""),
+                ],
+                ("00-a-b-01", "a=1"),
+                "empty ones add nothing",
+            ),
+            (
+                vec![PARENT, ("tracestate", b"a=1"), ("tracestate", b"b=\xe9")],
+                ("00-a-b-01", ""),
+                "a tracestate that is not ASCII costs all of it",
+            ),
+            (
+                vec![("traceparent", b"00-\xe9"), ("tracestate", b"a=1")],
+                ("", ""),
+                "a traceparent that is not ASCII",
+            ),
+        ];
+        for (headers, expected, reason) in cases {
+            let request = request(&headers);
+            let (traceparent, tracestate) = request.trace_context();
+            assert_eq!((traceparent, &*tracestate), expected, "{reason}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Route templates (`items/{id:int?}`, `files/{*path}`), and matching one of them against a path.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+mod constraint;
+mod parse;
+
+use constraint::Constraint;
+
+pub use parse::RouteError;
+
+/// The names and values of the parameters that a path gave, in the order of the template. A parameter that
+/// was left out, and has no default, is not among them.
+pub type Params<'a> = SmallVec<[(&'a str, Cow<'a, str>); 4]>;
+
+/// A parsed route template.
+///
+/// Literals are compared without regard to the case of ASCII letters. Values are percent-decoded, segment by
+/// segment: `%2F` becomes a slash inside of a value, and never separates segments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RouteTemplate {
+    /// As written, without slashes around it.
+    text: String,
+    segments: Vec<Segment>,
+}
+
+/// What stands between two slashes.
+#[derive(Debug, Clone, PartialEq)]
+enum Segment {
+    Literal(String),
+    Parameter(Parameter),
+    /// `{*rest}`: all that is left; always the last segment.
+    CatchAll(Parameter),
+    /// Parameters with literal text around them. Two parameters never touch.
+    Mixed(Vec<Part>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    Literal(String),
+    Parameter(Parameter),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Parameter {
+    name: String,
+    constraints: Vec<Constraint>,
+    default: Option<String>,
+    optional: bool,
+}
+
+impl RouteTemplate {
+    /// Parses a template. Slashes around it do not count; the empty template is the empty path.
+    pub fn parse(text: &str) -> Result<Self, RouteError> {
+        let segments = parse::segments(text)?;
+        let text = text.trim_matches('/').to_owned();
+        Ok(Self { text, segments })
+    }
+
+    /// This template below `prefix`, a path of literal text.
+    pub fn under(mut self, prefix: &str) -> Self {
+        let prefix = prefix.trim_matches('/');
+        self.text = [prefix, &self.text]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("/");
+        let literals = prefix.split('/').filter(|segment| !segment.is_empty());
+        self.segments
+            .splice(0..0, literals.map(|text| Segment::Literal(text.to_owned())));
+        self
+    }
+
+    /// The path that the template matches, when it has no parameters.
+    pub fn literal_path(&self) -> Option<String> {
+        let literal = |segment: &Segment| match segment {
+            Segment::Literal(text) => Some(text.clone()),
+            _ => None,
+        };
+        self.segments
+            .iter()
+            .map(literal)
+            .collect::<Option<Vec<_>>>()
+            .map(|texts| texts.join("/"))
+    }
+
+    /// How specific the template is, a number for each segment: templates are tried in ascending order.
+    pub fn precedence(&self) -> Vec<u8> {
+        let rank = |segment: &Segment| match segment {
+            Segment::Literal(_) => 1,
+            Segment::Mixed(_) => 2,
+            Segment::Parameter(parameter) if !parameter.constraints.is_empty() => 2,
+            Segment::Parameter(_) => 3,
+            Segment::CatchAll(parameter) if !parameter.constraints.is_empty() => 4,
+            Segment::CatchAll(_) => 5,
+        };
+        self.segments.iter().map(rank).collect()
+    }
+
+    /// Text that is the same for two templates if they match the same paths: without the names of parameters,
+    /// and without case.
+    pub fn shape(&self) -> String {
+        let parameter = |parameter: &Parameter| {
+            let left_out = parameter.optional || parameter.default.is_some();
+            format!(
+                "{{{:?}{}}}",
+                parameter.constraints,
+                if left_out { "?" } else { "" }
+            )
+        };
+        let escape = |text: &str| text.to_ascii_lowercase().replace('{', "{{").replace('}', "}}");
+        let segment = |segment: &Segment| match segment {
+            Segment::Literal(text) => escape(text),
+            Segment::Parameter(only) => parameter(only),
+            Segment::CatchAll(rest) => format!("{{*}}{}", parameter(rest)),
+            Segment::Mixed(parts) => {
+                let part = |part: &Part| match part {
+                    Part::Literal(text) => escape(text),
+                    Part::Parameter(inner) => parameter(inner),
+                };
+                parts.iter().map(part).collect()
+            }
+        };
+        self.segments.iter().map(segment).collect::<Vec<_>>().join("/")
+    }
+
+    /// Matches `path`, which is still percent-encoded. A slash at its start and one at its end do not count.
+    pub fn matches<'a>(&'a self, path: &'a str) -> Option<Params<'a>> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let mut rest = Some(path).filter(|path| !path.is_empty());
+        let mut params = Params::new();
+        for segment in &self.segments {
+            if let Segment::CatchAll(parameter) = segment {
+                return parameter
+                    .take_rest(rest.unwrap_or_default(), &mut params)
+                    .then_some(params);
+            }
+            let Some(text) = rest else {
+                // The path is at its end: all that follows must be parameters that can be left out.
+                let Segment::Parameter(parameter) = segment else {
+                    return None;
+                };
+                match &parameter.default {
+                    Some(default) => params.push((&parameter.name, Cow::Borrowed(default))),
+                    None if parameter.optional => {}
+                    None => return None,
+                }
+                continue;
+            };
+            let (piece, behind) = text
+                .split_once('/')
+                .map_or((text, None), |(piece, rest)| (piece, Some(rest)));
+            if !segment.matches(piece, &mut params) {
+                return None;
+            }
+            rest = behind.filter(|behind| !behind.is_empty());
+        }
+        rest.is_none().then_some(params)
+    }
+}
+
+impl fmt::Display for RouteTemplate {
+    /// The template as written, without slashes around it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl TryFrom<String> for RouteTemplate {
+    type Error = RouteError;
+
+    fn try_from(text: String) -> Result<Self, RouteError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<RouteTemplate> for String {
+    fn from(template: RouteTemplate) -> Self {
+        template.text
+    }
+}
+
+impl Part {
+    fn parameter(&self) -> Option<&Parameter> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Parameter(parameter) => Some(parameter),
+        }
+    }
+}
+
+impl Segment {
+    /// Matches the text between two slashes, which must not be empty, and adds what it finds to `params`.
+    fn matches<'a>(&'a self, text: &'a str, params: &mut Params<'a>) -> bool {
+        let text = decode(text);
+        match self {
+            Self::Literal(literal) => text.eq_ignore_ascii_case(literal),
+            Self::Parameter(parameter) => parameter.take(text, params),
+            // Another form of a catch-all never gets here: it takes the whole rest of the path.
+            Self::CatchAll(_) => false,
+            Self::Mixed(parts) => {
+                let found = params.len();
+                take_mixed(parts, &text, params) || {
+                    params.truncate(found);
+                    match parts.as_slice() {
+                        // Without the last parameter, the "." before it goes too.
+                        [before @ .., _, Part::Parameter(last)] if last.optional => {
+                            take_mixed(before, &text, params)
+                        }
+                        _ => false,
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Parameter {
+    fn allows(&self, value: &str) -> bool {
+        self.constraints.iter().all(|constraint| constraint.allows(value))
+    }
+
+    fn take<'a>(&'a self, value: Cow<'a, str>, params: &mut Params<'a>) -> bool {
+        let taken = !value.is_empty() && self.allows(&value);
+        if taken {
+            params.push((&self.name, value));
+        }
+        taken
+    }
+
+    /// As a catch-all: `rest` may be empty.
+    fn take_rest<'a>(&'a self, rest: &'a str, params: &mut Params<'a>) -> bool {
+        match (rest, &self.default) {
+            ("", Some(default)) => {
+                params.push((&self.name, Cow::Borrowed(default)));
+                true
+            }
+            ("", None) => self.allows(""),
+            (rest, _) => self.take(decode(rest), params),
+        }
+    }
+}
+
+/// Matches the parts of a segment from its end to its start. Each parameter takes at least one character,
+/// each literal is found as far to the right as possible: if that finds nothing then nothing else would.
+fn take_mixed<'a>(parts: &'a [Part], text: &str, params: &mut Params<'a>) -> bool {
+    let first = params.len();
+    let mut rest = text;
+    // The parameter whose end is known, and whose start is not yet.
+    let mut open: Option<&'a Parameter> = None;
+    let mut close =
+        |parameter: &'a Parameter, value: &str| parameter.take(Cow::Owned(value.to_owned()), params);
+    for part in parts.iter().rev() {
+        match (part, open.take()) {
+            (Part::Parameter(parameter), _) => open = Some(parameter),
+            (Part::Literal(literal), None) => {
+                let Some(start) = rest.len().checked_sub(literal.len()) else {
+                    return false;
+                };
+                match rest.split_at_checked(start) {
+                    Some((before, end)) if end.eq_ignore_ascii_case(literal) => rest = before,
+                    _ => return false,
+                }
+            }
+            (Part::Literal(literal), Some(parameter)) => {
+                let Some((before, value)) = split_at_last(rest, literal) else {
+                    return false;
+                };
+                if !close(parameter, value) {
+                    return false;
+                }
+                rest = before;
+            }
+        }
+    }
+    let complete = match open {
+        Some(parameter) => close(parameter, rest),
+        None => rest.is_empty(),
+    };
+    params[first..].reverse();
+    complete
+}
+
+/// What is before and behind the last `literal` in `text` that has something behind it.
+fn split_at_last<'t>(text: &'t str, literal: &str) -> Option<(&'t str, &'t str)> {
+    let last = text.len().checked_sub(literal.len() + 1)?;
+    (0..=last).rev().find_map(|at| {
+        let (before, end) = text.split_at_checked(at)?;
+        let (found, behind) = end.split_at_checked(literal.len())?;
+        found.eq_ignore_ascii_case(literal).then_some((before, behind))
+    })
+}
+
+/// Percent-decoded text; bytes that are not UTF-8 become replacement characters.
+fn decode(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+#[cfg(test)]
+mod tests;

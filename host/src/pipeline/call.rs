@@ -1,0 +1,187 @@
+//! One call on its way through the hooks and the runner.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::failure::log_failure;
+use super::{LoadedFunction, Pipeline, RunnerCall, Ticket};
+use crate::extensions::HookProgress;
+use crate::model::{CallResult, Invocation, Outcome};
+
+/// A call on its way. How far it has come lies here and not in a future, so that it can go on when the future that
+/// drives it is dropped.
+pub(super) struct Call<G: Send + Sync + 'static> {
+    pipeline: Arc<Pipeline>,
+    /// Before the invocation: a hook that waits may still log for it when it is dropped.
+    progress: HookProgress,
+    function: Arc<LoadedFunction>,
+    invocation: Arc<Invocation>,
+    stage: Stage,
+    held: Option<(G, TaskTrackerToken)>,
+    /// When it times out.
+    deadline: Option<Instant>,
+    /// Nobody waits for the reply any more.
+    detached: bool,
+}
+
+enum Stage {
+    /// In the pre hooks.
+    PreHooks,
+    /// With the runner.
+    Running(Ticket),
+    /// In the post hooks.
+    PostHooks(CallResult),
+    Ended,
+}
+
+impl<G: Send + Sync + 'static> Call<G> {
+    pub(super) fn new(
+        pipeline: &Arc<Pipeline>,
+        function: Arc<LoadedFunction>,
+        invocation: Arc<Invocation>,
+        held: G,
+    ) -> Self {
+        Call {
+            pipeline: Arc::clone(pipeline),
+            progress: HookProgress::default(),
+            function,
+            invocation,
+            stage: Stage::PreHooks,
+            held: Some((held, pipeline.in_flight.token())),
+            deadline: pipeline.timeout.map(|limit| Instant::now() + limit),
+            detached: false,
+        }
+    }
+
+    /// Drives the call to its end. Each part, before and after the end of the function, may take the time-out.
+    pub(super) async fn finish(&mut self) -> CallResult {
+        if matches!(self.stage, Stage::PreHooks | Stage::Running(_)) {
+            let outcome = match self.deadline.zip(self.pipeline.timeout) {
+                None => self.run().await,
+                Some((deadline, limit)) => {
+                    let ended = tokio::time::timeout_at(deadline, self.run()).await;
+                    ended.unwrap_or(Outcome::TimedOut(limit))
+                }
+            };
+            self.end(outcome);
+        }
+        loop {
+            let limit = self.pipeline.timeout;
+            let left = poll_fn(|context| self.poll_post_hooks(context));
+            match limit {
+                None => return left.await,
+                Some(limit) => match tokio::time::timeout(limit, left).await {
+                    Ok(result) => return result,
+                    Err(_) => self.give_up_post_hook(),
+                },
+            }
+        }
+    }
+
+    /// The pre hooks and the function.
+    async fn run(&mut self) -> Outcome {
+        let ticket = match self.stage {
+            Stage::Running(ticket) => ticket,
+            _ => {
+                let entered = poll_fn(|context| {
+                    let chain = &self.function.chain;
+                    chain.poll_enter(&self.invocation, &mut self.progress, context)
+                });
+                if let Err(outcome) = entered.await {
+                    return outcome;
+                }
+                let ticket = self.pipeline.completions.waiters.open();
+                self.stage = Stage::Running(ticket);
+                self.pipeline.invoke(self.runner_call(ticket));
+                ticket
+            }
+        };
+        self.pipeline.completions.waiters.wait(ticket).await
+    }
+
+    fn runner_call(&self, ticket: Ticket) -> RunnerCall {
+        RunnerCall {
+            function: Arc::clone(&self.function),
+            invocation: Arc::clone(&self.invocation),
+            ticket,
+        }
+    }
+
+    /// The function has ended, or is not waited for any longer.
+    fn end(&mut self, outcome: Outcome) {
+        if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
+            self.invocation.give_up();
+            if let Stage::Running(ticket) = self.stage {
+                self.pipeline.completions.waiters.close(ticket);
+                if matches!(outcome, Outcome::TimedOut(_)) {
+                    self.pipeline.runner.give_up(&self.runner_call(ticket));
+                }
+            }
+        }
+        let chain = &self.function.chain;
+        chain.give_up_entering(&self.invocation, &mut self.progress);
+        log_failure(&self.invocation, &outcome);
+        self.stage = Stage::PostHooks(CallResult::new(outcome));
+    }
+
+    fn poll_post_hooks(&mut self, context: &mut Context<'_>) -> Poll<CallResult> {
+        if let Stage::PostHooks(result) = &mut self.stage {
+            let chain = &self.function.chain;
+            ready!(chain.poll_leave(&self.invocation, &mut self.progress, result, context));
+        }
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::PostHooks(result) => Poll::Ready(result),
+            // `finish` comes here after `end`, and not again once this was ready.
+            Stage::PreHooks | Stage::Running(_) | Stage::Ended => {
+                unreachable!("post hooks run after the function has ended, and once")
+            }
+        }
+    }
+
+    /// The post hook that waits has used up its time: the others run.
+    fn give_up_post_hook(&mut self) {
+        if let Stage::PostHooks(result) = &mut self.stage {
+            let chain = &self.function.chain;
+            chain.give_up_leaving(&self.invocation, &mut self.progress, result);
+        }
+    }
+}
+
+impl<G: Send + Sync + 'static> Drop for Call<G> {
+    fn drop(&mut self) {
+        if matches!(self.stage, Stage::Ended) {
+            return;
+        }
+        let mut rest = Call {
+            pipeline: Arc::clone(&self.pipeline),
+            progress: std::mem::take(&mut self.progress),
+            function: Arc::clone(&self.function),
+            invocation: Arc::clone(&self.invocation),
+            stage: std::mem::replace(&mut self.stage, Stage::Ended),
+            held: self.held.take(),
+            deadline: self.deadline,
+            detached: true,
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if !self.detached => {
+                runtime.spawn(async move {
+                    rest.finish().await;
+                });
+            }
+            // The worker ends with this call in flight.
+            _ => {
+                if matches!(rest.stage, Stage::PreHooks | Stage::Running(_)) {
+                    rest.end(Outcome::Cancelled);
+                }
+                let context = &mut Context::from_waker(Waker::noop());
+                while rest.poll_post_hooks(context).is_pending() {
+                    rest.give_up_post_hook();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The way of every call, whatever triggered it: pre hooks, the runner, post hooks.
+//!
+//! A trigger [starts](Pipeline::call) a call with a [`Start`](crate::model::Start), and gets the
+//! [`CallResult`](crate::model::CallResult) that its own reply is made from.
+
+mod call;
+mod completions;
+mod failure;
+mod function;
+mod runner;
+mod waiters;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use crate::model::{CallResult, Invocation, Start};
+use call::Call;
+
+pub use completions::Completions;
+pub use function::LoadedFunction;
+pub use runner::{FunctionRunner, RunnerCall};
+pub use waiters::Ticket;
+
+/// Takes calls through the hooks and the runner.
+pub struct Pipeline {
+    runner: Arc<dyn FunctionRunner>,
+    completions: Arc<Completions>,
+    timeout: Option<Duration>,
+    in_flight: TaskTracker,
+    turn: Turn,
+}
+
+/// The calls that the runner was given in this turn of the event loop.
+#[derive(Default)]
+struct Turn {
+    calls: AtomicU32,
+    ends: Notify,
+}
+
+/// After so many calls the runner begins even though the turn goes on: the first should not wait for the last.
+const CALLS_A_FLUSH: u32 = 8;
+
+impl Pipeline {
+    /// A pipeline around this runner, which leaves outcomes in `completions`. A call may take `timeout` (`None`:
+    /// forever). `in_flight` counts the calls until the last has ended.
+    pub fn new(
+        runner: Arc<dyn FunctionRunner>,
+        completions: Arc<Completions>,
+        timeout: Option<Duration>,
+        in_flight: TaskTracker,
+    ) -> Self {
+        Pipeline {
+            runner,
+            completions,
+            timeout,
+            in_flight,
+            turn: Turn::default(),
+        }
+    }
+
+    /// Hands outcomes to the calls that wait for them, and lets the runner begin with the calls of each turn of the
+    /// event loop. Never returns: one task runs this, on the thread that makes the calls.
+    pub async fn drive(&self) {
+        tokio::join!(self.completions.deliver(), self.flush_each_turn());
+    }
+
+    /// Calls a function and returns how it ended, after all post hooks ran.
+    ///
+    /// When the returned future is dropped (the client went away), the call goes on to its end all the same, and its
+    /// post hooks see that end. `held` is kept until then: what limits how many calls there are.
+    pub async fn call<G>(
+        self: &Arc<Self>,
+        function: Arc<LoadedFunction>,
+        start: Start,
+        held: G,
+    ) -> (Arc<Invocation>, CallResult)
+    where
+        G: Send + Sync + 'static,
+    {
+        let invocation = Invocation::new(Arc::clone(&function.info), start);
+        let mut call = Call::new(self, function, Arc::clone(&invocation), held);
+        let result = call.finish().await;
+        (invocation, result)
+    }
+
+    /// Ends the calls that run, as far as the runner can, with their outcomes soon after, and begins no more.
+    pub fn cancel(&self) {
+        self.runner.cancel();
+    }
+
+    async fn flush_each_turn(&self) {
+        loop {
+            // Woken in the middle of a turn, a task runs after those that were ready before it.
+            self.turn.ends.notified().await;
+            self.flush();
+        }
+    }
+
+    fn invoke(&self, call: RunnerCall) {
+        self.runner.invoke(call);
+        match self.turn.calls.fetch_add(1, Ordering::Relaxed) + 1 {
+            1 => self.turn.ends.notify_one(),
+            CALLS_A_FLUSH => self.flush(),
+            _ => {}
+        }
+    }
+
+    fn flush(&self) {
+        if self.turn.calls.swap(0, Ordering::Relaxed) > 0 {
+            self.runner.flush();
+        }
+    }
+}

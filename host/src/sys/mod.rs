@@ -1,0 +1,28 @@
+//! The operating system, as far as the standard library and tokio do not cover it.
+//!
+//! All that is Linux or Unix by name is behind this module, so that another platform is a matter of these files. Linux
+//! is the only platform that is built and tested.
+//!
+//! | file | what | on Linux | on macOS it would be |
+//! |---|---|---|---|
+//! | `wake` | wakes an event loop that polls a descriptor | `eventfd` | a pipe, non-blocking and close-on-exec; `drain` reads until it is empty |
+//! | `descriptors` | hands open sockets to a child, at fixed numbers | `dup2` after `fork` | the same |
+//! | `process` | how a process ended, how to end it | `kill`, `prctl(PR_SET_PDEATHSIG)` | `kill`; no death signal: the child watches its stdin for the end |
+//! | `signals` | the signals that stop the host | SIGINT, SIGTERM | the same |
+//! | `files` | whether a file can be run | `access(X_OK)` | the same |
+//!
+//! Not here yet: `extensions/image.rs` reads the headers of a library before the system's loader does. The loader kills
+//! the process for a truncated ELF file. macOS needs the same look at Mach-O headers. `host/python` also depends on
+//! `add_reader` of asyncio for [`WakeFd`]; that works on every Unix.
+
+mod descriptors;
+mod files;
+mod process;
+mod signals;
+mod wake;
+
+pub(crate) use descriptors::{CONTROL_FD, LISTENER_FD, pass_descriptors};
+pub(crate) use files::is_executable;
+pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};
+pub(crate) use signals::StopSignals;
+pub use wake::WakeFd;

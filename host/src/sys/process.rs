@@ -1,0 +1,66 @@
+//! Processes: how one ended, and how to end it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Describes how a process ended, as the end of a sentence: "exited with status 1".
+pub(crate) fn describe_exit(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(number)) => match Signal::try_from(number) {
+            Ok(signal) => format!("was killed by signal {number} ({signal})"),
+            Err(_) => format!("was killed by signal {number}"),
+        },
+        (None, None) => format!("ended: {status}"),
+    }
+}
+
+/// Returns the status of a process that exited with 255.
+pub(crate) fn failed_exit() -> ExitStatus {
+    ExitStatus::from_raw(255 << 8)
+}
+
+/// Asks a process to end (SIGTERM).
+pub(crate) fn terminate(pid: u32) -> io::Result<()> {
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    Ok(kill(Pid::from_raw(pid), Signal::SIGTERM)?)
+}
+
+/// Kills this process when its parent ends, and lets a crash leave no core file.
+pub(crate) fn die_with_parent() {
+    // Neither is worth an error: both only clean up after a process that hangs or crashes.
+    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+    let _ = prctl::set_dumpable(false);
+}
+
+/// Returns this process's stdout, and sends to stderr what is printed from now on.
+pub(crate) fn take_stdout() -> io::Result<File> {
+    let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    nix::unistd::dup2_stdout(io::stderr())?;
+    Ok(stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_is_described() {
+        let cases = [
+            (ExitStatus::from_raw(0), "exited with status 0"),
+            (failed_exit(), "exited with status 255"),
+            (ExitStatus::from_raw(9), "was killed by signal 9 (SIGKILL)"),
+            (ExitStatus::from_raw(40), "was killed by signal 40"),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(describe_exit(status), expected);
+        }
+    }
+}

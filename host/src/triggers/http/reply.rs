@@ -1,0 +1,258 @@
+//! From an outcome to its HTTP response.
+//!
+//! | outcome | response |
+//! |---|---|
+//! | returned an `HttpResponse` | that one |
+//! | returned text, JSON, bytes, a number or a collection | 200 with it as body |
+//! | returned nothing, and set an output binding of type `http` | as if it had returned that |
+//! | returned nothing | 204 |
+//! | raised, or refused by an extension | 500: what was raised is for the log, not for the client |
+//! | timed out | 504 |
+//! | cancelled, as the worker ends | 503 |
+//! | answered by an extension | its response |
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::model::{Body, CallResult, Data, FunctionInfo, HttpReply, HttpResponse, Outcome, Returned};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// The reply of this trigger.
+pub(super) struct Reply;
+
+impl HttpReply for Reply {
+    fn status(&self, function: &FunctionInfo, outcome: &Outcome) -> StatusCode {
+        match outcome {
+            Outcome::Returned(returned) => match value(function, returned) {
+                Data::None => StatusCode::NO_CONTENT,
+                Data::Response(response) => response.status,
+                _ => StatusCode::OK,
+            },
+            Outcome::Answered { response, .. } => response.status,
+            Outcome::Raised(_) | Outcome::Refused { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Outcome::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+            Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse {
+        match outcome {
+            Outcome::Returned(returned) => of_value(value(function, returned).clone()),
+            Outcome::Answered { response, .. } => (**response).clone(),
+            outcome => empty(self.status(function, outcome)),
+        }
+    }
+}
+
+/// The response to send.
+pub(super) fn into_response(function: &FunctionInfo, result: CallResult) -> HttpResponse {
+    match result.into_parts() {
+        (_, Some(response)) => response,
+        (Outcome::Answered { response, .. }, None) => *response,
+        (Outcome::Returned(returned), None) => of_value(into_value(function, returned)),
+        (outcome, None) => empty(Reply.status(function, &outcome)),
+    }
+}
+
+/// What makes the response: the return value, else the output binding of type `http`.
+fn value<'a>(function: &FunctionInfo, returned: &'a Returned) -> &'a Data {
+    match (&returned.value, &function.http_output) {
+        (Data::None, Some(name)) => returned.output(name).unwrap_or(&Data::None),
+        (value, _) => value,
+    }
+}
+
+/// The same, without a copy.
+fn into_value(function: &FunctionInfo, returned: Returned) -> Data {
+    match (returned.value, &function.http_output) {
+        (Data::None, Some(name)) => {
+            let mut outputs = returned.outputs.into_iter();
+            let found = outputs.find(|output| *output.name == **name);
+            found.map_or(Data::None, |output| output.data)
+        }
+        (value, _) => value,
+    }
+}
+
+fn of_value(value: Data) -> HttpResponse {
+    match value {
+        Data::None => empty(StatusCode::NO_CONTENT),
+        Data::Response(response) => *response,
+        Data::String(text) => with_body(TEXT, text.into()),
+        Data::Json(text) => with_body(JSON, text.into()),
+        Data::Bytes(bytes) => with_body(BYTES, bytes.into()),
+        Data::Stream(stream) => with_body(BYTES, Body::Stream(stream)),
+        Data::Request(request) => with_body(BYTES, request.body),
+        Data::Int(number) => with_body(JSON, number.to_string().into()),
+        Data::Double(number) => json(number),
+        Data::Strings(texts) => json(texts),
+        Data::Ints(numbers) => json(numbers),
+        Data::Doubles(numbers) => json(numbers),
+        Data::ByteStrings(parts) => with_body(BYTES, Bytes::from(parts.concat()).into()),
+    }
+}
+
+fn json(value: impl Into<serde_json::Value>) -> HttpResponse {
+    with_body(JSON, value.into().to_string().into())
+}
+
+fn with_body(content_type: HeaderValue, body: Body) -> HttpResponse {
+    let mut response = empty(StatusCode::OK);
+    response.headers.insert(CONTENT_TYPE, content_type);
+    response.body = body;
+    response
+}
+
+fn empty(status: StatusCode) -> HttpResponse {
+    HttpResponse {
+        status,
+        headers: HeaderMap::new(),
+        body: Body::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{Exception, Output};
+
+    fn function(http_output: Option<&str>) -> FunctionInfo {
+        FunctionInfo {
+            name: "f".to_owned(),
+            directory: "/f".to_owned(),
+            trigger: "httpTrigger".to_owned(),
+            trigger_name: "req".to_owned(),
+            route: Some("api/f".to_owned()),
+            http_output: http_output.map(str::to_owned),
+        }
+    }
+
+    fn output(name: &str, text: &str) -> Output {
+        Output {
+            name: name.into(),
+            data: Data::String(text.to_owned()),
+        }
+    }
+
+    fn with_outputs(value: Data) -> Outcome {
+        Outcome::Returned(Returned {
+            value,
+            outputs: vec![output("queue", "a message"), output("response", "an answer")],
+        })
+    }
+
+    #[test]
+    fn each_outcome_has_its_response() {
+        let error = || {
+            Box::new(Exception {
+                type_name: "ValueError".to_owned(),
+                message: "secret".to_owned(),
+                traceback: String::new(),
+            })
+        };
+        let teapot = || HttpResponse {
+            status: StatusCode::IM_A_TEAPOT,
+            headers: HeaderMap::new(),
+            body: "tea".into(),
+        };
+        let cases: Vec<(Outcome, u16, &str, &str, &str)> = vec![
+            (Outcome::returned(Data::None), 204, "", "", "nothing"),
+            (
+                Outcome::returned(Data::String("a".to_owned())),
+                200,
+                "a",
+                "text/plain; charset=utf-8",
+                "text",
+            ),
+            (
+                Outcome::returned(Data::Json("{}".to_owned())),
+                200,
+                "{}",
+                "application/json",
+                "JSON",
+            ),
+            (
+                Outcome::returned(Data::Bytes("b".into())),
+                200,
+                "b",
+                "application/octet-stream",
+                "bytes",
+            ),
+            (
+                Outcome::returned(Data::Ints(vec![1, 2])),
+                200,
+                "[1,2]",
+                "application/json",
+                "a collection",
+            ),
+            (
+                Outcome::returned(Data::Response(Box::new(teapot()))),
+                418,
+                "tea",
+                "",
+                "a response",
+            ),
+            (
+                with_outputs(Data::None),
+                200,
+                "an answer",
+                "text/plain; charset=utf-8",
+                "the http output",
+            ),
+            (
+                with_outputs(Data::String("value".to_owned())),
+                200,
+                "value",
+                "text/plain; charset=utf-8",
+                "the value comes before it",
+            ),
+            (Outcome::Raised(error()), 500, "", "", "raised"),
+            (
+                Outcome::Refused {
+                    extension: "x".into(),
+                    error: error(),
+                },
+                500,
+                "",
+                "",
+                "refused",
+            ),
+            (Outcome::TimedOut(Duration::ZERO), 504, "", "", "timed out"),
+            (Outcome::Cancelled, 503, "", "", "cancelled"),
+            (
+                Outcome::Answered {
+                    extension: "x".into(),
+                    response: Box::new(teapot()),
+                },
+                418,
+                "tea",
+                "",
+                "answered",
+            ),
+        ];
+        let function = function(Some("response"));
+        for (outcome, status, body, content_type, reason) in cases {
+            assert_eq!(Reply.status(&function, &outcome).as_u16(), status, "{reason}");
+            let seen = Reply.response(&function, &outcome);
+            let sent = into_response(&function, CallResult::new(outcome));
+            assert_eq!(seen, sent, "{reason}: hooks see what is sent");
+            assert_eq!(sent.status.as_u16(), status, "{reason}");
+            assert_eq!(sent.body, Body::from(body.to_owned()), "{reason}");
+            let found = sent.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+            assert_eq!(found.unwrap_or_default(), content_type.as_bytes(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_output_of_another_binding_makes_no_response() {
+        let outcome = with_outputs(Data::None);
+        let sent = into_response(&function(None), CallResult::new(outcome));
+        assert_eq!(sent.status, StatusCode::NO_CONTENT);
+    }
+}

@@ -1,0 +1,52 @@
+//! What a worker reports of its functions and extensions.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::control::{ExtensionListing, FunctionListing};
+use crate::extensions::{ExtensionReport, Extensions};
+use crate::model::FunctionDefinition;
+
+/// All extensions of a worker.
+#[derive(Clone)]
+pub(super) struct AllExtensions {
+    pub(super) native: Arc<Mutex<Extensions>>,
+    /// Those that the runner runs.
+    pub(super) language: Arc<[ExtensionReport]>,
+}
+
+impl AllExtensions {
+    pub(super) fn report(&self) -> Vec<ExtensionReport> {
+        let mut report = lock(&self.native).report();
+        report.extend_from_slice(&self.language);
+        report
+    }
+}
+
+/// A report that panicked half-way has changed nothing.
+pub(super) fn lock(extensions: &Mutex<Extensions>) -> MutexGuard<'_, Extensions> {
+    extensions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A function, as listed at start.
+pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
+    let trigger = definition.trigger();
+    let http = trigger.and_then(|trigger| trigger.http.as_ref());
+    FunctionListing {
+        name: definition.name.clone(),
+        kind: trigger.map(|trigger| trigger.kind.clone()).unwrap_or_default(),
+        methods: http
+            .map(|http| http.methods.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
+        route: http.map(|http| http.route.to_string()),
+    }
+}
+
+/// An extension, as listed at start.
+pub(super) fn extension(report: ExtensionReport) -> ExtensionListing {
+    ExtensionListing {
+        name: report.name,
+        version: report.version.unwrap_or_default(),
+        state: report.state.to_string(),
+        message: report.message,
+    }
+}

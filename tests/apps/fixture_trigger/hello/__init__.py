@@ -1,0 +1,3 @@
+def main(req):
+    name = req.params.get("name") or req.get_json()["name"]
+    return f"Hello, {name}!"

@@ -1,0 +1,194 @@
+//! A trigger that is not HTTP, and that no file of the host knows: the fixture's, which the test drives over a socket.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use funcdock_tests::{App, Host, library};
+use serde_json::{Value as Json, json};
+
+const ID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The app, served by the host build that has the trigger.
+fn app() -> App {
+    let app = App::case("fixture_trigger").env("FUNCDOCK_PYTHON_MODULE", library("fixture-trigger"));
+    let socket = app.path().join("trigger.sock");
+    app.env("FIXTURE_TRIGGER_SOCKET", socket)
+}
+
+/// A client of the trigger.
+struct Client(BufReader<UnixStream>);
+
+impl Client {
+    fn connect(host: &Host) -> Self {
+        let stream =
+            UnixStream::connect(host.app().path().join("trigger.sock")).expect("the trigger listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .expect("a timeout");
+        Client(BufReader::new(stream))
+    }
+
+    /// Sends a call, and waits for what comes of it.
+    fn call(&mut self, request: &Json) -> Json {
+        writeln!(self.0.get_mut(), "{request}").expect("sent");
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("a reply");
+        serde_json::from_str(&line).expect("JSON")
+    }
+}
+
+fn request(function: &str) -> Json {
+    json!({
+        "function": function,
+        "id": ID,
+        "trigger": { "string": "hello" },
+        "inputs": {
+            "text": { "string": "text" },
+            "document": { "json": { "a": [1, "b"] } },
+            "blob": { "bytes": [0, 1, 255] },
+        },
+        "metadata": { "Attempt": { "int": 2 }, "Sender": { "string": "Ada" } },
+        "traceparent": TRACEPARENT,
+        "retry": [2, 5],
+    })
+}
+
+#[test]
+fn a_call_brings_its_data_and_takes_back_a_value_and_outputs() {
+    let app = app();
+    let record = app.path().join("record.jsonl");
+    let extensions = json!({
+        "version": "2.0",
+        "workerExtensions": {
+            "record": { "library": library("fixture-hooks"), "settings": { "file": record } },
+        },
+    });
+    let host = app
+        .file("host.json", &extensions.to_string())
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .start();
+    let mut client = Client::connect(&host);
+    for function in ["plain", "waits"] {
+        let reply = client.call(&request(function));
+        let value = json!({
+            "message": "hello",
+            "document": { "a": [1, "b"] },
+            "id": ID,
+            "traceparent": TRACEPARENT,
+            "retry": [2, 5],
+            "unset": null,
+        });
+        let expected = json!({
+            "id": ID,
+            "value": { "json": value },
+            "outputs": { "first": { "string": "TEXT" }, "second": { "bytes": [255, 1, 0] } },
+            "exception": null,
+            "is_http": false,
+        });
+        assert_eq!(reply, expected, "{function}");
+    }
+    let text = fs::read_to_string(&record).expect("the hooks have recorded");
+    let records: Vec<Json> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    for function in ["plain", "waits"] {
+        let of = |hook: &str| {
+            let mut found = records
+                .iter()
+                .filter(|record| record["hook"] == hook && record["function"] == function);
+            found
+                .next()
+                .cloned()
+                .unwrap_or_else(|| panic!("{hook} of {function}: {text}"))
+        };
+        let pre = of("pre_invocation");
+        assert_eq!(
+            (&pre["invocation"], &pre["retry"], &pre["traceparent"]),
+            (&json!(ID), &json!([2, 5]), &json!(TRACEPARENT))
+        );
+        assert_eq!(pre["request"], Json::Null);
+        let post = of("post_invocation");
+        assert_eq!(
+            (&post["outcome"], &post["state"]),
+            (&json!("Returned"), &json!(ID))
+        );
+        assert_eq!(of("post_function_load")["trigger"], "fixtureTrigger");
+    }
+    assert_eq!(
+        host.get("/api/hello?name=Ada").status,
+        200,
+        "HTTP is served beside it"
+    );
+}
+
+#[test]
+fn each_kind_of_data_goes_both_ways() {
+    let host = app().start();
+    let mut client = Client::connect(&host);
+    let mut echo = |data: &Json| {
+        let reply = client.call(&json!({ "function": "echo", "trigger": data }));
+        (reply["value"].clone(), reply["exception"].clone())
+    };
+    for data in [
+        json!(null),
+        json!({ "string": "text \u{1f40d}" }),
+        json!({ "bytes": [0, 255] }),
+        json!({ "int": -7 }),
+        json!({ "double": 0.5 }),
+    ] {
+        assert_eq!(echo(&data), (data.clone(), Json::Null), "{data}");
+    }
+    for (data, back) in [
+        (json!({ "json": { "a": 1 } }), json!({ "string": "{\"a\":1}" })),
+        (json!({ "strings": ["a", "b"] }), json!({ "json": ["a", "b"] })),
+        (json!({ "ints": [1, 2] }), json!({ "json": [1, 2] })),
+        (json!({ "doubles": [0.5] }), json!({ "json": [0.5] })),
+        (json!({ "string": "bool" }), json!({ "json": true })),
+        (json!({ "string": "tuple" }), json!({ "json": [1, "a"] })),
+    ] {
+        assert_eq!(echo(&data), (back, Json::Null), "{data}");
+    }
+    for (data, exception) in [
+        (json!({ "string": "set" }), "TypeError"),
+        (json!({ "string": "nan" }), "ValueError"),
+        (json!({ "byte_strings": [[1], [2]] }), "ValueError"),
+    ] {
+        assert_eq!(echo(&data), (Json::Null, json!(exception)), "{data}");
+    }
+    host.wait_for_log(
+        "gave set to the binding \"$return\": expected str, bytes, int, float, bool, dict, list or None",
+    );
+}
+
+#[test]
+fn a_function_that_raises_is_an_outcome_like_any_other() {
+    let host = app().start();
+    let mut client = Client::connect(&host);
+    let mut raise = request("plain");
+    raise["trigger"] = json!({ "string": "raise" });
+    let reply = client.call(&raise);
+    assert_eq!(
+        (&reply["exception"], &reply["value"]),
+        (&json!("ValueError"), &Json::Null)
+    );
+    host.wait_for_log("ValueError: on purpose");
+    let fresh = client.call(&json!({ "function": "echo", "trigger": { "int": 1 } }));
+    assert_ne!(fresh["id"], ID, "a trigger without an id gets a random one");
+}
+
+#[test]
+fn a_trigger_that_cannot_start_stops_the_host() {
+    let stopped = App::case("fixture_trigger")
+        .env("FUNCDOCK_PYTHON_MODULE", library("fixture-trigger"))
+        .start_fails();
+    let stderr = stopped.stderr;
+    assert!(
+        stderr.contains("start of the triggers failed")
+            && stderr.contains("FIXTURE_TRIGGER_SOCKET is not set"),
+        "{stderr}"
+    );
+}
