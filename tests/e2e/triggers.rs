@@ -192,3 +192,20 @@ fn a_trigger_that_cannot_start_stops_the_host() {
         "{stderr}"
     );
 }
+
+#[test]
+fn the_book_explains_this_trigger() {
+    let repository = funcdock_tests::repository();
+    let page = fs::read_to_string(repository.join("docs/src/write-a-trigger.md")).expect("the page");
+    let source =
+        fs::read_to_string(repository.join("tests/fixtures/trigger/src/lib.rs")).expect("the fixture");
+    let blocks: Vec<_> = page.split("```rust,ignore\n").skip(1).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let (excerpt, _) = block.split_once("```").expect("the end of the block");
+        assert!(
+            source.contains(excerpt),
+            "the fixture does not have this part of the page:\n{excerpt}"
+        );
+    }
+}
