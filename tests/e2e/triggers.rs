@@ -63,7 +63,14 @@ fn a_call_brings_its_data_and_takes_back_a_value_and_outputs() {
     let extensions = json!({
         "version": "2.0",
         "workerExtensions": {
-            "record": { "library": library("fixture-hooks"), "settings": { "file": record } },
+            "record": {
+                "library": library("fixture-hooks"),
+                "settings": {
+                    "file": record,
+                    "inputs": ["message", "text", "document", "blob", "unknown"],
+                    "metadata": ["Attempt", "Sender", "Unknown"],
+                },
+            },
         },
     });
     let host = app
@@ -111,11 +118,27 @@ fn a_call_brings_its_data_and_takes_back_a_value_and_outputs() {
             (&json!(ID), &json!([2, 5]), &json!(TRACEPARENT))
         );
         assert_eq!(pre["request"], Json::Null);
+        let inputs = json!({
+            "message": { "text": "hello" },
+            "text": { "text": "text" },
+            "document": { "json": { "a": [1, "b"] } },
+            "blob": { "bytes": [0, 1, 255] },
+        });
+        assert_eq!(pre["inputs"], inputs, "{function}");
+        let metadata = json!({ "Attempt": { "int": 2 }, "Sender": { "text": "Ada" } });
+        assert_eq!(pre["metadata"], metadata, "{function}");
         let post = of("post_invocation");
         assert_eq!(
             (&post["outcome"], &post["state"]),
             (&json!("Returned"), &json!(ID))
         );
+        let outputs = json!({ "first": { "text": "TEXT" }, "second": { "bytes": [255, 1, 0] } });
+        assert_eq!(
+            (&post["outputs"], &post["outputs_by_name"]),
+            (&outputs, &outputs),
+            "{function}"
+        );
+        assert_eq!(post["status"], Json::Null, "the trigger does not answer HTTP");
         assert_eq!(of("post_function_load")["trigger"], "fixtureTrigger");
     }
     assert_eq!(

@@ -80,8 +80,16 @@ fn set<T>(slot: &mut Option<T>, key: &Ident, value: T) -> Result<()> {
     }
 }
 
+/// The expression itself, where a macro of the author's has put it here.
+fn ungrouped(value: &Expr) -> &Expr {
+    match value {
+        Expr::Group(group) => ungrouped(&group.expr),
+        value => value,
+    }
+}
+
 fn read_scope(value: &Expr) -> Result<Scope> {
-    let word = match value {
+    let word = match ungrouped(value) {
         Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
         _ => None,
     };
@@ -99,7 +107,7 @@ fn read_scope(value: &Expr) -> Result<Scope> {
 fn read_name(value: &Expr) -> Result<LitStr> {
     let Expr::Lit(ExprLit {
         lit: Lit::Str(name), ..
-    }) = value
+    }) = ungrouped(value)
     else {
         return Err(Error::new(
             value.span(),
@@ -124,7 +132,7 @@ fn read_names(value: &Expr) -> Result<Vec<LitStr>> {
             "`names` takes a list of string literals, such as `names = [\"stopwatch\", \"timer\"]`",
         )
     };
-    match value {
+    match ungrouped(value) {
         Expr::Array(array) if !array.elems.is_empty() => array.elems.iter().map(read_name).collect(),
         _ => Err(wrong(value.span())),
     }

@@ -99,7 +99,7 @@ fn what_leads_nowhere_says_where_it_stands() {
         ),
     ];
     for (line, others, expected) in cases {
-        let text = format!("[{GROUP}]\n{line}\n");
+        let text = format!("[{ENTRY_POINTS}]\n{line}\n");
         let mut files = vec![(file, text.as_str())];
         files.extend(others.iter().map(|path| (*path, "")));
         let error = find_in(&[&packages(&files)], "x").expect_err(line);
@@ -109,7 +109,7 @@ fn what_leads_nowhere_says_where_it_stands() {
 
 #[test]
 fn two_packages_of_one_folder_may_not_share_a_name() {
-    let text = format!("[{GROUP}]\nx = p\n");
+    let text = format!("[{ENTRY_POINTS}]\nx = p\n");
     let both = packages(&[
         ("a-1.dist-info/entry_points.txt", &text),
         ("b-1.dist-info/entry_points.txt", &text),
