@@ -13,8 +13,8 @@
 //!    function code uses
 //! 5. `metrics`, `counters`: what the host shows on `/metrics`
 //! 6. `python`: the objects that the companion calls
-//! 7. `companion/spans.py`: what function code gets; then `companion.py`, which puts the companion together, and the files
-//!    that connect OpenTelemetry, OpenCensus and `logging`
+//! 7. `companion/spans.py`: what function code gets, on top of `current.py`, `context.py` and `convert.py`; then
+//!    `companion.py`, which puts the companion together, and the files that connect OpenTelemetry, OpenCensus and `logging`
 
 mod call;
 mod counters;

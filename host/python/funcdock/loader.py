@@ -133,8 +133,8 @@ def _parameters(
 def _kind(binding: str, direction: str, binding_type: str, is_http: bool) -> str | None:
     """How a binding fills its parameter; None where nothing serves it.
 
-    HTTP brings and takes its own data alone. Other triggers bring the data of all inputs, and take that of all
-    outputs.
+    HTTP brings and takes its own data alone. Other triggers bring the data of all inputs, and take that of
+    all outputs.
     """
     if binding_type.endswith("trigger"):
         return TRIGGER

@@ -1,6 +1,5 @@
 //! The messages between the supervisor and a worker.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -117,8 +116,6 @@ pub struct WorkerConfig {
     pub index: u32,
     /// The number of workers.
     pub workers: u32,
-    /// The address of the listening socket. Its port is never 0.
-    pub address: SocketAddr,
     /// Whether worker extensions are on (`PYTHON_ENABLE_WORKER_EXTENSIONS`).
     pub extensions_enabled: bool,
     /// The folders that the interpreter imports packages from, if extensions are searched for there

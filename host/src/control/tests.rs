@@ -20,7 +20,6 @@ fn config(root: &str) -> WorkerConfig {
         app,
         index: 1,
         workers: 2,
-        address: "127.0.0.1:7071".parse().expect("a literal address"),
         extensions_enabled: true,
         debug_logs: false,
         skip_post_on_exception: false,

@@ -121,7 +121,7 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
     let mut signals = StopSignals::new().map_err(SupervisorError::Signals)?;
     let (listener, address) = listener::bind(options.address)?;
     let prepared = tokio::select! {
-        spec = prepare(&options, address) => spec,
+        spec = prepare(&options) => spec,
         number = signals.next() => return Ok(Stopped::Signalled(number)),
     };
 
@@ -215,7 +215,7 @@ pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<Pat
 }
 
 /// Prepares everything that workers need.
-async fn prepare(options: &Options, address: SocketAddr) -> Result<WorkerSpec, SupervisorError> {
+async fn prepare(options: &Options) -> Result<WorkerSpec, SupervisorError> {
     let app = &options.app;
     let environment = environment::Environment::of(app, |name| std::env::var_os(name));
     for name in &environment.overridden {
@@ -248,7 +248,6 @@ async fn prepare(options: &Options, address: SocketAddr) -> Result<WorkerSpec, S
             app: app.clone(),
             index: 0,
             workers: options.workers,
-            address,
             extensions_enabled: options.extensions_enabled,
             site_packages,
             extension_path: options.extension_path.clone(),

@@ -120,7 +120,6 @@ fn config() -> WorkerConfig {
         app: crate::app::testing::app("/app"),
         index: 0,
         workers: 1,
-        address: "127.0.0.1:7071".parse().expect("a literal"),
         extensions_enabled: false,
         site_packages: Vec::new(),
         extension_path: Vec::new(),

@@ -49,6 +49,22 @@ fn signal(worker: i32, signal: Signal) {
     kill(Pid::from_raw(worker), signal).expect("it runs");
 }
 
+/// Stops a worker's process, and waits until it does: until then it may accept a connection.
+fn freeze(worker: i32) {
+    signal(worker, Signal::SIGSTOP);
+    let is_stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{worker}/stat")).expect("it runs");
+        // The state follows the name, which is in parentheses.
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('T'))
+    };
+    assert!(
+        wait_for(|| is_stopped().then_some(())).is_some(),
+        "it does not stop"
+    );
+}
+
 #[test]
 fn metrics_and_reports_are_of_all_workers() {
     let host = start(&[("noop", fixture(json!({})))]);
@@ -91,7 +107,7 @@ fn all_workers_flush() {
 fn a_worker_that_is_stuck_is_left_out() {
     let host = start(&[("record", fixture(recording("app")))]);
     let stuck = host.workers()[0];
-    signal(stuck, Signal::SIGSTOP);
+    freeze(stuck);
     let begin = Instant::now();
     assert_eq!(told_of(&host).len(), WORKERS - 1);
     assert!(begin.elapsed() >= Duration::from_secs(2), "it was waited for");
@@ -134,7 +150,7 @@ fn a_worker_that_is_restarted_counts_anew() {
 fn a_question_does_not_hold_up_the_end() {
     let host = start(&[("record", fixture(recording("app")))]);
     let stuck = host.workers()[0];
-    signal(stuck, Signal::SIGSTOP);
+    freeze(stuck);
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| flush(&host));
         wait_for_records(&host, "flush", WORKERS - 1);

@@ -3,11 +3,12 @@
 //! Python knows its contexts, so it keeps which span is current: see `companion/spans.py`. Tracing must not break a
 //! function: what cannot be recorded (a dict as an attribute, anything on an ended span) is logged and ignored.
 //!
-//! [`Root`] is the extension as a whole, [`SpanObject`] a span, [`Logger`] takes log records; `convert` turns arguments
+//! [`Root`] is the extension as a whole (its methods are in `native`), [`SpanObject`] a span, [`Logger`] takes log records; `convert` turns arguments
 //! into values.
 
 mod convert;
 mod logger;
+mod native;
 mod root;
 mod span;
 

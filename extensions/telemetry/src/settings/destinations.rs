@@ -1,4 +1,4 @@
-//! The destinations other than a collector: Zipkin, Azure Monitor, a file.
+//! Where spans go: a collector, or Zipkin, Azure Monitor, a file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::collector::http_url;
 use super::exporters::Name;
 use super::variables::number;
-use super::{Compression, ConnectionString, Destination, Settings, SettingsError, Tls, positive};
+use super::{Collector, Compression, ConnectionString, Settings, SettingsError, Tls, positive};
 use crate::signal::Signal;
 
 const ZIPKIN_ENDPOINT: &str = "http://localhost:9411/api/v2/spans";
@@ -19,6 +19,29 @@ const CONNECTION_STRING_VARIABLE: &str = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 const DEFAULT_TIMEOUT_MS: u64 = 10_000;
 const DEFAULT_FILE_BYTES: u64 = 10 << 20;
 const DEFAULT_FILES: usize = 5;
+
+/// Where spans go.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    Otlp(Box<Collector>),
+    Zipkin(HttpTarget),
+    Azure(ConnectionString, HttpTarget),
+    File(FileTarget),
+    Console,
+}
+
+impl Destination {
+    /// Returns the exporter's name in settings, metrics and the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Destination::Otlp(_) => "otlp",
+            Destination::Zipkin(_) => "zipkin",
+            Destination::Azure(..) => "azure",
+            Destination::File(_) => "file",
+            Destination::Console => "console",
+        }
+    }
+}
 
 /// Where batches are posted to, and how.
 #[derive(Debug, Clone)]

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::exporters;
 use super::propagation::PropagationError;
 use super::sampling::SamplingError;
 
@@ -61,8 +60,8 @@ pub(crate) enum SettingsError {
     Zero(&'static str),
     #[error("batch: {batch} spans do not fit a queue of {queue}: lower \"batch\" or raise \"queue\"")]
     BatchOverQueue { batch: usize, queue: usize },
-    #[error("exporter: there is no {0:?}; expected {names}", names = exporters::names())]
-    UnknownExporter(String),
+    #[error("exporter: there is no {given:?}; expected {names}")]
+    UnknownExporter { given: String, names: String },
     #[error("exporter: the list is empty; expected at least one exporter, or \"none\"")]
     NoExporter,
     #[error("exporter: \"none\" stands among others; leave it or the others out")]

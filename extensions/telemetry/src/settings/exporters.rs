@@ -1,7 +1,7 @@
 //! The exporters by name, and which of them the settings mean.
 
+use super::SettingsError;
 use super::names::Names;
-use super::{Collector, ConnectionString, FileTarget, HttpTarget, SettingsError};
 
 /// An exporter by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,39 +31,19 @@ impl Name {
 }
 
 /// The names of all, for messages.
-pub(super) fn names() -> String {
+fn names_for_message() -> String {
     let [rest @ .., (last, _)] = NAMES;
     format!("{} or {last}", rest.map(|(name, _)| name).join(", "))
-}
-
-/// Where spans go.
-#[derive(Debug)]
-pub(crate) enum Destination {
-    Otlp(Box<Collector>),
-    Zipkin(HttpTarget),
-    Azure(ConnectionString, HttpTarget),
-    File(FileTarget),
-    Console,
-}
-
-impl Destination {
-    /// Returns the exporter's name in settings, metrics and the log.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Destination::Otlp(_) => "otlp",
-            Destination::Zipkin(_) => "zipkin",
-            Destination::Azure(..) => "azure",
-            Destination::File(_) => "file",
-            Destination::Console => "console",
-        }
-    }
 }
 
 /// Returns the exporters of a setting, each once; none for `"none"`.
 pub(super) fn from_setting(Names(names): &Names) -> Result<Vec<Name>, SettingsError> {
     let mut exporters = Vec::new();
     for given in names {
-        let name = Name::parse(given).ok_or_else(|| SettingsError::UnknownExporter(given.clone()))?;
+        let name = Name::parse(given).ok_or_else(|| SettingsError::UnknownExporter {
+            given: given.clone(),
+            names: names_for_message(),
+        })?;
         if !exporters.contains(&name) {
             exporters.push(name);
         }
