@@ -1,17 +1,19 @@
-//! Objects of extensions in Python: `context.tracer` and what its methods return.
+//! What extensions give to Python: plain values, and objects such as `context.tracer` and what its methods return.
 
 use std::fmt::Display;
 use std::sync::Arc;
 
+use abi::Value;
 use abi_stable::std_types::{RResult, RStr, RString, RVec, Tuple2};
+use funcdock::model::Attribute;
 use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::extend;
 use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyList, PyNone, PyString, PyTuple};
 
-use super::values::{from_python, to_python};
+use super::arguments::from_python;
 use crate::text::utf8;
 
 /// An object of an extension: attributes, methods and `with` are calls into its library, made detached.
@@ -212,4 +214,37 @@ fn python_error(error: &abi::Error) -> PyErr {
         abi::ERROR_ATTRIBUTE => PyAttributeError::new_err(message),
         _ => PyRuntimeError::new_err(message),
     }
+}
+
+/// What an extension set or returned as a Python object. Attached.
+pub(crate) fn to_python<'py>(py: Python<'py>, value: &Attribute) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Attribute::Value(value) => plain(py, value)?,
+        Attribute::Object(object) => Bound::new(py, ExtensionObject::new(Arc::clone(object)))?.into_any(),
+        Attribute::List(values) => {
+            let items: PyResult<Vec<_>> = values.iter().map(|value| to_python(py, value)).collect();
+            PyList::new(py, items?)?.into_any()
+        }
+        Attribute::Map(entries) => {
+            let dict = PyDict::new(py);
+            for (key, value) in entries.iter() {
+                dict.set_item(&**key, to_python(py, value)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}
+
+fn plain<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Value::Int(value) => value.into_pyobject(py)?.into_any(),
+        Value::Float(value) => PyFloat::new(py, *value).into_any(),
+        Value::Str(value) => PyString::new(py, value).into_any(),
+        Value::Bytes(value) => PyBytes::new(py, value).into_any(),
+        // The others are cases of `Attribute`.
+        Value::None | Value::List(_) | Value::Map(_) | Value::Object(_) => {
+            PyNone::get(py).to_owned().into_any()
+        }
+    })
 }

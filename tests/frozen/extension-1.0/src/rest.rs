@@ -12,7 +12,6 @@ use funcdock_extension_api::{
 use serde_json::{Value as Json, json};
 
 use crate::record::{Record, Settings};
-use crate::tool::Tool;
 
 /// The last module shows function code what it got: as `environ["FROZEN_COMPANION"]`.
 const COMPANION: &str = r#"
@@ -23,7 +22,7 @@ from . import words
 
 class Hooks:
     def pre_invocation(self, logger, context, arguments):
-        os.environ["FROZEN_COMPANION"] = f"{words.GREETING} {self.native.label} {context.lazy}"
+        os.environ["FROZEN_COMPANION"] = f"{words.GREETING} {self.native} {context.lazy}"
 
 
 def dock(native):
@@ -89,7 +88,7 @@ impl Extension for Rest {
     }
 
     fn native(&self) -> Result<Value> {
-        Ok(Value::object(Tool::new("native")))
+        Ok(Value::from("native"))
     }
 
     #[strict]

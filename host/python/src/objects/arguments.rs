@@ -1,52 +1,16 @@
-//! Values between an extension and Python.
+//! Python objects as values for extensions: the arguments of methods, and what attributes are set to.
 
 use abi::Value;
 use abi_stable::std_types::{RString, RVec, Tuple2};
-use funcdock::model::Attribute;
 use funcdock_extension_api::abi;
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
-use std::sync::Arc;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use super::object::ExtensionObject;
 use crate::text::utf8;
 
 /// How deep lists and dicts may be nested: deeper ones are most likely endless.
 const MAX_DEPTH: usize = 32;
-
-/// What an extension set or returned as a Python object. Attached.
-pub(crate) fn to_python<'py>(py: Python<'py>, value: &Attribute) -> PyResult<Bound<'py, PyAny>> {
-    Ok(match value {
-        Attribute::Value(value) => plain(py, value)?,
-        Attribute::Object(object) => Bound::new(py, ExtensionObject::new(Arc::clone(object)))?.into_any(),
-        Attribute::List(values) => {
-            let items: PyResult<Vec<_>> = values.iter().map(|value| to_python(py, value)).collect();
-            PyList::new(py, items?)?.into_any()
-        }
-        Attribute::Map(entries) => {
-            let dict = PyDict::new(py);
-            for (key, value) in entries.iter() {
-                dict.set_item(&**key, to_python(py, value)?)?;
-            }
-            dict.into_any()
-        }
-    })
-}
-
-fn plain<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
-    Ok(match value {
-        Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
-        Value::Int(value) => value.into_pyobject(py)?.into_any(),
-        Value::Float(value) => PyFloat::new(py, *value).into_any(),
-        Value::Str(value) => PyString::new(py, value).into_any(),
-        Value::Bytes(value) => PyBytes::new(py, value).into_any(),
-        // The others are cases of `Attribute`.
-        Value::None | Value::List(_) | Value::Map(_) | Value::Object(_) => {
-            PyNone::get(py).to_owned().into_any()
-        }
-    })
-}
 
 /// A Python object as a value for an extension. Attached.
 ///
