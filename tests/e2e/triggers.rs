@@ -34,7 +34,15 @@ impl Client {
 
     /// Sends a call, and waits for what comes of it.
     fn call(&mut self, request: &Json) -> Json {
+        self.send(request);
+        self.receive()
+    }
+
+    fn send(&mut self, request: &Json) {
         writeln!(self.0.get_mut(), "{request}").expect("sent");
+    }
+
+    fn receive(&mut self) -> Json {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("a reply");
         serde_json::from_str(&line).expect("JSON")
@@ -257,16 +265,13 @@ fn calls_end_in_all_ways_without_http() {
 fn a_call_in_flight_ends_before_the_worker() {
     let host = app().arg("--drain-timeout").arg("1").start();
     let mut client = Client::connect(&host);
-    let request = json!({ "function": "no_return", "trigger": { "string": "sleep" } });
-    std::thread::scope(|scope| {
-        let called = scope.spawn(move || client.call(&request));
-        // It runs once another call has come and gone behind it.
-        let mut other = Client::connect(&host);
-        other.call(&json!({ "function": "no_return", "trigger": { "int": 1 } }));
-        host.signal(Signal::SIGTERM);
-        let reply = called.join().expect("a reply");
-        assert_eq!(reply["value"], Json::Null, "the call was cancelled: {reply}");
-    });
+    client.send(&json!({ "function": "no_return", "trigger": { "string": "sleep" } }));
+    // What came first has begun by the time that another call has ended.
+    let mut other = Client::connect(&host);
+    other.call(&json!({ "function": "no_return", "trigger": { "int": 1 } }));
+    host.signal(Signal::SIGTERM);
+    let reply = client.receive();
+    assert_eq!(reply["value"], Json::Null, "the call was cancelled: {reply}");
     let stopped = host.wait();
     assert!(
         stopped.stderr.contains("what still runs is given up"),
@@ -281,4 +286,21 @@ fn a_trigger_without_functions_is_not_started() {
         .env("FUNCDOCK_PYTHON_MODULE", library("fixture-trigger"))
         .start();
     host.stop().assert_clean();
+}
+
+#[test]
+fn the_book_explains_this_trigger() {
+    let repository = funcdock_tests::repository();
+    let page = fs::read_to_string(repository.join("docs/src/write-a-trigger.md")).expect("the page");
+    let source =
+        fs::read_to_string(repository.join("tests/fixtures/trigger/src/lib.rs")).expect("the fixture");
+    let blocks: Vec<_> = page.split("```rust,ignore\n").skip(1).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let (excerpt, _) = block.split_once("```").expect("the end of the block");
+        assert!(
+            source.contains(excerpt),
+            "the fixture does not have this part of the page:\n{excerpt}"
+        );
+    }
 }
