@@ -1,7 +1,7 @@
-//! Asynchronous functions on the worker's one event loop.
+//! Runs asynchronous functions on the worker's only event loop.
 //!
-//! Calls are queued, and the loop is woken once for all that came since it last looked, through a descriptor
-//! that it watches.
+//! Calls are queued. A descriptor that the loop watches wakes it, once for all calls that were queued since it last read
+//! the queue.
 
 use std::collections::HashMap;
 use std::os::fd::AsRawFd as _;
@@ -19,9 +19,9 @@ use crate::calls::Call;
 use crate::runtime::Runtime;
 use crate::{arguments, hooks, outcomes};
 
-/// What the loop is to do.
+/// An order to the loop.
 enum Order {
-    /// Begin with this call.
+    /// Begin this call.
     Begin(RunnerCall),
     /// Cancel this call, if it runs.
     GiveUp(Arc<Invocation>),
@@ -35,18 +35,18 @@ pub(crate) struct EventLoop {
     event_loop: Py<PyAny>,
     tasks: Tasks,
     queue: Mutex<Vec<Order>>,
-    /// There is something in the queue that the loop was not woken for.
+    /// The queue has orders for which the loop was not woken.
     waiting: AtomicBool,
     wake: WakeFd,
-    /// The loop was woken and has not looked yet.
+    /// The loop was woken and has not read the queue yet.
     signalled: AtomicBool,
-    /// No call is to begin any more, and those that run are to be cancelled.
+    /// No more calls begin, and running ones are cancelled.
     cancelling: AtomicBool,
     stopping: AtomicBool,
 }
 
 impl EventLoop {
-    /// The loop that `funcdock.tasks` has made for the calls of this runtime.
+    /// Makes the queue for the loop that `funcdock.tasks` has made.
     pub(crate) fn new(
         runtime: Arc<Runtime>,
         tasks_module: Py<PyModule>,
@@ -82,14 +82,14 @@ impl EventLoop {
         self.waiting.store(true, Ordering::Release);
     }
 
-    /// Wakes the loop for what was queued. From any thread, attached or not.
+    /// Wakes the loop for queued orders. From any thread, attached or not.
     pub(crate) fn wake_up(&self) {
         if self.waiting.swap(false, Ordering::AcqRel) {
             self.signal();
         }
     }
 
-    /// Cancels the calls that run, and begins no more. From any thread.
+    /// Cancels running calls and begins no more. From any thread.
     pub(crate) fn cancel(&self) {
         self.cancelling.store(true, Ordering::Release);
         self.signal();
@@ -112,15 +112,15 @@ impl EventLoop {
     }
 
     fn take(&self) -> Vec<Order> {
-        // The order matters: what is pushed after the swap signals anew.
+        // The order matters: an order that is pushed after the swap signals again.
         self.wake.drain();
         self.signalled.swap(false, Ordering::AcqRel);
         std::mem::take(&mut *lock(&self.queue))
     }
 }
 
-/// The tasks of the calls that run, by the address of the invocation, which the call keeps alive. The loop itself holds
-/// its tasks weakly.
+/// The tasks of running calls, by the address of the invocation, which the call keeps alive. The loop itself only has weak
+/// references to its tasks.
 #[derive(Default)]
 struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
 
@@ -131,20 +131,20 @@ impl Tasks {
 
     fn remove(&self, invocation: &Arc<Invocation>) {
         let removed = lock(&self.0).remove(&key(invocation));
-        // Not under the lock: it may be the last reference.
+        // Not under the lock: this may drop the last reference.
         drop(removed);
     }
 
     /// Cancels the call, if it runs. Attached.
     fn cancel(&self, py: Python<'_>, invocation: &Arc<Invocation>) {
         let task = lock(&self.0).get(&key(invocation)).map(|task| task.clone_ref(py));
-        // Not under the lock: what the task waits for may have code of the app run.
+        // Not under the lock: cancelling may run code of the app that the task waits for.
         if let Some(task) = task {
             cancel(task.bind(py));
         }
     }
 
-    /// Cancels all calls that run. Attached.
+    /// Cancels all running calls. Attached.
     fn cancel_all(&self, py: Python<'_>) {
         let tasks: Vec<_> = lock(&self.0).values().map(|task| task.clone_ref(py)).collect();
         for task in tasks {
@@ -154,7 +154,7 @@ impl Tasks {
 }
 
 fn cancel(task: &Bound<'_, PyAny>) {
-    // asyncio's own do not fail, but the app may have tasks of another class.
+    // asyncio's own tasks do not fail here, but the app may use another class.
     if let Err(error) = task.call_method0(intern!(task.py(), "cancel")) {
         tracing::warn!("a call cannot be cancelled: {error}");
     }
@@ -164,12 +164,12 @@ fn key(invocation: &Arc<Invocation>) -> usize {
     Arc::as_ptr(invocation).addr()
 }
 
-/// Nothing that holds one of our locks can panic or run Python code.
+/// Locks a mutex. No code that holds one of these locks can panic or run Python code.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the loop calls when its descriptor is readable.
+/// The callback of the loop for its readable descriptor.
 #[pyclass(frozen, module = "funcdock")]
 struct Dispatcher(Arc<EventLoop>);
 
@@ -179,7 +179,7 @@ impl Dispatcher {
         let event_loop = &self.0;
         let completions = &event_loop.runtime.completions;
         let orders = event_loop.take();
-        // After that: what is said later signals anew.
+        // Read after `take`, as a later cancellation signals again.
         let cancelling = event_loop.is_cancelling();
         for order in orders {
             match order {
@@ -224,13 +224,13 @@ impl Dispatcher {
         };
         let start = event_loop.tasks_module.bind(py).getattr(intern!(py, "start"))?;
         let task = start.call1((&event_loop.event_loop, callee, keywords, Bound::new(py, call)?))?;
-        // `ended` runs in a later turn of the loop, even where the app makes its loop begin tasks at once.
+        // `ended` runs in a later iteration of the loop, even if the app makes its loop begin tasks at once.
         event_loop.tasks.insert(&invocation, task.unbind());
         Ok(())
     }
 }
 
-/// A call that runs as a task, which reports its outcome, and its end.
+/// A call that runs as a task, which reports its outcome and its end.
 #[pyclass(frozen, module = "funcdock")]
 struct AsyncCall {
     event_loop: Arc<EventLoop>,
@@ -240,7 +240,7 @@ struct AsyncCall {
 }
 
 impl AsyncCall {
-    /// Whether we have cancelled it.
+    /// Whether the host has cancelled the call.
     fn is_given_up(&self) -> bool {
         self.event_loop.is_cancelling() || self.call.invocation.is_given_up()
     }
@@ -254,7 +254,7 @@ impl AsyncCall {
 
 #[pymethods]
 impl AsyncCall {
-    /// For the log records of its task.
+    /// The call for the log records of its task.
     #[getter]
     fn for_logs(&self) -> Call {
         Call::from(&self.call)
@@ -276,7 +276,7 @@ impl AsyncCall {
         });
     }
 
-    /// The task has ended. It has reported its outcome, unless it was cancelled before its first step.
+    /// Handles the end of the task. It has reported its outcome, unless it was cancelled before its first step.
     fn ended(&self, _task: &Bound<'_, PyAny>) {
         self.event_loop.tasks.remove(&self.call.invocation);
         if !self.has_outcome.load(Ordering::Relaxed) {

@@ -150,7 +150,7 @@ async fn respond(
             let _ = moods.wait_for(|mood| *mood != Mood::Hanging).await;
             Verdict::Unavailable(None)
         }
-        // The connection is about to be closed.
+        // The connection will close now.
         Mood::Down | Mood::Garbage => Verdict::Unavailable(None),
     };
     Ok(protocol.answer(&verdict))
