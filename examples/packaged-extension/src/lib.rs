@@ -1,4 +1,4 @@
-//! Answers calls itself while the app is being worked on.
+//! Answers all calls during maintenance of the app.
 
 use funcdock_extension_api::{
     AppExtension, AppInfo, Flow, Hooks, Invocation, Response, Result, export_extension,
@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// What callers read.
+    /// The text of the response.
     message: String,
 }
 

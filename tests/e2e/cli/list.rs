@@ -190,7 +190,7 @@ fn the_list_is_a_table() {
     // This test does not check what else is installed on this machine.
     let (docked, _) = done
         .stdout
-        .split_once("\nAvailable besides:\n")
+        .split_once("\nAlso available:\n")
         .expect("a second table");
     let title = docked.lines().next().expect("a title");
     assert!(
@@ -210,8 +210,7 @@ fn the_list_is_a_table() {
     let done = list(&none, &[]);
     assert!(done.stdout.starts_with("host.json in "), "{}", done.output());
     assert!(
-        done.stdout
-            .contains(" docks no extensions.\n\nAvailable besides:\n"),
+        done.stdout.contains(" docks no extensions.\n\nAlso available:\n"),
         "{}",
         done.output()
     );

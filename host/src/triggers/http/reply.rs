@@ -1,14 +1,14 @@
-//! From an outcome to its HTTP response.
+//! Makes HTTP responses from outcomes.
 //!
 //! | outcome | response |
 //! |---|---|
 //! | returned an `HttpResponse` | that one |
-//! | returned text, JSON, bytes, a number or a collection | 200 with it as body |
-//! | returned nothing, and set an output binding of type `http` | as if it had returned that |
+//! | returned text, JSON, bytes, a number or a collection | 200 with this body |
+//! | returned nothing, and set an output binding of type `http` | as if it had returned that value |
 //! | returned nothing | 204 |
-//! | raised, or refused by an extension | 500: what was raised is for the log, not for the client |
+//! | raised, or refused by an extension | 500: the log has the exception, the client does not get it |
 //! | timed out | 504 |
-//! | cancelled, as the worker ends | 503 |
+//! | cancelled, as the worker stops | 503 |
 //! | answered by an extension | its response |
 
 use bytes::Bytes;
@@ -48,7 +48,7 @@ impl HttpReply for Reply {
     }
 }
 
-/// The response to send.
+/// Returns the response to send.
 pub(super) fn into_response(function: &FunctionInfo, result: CallResult) -> HttpResponse {
     match result.into_parts() {
         (_, Some(response)) => response,
@@ -58,7 +58,7 @@ pub(super) fn into_response(function: &FunctionInfo, result: CallResult) -> Http
     }
 }
 
-/// What makes the response: the return value, else the output binding of type `http`.
+/// Returns the data for the response: the return value, or else the output binding of type `http`.
 fn value<'a>(function: &FunctionInfo, returned: &'a Returned) -> &'a Data {
     match (&returned.value, &function.http_output) {
         (Data::None, Some(name)) => returned.output(name).unwrap_or(&Data::None),
@@ -66,7 +66,7 @@ fn value<'a>(function: &FunctionInfo, returned: &'a Returned) -> &'a Data {
     }
 }
 
-/// The same, without a copy.
+/// Like [`value`], without a copy.
 fn into_value(function: &FunctionInfo, returned: Returned) -> Data {
     match (returned.value, &function.http_output) {
         (Data::None, Some(name)) => {
@@ -210,7 +210,7 @@ mod tests {
                 200,
                 "value",
                 "text/plain; charset=utf-8",
-                "the value comes before it",
+                "the return value wins",
             ),
             (Outcome::Raised(error()), 500, "", "", "raised"),
             (
@@ -241,7 +241,7 @@ mod tests {
             assert_eq!(Reply.status(&function, &outcome).as_u16(), status, "{reason}");
             let seen = Reply.response(&function, &outcome);
             let sent = into_response(&function, CallResult::new(outcome));
-            assert_eq!(seen, sent, "{reason}: hooks see what is sent");
+            assert_eq!(seen, sent, "{reason}: hooks see the response that is sent");
             assert_eq!(sent.status.as_u16(), status, "{reason}");
             assert_eq!(sent.body, Body::from(body.to_owned()), "{reason}");
             let found = sent.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_of_another_binding_makes_no_response() {
+    fn an_output_of_another_binding_does_not_make_a_response() {
         let outcome = with_outputs(Data::None);
         let sent = into_response(&function(None), CallResult::new(outcome));
         assert_eq!(sent.status, StatusCode::NO_CONTENT);
