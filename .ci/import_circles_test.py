@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("import-circles")
 
 
 def load() -> ModuleType:
-    """Loads the script, whose name is not one of a module."""
+    """Loads the script, whose name is not a valid module name."""
     sys.dont_write_bytecode = True
     loader = SourceFileLoader("import_circles", str(SCRIPT))
     spec = spec_from_loader(loader.name, loader)
@@ -76,7 +76,7 @@ class ImportCircles(unittest.TestCase):
             "  worker -> app\n    src/worker/mod.rs:1: crate::app::App\n",
         )
 
-    def test_a_circle_by_a_longer_way(self) -> None:
+    def test_a_circle_through_a_third_folder(self) -> None:
         self.assert_circle(
             {**GOOD, "model.rs": "use crate::worker::Worker;\npub struct Call;\n"},
             "these folders import each other: app, model, worker\n",
@@ -106,7 +106,7 @@ class ImportCircles(unittest.TestCase):
         self.assert_circle(
             {**GOOD, "app/error.rs": "use super::read::f;\npub struct AppError;\n"},
             "src/app: these folders import each other: error, read\n",
-            # By way of the re-export in app/mod.rs.
+            # Through the re-export in app/mod.rs.
             "  read -> error\n    src/app/read.rs:1: super::AppError\n",
         )
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""What tracing costs while its collector is in trouble: a steady load through every kind of it.
+"""Measures the cost of tracing while its collector fails: a steady load during every kind of failure.
 
     cargo build --release --workspace && tests/bench/collector_trouble.py
 
 One Funcdock exports its spans to a collector that is up, down, hanging, busy (429, 503 with Retry-After),
-talking nonsense, and up again; another has the extension without an exporter. They are up at the same time
-and take turns under the same load; shown are medians. Latencies run from when a request was due. Asserted
-are: no call fails; memory is bounded; each span is accounted for, exactly: what the collector acknowledged is
-what the extension counts as exported, and exported, rejected and dropped together are the calls.
+sending garbage, and up again; another has the extension without an exporter. They run at the same time and
+take turns under the same load. It prints medians. Latencies are measured from when a request was due. It
+asserts that no call fails, that memory is bounded, and that the counts of spans are exact: the collector has
+acknowledged those that the extension counts as exported, and exported, rejected and dropped spans add up to
+the calls.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ PHASES = {
     "garbage": "garbage",
     "up again": "up",
 }
-# What a worker may grow by while spans pile up: a full queue holds 2 MiB of the spans of this app.
+# The allowed growth of a worker while spans queue up: a full queue holds 2 MiB of this app's spans.
 MAX_GROWTH_MIB = 32
 
 
 class Collector:
-    """Receives spans in a process of its own, in a mood."""
+    """Receives spans in its own process, with a behaviour that can be changed."""
 
     def __init__(self, port: int, protocol: str) -> None:
         self._process = subprocess.Popen(
@@ -53,7 +54,7 @@ class Collector:
         )
 
     def ask(self, mood: str = "") -> int:
-        """Changes the mood; returns how many spans were acknowledged so far."""
+        """Changes the behaviour; returns the number of acknowledged spans so far."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(mood + "\n")
         self._process.stdin.flush()
@@ -64,7 +65,7 @@ class Collector:
 
 
 class Host:
-    """A running Funcdock, and what was asked of it."""
+    """A running Funcdock, and the number of its calls."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -95,7 +96,7 @@ class Host:
         return done
 
     def resident_mib(self) -> float:
-        """Of its workers together."""
+        """Returns the resident memory of all its workers."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
         pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in children.split())
         return sum(pages) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
@@ -106,7 +107,7 @@ class Host:
             pass
 
     def stop(self) -> str:
-        """Stops it; returns its log."""
+        """Stops the host; returns its log."""
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(60)
@@ -116,7 +117,7 @@ class Host:
 
 
 class Phase(NamedTuple):
-    """The turns of a phase on both hosts."""
+    """The turns of both hosts in a phase."""
 
     traced: list[dict[str, Any]]
     plain: list[dict[str, Any]]
@@ -124,7 +125,7 @@ class Phase(NamedTuple):
 
     @property
     def ratios(self) -> list[float]:
-        """Of the two hosts' p99, turn by turn, so that a change of the machine's speed meets both."""
+        """Returns the ratio of both hosts' p99 for each turn: a change of the machine's speed affects both."""
         pairs = zip(self.traced, self.plain)
         return [traced["p99_ms"] / plain["p99_ms"] for traced, plain in pairs]
 
@@ -176,7 +177,7 @@ def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]
         "exporter": "otlp",
         "endpoint": f"http://127.0.0.1:{collector_port}",
         "protocol": {"http": "http/protobuf"}.get(protocol, protocol),
-        # Several times within each phase.
+        # Several exports within each phase.
         "timeout_ms": "2000",
     }
     with contextlib.ExitStack() as stack:
@@ -197,7 +198,7 @@ def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]
             off: list[dict[str, Any]] = []
             resident = 0.0
             for turn in range(arguments.turns):
-                # Neither is always the second, which finds a machine that has just been busy.
+                # They alternate, as the second one finds a machine that has just been busy.
                 for host, done in [(traced, on), (plain, off)][:: 1 if turn % 2 else -1]:
                     done.append(host.load(arguments, seconds))
                 resident = max(resident, traced.resident_mib())
@@ -231,14 +232,14 @@ def report(protocol: str, phases: dict[str, Phase], before: float, arguments: ar
 def check(
     protocol: str, log: str, calls: int, acknowledged: int, phases: dict[str, Phase], before: float
 ) -> list[str]:
-    """What does not hold."""
-    told = re.search(r"spans for \S+: (\d+) exported, (\d+) rejected, (\d+) dropped (\(.*\))", log)
-    if told is None:
-        return [f"{protocol}: the log does not say what became of the spans\n{log}"]
-    exported, rejected, dropped = map(int, told.group(1, 2, 3))
+    """Returns the assertions that failed."""
+    counts = re.search(r"spans for \S+: (\d+) exported, (\d+) rejected, (\d+) dropped (\(.*\))", log)
+    if counts is None:
+        return [f"{protocol}: the log has no counts of the spans\n{log}"]
+    exported, rejected, dropped = map(int, counts.group(1, 2, 3))
     print(
         f"{calls} calls: {exported} exported ({acknowledged} acknowledged), {rejected} rejected, "
-        f"{dropped} dropped {told.group(4)}\n"
+        f"{dropped} dropped {counts.group(4)}\n"
     )
     problems = []
     failures = sum(phase.failures for phase in phases.values())

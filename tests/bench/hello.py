@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The same hello on Funcdock and its peers: throughput and p99 in one interleaved run.
+"""Compares the same hello on Funcdock and its peers: throughput and p99 in one interleaved run.
 
     cargo build --release --workspace && tests/bench/hello.py
 
-The peers run as their own documentation says, with worker counts that did best in trials: `gunicorn-flask:5`
-is gunicorn with Flask and 5 worker processes. All servers are up at the same time and take turns under wrk,
-round by round, so that a change of the machine's speed meets them all. Printed are medians, the lowest and
-the highest round, and the ratios of Funcdock with one worker to each other server, as medians of the ratios
-of each round. Needs wrk; the peers come from PyPI into target/bench-venv.
+The peers run as their own documentation says, with the worker counts that were best in trials:
+`gunicorn-flask:5` is gunicorn with Flask and 5 worker processes. All servers run at the same time and take
+turns under wrk, round by round, so that a change of the machine's speed affects all of them. It prints
+medians, the lowest and the highest round, and the ratios of Funcdock with one worker to each other server,
+as medians of the ratios of each round. Needs wrk; the peers come from PyPI into target/bench-venv.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 VENV = ROOT / "target" / "bench-venv"
-# A collector is another machine's business: at least it does not give each batch's memory back to the system.
+# A real collector runs on another machine. This at least saves the cost of returning memory per batch.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 TRACING_VENV = ROOT / "target" / "bench-tracing-venv"
 PATH = "/api/hello?name=Ada"
@@ -61,7 +61,7 @@ CORES = os.cpu_count() or 1
 
 
 class Peer(NamedTuple):
-    """How a peer is run: each of the worker counts is a server of its own."""
+    """The way to run a peer: each worker count is a separate server."""
 
     kind: str
     workers: tuple[int, ...]
@@ -73,12 +73,12 @@ GRANIAN = "granian --workers {workers} --port {port} --interface"
 GUNICORN = "gunicorn --workers {workers} --bind 127.0.0.1:{port}"
 PEERS = [
     Peer("granian-wsgi", (1,), f"{GRANIAN} wsgi granian_hello:app"),
-    # Its documentation: as many workers as cores to begin with, and very few blocking threads where the app
+    # Its documentation: start with as many workers as cores, and use very few blocking threads if the app
     # answers within a millisecond.
     Peer("granian-wsgi-1thread", (1, CORES), f"{GRANIAN} wsgi --blocking-threads 1 granian_hello:app"),
     Peer("granian-asgi", (1,), f"{GRANIAN} asgi granian_asgi_hello:app"),
     Peer("granian-rsgi", (1,), f"{GRANIAN} rsgi granian_rsgi_hello:app"),
-    # The number of workers that it recommends. Its default ones close each connection, threaded ones do not.
+    # The recommended number of workers. Default workers close each connection, threaded ones do not.
     Peer("gunicorn-flask", (2 * CORES + 1,), f"{GUNICORN} flask_hello:app"),
     Peer("gunicorn-gthread4-flask", (2 * CORES + 1,), f"{GUNICORN} --threads 4 flask_hello:app"),
     Peer("uvicorn-fastapi", (1, CORES), f"{UVICORN} fastapi_hello:app"),
@@ -109,7 +109,7 @@ class Sample(NamedTuple):
 
 
 class Collector:
-    """Receives spans in a process of its own, and compares their number with that of the calls."""
+    """Receives spans in its own process, and compares their number with that of the calls."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -124,7 +124,7 @@ class Collector:
         )
 
     def report(self) -> None:
-        """Prints how many spans came, after all have flushed them: those of FastAPI among them."""
+        """Prints the number of received spans, including FastAPI's, after all servers have flushed."""
         count, _ = self._process.communicate("\n")
         print(f"traced: {self.calls} calls of funcdock-traced under wrk, {int(count)} spans received in all")
 
@@ -156,9 +156,9 @@ def main() -> None:
             stack.enter_context(running(server))
         # The first round is the warm-up.
         for number in range(arguments.rounds + 1):
-            # There and back again: none always comes behind the same one.
+            # The order alternates, so that a server does not always follow the same one.
             for server in all_servers[:: -1 if number % 2 else 1]:
-                settle()
+                wait_until_idle()
                 sample = wrk(server, arguments.seconds if number else 1, arguments.connections)
                 if collector and server.kind == "funcdock-traced":
                     collector.calls += sample.requests
@@ -201,7 +201,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def prepare_environment(python: str, folder: Path = VENV, file: str = "requirements.txt") -> Path:
-    """A virtual environment with the peers of this file; made when it is missing or the file is newer."""
+    """Returns a virtual environment with the peers of this file. Makes it if it is missing or outdated."""
     stamp = folder / "installed"
     requirements = HERE / file
     if not stamp.exists() or stamp.read_text() != requirements.read_text():
@@ -213,7 +213,7 @@ def prepare_environment(python: str, folder: Path = VENV, file: str = "requireme
 
 
 def funcdocks(python: Path, app: Path, ports: Iterator[int]) -> list[Server]:
-    """Funcdock with one worker, its default, and with one for each core."""
+    """Returns Funcdock with one worker, its default, and with one per core."""
     funcdock = ROOT / "target/release/funcdock"
     if not funcdock.exists():
         sys.exit(f"{funcdock} is missing: cargo build --release --workspace")
@@ -240,7 +240,7 @@ def peers(
 
 
 def traced(plain: Server, kind: str, port: int, collector: Collector, **settings: str) -> Server:
-    """Funcdock with the tracing extension, which exports the spans that it samples in batches."""
+    """Returns Funcdock with the tracing extension, which exports sampled spans in batches."""
     command = [str(port) if word == str(plain.port) else word for word in plain.command]
     section = "AzureFunctionsJobHost__workerExtensions__opencensus__settings"
     environment = {
@@ -254,8 +254,8 @@ def traced(plain: Server, kind: str, port: int, collector: Collector, **settings
 
 
 def exporting(collector: Collector) -> Mapping[str, str]:
-    """The settings of OpenTelemetry's exporter, which drops what its queue does not hold."""
-    # Within its turn it exports full batches; what is left then leaves before the next one's.
+    """Returns the settings of OpenTelemetry's exporter, which drops spans when its queue is full."""
+    # It exports full batches during its turn, and the remaining spans before the next server's turn.
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
         "OTEL_BSP_SCHEDULE_DELAY": "500",
@@ -309,8 +309,8 @@ def wait_until_it_answers(server: Server, process: subprocess.Popen[bytes], log:
     sys.exit(f"{server.name} does not serve the hello: {problem}\n{log.read_text()}")
 
 
-def settle() -> None:
-    """Waits for an idle machine: what a server still does behind its turn is not to slow the next one."""
+def wait_until_idle() -> None:
+    """Waits for an idle machine, so that work after one server's turn does not slow the next one."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         before = cpu_times()
@@ -321,7 +321,7 @@ def settle() -> None:
 
 
 def cpu_times() -> tuple[int, int]:
-    """How long all cores have been idle, and in any state, in ticks."""
+    """Returns the ticks that all cores have been idle, and in any state."""
     states = [int(state) for state in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return states[3] + states[4], sum(states)
 
@@ -365,7 +365,7 @@ def report(samples: dict[str, list[Sample]], arguments: argparse.Namespace) -> N
 
 
 def report_shares(samples: dict[str, list[Sample]]) -> None:
-    """What tracing leaves of the throughput."""
+    """Prints the throughput with tracing as a share of the throughput without."""
     plain = samples.get("funcdock:1", [])
     for name in ("funcdock-traced:1", "funcdock-unsampled:1"):
         shares = [own.per_second / of.per_second for own, of in zip(samples.get(name, []), plain)]
@@ -374,7 +374,7 @@ def report_shares(samples: dict[str, list[Sample]]) -> None:
 
 
 def report_versions(environments: dict[str, Path]) -> None:
-    """What was measured, and where."""
+    """Prints the versions and the machine."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     wrk = subprocess.run(["wrk", "-v"], check=False, capture_output=True, text=True).stdout.split("[")[0]
     print(f"machine: {model.group(1) if model else platform.machine()}, {CORES} cores, {platform.release()}")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What function code pays for calling an object of an extension (`context.tracer.span("x")`).
+"""Measures the cost of a call to an extension's object (`context.tracer.span("x")`) for function code.
 
     cargo build --release --workspace && tests/bench/objects.py
 
-Medians of seven rounds of 100,000 calls, in a synchronous function, on a thread of the pool; beside a method
-of a class written in Python.
+Prints medians of seven rounds of 100,000 calls, in a synchronous function, on a thread of the pool; for
+comparison, a method of a class written in Python.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How soon a worker answers, and whether its memory stays where it was.
+"""Measures a worker's time to the first response, and the growth of its memory.
 
     cargo build --release --workspace && tests/bench/worker.py
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def load(server: hello.Server, at_least: int) -> int:
-    """Sends at least so many requests; returns how many."""
+    """Sends at least this many requests; returns how many."""
     served = 0
     while served < at_least:
         served += hello.wrk(server, 1, 64).requests
@@ -53,7 +53,7 @@ def load(server: hello.Server, at_least: int) -> int:
 
 
 def only_worker(command: list[str]) -> int:
-    """The process id of the worker of the host that was started by this command."""
+    """Returns the process id of the worker of the host that this command started."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().decode().split("\0")
@@ -61,7 +61,7 @@ def only_worker(command: list[str]) -> int:
                 children = (process / "task" / process.name / "children").read_text().split()
                 return int(children[0])
         except OSError:
-            # It has ended meanwhile.
+            # The process has ended meanwhile.
             continue
     sys.exit("the host is not running")
 

@@ -1,9 +1,9 @@
-//! What runs beside what: the thread pool, the event loop, and each beside the other.
+//! Concurrent calls: in the thread pool, on the event loop, and in both at once.
 
 use funcdock_tests::{App, Gate, Host, at_once, wait_for};
 
-/// Calls of this function that are all at their gates before any gate opens.
-fn assert_side_by_side(host: &Host, function: &str, count: usize) {
+/// Asserts that `count` calls to this function run at once: all are at their gates before any gate opens.
+fn assert_concurrent(host: &Host, function: &str, count: usize) {
     let names: Vec<String> = (0..count).map(|number| format!("{function}-{number}")).collect();
     std::thread::scope(|scope| {
         let calls: Vec<_> = names
@@ -22,7 +22,7 @@ fn assert_side_by_side(host: &Host, function: &str, count: usize) {
     });
 }
 
-/// The most synchronous calls that run at once, of many.
+/// Makes `calls` synchronous calls; returns how many ran at once at most.
 fn most_at_once(host: &Host, calls: usize) -> usize {
     let seen = at_once(calls, |_| {
         host.get("/api/overlap").text().parse().expect("a number")
@@ -31,10 +31,10 @@ fn most_at_once(host: &Host, calls: usize) -> usize {
 }
 
 #[test]
-fn synchronous_calls_run_side_by_side_up_to_the_pools_size() {
+fn synchronous_calls_run_concurrently_up_to_the_pools_size() {
     let host = App::case("gates").start();
-    // The least that a machine of one core has.
-    assert_side_by_side(&host, "wait_sync", 5);
+    // The default size on a machine with one core.
+    assert_concurrent(&host, "wait_sync", 5);
 
     let host = App::case("gates")
         .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
@@ -43,7 +43,7 @@ fn synchronous_calls_run_side_by_side_up_to_the_pools_size() {
 
     let settings = r#"{"Values": {"PYTHON_THREADPOOL_THREAD_COUNT": "12"}}"#;
     let host = App::case("gates").file("local.settings.json", settings).start();
-    assert_side_by_side(&host, "wait_sync", 12);
+    assert_concurrent(&host, "wait_sync", 12);
     assert!(most_at_once(&host, 20) <= 12);
 
     let host = App::case("gates")
@@ -53,17 +53,17 @@ fn synchronous_calls_run_side_by_side_up_to_the_pools_size() {
         "app setting PYTHON_THREADPOOL_THREAD_COUNT: expected a number of at least 1, found \"many\" in the environment; the \
          default is used",
     );
-    assert_side_by_side(&host, "wait_sync", 5);
+    assert_concurrent(&host, "wait_sync", 5);
 }
 
 #[test]
-fn asynchronous_calls_run_side_by_side_without_end() {
+fn asynchronous_calls_run_concurrently_without_a_limit() {
     let host = App::case("gates").start();
-    assert_side_by_side(&host, "wait", 100);
+    assert_concurrent(&host, "wait", 100);
 }
 
 #[test]
-fn a_blocked_pool_holds_up_no_asynchronous_call() {
+fn a_blocked_pool_does_not_delay_asynchronous_calls() {
     let host = App::case("gates")
         .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
         .start();
@@ -71,16 +71,16 @@ fn a_blocked_pool_holds_up_no_asynchronous_call() {
     std::thread::scope(|scope| {
         let blocked = scope.spawn(|| host.get("/api/wait_sync?gate=pool").status);
         gate.wait_until_entered();
-        assert_side_by_side(&host, "wait", 3);
+        assert_concurrent(&host, "wait", 3);
         assert_eq!(host.get("/admin/host/status").status, 200);
         gate.open();
         assert_eq!(blocked.join().expect("an answer"), 200);
     });
 }
 
-/// With one thread, the second call waits behind the first until both have timed out: then it is not made at all.
+/// With one thread, the second call waits behind the first until both have timed out. Then it never runs.
 #[test]
-fn a_call_that_timed_out_in_the_queue_is_not_made() {
+fn a_call_that_timed_out_in_the_queue_never_runs() {
     let binding = r#"{ "bindings": [ { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
         { "type": "http", "direction": "out", "name": "$return" } ] }"#;
     let script = "import time\n\nmade = []\n\ndef main(req):\n    what = req.params['what']\n    made.append(what)\n    \
@@ -99,9 +99,9 @@ fn a_call_that_timed_out_in_the_queue_is_not_made() {
             scope.spawn(|| assert_eq!(host.get("/api/waits?what=slow").status, 504));
         }
     });
-    // The thread is still in the first call, so this one may time out, too.
+    // The thread may still run the first call, so this one may time out, too.
     let made = wait_for(|| Some(host.get("/api/waits?what=quick")).filter(|answer| answer.status == 200));
-    let made = made.expect("the thread comes back").text();
+    let made = made.expect("the thread is free again").text();
     assert_eq!(made.matches("slow").count(), 1, "{made}");
     host.stop().assert_clean();
 }

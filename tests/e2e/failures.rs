@@ -1,4 +1,4 @@
-//! Functions that fail, each in its own way: the call is answered, the log says why, and the worker lives on.
+//! Functions that fail in many ways: the client gets a response, the log says why, and the worker keeps running.
 
 use funcdock_tests::{App, Gate, Host, at_once, wait_for};
 
@@ -10,7 +10,7 @@ fn pid(host: &Host) -> String {
     host.get("/api/raises?what=nothing").text()
 }
 
-/// The records of the log that begin with this level.
+/// The number of log records with this level.
 fn records(host: &Host, level: &str) -> usize {
     host.stderr().matches(&format!(" {level} ")).count()
 }
@@ -64,15 +64,15 @@ fn an_exception_is_one_record_that_starts_in_the_apps_code() {
     }
     assert!(
         !host.stderr().contains("<funcdock>"),
-        "our own frames are of no use\n{}",
+        "the host's own frames are not shown\n{}",
         host.stderr()
     );
-    assert_eq!(pid(&host), before, "the worker has lived through all of it");
+    assert_eq!(pid(&host), before, "the worker survived all of it");
     host.stop().assert_clean();
 }
 
 #[test]
-fn a_call_that_cancels_itself_has_failed() {
+fn a_call_that_cancels_itself_fails() {
     let host = App::case("python").start();
     assert_eq!(host.get("/api/cancels").status, 500);
     host.wait_for_log("CancelledError");
@@ -96,20 +96,20 @@ fn background_tasks_do_not_end_the_worker() {
         );
         host.wait_for_log(expected);
     }
-    assert_eq!(host.get("/api/loop").status, 200, "the loop goes on");
+    assert_eq!(host.get("/api/loop").status, 200, "the event loop still runs");
     assert_eq!(pid(&host), before);
     host.stop().assert_clean();
 }
 
 #[test]
-fn a_worker_that_is_ended_by_a_function_is_replaced() {
+fn a_worker_that_a_function_ends_is_replaced() {
     let host = App::case("python").start();
     let before = pid(&host);
     for function in ["raises", "raises_async"] {
         let request = ureq::http::Request::get(host.url_of(&format!("/api/{function}?what=die")));
         let lost = host.try_send(request.body(Vec::new()).expect("a valid request"));
         assert!(lost.is_err(), "{lost:?}");
-        // It waits in the backlog for the worker's successor.
+        // The connection waits in the backlog for the next worker.
         assert_ne!(pid(&host), before);
     }
     host.wait_for_log("exited with status 3; starting another one");
@@ -117,7 +117,7 @@ fn a_worker_that_is_ended_by_a_function_is_replaced() {
 }
 
 #[test]
-fn a_call_that_takes_too_long_is_given_up() {
+fn a_call_that_takes_too_long_times_out() {
     let host = App::case("gates")
         .env("AzureFunctionsJobHost__functionTimeout", "00:00:01")
         .start();
@@ -126,8 +126,8 @@ fn a_call_that_takes_too_long_is_given_up() {
         assert_eq!((answer.status, answer.text().as_str()), (504, ""));
     }
     host.wait_for_log("timed out after 1s (functionTimeout in host.json)");
-    assert_eq!(host.get("/api/pid").status, 200, "others are served");
-    // The thread would hold up the end of the host.
+    assert_eq!(host.get("/api/pid").status, 200, "other calls are served");
+    // The blocked thread would delay the host's shutdown.
     Gate::new(&host, "b").open();
     host.stop().assert_clean();
 }
@@ -181,7 +181,7 @@ async def main(req):
         let ended = host.get("/api/waits?what=ended").text();
         (ended.split_whitespace().count() == calls.len()).then_some(ended)
     });
-    assert!(ended.is_some(), "they go on\n{}", host.output());
+    assert!(ended.is_some(), "they are not cancelled\n{}", host.output());
     for call in calls {
         for part in ["one", "two"] {
             host.wait_for_log(&format!("cancelled: {call} {part}"));
@@ -203,9 +203,9 @@ async def main(req):
     );
 }
 
-/// The loop is blocked until two calls wait for it, so both become tasks before either takes its first step.
+/// The loop is blocked until two calls wait for it, so both become tasks before either runs its first step.
 #[test]
-fn a_call_that_another_one_cancels_before_it_begins_has_failed() {
+fn a_call_that_another_one_cancels_before_it_begins_fails() {
     let blocks = r#"
 import time
 
@@ -249,7 +249,7 @@ async def main(req):
         let calls = [(); 2].map(|()| scope.spawn(|| host.get("/api/cancels").status));
         let waiting = wait_for(|| (called() == Some(3)).then_some(()));
         gate.open();
-        assert!(waiting.is_some(), "they do not come\n{}", host.output());
+        assert!(waiting.is_some(), "the calls do not arrive\n{}", host.output());
         assert_eq!(blocked.join().expect("an answer"), 200);
         calls.map(|call| call.join().expect("an answer"))
     });

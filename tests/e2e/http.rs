@@ -4,7 +4,7 @@ use funcdock_tests::{Answer, App, Gate, Host, Raw, at_once};
 use serde_json::{Value, json};
 use ureq::http::Request;
 
-/// Sends a request of this method; asserts the status.
+/// Sends a request with this method and asserts the status of the response.
 #[track_caller]
 fn ask(host: &Host, method: &str, path: &str, status: u16) -> Answer {
     let request = Request::builder()
@@ -16,7 +16,7 @@ fn ask(host: &Host, method: &str, path: &str, status: u16) -> Answer {
     answer
 }
 
-/// What the echo function at this path was given.
+/// Returns what the echo function at this path received.
 #[track_caller]
 fn echo(host: &Host, path: &str) -> Value {
     ask(host, "GET", path, 200).json()
@@ -46,9 +46,9 @@ fn requests_find_the_most_specific_route() {
             json!({"year": "1999", "name": "Ada"}),
         ),
     ] {
-        let told = echo(&host, path);
+        let seen = echo(&host, path);
         assert_eq!(
-            (&told["function"], &told["route_params"]),
+            (&seen["function"], &seen["route_params"]),
             (&json!(function), &params),
             "{path}"
         );
@@ -80,7 +80,7 @@ fn requests_find_the_most_specific_route() {
 }
 
 #[test]
-fn methods_are_those_of_the_function() {
+fn only_the_functions_methods_are_allowed() {
     let host = App::case("http").start();
     let function = |method| ask(&host, method, "/api/things", 200).json()["function"].clone();
     assert_eq!(function("GET"), "things_read");
@@ -100,66 +100,70 @@ fn methods_are_those_of_the_function() {
     assert_eq!(
         raw.answer().json()["method"],
         "PURGE",
-        "a method of the client's own"
+        "a method that HTTP does not define"
     );
 
-    // HEAD is answered as GET is, without the body; the function may tell them apart.
+    // The response to HEAD is that to GET without the body; the function sees which one it is.
     raw.send("HEAD /api/large?size=4096 HTTP/1.1\r\nHost: h\r\n\r\n");
     let head = raw.answer_to_head();
     assert_eq!((head.status, head.header("content-length")), (200, "4096"));
     raw.send("GET /api/echo HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_eq!(raw.answer().status, 200, "nothing was between the two answers");
+    assert_eq!(
+        raw.answer().status,
+        200,
+        "there is nothing between the two responses"
+    );
     raw.send("HEAD /api/nothing HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(raw.answer_to_head().status, 404);
 }
 
 #[test]
-fn requests_are_told_as_they_were_sent() {
+fn functions_see_requests_as_they_were_sent() {
     let host = App::case("http").start();
-    let told = echo(
+    let seen = echo(
         &host,
         "/api/echo?a=1&b=x%20y+z&a=2&empty=&flag&%C3%BC=%F0%9F%90%8D",
     );
     assert_eq!(
-        told["params"],
+        seen["params"],
         json!({"a": "1,2", "b": "x y z", "empty": "", "flag": "", "ü": "🐍"})
     );
     let url = format!(
         "{}/api/echo?a=1&b=x%20y+z&a=2&empty=&flag&%C3%BC=%F0%9F%90%8D",
         host.url()
     );
-    assert_eq!(told["url"], url);
+    assert_eq!(seen["url"], url);
 
     let mut raw = Raw::connect(&host);
     raw.send(
         "POST /api/echo HTTP/1.1\r\nHost: example.org\r\nX-Many: one\r\nx-many: two\r\nX-Forwarded-Proto: https\r\n\
          X-Text: caf\u{e9}\r\nContent-Length: 5\r\n\r\nh\u{e9}llo"
             .chars()
-            // One byte a character.
+            // One byte per character.
             .map(|character| character as u8)
             .collect::<Vec<_>>(),
     );
-    let told = raw.answer().json();
-    assert_eq!(told["headers"]["x-many"], "one,two");
-    assert_eq!(told["headers"]["x-text"], "café");
-    assert_eq!(told["url"], "https://example.org/api/echo");
-    assert_eq!(told["body"], "héllo");
+    let seen = raw.answer().json();
+    assert_eq!(seen["headers"]["x-many"], "one,two");
+    assert_eq!(seen["headers"]["x-text"], "café");
+    assert_eq!(seen["url"], "https://example.org/api/echo");
+    assert_eq!(seen["body"], "héllo");
 
     raw.send("POST /api/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nHello\r\n");
     raw.send("7\r\n, world\r\n0\r\nX-Trailer: ignored\r\n\r\n");
     assert_eq!(raw.answer().json()["body"], "Hello, world");
 
     raw.send("GET http://example.org/api/echo?a=1 HTTP/1.1\r\nHost: other\r\n\r\n");
-    let told = raw.answer().json();
+    let seen = raw.answer().json();
     assert_eq!(
-        told["url"], "http://example.org/api/echo?a=1",
+        seen["url"], "http://example.org/api/echo?a=1",
         "the target's host wins"
     );
-    assert_eq!(told["params"], json!({"a": "1"}));
+    assert_eq!(seen["params"], json!({"a": "1"}));
 }
 
 #[test]
-fn every_answer_has_the_custom_headers() {
+fn every_response_has_the_custom_headers() {
     let host = App::case("http").start();
     for (method, path, status) in [
         ("GET", "/api/echo", 200),
@@ -178,7 +182,7 @@ fn every_answer_has_the_custom_headers() {
 }
 
 #[test]
-fn large_bodies_arrive_whole() {
+fn large_bodies_arrive_complete() {
     let host = App::case("http")
         .env(
             "AzureFunctionsJobHost__extensions__http__maxRequestBodySize",
@@ -194,7 +198,7 @@ fn large_bodies_arrive_whole() {
 }
 
 #[test]
-fn the_status_tells_of_the_worker() {
+fn the_status_describes_the_worker() {
     let host = App::case("http").start();
     let status = ask(&host, "GET", "/admin/host/status", 200);
     assert_eq!(status.header("content-type"), "application/json");
@@ -212,7 +216,7 @@ fn the_status_tells_of_the_worker() {
 }
 
 #[test]
-fn requests_beyond_the_outstanding_ones_get_429() {
+fn requests_beyond_the_outstanding_limit_get_429() {
     let host = App::case("gates")
         .env(
             "AzureFunctionsJobHost__extensions__http__maxOutstandingRequests",
@@ -238,7 +242,7 @@ fn requests_beyond_the_outstanding_ones_get_429() {
 }
 
 #[test]
-fn calls_beyond_the_concurrent_ones_wait() {
+fn calls_beyond_the_concurrency_limit_wait() {
     let most = |limit: &str| {
         let host = App::case("gates")
             .env(
@@ -252,5 +256,5 @@ fn calls_beyond_the_concurrent_ones_wait() {
     };
     assert_eq!(most("1"), 1);
     assert!(most("3") <= 3);
-    assert!(most("-1") > 1, "without the limit they do overlap");
+    assert!(most("-1") > 1, "calls overlap without the limit");
 }

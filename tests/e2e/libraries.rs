@@ -1,5 +1,5 @@
-//! Libraries of others that people use with the programming model, unchanged: the extension of OpenCensus and the
-//! memory profiler, on the oldest and the newest Python.
+//! Third-party libraries that people use with the programming model, unchanged: OpenCensus' extension and the memory
+//! profiler, on the oldest and the newest Python.
 
 use funcdock_tests::ingestion::Ingestion;
 use funcdock_tests::{App, python};
@@ -11,7 +11,7 @@ const CALLER: &str = "00f067aa0ba902b7";
 
 const OPENCENSUS: [&str; 2] = ["opencensus-extension-azure-functions", "opencensus-ext-requests"];
 
-/// The parts of a span's envelope that say where it stands.
+/// Returns the trace id, the parent's id and the span's own id of the span of this name.
 fn span<'a>(envelopes: &'a [Value], name: &str) -> (&'a str, &'a str, &'a str) {
     let found = envelopes
         .iter()
@@ -38,12 +38,12 @@ fn the_opencensus_extension_traces() {
                 "APPLICATIONINSIGHTS_CONNECTION_STRING",
                 ingestion.connection_string(),
             )
-            // What the library tells its makers is sent elsewhere.
+            // The library's own usage statistics go to another server.
             .env("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
-            // The site that the function asks is ours, too.
+            // The test serves the site that the function requests, too.
             .env("http_proxy", ingestion.endpoint())
             .env("no_proxy", "127.0.0.1")
-            // Where the exporter keeps what it could not send.
+            // The exporter keeps there what it could not send.
             .env("TMPDIR", folder)
             .start();
         let traced = |path: &str| {
@@ -54,11 +54,11 @@ fn the_opencensus_extension_traces() {
         };
         let answer = traced("/api/traced");
         assert_eq!(answer.status, 200, "{version}\n{}", host.output());
-        let mut told = answer.json();
-        let invocation = told["invocation"].take();
+        let mut seen = answer.json();
+        let invocation = seen["invocation"].take();
         let root = host.app().path().canonicalize().expect("the app");
         assert_eq!(
-            told,
+            seen,
             json!({
                 "method": "GET",
                 "response": 200,
@@ -90,7 +90,7 @@ fn the_opencensus_extension_traces() {
 
         let visits = ingestion.visits();
         let [visit] = visits.as_slice() else {
-            panic!("one request is made: {visits:?}")
+            panic!("expected one request: {visits:?}")
         };
         assert_eq!(visit.target, "http://example.com/");
         assert_eq!(visit.traceparent, format!("00-{TRACE}-{request}-01"));

@@ -1,4 +1,4 @@
-//! Python's `logging` in the host's log: levels, formats, and the call that each record belongs to.
+//! Python's `logging` in the host's log: levels, formats, and each record's call.
 
 use funcdock_tests::{Answer, App, Host, python};
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use ureq::http::Request;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// GETs a path, as part of a trace.
+/// GETs a path with a `traceparent` header.
 fn get_traced(host: &Host, path: &str) -> Answer {
     let request = Request::get(host.url_of(path)).header("traceparent", format!("00-{TRACE}-{CALLER}-01"));
     host.send(request.body(Vec::new()).expect("a valid request"))
 }
 
-/// The one record of a JSON log with this message, without its time.
+/// Returns the only record of a JSON log with this message, without its time.
 #[track_caller]
 fn record(host: &Host, message: &str) -> Value {
     let quoted = format!("\"message\":{}", json!(message));
@@ -27,13 +27,13 @@ fn record(host: &Host, message: &str) -> Value {
     record
 }
 
-/// The line of the log with this text.
+/// Returns the only log line with this text.
 #[track_caller]
 fn line(host: &Host, text: &str) -> String {
     host.wait_for_log(text);
     let log = host.stderr();
     let mut found = log.lines().filter(|line| line.contains(text));
-    let line = found.next().expect("it was there just now").to_owned();
+    let line = found.next().expect("the line is still there").to_owned();
     assert_eq!(found.next(), None, "it is logged twice");
     line
 }
@@ -70,7 +70,7 @@ fn records_have_level_logger_and_call() {
 }
 
 #[test]
-fn the_first_handlers_format_is_the_apps_to_set() {
+fn the_app_may_set_the_first_handlers_format() {
     let settings = r#"{"Values": {"LOG_FORMAT": "[%(levelname)s|%(invocation_id)s] %(message)s"}}"#;
     let host = App::case("logs").file("local.settings.json", settings).start();
     let id = host.get("/api/levels").text();
@@ -83,7 +83,7 @@ fn records_of_threads_and_tasks_belong_to_their_call() {
     let host = App::case("logs").start();
     let id = host.get("/api/threads").text();
     assert_record(&host, "INFO", "of the function", "root", Some(&id));
-    assert_record(&host, "INFO", "of a thread that was told", "root", Some(&id));
+    assert_record(&host, "INFO", "of a thread with the context", "root", Some(&id));
     assert!(host.stderr().contains("root: of a thread\n"));
     let id = host.get("/api/tasks").text();
     for message in ["of the coroutine", "of a task", "of to_thread"] {
@@ -92,7 +92,7 @@ fn records_of_threads_and_tasks_belong_to_their_call() {
 }
 
 #[test]
-fn a_full_disk_costs_records_and_nothing_else() {
+fn a_full_disk_loses_log_records_and_nothing_else() {
     for format in ["text", "json"] {
         let app = App::case("logs").env("FUNCDOCK_LOG_FORMAT", format);
         let host = app.log_to("/dev/full").start();
@@ -100,7 +100,7 @@ fn a_full_disk_costs_records_and_nothing_else() {
         for _ in 0..50 {
             assert_eq!(host.get("/api/levels").status, 200);
         }
-        assert_eq!(host.workers(), worker, "it is still the first one");
+        assert_eq!(host.workers(), worker, "it is still the first worker");
         host.stop().assert_clean();
     }
 }
@@ -118,7 +118,7 @@ fn records_of_any_handler_have_the_ids_of_their_call_and_trace() {
         let ids = format!("{id}|ids|{TRACE}|{CALLER}");
         for message in [
             "of the function",
-            "of a thread that was told",
+            "of a thread with the context",
             "of a queue",
             "of another factory",
         ] {
@@ -152,9 +152,9 @@ fn the_span_of_an_extension_in_python_comes_first() {
     assert_eq!(record(&host, "for the host"), expected);
 }
 
-/// With the tracing extension the span is that of the call, as the function sees it.
+/// With the tracing extension, records name the call's span, which the function sees.
 #[test]
-fn the_trace_is_the_one_that_extensions_have_made() {
+fn records_have_the_trace_that_extensions_set() {
     let host = App::case("logs")
         .env("FUNCDOCK_LOG_FORMAT", "json")
         .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
@@ -171,7 +171,7 @@ fn the_trace_is_the_one_that_extensions_have_made() {
 }
 
 #[test]
-fn json_is_an_object_a_line() {
+fn json_logs_have_one_object_per_line() {
     let host = App::case("logs").env("FUNCDOCK_LOG_FORMAT", "json").start();
     let id = get_traced(&host, "/api/fields").text();
     let of_call = |level: &str, message: &str| {
@@ -186,7 +186,7 @@ fn json_is_an_object_a_line() {
     };
     let plain = "plain\nin two lines";
     assert_eq!(record(&host, plain), of_call("INFO", plain));
-    // Python's lone surrogates are three bytes that are no UTF-8.
+    // Python's lone surrogates are three bytes that are not valid UTF-8.
     let fields = json!({ "order": 7, "paid": true, "on": "2026-01-02", "text": "\u{fffd}\u{fffd}\u{fffd}" });
     assert_eq!(
         record(&host, "extra"),
@@ -209,7 +209,7 @@ fn json_is_an_object_a_line() {
     );
     assert_eq!(caught, with(of_call("ERROR", "caught"), "exception", Value::Null));
 
-    // The formatter of the app makes the message, and the exception stays apart.
+    // The app's formatter makes the message; the exception stays a field of its own.
     let again = line(&host, &format!("formatted: {TRACE}: caught again"));
     let again: Value = serde_json::from_str(&again).expect("JSON");
     assert_eq!(again["exception"], exception);
@@ -241,7 +241,7 @@ fn json_is_an_object_a_line() {
     let stopped = host.stop();
     stopped.assert_clean();
     for line in stopped.stderr.lines() {
-        // Not a handler of ours.
+        // A handler of the app, not of the host.
         if !line.starts_with("own|") {
             let record: Result<Value, _> = serde_json::from_str(line);
             assert!(
@@ -253,7 +253,7 @@ fn json_is_an_object_a_line() {
 }
 
 #[test]
-fn json_tells_why_the_host_does_not_start() {
+fn json_says_why_the_host_does_not_start() {
     let stopped = App::empty().arg("--log-format").arg("json").start_fails();
     assert_eq!(stopped.status.code(), Some(1));
     let record: Value = serde_json::from_str(&stopped.stderr).expect("one line of JSON");

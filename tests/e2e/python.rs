@@ -1,4 +1,4 @@
-//! Functions as their authors write them: what they are given, what they may return, and what they may import.
+//! Functions as their authors write them: their arguments, the values they return, and their imports.
 
 use funcdock_tests::{App, Host, python};
 use serde_json::{Value, json};
@@ -17,10 +17,10 @@ fn request(host: &Host, path: &str, headers: &[(&str, &str)], body: &str) -> Val
 }
 
 #[test]
-fn requests_are_those_of_the_library() {
+fn requests_behave_like_the_librarys() {
     let host = App::case("python").start();
     let headers = [("X-Name", "Ada"), ("Content-Type", "application/json")];
-    let told = request(&host, "/api/requests/7/x?p=q", &headers, r#"{"a": [1, null]}"#);
+    let seen = request(&host, "/api/requests/7/x?p=q", &headers, r#"{"a": [1, null]}"#);
     let expected = json!({
         "is_request": true,
         "method": "POST",
@@ -33,23 +33,23 @@ fn requests_are_those_of_the_library() {
         "form": {},
         "files": {},
     });
-    assert_eq!(told, expected);
+    assert_eq!(seen, expected);
 
     for body in ["", "{", "\u{e9}"] {
-        let told = request(&host, "/api/requests/7", &headers, body);
+        let seen = request(&host, "/api/requests/7", &headers, body);
         assert_eq!(
-            told["json"], "ValueError: HTTP request does not contain valid JSON data",
+            seen["json"], "ValueError: HTTP request does not contain valid JSON data",
             "{body:?}"
         );
-        assert_eq!(told["route_params"], json!({"id": "7"}));
+        assert_eq!(seen["route_params"], json!({"id": "7"}));
     }
 
     let headers = [
         ("X-Name", "Ada"),
         ("Content-Type", "application/x-www-form-urlencoded"),
     ];
-    let told = request(&host, "/api/requests/7", &headers, "a=1&a=2&b=x+y%21");
-    assert_eq!(told["form"], json!({"a": ["1", "2"], "b": ["x y!"]}));
+    let seen = request(&host, "/api/requests/7", &headers, "a=1&a=2&b=x+y%21");
+    assert_eq!(seen["form"], json!({"a": ["1", "2"], "b": ["x y!"]}));
 
     let headers = [
         ("X-Name", "Ada"),
@@ -58,13 +58,13 @@ fn requests_are_those_of_the_library() {
     let body = "--cut\r\nContent-Disposition: form-data; name=\"field\"\r\n\r\nvalue\r\n\
                 --cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
                 Content-Type: text/csv\r\n\r\n1,2\r\n--cut--\r\n";
-    let told = request(&host, "/api/requests/7", &headers, body);
-    assert_eq!(told["form"], json!({"field": ["value"]}));
-    assert_eq!(told["files"], json!({"file": ["a.txt", "text/csv", "1,2"]}));
+    let seen = request(&host, "/api/requests/7", &headers, body);
+    assert_eq!(seen["form"], json!({"field": ["value"]}));
+    assert_eq!(seen["files"], json!({"file": ["a.txt", "text/csv", "1,2"]}));
 }
 
 #[test]
-fn the_context_tells_of_the_call() {
+fn the_context_describes_the_call() {
     let host = App::case("python").start();
     let root = host.app().path().canonicalize().expect("the app");
     let mut ids = Vec::new();
@@ -72,10 +72,10 @@ fn the_context_tells_of_the_call() {
         for (sent, state) in [(TRACE_PARENT, "a=1,b=2"), ("", "")] {
             let headers = [("traceparent", sent), ("tracestate", state)];
             let headers = if sent.is_empty() { &[][..] } else { &headers };
-            let mut told = request(&host, &format!("/api/{name}"), headers, "");
-            let id = told["invocation_id"].take();
+            let mut seen = request(&host, &format!("/api/{name}"), headers, "");
+            let id = seen["invocation_id"].take();
             let id = id.as_str().expect("text").to_owned();
-            assert_eq!((id.len(), id.matches('-').count()), (36, 4), "{id} is no UUID");
+            assert_eq!((id.len(), id.matches('-').count()), (36, 4), "{id} is not a UUID");
             ids.push(id);
             let expected = json!({
                 "is_context": true,
@@ -88,7 +88,7 @@ fn the_context_tells_of_the_call() {
                 "retry": [0, 0, null],
                 "own": "set",
             });
-            assert_eq!(told, expected);
+            assert_eq!(seen, expected);
         }
     }
     ids.sort_unstable();
@@ -105,7 +105,7 @@ fn the_context_tells_of_the_call() {
 }
 
 #[test]
-fn what_is_returned_is_what_is_sent() {
+fn returned_values_become_responses() {
     const TEXT: &str = "text/plain; charset=utf-8";
     let host = App::case("python").start();
     for (what, status, content_type, body) in [
@@ -199,7 +199,7 @@ fn what_cannot_be_sent_is_an_error_that_says_so() {
 }
 
 #[test]
-fn code_is_found_where_the_model_says() {
+fn code_is_imported_as_the_programming_model_says() {
     let host = App::case("python").start();
     assert_eq!(
         host.get("/api/imports").text(),
@@ -207,23 +207,27 @@ fn code_is_found_where_the_model_says() {
     );
     assert_eq!(host.get("/api/script").text(), "code/handler.py");
     for expected in ["1", "2", "3"] {
-        assert_eq!(host.get("/api/counter").text(), expected, "globals live on");
+        assert_eq!(
+            host.get("/api/counter").text(),
+            expected,
+            "globals keep their values"
+        );
     }
-    let told = host.get("/api/environment?who=Ada").json();
+    let seen = host.get("/api/environment?who=Ada").json();
     let root = host.app().path().canonicalize().expect("the app");
     let root = root.to_str().expect("UTF-8");
-    assert_eq!(told["cwd"], root);
-    assert_eq!(told["AzureWebJobsScriptRoot"], root);
-    assert_eq!(told["FUNCTIONS_WORKER_RUNTIME"], "python");
-    assert_eq!(told["name"], "__app__.environment");
-    assert_eq!(told["path"][0], root, "the app comes before all packages");
-    // As it is printed, and not when the worker ends.
+    assert_eq!(seen["cwd"], root);
+    assert_eq!(seen["AzureWebJobsScriptRoot"], root);
+    assert_eq!(seen["FUNCTIONS_WORKER_RUNTIME"], "python");
+    assert_eq!(seen["name"], "__app__.environment");
+    assert_eq!(seen["path"][0], root, "the app comes before all packages");
+    // The line appears at once, not when the worker ends.
     host.wait_for_stdout("printed by Ada\n");
     host.wait_for_log("an error line");
 }
 
 #[test]
-fn packages_beside_the_app_are_found() {
+fn packages_in_the_apps_folder_are_found() {
     let host = App::case("plain")
         .file(
             ".python_packages/lib/site-packages/besides.py",
@@ -239,7 +243,7 @@ fn packages_beside_the_app_are_found() {
 }
 
 #[test]
-fn the_library_is_not_needed() {
+fn the_library_is_optional() {
     let app = App::case("plain").python(python::without_packages());
     let host = app.env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1").start();
     assert_eq!(host.get("/api/hello?name=Ada").text(), "Hello, Ada!");
@@ -253,7 +257,7 @@ fn the_library_is_not_needed() {
 }
 
 #[test]
-fn uvloop_runs_where_it_is_installed() {
+fn uvloop_is_used_where_it_is_installed() {
     let host = App::case("python").start();
     let plain = host.get("/api/loop").text();
     let with_uvloop = python::version() == python::WITH_UVLOOP;
@@ -271,7 +275,7 @@ fn uvloop_runs_where_it_is_installed() {
     assert_eq!(
         host.get("/api/loop").text(),
         "uvloop",
-        "the loop goes on\n{}",
+        "the event loop still runs\n{}",
         host.output()
     );
     host.stop().assert_clean();

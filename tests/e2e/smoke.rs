@@ -1,4 +1,4 @@
-//! The thin line through the whole system, on every CPython that this machine has.
+//! A smoke test of the whole system, on every CPython that this machine has.
 
 use funcdock_tests::{App, python};
 
@@ -30,5 +30,5 @@ fn one_module_serves_every_cpython() {
         host.stop().assert_clean();
         served.push(version);
     }
-    assert!(!served.is_empty(), "no CPython was found at all");
+    assert!(!served.is_empty(), "no CPython was found");
 }

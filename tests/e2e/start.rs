@@ -9,13 +9,13 @@ use funcdock_tests::{App, binary, golden, python};
 const HELLO: &str = r#"{"bindings": [{"type": "httpTrigger", "direction": "in", "name": "req"},
                                       {"type": "http", "direction": "out", "name": "$return"}]}"#;
 
-/// A port that is free, and that no test gets by asking for any.
+/// Returns a free port outside the range from which the system picks ports for other tests.
 fn free_port() -> u16 {
     let first = 20_000 + (std::process::id() % 10_000) as u16;
     let mut ports = first..32_000;
     ports
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("one of thousands of ports is free")
+        .expect("a port is free")
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn functions_are_listed_with_their_urls() {
 }
 
 #[test]
-fn local_settings_are_variables_of_the_functions() {
+fn local_settings_are_environment_variables() {
     let port = free_port();
     let settings = format!(
         r#"// A byte order mark before this, and comments.
@@ -65,7 +65,7 @@ fn local_settings_are_variables_of_the_functions() {
     }
     host.wait_for_log("SHARED of local.settings.json is not used: the environment has another value");
 
-    // The same port once more.
+    // The port is in use now.
     let second = App::case("settings").bare();
     let second = second
         .env("FUNCDOCK_PYTHON", python::any())
@@ -77,7 +77,7 @@ fn local_settings_are_variables_of_the_functions() {
 }
 
 #[test]
-fn every_option_is_a_variable() {
+fn every_option_has_an_environment_variable() {
     let host = App::case("http")
         .file("requirements.txt", "./is-not-there")
         .bare()
@@ -132,12 +132,12 @@ fn every_option_is_a_variable() {
 }
 
 #[test]
-fn functions_can_be_left_out() {
+fn functions_can_be_disabled() {
     let host = App::case("plain").arg("--functions").arg("HELLO").start();
     assert_eq!(host.get("/api/hello?name=Ada").status, 200);
     assert_eq!(host.get("/api/upload").status, 404);
 
-    // A function that is left out may be broken.
+    // A disabled function may be broken.
     let host = App::case("plain")
         .file("upload/function.json", &HELLO.replace('}', ""))
         .file(
@@ -183,7 +183,7 @@ fn an_app_without_functions_and_one_of_timers_run() {
     host.stop().assert_clean();
 }
 
-/// `PATH` with the interpreter of the tests as `python3`.
+/// Returns a `PATH` whose `python3` is the interpreter of the tests.
 fn path_with_python() -> std::ffi::OsString {
     let interpreter = python::interpreter(python::version()).expect("tests run on it");
     let asked = Command::new(interpreter)
@@ -199,7 +199,7 @@ fn path_with_python() -> std::ffi::OsString {
 }
 
 #[test]
-fn requirements_are_installed_into_an_environment_of_the_apps() {
+fn requirements_are_installed_into_the_apps_own_environment() {
     let app = App::case("hello")
         .file("requirements.txt", "azure-functions\n")
         .env("FUNCDOCK_PORT", "0")
@@ -212,7 +212,7 @@ fn requirements_are_installed_into_an_environment_of_the_apps() {
     let stopped = host.stop();
     stopped.assert_clean();
 
-    // It is there now; and it is brought up to date.
+    // The environment exists now and is updated.
     let host = stopped.app.start();
     assert_eq!(host.get("/api/hello?name=Ada").text(), "Hello, Ada!");
     assert!(!host.stderr().contains("installing"), "{}", host.stderr());
@@ -235,7 +235,7 @@ fn requirements_are_installed_into_an_environment_of_the_apps() {
 }
 
 #[test]
-fn nothing_is_installed_where_that_is_not_wanted() {
+fn nothing_is_installed_when_the_user_does_not_want_it() {
     let host = App::case("plain")
         .file("requirements.txt", "./is-not-there\n")
         .env("FUNCDOCK_PORT", "0")

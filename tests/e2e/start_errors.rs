@@ -1,4 +1,4 @@
-//! What `funcdock start` says when it cannot: golden texts, but where Python's words differ from version to version.
+//! Error messages of `funcdock start`: golden files, except where Python's own text differs between versions.
 
 use funcdock_tests::{App, golden, python};
 
@@ -6,7 +6,7 @@ const HELLO: &str = r#"{"bindings": [{"type": "httpTrigger", "direction": "in", 
                                       {"type": "http", "direction": "out", "name": "$return"}]}"#;
 
 #[test]
-fn options_that_are_wrong_are_named() {
+fn wrong_options_are_named() {
     for (name, value, expected) in [
         ("FUNCDOCK_PORT", "65536", "expected a number from 0 to 65535"),
         (
@@ -36,9 +36,9 @@ fn options_that_are_wrong_are_named() {
     }
 }
 
-/// Each is the hello with files of its own: `tests/golden/errors/<name>.txt` is what the host says.
+/// Each case is the hello app with changed files; `tests/golden/errors/<name>.txt` has the expected message.
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn errors_name_the_file_and_the_place() {
     let json = |old: &str, new: &str| HELLO.replace(old, new);
     let more = |binding: &str| HELLO.replace("}]}", &format!("}},\n{binding}]}}"));
     let cases: &[(&str, &str, &str)] = &[
@@ -142,7 +142,7 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 #[test]
-fn all_functions_that_are_wrong_are_listed_at_once() {
+fn all_broken_functions_are_listed_at_once() {
     let stopped = App::empty()
         .file("host.json", "{}")
         .file("one/function.json", "{}")
@@ -154,7 +154,7 @@ fn all_functions_that_are_wrong_are_listed_at_once() {
 }
 
 #[test]
-fn code_that_fails_at_import_is_shown_with_its_traceback() {
+fn errors_at_import_are_shown_with_their_traceback() {
     for (name, code, expected) in [
         (
             "import",

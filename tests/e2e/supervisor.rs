@@ -1,4 +1,4 @@
-//! Workers that die, hosts that stop: what clients see of it, and what is left behind.
+//! Workers that die and hosts that stop: what clients see, and that no process is left behind.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,12 +12,12 @@ use funcdock_tests::{App, DEADLINE, Gate, Host, Raw, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// The id of the worker that answers, over a connection of its own; `None` when the connection was lost. Panics when
-/// it is refused.
+/// Returns the process id of the worker that answers a new connection; `None` when the connection was lost. Panics
+/// when the connection is refused.
 fn worker(host: &Host) -> Option<i32> {
-    let mut stream = TcpStream::connect(host.address()).expect("the port is never closed");
+    let mut stream = TcpStream::connect(host.address()).expect("the port stays open");
     stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
-    // A connection that is lost while we write shows when we read.
+    // A connection that is lost during the write fails at the read below.
     let _ = stream.write_all(b"GET /api/pid HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     let mut answer = String::new();
     match stream.read_to_string(&mut answer) {
@@ -38,7 +38,7 @@ fn kill_hard(pid: i32) {
     kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it runs");
 }
 
-/// Whether the process runs, or could: one that waits for its parent to look does not.
+/// Whether the process is alive; a zombie is not.
 fn is_alive(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     !status.is_empty() && !status.contains("\nState:\tZ") && !status.contains("\nState:\tX")
@@ -51,7 +51,7 @@ fn assert_gone(pids: &[i32]) {
 }
 
 #[test]
-fn a_killed_worker_costs_its_calls_and_nothing_else() {
+fn a_killed_worker_loses_its_calls_and_nothing_else() {
     const CLIENTS: usize = 4;
     let host = App::case("gates").start();
     let first = worker(&host).expect("an answer");
@@ -80,7 +80,7 @@ fn a_killed_worker_costs_its_calls_and_nothing_else() {
         back
     });
     assert!(back < Duration::from_secs(2), "{back:?}");
-    // Each client has one call at a time. Those in the backlog, accepted by nobody, are not lost.
+    // Each client has one call at a time. Connections in the backlog, not accepted yet, are not lost.
     let lost = lost.into_inner();
     assert!(lost <= CLIENTS, "{lost}");
     host.wait_for_log(&format!(
@@ -91,7 +91,7 @@ fn a_killed_worker_costs_its_calls_and_nothing_else() {
 }
 
 #[test]
-fn workers_share_the_load_and_stand_in_for_each_other() {
+fn workers_share_the_load_and_replace_each_other() {
     let host = App::case("gates").arg("--workers").arg("2").start();
     let both = || {
         let mut seen = BTreeSet::new();
@@ -103,22 +103,22 @@ fn workers_share_the_load_and_stand_in_for_each_other() {
     };
     let first = both();
     assert_eq!(first, host.workers().into_iter().collect());
-    let mut told = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let all = wait_for(|| {
         // A connection each: a worker keeps those that it has.
         let mut raw = Raw::connect(&host);
         raw.send("GET /admin/host/status HTTP/1.1\r\nHost: h\r\n\r\n");
         let status = raw.answer().json();
         assert_eq!(status["workers"], 2);
-        told.insert(status["worker"].as_u64());
-        (told.len() == 2).then_some(())
+        seen.insert(status["worker"].as_u64());
+        (seen.len() == 2).then_some(())
     });
     assert!(
-        all.is_some() && told.contains(&Some(0)) && told.contains(&Some(1)),
-        "{told:?}"
+        all.is_some() && seen.contains(&Some(0)) && seen.contains(&Some(1)),
+        "{seen:?}"
     );
 
-    // One that is stopped holds up only what it has accepted: the others serve on without it.
+    // A suspended worker delays only the connections that it has accepted; the other workers serve the rest.
     let victim = *first.first().expect("two");
     kill_hard(victim);
     let second = both();
@@ -137,7 +137,7 @@ fn workers_share_the_load_and_stand_in_for_each_other() {
     );
 }
 
-/// Waits until no connection is accepted any more.
+/// Waits until the host refuses connections.
 fn wait_until_refused(host: &Host) {
     let refused = wait_for(|| TcpStream::connect(host.address()).is_err().then_some(()));
     assert!(refused.is_some(), "the port stays open\n{}", host.output());
@@ -159,7 +159,7 @@ fn calls_finish_while_the_host_stops() {
             });
             slow.wait_until_entered();
             slower.wait_until_entered();
-            // As a terminal does, which signals the whole group.
+            // A terminal signals the whole process group, too.
             for pid in workers.iter().filter(|_| signal == Signal::SIGINT) {
                 kill(Pid::from_raw(*pid), signal).expect("it runs");
             }
@@ -181,7 +181,7 @@ fn calls_finish_while_the_host_stops() {
 }
 
 #[test]
-fn calls_that_take_too_long_are_given_up() {
+fn calls_beyond_the_drain_timeout_are_dropped() {
     let host = App::case("gates").arg("--drain-timeout").arg("1").start();
     let workers = host.workers();
     let calls = ["/api/wait?gate=loop", "/api/wait_sync?gate=pool"].map(|path| {
@@ -193,7 +193,7 @@ fn calls_that_take_too_long_are_given_up() {
     Gate::new(&host, "pool").wait_until_entered();
     host.signal(Signal::SIGTERM);
     let [mut on_loop, on_pool] = calls;
-    assert_eq!(on_loop.answer().status, 503, "it is cancelled");
+    assert_eq!(on_loop.answer().status, 503, "the call is cancelled");
     on_pool.assert_closed();
     let stopped = host.wait();
     assert_eq!(
@@ -243,7 +243,7 @@ fn no_worker_outlives_its_host() {
 }
 
 #[test]
-fn code_of_the_app_that_runs_at_the_end_does() {
+fn the_apps_exit_code_runs() {
     let host = App::case("farewell").start();
     assert_eq!(host.get("/api/hello").text(), "hello");
     let stopped = host.stop();

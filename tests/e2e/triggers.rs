@@ -1,4 +1,4 @@
-//! A trigger that is not HTTP, and that no file of the host knows: the fixture's, which the test drives over a socket.
+//! A trigger that is not HTTP and that the host's code does not know: the fixture's, driven by the test over a socket.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 const ID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// The app, served by the host build that has the trigger.
+/// Returns the app, to be served by the host build that has the trigger.
 fn app() -> App {
     let app = App::case("fixture_trigger").env("FUNCDOCK_PYTHON_MODULE", library("fixture-trigger"));
     let socket = app.path().join("trigger.sock");
@@ -32,7 +32,7 @@ impl Client {
         Client(BufReader::new(stream))
     }
 
-    /// Sends a call, and waits for what comes of it.
+    /// Sends a call and waits for its reply.
     fn call(&mut self, request: &Json) -> Json {
         self.send(request);
         self.receive()
@@ -66,7 +66,7 @@ fn request(function: &str) -> Json {
 }
 
 #[test]
-fn a_call_brings_its_data_and_takes_back_a_value_and_outputs() {
+fn a_call_passes_its_data_and_gets_a_value_and_outputs() {
     let app = app();
     let record = app.path().join("record.jsonl");
     let extensions = json!({
@@ -106,7 +106,7 @@ fn a_call_brings_its_data_and_takes_back_a_value_and_outputs() {
         });
         assert_eq!(reply, expected, "{function}");
     }
-    let text = fs::read_to_string(&record).expect("the hooks have recorded");
+    let text = fs::read_to_string(&record).expect("the hooks have written the record");
     let records: Vec<Json> = text
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
@@ -150,15 +150,11 @@ fn a_call_brings_its_data_and_takes_back_a_value_and_outputs() {
         assert_eq!(post["status"], Json::Null, "the trigger does not answer HTTP");
         assert_eq!(of("post_function_load")["trigger"], "fixtureTrigger");
     }
-    assert_eq!(
-        host.get("/api/hello?name=Ada").status,
-        200,
-        "HTTP is served beside it"
-    );
+    assert_eq!(host.get("/api/hello?name=Ada").status, 200, "HTTP is served, too");
 }
 
 #[test]
-fn each_kind_of_data_goes_both_ways() {
+fn each_kind_of_data_works_as_input_and_output() {
     let host = app().start();
     let mut client = Client::connect(&host);
     let mut echo = |data: &Json| {
@@ -197,7 +193,7 @@ fn each_kind_of_data_goes_both_ways() {
 }
 
 #[test]
-fn a_function_that_raises_is_an_outcome_like_any_other() {
+fn a_function_that_raises_has_an_outcome() {
     let host = app().start();
     let mut client = Client::connect(&host);
     let mut raise = request("plain");

@@ -1,9 +1,9 @@
-//! HTTP on the wire: connections, bodies, and clients that are slow, gone or not speaking HTTP.
+//! HTTP on the wire: connections, bodies, and clients that are slow, disconnect, or do not speak HTTP.
 
 use funcdock_tests::{App, Gate, Raw, at_once};
 
 #[test]
-fn connections_are_kept_and_answers_come_in_order() {
+fn connections_are_kept_and_responses_come_in_order() {
     let host = App::case("gates").start();
     let gate = Gate::new(&host, "first");
     let mut raw = Raw::connect(&host);
@@ -19,7 +19,7 @@ fn connections_are_kept_and_answers_come_in_order() {
     assert_eq!((last.status, last.header("connection")), (200, "close"));
     raw.assert_closed();
 
-    // HTTP/1.0 closes unless asked not to.
+    // HTTP/1.0 closes unless the client asks to keep the connection.
     let mut raw = Raw::connect(&host);
     raw.send("GET /api/pid HTTP/1.0\r\n\r\n");
     assert_eq!(raw.answer().status, 200);
@@ -33,7 +33,7 @@ fn connections_are_kept_and_answers_come_in_order() {
 }
 
 #[test]
-fn a_body_is_asked_for_where_it_is_wanted() {
+fn expected_bodies_are_requested_with_100_continue() {
     let host = App::case("http").start();
     let head = |path: &str, length: usize| {
         format!("PUT {path} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n")
@@ -46,7 +46,7 @@ fn a_body_is_asked_for_where_it_is_wanted() {
         raw.send(body);
         assert_eq!(raw.answer().json()["body"], body);
     }
-    // Where it is not, the first answer is the last, and the connection ends: the client may send the body or not.
+    // Otherwise the first response is final and the connection closes, as the client may or may not send the body.
     for (path, length, status) in [
         ("/api/echo", 1001, 413),
         ("/api/nothing", 5, 404),
@@ -85,7 +85,7 @@ fn bodies_beyond_the_limit_are_refused() {
     assert_eq!(raw.answer().status, 200, "the limit itself is allowed");
     raw.send(chunked(10) + "0\r\n\r\n");
     assert_eq!(raw.answer().status, 200, "the limit itself is allowed");
-    // The end of the second body never comes: it is refused where it passes the limit, and waited for a while.
+    // The second body never ends: the host refuses it at the limit, then waits a while for the client.
     for request in [sized(1001), chunked(11)] {
         let mut raw = Raw::connect(&host);
         raw.send(request);
@@ -96,18 +96,18 @@ fn bodies_beyond_the_limit_are_refused() {
         );
         raw.assert_closed();
     }
-    // A client that sends all before it reads gets its answer too.
+    // A client that sends everything before it reads gets its response too.
     assert_eq!(host.post("/api/echo", vec![b'x'; 20 << 20]).status, 413);
     assert_eq!(host.post("/api/nothing", vec![b'x'; 20 << 20]).status, 404);
     assert_eq!(
         host.post("/api/echo", "fine").json()["body"],
         "fine",
-        "others are served"
+        "other clients are served"
     );
 }
 
 #[test]
-fn malformed_requests_get_400_and_the_host_serves_on() {
+fn malformed_requests_get_400_and_the_host_keeps_serving() {
     let host = App::case("http").start();
     for (request, reason) in [
         ("nonsense\r\n\r\n", "no request line"),
@@ -130,7 +130,7 @@ fn malformed_requests_get_400_and_the_host_serves_on() {
         ),
         (
             "POST /api/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            "a chunk's length that is no number",
+            "a chunk length that is not a number",
         ),
         ("GET /api/echo HTTP/1.1\r\n\r\n", "no Host"),
         (
@@ -144,7 +144,7 @@ fn malformed_requests_get_400_and_the_host_serves_on() {
         assert_eq!(raw.answer().status, 400, "{reason}");
         raw.assert_closed();
     }
-    // A TLS client, and one that leaves in the middle.
+    // A TLS client, and one that disconnects in the middle of a request.
     let mut raw = Raw::connect(&host);
     raw.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n");
     assert_eq!(raw.answer().status, 400);
@@ -160,13 +160,13 @@ fn malformed_requests_get_400_and_the_host_serves_on() {
     stopped.assert_clean();
     assert!(
         !stopped.stderr.contains("ERROR"),
-        "clients' faults are not ours\n{}",
+        "clients' errors are not logged as errors of the host\n{}",
         stopped.stderr
     );
 }
 
 #[test]
-fn slow_clients_are_cut_off() {
+fn slow_clients_are_disconnected() {
     let host = App::case("http")
         .env(
             "AzureFunctionsJobHost__extensions__http__clientTimeout",
@@ -177,13 +177,13 @@ fn slow_clients_are_cut_off() {
         let mut raw = Raw::connect(&host);
         match case {
             0 => {
-                // A head that comes byte by byte, each in time.
+                // A head that arrives byte by byte, each in time.
                 raw.send("GET /api/echo HTTP/1.1\r\nHost: h\r\nX-Slow: ");
                 let sent = (0..1000).find(|_| {
                     std::thread::sleep(std::time::Duration::from_millis(50));
                     raw.try_send("x").is_err()
                 });
-                assert!(sent.is_some(), "the host takes a head of any length of time");
+                assert!(sent.is_some(), "the head as a whole has no time limit");
             }
             1 => {
                 raw.send("GET /api/echo HTTP/1.1\r\nHost: h\r\n");
@@ -202,11 +202,11 @@ fn slow_clients_are_cut_off() {
             }
         }
     });
-    assert_eq!(host.get("/api/echo").status, 200, "others are served");
+    assert_eq!(host.get("/api/echo").status, 200, "other clients are served");
 }
 
 #[test]
-fn a_slow_function_is_no_slow_client() {
+fn a_slow_function_does_not_make_its_client_slow() {
     let host = App::case("gates")
         .env(
             "AzureFunctionsJobHost__extensions__http__clientTimeout",
@@ -217,7 +217,7 @@ fn a_slow_function_is_no_slow_client() {
     std::thread::scope(|scope| {
         let call = scope.spawn(|| host.get("/api/wait?gate=g"));
         gate.wait_until_entered();
-        // A client that is cut off meanwhile shows that the time has passed.
+        // A client that is disconnected meanwhile shows that the time has passed.
         Raw::connect(&host).assert_closed();
         gate.open();
         assert_eq!(call.join().expect("an answer").status, 200);
@@ -225,7 +225,7 @@ fn a_slow_function_is_no_slow_client() {
 }
 
 #[test]
-fn a_function_finishes_though_its_client_is_gone() {
+fn a_function_finishes_even_if_its_client_disconnects() {
     let host = App::case("gates").start();
     for (path, name) in [("wait", "loop"), ("wait_sync", "pool")] {
         let gate = Gate::new(&host, name);
@@ -233,7 +233,7 @@ fn a_function_finishes_though_its_client_is_gone() {
         raw.send(format!("GET /api/{path}?gate={name} HTTP/1.1\r\nHost: h\r\n\r\n"));
         gate.wait_until_entered();
         drop(raw);
-        // Served after the host has seen the end of the connection.
+        // The host serves this after it has seen the end of the connection.
         assert_eq!(host.get("/api/pid").status, 200);
         gate.open();
         gate.wait_until_left();

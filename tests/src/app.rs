@@ -1,4 +1,4 @@
-//! A copy of an app's folder, to be served.
+//! Apps to serve: copies of app folders.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,11 +10,11 @@ use tempfile::TempDir;
 use crate::host::{Host, Stopped};
 use crate::{binary, python, repository};
 
-/// An app to serve: a copy of `tests/apps/<case>` in a temporary folder, and how to start the host for it.
+/// An app to serve: a copy of `tests/apps/<case>` in a temporary folder, and the options of its host.
 #[derive(Debug)]
 pub struct App {
     folder: TempDir,
-    /// `None`: not said to the host.
+    /// `None`: the host chooses the interpreter.
     python: Option<PathBuf>,
     program: Option<PathBuf>,
     arguments: Vec<OsString>,
@@ -23,19 +23,19 @@ pub struct App {
 }
 
 impl App {
-    /// A copy of `tests/apps/<case>`.
+    /// Copies `tests/apps/<case>`.
     pub fn case(case: &str) -> Self {
         App::copy_of(&repository().join("tests/apps").join(case))
     }
 
-    /// A copy of any app.
+    /// Copies any app.
     pub fn copy_of(folder: &Path) -> Self {
         let app = App::empty();
         copy(folder, app.folder.path());
         app
     }
 
-    /// An app of no files.
+    /// Makes an app without files.
     pub fn empty() -> Self {
         App {
             folder: TempDir::with_prefix("funcdock-").expect("a temporary folder"),
@@ -52,7 +52,7 @@ impl App {
         self.folder.path()
     }
 
-    /// Writes a file of the copy.
+    /// Writes a file into the copy.
     pub fn file(self, path: &str, content: &str) -> Self {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder in the copy");
@@ -66,13 +66,13 @@ impl App {
         self
     }
 
-    /// Adds an argument of `funcdock start`.
+    /// Adds an argument to `funcdock start`.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// Sends the log to this file, which exists, instead of to the test.
+    /// Sends the log to this existing file instead of to the test.
     pub fn log_to(mut self, path: impl Into<PathBuf>) -> Self {
         self.log = Some(path.into());
         self
@@ -90,25 +90,25 @@ impl App {
         self
     }
 
-    /// Leaves port and interpreter to the app, to [`arg`](App::arg) and to [`env`](App::env).
+    /// Sets neither port nor interpreter: the app, [`arg`](App::arg) and [`env`](App::env) do.
     pub fn bare(mut self) -> Self {
         self.python = None;
         self
     }
 
-    /// Starts the host at a free port and waits until it is ready. Panics, with its output, when it ends instead.
+    /// Starts the host at a free port and waits until it is ready. Panics with its output when it exits instead.
     pub fn start(self) -> Host {
         let child = self.command().spawn().expect("the funcdock binary runs");
         Host::ready(child, self)
     }
 
-    /// Starts the host and does not wait: [`Host::url`] is empty.
+    /// Starts the host without waiting: [`Host::url`] is empty.
     pub fn spawn(self) -> Host {
         let child = self.command().spawn().expect("the funcdock binary runs");
         Host::new(child, self)
     }
 
-    /// Starts the host, which is expected to fail, and waits for its end.
+    /// Starts the host, which must fail, and waits until it exits.
     pub fn start_fails(self) -> Stopped {
         self.spawn().wait()
     }
@@ -120,7 +120,7 @@ impl App {
             command.args(["--port", "0", "--python"]).arg(python);
         }
         command.args(&self.arguments);
-        // What the developer has set must not decide how tests end.
+        // The developer's own variables must not change the results of tests.
         let ours = |name: &str| {
             [
                 "FUNCDOCK_",

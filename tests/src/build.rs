@@ -1,12 +1,12 @@
-//! The binary and the libraries under test, built on demand with the profile of the tests themselves; and crates from
-//! outside of the workspace, built as their authors would.
+//! Builds the binary and the libraries under test on demand, with the tests' own profile; and crates outside of the
+//! workspace, as their authors would.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The repository's folder.
+/// Returns the repository's folder.
 pub fn repository() -> &'static Path {
     // This crate is at tests/.
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -14,24 +14,24 @@ pub fn repository() -> &'static Path {
         .expect("tests/ has a parent")
 }
 
-/// The `funcdock` binary.
+/// Returns the path of the `funcdock` binary.
 pub fn binary() -> PathBuf {
     built().join("funcdock")
 }
 
-/// The dynamic library of a crate in this workspace, by the crate's name.
+/// Returns the path of the dynamic library of a crate in this workspace.
 pub fn library(krate: &str) -> PathBuf {
     built().join(library_name(krate))
 }
 
-/// Cargo's folder for what it makes.
+/// Returns cargo's target folder.
 pub fn target() -> &'static Path {
     // target/<profile>
     built().parent().expect("a profile's folder is in target/")
 }
 
-/// Builds a crate that is no part of this workspace with a profile of its own workspace, apart from ours and kept from
-/// run to run: in `target/<name>`. Returns the folder with what it makes. Panics with cargo's errors.
+/// Builds a crate outside of this workspace, with a profile of its own workspace, in `target/<name>`, which is kept
+/// between runs. Returns the folder with the built files. Panics with cargo's errors.
 pub fn build_outside(folder: &Path, name: &str, profile: &str, arguments: &[&str]) -> PathBuf {
     let target = target().join(name);
     let build = cargo()
@@ -39,7 +39,7 @@ pub fn build_outside(folder: &Path, name: &str, profile: &str, arguments: &[&str
         .args(arguments)
         .current_dir(folder)
         .env("CARGO_TARGET_DIR", &target)
-        // For crates whose folders are never the same, it would only leave litter behind.
+        // Incremental files are useless for crates whose folders always differ.
         .env("CARGO_INCREMENTAL", "0")
         .output()
         .expect("cargo runs, as it runs this test");
@@ -48,14 +48,14 @@ pub fn build_outside(folder: &Path, name: &str, profile: &str, arguments: &[&str
     target.join(if profile == "dev" { "debug" } else { profile })
 }
 
-/// The name of a crate's dynamic library.
+/// Returns the file name of a crate's dynamic library.
 pub fn library_name(krate: &str) -> String {
     format!("{DLL_PREFIX}{}{DLL_SUFFIX}", krate.replace('-', "_"))
 }
 
 fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo tells a test of its crate: build scripts that read it (ring's) would run anew each time.
+    // Cargo sets these for a test: build scripts that read them (ring's) would run again each time.
     for (name, _) in std::env::vars_os() {
         if name
             .to_str()
@@ -67,8 +67,8 @@ fn cargo() -> Command {
     cargo
 }
 
-/// The folder with what `cargo build --workspace` makes. Cargo itself builds neither another crate's binary nor
-/// a cdylib for a test, so this does, once a test process.
+/// Runs `cargo build --workspace` once per test process, and returns the folder with the built files. Cargo itself
+/// builds neither another crate's binary nor a cdylib for a test.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {

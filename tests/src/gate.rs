@@ -1,4 +1,4 @@
-//! Calls that last as long as a test wants: those of the functions `wait` and `wait_sync` in `tests/apps/gates`.
+//! Calls that last as long as a test wants, to the functions `wait` and `wait_sync` in `tests/apps/gates`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ pub struct Gate<'a> {
 }
 
 impl<'a> Gate<'a> {
-    /// The gate of this name; closed at first.
+    /// Returns the gate with this name; it is closed at first.
     pub fn new(host: &'a Host, name: &'a str) -> Self {
         Gate { host, name }
     }
@@ -22,12 +22,12 @@ impl<'a> Gate<'a> {
         self.wait_for("entered");
     }
 
-    /// Opens the gate, for good.
+    /// Opens the gate; it stays open.
     pub fn open(&self) {
         fs::write(self.file("open"), "").expect("the app's folder is writable");
     }
 
-    /// Waits until a call has gone through.
+    /// Waits until a call has passed the gate.
     pub fn wait_until_left(&self) {
         self.wait_for("left");
     }

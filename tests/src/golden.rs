@@ -1,7 +1,6 @@
-//! Golden texts: what users read, kept under `tests/golden/` and compared word by word.
+//! Golden files: texts for users, kept under `tests/golden/` and compared word by word.
 //!
-//! A test with `FUNCDOCK_BLESS=1` in its environment writes the files instead of comparing them; review what it
-//! wrote as you would review code.
+//! A test with `FUNCDOCK_BLESS=1` in its environment writes the files instead of comparing them; review them like code.
 
 use std::fs;
 
@@ -10,8 +9,8 @@ use crate::repository;
 /// The variable that makes [`check`] write instead of compare.
 const BLESS: &str = "FUNCDOCK_BLESS";
 
-/// Asserts that `text`, with what differs from run to run made equal already, is that of
-/// `tests/golden/<name>.txt`. White space at the ends of lines and of the text does not count.
+/// Asserts that `text` is that of `tests/golden/<name>.txt`. The caller has replaced what differs between runs. White
+/// space at the ends of lines and of the text does not count.
 pub fn check(name: &str, text: &str) {
     let path = repository().join("tests/golden").join(format!("{name}.txt"));
     let found = trimmed(text);
@@ -23,13 +22,13 @@ pub fn check(name: &str, text: &str) {
     }
     let expected = fs::read_to_string(&path).unwrap_or_else(|error| {
         panic!(
-            "{}: {error}; make it with {BLESS}=1; found:\n{found}",
+            "{}: {error}; write it with {BLESS}=1; found:\n{found}",
             path.display()
         )
     });
     assert!(
         trimmed(&expected) == found,
-        "{} differs; if what is found is right, write it with {BLESS}=1\n--- expected\n{expected}--- found\n{found}",
+        "{} differs; if the new text is right, write it with {BLESS}=1\n--- expected\n{expected}--- found\n{found}",
         path.display()
     );
 }

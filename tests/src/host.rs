@@ -21,20 +21,20 @@ pub struct Host {
     agent: ureq::Agent,
 }
 
-/// How a host ended.
+/// A host that has exited.
 #[derive(Debug)]
 pub struct Stopped {
     /// Its exit status.
     pub status: ExitStatus,
-    /// What it printed on stdout.
+    /// The output on stdout.
     pub stdout: String,
-    /// What it printed on stderr.
+    /// The output on stderr.
     pub stderr: String,
-    /// The app that it served; its folder goes with it.
+    /// The app that it served. Dropping it removes the folder.
     pub app: App,
 }
 
-/// What a process prints, as far as it has.
+/// The output of a process so far.
 struct Stream {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
@@ -68,7 +68,7 @@ impl Host {
                 .text()
                 .contains("Worker process started and initialized.");
             exited
-                .map(|status| format!("it ended: {status}"))
+                .map(|status| format!("it exited: {status}"))
                 .or_else(|| ready.then(String::new))
         });
         match started {
@@ -80,13 +80,13 @@ impl Host {
         host
     }
 
-    /// The base URL, from the listing of functions, or else from the host's log.
+    /// Returns the base URL from the listing of functions, or else from the host's log.
     fn announced(&self) -> String {
         let stdout = self.stdout.text();
         let url = stdout
             .lines()
             .find_map(|line| line.find("http://").map(|start| &line[start..]));
-        let url = url.unwrap_or_else(|| panic!("no URL is listed\n{}", self.output()));
+        let url = url.unwrap_or_else(|| panic!("the host lists no URL\n{}", self.output()));
         let end = url[7..].find('/').map_or(url.len(), |slash| slash + 7);
         url[..end].replace("localhost", "127.0.0.1")
     }
@@ -96,7 +96,7 @@ impl Host {
         &self.base
     }
 
-    /// "127.0.0.1:port".
+    /// The address: "127.0.0.1:port".
     pub fn address(&self) -> &str {
         &self.base["http://".len()..]
     }
@@ -143,67 +143,75 @@ impl Host {
         format!("{}{path}", self.base)
     }
 
-    /// Sends a request. Panics, with the host's output, where there is no answer.
+    /// Sends a request. Panics with the host's output when there is no response.
     pub fn send(&self, request: Request<Vec<u8>>) -> Answer {
         self.try_send(request)
-            .unwrap_or_else(|error| panic!("no answer: {error}\n{}", self.output()))
+            .unwrap_or_else(|error| panic!("no response: {error}\n{}", self.output()))
     }
 
-    /// Sends a request that may go unanswered.
+    /// Sends a request that may get no response.
     pub fn try_send(&self, request: Request<Vec<u8>>) -> Result<Answer, ureq::Error> {
         Answer::read(self.agent.run(request)?)
     }
 
-    /// What it has printed on stdout so far.
+    /// Returns the output on stdout so far.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    /// What it has printed on stderr, where the log goes, so far.
+    /// Returns the output on stderr so far, which has the log.
     pub fn stderr(&self) -> String {
         self.stderr.text()
     }
 
-    /// All that it has printed.
+    /// Returns all output so far.
     pub fn output(&self) -> String {
         format!("--- stdout\n{}\n--- stderr\n{}", self.stdout(), self.stderr())
     }
 
-    /// Waits until the log holds this text.
+    /// Waits until the log has this text.
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
         self.wait_for_log_from(0, text);
     }
 
-    /// Waits until the log holds this text behind its first `start` bytes.
+    /// Waits until the log has this text after its first `start` bytes.
     #[track_caller]
     pub fn wait_for_log_from(&self, start: usize, text: &str) {
         let found = wait_for(|| self.stderr()[start..].contains(text).then_some(()));
-        assert!(found.is_some(), "the log never says {text:?}\n{}", self.output());
+        assert!(
+            found.is_some(),
+            "the log does not have {text:?}\n{}",
+            self.output()
+        );
     }
 
-    /// Waits until stdout holds this text.
+    /// Waits until stdout has this text.
     #[track_caller]
     pub fn wait_for_stdout(&self, text: &str) {
         let found = wait_for(|| self.stdout().contains(text).then_some(()));
-        assert!(found.is_some(), "stdout never says {text:?}\n{}", self.output());
+        assert!(
+            found.is_some(),
+            "stdout does not have {text:?}\n{}",
+            self.output()
+        );
     }
 
     /// Sends a signal to the host.
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.pid()), signal).expect("the host is a child of ours");
+        kill(Pid::from_raw(self.pid()), signal).expect("the host is a child of this process");
     }
 
-    /// Stops it as a user does, with SIGTERM.
+    /// Stops the host with SIGTERM.
     pub fn stop(self) -> Stopped {
         self.signal(Signal::SIGTERM);
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits until the host exits.
     pub fn wait(mut self) -> Stopped {
         let ended = wait_for(|| self.child.try_wait().ok().flatten());
-        let status = ended.unwrap_or_else(|| panic!("the host does not end\n{}", self.output()));
+        let status = ended.unwrap_or_else(|| panic!("the host does not exit\n{}", self.output()));
         let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
         // A placeholder takes the app's place, as `Host` has a destructor.
         let app = std::mem::replace(&mut self.app, App::empty());
@@ -224,7 +232,7 @@ impl Drop for Host {
 }
 
 impl Stopped {
-    /// Asserts that it ended well.
+    /// Asserts that the host exited without an error.
     pub fn assert_clean(&self) {
         assert!(
             self.status.success(),
@@ -235,8 +243,8 @@ impl Stopped {
         );
     }
 
-    /// stderr, with what differs from run to run made equal: the app's folder is `<app>`, the folder of built
-    /// libraries `<target>`, and the times of log records are left out.
+    /// Returns stderr without what differs between runs: the app's folder is `<app>`, the folder of built libraries
+    /// `<target>`, and log records have no time.
     pub fn normalised_stderr(&self) -> String {
         let folder = |path: &std::path::Path| path.to_string_lossy().into_owned();
         let target = crate::binary().parent().map(folder).unwrap_or_default();
@@ -250,7 +258,7 @@ impl Stopped {
     }
 }
 
-/// A line of the log without the time that it begins with: "2025-03-01T10:20:30.123456Z  INFO …".
+/// Removes the time at the start of a log line: "2025-03-01T10:20:30.123456Z  INFO …".
 fn without_time(line: &str) -> &str {
     let time = line.split_once(' ').filter(|(time, _)| {
         time.len() == 27
@@ -262,7 +270,7 @@ fn without_time(line: &str) -> &str {
 }
 
 impl Stream {
-    /// Of a process that prints elsewhere.
+    /// The stream of a process that prints elsewhere.
     fn none() -> Self {
         Stream {
             text: Arc::default(),
@@ -292,7 +300,7 @@ impl Stream {
         self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All of it, after the process has ended.
+    /// Returns all output, after the process has exited.
     fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();

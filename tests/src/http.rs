@@ -1,13 +1,13 @@
-//! Answers to requests.
+//! Responses.
 
 use std::collections::BTreeMap;
 
-/// What the host answered.
+/// A response of the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The headers, names in lower case; several values of one name joined by ", ".
+    /// The headers, with names in lower case; several values of one name are joined by ", ".
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Vec<u8>,
@@ -26,7 +26,8 @@ impl Answer {
 
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("no JSON: {error}: {self:?}"))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("the body is not JSON: {error}: {self:?}"))
     }
 
     pub(crate) fn add_header(&mut self, name: &str, value: &str) {

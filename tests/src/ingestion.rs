@@ -1,5 +1,5 @@
 //! A receiver of telemetry as Application Insights' SDKs send it: JSON to `/v2.1/track` of the `IngestionEndpoint`.
-//! It is a web site besides, for functions to ask: as a proxy it answers for any host.
+//! It is also a web site that functions can request: as a proxy it answers for any host.
 
 use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -21,10 +21,10 @@ struct Received {
     visits: Vec<Visit>,
 }
 
-/// A request for anything but telemetry.
+/// A request that is not telemetry.
 #[derive(Debug, Clone)]
 pub struct Visit {
-    /// The request's target: a whole URL where we were asked as a proxy.
+    /// The request's target: a whole URL if it came to a proxy.
     pub target: String,
     /// The `traceparent` header.
     pub traceparent: String,
@@ -34,14 +34,14 @@ impl Ingestion {
     /// Receives at a free port.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the listener is bound");
         let received = Arc::new(Mutex::default());
         let shared = Arc::clone(&received);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 let received = Arc::clone(&shared);
                 std::thread::spawn(move || {
-                    // A client that goes away ends its connection.
+                    // A client that disconnects ends its connection.
                     let _ = serve(connection, &received);
                 });
             }
@@ -54,7 +54,7 @@ impl Ingestion {
         format!("http://{}", self.address)
     }
 
-    /// For `APPLICATIONINSIGHTS_CONNECTION_STRING`.
+    /// Returns the value for `APPLICATIONINSIGHTS_CONNECTION_STRING`.
     pub fn connection_string(&self) -> String {
         format!(
             "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint={}",
@@ -62,12 +62,12 @@ impl Ingestion {
         )
     }
 
-    /// The envelopes that have come, in order of arrival.
+    /// Returns the received envelopes in order of arrival.
     pub fn envelopes(&self) -> Vec<Value> {
         lock(&self.received).envelopes.clone()
     }
 
-    /// The other requests that have come.
+    /// Returns the other received requests.
     pub fn visits(&self) -> Vec<Visit> {
         lock(&self.received).visits.clone()
     }
@@ -95,7 +95,7 @@ fn serve(stream: TcpStream, received: &Mutex<Received>) -> io::Result<()> {
     Ok(())
 }
 
-/// Envelopes come as one array, or as a line each.
+/// Takes envelopes: one array, or one per line.
 fn take(body: &[u8], received: &Mutex<Received>) -> serde_json::Result<String> {
     let mut envelopes = Vec::new();
     for value in serde_json::Deserializer::from_slice(body).into_iter() {

@@ -1,4 +1,4 @@
-//! What end-to-end tests are made of: the real binary serving a copy of an app, real CPython, real HTTP.
+//! Helpers for end-to-end tests: the real binary serving a copy of an app, real CPython, real HTTP.
 //!
 //! ```ignore
 //! let app = App::case("hello");
@@ -7,7 +7,7 @@
 //! host.stop().assert_clean();
 //! ```
 //!
-//! Anything that fails shows what the host printed.
+//! Every failure shows the host's output.
 
 mod app;
 mod build;

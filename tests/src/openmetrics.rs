@@ -1,4 +1,4 @@
-//! Metrics, read by the reference parser of the OpenMetrics text format, which refuses what is not valid.
+//! Metrics, read with the reference parser of the OpenMetrics text format, which refuses invalid text.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use crate::python;
 /// One line of metrics.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Sample {
-    /// The name, with the suffix that the type asks for.
+    /// The name, with the suffix of its type.
     pub name: String,
     /// The labels.
     pub labels: BTreeMap<String, String>,
@@ -23,7 +23,7 @@ pub struct Sample {
 #[derive(Debug)]
 pub struct Samples(Vec<Sample>);
 
-/// Parses all, and prints each sample as JSON.
+/// Parses metrics and prints each sample as JSON.
 const SCRIPT: &str = "
 import json, sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -32,7 +32,7 @@ json.dump([{'name': s.name, 'labels': s.labels, 'value': s.value} for s in sampl
 ";
 
 impl Samples {
-    /// Reads metrics. Panics where the text is not valid OpenMetrics.
+    /// Reads metrics. Panics if the text is not valid OpenMetrics.
     pub fn parse(text: &str) -> Self {
         let mut parser = Command::new(python::with("openmetrics", &["prometheus-client"]))
             .args(["-c", SCRIPT])
@@ -41,24 +41,24 @@ impl Samples {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the interpreter was found");
-        let mut stdin = parser.stdin.take().expect("it is piped");
+        let mut stdin = parser.stdin.take().expect("stdin is piped");
         stdin.write_all(text.as_bytes()).expect("the parser reads it all");
         drop(stdin);
         let parsed = parser.wait_with_output().expect("the parser ends");
         let errors = String::from_utf8_lossy(&parsed.stderr);
         assert!(
             parsed.status.success(),
-            "no valid OpenMetrics text: {errors}\n{text}"
+            "not valid OpenMetrics text: {errors}\n{text}"
         );
         Samples(serde_json::from_slice(&parsed.stdout).expect("what the script prints"))
     }
 
-    /// The sum of all samples of this name that have these labels.
+    /// Returns the sum of all samples with this name and these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.with(name, labels).map(|sample| sample.value).sum()
     }
 
-    /// The one sample of this name that has these labels, and maybe more.
+    /// Returns the only sample with this name and these labels; it may have more labels.
     pub fn one(&self, name: &str, labels: &[(&str, &str)]) -> &Sample {
         let mut found = self.with(name, labels);
         let first = found.next();

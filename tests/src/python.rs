@@ -1,4 +1,4 @@
-//! The CPythons on this machine, and environments made with them under `target/`.
+//! The CPython versions on this machine, and environments made with them under `target/`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,17 +12,17 @@ use crate::repository;
 /// The versions that Funcdock supports.
 pub const SUPPORTED: [&str; 5] = ["3.9", "3.10", "3.11", "3.12", "3.13"];
 
-/// The version whose environment has uvloop besides.
+/// The version whose environment also has uvloop.
 pub const WITH_UVLOOP: &str = "3.12";
 
-/// An interpreter of [`version()`] with the packages that apps need.
+/// Returns an interpreter of [`version()`] with the packages that apps need.
 pub fn any() -> PathBuf {
     static ANY: OnceLock<PathBuf> = OnceLock::new();
     ANY.get_or_init(|| with_packages(version()).expect("that version is on this machine"))
         .clone()
 }
 
-/// An interpreter of this version with the packages that apps need; `None` where the machine has none.
+/// Returns an interpreter of this version with the packages that apps need; `None` if the machine has none.
 pub fn with_packages(version: &str) -> Option<PathBuf> {
     let packages: &[&str] = if version == WITH_UVLOOP {
         &["azure-functions", "uvloop"]
@@ -32,13 +32,13 @@ pub fn with_packages(version: &str) -> Option<PathBuf> {
     Some(environment(version, &interpreter(version)?, packages))
 }
 
-/// The oldest and the newest version that is supported, where this machine has them, with the packages that apps need:
-/// for what may differ from one version to the next.
+/// Returns the oldest and the newest supported version that this machine has, with the packages that apps need: for
+/// what may differ between versions.
 pub fn oldest_and_newest() -> Vec<(&'static str, PathBuf)> {
     found([SUPPORTED[0], SUPPORTED[SUPPORTED.len() - 1]], with_packages)
 }
 
-/// The same, with these packages besides; `name` tells the environments from others.
+/// Like [`oldest_and_newest`], with these additional packages; `name` is part of the environments' names.
 pub fn oldest_and_newest_with(name: &str, packages: &[&str]) -> Vec<(&'static str, PathBuf)> {
     found([SUPPORTED[0], SUPPORTED[SUPPORTED.len() - 1]], |version| {
         let packages = [&["azure-functions"], packages].concat();
@@ -50,7 +50,7 @@ pub fn oldest_and_newest_with(name: &str, packages: &[&str]) -> Vec<(&'static st
     })
 }
 
-/// An interpreter of [`version()`] with these packages alone; `name` tells the environment from others.
+/// Returns an interpreter of [`version()`] with only these packages; `name` is the environment's name.
 pub fn with(name: &str, packages: &[&str]) -> PathBuf {
     let interpreter = interpreter(version()).expect("that version is on this machine");
     environment(&format!("{}-{name}", version()), &interpreter, packages)
@@ -64,20 +64,17 @@ fn found(
         .into_iter()
         .filter_map(|version| Some((version, find(version)?)))
         .collect();
-    assert!(
-        !found.is_empty(),
-        "none of CPython {versions:?} is on this machine"
-    );
+    assert!(!found.is_empty(), "this machine has none of CPython {versions:?}");
     found
 }
 
-/// An interpreter of [`version()`] without any package.
+/// Returns an interpreter of [`version()`] without packages.
 pub fn without_packages() -> PathBuf {
     let interpreter = interpreter(version()).expect("that version is on this machine");
     environment(&format!("{}-without-packages", version()), &interpreter, &[])
 }
 
-/// An interpreter of [`version()`] with what makes wheels of Rust crates.
+/// Returns an interpreter of [`version()`] with maturin, which makes wheels of Rust crates.
 pub fn with_maturin() -> PathBuf {
     let interpreter = interpreter(version()).expect("that version is on this machine");
     environment(
@@ -87,8 +84,8 @@ pub fn with_maturin() -> PathBuf {
     )
 }
 
-/// A new environment in `folder`, an empty one but for the packages of [`any()`] that it imports from there; its
-/// folder of packages.
+/// Makes a new environment in `folder` that imports the packages of [`any()`] from there. Returns its own folder of
+/// packages, which is empty.
 pub fn new_environment(folder: &Path) -> PathBuf {
     run(Command::new(any())
         .args(["-m", "venv", "--without-pip"])
@@ -105,11 +102,11 @@ pub fn new_environment(folder: &Path) -> PathBuf {
     own
 }
 
-/// The variable that names the version to test with, where that is not the newest.
+/// The variable that names the version to test with; the newest by default.
 const VERSION: &str = "FUNCDOCK_TEST_PYTHON";
 
-/// The version that tests run on unless they ask for another: the newest of [`SUPPORTED`] on this machine, or what
-/// `FUNCDOCK_TEST_PYTHON` says.
+/// Returns the version that tests run on by default: the one in `FUNCDOCK_TEST_PYTHON`, or else the newest of
+/// [`SUPPORTED`] on this machine.
 pub fn version() -> &'static str {
     static CHOSEN: OnceLock<&str> = OnceLock::new();
     CHOSEN.get_or_init(|| {
@@ -124,11 +121,12 @@ pub fn version() -> &'static str {
     })
 }
 
-/// The environment of this name under `target/`, made where it is not there as it should be; its interpreter.
+/// Returns the interpreter of the environment with this name under `target/`. Makes the environment if it is missing or
+/// has other packages.
 fn environment(name: &str, interpreter: &Path, packages: &[&str]) -> PathBuf {
     let folder = repository().join("target/test-venvs");
     fs::create_dir_all(&folder).expect("target/ is writable");
-    // Tests run side by side; one makes the environment.
+    // Tests run concurrently; one of them makes the environment.
     let lock = File::create(folder.join(format!("{name}.lock"))).expect("target/ is writable");
     let _lock = Flock::lock(lock, FlockArg::LockExclusive).expect("a lock on a file of our own");
     let environment = folder.join(name);
@@ -151,7 +149,7 @@ fn environment(name: &str, interpreter: &Path, packages: &[&str]) -> PathBuf {
     python
 }
 
-/// `python3.x` on PATH, or under pyenv, as it was installed: without packages.
+/// Returns `python3.x` from PATH or pyenv, as it was installed: without packages.
 pub fn interpreter(version: &str) -> Option<PathBuf> {
     let name = format!("python{version}");
     let pyenv = std::env::var_os("PYENV_ROOT")

@@ -1,16 +1,16 @@
-//! HTTP spoken by hand, for what no client library would send.
+//! HTTP written by hand, for requests that a client library would not send.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use crate::{Answer, DEADLINE, Host};
 
-/// A connection to a host. Whatever is read may take [`DEADLINE`].
+/// A connection to a host. Each read may take [`DEADLINE`].
 #[derive(Debug)]
 pub struct Raw(BufReader<TcpStream>);
 
 impl Raw {
-    /// Connects.
+    /// Connects to the host.
     pub fn connect(host: &Host) -> Self {
         let stream = TcpStream::connect(host.address()).expect("the port is open");
         stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
@@ -28,22 +28,22 @@ impl Raw {
         self.0.get_mut().write_all(bytes.as_ref())
     }
 
-    /// Reads an answer, an interim one (1xx) too.
+    /// Reads a response, which may be an interim one (1xx).
     pub fn answer(&mut self) -> Answer {
         self.read(true)
     }
 
-    /// Reads the answer to a HEAD request, which has no body.
+    /// Reads the response to a HEAD request, which has no body.
     pub fn answer_to_head(&mut self) -> Answer {
         self.read(false)
     }
 
-    /// Asserts that the host has closed the connection, with nothing more to read.
+    /// Asserts that the host has closed the connection and that there is nothing more to read.
     pub fn assert_closed(mut self) {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => assert_eq!(String::from_utf8_lossy(&rest), "", "sent before the end"),
-            // It closed with bytes of ours unread.
+            // The host closed with unread bytes from this side.
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
         }
     }
@@ -72,8 +72,8 @@ impl Raw {
     fn body(&mut self, answer: &Answer) -> Vec<u8> {
         let mut body = Vec::new();
         match answer.header("content-length") {
-            // The host knows the length of every answer.
-            "" => panic!("an answer without content-length: {answer:?}"),
+            // The host knows the length of every response.
+            "" => panic!("a response without content-length: {answer:?}"),
             length => {
                 body.resize(length.parse().expect("a length"), 0);
                 self.0.read_exact(&mut body).expect("the body");
@@ -86,6 +86,6 @@ impl Raw {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("a line of an answer");
         let line = line.strip_suffix("\r\n");
-        line.expect("the answer goes on").to_owned()
+        line.expect("the line is complete").to_owned()
     }
 }

@@ -1,4 +1,4 @@
-//! The little of HTTP that servers of tests need.
+//! The part of HTTP that the tests' servers need.
 
 use std::io::{self, BufRead, Read};
 
@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 
 /// A request's head.
 pub(crate) struct Head {
-    /// What is asked for: a path, or a whole URL where a proxy is asked.
+    /// The target: a path, or a whole URL for a proxy.
     pub(crate) target: String,
     /// The length of the body that follows.
     length: usize,
@@ -14,7 +14,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// A header by its name in lower case, or an empty string.
+    /// Returns a header by its name in lower case, or an empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)
@@ -48,12 +48,12 @@ pub(crate) fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
         "" => 0,
         length => length
             .parse()
-            .map_err(|_| io::Error::other("a content-length that is no number"))?,
+            .map_err(|_| io::Error::other("content-length is not a number"))?,
     };
     Ok(Some(head))
 }
 
-/// Reads the body that follows a head, decompressed where the head says that it is compressed.
+/// Reads the body after a head; decompresses it if the head says that it is compressed.
 pub(crate) fn read_body(reader: &mut impl BufRead, head: &Head) -> io::Result<Vec<u8>> {
     let mut body = vec![0; head.length];
     reader.read_exact(&mut body)?;

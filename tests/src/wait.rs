@@ -1,12 +1,12 @@
-//! Waiting for something to become so, and doing things at once.
+//! Waits for conditions, and runs work concurrently.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take. Generous: the machine may be busy, and only a failing test waits for it.
+/// How long anything may take. Generous, as the machine may be busy and only a failing test waits this long.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Polls until `check` gives a value; `None` after [`DEADLINE`].
+/// Polls until `check` returns a value; returns `None` after [`DEADLINE`].
 pub fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + DEADLINE;
     loop {
@@ -20,7 +20,7 @@ pub fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> Option<T> {
     }
 }
 
-/// Runs `work` on so many threads at once, each with its number; the results are in the order of the numbers.
+/// Runs `work` on `threads` threads at once, each with its number. Returns the results in the order of the numbers.
 pub fn at_once<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let work = &work;

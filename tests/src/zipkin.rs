@@ -1,4 +1,4 @@
-//! A receiver of spans as Zipkin's server takes them: JSON of its API v2.
+//! A receiver of spans like Zipkin's server: JSON of its API v2.
 
 use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,14 +20,14 @@ impl Zipkin {
     /// Receives at a free port.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the listener is bound");
         let spans = Arc::new(Mutex::default());
         let shared = Arc::clone(&spans);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 let spans = Arc::clone(&shared);
                 std::thread::spawn(move || {
-                    // A client that goes away ends its connection.
+                    // A client that disconnects ends its connection.
                     let _ = serve(connection, &spans);
                 });
             }
@@ -35,12 +35,12 @@ impl Zipkin {
         Zipkin { address, spans }
     }
 
-    /// The whole URL, as OTEL_EXPORTER_ZIPKIN_ENDPOINT takes it.
+    /// Returns the whole URL for OTEL_EXPORTER_ZIPKIN_ENDPOINT.
     pub fn endpoint(&self) -> String {
         format!("http://{}{PATH}", self.address)
     }
 
-    /// The spans that have come, in order of arrival.
+    /// Returns the received spans, in order of arrival.
     pub fn spans(&self) -> Vec<Value> {
         lock(&self.spans).clone()
     }

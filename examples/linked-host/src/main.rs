@@ -1,13 +1,13 @@
-//! The command line of a host of your own. It is that of `funcdock`, and runs workers with the module in `lib.rs`.
+//! The command line of your own host. It is that of `funcdock`, and runs workers with the module in `lib.rs`.
 //!
-//! The extensions are named here, too: so that `extension list` shows them, and the search ends with them.
+//! The extensions are named here, too, so that `extension list` and the search for extensions find them.
 
 use std::process::ExitCode;
 
-// Nothing of it is called by name. This alone makes the linker keep it, and with it the extensions that it exports.
+// No code calls it by name. This use makes the linker keep it, with the extensions that it exports.
 use funcdock_maintenance as _;
 
 fn main() -> ExitCode {
-    // Beside this binary it is called liblinked_host.so.
+    // The library's file in this binary's folder is liblinked_host.so.
     funcdock::cli::main_with("linked_host")
 }

@@ -1,4 +1,4 @@
-//! Answers calls itself while the app is being worked on.
+//! Answers all calls during maintenance of the app.
 
 use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Response, Result, extension};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// What callers read.
+    /// The text of the response.
     message: String,
 }
 

@@ -1,4 +1,4 @@
-"""Greets by name, in a span of its own."""
+"""Greets by name, in its own span."""
 
 import azure.functions as func
 
@@ -12,7 +12,7 @@ def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
 
 
 def name_of(req: func.HttpRequest) -> str:
-    """`?name=`, else `{"name": …}` in the body, else a default."""
+    """Returns `?name=`, else `{"name": …}` of the body, else a default."""
     name = req.params.get("name")
     if not name:
         try:

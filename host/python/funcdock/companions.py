@@ -1,13 +1,13 @@
 """Companions: the Python modules that native extensions bring with them.
 
-They are run once a worker, when the functions are loaded and the extension has started, in the order that it
-gives. Then ``dock(native)`` of the last one is called with the extension's own object. What it returns has,
-as far as the extension needs them:
+Each worker runs them once, in the extension's order, after the functions are loaded and the extension has
+started. Then it calls ``dock(native)`` of the last module with the extension's own object. The result has,
+if the extension needs them:
 
-- ``attributes``: for attributes of ``context`` that the extension sets, by name, what makes of a value the
-  object that function code gets. Called when function code first asks for the attribute.
-- ``pre_invocation`` and ``post_invocation``, with the arguments that app-level extensions in Python get. They
-  are around all of these.
+- ``attributes``: for attributes of ``context`` that the extension sets, by name, a function that turns the
+  value into the object that function code gets. Called when function code first reads the attribute.
+- ``pre_invocation`` and ``post_invocation``, with the arguments of app-level extensions in Python. They run
+  outside of the hooks of those extensions.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from typing import Any, Callable
 
 from . import logs
 
-#: What ``dock`` returned, by the name of the extension.
+#: The results of ``dock``, by the name of the extension.
 docked: dict[str, Any] = {}
 
-#: The host's: the call of the synchronous function that this thread runs.
+#: Set by the host. Returns the call of the synchronous function that this thread runs.
 _current: Callable[[], Any] = lambda: None  # noqa: E731
 
-#: By the name of the attribute.
+#: The companions' ``attributes``, by the name of the attribute.
 attributes: dict[str, Callable[[Any], Any]] = {}
 
 
 def running() -> Any:
-    """The call that runs on this thread or in this task; None outside of calls and on the app's own threads.
+    """Returns the call of this thread or task; None outside of calls and on the app's own threads.
 
-    It has ``invocation_id``, and ``attribute(name)``: what an extension has set for ``context`` under this
-    name, not what a companion makes of it.
+    It has ``invocation_id``, and ``attribute(name)``: the value that an extension set for ``context`` under
+    this name, not the object that a companion makes from it.
     """
     return logs.call.get() or _current()
 
@@ -48,7 +48,7 @@ def run(extension: str, sources: Sequence[tuple[str, str]], native: Any) -> None
     for name, source in sources:
         module = types.ModuleType(f"{package.__name__}.{name}")
         file = f"<{extension}>/{name}.py"
-        # Tracebacks show its lines.
+        # Lets tracebacks show the module's lines.
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         module.__dict__.update(__file__=file, __package__=package.__name__)
         sys.modules[module.__name__] = module

@@ -1,7 +1,7 @@
 """Docks native worker extensions for function code, which names them in ``funcdock.extensions``.
 
-The names are those of the extensions that the host finds; ``_`` stands for ``-``. Importing one docks it.
-What is said here comes on top of host.json.
+The names are those of the extensions that the host finds; ``_`` stands for ``-``. Importing an extension
+docks it. Settings given here are added to those in host.json, and override them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ logger = logging.getLogger("funcdock")
 
 
 class Dock(Protocol):
-    """The Rust side."""
+    """The Rust side of this module."""
 
     #: Whether worker extensions are on.
     @property
@@ -44,7 +44,7 @@ class Extension:
         self._name = name
 
     def configure(self, **settings: Any) -> None:
-        """Sets it up: these settings come on top of those in host.json."""
+        """Configures the extension: these settings override those in host.json."""
         if _dock.enabled:
             _dock.configure(self._name, _text(settings))
 
@@ -53,7 +53,7 @@ class Extension:
 
 
 class AppExtension(Extension):
-    """One that applies to all functions of the app."""
+    """An extension that applies to all functions of the app."""
 
     def __call__(self, *_: Any, **__: Any) -> None:
         raise TypeError(
@@ -63,10 +63,10 @@ class AppExtension(Extension):
 
 
 class FunctionExtension(Extension):
-    """One that applies to the functions that it is attached to."""
+    """An extension that applies to the functions that it is attached to."""
 
     def __call__(self, file: str | os.PathLike[str], /, **settings: Any) -> Attachment:
-        """Attaches it to the function of this file (``__file__``); these settings come on top of others."""
+        """Attaches it to the function of this file (``__file__``); these settings override others."""
         functions = _functions_of(file)
         if not functions:
             known = ", ".join(sorted({function.script_file for function in _functions}))
@@ -93,7 +93,7 @@ class Attachment:
 
 
 class _Off(Extension):
-    """What an extension is that does not run: it takes everything and does nothing."""
+    """Stands for an extension that does not run: accepts every call and does nothing."""
 
     def configure(self, **_: Any) -> None: ...
 
@@ -101,7 +101,7 @@ class _Off(Extension):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Says why an extension cannot be imported, where Python would only say that it cannot."""
+    """Raises an error that says why an extension cannot be imported; Python's own does not."""
 
     def find_spec(self, fullname: str, *_: Any) -> None:
         package, _dot, name = fullname.rpartition(".")
@@ -109,7 +109,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             _make(name)
 
 
-#: Where function code imports extensions from.
+#: The package from which function code imports extensions.
 PACKAGE = "funcdock.extensions"
 
 _dock: Dock
@@ -127,10 +127,10 @@ def install(dock: Dock, functions: Sequence[tuple[str, str, str]]) -> None:
 
 
 def find(name: str) -> Extension:
-    """The extension of this name, docked.
+    """Docks the extension of this name, unless it is docked, and returns it.
 
-    Whoever looks through all modules for a name, as pickle does, gets an AttributeError soon. An import that
-    does comes to the finder next.
+    Code that searches all modules for a name, as pickle does, gets an AttributeError at little cost. An
+    import then asks the finder, which raises the error with the reason.
     """
     global _known
     extension = _made.get(name)
@@ -144,7 +144,7 @@ def find(name: str) -> Extension:
 
 
 def names() -> list[str]:
-    """Those that can be imported."""
+    """Returns the names that can be imported."""
     return sorted({name.replace("-", "_") for name in _dock.available()})
 
 
@@ -169,7 +169,7 @@ def _make(name: str) -> Extension:
 
 
 def _functions_of(file: str | os.PathLike[str]) -> list[Function]:
-    """The functions whose script this is, else those whose folder it is in."""
+    """Returns the functions with this script, or else those whose folder has the file."""
     path = os.path.realpath(file)
     scripts = [function for function in _functions if os.path.realpath(function.script_file) == path]
     if scripts:

@@ -1,4 +1,4 @@
-"""Exceptions as the host tells of them."""
+"""Descriptions of exceptions for the host's log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ OURS = "<funcdock>"
 
 
 def describe(error: BaseException) -> tuple[str, str, str]:
-    """(type name, message, formatted traceback that begins in the app's code)."""
+    """Returns (type name, message, formatted traceback that begins in the app's code)."""
     cls = type(error)
     name = cls.__qualname__
     if cls.__module__ not in ("builtins", "__main__"):
         name = f"{cls.__module__}.{name}"
     frames = error.__traceback__
-    # A SyntaxError has no frame in the app's code, and tells its place itself.
+    # A SyntaxError has no frame in the app's code; its message names the place.
     while frames is not None and _is_internal(frames):
         frames = frames.tb_next
     try:

@@ -1,8 +1,8 @@
 """Worker extensions in Python: ``AppExtensionBase`` and ``FuncExtensionBase`` of ``azure.functions``.
 
 The library registers an application-level extension when its class is defined, and a function-level one when
-it is made. Once all functions are loaded, their hooks are bound into one callable for each function that has
-any.
+an instance is made. After all functions are loaded, each function with hooks gets one callable that runs the
+hooks around the function.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ try:
 except ImportError:
     func = None  # type: ignore[assignment]
 
-#: Whether post hooks are skipped when the function raises, as in the reference. The host sets it first.
+#: Whether post hooks are skipped when the function raises, as in the reference. The host sets this first.
 skip_post_on_exception = False
 
 APP_HOOKS = ("post_function_load_app_level", "pre_invocation_app_level", "post_invocation_app_level")
 
-#: Where a function-level extension keeps the file that it was made for: the library itself forgets it.
+#: The attribute with the file that a function-level extension was made for, as the library does not keep it.
 FILE = "_funcdock_file"
 
 logger = logging.getLogger("funcdock")
@@ -54,24 +54,24 @@ class Hook(NamedTuple):
     def __call__(self, *arguments: Any) -> None:
         try:
             self.call(*arguments)
-        # SystemExit, too: it costs this one hook.
+        # Catches SystemExit, too: only this hook fails.
         except BaseException as error:
-            # The trace begins in the extension.
+            # The traceback begins in the extension.
             trace = error.__traceback__ and error.__traceback__.tb_next
             self.logger.error("%s failed", self.name, exc_info=(type(error), error, trace))
 
 
-class Docked(NamedTuple):
-    """What the worker needs to know of the app's extensions."""
+class Hooks(NamedTuple):
+    """The hooks of all functions, and the extensions that they belong to."""
 
-    #: For each function, what to call instead with the context and the arguments; None without hooks.
+    #: For each function, the callable that runs it with its hooks; None for a function without hooks.
     calls: list[Callable[..., Any] | None]
     #: (class name, "app" | "function")
     extensions: list[tuple[str, str]]
 
 
 def watch() -> None:
-    """Has function-level extensions remember their file. To be called before functions are loaded."""
+    """Makes function-level extensions keep their file. Call this before functions are loaded."""
     base = getattr(func, "FuncExtensionBase", None)
     if base is None:
         return
@@ -85,58 +85,58 @@ def watch() -> None:
     base.__init__ = init
 
 
-def dock(root: os.PathLike[str], functions: Sequence[Function]) -> Docked:
-    """Finds the hooks of all functions, and calls those for their load."""
+def dock(root: os.PathLike[str], functions: Sequence[Function]) -> Hooks:
+    """Finds the hooks of all functions, and calls the load hooks."""
     meta = getattr(func, "ExtensionMeta", None)
     if meta is None:
-        return Docked([_around(function, [], []) for function in functions], [])
+        return Hooks([_around(function, [], []) for function in functions], [])
     registry = Registry(meta, os.fspath(root))
     registry.warn_of_strays(functions)
     for function in functions:
         own = registry.of_function(function, "post_function_load")
         for hook in own + registry.of_app["post_function_load_app_level"]:
             hook(function.name, function.directory)
-    return Docked([registry.around(function) for function in functions], registry.extensions())
+    return Hooks([registry.around(function) for function in functions], registry.extensions())
 
 
 class Registry:
-    """What the library has registered."""
+    """The extensions that the library has registered."""
 
     def __init__(self, meta: Any, root: str) -> None:
         self._meta = meta
         self._root = root
         self._app_classes = list(_descendants(func.AppExtensionBase))
-        #: The application-level hooks of each name, in the order of registration.
+        #: The application-level hooks by name, in the order of registration.
         self.of_app = {
             name: _hooks(func.AppExtensionBase, name, self._app_entries(name)) for name in APP_HOOKS
         }
 
     def around(self, function: Function) -> Callable[..., Any] | None:
-        """What to call instead of a function that has hooks around its calls."""
+        """Returns the callable that runs a function with its hooks; None if it has no hooks."""
         pre = self.of_app["pre_invocation_app_level"] + self.of_function(function, "pre_invocation")
         post = self.of_function(function, "post_invocation") + self.of_app["post_invocation_app_level"]
         return _around(function, pre, post)
 
     def of_function(self, function: Function, name: str) -> list[Hook]:
-        """A function's own hooks of this name, in the order of registration."""
+        """Returns a function's own hooks of this name, in the order of registration."""
         entries = _entries(self._meta.get_function_hooks(function.name), name)
         folder = self._top(function)
         if folder.lower() != function.name.lower():
-            # Extensions are registered by the top-level folder of the file that made them. This one may hold
-            # the scripts of several functions.
+            # The library registers an extension under the top-level folder of the file that made it. This
+            # folder may have the scripts of several functions.
             script = os.path.realpath(function.script_file)
             shared = _entries(self._meta.get_function_hooks(folder), name)
             entries += [entry for entry in shared if getattr(_owner(entry), FILE, None) == script]
         return _hooks(func.FuncExtensionBase, name, entries)
 
     def extensions(self) -> list[tuple[str, str]]:
-        """All extensions, by name and scope."""
+        """Returns the names and scopes of all extensions."""
         in_app = [(entry.ext_name, "app") for entry in self._app_entries("pre_invocation_app_level")]
         of_functions = [(name, "function") for names in self._registered().values() for name in names]
         return list(dict.fromkeys(in_app + of_functions))
 
     def warn_of_strays(self, functions: Iterable[Function]) -> None:
-        """Warns of function-level extensions that no function can have."""
+        """Warns about function-level extensions that belong to no function."""
         known = {name.lower() for function in functions for name in (function.name, self._top(function))}
         for folder, names in self._registered().items():
             if folder.lower() not in known:
@@ -148,7 +148,7 @@ class Registry:
                 )
 
     def _app_entries(self, name: str) -> list[Any]:
-        """The library registers a class and then each of its subclasses; only the most derived ones count."""
+        """Returns the entries of the most derived classes: the library registers their base classes, too."""
         entries: list[Any] = []
         owners = set()
         for entry in _entries(self._meta.get_application_hooks(), name):
@@ -163,7 +163,7 @@ class Registry:
         owner = _owner(entry)
         if owner is not None:
             return owner
-        # A static method does not tell its class, and may be inherited.
+        # A static method does not know its class, and may be inherited.
         owners = [
             cls
             for cls in self._app_classes
@@ -172,7 +172,7 @@ class Registry:
         return owners[-1] if owners else entry.ext_impl
 
     def _registered(self) -> dict[str, list[str]]:
-        """The names of function-level extensions, by the folder that they are registered under."""
+        """Returns the names of function-level extensions, by the folder that they are registered under."""
         registered = json.loads(self._meta.get_registered_extensions_json())
         of_functions: dict[str, list[str]] = registered.get("FuncExtension", {})
         return of_functions
@@ -182,7 +182,7 @@ class Registry:
 
 
 def _around(function: Function, pre: list[Hook], post: list[Hook]) -> Callable[..., Any] | None:
-    """What to call instead of a function with these hooks and those of companions, if there are any."""
+    """Returns a callable that runs a function with these and the companions' hooks; None without hooks."""
     pre = _of_companions("pre_invocation") + pre
     post = post + _of_companions("post_invocation")[::-1]
     if not pre and not post:
@@ -219,7 +219,7 @@ class Chain:
             hook(hook.logger, context, arguments)
         try:
             result = await self._function(**arguments)
-        # Cancellation, too.
+        # Catches cancellation, too.
         except BaseException as error:
             self._raised(context, arguments, error)
             raise
@@ -233,7 +233,7 @@ class Chain:
         context.exception = error
         for hook in self._post:
             hook(hook.logger, context, arguments, None)
-        # The exception refers to the frames of the call, and these to the context.
+        # Breaks a cycle: the exception refers to the call's frames, and these to the context.
         with contextlib.suppress(AttributeError):
             del context.exception
 
@@ -254,7 +254,7 @@ def _owner(entry: Any) -> Any:
 
 
 def _hooks(base: type, name: str, entries: Iterable[Any]) -> list[Hook]:
-    """What is to be called of these entries: not the base's own methods, which do nothing."""
+    """Returns the hooks of these entries, without the base's own methods, which do nothing."""
     idle = _plain(getattr(base, name))
     hooks = []
     for entry in entries:
@@ -270,7 +270,7 @@ def _hooks(base: type, name: str, entries: Iterable[Any]) -> list[Hook]:
 
 
 def _of_companions(name: str) -> list[Hook]:
-    """The hooks of this name that native extensions have in Python."""
+    """Returns the companions' hooks of this name."""
     return [
         Hook(
             name, getattr(companion, name), logging.getLogger(f"azure_functions_worker.extension.{extension}")

@@ -1,6 +1,6 @@
-"""HTTP requests and outputs as ``azure.functions`` knows them.
+"""HTTP requests and outputs with the interface of ``azure.functions``.
 
-The classes of the library are the base where the app has it; their fields are read from Rust on demand.
+If the app has the library, its classes are the bases of these. Fields are read from Rust on demand.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class RawRequest(Protocol):
 
 
 class HttpRequest(_HttpRequest):
-    """An HTTP request whose fields are read when they are asked for."""
+    """An HTTP request whose fields are read on demand."""
 
-    # The base's constructor would read every field: it only runs when a form is asked for.
+    # The base's constructor reads every field, so it only runs when the function reads a form.
     def __init__(self, raw: RawRequest) -> None:
         self._raw = raw
 
@@ -111,7 +111,7 @@ class HttpRequest(_HttpRequest):
 
 
 class Out(_Out):
-    """An output binding's value."""
+    """The value of an output binding."""
 
     def __init__(self) -> None:
         self._value: Any = None
@@ -124,7 +124,7 @@ class Out(_Out):
 
 
 def register(context: type, trace_context: type, retry_context: type) -> None:
-    """Makes our classes count as the library's abstract ones."""
+    """Registers our classes as subclasses of the library's abstract ones."""
     if func:
         func.Context.register(context)
         abc = func._abc

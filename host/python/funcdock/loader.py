@@ -1,7 +1,7 @@
 """Imports the functions of an app, with the import rules of the programming model.
 
-A function's folder is a package below the virtual package ``__app__``, whose path is the app's root: so
-``from . import helper`` and ``from ..shared_code import x`` work beside ``import shared_code.x``.
+A function's folder is a package below the virtual package ``__app__``, whose path is the app's root. So
+``from . import helper`` and ``from ..shared_code import x`` work, as does ``import shared_code.x``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Callable
 
 NAMESPACE = "__app__"
 
-#: How a parameter is filled: by the data of the trigger or another input, by the invocation's context, or
-#: with an ``Out``.
+#: The argument that a parameter gets: the data of the trigger, the data of another input, the invocation's
+#: context, or an ``Out``.
 TRIGGER, INPUT, CONTEXT, OUT = "trigger", "input", "context", "out"
 
 #: (name, "in" | "out" | "inout", lower case type)
@@ -26,7 +26,7 @@ Binding = tuple[str, str, str]
 
 
 class LoadError(Exception):
-    """A function cannot be used as it is written. The message says why and what to do."""
+    """A function cannot be loaded. The message says why and what to do."""
 
 
 class Loaded(typing.NamedTuple):
@@ -81,7 +81,7 @@ def _module_name(root: os.PathLike[str], script_file: os.PathLike[str]) -> str:
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
-    # Or an object with an asynchronous __call__.
+    # The function may be an object with an asynchronous __call__.
     call = getattr(type(function), "__call__", None)  # noqa: B004
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
@@ -131,10 +131,10 @@ def _parameters(
 
 
 def _kind(binding: str, direction: str, binding_type: str, is_http: bool) -> str | None:
-    """How a binding fills its parameter; None where nothing serves it.
+    """Returns the argument for a binding's parameter; None if the binding is not supported.
 
-    HTTP brings and takes its own data alone. Other triggers bring the data of all inputs, and take that of
-    all outputs.
+    The HTTP trigger only supports its own bindings. Other triggers supply the data of all inputs and take
+    that of all outputs.
     """
     if binding_type.endswith("trigger"):
         return TRIGGER

@@ -1,6 +1,6 @@
-"""Python's logging into the host's log, and the call and the trace that each record belongs to.
+"""Writes Python's log records to the host's log, with the call and the trace that each belongs to.
 
-Every record of every logger has these attributes, for the formatters of any handler; each is None where it is
+Every record of every logger has these attributes, for the formatters of any handler; each is None if it is
 not known: ``invocation_id``, ``function_name``, ``trace_id`` (32 hex digits), ``span_id`` (16 hex digits).
 """
 
@@ -19,19 +19,18 @@ call: contextvars.ContextVar[Any] = contextvars.ContextVar("call", default=None)
 #: ``context.thread_local_storage``: user threads set ``invocation_id`` to have their records attributed.
 thread_local = threading.local()
 
-#: What knows of a span within the call: an extension that lets function code open spans sets it, and answers
-#: with the hex digits of (trace id, span id), or None for those of the call itself. It is asked on the thread
-#: and in the context that logs, for each record that is made, and must not log itself. It gets the span id
-#: of the call, or None for a record of no call.
+#: Returns the current span: the hex digits of (trace id, span id), or None for the call's own span. Set by an
+#: extension that lets function code open spans. Called for each new record, on the thread and in the context
+#: that logs, with the span id of the call, or None for a record outside of calls. It must not log itself.
 current_span: Callable[[str | None], tuple[str, str] | None] | None = None
 
-#: (invocation id, function, trace id, span id), from the host.
+#: (invocation id, function, trace id, span id), as the host returns them.
 Ids = tuple[Optional[str], Optional[str], Optional[str], Optional[str]]
 
-#: The attributes for them.
+#: The record's attributes for :data:`Ids`.
 ATTRIBUTES = ("invocation_id", "function_name", "trace_id", "span_id")
 
-#: What every record has, of itself or from a formatter: the rest is ``extra``, or from a filter.
+#: The attributes that every record has, or gets from a formatter. Others come from ``extra`` or a filter.
 STANDARD = {*vars(logging.makeLogRecord({})), *ATTRIBUTES, "asctime", "message", "taskName"}
 
 _make_record = logging.Logger.makeRecord
@@ -39,7 +38,7 @@ _ids: Callable[[Any, Any], Ids]
 
 
 class HostHandler(logging.Handler):
-    """Hands each record to the host."""
+    """Passes each record to the host."""
 
     def __init__(self, write: Callable[..., None], as_json: bool) -> None:
         super().__init__()
@@ -48,7 +47,7 @@ class HostHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            # One that no logger has made.
+            # The record was not made by a logger.
             if not record.__dict__.keys() >= set(ATTRIBUTES):
                 _add_ids(record)
             message, exception, fields = self.format(record), None, None
@@ -56,7 +55,7 @@ class HostHandler(logging.Handler):
                 message, exception = _split(message, record.exc_text)
                 fields = _fields(record)
             ids = (record.__dict__[name] for name in ATTRIBUTES)
-            # Function code may have put anything there.
+            # Function code may have set values of any type.
             texts = [None if value is None else str(value) for value in ids]
             self._write(record.levelno, record.name, message, texts, exception, fields)
         except Exception:
@@ -69,11 +68,11 @@ def install(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Puts the handler first on the root logger, and the ids on all records that loggers make."""
+    """Inserts the handler first on the root logger, and adds the ids to all records that loggers make."""
     global _ids
     _ids = ids
-    # Neither a record factory nor a filter would do: what a factory sets, ``extra`` must not (a KeyError), an
-    # app may install a factory of its own, and the filters of a logger do not apply to its children.
+    # A record factory or a filter does not work here: ``extra`` must not set what a factory has set (a
+    # KeyError), an app may replace the factory, and the filters of a logger do not apply to its children.
     logging.Logger.makeRecord = _make_record_with_ids  # type: ignore[method-assign]
     root = logging.getLogger()
     root.handlers.insert(0, HostHandler(write, as_json))
@@ -87,10 +86,10 @@ def _make_record_with_ids(self: logging.Logger, *args: Any, **kwargs: Any) -> lo
 
 
 def _add_ids(record: logging.LogRecord) -> None:
-    """What ``extra`` or a factory has set stays."""
+    """Adds the ids. Values from ``extra`` or a factory stay."""
     invocation, function, trace, span = _ids(call.get(), getattr(thread_local, "invocation_id", None))
     if current_span is not None:
-        # That the extension fails here must cost no record.
+        # A failure of the extension must not lose the record.
         with contextlib.suppress(Exception):
             trace, span = current_span(span) or (trace, span)
     for name, value in zip(ATTRIBUTES, (invocation, function, trace, span)):
@@ -98,22 +97,22 @@ def _add_ids(record: logging.LogRecord) -> None:
 
 
 def _split(text: str, exception: str | None) -> tuple[str, str | None]:
-    """The message and the exception, which the formatter has put into one text."""
+    """Splits a formatter's text into the message and the exception."""
     if not exception:
         return text, None
     before, found, after = text.rpartition(f"\n{exception}")
-    # The formatter may be one that leaves it out.
+    # The formatter may leave the exception out.
     return (before + after if found else text), exception
 
 
 def _fields(record: logging.LogRecord) -> str | None:
-    """What the record has besides, as a JSON object."""
+    """Returns the record's other attributes as a JSON object."""
     fields = {key: value for key, value in record.__dict__.items() if key not in STANDARD}
     if not fields:
         return None
     try:
         return json.dumps(fields, default=str, allow_nan=False, ensure_ascii=False)
-    # What JSON has not: a key that is no text, a number that is none, a list that holds itself.
+    # JSON cannot represent it: a key that is not a string, NaN, a list that contains itself.
     except Exception:
         fields = {str(key): repr(value) for key, value in fields.items()}
         return json.dumps(fields, ensure_ascii=False)

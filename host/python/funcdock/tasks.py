@@ -11,7 +11,7 @@ from . import logs
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The worker's event loop: uvloop's where the app has it."""
+    """Makes the worker's event loop: uvloop's if the app has uvloop."""
     try:
         import uvloop
     except ImportError:
@@ -28,7 +28,7 @@ def start(
     arguments: dict[str, Any],
     call: Any,
 ) -> asyncio.Task[None]:
-    """Starts a call; its end is told to ``call``. The loop itself holds its tasks weakly."""
+    """Starts a call, which reports its end to ``call``. The loop itself refers to its tasks weakly."""
     task = loop.create_task(_run(function, arguments, call))
     task.add_done_callback(call.ended)
     return task
@@ -38,7 +38,7 @@ async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: An
     logs.call.set(call.for_logs)
     try:
         result = await function(**arguments)
-    # SystemExit, too: it must not end the worker.
+    # Catches SystemExit, too: it must not end the worker.
     except BaseException as error:
         call.raised(error)
     else:
@@ -46,14 +46,15 @@ async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: An
 
 
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
-    """Runs the loop until the worker stops, whatever a task of the app raises through it."""
-    # When to end is the supervisor's to say, but service managers signal all processes of a service at once.
-    # As for SIGINT, a handler that does nothing: what is ignored stays so in programs that a function starts.
+    """Runs the loop until the worker stops, even if a task of the app raises through the loop."""
+    # The supervisor decides when the worker ends, but service managers signal all processes of a service at
+    # once. A handler that does nothing, as for SIGINT: programs that a function starts would inherit an
+    # ignored signal.
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, lambda *_: None)
     while not is_stopping():
         try:
             loop.run_forever()
-        # SystemExit, most likely, in a task of the app's own.
+        # Most likely SystemExit in one of the app's own tasks.
         except BaseException:
             logging.getLogger("funcdock").exception("a background task of the app raised")

@@ -1,4 +1,4 @@
-//! The arguments of a call, by the parameters' names.
+//! The keyword arguments of a call.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::convert::{self, RawRequest};
 use crate::index::{Function, ParameterKind};
 use crate::text::utf8;
 
-/// The classes of `funcdock.http` that calls are made with.
+/// The classes of `funcdock.http` for arguments.
 pub(crate) struct Classes {
     pub(crate) request: Py<PyAny>,
     pub(crate) out: Py<PyAny>,
 }
 
-/// A call's keyword arguments, and those among them that are needed besides.
+/// A call's keyword arguments, and separate references to some of them.
 pub(crate) struct Arguments<'py> {
     pub(crate) keywords: Bound<'py, PyDict>,
-    /// The `Out` objects among them, in the order of [`Function::outputs`].
+    /// The `Out` objects, in the order of [`Function::outputs`].
     pub(crate) outs: Vec<Bound<'py, PyAny>>,
-    /// The context, for hooks; none where the function has no hooks in Python.
+    /// The context, for hooks; `None` if the function has no hooks in Python.
     pub(crate) context: Option<Bound<'py, Context>>,
 }
 

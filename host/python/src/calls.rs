@@ -1,4 +1,4 @@
-//! Which call runs here: on this thread, in this task.
+//! The call that runs on this thread or in this task.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::objects::to_python;
 
 thread_local! {
-    /// The call whose synchronous function this thread is running.
+    /// The call whose synchronous function this thread runs.
     static CURRENT: RefCell<Option<RunnerCall>> = const { RefCell::new(None) };
-    /// The call whose `context.thread_local_storage` this thread of the app's own has read last.
+    /// The call whose `context.thread_local_storage` this thread of the app has read last.
     static NAMED: RefCell<Option<Call>> = const { RefCell::new(None) };
 }
 
@@ -55,7 +55,7 @@ impl Call {
         self.id.to_string()
     }
 
-    /// The attribute that an extension has set under this name; None where none has, and once the call has ended.
+    /// Returns the attribute that an extension has set under this name; None if there is none, or the call has ended.
     fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let invocation = self.invocation.upgrade();
         let found = py.detach(|| self.function.chain.attribute(&invocation?, name));
@@ -83,12 +83,12 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let ended = CURRENT.take();
-        // Not within the cell: it may be the last reference, and run destructors.
+        // Not while the cell is borrowed: it may be the last reference, and run destructors.
         drop(ended);
     }
 }
 
-/// The call whose synchronous function this thread is running.
+/// The call whose synchronous function this thread runs.
 #[pyfunction]
 pub(crate) fn current() -> Option<Call> {
     CURRENT.with_borrow(|current| current.as_ref().map(Call::from))
@@ -103,12 +103,12 @@ pub(crate) fn is_current(invocation: &Arc<Invocation>) -> bool {
     })
 }
 
-/// Keeps the call that this thread is about to name as the one that its log records belong to.
+/// Keeps the call whose id this thread may set for its log records next.
 pub(crate) fn set_named(call: Call) {
     NAMED.set(Some(call));
 }
 
-/// The call of the last [`set_named`] on this thread.
+/// Returns the call of the last [`set_named`] on this thread.
 pub(crate) fn named() -> Option<Call> {
     NAMED.with_borrow(Clone::clone)
 }

@@ -7,11 +7,11 @@ use crate::index::LoadError;
 use crate::objects::to_python;
 use crate::package::Package;
 
-/// Runs the companions, in the order of their extensions. Attached, on the main thread, once the functions are
+/// Runs the companions in the order of their extensions. Attached, on the main thread, after the functions are
 /// loaded.
 ///
 /// # Errors
-/// What one raises ends the start: its extension is half there.
+/// A companion that raises fails the start, as its extension is incomplete.
 pub(crate) fn run(py: Python<'_>, package: &Package, companions: Vec<Companion>) -> Result<(), LoadError> {
     let module = package.companions.bind(py);
     for companion in companions {

@@ -1,4 +1,4 @@
-//! `context`: what a function learns about its call.
+//! `context`: a function's information about its call.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::calls::{self, Call};
 use crate::objects::to_python;
 use crate::text::utf8;
 
-/// The invocation's context. Function code may set attributes of its own; those that extensions set are read
-/// from the invocation when asked for the first time.
+/// The invocation's context. Function code may set attributes of its own. Those that extensions set are read from the
+/// invocation on first use.
 #[pyclass(frozen, dict, module = "funcdock")]
 pub(crate) struct Context {
     invocation: Arc<Invocation>,
@@ -69,8 +69,8 @@ impl Context {
         RetryContext(self.invocation.retry())
     }
 
-    /// Where a thread says which call its log records belong to. On the function's own thread that is known; others set
-    /// `invocation_id`.
+    /// Returns the object on which the app's own threads set `invocation_id`, the call that their log records belong
+    /// to. On the function's thread the call is known.
     #[getter]
     fn thread_local_storage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let storage = py
@@ -84,7 +84,7 @@ impl Context {
         Ok(storage)
     }
 
-    /// An attribute that an extension set. Only called for names that are not found otherwise.
+    /// Returns an attribute that an extension set. Python only calls this for names that it does not find otherwise.
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let text = utf8(name)?;
@@ -95,8 +95,8 @@ impl Context {
             Some(value) => wrapped(py, name, to_python(py, &value)?)?,
             None => return Err(slf.get().no_attribute(text)),
         };
-        // From now on it is found in the instance's dict: one object for all uses, and function code may
-        // change it.
+        // Python finds it in the instance's dict from now on: one object for all uses, which function code may
+        // replace.
         slf.setattr(name, &value)?;
         Ok(value)
     }
@@ -110,7 +110,7 @@ impl Context {
     }
 }
 
-/// What function code gets of an attribute: what the extension's companion makes of it, where it has one for the name.
+/// Returns the object that function code gets for an attribute: the companion's, if it has a function for the name.
 fn wrapped<'py>(
     py: Python<'py>,
     name: &Bound<'py, PyString>,
@@ -144,7 +144,7 @@ impl Context {
     }
 }
 
-/// The W3C trace context, under the names that the reference gives it.
+/// The W3C trace context, under the reference's names.
 #[pyclass(frozen, module = "funcdock")]
 pub(crate) struct TraceContext {
     traceparent: String,
@@ -185,7 +185,7 @@ impl TraceContext {
     }
 }
 
-/// Which attempt this call is.
+/// The number of retries before this call, and the most retries.
 #[pyclass(frozen, module = "funcdock")]
 pub(crate) struct RetryContext(funcdock::model::RetryContext);
 
@@ -201,7 +201,7 @@ impl RetryContext {
         self.0.max
     }
 
-    /// The exception of the attempt before: no trigger hands one over yet.
+    /// The exception of the previous attempt: no trigger passes one yet.
     #[getter]
     fn exception(&self) -> Option<u32> {
         None

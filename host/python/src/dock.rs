@@ -1,4 +1,4 @@
-//! The host's extensions for function code: what `funcdock.extensions` calls.
+//! Docks extensions for function code: the Rust side of `funcdock.extensions`.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,14 +10,14 @@ use pyo3::prelude::*;
 
 use crate::package::Package;
 
-/// Docks and configures extensions while the app's functions are imported. Its methods are called attached, and
-/// detach for what they ask of extensions' libraries.
+/// Docks and configures extensions while the app's functions are imported. Its methods are called attached, and detach
+/// while they call the extensions' libraries.
 #[pyclass(frozen, module = "funcdock")]
 struct Dock {
     extensions: Arc<Mutex<Extensions>>,
     #[pyo3(get)]
     enabled: bool,
-    /// Those of host.json, which are not docked where extensions are off.
+    /// The extensions in host.json, which are not docked if extensions are off.
     configured: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn install(
             .map(|extension| extension.name.clone())
             .collect(),
     };
-    // All that this interpreter imports from: the supervisor knows only what host.json made it ask for.
+    // All folders that this interpreter imports from: the supervisor asks for them only if host.json needs them.
     let path: Vec<PathBuf> = py.import("sys")?.getattr("path")?.extract()?;
     dock.lock()
         .search_packages(path.into_iter().filter(|folder| folder.is_absolute()));
@@ -73,7 +73,7 @@ impl Dock {
         })
     }
 
-    /// The extension's own name and its scope, which one that failed has not.
+    /// Returns the extension's own name and its scope; a failed extension has no scope.
     fn dock(&self, py: Python<'_>, name: &str) -> PyResult<(String, Option<&'static str>)> {
         py.detach(|| self.lock().dock(name)).map_err(raise)
     }
@@ -94,7 +94,7 @@ impl Dock {
 }
 
 impl Dock {
-    /// What panicked half-way was an extension's, and has left our own data whole.
+    /// A panic under the lock comes from an extension, and leaves the host's data consistent.
     fn lock(&self) -> MutexGuard<'_, Extensions> {
         self.extensions.lock().unwrap_or_else(PoisonError::into_inner)
     }

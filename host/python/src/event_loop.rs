@@ -1,7 +1,7 @@
-//! Asynchronous functions on the worker's one event loop.
+//! Runs asynchronous functions on the worker's only event loop.
 //!
-//! Calls are queued, and the loop is woken once for all that came since it last looked, through a descriptor
-//! that it watches.
+//! Calls are queued. A descriptor that the loop watches wakes it, once for all calls that were queued since it last read
+//! the queue.
 
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,9 +19,9 @@ use crate::runtime::Runtime;
 use crate::tasks::{Tasks, lock};
 use crate::{arguments, hooks, outcomes};
 
-/// What the loop is to do.
+/// An order to the loop.
 enum Order {
-    /// Begin with this call.
+    /// Begin this call.
     Begin(RunnerCall),
     /// Cancel this call, if it runs.
     GiveUp(Arc<Invocation>),
@@ -35,18 +35,18 @@ pub(crate) struct EventLoop {
     event_loop: Py<PyAny>,
     tasks: Tasks,
     queue: Mutex<Vec<Order>>,
-    /// There is something in the queue that the loop was not woken for.
+    /// The queue has orders for which the loop was not woken.
     waiting: AtomicBool,
     wake: WakeFd,
-    /// The loop was woken and has not looked yet.
+    /// The loop was woken and has not read the queue yet.
     signalled: AtomicBool,
-    /// No call is to begin any more, and those that run are to be cancelled.
+    /// No more calls begin, and running ones are cancelled.
     cancelling: AtomicBool,
     stopping: AtomicBool,
 }
 
 impl EventLoop {
-    /// The loop that `funcdock.tasks` has made for the calls of this runtime.
+    /// Makes the queue for the loop that `funcdock.tasks` has made.
     pub(crate) fn new(
         runtime: Arc<Runtime>,
         tasks_module: Py<PyModule>,
@@ -82,14 +82,14 @@ impl EventLoop {
         self.waiting.store(true, Ordering::Release);
     }
 
-    /// Wakes the loop for what was queued. From any thread, attached or not.
+    /// Wakes the loop for queued orders. From any thread, attached or not.
     pub(crate) fn wake_up(&self) {
         if self.waiting.swap(false, Ordering::AcqRel) {
             self.signal();
         }
     }
 
-    /// Cancels the calls that run, and begins no more. From any thread.
+    /// Cancels running calls and begins no more. From any thread.
     pub(crate) fn cancel(&self) {
         self.cancelling.store(true, Ordering::Release);
         self.signal();
@@ -112,7 +112,7 @@ impl EventLoop {
     }
 
     fn take(&self) -> Vec<Order> {
-        // The order matters: what is pushed after the swap signals anew.
+        // The order matters: an order that is pushed after the swap signals again.
         self.wake.drain();
         self.signalled.swap(false, Ordering::AcqRel);
         std::mem::take(&mut *lock(&self.queue))
@@ -129,7 +129,7 @@ impl Dispatcher {
         let event_loop = &self.0;
         let completions = &event_loop.runtime.completions;
         let orders = event_loop.take();
-        // After that: what is said later signals anew.
+        // Read after `take`, as a later cancellation signals again.
         let cancelling = event_loop.is_cancelling();
         for order in orders {
             match order {
@@ -174,13 +174,13 @@ impl Dispatcher {
         };
         let start = event_loop.tasks_module.bind(py).getattr(intern!(py, "start"))?;
         let task = start.call1((&event_loop.event_loop, callee, keywords, Bound::new(py, call)?))?;
-        // `ended` runs in a later turn of the loop, even where the app makes its loop begin tasks at once.
+        // `ended` runs in a later iteration of the loop, even if the app makes its loop begin tasks at once.
         event_loop.tasks.insert(&invocation, task.unbind());
         Ok(())
     }
 }
 
-/// A call that runs as a task, which reports its outcome, and its end.
+/// A call that runs as a task, which reports its outcome and its end.
 #[pyclass(frozen, module = "funcdock")]
 struct AsyncCall {
     event_loop: Arc<EventLoop>,
@@ -190,7 +190,7 @@ struct AsyncCall {
 }
 
 impl AsyncCall {
-    /// Whether we have cancelled it.
+    /// Whether the host has cancelled the call.
     fn is_given_up(&self) -> bool {
         self.event_loop.is_cancelling() || self.call.invocation.is_given_up()
     }
@@ -204,7 +204,7 @@ impl AsyncCall {
 
 #[pymethods]
 impl AsyncCall {
-    /// For the log records of its task.
+    /// The call for the log records of its task.
     #[getter]
     fn for_logs(&self) -> Call {
         Call::from(&self.call)
@@ -226,7 +226,7 @@ impl AsyncCall {
         });
     }
 
-    /// The task has ended. It has reported its outcome, unless it was cancelled before its first step.
+    /// Handles the end of the task. It has reported its outcome, unless it was cancelled before its first step.
     fn ended(&self, _task: &Bound<'_, PyAny>) {
         self.event_loop.tasks.remove(&self.call.invocation);
         if !self.has_outcome.load(Ordering::Relaxed) {

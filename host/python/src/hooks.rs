@@ -1,4 +1,4 @@
-//! Worker extensions in Python: found once all functions are loaded, and called around those that they apply to.
+//! Worker extensions in Python: found after all functions are loaded, and called around those that they apply to.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use crate::arguments::Arguments;
 use crate::index::Function;
 use crate::package::Package;
 
-/// Prepares for extensions that functions make when they are loaded. Their post hooks are skipped when a function raises
-/// if `skip_post_on_exception`. Attached, before the first function is loaded.
+/// Prepares for extensions that functions make when they are loaded. Post hooks are skipped after an exception if
+/// `skip_post_on_exception`. Attached, before the first function is loaded.
 pub(crate) fn watch(py: Python<'_>, package: &Package, skip_post_on_exception: bool) -> PyResult<()> {
     let module = package.hooks.bind(py);
     module.setattr("skip_post_on_exception", skip_post_on_exception)?;
@@ -20,8 +20,8 @@ pub(crate) fn watch(py: Python<'_>, package: &Package, skip_post_on_exception: b
     Ok(())
 }
 
-/// Puts the hooks around the functions of an app, which have these definitions, and returns its extensions. Attached, on
-/// the main thread. What hooks raise is logged and goes no further.
+/// Puts the hooks around the app's functions, which have these definitions, and returns the extensions. Attached, on the
+/// main thread. Exceptions of hooks are logged and not passed on.
 pub(crate) fn dock(
     py: Python<'_>,
     package: &Package,
@@ -44,12 +44,12 @@ pub(crate) fn dock(
             module.call_method1("Function", arguments)
         });
     let described = described.collect::<PyResult<Vec<_>>>()?;
-    let docked = module.call_method1("dock", (app_root, described))?;
-    let calls: Vec<Option<Py<PyAny>>> = docked.getattr("calls")?.extract()?;
+    let hooks = module.call_method1("dock", (app_root, described))?;
+    let calls: Vec<Option<Py<PyAny>>> = hooks.getattr("calls")?.extract()?;
     for (function, call) in functions.iter_mut().zip(calls) {
         function.hooked = call;
     }
-    let extensions: Vec<(String, String)> = docked.getattr("extensions")?.extract()?;
+    let extensions: Vec<(String, String)> = hooks.getattr("extensions")?.extract()?;
     Ok(extensions.into_iter().map(report).collect())
 }
 
@@ -65,7 +65,7 @@ fn report((name, scope): (String, String)) -> ExtensionReport {
     }
 }
 
-/// What to call, and with which keyword arguments: the function, or the hooks around it. Attached.
+/// Returns the callable, which is the function or the hooks around it, and its keyword arguments. Attached.
 pub(crate) fn callee<'f, 'py>(
     function: &'f Function,
     arguments: &Arguments<'py>,

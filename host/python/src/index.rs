@@ -1,7 +1,7 @@
 //! The app's functions: found, imported, and checked against their bindings.
 //!
-//! In the v1 model the supervisor has read each function.json already; what is declared there is imported here. The
-//! worker serves what this returns, and nothing else knows the list.
+//! In the v1 model the supervisor has already read each function.json; this imports the functions declared there. The
+//! worker serves the functions that this returns; there is no other list of them.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::convert::Kind;
 use crate::package::Package;
 use crate::text::utf8;
 
-/// The functions of an app, in the order in which they are listed.
+/// The functions of an app, in listing order.
 pub(crate) struct Index {
     pub(crate) definitions: Vec<FunctionDefinition>,
-    /// By the same indices.
+    /// The functions' callables, by the same indices.
     pub(crate) functions: Vec<Function>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Index {
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) callable: Py<PyAny>,
-    /// What to call instead, with the context and the arguments, where extensions in Python have hooks around it.
+    /// The callable that runs the function with its Python hooks, if it has any. Takes the context and the arguments.
     pub(crate) hooked: Option<Py<PyAny>>,
     pub(crate) is_async: bool,
     pub(crate) parameters: Vec<Parameter>,
@@ -48,7 +48,7 @@ pub(crate) struct Parameter {
     pub(crate) kind: ParameterKind,
 }
 
-/// What fills a parameter.
+/// The argument that a parameter gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ParameterKind {
     /// The HTTP request.
@@ -61,21 +61,21 @@ pub(crate) enum ParameterKind {
     Out,
 }
 
-/// Why the app's functions could not be loaded.
+/// The reason why the app's functions could not be loaded.
 #[derive(Debug)]
 pub(crate) enum LoadError {
-    /// Python does not run as it should, before any code of the app.
+    /// Python failed before any code of the app ran.
     Prepare(PyErr),
     /// A function's script failed, or does not fit its function.json.
     Function { name: String, error: PyErr },
-    /// The Python module that goes with an extension failed.
+    /// An extension's companion failed.
     Companion { extension: Arc<str>, error: PyErr },
-    /// The app's extensions in Python are not what the library makes of them.
+    /// The app's extensions in Python do not have the library's form.
     Dock(PyErr),
 }
 
 impl LoadError {
-    /// The phase, and the message with Python's traceback where code of the app raised.
+    /// Returns the phase and the message, with Python's traceback if code of the app raised.
     pub(crate) fn describe(&self, py: Python<'_>) -> (String, String) {
         let (phase, error) = match self {
             LoadError::Prepare(error) => ("preparation of Python".to_owned(), error),
@@ -92,7 +92,7 @@ impl LoadError {
 
 fn described(py: Python<'_>, error: &PyErr) -> String {
     let describe = || -> PyResult<String> {
-        // Our own errors say it all in their message.
+        // The message of our own errors is complete without a traceback.
         if error.get_type(py).name()? == "LoadError" {
             return error.value(py).str()?.extract();
         }
@@ -105,8 +105,8 @@ fn described(py: Python<'_>, error: &PyErr) -> String {
     describe().unwrap_or_else(|_| error.to_string())
 }
 
-/// Imports every function of the app. `serves` says whether the worker has a trigger for a binding of this type: what is
-/// never called need not fit its bindings. Attached, on the main thread.
+/// Imports every function of the app. `serves` says whether the worker has a trigger for this type of binding: a function
+/// that is never called need not fit its bindings. Attached, on the main thread.
 pub(crate) fn index(
     py: Python<'_>,
     package: &Package,

@@ -5,9 +5,9 @@
 //!
 //! | thread | what it does | attached to the interpreter |
 //! |---|---|---|
-//! | main | loads the functions, then runs the event loop | yes, but while it waits |
+//! | main | loads the functions, then runs the event loop | yes, except while it waits |
 //! | `serving` | serves triggers, runs hooks | never |
-//! | `function-N` | runs synchronous functions | while there are any to run |
+//! | `function-N` | runs synchronous functions | while there are calls |
 
 mod arguments;
 mod calls;
@@ -38,11 +38,11 @@ use runner::PythonRunner;
 
 /// Runs a worker until the supervisor ends it; returns its exit code.
 ///
-/// Called once, attached, on the main thread. A `PyErr` does not leave it: what fails before the worker is
-/// ready is reported to the supervisor.
+/// Called once, attached, on the main thread. It returns no `PyErr`: a failure before the worker is ready is reported to
+/// the supervisor.
 #[pyfunction]
 fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
-    // SAFETY: the supervisor passes both descriptors to this process for this call alone.
+    // SAFETY: the supervisor passes both descriptors to this process only for this call.
     let (control, listener) = unsafe {
         (
             OwnedFd::from_raw_fd(control_fd),

@@ -1,4 +1,4 @@
-//! Python's `logging` into the host's log.
+//! Writes Python's log records to the host's log.
 
 use funcdock::logging::{Format, Level, Record, record};
 use pyo3::prelude::*;
@@ -8,8 +8,8 @@ use crate::calls::{self, Call};
 use crate::package::Package;
 use crate::text::lossy;
 
-/// Puts our handler first on the root logger, and ids on all records. Attached, before any code of the app is
-/// imported.
+/// Inserts the host's handler first on the root logger, and adds ids to all records. Attached, before any code of the app
+/// is imported.
 pub(crate) fn install(py: Python<'_>, package: &Package, format: Format, debug: bool) -> PyResult<()> {
     let write = wrap_pyfunction!(write_record, py)?;
     let call = wrap_pyfunction!(call_of_record, py)?;
@@ -22,8 +22,8 @@ pub(crate) fn install(py: Python<'_>, package: &Package, format: Format, debug: 
     Ok(())
 }
 
-/// Writes a record; detached, as the log may be a slow pipe. `ids` are what [`call_of_record`] returned, or what function
-/// code has put in their place.
+/// Writes a record; detached, as the log may be a slow pipe. `ids` are those from [`call_of_record`], or values that
+/// function code has set instead.
 #[pyfunction]
 fn write_record(
     py: Python<'_>,
@@ -57,9 +57,9 @@ fn write_record(
     py.detach(|| record(level, &made));
 }
 
-/// (invocation id, function, trace id, span id) of what is logged here and now: in the call `task` that the task
-/// belongs to, in the one that this thread runs, or else in the one that this thread of the app's own has `named`. It
-/// comes last: on a thread of ours it may be left over from another call.
+/// Returns (invocation id, function, trace id, span id) for a record made now: those of the task's call, of the call that
+/// this thread runs, or else of the call that this thread of the app has `named`. `named` comes last, as it may be left
+/// over from another call on a thread of the host.
 #[pyfunction]
 fn call_of_record<'py>(
     py: Python<'py>,

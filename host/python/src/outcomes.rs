@@ -1,4 +1,4 @@
-//! What a function returned, set on its outputs, or raised, as an [`Outcome`].
+//! Makes an [`Outcome`] from a function's return value, outputs or exception.
 
 use funcdock::model::{Data, Exception, Outcome, Output, Returned};
 use pyo3::intern;
@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use crate::convert::Kind;
 use crate::index::Function;
 
-/// The outcome of a call that returned `value`, with its `Out` objects in the order of [`Function::outputs`]. Attached.
-/// What cannot be sent is an exception of the function.
+/// Returns the outcome of a call that returned `value`, with its `Out` objects in the order of [`Function::outputs`].
+/// Attached. A value that cannot be sent counts as an exception of the function.
 pub(crate) fn returned(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> Outcome {
     match convert(function, value, outs) {
         Ok(returned) => Outcome::Returned(returned),
@@ -16,7 +16,7 @@ pub(crate) fn returned(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bo
     }
 }
 
-/// The outcome of a call that ended without an outcome of the function.
+/// Returns the outcome of a call that ended without a result of the function.
 pub(crate) fn lost(reason: &str) -> Outcome {
     Outcome::Raised(Box::new(Exception {
         type_name: "LostCall".to_owned(),
@@ -25,7 +25,7 @@ pub(crate) fn lost(reason: &str) -> Outcome {
     }))
 }
 
-/// The outcome of a call that raised. Attached.
+/// Returns the outcome of a call that raised. Attached.
 pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
     let describe = || -> PyResult<(String, String, String)> {
         let errors = py.import(intern!(py, "funcdock.errors"))?;

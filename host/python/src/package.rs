@@ -1,4 +1,4 @@
-//! The Python package `funcdock`, carried inside this module: there is one file to install and to find.
+//! The Python package `funcdock`, embedded in this module, so that there is only one file to install and to find.
 
 use std::ffi::CString;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         c"<funcdock>/__init__.py",
         c"funcdock",
     )?;
-    // An empty path makes it a package whose only submodules are those put into sys.modules here.
+    // An empty path makes it a package. Its only submodules are those that are put into sys.modules here.
     root.setattr("__path__", Vec::<String>::new())?;
     let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
     modules.set_item("funcdock", &root)?;
@@ -41,13 +41,13 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         Ok(module.unbind())
     };
     let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;
-    // `http` builds on the app's `azure.functions`, so the app's packages come first.
+    // `http` uses the app's `azure.functions`, so the app's packages must be importable first.
     loader.bind(py).call_method1("prepare", (app,))?;
     submodule("errors", include_str!("../funcdock/errors.py"))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
     let companions = submodule("companions", include_str!("../funcdock/companions.py"))?;
     let dock = submodule("dock", include_str!("../funcdock/dock.py"))?;
-    // A package, too: so an import that fails asks the finder of `dock` for the reason.
+    // Also a package: an import that fails then asks the finder of `dock` for the reason.
     let extensions = submodule("extensions", include_str!("../funcdock/extensions.py"))?;
     extensions.bind(py).setattr("__path__", Vec::<String>::new())?;
     Ok(Package {

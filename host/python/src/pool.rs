@@ -1,9 +1,8 @@
 //! The thread pool of synchronous functions.
 //!
-//! A thread attaches to the interpreter once and then takes calls from the queue for as long as there are
-//! any, one at a time: a call that blocks holds up no other. Of the idle threads at most one is awake and
-//! waiting for the GIL. It wakes the next when it has got it, so that threads do not fight for the GIL, and
-//! yet all of them come to work when functions let go of it.
+//! A thread attaches to the interpreter once, then takes calls from the queue one at a time while there are any, so a
+//! call that blocks does not delay others. At most one idle thread is awake and waits for the GIL. It wakes the next one
+//! when it has the GIL. So threads do not compete for the GIL, but all of them work when functions release it.
 
 use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
@@ -26,15 +25,15 @@ pub(crate) struct Pool {
 struct State {
     queue: VecDeque<RunnerCall>,
     sleeping: usize,
-    /// A thread was woken and has not got to the queue yet.
+    /// A thread was woken and has not read the queue yet.
     waking: bool,
 }
 
-/// What CPython's own main thread has: deep recursion in a function needs as much here as there.
+/// The stack size of CPython's main thread: deep recursion in a function must work as it does there.
 const STACK_SIZE: usize = 8 << 20;
 
 impl Pool {
-    /// Starts the threads; they end with the process.
+    /// Starts the threads, which end with the process.
     pub(crate) fn start(self: &Arc<Self>, threads: usize, runtime: &Arc<Runtime>) -> std::io::Result<()> {
         for index in 0..threads {
             let (pool, runtime) = (Arc::clone(self), Arc::clone(runtime));
@@ -51,14 +50,14 @@ impl Pool {
         self.lock().queue.push_back(call);
     }
 
-    /// Wakes a thread for what was queued. From any thread, attached or not.
+    /// Wakes a thread for queued calls. From any thread, attached or not.
     pub(crate) fn wake(&self) {
         self.wake_one(&mut self.lock());
     }
 
-    /// A thread's life.
+    /// Runs calls on one thread until the process ends.
     fn serve(&self, runtime: &Runtime) {
-        // The thread state is made once, here; attaching and detaching then is only the GIL.
+        // This makes the thread state once; attaching and detaching later only takes and releases the GIL.
         Python::attach(|py| {
             loop {
                 py.detach(|| self.wait());
@@ -80,7 +79,7 @@ impl Pool {
     fn wait(&self) {
         let mut state = self.lock();
         while state.queue.is_empty() {
-            // Whoever was woken for calls that others took has nothing to wake others for.
+            // Other threads took the calls that this one was woken for, so it need not wake another one.
             state.waking = false;
             state.sleeping += 1;
             state = self.available.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +87,7 @@ impl Pool {
         }
     }
 
-    /// The next call, if there is one. Attached.
+    /// Takes the next call, if there is one. Attached.
     fn take(&self, woken: bool) -> Option<RunnerCall> {
         let mut state = self.lock();
         let call = state.queue.pop_front();
@@ -106,7 +105,7 @@ impl Pool {
         }
     }
 
-    /// Nothing that holds the lock can panic or wait for the GIL.
+    /// Locks the state. No code that holds the lock can panic or wait for the GIL.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

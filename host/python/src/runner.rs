@@ -1,4 +1,4 @@
-//! The [`FunctionRunner`] for CPython: synchronous functions to the pool, asynchronous ones to the loop.
+//! The [`FunctionRunner`] for CPython: runs synchronous functions on the pool, asynchronous ones on the loop.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::pool::Pool;
 use crate::runtime::Runtime;
 use crate::{companions, context, dock, hooks, logging};
 
-/// Calls functions of an app.
+/// Calls the functions of an app.
 pub(crate) struct PythonRunner {
     runtime: Arc<Runtime>,
     pool: Arc<Pool>,
@@ -26,7 +26,7 @@ pub(crate) struct PythonRunner {
 
 impl PythonRunner {
     /// Indexes the app's functions, starts the extensions and the pool. Attached, on the main thread. `Err` is the exit
-    /// code, after it was reported why.
+    /// code, after the reason was reported.
     pub(crate) fn load(py: Python<'_>, worker: Worker) -> Result<(Self, LoadedWorker), i32> {
         let fail = |worker: Worker, error: LoadError| {
             let (phase, message) = error.describe(py);
@@ -42,7 +42,7 @@ impl PythonRunner {
             Err(error) => return Err(fail(worker, error)),
         };
         let completions = Arc::clone(worker.completions());
-        // Function code has docked and configured them by now.
+        // Function code has docked and configured the extensions by now.
         let (worker, companions) = py.detach(|| worker.load(index.definitions))?;
         let started = companions::run(py, &prepared.package, companions).and_then(|()| {
             let mut functions = index.functions;
@@ -136,7 +136,7 @@ impl FunctionRunner for PythonRunner {
     }
 }
 
-/// Python, ready for the app's code to be imported.
+/// Python, prepared to import the app's code.
 struct Prepared {
     package: Package,
     classes: Classes,
@@ -187,7 +187,7 @@ fn dock_extensions(
     hooks::dock(py, package, &config.app.root, &definitions, functions).map_err(LoadError::Dock)
 }
 
-/// What the user chose, or as many as CPython's own ThreadPoolExecutor has.
+/// Returns the number of threads: the user's, or by default that of CPython's own ThreadPoolExecutor.
 fn thread_count(config: &WorkerConfig) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     config

@@ -1,4 +1,4 @@
-//! What the threads that run functions share, and the call of a synchronous function.
+//! State shared by the threads that run functions, and calls to synchronous functions.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use crate::hooks;
 use crate::index::Function;
 use crate::outcomes;
 
-/// What the threads that run functions share.
+/// State shared by the threads that run functions.
 pub(crate) struct Runtime {
-    /// By the index of [`LoadedFunction`](funcdock::pipeline::LoadedFunction).
+    /// The functions by the index of [`LoadedFunction`](funcdock::pipeline::LoadedFunction).
     pub(crate) functions: Vec<Function>,
     pub(crate) classes: Classes,
     pub(crate) completions: Arc<Completions>,
 }
 
 impl Runtime {
-    /// The function of a call.
+    /// Returns the function of a call.
     pub(crate) fn function(&self, call: &RunnerCall) -> &Function {
         &self.functions[call.function.index]
     }

@@ -7,8 +7,8 @@ use funcdock::model::Invocation;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-/// The tasks of the calls that run, by the address of the invocation, which the call keeps alive. The loop itself holds
-/// its tasks weakly.
+/// The tasks of running calls, by the address of the invocation, which the call keeps alive. The loop itself only has weak
+/// references to its tasks.
 #[derive(Default)]
 pub(crate) struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
 
@@ -19,14 +19,14 @@ impl Tasks {
 
     pub(crate) fn remove(&self, invocation: &Arc<Invocation>) {
         let removed = lock(&self.0).remove(&key(invocation));
-        // Not under the lock: it may be the last reference.
+        // Not under the lock: this may drop the last reference.
         drop(removed);
     }
 
     /// Cancels the call, if it runs. Attached.
     pub(crate) fn cancel(&self, py: Python<'_>, invocation: &Arc<Invocation>) {
         let task = lock(&self.0).get(&key(invocation)).map(|task| task.clone_ref(py));
-        // Not under the lock: what the task waits for may have code of the app run.
+        // Not under the lock: cancelling may run code of the app that the task waits for.
         if let Some(task) = task {
             cancel(task.bind(py));
         }
@@ -52,7 +52,7 @@ fn key(invocation: &Arc<Invocation>) -> usize {
     Arc::as_ptr(invocation).addr()
 }
 
-/// Nothing that holds one of our locks can panic or run Python code.
+/// Locks a mutex. No code that holds one of these locks can panic or run Python code.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The text of Python's strings, without a copy.
+//! Borrows the text of Python's strings without a copy.
 
 use std::borrow::Cow;
 use std::ffi::c_char;
@@ -7,19 +7,19 @@ use pyo3::ffi::{Py_ssize_t, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-// SAFETY: as CPython's headers declare it. It is there in every CPython from 3.3 on, and in the stable ABI from
+// SAFETY: as CPython's headers declare it. Every CPython from 3.3 on has it, and the stable ABI from
 // 3.10 on: only PyO3, built for 3.9, does not offer it, and would make a `bytes` object of every string instead.
 unsafe extern "C" {
     fn PyUnicode_AsUTF8AndSize(text: *mut PyObject, size: *mut Py_ssize_t) -> *const c_char;
 }
 
-/// The string's UTF-8, which lives as long as the string. Attached.
+/// Returns the string's UTF-8, which lives as long as the string. Attached.
 ///
 /// # Errors
 /// `UnicodeEncodeError` for a string with lone surrogates.
 pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     let mut size: Py_ssize_t = 0;
-    // SAFETY: it is a string, and we are attached.
+    // SAFETY: `text` is a string, and this thread is attached.
     let data = unsafe { PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size) };
     if data.is_null() {
         return Err(PyErr::fetch(text.py()));
@@ -28,7 +28,7 @@ pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     Ok(unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(data.cast(), size as usize)) })
 }
 
-/// The string, with U+FFFD for what is no text: lone surrogates. Attached.
+/// Returns the string with U+FFFD in place of lone surrogates. Attached.
 pub(crate) fn lossy<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
     match utf8(text) {
         Ok(text) => text.into(),

@@ -50,7 +50,7 @@ pub struct App {
 pub struct HostConfig {
     /// `extensions.http`.
     pub http: HttpConfig,
-    /// `functionTimeout`; `None` is no limit ("-1"). 30 minutes by default.
+    /// `functionTimeout`; `None` means unlimited ("-1"). 30 minutes by default.
     pub function_timeout: Option<Duration>,
     /// `telemetryMode`.
     pub telemetry_mode: TelemetryMode,

@@ -14,7 +14,7 @@ use super::{App, AppError, AppSettings, LocalSettings, host_config, local_settin
 pub struct ReadOptions {
     /// Environment variables. With `Values` of local.settings.json they are the app settings.
     pub environment: BTreeMap<String, String>,
-    /// The functions to load, instead of `functions` of host.json; empty is no filter.
+    /// The functions to load, instead of `functions` of host.json; empty means all.
     pub functions: Vec<String>,
 }
 

@@ -39,11 +39,11 @@ impl From<abi::Value> for Attribute {
 #[derive(Default)]
 pub struct Attributes(Mutex<Entries>);
 
-/// Mostly there is none, or one.
+/// Most invocations have no attribute or one.
 type Entries = SmallVec<[(Box<str>, Attribute); 1]>;
 
 impl Attributes {
-    /// Sets an attribute, replacing one of that name.
+    /// Sets an attribute. Replaces one with the same name.
     pub fn set(&self, name: &str, value: impl Into<Attribute>) {
         let value = value.into();
         let mut entries = self.lock();
@@ -64,12 +64,12 @@ impl Attributes {
         entry(&mut self.lock(), name).cloned()
     }
 
-    /// Sets an attribute unless there is one of that name; returns the one that there is then. Where several threads
-    /// make the same attribute, all get the first one's.
+    /// Sets an attribute unless there is one with this name. Returns the one that is now set: if several threads make the
+    /// same attribute, all get that of the first.
     pub fn get_or_set(&self, name: &str, value: Attribute) -> Attribute {
         let mut entries = self.lock();
         if let Some(known) = entry(&mut entries, name).cloned() {
-            // As in `set`: first the lock goes, then the value that came too late.
+            // As in `set`: releases the lock before it drops the value that came too late.
             drop(entries);
             drop(value);
             return known;
@@ -83,7 +83,7 @@ impl Attributes {
         self.lock().iter().map(|(name, _)| name.to_string()).collect()
     }
 
-    /// Nothing that holds the lock can panic.
+    /// Locks the entries. No code that holds the lock can panic.
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// What the destructor of the test's objects looks at: it hangs where their lock is held.
+    /// The attributes that the destructor of the test's objects reads.
     static ATTRIBUTES: OnceLock<Attributes> = OnceLock::new();
 
     /// An object whose destructor sets an attribute of the same invocation.
@@ -141,7 +141,7 @@ mod tests {
         }
         unsafe extern "C" fn drop(_: *mut c_void) {
             let attributes = ATTRIBUTES.get_or_init(Attributes::default);
-            // Where the lock is held by this thread, `lock` would hang: say so instead.
+            // `lock` would hang if this thread held the lock: fail instead.
             assert!(attributes.0.try_lock().is_ok(), "the lock is held");
         }
         const TABLE: &WithMetadata<abi::ObjectFns> = &WithMetadata::new(abi::ObjectFns {
@@ -160,18 +160,18 @@ mod tests {
         Attribute::from(abi::Value::Object(object))
     }
 
-    /// A panic in the destructor would abort, as it is of the border: the test would not pass by it.
+    /// A panic in the destructor aborts the process, as it must not cross the ABI: the test cannot pass then.
     #[test]
     fn destructors_run_outside_of_the_lock() {
         let attributes = ATTRIBUTES.get_or_init(Attributes::default);
         attributes.set("tool", object());
         attributes.set("tool", object());
-        let known = attributes.get("tool").expect("it was set");
+        let known = attributes.get("tool").expect("the attribute was set");
         let late = attributes.get_or_set("tool", object());
         let (Attribute::Object(known), Attribute::Object(late)) = (known, late) else {
             panic!("an object was set");
         };
-        assert!(Arc::ptr_eq(&known, &late), "the first one counts");
+        assert!(Arc::ptr_eq(&known, &late), "the first attribute stays");
         assert_eq!(attributes.names(), ["tool"]);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Why a stream ended before its end.
+/// The reason why a stream ended early.
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
 /// The frames of a stream. Readers skip trailers, which have no place in the programming model.
@@ -23,7 +23,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// The whole body; `None` for a stream.
+    /// Returns the whole body; `None` for a stream.
     pub fn bytes(&self) -> Option<&Bytes> {
         match self {
             Body::Bytes(bytes) => Some(bytes),
@@ -44,19 +44,19 @@ impl<T: Into<Bytes>> From<T> for Body {
     }
 }
 
-/// A body that is read while it arrives. Clones share it: whoever [takes](BodyStream::take) it first reads it.
+/// A body that is read while it arrives. Clones share it: the first one to [take](BodyStream::take) it reads it.
 #[derive(Clone)]
 pub struct BodyStream(Arc<Mutex<Option<Frames>>>);
 
 impl BodyStream {
-    /// A stream of these frames.
+    /// Returns a stream of these frames.
     pub fn new(frames: impl http_body::Body<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
         BodyStream(Arc::new(Mutex::new(Some(Box::pin(frames)))))
     }
 
-    /// The frames, for the one reader; `None` where somebody has taken them.
+    /// Takes the frames, for the only reader; `None` if another one has taken them.
     pub fn take(&self) -> Option<Frames> {
-        // Nothing that holds the lock can panic.
+        // No code that holds the lock can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

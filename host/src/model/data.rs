@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::{BodyStream, HttpRequest, HttpResponse};
 
-/// What an input binding brings, a function returns, or sets on an output binding: the cases of the language-worker
-/// protocol's `TypedData`.
+/// The value of an input binding, of an output binding, or a return value: the cases of the language-worker protocol's
+/// `TypedData`.
 #[derive(Debug, Clone, Default)]
 pub enum Data {
-    /// Nothing.
+    /// No data.
     #[default]
     None,
     /// Text.
@@ -38,12 +38,12 @@ pub enum Data {
 }
 
 impl Data {
-    /// Whether there is nothing.
+    /// Whether there is no data.
     pub fn is_none(&self) -> bool {
         matches!(self, Data::None)
     }
 
-    /// The HTTP request that this is.
+    /// Returns the HTTP request, if this is one.
     pub fn request(&self) -> Option<&HttpRequest> {
         match self {
             Data::Request(request) => Some(request),
@@ -55,14 +55,14 @@ impl Data {
 /// The data of a call's input bindings.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// The trigger's own.
+    /// The data of the trigger.
     pub trigger: Data,
-    /// Those of the other input bindings, by the binding's name.
+    /// The data of the other input bindings, by the binding's name.
     pub others: Vec<(String, Data)>,
 }
 
 impl Inputs {
-    /// The data of a trigger, and no other.
+    /// Returns inputs with only the trigger's data.
     pub fn of_trigger(data: Data) -> Self {
         Inputs {
             trigger: data,

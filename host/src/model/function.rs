@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::route::RouteTemplate;
 
-/// A function of the app: what its declaration says, whichever programming model it is written in.
+/// A function of the app, as declared in any programming model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionDefinition {
     /// Its name.
@@ -24,7 +24,7 @@ pub struct FunctionDefinition {
 }
 
 impl FunctionDefinition {
-    /// The trigger among the bindings.
+    /// Returns the binding that is the trigger.
     pub fn trigger(&self) -> Option<&Binding> {
         self.bindings.iter().find(|binding| binding.is_trigger())
     }
@@ -37,18 +37,18 @@ pub struct Binding {
     pub name: String,
     /// Its type, as written (compared without case): "httpTrigger", "http", "timerTrigger", …
     pub kind: String,
-    /// Where its data flows.
+    /// The direction of its data.
     pub direction: Direction,
-    /// The form in which the function takes its data, where the declaration chooses one.
+    /// The form in which the function takes its data, if the declaration sets one.
     pub data_type: Option<DataType>,
-    /// What an httpTrigger adds.
+    /// The settings of an httpTrigger.
     pub http: Option<HttpTrigger>,
     /// All members of the declaration, for the trigger that serves this type.
     pub properties: Map<String, Value>,
 }
 
 impl Binding {
-    /// Whether this is what starts the function: its type ends in "Trigger", in any case.
+    /// Whether this binding starts the function: its type ends in "Trigger", in any case.
     pub fn is_trigger(&self) -> bool {
         const SUFFIX: &str = "trigger";
         let start = self.kind.len().checked_sub(SUFFIX.len());
@@ -58,7 +58,7 @@ impl Binding {
     }
 }
 
-/// Where a binding's data flows.
+/// The direction of a binding's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -82,22 +82,22 @@ pub enum DataType {
     Stream,
 }
 
-/// What an httpTrigger binding adds.
+/// The settings of an httpTrigger binding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpTrigger {
     /// The route under the app's prefix; the function's name by default.
     pub route: RouteTemplate,
-    /// The methods that it takes; empty is all.
+    /// The allowed methods; empty is all.
     #[serde(with = "methods")]
     pub methods: Vec<Method>,
-    /// Which key a request needs.
+    /// The key that a request needs.
     pub auth_level: AuthLevel,
     /// Whether the function reads the request's body while it arrives, instead of whole.
     #[serde(default)]
     pub streams_body: bool,
 }
 
-/// `authLevel`: which key a request needs.
+/// `authLevel`: the key that a request needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthLevel {
@@ -110,7 +110,7 @@ pub enum AuthLevel {
     Admin,
 }
 
-/// Methods as their names.
+/// Serializes methods as their names.
 mod methods {
     use http::Method;
     use serde::de::Error as _;
@@ -127,7 +127,7 @@ mod methods {
     }
 }
 
-/// The facts of a loaded function that hooks and logs ask for. Borrowed by each hook that asks for them.
+/// The facts of a loaded function for hooks and logs. Hooks borrow them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionInfo {
     /// Its name.
@@ -138,14 +138,14 @@ pub struct FunctionInfo {
     pub trigger: String,
     /// The name of its trigger's binding.
     pub trigger_name: String,
-    /// For an HTTP trigger, the route template with the prefix, without a slash in front.
+    /// For an HTTP trigger, the route template with the prefix, without a leading slash.
     pub route: Option<String>,
     /// The names of the output bindings that make the HTTP response of a function that returns nothing.
     pub http_outputs: Vec<String>,
 }
 
 impl FunctionInfo {
-    /// The facts of a function in an app with this route prefix.
+    /// Returns the facts of a function in an app with this route prefix.
     pub fn new(definition: &FunctionDefinition, route_prefix: &str) -> Self {
         let trigger = definition.trigger();
         let http = trigger.and_then(|binding| binding.http.as_ref());

@@ -23,23 +23,23 @@ pub struct HttpRequest {
     pub body: Body,
     /// Values of the route's parameters, percent-decoded, in the template's order.
     pub route_params: SmallVec<[(String, String); 2]>,
-    /// The client's address and port; empty where unknown.
+    /// The client's address and port; empty if unknown.
     pub client: Arc<str>,
 }
 
 impl HttpRequest {
-    /// The first value of a header, whatever the case of the name.
+    /// Returns the first value of a header. The case of the name does not matter.
     pub fn header(&self, name: &str) -> Option<&HeaderValue> {
         self.all(name).next()
     }
 
-    /// The first value of a header, where it is visible ASCII.
+    /// Returns the first value of a header if it is visible ASCII.
     pub fn header_str(&self, name: &str) -> Option<&str> {
         self.header(name).and_then(|value| value.to_str().ok())
     }
 
-    /// All values of a header, in order. A request has few headers, whose names mostly differ in length: comparing them
-    /// all costs a fraction of hashing one.
+    /// Returns all values of a header, in order. A request has few headers, whose names mostly differ in length, so comparing
+    /// all names is much cheaper than hashing one.
     fn all(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
         let has_name = move |known: &HeaderName| known.as_str().eq_ignore_ascii_case(name);
         self.headers
@@ -47,7 +47,7 @@ impl HttpRequest {
             .filter_map(move |(known, value)| has_name(known).then_some(value))
     }
 
-    /// Returns the caller's `traceparent` and `tracestate`, empty where there is none. The values are not checked.
+    /// Returns the caller's `traceparent` and `tracestate`; an absent one is empty. The values are not checked.
     ///
     /// By W3C's rules for headers that come more than once: several `traceparent`s count as none, several
     /// `tracestate`s are one list, and a `tracestate` without a `traceparent` is ignored.
@@ -70,7 +70,7 @@ impl HttpRequest {
                     joined.push(',');
                     joined.push_str(field);
                 }
-                // A part that is not text makes the list worthless: half of it would be a wrong one.
+                // If a part is not text, drops the whole list: an incomplete list would be wrong.
                 Err(_) => return (traceparent, Cow::Borrowed("")),
             }
         }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_context_of_headers_that_come_more_than_once() {
+    fn trace_context_of_repeated_headers() {
         const PARENT: (&str, &[u8]) = ("traceparent", b"00-a-b-01");
         type Headers = Vec<(&'static str, &'static [u8])>;
         let cases: [(Headers, (&str, &str), &str); 8] = [
@@ -119,7 +119,7 @@ mod tests {
             (
                 vec![PARENT, ("tracestate", b"a=1")],
                 ("00-a-b-01", "a=1"),
-                "one of each",
+                "one header of each kind",
             ),
             (
                 vec![PARENT, PARENT],
@@ -144,12 +144,12 @@ mod tests {
                     ("tracestate", b""),
                 ],
                 ("00-a-b-01", "a=1"),
-                "empty ones add nothing",
+                "empty tracestates add nothing",
             ),
             (
                 vec![PARENT, ("tracestate", b"a=1"), ("tracestate", b"b=\xe9")],
                 ("00-a-b-01", ""),
-                "a tracestate that is not ASCII costs all of it",
+                "a tracestate that is not ASCII drops the whole list",
             ),
             (
                 vec![("traceparent", b"00-\xe9"), ("tracestate", b"a=1")],

@@ -1,4 +1,4 @@
-//! One call of a function: its data, and what hooks and the runner change of it.
+//! One function call: its data, and the parts that hooks and the runner change.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,36 +9,36 @@ use uuid::Uuid;
 use super::trace_context::TraceContexts;
 use super::{Attributes, Data, FunctionInfo, HttpReply, HttpRequest, Inputs, TraceContext, TraceIds};
 
-/// What a trigger starts a call with.
+/// The data with which a trigger starts a call.
 #[derive(Default)]
 pub struct Start {
-    /// The invocation's id; a random one where the trigger has none.
+    /// The invocation's id; random if the trigger has none.
     pub id: Option<Uuid>,
     /// The data of the input bindings.
     pub inputs: Inputs,
-    /// What the trigger knows besides, by name: a message's id, say.
+    /// Other data of the trigger by name: for example, a message's id.
     pub metadata: Vec<(String, Data)>,
-    /// The trace that the call belongs to; `None` leaves it to the headers of an HTTP request.
+    /// The trace context of the call; `None` takes it from the headers of an HTTP request.
     pub trace: Option<TraceContext>,
-    /// Which attempt this is.
+    /// The number of this attempt.
     pub retry: RetryContext,
-    /// How the outcome becomes an HTTP response, for a trigger that answers HTTP.
+    /// Makes the HTTP response from the outcome, for a trigger that responds over HTTP.
     pub http_reply: Option<&'static dyn HttpReply>,
 }
 
-/// Which attempt of an invocation a call is.
+/// The number of a call's attempt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetryContext {
     /// 0 for the first attempt.
     pub count: u32,
-    /// How many retries there are at most; 0 where the function has no retry policy.
+    /// The maximum number of retries; 0 if the function has no retry policy.
     pub max: u32,
 }
 
-/// One call of a function. Always in an `Arc`: extensions may keep it.
+/// One function call. Always in an `Arc`: extensions may keep it.
 ///
-/// Shared between the task that serves the trigger and the runner's threads. What hooks and the runner change of it
-/// lies behind locks that nobody holds across a call.
+/// Shared between the task that serves the trigger and the runner's threads. The parts that hooks and the runner change
+/// are behind locks, which are never held while other code runs.
 pub struct Invocation {
     id: Uuid,
     id_text: OnceLock<[u8; uuid::fmt::Hyphenated::LENGTH]>,
@@ -48,13 +48,13 @@ pub struct Invocation {
     retry: RetryContext,
     http_reply: Option<&'static dyn HttpReply>,
     attributes: Attributes,
-    /// What the trigger and extensions set; else what several header fields say together.
+    /// The contexts that the trigger and extensions set, or else the one joined from several header fields.
     trace_contexts: TraceContexts,
     given_up: AtomicBool,
 }
 
 impl Invocation {
-    /// A call of `function`.
+    /// Returns a call to `function`.
     pub fn new(function: Arc<FunctionInfo>, start: Start) -> Arc<Self> {
         let trace_contexts = TraceContexts::default();
         if let Some(trace) = start.trace {
@@ -74,7 +74,7 @@ impl Invocation {
         })
     }
 
-    /// The invocation's id as text, a hyphenated UUID.
+    /// Returns the invocation's id as text, a hyphenated UUID.
     pub fn id(&self) -> &str {
         let text = self.id_text.get_or_init(|| {
             let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
@@ -84,22 +84,22 @@ impl Invocation {
         std::str::from_utf8(text).unwrap_or_default()
     }
 
-    /// The invocation's id.
+    /// Returns the invocation's id.
     pub fn uuid(&self) -> Uuid {
         self.id
     }
 
-    /// The function that is called.
+    /// Returns the function that is called.
     pub fn function(&self) -> &Arc<FunctionInfo> {
         &self.function
     }
 
-    /// The data of the trigger.
+    /// Returns the data of the trigger.
     pub fn trigger(&self) -> &Data {
         &self.inputs.trigger
     }
 
-    /// The data of the input binding of this name.
+    /// Returns the data of the input binding with this name.
     pub fn input(&self, name: &str) -> Option<&Data> {
         if name == self.function.trigger_name {
             return Some(&self.inputs.trigger);
@@ -112,28 +112,28 @@ impl Invocation {
         find(&self.metadata, name)
     }
 
-    /// The HTTP request that triggered the call.
+    /// Returns the HTTP request that triggered the call.
     pub fn request(&self) -> Option<&HttpRequest> {
         self.inputs.trigger.request()
     }
 
-    /// How the outcome becomes an HTTP response; `None` where the trigger does not answer HTTP.
+    /// Returns the maker of the HTTP response; `None` if the trigger does not respond over HTTP.
     pub fn http_reply(&self) -> Option<&'static dyn HttpReply> {
         self.http_reply
     }
 
-    /// Which attempt this is.
+    /// Returns the number of this attempt.
     pub fn retry(&self) -> RetryContext {
         self.retry
     }
 
-    /// The attributes that extensions have set.
+    /// Returns the attributes that extensions have set.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }
 
-    /// `traceparent` and `tracestate` that the function sees: what an extension set, else what the trigger gave, else
-    /// what the HTTP caller sent, as [`HttpRequest::trace_context`] reads it.
+    /// Returns the `traceparent` and `tracestate` that the function sees: those that an extension set, else those of the
+    /// trigger, else those of the HTTP caller, as [`HttpRequest::trace_context`] reads them.
     pub fn trace_context(&self) -> (&str, &str) {
         if let Some(context) = self.trace_contexts.get() {
             return context.headers();
@@ -149,7 +149,7 @@ impl Invocation {
         }
     }
 
-    /// The trace and the span that log records of the call belong to.
+    /// Returns the trace and the span for log records of the call.
     pub fn trace_ids(&self) -> TraceIds {
         TraceIds::parse(self.trace_context().0)
     }
@@ -159,13 +159,13 @@ impl Invocation {
         self.trace_contexts.set(context);
     }
 
-    /// Whether nobody waits for the outcome any more: the call timed out, or was cancelled. A runner that has not begun
-    /// with it need not.
+    /// Whether nobody waits for the outcome any more, as the call timed out or was cancelled. A runner that has not begun
+    /// the call need not begin it.
     pub fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::Acquire)
     }
 
-    /// Says that nobody waits for the outcome any more.
+    /// Records that nobody waits for the outcome any more.
     pub fn give_up(&self) {
         self.given_up.store(true, Ordering::Release);
     }

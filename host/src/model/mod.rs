@@ -1,7 +1,7 @@
 //! The domain as plain data: functions and their bindings, one invocation and its data, and how it ended.
 //!
-//! Nothing in here runs code of a function or an extension, knows a server, or reads a file. Every other folder of the
-//! host builds on it.
+//! This folder does not run code of functions or extensions, does not know a server, and does not read files. All other
+//! folders of the host use it.
 
 mod attributes;
 mod body;

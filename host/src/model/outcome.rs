@@ -1,22 +1,22 @@
-//! How an invocation ended.
+//! The outcome of an invocation.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Data, HttpResponse};
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 #[derive(Debug)]
 pub enum Outcome {
     /// The function returned.
     Returned(Returned),
-    /// The function raised, or could not be called as it is.
+    /// The function raised, or could not be called.
     Raised(Box<Exception>),
     /// The function took longer than this.
     TimedOut(Duration),
     /// The invocation was given up before the function ended.
     Cancelled,
-    /// A pre hook of this extension answered.
+    /// A pre hook of this extension answered the call.
     Answered {
         /// The extension's name.
         extension: Arc<str>,
@@ -27,31 +27,31 @@ pub enum Outcome {
     Refused {
         /// The extension's name.
         extension: Arc<str>,
-        /// Why.
+        /// The reason.
         error: Box<Exception>,
     },
 }
 
-/// What a function that returned leaves behind.
+/// The results of a function that returned.
 #[derive(Debug, Clone, Default)]
 pub struct Returned {
-    /// Its return value: that of the binding `$return`.
+    /// Its return value, which is the data of the binding `$return`.
     pub value: Data,
-    /// What it set on its other output bindings, in their order. An output that it did not set is not among them.
+    /// The values of its other output bindings, in their order, without those that it did not set.
     pub outputs: Vec<Output>,
 }
 
-/// What a function set on an output binding.
+/// The value of an output binding.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// The binding's name.
     pub name: Arc<str>,
-    /// What it was set to.
+    /// The value.
     pub data: Data,
 }
 
 impl Returned {
-    /// A return value and no outputs.
+    /// Returns a return value without outputs.
     pub fn value(value: Data) -> Self {
         Returned {
             value,
@@ -59,7 +59,7 @@ impl Returned {
         }
     }
 
-    /// The data of the output binding of this name, where the function set it.
+    /// Returns the data of the output binding with this name, if the function set it.
     pub fn output(&self, name: &str) -> Option<&Data> {
         let found = self.outputs.iter().find(|output| *output.name == *name);
         found.map(|output| &output.data)
@@ -69,7 +69,7 @@ impl Returned {
 /// An exception of the language that the function is written in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
-    /// The type's name, qualified by its module unless built in.
+    /// The type's name, with its module unless built in.
     pub type_name: String,
     /// The message.
     pub message: String,
@@ -78,12 +78,12 @@ pub struct Exception {
 }
 
 impl Outcome {
-    /// The function returned this value and set no outputs.
+    /// Returns the outcome of a function that returned this value and set no outputs.
     pub fn returned(value: Data) -> Self {
         Outcome::Returned(Returned::value(value))
     }
 
-    /// What the function raised, or the error of a refusal.
+    /// Returns the exception of the function, or the error of a refusal.
     pub fn exception(&self) -> Option<&Exception> {
         match self {
             Outcome::Raised(exception) => Some(exception),

@@ -1,15 +1,15 @@
-//! How a trigger that answers HTTP makes a response of an outcome.
+//! The interface to make HTTP responses from outcomes.
 
 use http::StatusCode;
 
 use super::{FunctionInfo, HttpResponse, Outcome};
 
-/// How a trigger that answers HTTP turns an outcome into its response. Post hooks see and change that response, so it
-/// has to be known before the trigger sends it.
+/// Makes the HTTP response of a trigger from an outcome. Post hooks see and change that response, so it must exist before
+/// the trigger sends it.
 pub trait HttpReply: Sync {
-    /// The status of the response.
+    /// Returns the status of the response.
     fn status(&self, function: &FunctionInfo, outcome: &Outcome) -> StatusCode;
 
-    /// The response. What the function raised is for the log, not for the client.
+    /// Returns the response. It does not contain the function's exception, which is only for the log.
     fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse;
 }

@@ -1,4 +1,4 @@
-//! The result of a call on its way through the post hooks: the outcome, and the HTTP response that hooks have changed.
+//! The result of a call during the post hooks: the outcome, and the HTTP response that hooks have changed.
 
 use http::StatusCode;
 
@@ -8,13 +8,13 @@ use super::{Data, HttpResponse, Invocation, Outcome, Returned};
 #[derive(Debug)]
 pub struct CallResult {
     outcome: Outcome,
-    /// Made when a hook changes the response, or reads that of an outcome that does not hold one. Never the one in
-    /// `outcome` itself: a hook may hold on to what the function returned while it changes the response.
+    /// Made when a hook changes the response, or reads the response of an outcome that does not contain one. Never the one
+    /// in `outcome`: a hook may keep a reference to the return value while it changes the response.
     response: Option<Box<HttpResponse>>,
 }
 
 impl CallResult {
-    /// The result of a call that ended like this.
+    /// Returns the result of a call with this outcome.
     pub fn new(outcome: Outcome) -> Self {
         CallResult {
             outcome,
@@ -22,7 +22,7 @@ impl CallResult {
         }
     }
 
-    /// How the call ended.
+    /// Returns the outcome.
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
     }
@@ -33,7 +33,7 @@ impl CallResult {
         self.response = None;
     }
 
-    /// The status of the HTTP response; `None` where the trigger does not answer HTTP.
+    /// Returns the status of the HTTP response; `None` if the trigger does not respond over HTTP.
     pub fn http_status(&self, invocation: &Invocation) -> Option<StatusCode> {
         let reply = invocation.http_reply()?;
         Some(match &self.response {
@@ -42,7 +42,7 @@ impl CallResult {
         })
     }
 
-    /// The HTTP response, for reading; `None` where the trigger does not answer HTTP.
+    /// Returns the HTTP response, for reading; `None` if the trigger does not respond over HTTP.
     pub fn response(&mut self, invocation: &Invocation) -> Option<&HttpResponse> {
         let reply = invocation.http_reply()?;
         Some(match (&self.response, &self.outcome) {
@@ -60,7 +60,7 @@ impl CallResult {
         })
     }
 
-    /// The HTTP response, for changing; `None` where the trigger does not answer HTTP.
+    /// Returns the HTTP response, for changing; `None` if the trigger does not respond over HTTP.
     pub fn response_mut(&mut self, invocation: &Invocation) -> Option<&mut HttpResponse> {
         let reply = invocation.http_reply()?;
         let outcome = &self.outcome;
@@ -68,7 +68,7 @@ impl CallResult {
         Some(self.response.get_or_insert_with(make))
     }
 
-    /// The outcome, and the HTTP response where hooks have changed or read it: then it replaces the outcome's own.
+    /// Returns the outcome, and the HTTP response if hooks have changed or read it: it then replaces the outcome's own.
     pub fn into_parts(self) -> (Outcome, Option<HttpResponse>) {
         (self.outcome, self.response.map(|response| *response))
     }

@@ -1,4 +1,4 @@
-//! Route templates (`items/{id:int?}`, `files/{*path}`), and matching one of them against a path.
+//! Route templates (`items/{id:int?}`, `files/{*path}`), and their match with a path.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,14 +14,14 @@ use constraint::Constraint;
 
 pub use parse::RouteError;
 
-/// The names and values of the parameters that a path gave, in the order of the template. A parameter that
-/// was left out, and has no default, is not among them.
+/// The names and values of the parameters in a path, in the order of the template, without those that were left out and
+/// have no default.
 pub type Params<'a> = SmallVec<[(&'a str, Cow<'a, str>); 4]>;
 
 /// A parsed route template.
 ///
-/// Literals are compared without regard to the case of ASCII letters. Values are percent-decoded, segment by
-/// segment: `%2F` becomes a slash inside of a value, and never separates segments.
+/// The comparison of literals ignores the case of ASCII letters. Values are percent-decoded, segment by segment: `%2F`
+/// becomes a slash inside a value, and never separates segments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RouteTemplate {
@@ -30,14 +30,14 @@ pub struct RouteTemplate {
     segments: Vec<Segment>,
 }
 
-/// What stands between two slashes.
+/// The part of a template between two slashes.
 #[derive(Debug, Clone, PartialEq)]
 enum Segment {
     Literal(String),
     Parameter(Parameter),
-    /// `{*rest}`: all that is left; always the last segment.
+    /// `{*rest}`: the rest of the path; always the last segment.
     CatchAll(Parameter),
-    /// Parameters with literal text around them. Two parameters never touch.
+    /// Parameters with literal text around them. Two parameters are never adjacent.
     Mixed(Vec<Part>),
 }
 
@@ -56,14 +56,14 @@ struct Parameter {
 }
 
 impl RouteTemplate {
-    /// Parses a template. Slashes around it do not count; the empty template is the empty path.
+    /// Parses a template. Ignores slashes around it; the empty template is the empty path.
     pub fn parse(text: &str) -> Result<Self, RouteError> {
         let segments = parse::segments(text)?;
         let text = text.trim_matches('/').to_owned();
         Ok(Self { text, segments })
     }
 
-    /// This template below `prefix`, a path of literal text.
+    /// Returns this template below `prefix`, a path of literal text.
     pub fn under(mut self, prefix: &str) -> Self {
         let prefix = prefix.trim_matches('/');
         self.text = [prefix, &self.text]
@@ -77,7 +77,7 @@ impl RouteTemplate {
         self
     }
 
-    /// The path that the template matches, when it has no parameters.
+    /// Returns the path that the template matches, if it has no parameters.
     pub fn literal_path(&self) -> Option<String> {
         let literal = |segment: &Segment| match segment {
             Segment::Literal(text) => Some(text.clone()),
@@ -90,7 +90,7 @@ impl RouteTemplate {
             .map(|texts| texts.join("/"))
     }
 
-    /// How specific the template is, a number for each segment: templates are tried in ascending order.
+    /// Returns how specific the template is, as a number for each segment: templates are tried in ascending order.
     pub fn precedence(&self) -> Vec<u8> {
         let rank = |segment: &Segment| match segment {
             Segment::Literal(_) => 1,
@@ -103,8 +103,8 @@ impl RouteTemplate {
         self.segments.iter().map(rank).collect()
     }
 
-    /// Text that is the same for two templates if they match the same paths: without the names of parameters,
-    /// and without case.
+    /// Returns a text that is the same for two templates if they match the same paths: without the names of parameters, and
+    /// in lower case.
     pub fn shape(&self) -> String {
         let parameter = |parameter: &Parameter| {
             let left_out = parameter.optional || parameter.default.is_some();
@@ -130,7 +130,7 @@ impl RouteTemplate {
         self.segments.iter().map(segment).collect::<Vec<_>>().join("/")
     }
 
-    /// Matches `path`, which is still percent-encoded. A slash at its start and one at its end do not count.
+    /// Matches `path`, which is still percent-encoded. Ignores one slash at its start and one at its end.
     pub fn matches<'a>(&'a self, path: &'a str) -> Option<Params<'a>> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let mut rest = Some(path).filter(|path| !path.is_empty());
@@ -142,7 +142,7 @@ impl RouteTemplate {
                     .then_some(params);
             }
             let Some(text) = rest else {
-                // The path is at its end: all that follows must be parameters that can be left out.
+                // The path has ended: all remaining segments must be parameters that can be left out.
                 let Segment::Parameter(parameter) = segment else {
                     return None;
                 };
@@ -166,7 +166,7 @@ impl RouteTemplate {
 }
 
 impl fmt::Display for RouteTemplate {
-    /// The template as written, without slashes around it.
+    /// Writes the template as written, without slashes around it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -196,13 +196,13 @@ impl Part {
 }
 
 impl Segment {
-    /// Matches the text between two slashes, which must not be empty, and adds what it finds to `params`.
+    /// Matches the text between two slashes, which must not be empty, and adds the parameters to `params`.
     fn matches<'a>(&'a self, text: &'a str, params: &mut Params<'a>) -> bool {
         let text = decode(text);
         match self {
             Self::Literal(literal) => text.eq_ignore_ascii_case(literal),
             Self::Parameter(parameter) => parameter.take(text, params),
-            // Another form of a catch-all never gets here: it takes the whole rest of the path.
+            // A catch-all never gets here: it takes the whole rest of the path.
             Self::CatchAll(_) => false,
             Self::Mixed(parts) => {
                 let found = params.len();
@@ -234,7 +234,7 @@ impl Parameter {
         taken
     }
 
-    /// As a catch-all: `rest` may be empty.
+    /// Takes the value of a catch-all: `rest` may be empty.
     fn take_rest<'a>(&'a self, rest: &'a str, params: &mut Params<'a>) -> bool {
         match (rest, &self.default) {
             ("", Some(default)) => {
@@ -247,12 +247,12 @@ impl Parameter {
     }
 }
 
-/// Matches the parts of a segment from its end to its start. Each parameter takes at least one character,
-/// each literal is found as far to the right as possible: if that finds nothing then nothing else would.
+/// Matches the parts of a segment from its end to its start. Each parameter takes at least one character, and each
+/// literal is searched from the right: if this finds no match, there is none.
 fn take_mixed<'a>(parts: &'a [Part], text: &str, params: &mut Params<'a>) -> bool {
     let first = params.len();
     let mut rest = text;
-    // The parameter whose end is known, and whose start is not yet.
+    // The parameter whose end is known, but not its start.
     let mut open: Option<&'a Parameter> = None;
     let mut close =
         |parameter: &'a Parameter, value: &str| parameter.take(Cow::Owned(value.to_owned()), params);
@@ -287,7 +287,7 @@ fn take_mixed<'a>(parts: &'a [Part], text: &str, params: &mut Params<'a>) -> boo
     complete
 }
 
-/// What is before and behind the last `literal` in `text` that has something behind it.
+/// Splits `text` at the last `literal` that has text after it. Returns the texts before and after it.
 fn split_at_last<'t>(text: &'t str, literal: &str) -> Option<(&'t str, &'t str)> {
     let last = text.len().checked_sub(literal.len() + 1)?;
     (0..=last).rev().find_map(|at| {
@@ -297,7 +297,7 @@ fn split_at_last<'t>(text: &'t str, literal: &str) -> Option<(&'t str, &'t str)>
     })
 }
 
-/// Percent-decoded text; bytes that are not UTF-8 become replacement characters.
+/// Percent-decodes text; bytes that are not UTF-8 become replacement characters.
 fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }

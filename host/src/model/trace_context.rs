@@ -1,4 +1,4 @@
-//! The trace context that a function sees, as extensions replace it.
+//! The trace context that a function sees, and that extensions may replace.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 /// The length of a `traceparent` of version 00.
 const TRACEPARENT: usize = 55;
 
-/// W3C trace context headers; empty where there are none.
+/// W3C trace context headers; an absent one is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TraceContext {
     traceparent: SmallVec<[u8; TRACEPARENT]>,
@@ -23,16 +23,16 @@ impl TraceContext {
         }
     }
 
-    /// `traceparent` and `tracestate`.
+    /// Returns `traceparent` and `tracestate`.
     pub fn headers(&self) -> (&str, &str) {
-        // It was made of text.
+        // It was made from text.
         let traceparent = std::str::from_utf8(&self.traceparent).unwrap_or_default();
         (traceparent, &self.tracestate)
     }
 }
 
-/// The trace contexts that a call was given, of which the last counts. None is ever removed: borrows stay valid for as
-/// long as `self`. The first, mostly the only one, costs no allocation.
+/// The trace contexts of a call, of which the last counts. None is ever removed, so borrows stay valid for as long as
+/// `self`. The first, mostly the only one, needs no allocation.
 #[derive(Debug, Default)]
 pub(super) struct TraceContexts {
     first: OnceLock<Entry>,
@@ -45,7 +45,7 @@ struct Entry {
 }
 
 impl TraceContexts {
-    /// Adds one, which counts from now on.
+    /// Adds a context, which counts from now on.
     pub(super) fn set(&self, context: TraceContext) {
         let entry = Entry {
             context,
@@ -54,7 +54,7 @@ impl TraceContexts {
         let Err(entry) = self.first.set(entry) else { return };
         let Some(mut last) = self.last() else { return };
         let mut entry = Box::new(entry);
-        // Another thread may be faster: then it goes behind that one's.
+        // Another thread may be faster: then this context goes behind the other one.
         while let Err(refused) = last.next.set(entry) {
             entry = refused;
             while let Some(next) = last.next.get() {
@@ -63,7 +63,7 @@ impl TraceContexts {
         }
     }
 
-    /// The last one.
+    /// Returns the last context.
     pub(super) fn get(&self) -> Option<&TraceContext> {
         self.last().map(|entry| &entry.context)
     }

@@ -1,31 +1,31 @@
-//! The ids of a call's trace, as its records in the log carry them.
+//! The trace ids of a call, for its log records.
 
 const TRACE: usize = 32;
 const SPAN: usize = 16;
 
-/// The trace and the span that a call belongs to, from its `traceparent`; neither where that is absent or malformed.
-/// A copy: whatever outlives the call can keep it.
+/// The trace and the span of a call, from its `traceparent`; neither if that is absent or malformed. This is a copy, so
+/// objects that outlive the call can keep it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TraceIds(Option<([u8; TRACE], [u8; SPAN])>);
 
 impl TraceIds {
-    /// Those of a `traceparent`, by the rules of W3C Trace Context: also of a later version, sampled or not.
+    /// Parses a `traceparent` by the rules of W3C Trace Context: also of a later version, sampled or not.
     pub fn parse(traceparent: &str) -> Self {
         TraceIds(parse(traceparent.trim_matches([' ', '\t']).as_bytes()))
     }
 
-    /// 32 lower-case hex digits.
+    /// Returns the trace id: 32 lower-case hex digits.
     pub fn trace_id(&self) -> Option<&str> {
         self.0.as_ref().map(|(trace, _)| text(trace))
     }
 
-    /// 16 lower-case hex digits.
+    /// Returns the span id: 16 lower-case hex digits.
     pub fn span_id(&self) -> Option<&str> {
         self.0.as_ref().map(|(_, span)| text(span))
     }
 }
 
-/// They were checked to be hex digits.
+/// Returns digits as text. The parser has checked that they are hex digits.
 fn text(digits: &[u8]) -> &str {
     std::str::from_utf8(digits).unwrap_or_default()
 }
@@ -38,14 +38,14 @@ fn parse(header: &[u8]) -> Option<([u8; TRACE], [u8; SPAN])> {
     let whole = match version {
         b"00" => rest.is_empty(),
         b"ff" => false,
-        // A later version may go on, after another separator.
+        // A later version may continue after another separator.
         version => version.iter().all(is_hex) && rest.first().is_none_or(|next| *next == b'-'),
     };
     let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
     (whole && !is_zero(&trace) && !is_zero(&span)).then_some((trace, span))
 }
 
-/// `-` and so many hex digits, and what follows them.
+/// Parses `-` and `N` hex digits. Returns the digits and the rest.
 fn field<const N: usize>(text: &[u8]) -> Option<([u8; N], &[u8])> {
     let (digits, rest) = text.strip_prefix(b"-")?.split_first_chunk::<N>()?;
     digits.iter().all(is_hex).then_some((*digits, rest))
@@ -78,12 +78,12 @@ mod tests {
             (
                 format!("cc-{TRACE_ID}-{SPAN_ID}-01what"),
                 false,
-                "a field that runs on",
+                "a field that is too long",
             ),
             (
                 format!("00-{TRACE_ID}-{SPAN_ID}-01-what"),
                 false,
-                "00 has no more fields",
+                "version 00 with more fields",
             ),
             (
                 format!("ff-{TRACE_ID}-{SPAN_ID}-01"),

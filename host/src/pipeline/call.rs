@@ -1,4 +1,4 @@
-//! One call on its way through the hooks and the runner.
+//! The progress of one call through the hooks and the runner.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use super::{LoadedFunction, Pipeline, RunnerCall, Ticket};
 use crate::extensions::HookProgress;
 use crate::model::{CallResult, Invocation, Outcome};
 
-/// A call on its way. How far it has come lies here and not in a future, so that it can go on when the future that
-/// drives it is dropped.
+/// A call in progress. Its progress is stored here and not in a future, so that the call can continue when the future
+/// that drives it is dropped.
 pub(super) struct Call<G: Send + Sync + 'static> {
     pipeline: Arc<Pipeline>,
-    /// Before the invocation: a hook that waits may still log for it when it is dropped.
+    /// Dropped before the invocation, for which a waiting hook may still log on drop.
     progress: HookProgress,
     function: Arc<LoadedFunction>,
     invocation: Arc<Invocation>,
     stage: Stage,
     held: Option<(G, TaskTrackerToken)>,
-    /// When it times out.
+    /// The time when it times out.
     deadline: Option<Instant>,
-    /// Nobody waits for the reply any more.
+    /// Whether nobody waits for the reply any more.
     detached: bool,
 }
 
@@ -57,7 +57,7 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
     }
 
-    /// Drives the call to its end. Each part, before and after the end of the function, may take the time-out.
+    /// Drives the call to its end. Each part, up to the end of the function and after it, may take the full timeout.
     pub(super) async fn finish(&mut self) -> CallResult {
         if matches!(self.stage, Stage::PreHooks | Stage::Running(_)) {
             let outcome = match self.deadline.zip(self.pipeline.timeout) {
@@ -82,7 +82,7 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
     }
 
-    /// The pre hooks and the function.
+    /// Runs the pre hooks and the function.
     async fn run(&mut self) -> Outcome {
         let ticket = match self.stage {
             Stage::Running(ticket) => ticket,
@@ -111,7 +111,7 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
     }
 
-    /// The function has ended, or is not waited for any longer.
+    /// Handles the end of the function, or of the wait for it.
     fn end(&mut self, outcome: Outcome) {
         if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
             self.invocation.give_up();
@@ -135,14 +135,14 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::PostHooks(result) => Poll::Ready(result),
-            // `finish` comes here after `end`, and not again once this was ready.
+            // `finish` calls this after `end`, and not again after it was ready.
             Stage::PreHooks | Stage::Running(_) | Stage::Ended => {
                 unreachable!("post hooks run after the function has ended, and once")
             }
         }
     }
 
-    /// The post hook that waits has used up its time: the others run.
+    /// Gives up a waiting post hook whose time is over. The others still run.
     fn give_up_post_hook(&mut self) {
         if let Stage::PostHooks(result) = &mut self.stage {
             let chain = &self.function.chain;

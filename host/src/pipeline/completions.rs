@@ -1,9 +1,9 @@
-//! Outcomes on their way from the runner's threads to the calls that wait for them.
+//! Delivers outcomes from the runner's threads to the calls that wait for them.
 //!
-//! Waking the serving thread costs a system call on one side and a switch of threads on the other, as much as the rest
-//! of a short call. So a runner that has more to do right away says so, and its outcomes are then signalled in batches.
-//! Lest one waits while what follows it takes long, the receiving side also looks by itself, every [`TICK`], for as long
-//! as anything comes.
+//! Waking the serving thread costs a system call on one side and a thread switch on the other, as much as the rest of a
+//! short call. So a runner says when it continues with another call at once, and its outcomes are signalled in batches.
+//! The receiving side also polls every [`TICK`] while outcomes arrive, so that an outcome does not wait for a long call
+//! behind it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,33 +15,33 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::waiters::{Ticket, Waiters};
 use crate::model::Outcome;
 
-/// The longest that an outcome waits unsignalled.
+/// The longest time that an outcome waits without a signal.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How many outcomes wait unsignalled at most.
+/// The most outcomes that wait without a signal.
 const BATCH: usize = 16;
 
-/// Where a runner leaves the outcomes of calls.
+/// The queue in which a runner puts the outcomes of calls.
 #[derive(Default)]
 pub struct Completions {
     done: Mutex<Vec<(Ticket, Outcome)>>,
-    /// The receiving side looks by itself: an outcome may wait for that.
-    looking: AtomicBool,
-    /// The receiving side was woken and has not looked yet.
+    /// Whether the receiving side polls: an outcome may wait for that.
+    polling: AtomicBool,
+    /// Whether the receiving side was woken and has not read the queue yet.
     signalled: AtomicBool,
     arrived: Notify,
     pub(super) waiters: Waiters,
 }
 
 impl Completions {
-    /// Hands over the outcome of a call. `more` says that the caller goes on to the next call at once. Only the first
-    /// outcome of a call counts, and none of a call that was given up. From any thread.
+    /// Adds the outcome of a call. `more` says that the caller continues with another call at once. Only the first outcome
+    /// of a call counts, and none counts for a call that was given up. From any thread.
     pub fn push(&self, ticket: Ticket, outcome: Outcome, more: bool) {
         let mut done = self.lock();
         done.push((ticket, outcome));
         let may_wait = more && done.len() < BATCH;
         drop(done);
-        if may_wait && self.looking.load(Ordering::SeqCst) {
+        if may_wait && self.polling.load(Ordering::SeqCst) {
             return;
         }
         if !self.signalled.swap(true, Ordering::AcqRel) {
@@ -49,7 +49,7 @@ impl Completions {
         }
     }
 
-    /// Hands outcomes to the calls that wait for them. Never returns.
+    /// Delivers outcomes to the calls that wait for them. Never returns.
     pub(super) async fn deliver(&self) {
         let mut batch = Vec::new();
         let mut ticks = interval(TICK);
@@ -58,17 +58,17 @@ impl Completions {
             let ticked = tokio::select! {
                 biased;
                 () = self.arrived.notified() => false,
-                _ = ticks.tick(), if self.looking.load(Ordering::Relaxed) => true,
+                _ = ticks.tick(), if self.polling.load(Ordering::Relaxed) => true,
             };
-            // Before the batch is taken: what is pushed after that signals anew.
+            // Before the batch is taken: an outcome that is pushed later signals again.
             self.signalled.store(false, Ordering::Release);
             self.take(&mut batch);
             if ticked && batch.is_empty() {
-                self.looking.store(false, Ordering::SeqCst);
-                // Whatever was pushed before the pusher could see that.
+                self.polling.store(false, Ordering::SeqCst);
+                // Takes outcomes that were pushed before the pusher could see that polling stopped.
                 self.take(&mut batch);
             } else if !ticked {
-                self.looking.store(true, Ordering::SeqCst);
+                self.polling.store(true, Ordering::SeqCst);
                 ticks.reset();
             }
             for (ticket, outcome) in batch.drain(..) {
@@ -81,7 +81,7 @@ impl Completions {
         std::mem::swap(batch, &mut *self.lock());
     }
 
-    /// Nothing that holds the lock can panic half-way.
+    /// Locks the queue. No code that holds the lock can panic half-way.
     fn lock(&self) -> MutexGuard<'_, Vec<(Ticket, Outcome)>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }

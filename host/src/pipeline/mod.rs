@@ -1,7 +1,7 @@
-//! The way of every call, whatever triggered it: pre hooks, the runner, post hooks.
+//! The pipeline of every call, whatever triggered it: pre hooks, the runner, post hooks.
 //!
 //! A trigger [starts](Pipeline::call) a call with a [`Start`](crate::model::Start), and gets the
-//! [`CallResult`](crate::model::CallResult) that its own reply is made from.
+//! [`CallResult`](crate::model::CallResult) from which it makes its own reply.
 
 mod call;
 mod completions;
@@ -34,19 +34,19 @@ pub struct Pipeline {
     turn: Turn,
 }
 
-/// The calls that the runner was given in this turn of the event loop.
+/// The calls that the runner got in this turn of the event loop.
 #[derive(Default)]
 struct Turn {
     calls: AtomicU32,
     ends: Notify,
 }
 
-/// After so many calls the runner begins even though the turn goes on: the first should not wait for the last.
+/// The number of calls after which the runner begins within a turn, so that the first does not wait for the last.
 const CALLS_A_FLUSH: u32 = 8;
 
 impl Pipeline {
-    /// A pipeline around this runner, which leaves outcomes in `completions`. A call may take `timeout` (`None`:
-    /// forever). `in_flight` counts the calls until the last has ended.
+    /// Returns a pipeline around this runner, which puts outcomes into `completions`. A call may take `timeout` (`None`:
+    /// no limit). `in_flight` counts the calls until the last has ended.
     pub fn new(
         runner: Arc<dyn FunctionRunner>,
         completions: Arc<Completions>,
@@ -73,8 +73,8 @@ impl Pipeline {
 
     /// Calls a function and returns how it ended, after all post hooks ran.
     ///
-    /// When the returned future is dropped (the client went away), the call goes on to its end all the same, and its
-    /// post hooks see that end. `held` is kept until then: what limits how many calls there are.
+    /// If the returned future is dropped (the client disconnected), the call still runs to its end, and its post hooks see
+    /// that end. `held` is kept until then: it is a permit that limits the number of calls.
     pub async fn call<G>(
         self: &Arc<Self>,
         function: Arc<LoadedFunction>,
@@ -90,14 +90,14 @@ impl Pipeline {
         (invocation, result)
     }
 
-    /// Ends the calls that run, as far as the runner can, with their outcomes soon after, and begins no more.
+    /// Ends running calls as far as the runner can, with their outcomes soon after, and begins no more.
     pub fn cancel(&self) {
         self.runner.cancel();
     }
 
     async fn flush_each_turn(&self) {
         loop {
-            // Woken in the middle of a turn, a task runs after those that were ready before it.
+            // A task that is woken during a turn runs after those that were ready before it.
             self.turn.ends.notified().await;
             self.flush();
         }

@@ -1,4 +1,4 @@
-//! What a language runtime offers the pipeline.
+//! The pipeline's interface to a language runtime.
 
 use std::sync::Arc;
 
@@ -13,28 +13,28 @@ pub struct RunnerCall {
     pub function: Arc<LoadedFunction>,
     /// The call's data.
     pub invocation: Arc<Invocation>,
-    /// What its outcome is [handed over](crate::pipeline::Completions::push) with.
+    /// The ticket for its [outcome](crate::pipeline::Completions::push).
     pub ticket: Ticket,
 }
 
 /// Runs functions: the border between the pipeline and a language runtime.
 ///
-/// [`extensions`](Self::extensions) is asked before there are calls; all the others are called from the thread that
+/// [`extensions`](Self::extensions) is called before there are calls. All other methods are called from the thread that
 /// serves triggers, and must not block.
 pub trait FunctionRunner: Send + Sync + 'static {
-    /// Takes a call. When it has ended the runner says so with
-    /// [`Completions::push`](crate::pipeline::Completions::push). It need not begin before [`flush`](Self::flush).
+    /// Takes a call. The runner reports its end with [`Completions::push`](crate::pipeline::Completions::push). It need not
+    /// begin before [`flush`](Self::flush).
     fn invoke(&self, call: RunnerCall);
 
-    /// Begins what was taken since the last time. Called after each turn of the event loop that brought calls, and
-    /// within one after every few of them: waking a thread costs more than most of what leads to it.
+    /// Begins the calls taken since the last flush. Called after each turn of the event loop with calls, and within a turn
+    /// after every few calls: waking a thread costs more than most of the work before it.
     fn flush(&self);
 
     /// Ends a call that took too long, as far as the language can. Nobody waits for its outcome any more. It may have
     /// ended meanwhile, or not begun.
     fn give_up(&self, _call: &RunnerCall) {}
 
-    /// Ends the calls that run as far as the language can, with their outcomes soon after, and begins no more.
+    /// Ends running calls as far as the language can, with their outcomes soon after, and begins no more.
     fn cancel(&self) {}
 
     /// Returns the extensions that the runtime itself runs around functions.

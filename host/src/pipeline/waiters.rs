@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 
 use crate::model::Outcome;
 
-/// Stands for a call that waits for its outcome. Once the call has its outcome, or is given up, the ticket is void.
+/// The handle of a call that waits for its outcome. It is void when the call has its outcome, or is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
     slot: u32,
-    /// How often the slot was used before: a void ticket must not reach the next call.
+    /// The number of earlier uses of the slot: a void ticket must not reach the next call.
     generation: u32,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Waiters(Mutex<Slots>);
 struct Slots {
     /// As many as there have been calls at once: never shortened.
     all: Vec<Slot>,
-    /// Indices of those that no call uses.
+    /// The indices of unused slots.
     free: Vec<u32>,
 }
 
@@ -31,7 +31,7 @@ struct Slot {
 }
 
 enum State {
-    /// The call runs; the waker is that of the task that waits, where it waits already.
+    /// The call runs. The waker is that of the waiting task, if it already waits.
     Running(Option<Waker>),
     Complete(Outcome),
     Free,
@@ -46,7 +46,7 @@ impl Waiters {
                 generation: 0,
                 state: State::Free,
             });
-            // Far more calls than memory holds.
+            // There is not enough memory for so many calls that this could overflow.
             (slots.all.len() - 1) as u32
         });
         let opened = &mut slots.all[slot as usize];
@@ -57,11 +57,11 @@ impl Waiters {
         }
     }
 
-    /// Hands the outcome to the call; nothing happens where the ticket is void, or the call has an outcome already.
+    /// Gives the outcome to the call. Does nothing if the ticket is void or the call already has an outcome.
     pub(super) fn complete(&self, ticket: Ticket, outcome: Outcome) {
         let mut slots = self.lock();
         let Some(slot) = slots.get(ticket) else {
-            // Not under the lock: it drops what a function returned.
+            // Not under the lock: this drops a function's return value.
             drop(slots);
             return drop(outcome);
         };
@@ -114,20 +114,20 @@ impl Waiters {
         }
     }
 
-    /// Nothing that holds the lock can panic half-way.
+    /// Locks the slots. No code that holds the lock can panic half-way.
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Slots {
-    /// The slot of a ticket that is not void.
+    /// Returns the slot of a ticket that is not void.
     fn get(&mut self, ticket: Ticket) -> Option<&mut Slot> {
         let slot = self.all.get_mut(ticket.slot as usize)?;
         (slot.generation == ticket.generation && !matches!(slot.state, State::Free)).then_some(slot)
     }
 
-    /// Frees the slot of a ticket that is not void; returns what it held.
+    /// Frees the slot of a ticket that is not void; returns its state.
     fn release(&mut self, ticket: Ticket) -> State {
         let slot = &mut self.all[ticket.slot as usize];
         slot.generation = slot.generation.wrapping_add(1);

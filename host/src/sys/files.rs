@@ -1,4 +1,4 @@
-//! Files and what may be done with them.
+//! Permissions of files.
 
 use std::path::Path;
 

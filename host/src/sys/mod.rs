@@ -1,7 +1,7 @@
 //! The operating system, as far as the standard library and tokio do not cover it.
 //!
-//! All that is Linux or Unix by name is behind this module, so that another platform is a matter of these files. Linux
-//! is the only platform that is built and tested.
+//! All code that is specific to Linux or Unix is behind this module, so that another platform needs changes only in these
+//! files. Linux is the only platform that is built and tested.
 //!
 //! | file | what | on Linux | on macOS it would be |
 //! |---|---|---|---|

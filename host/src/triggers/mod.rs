@@ -1,4 +1,4 @@
-//! What starts calls: one folder for each kind of trigger, and a registry for those of host builds.
+//! Triggers, which start calls: one folder per kind, and a registry for the triggers of custom host builds.
 //!
 //! A trigger gets the functions that it serves and a handle to start calls with. All triggers of a worker run on its one
 //! serving thread, and must not block it. Adding one changes nothing else: the worker finds it by its [`Registration`].
@@ -19,7 +19,7 @@ pub use inventory;
 
 /// A source of calls.
 pub trait Trigger: Send + 'static {
-    /// Its name, for messages.
+    /// Returns the trigger's name, for messages.
     fn name(&self) -> &'static str;
 
     /// Whether it serves functions whose trigger binding has this type, in any case.
@@ -35,7 +35,7 @@ pub trait Trigger: Send + 'static {
     /// [`Calls::draining`].
     ///
     /// # Errors
-    /// What is wrong, as a message for the user: the worker does not start.
+    /// A message for the user that says what is wrong. The worker does not start.
     fn start(
         self: Box<Self>,
         functions: Vec<Arc<LoadedFunction>>,
@@ -43,10 +43,10 @@ pub trait Trigger: Send + 'static {
     ) -> Result<TriggerFuture, String>;
 }
 
-/// What serves the functions of a trigger.
+/// The future that serves the functions of a trigger.
 pub type TriggerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How a trigger starts calls, and learns of the worker's end. Cheap to clone.
+/// A trigger's handle to start calls and to notice that the worker drains. Cheap to clone.
 #[derive(Clone)]
 pub struct Calls {
     pipeline: Arc<Pipeline>,
@@ -55,7 +55,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Starts calls through `pipeline`, as tasks of `tasks`, until `drain` is cancelled.
+    /// Returns a handle that starts calls through `pipeline`, as tasks of `tasks`, until `drain` is cancelled.
     pub fn new(pipeline: Arc<Pipeline>, tasks: TaskTracker, drain: CancellationToken) -> Self {
         Calls {
             pipeline,
@@ -79,17 +79,17 @@ impl Calls {
         self.tasks.spawn(task);
     }
 
-    /// Waits until the worker drains: from then on no calls are to be started that nobody has asked for yet.
+    /// Waits until the worker drains. From then on, start only calls that were already requested.
     pub async fn draining(&self) {
         self.drain.cancelled().await;
     }
 }
 
-/// What a trigger is made from.
+/// The arguments of a trigger's constructor.
 pub struct Setup<'a> {
     /// The app that is served.
     pub app: &'a App,
-    /// Which worker this is, from 0.
+    /// The index of the worker, from 0.
     pub worker: u32,
 }
 
@@ -110,7 +110,7 @@ impl Registration {
 /// Makes the triggers that are linked into this host.
 ///
 /// # Errors
-/// That of the first one that cannot be made.
+/// The error of the first trigger that cannot be made.
 pub fn registered(setup: &Setup<'_>) -> Result<Vec<Box<dyn Trigger>>, String> {
     let registrations = inventory::iter::<Registration>.into_iter();
     registrations

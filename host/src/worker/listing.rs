@@ -1,4 +1,4 @@
-//! What a worker reports of its functions and extensions.
+//! A worker's reports about its functions and extensions.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use crate::model::FunctionDefinition;
 #[derive(Clone)]
 pub(super) struct AllExtensions {
     pub(super) native: Arc<Mutex<Extensions>>,
-    /// Those that the runner runs.
+    /// The extensions that the runner runs.
     pub(super) language: Arc<[ExtensionReport]>,
 }
 
@@ -22,12 +22,12 @@ impl AllExtensions {
     }
 }
 
-/// A report that panicked half-way has changed nothing.
+/// Locks the extensions. A report that panicked half-way has changed nothing.
 pub(super) fn lock(extensions: &Mutex<Extensions>) -> MutexGuard<'_, Extensions> {
     extensions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A function, as listed at start.
+/// Returns the listing of a function at start.
 pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
     let trigger = definition.trigger();
     let http = trigger.and_then(|trigger| trigger.http.as_ref());
@@ -41,7 +41,7 @@ pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
     }
 }
 
-/// An extension, as listed at start.
+/// Returns the listing of an extension at start.
 pub(super) fn extension(report: ExtensionReport) -> ExtensionListing {
     ExtensionListing {
         name: report.name,

@@ -38,17 +38,17 @@ use service::Service;
 
 pub use orders::Orders;
 
-/// What extensions get to shut down when running calls have used up the deadline, or the worker cannot start.
+/// The time for extensions to shut down if running calls have used up the deadline, or the worker cannot start.
 const LEAST_SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// A worker that has its orders: its extensions are open, and its functions are to be loaded.
+/// A worker with its orders: its extensions are open, and its functions are not loaded yet.
 pub struct Worker {
     base: Base,
     completions: Arc<Completions>,
     triggers: Vec<Box<dyn Trigger>>,
 }
 
-/// What a worker has from its orders to its end.
+/// The parts that a worker has from its orders to its end.
 struct Base {
     config: Box<WorkerConfig>,
     orders: Box<dyn Orders>,
@@ -68,7 +68,7 @@ impl Base {
 
 impl Worker {
     /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `Err` is the exit
-    /// code, after the supervisor was told why.
+    /// code, after the reason was reported to the supervisor.
     pub fn connect(control: OwnedFd, listener: OwnedFd) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
             eprintln!("funcdock worker: {error}");
@@ -78,7 +78,7 @@ impl Worker {
         Self::open(config, Box::new(link), Some(peers), Some(listener.into()))
     }
 
-    /// A worker without a supervisor, and opens its extensions. It serves HTTP where it has a listener, which must be
+    /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has a listener, which must be
     /// bound and non-blocking. `Err` is the exit code, after [`Orders::failed`].
     pub fn new(
         config: WorkerConfig,
@@ -133,31 +133,30 @@ impl Worker {
         })
     }
 
-    /// What to serve.
+    /// Returns the configuration.
     pub fn config(&self) -> &WorkerConfig {
         &self.base.config
     }
 
-    /// The extensions: function code docks and configures them while it is imported.
+    /// Returns the extensions, which function code docks and configures while it is imported.
     pub fn extensions(&self) -> &Arc<Mutex<Extensions>> {
         &self.base.extensions
     }
 
-    /// Where the runner leaves the outcomes of calls.
+    /// Returns the queue for the runner's outcomes.
     pub fn completions(&self) -> &Arc<Completions> {
         &self.completions
     }
 
-    /// Whether a trigger of this worker serves functions whose trigger binding has this type. A function that nothing
-    /// serves is listed, and never called.
+    /// Whether a trigger of this worker serves functions whose trigger binding has this type. A function without such a
+    /// trigger is listed, but never called.
     pub fn serves(&self, kind: &str) -> bool {
         let http = self.base.listener.is_some() && is_http_trigger(kind);
         http || self.triggers.iter().any(|trigger| trigger.serves(kind))
     }
 
-    /// Starts the extensions, which function code has configured by now, and puts their hooks around the functions that
-    /// the runner has indexed, in its order. `Err` is the exit code, after it was reported which extension that the app
-    /// requires has failed.
+    /// Starts the extensions, which function code has configured by now, and puts their hooks around the functions, in the
+    /// runner's order. `Err` is the exit code, after the failure of a required extension was reported.
     pub fn load(self, functions: Vec<FunctionDefinition>) -> Result<(LoadedWorker, Vec<Companion>), i32> {
         let mut extensions = lock(&self.base.extensions);
         let loaded = put_hooks_around(&self.base.config, &mut extensions, functions)
@@ -188,12 +187,12 @@ pub struct LoadedWorker {
 }
 
 impl LoadedWorker {
-    /// The functions, in the order in which the runner has indexed them.
+    /// Returns the functions, in the runner's order.
     pub fn functions(&self) -> &[Arc<LoadedFunction>] {
         &self.functions
     }
 
-    /// What to serve.
+    /// Returns the configuration.
     pub fn config(&self) -> &WorkerConfig {
         self.worker.config()
     }
@@ -203,8 +202,8 @@ impl LoadedWorker {
         self.worker.fail(phase, message)
     }
 
-    /// Serves the app through `runner`; `language` is the version of its runtime. `stop` is called when all has ended.
-    /// `Err` is the exit code, after it was reported why.
+    /// Serves the app through `runner`; `language` is the version of its runtime. `stop` is called after everything has
+    /// ended. `Err` is the exit code, after the reason was reported.
     pub fn serve(
         self,
         runner: Arc<dyn FunctionRunner>,
@@ -264,7 +263,7 @@ impl ServingWorker {
     pub fn join(self) -> i32 {
         match self.thread.join() {
             Ok(true) => 0,
-            // It has logged what it gave up, or printed its panic.
+            // The thread has logged the calls that it gave up, or printed its panic.
             Ok(false) | Err(_) => 1,
         }
     }
@@ -276,7 +275,7 @@ fn drain(service: Service, base: &Base, deadline: Duration) -> bool {
     let left = || end.saturating_duration_since(Instant::now());
     let in_time = service.drain(deadline);
     if let Some(peers) = &base.peers {
-        // A flush that another worker has asked for is to be over before the shutdown.
+        // A flush that another worker requested must end before the shutdown.
         peers.wait_until_answered(left());
     }
     lock(&base.extensions).shutdown(left().max(LEAST_SHUTDOWN));

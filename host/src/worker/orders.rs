@@ -1,4 +1,4 @@
-//! Who a worker takes its orders from, and reports to.
+//! The source of a worker's orders, to which it also reports.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use crate::control::Ready;
 
-/// Whoever runs a worker: the supervisor, over the control channel, or a program that has a worker of its own. The
-/// functions may block; they are called from one thread at a time.
+/// The owner of a worker: the supervisor, over the control channel, or a program with its own worker. The functions may
+/// block; they are called from one thread at a time.
 pub trait Orders: Send + 'static {
-    /// All functions and extensions are loaded, and calls are served.
+    /// Reports that all functions and extensions are loaded, and calls are served.
     fn ready(&mut self, ready: Ready);
 
-    /// The worker cannot serve the app: `phase`, a noun phrase, failed with this message.
+    /// Reports that the worker cannot serve the app: `phase`, a noun phrase, failed with this message.
     fn failed(&mut self, phase: &str, message: &str);
 
-    /// Waits until the worker is to stop; returns what running calls get to finish in.
+    /// Waits for the order to stop; returns the time for running calls to finish.
     fn wait_for_drain(&mut self) -> Duration;
 
-    /// All calls have ended or are given up; `statistics` is what the extensions did.
+    /// Reports that all calls have ended or are given up, with the statistics of the extensions.
     fn drained(&mut self, statistics: Value);
 }

@@ -12,17 +12,17 @@ use tokio_util::task::TaskTracker;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction, Pipeline};
 use crate::triggers::{Calls, Trigger, TriggerFuture};
 
-/// What calls get to end in when they are cancelled. Small: a synchronous function cannot be, and uses all of it up.
+/// The time for cancelled calls to end. Short, because a synchronous function cannot be cancelled and uses all of it.
 const CANCEL_GRACE: Duration = Duration::from_millis(250);
 
-/// Triggers that serve, on a thread of their own.
+/// Serving triggers, on their own thread.
 pub(super) struct Service {
     thread: JoinHandle<bool>,
     drain: oneshot::Sender<Duration>,
 }
 
 impl Service {
-    /// Starts the triggers, each with the functions that it serves. A call may take `timeout` (`None`: forever).
+    /// Starts the triggers, each with the functions that it serves. A call may take `timeout` (`None`: no limit).
     pub(super) fn start(
         functions: &[Arc<LoadedFunction>],
         triggers: Vec<Box<dyn Trigger>>,
@@ -34,7 +34,7 @@ impl Service {
         let drain = CancellationToken::new();
         let pipeline = Arc::new(Pipeline::new(runner, completions, timeout, tasks.clone()));
         let calls = Calls::new(Arc::clone(&pipeline), tasks.clone(), drain.clone());
-        // One thread: it outruns the GIL, and tasks that stay on one thread wake each other for nothing.
+        // One thread is faster than the GIL, and tasks on one thread wake each other at no cost.
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot make an event loop: {error}"))?;
         let serving = {
@@ -46,7 +46,7 @@ impl Service {
             .name("serving".to_owned())
             .spawn(move || {
                 let in_time = runtime.block_on(run(serving, pipeline, tasks, drain, ordered));
-                // A flush that blocks must not cost the others their shutdown.
+                // A flush that blocks must not prevent the shutdown of the others.
                 runtime.shutdown_background();
                 in_time
             });
@@ -54,17 +54,16 @@ impl Service {
         Ok(Service { thread, drain: order })
     }
 
-    /// Ends the triggers, and waits for what they have begun. Calls that still run at the deadline are given up:
-    /// cancelled where the language can, and their post hooks run with the outcome `Cancelled`. Returns whether all
-    /// ended in time.
+    /// Ends the triggers, and waits for their calls. Calls that still run at the deadline are given up: they are cancelled
+    /// if the language can, and their post hooks run with the outcome `Cancelled`. Returns whether all ended in time.
     pub(super) fn drain(self, deadline: Duration) -> bool {
-        // Sending fails only when the thread has panicked, and has printed so.
+        // Sending fails only when the thread has panicked, which is printed.
         let _ = self.drain.send(deadline);
         self.thread.join().unwrap_or(false)
     }
 }
 
-/// Starts each trigger with the functions that it is the first to serve.
+/// Starts the triggers. Each function goes to the first trigger that serves it.
 fn start_triggers(
     functions: &[Arc<LoadedFunction>],
     triggers: Vec<Box<dyn Trigger>>,
@@ -93,8 +92,8 @@ fn start_triggers(
     started.collect()
 }
 
-/// Serves until told to drain, and drains; returns whether all ended in time. Calls that are left then are dropped with
-/// the runtime, which runs their post hooks; a thread of a function that goes on is not waited for.
+/// Serves until the order to drain, then drains. Returns whether all calls ended in time. The remaining calls are dropped
+/// with the runtime, which runs their post hooks. It does not wait for threads of functions that still run.
 async fn run(
     serving: Vec<TriggerFuture>,
     pipeline: Arc<Pipeline>,
@@ -113,7 +112,7 @@ async fn run(
     if !ended {
         tracing::warn!("the time to finish is over; what still runs is given up (see --drain-timeout)");
         pipeline.cancel();
-        // What has not ended by then is dropped with the runtime.
+        // Calls that have not ended by then are dropped with the runtime.
         let _ = tokio::time::timeout(CANCEL_GRACE, tasks.wait()).await;
     }
     ended

@@ -1,4 +1,4 @@
-//! The worker's bootstrap in a real interpreter, as far as it gets without a real Python module.
+//! The worker's bootstrap in a real interpreter, up to the import of the Python module.
 
 use crate::assert_printed;
 use crate::host::{self, Host, command};

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A worker without Python module: stands in for the interpreter and speaks the control protocol itself.
+"""A worker without the Python module: replaces the interpreter and speaks the control protocol itself.
 
-It answers every HTTP request with its pid. FAKE_WORKER chooses how it behaves otherwise.
+Its response to every HTTP request is its pid. FAKE_WORKER chooses its other behaviour.
 """
 import json
 import os
@@ -35,7 +35,7 @@ def receive():
 
 
 def hang():
-    """Does nothing more, but outlives no supervisor."""
+    """Does nothing, until the supervisor has ended."""
     while control.recv(65536):
         pass
     sys.exit("the supervisor is gone")
@@ -52,7 +52,7 @@ def answer():
         body = b"%d" % os.getpid()
         connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
     except OSError:
-        pass  # the client went away
+        pass  # the client disconnected
     connection.close()
 
 
@@ -84,10 +84,10 @@ if behaviour == "fails":
     sys.exit(1)
 if behaviour == "hangs at start":
     hang()
-if behaviour == "second fails when told" and config["index"] == 1:
+if behaviour == "second fails later" and config["index"] == 1:
     while not os.path.exists("fail"):
         time.sleep(0.01)
-    send({"failed": {"phase": "second try", "message": "as told"}})
+    send({"failed": {"phase": "second try", "message": "on purpose"}})
     sys.exit(1)
 
 environment = {name: os.environ.get(name) for name in ["AzureWebJobsScriptRoot", "FUNCTIONS_WORKER_RUNTIME"]}

@@ -1,4 +1,4 @@
-//! A running `funcdock start` of a test's own, and what it printed so far.
+//! A running `funcdock start`, and its output so far.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -22,17 +22,17 @@ pub(crate) struct Host {
     pub(crate) app: TempDir,
     child: Child,
     lines: Receiver<(usize, String)>,
-    /// What came on stdout, and on stderr.
+    /// The output on stdout, and on stderr.
     seen: [String; 2],
 }
 
-/// A `funcdock start` of an app in a folder of its own, with a fake worker, at a free port.
+/// Returns a `funcdock start` command for an app in a new folder, with a fake worker, at a free port.
 pub(crate) fn command(behaviour: &str) -> (Command, TempDir) {
     let app = tempfile::tempdir().expect("a folder");
     fs::write(app.path().join("host.json"), r#"{"version": "2.0"}"#).expect("host.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_funcdock"));
     for (name, _) in std::env::vars_os() {
-        // What the machine that runs the tests has set for itself.
+        // Variables that this machine may have set for itself.
         if name.to_string_lossy().starts_with("FUNC") {
             command.env_remove(name);
         }
@@ -41,14 +41,14 @@ pub(crate) fn command(behaviour: &str) -> (Command, TempDir) {
     command
         .env("FUNCDOCK_PORT", "0")
         .env("FUNCDOCK_PYTHON", file("fake_worker.py"));
-    // Any file will do: only the real bootstrap loads it.
+    // Any file works here: only the real bootstrap loads it.
     command
         .env("FUNCDOCK_PYTHON_MODULE", file("fake_worker.py"))
         .env("FAKE_WORKER", behaviour);
     (command, app)
 }
 
-/// A file beside this one.
+/// Returns the path of a file in this file's folder.
 pub(crate) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/supervisor")
@@ -56,7 +56,7 @@ pub(crate) fn file(name: &str) -> PathBuf {
 }
 
 impl Host {
-    /// Starts a host whose workers behave as FAKE_WORKER says.
+    /// Starts a host whose fake workers have this behaviour.
     pub(crate) fn start(behaviour: &str, arguments: &[&str]) -> Self {
         let (mut command, app) = command(behaviour);
         command.args(arguments);
@@ -82,7 +82,7 @@ impl Host {
         }
     }
 
-    /// The first line from now on that contains `text`.
+    /// Waits for the next line that contains `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -103,7 +103,7 @@ impl Host {
         Ok(line)
     }
 
-    /// Waits until all workers are ready, and says where they serve.
+    /// Waits until all workers are ready, and returns the address that they serve.
     pub(crate) fn wait_until_ready(&mut self) -> SocketAddr {
         let line = self.wait_for("\tHello: [GET,POST] http://localhost:");
         let authority = line.split('/').nth(2).expect("a URL");
@@ -116,18 +116,17 @@ impl Host {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    /// Waits for the end of the host and its workers. Returns how the host ended, and what was printed:
-    /// stdout, then stderr.
+    /// Waits until the host and its workers have exited. Returns the host's status and the output: stdout, then stderr.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + PATIENCE;
-        // The pipes close when every process that has them has ended.
+        // The pipes close when every process that has them has exited.
         loop {
             match self.next_line(deadline) {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     panic!(
-                        "the host or a worker does not end, but printed:\n{}",
+                        "the host or a worker does not exit, but printed:\n{}",
                         self.seen.concat()
                     )
                 }
@@ -152,7 +151,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // Ended already in most tests; workers see the end of their channel.
+        // It has already exited in most tests. Workers exit when their channel closes.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -160,7 +159,7 @@ impl Drop for Host {
 
 fn follow(pipe: impl Read + Send + 'static, stream: usize, lines: Sender<(usize, String)>) {
     thread::spawn(move || {
-        // Until the pipe's end, or until the test has ended.
+        // Runs until the pipe closes or the test ends.
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             if lines.send((stream, line)).is_err() {
                 break;

@@ -1,5 +1,5 @@
-//! `funcdock start` with real processes and signals. The workers are fake (`fake_worker.py`): they speak the
-//! control protocol themselves, so that nothing but the process side is tested here.
+//! `funcdock start` with real processes and signals. The workers are fake (`fake_worker.py`): they speak the control
+//! protocol themselves, so that these tests cover only the processes.
 
 mod bootstrap;
 mod host;
@@ -26,8 +26,8 @@ fn assert_printed(output: &str, expected: &[&str]) {
 #[test]
 fn a_ready_worker_is_listed_serves_and_drains() {
     let mut host = Host::start("", &["--verbose", "--drain-timeout", "7"]);
-    let told = host.wait_for("worker {");
-    let told: Value = serde_json::from_str(told.trim_start_matches("worker ")).expect("JSON");
+    let seen = host.wait_for("worker {");
+    let seen: Value = serde_json::from_str(seen.trim_start_matches("worker ")).expect("JSON");
     let address = host.wait_until_ready();
     assert!(ask(address).is_some());
 
@@ -39,12 +39,12 @@ fn a_ready_worker_is_listed_serves_and_drains() {
         .to_str()
         .expect("UTF-8")
         .to_owned();
-    assert_eq!(told["cwd"], root);
-    assert_eq!(told["environment"]["AzureWebJobsScriptRoot"], root);
-    assert_eq!(told["environment"]["FUNCTIONS_WORKER_RUNTIME"], "python");
-    assert_eq!(told["config"]["address"], address.to_string());
-    assert_eq!(told["config"]["workers"], 1);
-    assert_eq!(told["config"]["verbose"], true);
+    assert_eq!(seen["cwd"], root);
+    assert_eq!(seen["environment"]["AzureWebJobsScriptRoot"], root);
+    assert_eq!(seen["environment"]["FUNCTIONS_WORKER_RUNTIME"], "python");
+    assert_eq!(seen["config"]["address"], address.to_string());
+    assert_eq!(seen["config"]["workers"], 1);
+    assert_eq!(seen["config"]["verbose"], true);
 
     host.signal(Signal::SIGTERM);
     let (status, output) = host.wait();
@@ -98,7 +98,7 @@ fn a_worker_that_cannot_start_stops_the_host_with_the_reason() {
 
 #[test]
 fn one_worker_of_several_that_cannot_start_stops_the_others_too() {
-    let mut host = Host::start("second fails when told", &["--workers", "2"]);
+    let mut host = Host::start("second fails later", &["--workers", "2"]);
     // The first worker is ready by now.
     host.wait_for("Clock: timerTrigger");
     std::fs::write(host.app.path().join("fail"), "").expect("written");
@@ -121,7 +121,7 @@ fn a_killed_worker_is_replaced_under_load_while_the_port_stays_open() {
     let done = AtomicBool::new(false);
     let back = thread::scope(|scope| {
         for _ in 0..4 {
-            // A connection that is refused panics in `ask`.
+            // `ask` panics if a connection is refused.
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
                     ask(address);
@@ -137,7 +137,7 @@ fn a_killed_worker_is_replaced_under_load_while_the_port_stays_open() {
         done.store(true, Ordering::Relaxed);
         killed.elapsed()
     });
-    // Most of it is the start of the fake worker's interpreter.
+    // Most of this time is the start of the fake worker's interpreter.
     assert!(back < Duration::from_secs(2), "{back:?}");
     host.wait_for("worker 0 is back");
     host.signal(Signal::SIGTERM);
@@ -176,7 +176,7 @@ fn several_workers_share_the_port_and_all_drain() {
     let mut pids = BTreeSet::new();
     let deadline = Instant::now() + Duration::from_secs(20);
     while pids.len() < 3 {
-        // Stopped workers leave connections to the others.
+        // Suspended workers leave connections to the others.
         let pid = ask(address).expect("an answer");
         if pids.insert(pid) {
             kill(pid, Signal::SIGSTOP).expect("the worker runs");
@@ -187,7 +187,7 @@ fn several_workers_share_the_port_and_all_drain() {
                 .for_each(|pid| kill(*pid, Signal::SIGCONT).expect("the worker runs"));
         }
     }
-    // As a terminal does: to the workers as well, which must not care.
+    // A terminal signals the workers, too, which must ignore it.
     host.signal_group(Signal::SIGINT);
     let (status, output) = host.wait();
     assert_eq!(status.code(), Some(0), "{output}");
@@ -205,7 +205,7 @@ fn a_worker_that_never_drains_is_killed_and_named() {
     assert_eq!(status.code(), Some(1), "{output}");
     assert!(
         began.elapsed() >= Duration::from_millis(2_500),
-        "no grace was given"
+        "the worker had time to drain"
     );
     assert_printed(
         &output,
@@ -240,7 +240,7 @@ fn a_second_signal_stops_at_once() {
 
 #[test]
 fn the_port_closes_when_draining_begins() {
-    // This worker closes its duplicate of the socket, and stays: what is left open is the host's own.
+    // This worker closes its duplicate of the socket and keeps running, so only the host's own may still be open.
     let mut host = Host::start("never drains", &["--drain-timeout", "600"]);
     let address = host.wait_until_ready();
     host.signal(Signal::SIGTERM);
@@ -252,7 +252,7 @@ fn the_port_closes_when_draining_begins() {
     host.wait_for("worker drains");
     host.signal(Signal::SIGTERM);
     let (status, output) = host.wait();
-    assert_eq!(status.code(), Some(143), "it was not draining: {output}");
+    assert_eq!(status.code(), Some(143), "the host was not draining: {output}");
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_start_can_be_interrupted() {
     assert_eq!(status.code(), Some(0), "{output}");
     assert!(
         began.elapsed() < Duration::from_secs(10),
-        "it waited for the worker to be ready"
+        "the host waited until the worker was ready"
     );
 }
 
@@ -274,7 +274,7 @@ fn workers_end_when_the_host_is_killed() {
     let mut host = Host::start("", &["--workers", "2"]);
     host.wait_until_ready();
     host.signal(Signal::SIGKILL);
-    // Waits for the workers' ends of the pipes, too.
+    // Also waits until the workers close their ends of the pipes.
     let (status, output) = host.wait();
     assert_eq!(status.signal(), Some(9));
     assert_eq!(output.matches("the supervisor is gone").count(), 2, "{output}");

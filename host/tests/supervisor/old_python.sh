@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs `python -X utf8 -c <program> <argument>` in an interpreter that says it is Python 3.8.
+# Runs `python -X utf8 -c <program> <argument>` in an interpreter that reports Python 3.8.
 program="import sys
 sys.version_info = (3, 8, 0, 'final', 0)
 $4"

@@ -1,4 +1,4 @@
-"""Functions that answer in every way that there is."""
+"""Functions that end in every possible way."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ import azure.functions as func
 
 
 class Trouble(Exception):
-    """What these functions raise."""
+    """The exception that these functions raise."""
 
 
 def answer(kind: str, context: func.Context) -> Any:

@@ -1,4 +1,4 @@
-"""Where the spans go, and whom the function asks: as the test says."""
+"""The destination of the spans, and the service that the function calls: set by the test."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 from urllib.parse import parse_qs
 
 
-# It knows no lifespan; granian notices that at the start and serves it without.
+# The app does not support lifespan; granian notices that at the start and serves it without.
 async def app(scope, receive, send):
     name = parse_qs(scope["query_string"].decode()).get("name", ["world"])[0]
     body = f"Hello, {name}!".encode()

@@ -1,4 +1,4 @@
-//! Libraries broken in fifty ways: none of them brings `funcdock extension check` down.
+//! Libraries broken in fifty ways: none of them crashes `funcdock extension check`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,11 +15,12 @@ use serde_json::Value as Json;
 
 use crate::support::{Done, extension};
 
-/// How many of each kind.
+/// How many libraries are cut short.
 const CUT: usize = 22;
+/// How many libraries have flipped bits, per region.
 const FLIPPED: usize = 3;
 
-/// Numbers that look random and are the same in every run (SplitMix64).
+/// Pseudo-random numbers that are the same in every run (SplitMix64).
 struct Numbers(u64);
 
 impl Numbers {
@@ -34,7 +35,7 @@ impl Numbers {
 
 type Elf<'data> = ElfFile<'data, FileHeader64<Endianness>>;
 
-/// The parts of the file that a loader and the handshake read.
+/// Returns the parts of the file that a loader and the handshake read.
 fn regions(whole: &[u8]) -> Vec<(&'static str, Range<usize>)> {
     let elf = Elf::parse(whole).expect("cargo made it");
     let number = |at: usize, bytes: usize| {
@@ -64,16 +65,16 @@ fn regions(whole: &[u8]) -> Vec<(&'static str, Range<usize>)> {
         ".text",
     ] {
         let section = elf.section_by_name(name).expect(name);
-        let (start, size) = section.file_range().expect("it is in the file");
+        let (start, size) = section.file_range().expect("the section is in the file");
         let start = usize::try_from(start).expect("a small file");
         regions.push((name, start..start + usize::try_from(size).expect("a small file")));
     }
     let header = elf
         .dynamic_symbols()
         .find(|symbol| symbol.name() == Ok("funcdock_extension_header"))
-        .expect("it is an extension");
-    let section = header.section_index().expect("it is defined");
-    let section = elf.section_by_index(section).expect("it is there");
+        .expect("the library is an extension");
+    let section = header.section_index().expect("the symbol is defined");
+    let section = elf.section_by_index(section).expect("the section exists");
     let (start, _) = section.file_range().expect("data that is not zero");
     let start = usize::try_from(start + header.address() - section.address()).expect("a small file");
     regions.push((
@@ -83,7 +84,7 @@ fn regions(whole: &[u8]) -> Vec<(&'static str, Range<usize>)> {
     regions
 }
 
-/// Every broken library, by what was done to it.
+/// Returns every broken library with a description of its damage.
 fn cases(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut numbers = Numbers(20_240_229);
     let mut cases = Vec::new();
@@ -96,7 +97,7 @@ fn cases(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
             .end
     };
     for _ in 0..CUT {
-        // Most of a debug build is of no interest to any loader.
+        // A loader reads only a small part of a debug build.
         let length = numbers.below(end(".data.rel.ro"));
         cases.push((format!("cut at {length}"), whole[..length].to_vec()));
     }
@@ -110,7 +111,7 @@ fn cases(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
             cases.push((format!("flipped in {name}"), flipped));
         }
     }
-    // An object file and a memory dump, by their type in the ELF header.
+    // The type in the ELF header makes them an object file and a core file.
     for (name, kind) in [("an object file", 1), ("a core file", 4)] {
         let mut other = whole.to_vec();
         other[16] = kind;
@@ -124,7 +125,7 @@ fn cases(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
     cases
 }
 
-/// Checks a file, and tells how that ended: the step that failed and how, or "harmless".
+/// Checks a file; returns the step that failed and how, or "harmless".
 fn checked(case: &str, file: &Path) -> String {
     let arguments = ["check", "--json", "--name", "noop", "--timeout", "2"];
     let done = Done::of(extension(arguments).arg(file));
@@ -147,7 +148,7 @@ fn checked(case: &str, file: &Path) -> String {
             assert_eq!(
                 last["step"],
                 "drop",
-                "{case}: it says that all is well, and it is\n{}",
+                "{case}: a successful check ends with this step\n{}",
                 done.output()
             );
             "harmless".to_owned()
@@ -172,7 +173,7 @@ fn checked(case: &str, file: &Path) -> String {
 }
 
 #[test]
-fn no_library_brings_the_check_down() {
+fn no_library_crashes_the_check() {
     let whole = fs::read(library("fixture-hooks")).expect("it was built");
     let folder = tempfile::tempdir().expect("a folder");
     let others: Vec<PathBuf> = [
@@ -186,7 +187,7 @@ fn no_library_brings_the_check_down() {
     .collect();
     let steps = Mutex::new(BTreeMap::<String, Vec<String>>::new());
     let add = |step: String, case: &str| {
-        let mut steps = steps.lock().expect("no thread panics with it");
+        let mut steps = steps.lock().expect("no thread panics with the lock");
         steps.entry(step).or_default().push(case.to_owned());
     };
     let cases = cases(&whole);
@@ -196,14 +197,14 @@ fn no_library_brings_the_check_down() {
         for _ in 0..4 {
             scope.spawn(|| {
                 loop {
-                    let next = queue.lock().expect("no thread panics with it").next();
+                    let next = queue.lock().expect("no thread panics with the lock").next();
                     let Some((number, (case, content))) = next else {
                         break;
                     };
                     let file = folder.path().join(format!("libcase{number}.so"));
                     fs::write(&file, content).expect("a file");
                     add(checked(&case, &file), &case);
-                    fs::remove_file(&file).expect("it is there");
+                    fs::remove_file(&file).expect("the file exists");
                 }
             });
         }
@@ -214,8 +215,8 @@ fn no_library_brings_the_check_down() {
         add(step, &other.display().to_string());
     }
     let steps = steps.into_inner().expect("no thread panicked");
-    // That they are broken, and in more than one way: else this would show nothing.
-    // A flipped bit of code that is not run harms nothing; fifty must.
+    // The test is only useful if the libraries are broken, and in more than one way.
+    // One flipped bit in code that does not run is harmless; fifty must break something.
     let harmless = steps.get("harmless").map_or(0, Vec::len);
     let broken = steps.values().map(Vec::len).sum::<usize>() - harmless;
     assert!(broken >= 50, "{broken}: {steps:#?}");

@@ -16,12 +16,12 @@ fn check(file: &Path, name: &str, settings: &Json) -> Command {
     command
 }
 
-/// Checks an extension of the fixtures.
+/// Checks an extension of the fixture crate.
 fn fixture(name: &str, settings: &Json) -> Done {
     Done::of(&mut check(&library("fixture-hooks"), name, settings))
 }
 
-/// All that it printed, with what differs between machines and builds made equal.
+/// Returns the output with placeholders for what differs between machines and builds.
 fn normalised(done: &Done) -> String {
     let target = funcdock_tests::binary();
     let target = target.parent().expect("target/<profile>").display().to_string();
@@ -41,7 +41,7 @@ fn normalised(done: &Done) -> String {
 }
 
 #[test]
-fn a_good_one_passes_every_step() {
+fn a_good_extension_passes_every_step() {
     let done = fixture("noop", &json!({}));
     assert_eq!(done.code, Some(0), "{}", done.output());
     golden::check("extension/check_good", &normalised(&done));
@@ -49,7 +49,7 @@ fn a_good_one_passes_every_step() {
     let record = tempfile::NamedTempFile::new().expect("a file");
     let done = fixture("record-function", &json!({ "file": record.path() }));
     assert_eq!(done.code, Some(0), "{}", done.output());
-    let text = std::fs::read_to_string(record.path()).expect("it was written");
+    let text = std::fs::read_to_string(record.path()).expect("the record was written");
     let records: Vec<Json> = text
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
@@ -75,7 +75,7 @@ fn a_good_one_passes_every_step() {
 }
 
 #[test]
-fn ours_pass() {
+fn the_shipped_extensions_pass() {
     for (name, scope, settings) in [
         ("opencensus", "app", "{}"),
         ("rate-limit", "function", r#"{ "per_second": 1 }"#),
@@ -93,7 +93,7 @@ fn ours_pass() {
 }
 
 #[test]
-fn all_of_a_library_are_tried() {
+fn all_extensions_of_a_library_are_checked() {
     let arguments = ["check", "--json", "--timeout", "1", "--settings", "{}"];
     let done = Done::of(extension(arguments).arg(library("fixture-hooks")));
     assert_eq!(done.code, Some(1), "{}", done.output());
@@ -104,7 +104,7 @@ fn all_of_a_library_are_tried() {
         .flatten()
         .filter_map(|extension| extension["name"].as_str())
         .collect();
-    // "block" hangs, and nobody waits for those after it.
+    // "block" hangs, and the test does not wait for the ones after it.
     assert_eq!(
         (names[0], names.last()),
         ("2nd-metrics", Some(&"block")),
@@ -117,7 +117,7 @@ fn all_of_a_library_are_tried() {
 }
 
 #[test]
-fn what_fails_says_so() {
+fn failed_steps_say_why() {
     for (case, name, settings) in [
         ("check_settings", "noop", json!({ "level": 1 })),
         ("check_init", "panic", json!({ "hook": "init" })),
@@ -131,7 +131,7 @@ fn what_fails_says_so() {
 }
 
 #[test]
-fn another_name_than_the_librarys_is_told() {
+fn a_name_that_the_library_does_not_have_is_an_error() {
     let done = fixture("nope", &json!({}));
     assert_eq!(done.code, Some(1), "{}", done.output());
     assert!(done.stdout.ends_with("✗ select\n"), "{}", done.output());
@@ -155,7 +155,7 @@ fn a_process_that_ends_is_an_error() {
 }
 
 #[test]
-fn a_library_that_does_not_return_is_given_up() {
+fn a_library_that_does_not_return_times_out() {
     let start = Instant::now();
     let settings = json!({ "way": "loop" });
     let mut command = check(&library("fixture-hooks"), "crash", &settings);
@@ -165,7 +165,7 @@ fn a_library_that_does_not_return_is_given_up() {
     assert!(took >= Duration::from_millis(1500), "{took:?}");
     assert!(
         took < Duration::from_secs(10),
-        "it was not left to the default: {took:?}"
+        "--timeout replaces the default: {took:?}"
     );
     golden::check("extension/check_loop", &normalised(&done));
 }

@@ -15,7 +15,7 @@ fn list(app: &App, arguments: &[&str]) -> Done {
     Done::of(command.arg("--python").arg(python::without_packages()))
 }
 
-/// The entry of this name.
+/// Returns the entry with this name.
 #[track_caller]
 fn entry(list: &Json, name: &str) -> Json {
     let found = list
@@ -26,7 +26,7 @@ fn entry(list: &Json, name: &str) -> Json {
     found.unwrap_or_else(|| panic!("no {name} in {list:#}")).clone()
 }
 
-/// A host.json with these extensions. Written by hand, as their order counts.
+/// Returns a host.json with these extensions. Written by hand to keep their order.
 fn host_json(extensions: &[(&str, Json)]) -> String {
     let extensions: Vec<String> = extensions
         .iter()
@@ -38,7 +38,7 @@ fn host_json(extensions: &[(&str, Json)]) -> String {
     )
 }
 
-/// An app with extensions of all kinds, good and bad.
+/// Returns an app with all kinds of extensions, good and bad.
 fn app() -> App {
     let hooks = library("fixture-hooks");
     let app = App::case("extensions").file(
@@ -62,13 +62,13 @@ fn app() -> App {
             ("no-hooks", json!({ "library": hooks, "sha256": "00".repeat(32) })),
         ]),
     );
-    let whole = fs::read(&hooks).expect("it was built");
+    let whole = fs::read(&hooks).expect("the library was built");
     fs::write(app.path().join("cut.so"), &whole[..5000]).expect("a file in the copy");
     app
 }
 
 #[test]
-fn what_is_docked_is_shown_whatever_it_is_like() {
+fn every_docked_extension_is_listed_good_or_bad() {
     let app = app();
     let done = list(&app, &["--json"]);
     assert_eq!(done.code, Some(0), "{}", done.output());
@@ -121,11 +121,14 @@ fn what_is_docked_is_shown_whatever_it_is_like() {
         (&json!("noop"), 7),
         "the order of host.json"
     );
-    assert!(!app.path().join("record.jsonl").exists(), "nothing was started");
+    assert!(
+        !app.path().join("record.jsonl").exists(),
+        "no extension was started"
+    );
 }
 
 #[test]
-fn what_could_be_docked_comes_from_everywhere() {
+fn available_extensions_are_found_in_every_place() {
     let app = App::case("extensions")
         .file("host.json", &host_json(&[("answer", json!({}))]))
         .file(
@@ -138,7 +141,7 @@ fn what_could_be_docked_comes_from_everywhere() {
             "[funcdock.extensions]\nopencensus = tracing\n",
         )
         .file(".python_packages/lib/site-packages/tracing/__init__.py", "");
-    let root = app.path().canonicalize().expect("the copy is there");
+    let root = app.path().canonicalize().expect("the copy exists");
     let link = |krate: &str, place: &str| {
         let place = root.join(place);
         fs::create_dir_all(place.parent().expect("a folder")).expect("a folder in the copy");
@@ -166,13 +169,16 @@ fn what_could_be_docked_comes_from_everywhere() {
     assert_eq!(entry(available, "another-api")["state"], "failed", "{list:#}");
     let python = json!(binary().with_file_name("libfuncdock_python.so"));
     for entry in available.as_array().into_iter().flatten() {
-        assert_ne!(entry["name"], "answer", "it is docked");
-        assert_ne!(entry["name"], "text", "it is no library");
+        assert_ne!(
+            entry["name"], "answer",
+            "a docked extension is not listed as available"
+        );
+        assert_ne!(entry["name"], "text", "a text file is not a library");
         assert_ne!(entry["source"], python);
         assert_ne!(
             entry["source"],
             json!(own),
-            "its other extensions have the name of no file: {entry}"
+            "the file has the name of none of its other extensions: {entry}"
         );
     }
 }
@@ -181,10 +187,10 @@ fn what_could_be_docked_comes_from_everywhere() {
 fn the_list_is_a_table() {
     let done = list(&app(), &[]);
     assert_eq!(done.code, Some(0), "{}", done.output());
-    // What else is on this machine is no business of this test.
+    // This test does not check what else is installed on this machine.
     let (docked, _) = done
         .stdout
-        .split_once("\nAvailable besides:\n")
+        .split_once("\nAlso available:\n")
         .expect("a second table");
     let title = docked.lines().next().expect("a title");
     assert!(
@@ -204,15 +210,14 @@ fn the_list_is_a_table() {
     let done = list(&none, &[]);
     assert!(done.stdout.starts_with("host.json in "), "{}", done.output());
     assert!(
-        done.stdout
-            .contains(" docks no extensions.\n\nAvailable besides:\n"),
+        done.stdout.contains(" docks no extensions.\n\nAlso available:\n"),
         "{}",
         done.output()
     );
 }
 
 #[test]
-fn a_folder_that_is_no_app_is_an_error() {
+fn a_folder_without_an_app_is_an_error() {
     let done = Done::of(extension(["list"]).arg(Path::new("/")));
     assert_eq!(done.code, Some(1), "{}", done.output());
     assert!(done.stderr.contains("no host.json in /"), "{}", done.output());

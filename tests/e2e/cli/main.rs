@@ -1,4 +1,4 @@
-//! `funcdock extension …`, as its users call it.
+//! `funcdock extension …`, as users run it.
 
 mod broken;
 mod check;

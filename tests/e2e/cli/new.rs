@@ -1,4 +1,4 @@
-//! `funcdock extension new`: what it makes builds, tests and loads as it is, as the book says.
+//! `funcdock extension new`: the crate it makes builds, passes its tests and loads without a change, as the book says.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::{Done, extension};
 
-/// Makes an extension in a folder of that name.
+/// Makes an extension and returns its folder.
 fn made(folder: &TempDir, arguments: &[&str]) -> PathBuf {
     let done = Done::of(extension(["new"]).args(arguments).current_dir(folder.path()));
     assert_eq!(done.code, Some(0), "{}", done.output());
@@ -25,14 +25,14 @@ fn made(folder: &TempDir, arguments: &[&str]) -> PathBuf {
     folder.path().join(arguments[0])
 }
 
-/// Runs cargo on a crate, in the folder where crates from outside of this workspace are built.
+/// Runs cargo on a crate, with the target folder for crates outside of this workspace.
 fn cargo(krate: &Path, arguments: &[&str]) -> Done {
     let target = binary();
     let target = target
         .parent()
         .and_then(Path::parent)
         .expect("target/<profile>/funcdock");
-    // The versions that are here already, so that nothing is to be fetched.
+    // This workspace's versions, so that cargo downloads nothing.
     let lock = krate.join("Cargo.lock");
     if !lock.exists() {
         fs::copy(repository().join("Cargo.lock"), &lock).expect("a file");
@@ -43,7 +43,7 @@ fn cargo(krate: &Path, arguments: &[&str]) -> Done {
             .current_dir(krate)
             .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TARGET_DIR", target.join("outside"))
-            // Of crates whose folders are never the same, it would only leave litter behind.
+            // Incremental files are useless for crates whose folders always differ.
             .env("CARGO_INCREMENTAL", "0"),
     );
     assert_eq!(done.code, Some(0), "cargo {arguments:?}\n{}", done.output());
@@ -55,7 +55,7 @@ fn cargo(krate: &Path, arguments: &[&str]) -> Done {
     done
 }
 
-/// Tests and builds a crate, tries its library out, and puts it into an app.
+/// Tests and builds a crate, checks its library, and copies it into an app.
 fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
     cargo(krate, &["fmt", "--check"]);
     let tested = cargo(krate, &["test", "--lib"]);
@@ -79,12 +79,12 @@ fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
         .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1");
     fs::create_dir(app.path().join(".extensions")).expect("a folder in the copy");
     let file = library.file_name().expect("a file");
-    fs::copy(&library, app.path().join(".extensions").join(file)).expect("cargo made it");
+    fs::copy(&library, app.path().join(".extensions").join(file)).expect("cargo built the library");
     app
 }
 
 #[test]
-fn an_extension_for_the_app_is_ready_to_be_docked() {
+fn a_new_app_extension_works_when_docked() {
     let folder = tempfile::tempdir().expect("a folder");
     let krate = made(&folder, &["slow-calls"]);
     let host = in_app(&krate, "libslow_calls.so", json!({ "slow_ms": 1 })).start();
@@ -92,20 +92,20 @@ fn an_extension_for_the_app_is_ready_to_be_docked() {
     std::thread::scope(|scope| {
         let call = scope.spawn(|| host.get("/api/waits").status);
         let runs = wait_for(|| folder.join("record.jsonl").exists().then_some(()));
-        // It takes at least that long from here on.
+        // The call takes at least this long from here on.
         std::thread::sleep(Duration::from_millis(2));
         fs::write(folder.join("gate"), "").expect("a file in the copy");
-        assert_eq!(call.join().expect("it is answered"), 200);
+        assert_eq!(call.join().expect("the call returns"), 200);
         assert!(runs.is_some(), "{}", host.output());
     });
     host.wait_for_log("waits was slow: ");
     host.stop().assert_clean();
 }
 
-/// The code block of "Write an extension" that follows this comment.
+/// Returns the code block of "Write an extension" after this comment.
 fn on_the_page(marker: &str) -> String {
     let page = repository().join("docs/src/write-an-extension.md");
-    let page = fs::read_to_string(page).expect("the book is here");
+    let page = fs::read_to_string(page).expect("the book exists");
     let block = page
         .split_once(&format!("<!-- {marker} -->\n```"))
         .and_then(|(_, rest)| rest.split_once('\n'))
@@ -140,7 +140,7 @@ fn the_books_page_leads_from_an_empty_folder_to_a_request() {
     let commands = on_the_page("commands: make").replace("path/to/app", &app.path().display().to_string());
     let (new, others) = commands.split_once('\n').expect("several commands");
     run(new, folder.path());
-    // As its author's second build finds it: with what it depends on built, and the versions that are here already.
+    // As for an author's second build, the dependencies are built already, in this workspace's versions.
     let built = target().join("outside");
     fs::create_dir_all(&built).expect("target/ is writable");
     symlink(built, krate.join("target")).expect("a link");
@@ -163,7 +163,7 @@ fn the_books_page_leads_from_an_empty_folder_to_a_request() {
         .map(|path| host.get(path).text())
         .collect();
     let [returned, extensions] = answers.as_slice() else {
-        panic!("two requests: {answers:?}")
+        panic!("expected two requests: {answers:?}")
     };
     assert_eq!(returned, "returned");
     let extensions: serde_json::Value = serde_json::from_str(extensions).expect("JSON");
@@ -177,7 +177,7 @@ fn the_books_page_leads_from_an_empty_folder_to_a_request() {
 }
 
 #[test]
-fn an_extension_for_functions_is_ready_to_be_docked() {
+fn a_new_function_extension_works_when_docked() {
     let folder = tempfile::tempdir().expect("a folder");
     let krate = made(&folder, &["funcdock-few-calls", "--scope", "function"]);
     let host = in_app(&krate, "libfuncdock_few_calls.so", json!({ "calls": 2 })).start();
@@ -192,7 +192,7 @@ fn an_extension_for_functions_is_ready_to_be_docked() {
 }
 
 #[test]
-fn the_api_may_be_elsewhere() {
+fn the_path_of_the_api_can_be_set() {
     let folder = tempfile::tempdir().expect("a folder");
     let api = folder.path().join("an \"api\"");
     fs::create_dir(&api).expect("a folder");
@@ -215,10 +215,10 @@ fn the_api_may_be_elsewhere() {
     )
     .expect("a file");
     assert_eq!(new().code, Some(0));
-    let manifest = fs::read_to_string(folder.path().join("x/Cargo.toml")).expect("it was made");
+    let manifest = fs::read_to_string(folder.path().join("x/Cargo.toml")).expect("the crate was made");
     let path = api
         .canonicalize()
-        .expect("it is there")
+        .expect("the line exists")
         .display()
         .to_string()
         .replace('"', "\\\"");

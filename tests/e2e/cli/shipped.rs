@@ -1,4 +1,4 @@
-//! The examples of how an extension gets to its users: as a Python package, and linked into a host.
+//! The examples of how to ship an extension to its users: as a Python package, and linked into a host.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,14 +10,14 @@ use serde_json::json;
 
 use crate::support::{Done, extension};
 
-/// Where crates from outside of this workspace are built.
+/// The target folder for crates outside of this workspace.
 fn target() -> PathBuf {
     let target = binary();
     let target = target.parent().and_then(Path::parent);
     target.expect("target/<profile>/funcdock").join("outside")
 }
 
-/// A copy of both examples, for builds that write nothing into the sources; kept from run to run.
+/// Copies both examples, so that builds do not write into the sources. The copy is kept between runs.
 fn examples(name: &str) -> PathBuf {
     let copies = target().join(name);
     for example in ["packaged-extension", "linked-host"] {
@@ -28,7 +28,7 @@ fn examples(name: &str) -> PathBuf {
         let root = format!("path = \"{}/", repository().display());
         assert!(text.contains("path = \"../../"), "{text}");
         fs::write(&manifest, text.replace("path = \"../../", &root)).expect("a file of the copy");
-        // The versions that are here already, so that nothing is to be fetched.
+        // This workspace's versions, so that cargo downloads nothing.
         fs::copy(repository().join("Cargo.lock"), to.join("Cargo.lock")).expect("a file of the copy");
     }
     copies
@@ -38,12 +38,12 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder of this repository").flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        // What someone built in place is none of it.
+        // Skips files that a developer built in place.
         if from.is_dir() && entry.file_name() != "target" {
             copy(&from, &to);
         } else if from.is_file() {
             let same = fs::read(&from).ok() == fs::read(&to).ok();
-            // Or cargo would build it anew.
+            // A new modification time would make cargo build again.
             if !same {
                 fs::copy(from, to).expect("a file");
             }
@@ -63,7 +63,7 @@ fn run(command: &mut Command) -> Done {
     done
 }
 
-/// An app that docks the extension by its name, and nothing else.
+/// Returns an app that only docks the extension, by its name.
 fn app() -> App {
     let host_json = json!({
         "version": "2.0",
@@ -115,11 +115,7 @@ fn a_wheel_is_built_installed_and_docked_by_name() {
     );
 
     let app = app();
-    let environment = app
-        .path()
-        .canonicalize()
-        .expect("the copy is there")
-        .join(".venv");
+    let environment = app.path().canonicalize().expect("the copy exists").join(".venv");
     python::new_environment(&environment);
     run(Command::new(python::any())
         .args(["-m", "pip", "--python"])
@@ -135,7 +131,7 @@ fn a_wheel_is_built_installed_and_docked_by_name() {
 }
 
 #[test]
-fn a_host_of_ones_own_has_its_extensions_with_it() {
+fn an_own_host_has_its_extensions_linked() {
     let krate = examples("linked").join("linked-host");
     run(
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

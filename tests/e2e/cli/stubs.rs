@@ -24,7 +24,7 @@ fn stubs_say_what_an_app_can_import() {
         "{}",
         done.output()
     );
-    let text = fs::read_to_string(&file).expect("it was written");
+    let text = fs::read_to_string(&file).expect("the stub file was written");
     for line in [
         "class _record:",
         "    \"\"\"record 0.1.0, app level.\"\"\"",
@@ -37,9 +37,9 @@ fn stubs_say_what_an_app_can_import() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
-    assert!(!text.contains("2nd"), "no import can name it: {text}");
+    assert!(!text.contains("2nd"), "an import cannot name it: {text}");
     assert!(file.with_file_name("__init__.pyi").exists());
-    // It is Python.
+    // The stub file is valid Python.
     let parsed = Command::new(&python)
         .args(["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())"])
         .arg(&file)

@@ -1,4 +1,4 @@
-//! Running the binary's subcommands.
+//! Runs the binary's subcommands.
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use funcdock_tests::binary;
 use serde_json::Value as Json;
 
-/// `funcdock extension` with these arguments, without what the developer's environment says.
+/// Returns the command `funcdock extension` with these arguments, without variables of the developer's environment.
 pub(crate) fn extension<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(binary());
     command.arg("extension").args(arguments).stdin(Stdio::null());
@@ -43,7 +43,7 @@ impl Done {
         }
     }
 
-    /// Its stdout as JSON.
+    /// The parsed JSON of stdout.
     #[track_caller]
     pub(crate) fn json(&self) -> Json {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{}", self.output()))

@@ -1,4 +1,4 @@
-//! Everything arrives where nothing hinders it: at a flush, at the end, by every way there is.
+//! All spans arrive at a working receiver: at a flush, at the end, over every protocol.
 
 use funcdock_tests::otlp::tls::Certificates;
 use funcdock_tests::otlp::{Options, Protocol, Receiver};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{BOTH, Fates, app, call, flush, target, to};
 
-/// Nothing is due by itself.
+/// A delay after which no batch leaves during a test.
 const NEVER_MS: u64 = 3_600_000;
 
 #[test]
@@ -18,7 +18,7 @@ fn two_thousand_spans_that_wait_are_delivered_before_the_end() {
         let waiting = json!({ "queue": 2100, "batch": 2100, "delay_ms": NEVER_MS });
         let host = app(&to(&receiver, protocol, &waiting)).start();
         call(&host, 2000);
-        assert_eq!(receiver.requests(), 0, "{protocol:?}: nothing was due");
+        assert_eq!(receiver.requests(), 0, "{protocol:?}: no batch was due");
         host.signal(Signal::SIGTERM);
         let stopped = host.wait();
         stopped.assert_clean();
@@ -37,7 +37,7 @@ fn the_operator_can_flush() {
         let receiver = Receiver::speaking(protocol);
         let host = app(&to(&receiver, protocol, &json!({ "delay_ms": NEVER_MS }))).start();
         call(&host, 7);
-        assert_eq!(receiver.requests(), 0, "{protocol:?}: nothing was due");
+        assert_eq!(receiver.requests(), 0, "{protocol:?}: no batch was due");
         flush(&host);
         assert_eq!(receiver.count(), 7, "{protocol:?}");
         let fates = Fates::on(&host, "otlp");
@@ -90,7 +90,7 @@ fn tls_with_certificates_of_both_sides(protocol: Protocol, name: &str) {
     stopped.assert_clean();
     assert_eq!(receiver.count(), 3, "{}", stopped.stderr);
 
-    // The same by OpenTelemetry's variables.
+    // The same settings as OpenTelemetry's variables.
     let file = |path: &std::path::Path| path.as_os_str().to_owned();
     let host = app(&json!({}))
         .env("OTEL_TRACES_EXPORTER", "otlp")
@@ -108,7 +108,7 @@ fn tls_with_certificates_of_both_sides(protocol: Protocol, name: &str) {
     stopped.assert_clean();
     assert_eq!(receiver.count(), 7, "{}", stopped.stderr);
 
-    // The receiver does not know the client; the client does not know the receiver's authority, and says so.
+    // First the client has no certificate; then it does not know the receiver's authority, and logs that.
     let unknown = json!({ "certificate": certificates.authority });
     let distrustful = json!({
         "client_certificate": certificates.client_certificate,

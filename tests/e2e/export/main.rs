@@ -1,4 +1,4 @@
-//! Spans on their way out: they are delivered, or counted as what became of them, whatever the receiver does.
+//! Spans on export: each is delivered, or counted with the reason why not, whatever the receiver does.
 
 mod delivery;
 mod trouble;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const BOTH: [Protocol; 2] = [Protocol::Http, Protocol::Grpc];
 
-/// An app with one function, whose calls make a span each, and these settings of the extension.
+/// Returns an app with one function, whose calls make one span each, and these settings of the extension.
 fn app(settings: &Value) -> App {
     let host = json!({
         "version": "2.0",
@@ -28,7 +28,7 @@ fn app(settings: &Value) -> App {
         .file("ping/__init__.py", "def main(req):\n    return 'pong'\n")
 }
 
-/// Settings that send spans to this receiver, with others besides.
+/// Returns settings that send spans to this receiver, plus these others.
 fn to(receiver: &Receiver, protocol: Protocol, others: &Value) -> Value {
     let mut settings = json!({
         "exporter": "otlp",
@@ -45,7 +45,7 @@ fn to(receiver: &Receiver, protocol: Protocol, others: &Value) -> Value {
     settings
 }
 
-/// Calls the function so often, from four threads. Every call is answered.
+/// Calls the function `calls` times from four threads. Asserts that every call succeeds.
 fn call(host: &Host, calls: usize) {
     at_once(4, |thread| {
         for _ in (thread..calls).step_by(4) {
@@ -55,7 +55,7 @@ fn call(host: &Host, calls: usize) {
     });
 }
 
-/// What became of the spans of an exporter.
+/// The counts of an exporter's spans, by what happened to them.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Fates {
     exported: usize,
@@ -70,7 +70,7 @@ impl Fates {
         self.exported + self.rejected + self.queue_full + self.export_failed + self.shutdown
     }
 
-    /// What `/metrics` says now.
+    /// Reads the current counts from `/metrics`.
     fn on(host: &Host, exporter: &str) -> Fates {
         let text = host.get("/metrics").text();
         let one = |name: &str, labels: &[(&str, &str)]| {
@@ -94,13 +94,13 @@ impl Fates {
         }
     }
 
-    /// What the log said at the end.
+    /// Reads the final counts from the log.
     fn of(stopped: &Stopped, target: &str) -> Fates {
         let start = format!("spans for {target}: ");
         let line = stopped.stderr.lines().find_map(|line| line.split_once(&start));
-        let (_, told) = line.unwrap_or_else(|| panic!("no {start:?} in\n{}", stopped.stderr));
+        let (_, counts) = line.unwrap_or_else(|| panic!("no {start:?} in\n{}", stopped.stderr));
         // "7 exported, 0 rejected, 3 dropped (queue_full 1, export_failed 2, shutdown 0)"
-        let (totals, reasons) = told.split_once(" (").expect("totals, then reasons");
+        let (totals, reasons) = counts.split_once(" (").expect("totals, then reasons");
         let mut numbers = BTreeMap::new();
         for total in totals.split(", ") {
             let (number, name) = total.split_once(' ').expect("a number and a name");
@@ -110,7 +110,7 @@ impl Fates {
             let (name, number) = reason.split_once(' ').expect("a name and a number");
             numbers.insert(name, number.parse().expect("a number"));
         }
-        let of = |name: &str| *numbers.get(name).unwrap_or_else(|| panic!("no {name}: {told}"));
+        let of = |name: &str| *numbers.get(name).unwrap_or_else(|| panic!("no {name}: {counts}"));
         let fates = Fates {
             exported: of("exported"),
             rejected: of("rejected"),
@@ -121,13 +121,13 @@ impl Fates {
         assert_eq!(
             of("dropped"),
             fates.sum() - fates.exported - fates.rejected,
-            "{told}"
+            "{counts}"
         );
         fates
     }
 }
 
-/// How the log calls a receiver.
+/// Returns the receiver's name in the log.
 fn target(receiver: &Receiver, protocol: Protocol) -> String {
     match protocol {
         Protocol::Http => format!("{}/v1/traces", receiver.endpoint()),
@@ -135,7 +135,7 @@ fn target(receiver: &Receiver, protocol: Protocol) -> String {
     }
 }
 
-/// Lets the extension send what waits.
+/// Flushes the extension's waiting spans.
 fn flush(host: &Host) {
     let answer = host.post("/admin/extensions/flush", "");
     assert_eq!(answer.status, 204, "{}", answer.text());

@@ -1,4 +1,4 @@
-//! A collector in every kind of trouble: calls do not notice, and each span is accounted for.
+//! Collectors with every kind of failure: calls are not affected, and each span is counted.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::{BOTH, Fates, app, call, flush, target, to};
 const SECOND: Option<Duration> = Some(Duration::from_secs(1));
 
 #[test]
-fn the_sums_are_exact_in_every_trouble() {
+fn the_counts_are_exact_for_every_failure() {
     for protocol in BOTH {
         let receiver = Receiver::speaking(protocol);
         let hasty = json!({ "queue": 150, "batch": 20, "delay_ms": 20, "timeout_ms": 600 });
@@ -40,7 +40,11 @@ fn the_sums_are_exact_in_every_trouble() {
                 Mood::Down => (Fates::on(&host, "otlp").export_failed > before.export_failed).then_some(()),
                 _ => (receiver.requests() > requests).then_some(()),
             });
-            assert!(met.is_some(), "{context}: no trouble\n{}", host.output());
+            assert!(
+                met.is_some(),
+                "{context}: the failure did not happen\n{}",
+                host.output()
+            );
 
             receiver.behave(Mood::Up);
             let acknowledged = receiver.count();
@@ -51,7 +55,10 @@ fn the_sums_are_exact_in_every_trouble() {
             assert_eq!(fates.sum(), calls, "{context}: {fates:?}");
             assert_eq!(fates.exported, receiver.count(), "{context}: {fates:?}");
             assert_eq!(fates.rejected, receiver.rejected(), "{context}: {fates:?}");
-            assert!(receiver.count() > acknowledged, "{context}: it works again");
+            assert!(
+                receiver.count() > acknowledged,
+                "{context}: the exporter works again"
+            );
             match mood {
                 Mood::Up => assert_eq!(fates.exported, calls, "{context}"),
                 Mood::Rejecting(_) => assert!(fates.rejected >= 3, "{context}: {fates:?}"),
@@ -71,16 +78,16 @@ fn the_sums_are_exact_in_every_trouble() {
     }
 }
 
-/// The exporter is in the middle of an export that would take an hour when the worker is told to end.
+/// The worker gets its order to stop during an export that would take an hour.
 #[test]
-fn the_end_comes_in_time_and_what_is_lost_is_counted() {
+fn the_worker_stops_in_time_and_lost_spans_are_counted() {
     let hour = Some(Duration::from_secs(3600));
     let cases = [
-        // Nobody is there, so that there is nothing to wait for.
+        // No receiver listens, so there is nothing to wait for.
         (Mood::Down, Duration::from_secs(10)),
-        // It is asked once more, and cannot be waited for.
+        // The exporter tries once more, but cannot wait as long as the receiver wants.
         (Mood::Unavailable(hour), Duration::from_secs(10)),
-        // It is waited for as long as there is time: 3 s.
+        // The exporter waits for the receiver until the time is over: 3 s.
         (Mood::Hanging, Duration::from_secs(20)),
     ];
     for protocol in BOTH {
@@ -96,7 +103,7 @@ fn the_end_comes_in_time_and_what_is_lost_is_counted() {
             call(&host, 25);
             if mood != Mood::Down {
                 let met = wait_for(|| (receiver.requests() > 0).then_some(()));
-                assert!(met.is_some(), "{context}: nothing came");
+                assert!(met.is_some(), "{context}: no request came");
             }
             let begin = Instant::now();
             host.signal(Signal::SIGTERM);
@@ -110,9 +117,9 @@ fn the_end_comes_in_time_and_what_is_lost_is_counted() {
     }
 }
 
-/// A busy collector is not lost to a worker that ends: it is asked again while there is time.
+/// A worker that stops retries its export to a busy collector while there is time.
 #[test]
-fn a_collector_that_is_busy_at_the_end_is_asked_again() {
+fn an_export_to_a_busy_collector_is_retried_at_the_end() {
     for protocol in BOTH {
         let receiver = Receiver::speaking(protocol);
         receiver.behave(Mood::Unavailable(None));
@@ -120,7 +127,7 @@ fn a_collector_that_is_busy_at_the_end_is_asked_again() {
         call(&host, 25);
         host.signal(Signal::SIGTERM);
         let asked = wait_for(|| (receiver.requests() > 0).then_some(()));
-        assert!(asked.is_some(), "{protocol:?}: nothing came");
+        assert!(asked.is_some(), "{protocol:?}: no request came");
         receiver.behave(Mood::Up);
         let stopped = host.wait();
         stopped.assert_clean();
@@ -129,7 +136,7 @@ fn a_collector_that_is_busy_at_the_end_is_asked_again() {
 }
 
 #[test]
-fn an_exporter_in_trouble_costs_another_nothing() {
+fn a_failing_exporter_does_not_affect_another() {
     let receiver = Receiver::start();
     receiver.behave(Mood::Hanging);
     let both = json!({ "exporter": "otlp,console", "queue": 10, "batch": 5, "delay_ms": 10 });

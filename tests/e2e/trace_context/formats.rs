@@ -1,4 +1,4 @@
-//! B3 and baggage, and the choice between formats.
+//! B3, baggage, and the choice of formats.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn b3_in_and_out() {
     let other = format!("b3: {TRACE}-1111111111111111-1");
     let shorter = format!("b3: {short}-{CALLER}-1");
     let deferred = format!("b3: {TRACE}-{CALLER}");
-    // Trace, parent and flags; the decision as B3 has it.
+    // Trace, parent, and the sampling decision in B3's form.
     type Ids<'a> = (&'a str, &'a str, &'a str);
     let cases: [(Vec<&str>, Ids<'_>, &str, &str); 6] = [
         (vec![&shorter], (&padded, CALLER, "01"), "1", "64 bits"),
@@ -37,7 +37,7 @@ fn b3_in_and_out() {
             multi.iter().map(String::as_str).collect(),
             (TRACE, CALLER, "01"),
             "d",
-            "debug goes on",
+            "the debug flag is passed on",
         ),
         (
             vec![&w3c, &other],
@@ -49,19 +49,19 @@ fn b3_in_and_out() {
             vec![&w3c, "b3: nonsense"],
             (TRACE, CALLER, "01"),
             "1",
-            "malformed: the next one",
+            "malformed: the next format applies",
         ),
         (
             vec![&deferred],
             (TRACE, CALLER, "01"),
             "1",
-            "deferred: our decision",
+            "deferred: this host decides",
         ),
         (
             vec!["b3: d"],
             ("", "", "03"),
             "d",
-            "a decision alone: a new trace",
+            "a decision without ids: a new trace",
         ),
     ];
     for (lines, (trace, parent, flags), decision, reason) in cases {
@@ -72,7 +72,7 @@ fn b3_in_and_out() {
         } else {
             assert_eq!(own_trace, trace, "{reason}");
         }
-        assert_eq!(own_flags, flags, "what the function sees stays W3C's: {reason}");
+        assert_eq!(own_flags, flags, "the function sees W3C's flags: {reason}");
         let state = match decision {
             "d" => ("x-b3-flags", "1"),
             other => ("x-b3-sampled", other),
@@ -119,7 +119,7 @@ fn baggage_is_read_and_passed_on() {
     assert_eq!(seen.baggage, map([("user", "Amélie"), ("node", "DF 28")]));
     assert_eq!(seen.headers["baggage"], "user=Am%C3%A9lie;p=1,node=DF%2028");
     assert_eq!(seen.inner["baggage"], seen.headers["baggage"]);
-    assert_eq!(seen.ids().2, "03", "it names no caller");
+    assert_eq!(seen.ids().2, "03", "baggage does not name a caller");
     let metrics = Samples::parse(&host.get("/metrics").text());
     let labels = [("propagator", "baggage")];
     assert_eq!(
@@ -129,13 +129,13 @@ fn baggage_is_read_and_passed_on() {
 }
 
 #[test]
-fn no_format_at_all() {
+fn no_format() {
     let receiver = Receiver::start();
     let host = traced(&receiver, json!({}))
         .env("OTEL_PROPAGATORS", "none")
         .start();
     let seen = probe(&host, &[format!("traceparent: 00-{TRACE}-{CALLER}-00")]);
-    assert_ne!(seen.ids().0, TRACE, "nobody reads it");
+    assert_ne!(seen.ids().0, TRACE, "the header is not read");
     assert_eq!(seen.headers, map([]));
     assert_ne!(ids(&seen.span_context).1, CALLER);
     wait_for_span(&receiver, seen.ids().1);

@@ -1,5 +1,5 @@
-//! How traces come in and go on, end to end: raw headers to the real host, what a function sees of them, and
-//! the spans that a receiver of OTLP gets.
+//! Trace context end to end: raw headers sent to the real host, what a function sees of them, and the spans that an
+//! OTLP receiver gets.
 
 mod formats;
 mod headers;
@@ -16,31 +16,31 @@ use serde_json::{Value as Json, json};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// What the app's functions answer: `context.trace_context`, and what the tracer says, if there is one.
+/// The response of the app's functions: `context.trace_context`, and what the tracer reports if there is one.
 #[derive(Debug, Deserialize)]
 struct Seen {
     traceparent: String,
     tracestate: String,
     #[serde(default)]
     span_context: String,
-    /// What a request to others would have.
+    /// The headers for an outgoing request.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
     baggage: BTreeMap<String, String>,
-    /// The same inside of a span of the function's own.
+    /// The same headers inside a span that the function opened.
     #[serde(default)]
     inner: BTreeMap<String, String>,
 }
 
 impl Seen {
-    /// Trace id, span id and flags.
+    /// Returns trace id, span id and flags.
     fn ids(&self) -> (&str, &str, &str) {
         ids(&self.traceparent)
     }
 }
 
-/// Trace id, span id and flags of a `traceparent` of version 00.
+/// Returns trace id, span id and flags of a `traceparent` of version 00.
 fn ids(traceparent: &str) -> (&str, &str, &str) {
     let fields: Vec<_> = traceparent.split('-').collect();
     match fields[..] {
@@ -51,7 +51,7 @@ fn ids(traceparent: &str) -> (&str, &str, &str) {
     }
 }
 
-/// The app, traced with these settings besides.
+/// Returns the app, exporting to the receiver, with these additional settings.
 fn traced(receiver: &Receiver, settings: Json) -> App {
     let mut all = json!({ "endpoint": receiver.endpoint(), "delay_ms": 20 });
     if let (Some(all), Some(settings)) = (all.as_object_mut(), settings.as_object()) {
@@ -63,7 +63,7 @@ fn traced(receiver: &Receiver, settings: Json) -> App {
         .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
 }
 
-/// GETs a path with these header lines, sent as they are.
+/// GETs a path with these header lines, sent unchanged.
 fn ask<L: AsRef<[u8]>>(raw: &mut Raw, path: &str, lines: &[L]) -> Seen {
     let mut request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n").into_bytes();
     for line in lines {
@@ -85,8 +85,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The span of this id.
+/// Waits for the span with this id.
 fn wait_for_span(receiver: &Receiver, id: &str) -> Span {
     let span = wait_for(|| receiver.spans().into_iter().find(|span| hex(&span.span_id) == id));
-    span.unwrap_or_else(|| panic!("no span {id} among {} came", receiver.count()))
+    span.unwrap_or_else(|| panic!("no span {id} among the {} received", receiver.count()))
 }

@@ -1,4 +1,4 @@
-//! Which calls are recorded.
+//! Sampling: which calls are recorded.
 
 use funcdock_tests::otlp::Receiver;
 use funcdock_tests::{App, Host, Raw};
@@ -20,7 +20,7 @@ fn probe(host: &Host, flags: &str) -> Seen {
     )
 }
 
-/// A call that is not recorded has a place in its trace all the same.
+/// Asserts that a call that is not recorded still has a place in its trace.
 fn assert_passed_on(seen: &Seen, trace: Option<&str>, flags: &str) {
     let (own_trace, id, own_flags) = seen.ids();
     match trace {
@@ -38,7 +38,7 @@ fn assert_passed_on(seen: &Seen, trace: Option<&str>, flags: &str) {
 }
 
 #[test]
-fn a_function_of_its_own_sampler() {
+fn a_function_may_have_its_own_sampler() {
     let receiver = Receiver::start();
     let settings = json!({
         "functions": { "Health": { "sampler": "always_off" }, "Helth": { "sampler": "always_off" } }
@@ -59,11 +59,11 @@ fn a_function_of_its_own_sampler() {
 }
 
 #[test]
-fn opencensus_way_of_asking_for_a_share() {
+fn opencensus_way_of_setting_a_rate() {
     let receiver = Receiver::start();
     let app = traced(&receiver, json!({}));
     let module = app.path().join("shared_code/probe.py");
-    let code = std::fs::read_to_string(&module).expect("it is there");
+    let code = std::fs::read_to_string(&module).expect("the module exists");
     let code = format!(
         "from funcdock.extensions import opencensus\n\nopencensus.configure(sampler=\"probability\", rate=0)\n{code}"
     );
@@ -78,7 +78,7 @@ fn opencensus_way_of_asking_for_a_share() {
 }
 
 #[test]
-fn samplers_by_variables() {
+fn samplers_set_by_variables() {
     let receiver = Receiver::start();
     let host = traced(&receiver, json!({}))
         .env("OTEL_TRACES_SAMPLER", "always_off")
@@ -93,7 +93,11 @@ fn samplers_by_variables() {
         .start();
     let calls: Vec<_> = (0..5).map(|_| health(&host)).collect();
     let flags: Vec<_> = calls.iter().map(|seen| seen.ids().2).collect();
-    assert_eq!(flags, ["03", "02", "02", "02", "02"], "one in a thousand seconds");
+    assert_eq!(
+        flags,
+        ["03", "02", "02", "02", "02"],
+        "one trace in a thousand seconds"
+    );
     let span = wait_for_span(&receiver, calls[0].ids().1);
     assert_eq!(hex(&span.trace_id), calls[0].ids().0);
     host.stop().assert_clean();

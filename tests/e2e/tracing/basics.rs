@@ -1,4 +1,4 @@
-//! Spans of invocations and of function code, by OTLP over HTTP, as the quick start's app makes them.
+//! Spans of invocations and of function code, exported by OTLP over HTTP from the quick start's app.
 
 use funcdock_tests::otlp::Receiver;
 use funcdock_tests::{App, repository};
@@ -11,7 +11,7 @@ use crate::support::{attribute, hex, named, wait_for_spans};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// The quick start's app, exporting to the receiver. `delay_ms` is how long a batch waits.
+/// Returns the quick start's app, exporting to the receiver. A batch waits for `delay_ms`.
 fn traced(receiver: &Receiver, delay_ms: u32) -> App {
     App::copy_of(&repository().join("examples/traced-hello")).file(
         "host.json",
@@ -78,7 +78,7 @@ fn spans_nest_in_async_functions() {
     );
     assert!(
         invocation.parent_span_id.is_empty(),
-        "without a caller's trace it is a root"
+        "without a caller's trace the span is a root"
     );
     assert_eq!(greet.parent_span_id, invocation.span_id);
     assert_eq!(look_up.parent_span_id, greet.span_id);
@@ -86,7 +86,7 @@ fn spans_nest_in_async_functions() {
     assert_eq!(write.events.len(), 1);
 }
 
-/// A function that raises, one that says what trace context it sees, and one that raises inside a span.
+/// Returns an app with a function that raises, one that returns its trace context, and one that raises inside a span.
 fn troubled(receiver: &Receiver) -> App {
     let binding = r#"{ "bindings": [ { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
         { "type": "http", "direction": "out", "name": "$return" } ] }"#;
@@ -143,29 +143,29 @@ fn exceptions_are_recorded_and_the_trace_is_passed_on() {
     assert_ne!(
         inside.code,
         StatusCode::Error as i32,
-        "what was caught is no failure of the call"
+        "a caught exception does not fail the call"
     );
-    // What the function would send to others: the caller's trace, with the invocation's span as the parent.
+    // The context that the function would pass on: the caller's trace, with the invocation's span as the parent.
     let own = hex(&named(&spans, "sees").span_id);
     assert_eq!(seen, format!("00-{TRACE}-{own}-01 vendor=value {own}"));
 }
 
 #[test]
-fn spans_that_wait_are_delivered_before_the_end() {
+fn waiting_spans_are_delivered_before_the_end() {
     let receiver = Receiver::start();
     // No batch is due for a minute.
     let host = traced(&receiver, 60_000).start();
     for _ in 0..50 {
         assert_eq!(host.get("/api/hello").status, 200);
     }
-    assert_eq!(receiver.count(), 0, "nothing was due");
+    assert_eq!(receiver.count(), 0, "no batch was due");
     host.signal(Signal::SIGTERM);
     host.wait().assert_clean();
     assert_eq!(receiver.count(), 100);
 }
 
 #[test]
-fn a_collector_that_is_down_harms_no_call() {
+fn a_collector_that_is_down_does_not_affect_calls() {
     let receiver = Receiver::start();
     let dead = "http://127.0.0.1:1";
     let app = traced(&receiver, 50).file(

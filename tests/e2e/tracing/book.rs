@@ -25,7 +25,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(book().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The code block of a page that follows the comment that names this file.
+/// Returns a page's code block after the comment that names this file.
 fn file_on(page_name: &str, file: &str) -> String {
     let page = page(page_name);
     let block = page
@@ -36,7 +36,7 @@ fn file_on(page_name: &str, file: &str) -> String {
     format!("{block}\n")
 }
 
-/// Rust and Python files below a folder, but for tests.
+/// Collects the Rust and Python files below a folder, except tests.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of the repository") {
         let path = entry.expect("an entry").path();
@@ -49,7 +49,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The variables that a text names.
+/// Returns the variables that a text names.
 fn variables(text: &str) -> BTreeSet<String> {
     let is_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     text.split(|c| !is_of_name(c))
@@ -64,12 +64,12 @@ fn assert_same<T: Ord + std::fmt::Debug>(on_the_page: &BTreeSet<T>, in_code: &BT
     let unknown: Vec<_> = on_the_page.difference(in_code).collect();
     assert!(
         missing.is_empty() && unknown.is_empty(),
-        "{SETTINGS} leaves out {missing:?} and names {unknown:?}, which the code does not"
+        "{SETTINGS} does not name {missing:?}, and names {unknown:?}, which the code does not have"
     );
 }
 
 #[test]
-fn the_page_has_every_setting_and_no_other() {
+fn the_page_names_exactly_the_settings() {
     let checked = Command::new(binary())
         .args(["extension", "check", "--json"])
         .arg(library("funcdock-opencensus"))
@@ -90,16 +90,16 @@ fn the_page_has_every_setting_and_no_other() {
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
     let names: Vec<_> = rows.filter_map(|row| Some(row.split_once('`')?.0)).collect();
     assert_same(&names.iter().copied().collect(), &described);
-    assert_eq!(names.len(), described.len(), "one of them stands there twice");
+    assert_eq!(names.len(), described.len(), "a setting is described twice");
 }
 
 #[test]
-fn the_page_has_every_variable_and_no_other() {
+fn the_page_names_exactly_the_variables() {
     let mut files = Vec::new();
     for crate_sources in ["extensions/opencensus/src", "extensions/telemetry/src"] {
         sources(&repository().join(crate_sources), &mut files);
     }
-    // What has the extension docked.
+    // The code that docks the extension.
     files.push(repository().join("host/src/cli/telemetry.rs"));
     let read: BTreeSet<_> = files
         .iter()
@@ -141,7 +141,7 @@ fn the_sample_of_two_apps_makes_a_trace_of_four_spans() {
         let stock = app("stock", file_on(FIRST_TRACE, "stock/stock/__init__.py")).start();
         let order = file_on(FIRST_TRACE, "shop/order/__init__.py");
         let there = "http://localhost:7072";
-        assert!(order.contains(there), "the second app is asked");
+        assert!(order.contains(there), "the second app is called");
         let shop = app("order", order.replace(there, stock.url())).start();
 
         let answer = shop.get("/api/order?item=chair").json();
@@ -185,7 +185,7 @@ fn the_sample_of_two_apps_makes_a_trace_of_four_spans() {
     }
 }
 
-/// A function of a page in an app that exports to the receiver.
+/// Starts an app with a function of a page, which exports to the receiver.
 fn function_of(page_name: &str, function: &str, receiver: &Receiver) -> Host {
     let script = format!("{function}/__init__.py");
     App::empty()
@@ -216,7 +216,7 @@ fn the_tour_makes_the_trace_that_the_page_draws() {
     let page = page("tracing/tracer.md");
     let (_, drawn) = page.split_once("```text\n").expect("the drawing");
     let (drawn, _) = drawn.split_once("\n```").expect("its end");
-    // Each line's depth and name: three characters a level, and two spaces at least behind the name.
+    // Each line's depth and name: three characters per level, and at least two spaces after the name.
     let lines: Vec<(usize, &str)> = drawn
         .lines()
         .map(|line| {
@@ -249,7 +249,7 @@ fn the_tour_makes_the_trace_that_the_page_draws() {
 }
 
 #[test]
-fn the_headers_of_the_page_carry_the_trace_on() {
+fn the_headers_of_the_page_pass_the_trace_on() {
     let receiver = Receiver::start();
     let host = function_of("tracing/sampling.md", "forward", &receiver);
     let status = format!("{}/admin/host/status", host.url());
@@ -261,7 +261,7 @@ fn the_headers_of_the_page_carry_the_trace_on() {
     assert_eq!(traces.len(), 1, "{spans:#?}");
 }
 
-/// The places that a page of the book links to, fences left out.
+/// Returns the link targets of a page, without those in code blocks.
 fn links(text: &str) -> Vec<String> {
     let mut is_code = false;
     let prose: String = text
@@ -278,7 +278,7 @@ fn links(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The anchors of a page's headings, as mdBook makes them.
+/// Returns the anchors that mdBook makes from a page's headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings

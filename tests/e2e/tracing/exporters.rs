@@ -1,4 +1,4 @@
-//! The tracing extension's exporters end to end: the same call at Zipkin, at Application Insights and in files.
+//! The tracing extension's exporters end to end: the same call exported to Zipkin, Application Insights and files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use ureq::http::Request;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// An app with a function that opens a span, tells of something in it, and raises.
+/// Returns an app with a function that opens a span, adds an attribute and an annotation, and raises.
 fn app(settings: &Value) -> App {
     let mut settings = settings.clone();
     settings["delay_ms"] = json!(50);
@@ -38,7 +38,7 @@ fn app(settings: &Value) -> App {
         )
 }
 
-/// Calls the function as a part of the caller's trace; on a connection of its own, so that any worker may get it.
+/// Calls the function as a part of the caller's trace, over a new connection, so that any worker may serve it.
 fn order(host: &Host) {
     let request = Request::get(host.url_of("/api/order?code=s3cret"))
         .header("traceparent", format!("00-{TRACE}-{CALLER}-01"))
@@ -48,10 +48,10 @@ fn order(host: &Host) {
     assert_eq!(host.send(request).status, 500);
 }
 
-/// Waits until so many have come.
+/// Waits until `count` items have arrived.
 fn wait_for_all(count: usize, all: impl Fn() -> Vec<Value>) -> Vec<Value> {
     let found = wait_for(|| Some(all()).filter(|all| all.len() >= count));
-    found.unwrap_or_else(|| panic!("{count} were expected: {:#?}", all()))
+    found.unwrap_or_else(|| panic!("expected {count} items: {:#?}", all()))
 }
 
 fn find<'a>(all: &'a [Value], what: &str, is: impl Fn(&Value) -> bool) -> &'a Value {
@@ -60,7 +60,7 @@ fn find<'a>(all: &'a [Value], what: &str, is: impl Fn(&Value) -> bool) -> &'a Va
 }
 
 #[test]
-fn zipkin_gets_spans_of_its_own_kind() {
+fn zipkin_gets_spans_in_its_format() {
     let zipkin = Zipkin::start();
     let host = app(&json!({ "zipkin_endpoint": zipkin.endpoint() })).start();
     order(&host);
@@ -104,7 +104,7 @@ fn application_insights_gets_requests_and_dependencies() {
         )
         .start();
     order(&host);
-    // A request, its exception; a dependency, its message.
+    // A request with its exception, and a dependency with its message.
     let items = wait_for_all(4, || insights.envelopes());
     let of_type = |name: &str| find(&items, name, |item| item["data"]["baseType"] == name);
     let data = |item: &'static str| of_type(item)["data"]["baseData"].clone();
@@ -151,10 +151,10 @@ fn application_insights_gets_requests_and_dependencies() {
     host.stop().assert_clean();
 }
 
-/// The spans in a file of OTLP's JSON, whose last line is whole.
+/// Returns the spans of the complete lines of a file in OTLP's JSON.
 fn spans_in(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    // The rest may be on its way.
+    // The worker may still be writing the rest.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let batch = |line: &str| {
         let batch: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -187,7 +187,7 @@ fn workers_write_files_of_their_own() {
     let stopped = host.stop();
     stopped.assert_clean();
     let spans: Vec<Value> = files.iter().flat_map(|file| spans_in(file)).collect();
-    assert_eq!(spans.len(), 2 * calls, "all have arrived");
+    assert_eq!(spans.len(), 2 * calls, "all spans have arrived");
     let call = find(&spans, "call", |span| span["name"] == "order");
     let look_up = find(&spans, "inner span", |span| {
         span["parentSpanId"] == call["spanId"]
@@ -203,31 +203,35 @@ fn workers_write_files_of_their_own() {
 }
 
 #[test]
-fn a_file_that_cannot_grow_costs_spans_and_no_call() {
+fn a_full_file_loses_spans_but_no_calls() {
     let app = app(&json!({ "exporter": ["file"], "file": "spans.jsonl" }));
     let limited = app.path().join("limited");
-    // So many bytes are all that a file may have: what a full disk does, without one. A shell counts by 512 or 1024.
+    // A limit on the file's size has the effect of a full disk. Shells count in blocks of 512 or 1024 bytes.
     let script = format!("#!/bin/sh\nulimit -f 32\nexec {:?} \"$@\"\n", binary());
     fs::write(&limited, script).expect("a file in the copy");
-    fs::set_permissions(&limited, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(&limited, fs::Permissions::from_mode(0o755)).expect("the test owns the file");
     let host = app.program(limited).start();
     let file = host.app().path().join("spans.jsonl");
     let refused = wait_for(|| {
         order(&host);
         host.stderr().contains("cannot write to").then_some(())
     });
-    assert!(refused.is_some(), "it never fills\n{}", host.output());
+    assert!(
+        refused.is_some(),
+        "the file never reaches its limit\n{}",
+        host.output()
+    );
     host.wait_for_log("File too large");
     order(&host);
     let kept = fs::read(&file).expect("the file");
-    assert!(kept.ends_with(b"\n"), "what was begun is removed");
+    assert!(kept.ends_with(b"\n"), "the incomplete line is removed");
     assert!(!spans_in(&file).is_empty());
-    // What the last batches lost is told again at the end.
+    // The log names the losses of the last batches again at the end.
     host.stop();
 }
 
 #[test]
-fn one_call_goes_to_all_that_are_configured() {
+fn one_call_is_exported_to_all_configured_exporters() {
     let (zipkin, insights, collector) = (Zipkin::start(), Ingestion::start(), Receiver::start());
     let settings = json!({
         "exporter": ["otlp", "zipkin", "azure", "file"],
@@ -257,7 +261,7 @@ fn one_call_goes_to_all_that_are_configured() {
             .collect();
         Some([by_zipkin, in_file, by_insights, json!(hex)])
     });
-    let ids = everywhere.unwrap_or_else(|| panic!("not all have it\n{}", host.output()));
+    let ids = everywhere.unwrap_or_else(|| panic!("an exporter does not have the call\n{}", host.output()));
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     host.stop().assert_clean();
 }

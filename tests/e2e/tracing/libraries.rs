@@ -1,5 +1,5 @@
-//! Packages for tracing in an app: OpenTelemetry's that instrument libraries, without a line of code; its SDK, which the
-//! app sets up itself; OpenCensus' integrations.
+//! Packages for tracing in an app: OpenTelemetry's instrumentations, without a line of code; its SDK, set up by the app;
+//! OpenCensus' integrations.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::support::{attribute, hex, named};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-/// One of them is for a library that is not there.
+/// One package instruments a library that is not installed.
 const CLIENTS: [&str; 7] = [
     "aiohttp",
     "httpx",
@@ -26,7 +26,7 @@ const CLIENTS: [&str; 7] = [
     "requests",
 ];
 
-/// An app that asks a second one. What switches tracing on is a variable.
+/// Starts an app that calls a second one. A variable enables tracing.
 fn start(case: &str, python: &Path, receiver: &Receiver) -> (Host, Host) {
     let traced = |case: &str| {
         App::case(case)
@@ -41,7 +41,7 @@ fn start(case: &str, python: &Path, receiver: &Receiver) -> (Host, Host) {
     (first, second)
 }
 
-/// Stops both, which delivers what they have.
+/// Stops both hosts, which export their waiting spans first.
 fn stop(hosts: (Host, Host)) {
     hosts.0.stop().assert_clean();
     hosts.1.stop().assert_clean();
@@ -54,7 +54,8 @@ fn answer(host: &Host, path: &str) -> Value {
     answer.json()
 }
 
-/// The second app's span, and the one of the request to it, whose parent is `parent`. The request carried its id.
+/// Asserts that the second app's span is a child of the request's span, whose parent is `parent`, and that the request
+/// carried its id.
 #[track_caller]
 fn assert_asked(spans: &[&Span], parent: &Span, came: &Value, case: &str) {
     let child_of = |id: &[u8], kind| {
@@ -109,7 +110,7 @@ fn clients_are_instrumented_without_a_line_of_code() {
             let within = of_call
                 .iter()
                 .find(|span| span.name == parent)
-                .expect("the parent came");
+                .expect("the parent was exported");
             if parent != function {
                 assert_eq!(within.parent_span_id, root.span_id, "{case}");
             }
@@ -119,7 +120,7 @@ fn clients_are_instrumented_without_a_line_of_code() {
 }
 
 #[test]
-fn requests_at_once_keep_their_own_parents() {
+fn concurrent_requests_keep_their_own_parents() {
     const COUNT: usize = 20;
     let python = python::oldest_and_newest_with("opentelemetry-clients", &CLIENTS).pop();
     let receiver = Receiver::start();
@@ -149,13 +150,13 @@ fn an_apps_own_sdk_is_left_alone_and_continues_the_trace() {
     for (version, python) in python::oldest_and_newest_with("opentelemetry-sdk", &packages) {
         let receiver = Receiver::start();
         let hosts = start("own_sdk", &python, &receiver);
-        let told = answer(&hosts.0, "/api/ask");
+        let answer = answer(&hosts.0, "/api/ask");
         stop(hosts);
-        assert_eq!(told["is_theirs"], true, "{version}");
+        assert_eq!(answer["is_theirs"], true, "{version}");
         let ours = receiver.spans();
         let names: Vec<&str> = ours.iter().map(|span| span.name.as_str()).collect();
         assert_eq!(ours.len(), 4, "{version}: {names:?}");
-        let theirs: HashMap<&str, &Value> = told["spans"]
+        let theirs: HashMap<&str, &Value> = answer["spans"]
             .as_object()
             .expect("an object")
             .iter()
@@ -213,7 +214,7 @@ fn clients_of_calls_that_are_not_sampled_say_so() {
     for function in ["by_requests", "by_httpx", "by_httpx_async", "by_aiohttp"] {
         let came = answer(&first, &format!("/api/{function}"));
         let header = came["came"]["traceparent"].as_str().unwrap_or_default();
-        // Of the flags only the one for a random trace id is set.
+        // The only flag is the one for a random trace id.
         assert!(
             header.len() == 55 && header.ends_with("-02"),
             "{function}: {came}"
@@ -276,9 +277,10 @@ fn opencensus_integrations_find_the_tracer() {
     }
 }
 
-/// OpenCensus' own extension beside this one: `context.tracer` is its, and its spans are below the call's.
+/// OpenCensus' own extension together with this one: `context.tracer` is OpenCensus', and its spans are children of
+/// the call's span.
 #[test]
-fn opencensus_own_extension_goes_on_with_the_trace() {
+fn opencensus_own_extension_continues_the_trace() {
     let packages = ["opencensus-extension-azure-functions", "opencensus-ext-requests"];
     for (version, python) in python::oldest_and_newest_with("opencensus", &packages) {
         let (receiver, insights) = (Receiver::start(), Ingestion::start());
@@ -297,10 +299,10 @@ fn opencensus_own_extension_goes_on_with_the_trace() {
                 insights.connection_string(),
             )
             .env("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")
-            // The site that the function asks is ours, too.
+            // The test serves the site that the function requests, too.
             .env("http_proxy", insights.endpoint())
             .env("no_proxy", "127.0.0.1")
-            // Where the exporter keeps what it could not send.
+            // The exporter keeps there what it could not send.
             .env("TMPDIR", folder)
             .start();
         answer(&host, "/api/traced");

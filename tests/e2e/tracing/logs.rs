@@ -1,4 +1,4 @@
-//! Python's `logging` with the tracing extension: records by OTLP, and the span that each one names, wherever it goes.
+//! Python's `logging` with the tracing extension: records exported by OTLP, and the span that each record names.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{hex, named};
 
-/// The app, which logs in and out of spans.
+/// Returns an app that logs inside and outside of spans.
 fn app(settings: &Value) -> App {
     let host = json!({
         "version": "2.0",
@@ -29,7 +29,7 @@ fn answer(host: &Host, function: &str) -> String {
     answer.text()
 }
 
-/// The records that have come, each with its logger, by their messages.
+/// Returns the received records by message, each with its logger.
 fn records(receiver: &Receiver) -> HashMap<String, (String, LogRecord)> {
     let scopes = receiver
         .logs()
@@ -42,7 +42,7 @@ fn records(receiver: &Receiver) -> HashMap<String, (String, LogRecord)> {
         for record in scope.log_records {
             let message = text(record.body.as_ref());
             let former = records.insert(message.clone(), (logger.clone(), record));
-            assert!(former.is_none(), "{message:?} came twice");
+            assert!(former.is_none(), "{message:?} was exported twice");
         }
     }
     records
@@ -67,12 +67,12 @@ fn attribute(attributes: &[KeyValue], key: &str) -> String {
     text(found.and_then(|pair| pair.value.as_ref()))
 }
 
-/// The name of the span that a record names, which is of the same trace.
+/// Returns the name of the record's span, and asserts that both have the same trace.
 fn span_of<'a>(spans: &'a [Span], record: &LogRecord) -> &'a str {
     let span = spans
         .iter()
         .find(|span| span.span_id == record.span_id)
-        .unwrap_or_else(|| panic!("a span that never came: {record:#?}"));
+        .unwrap_or_else(|| panic!("the record's span was not exported: {record:#?}"));
     assert_eq!(span.trace_id, record.trace_id);
     &span.name
 }
@@ -90,7 +90,7 @@ fn records_go_to_the_collector_with_their_spans() {
             host.stop().assert_clean();
 
             let (spans, records) = (receiver.spans(), records(&receiver));
-            // What is logged at import is logged before the extension has started.
+            // Records at import are made before the extension has started.
             let expected = [
                 ("in the call", "root", SeverityNumber::Info, "notes"),
                 ("in a span", "shop.orders", SeverityNumber::Warn, "outer"),
@@ -165,7 +165,7 @@ fn the_hosts_log_and_the_apps_formatters_name_the_current_span() {
     answer(&host, "formatted");
     let stopped = host.stop();
     stopped.assert_clean();
-    assert!(receiver.logs().is_empty(), "not asked for");
+    assert!(receiver.logs().is_empty(), "logs are not exported by default");
 
     let spans = receiver.spans();
     let of_host = |message: &str| {
@@ -206,7 +206,7 @@ fn a_span_that_a_call_left_open_is_not_named_in_the_next() {
         let settings = json!({ "endpoint": receiver.endpoint(), "logs": true, "sampler": sampler });
         let host = app(&settings).env("PYTHON_THREADPOOL_THREAD_COUNT", "1").start();
         for number in 0..20 {
-            // The next call may begin before the hooks behind this one have run.
+            // The next call may begin before this one's post hooks have run.
             let calls =
                 funcdock_tests::at_once(4, |call| answer(&host, &format!("stray?number={number}.{call}")));
             assert_eq!(calls.len(), 4);
@@ -215,7 +215,7 @@ fn a_span_that_a_call_left_open_is_not_named_in_the_next() {
         let records = records(&receiver);
         assert_eq!(records.len(), 80, "{sampler}");
         for (message, (_, record)) in &records {
-            // The function logs the ids of its own span, before it leaves one open.
+            // The function logs the ids of its own span before it leaves another span open.
             let own = message.rsplit(' ').next().unwrap_or_default();
             let ids = format!("{}-{}", hex(&record.trace_id), hex(&record.span_id));
             assert_eq!(ids, own, "{sampler}: {message}");

@@ -1,4 +1,4 @@
-//! The tracing extension end to end: real functions, real exporters, decoded by receivers of the test's own.
+//! The tracing extension end to end: real functions and real exporters; the tests' own receivers decode the exports.
 
 mod basics;
 mod book;

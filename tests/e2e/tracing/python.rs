@@ -1,4 +1,4 @@
-//! Spans as function code makes them: which one is current where, OpenCensus' names, OpenTelemetry's API.
+//! Spans that function code makes: which one is current where, OpenCensus' names, OpenTelemetry's API.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
 use crate::support::{attribute, hex, named, wait_for_spans};
 
-/// The app of these tests, exporting to the receiver.
+/// Returns the app of these tests, exporting to the receiver.
 fn traced(receiver: &Receiver) -> App {
     App::case("tracing")
         .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
@@ -31,14 +31,14 @@ fn answer(host: &Host, function: &str) -> String {
     answer.text()
 }
 
-/// The name of a span's parent; empty for a root.
+/// Returns the name of a span's parent; empty for a root.
 fn parent_of<'a>(spans: &'a [Span], span: &Span) -> &'a str {
     if span.parent_span_id.is_empty() {
         return "";
     }
     let parent = spans.iter().find(|other| other.span_id == span.parent_span_id);
     &parent
-        .unwrap_or_else(|| panic!("{} has a parent that never came", span.name))
+        .unwrap_or_else(|| panic!("the parent of {} was not exported", span.name))
         .name
 }
 
@@ -52,7 +52,7 @@ fn parents(spans: &[Span]) -> HashMap<&str, &str> {
 #[test]
 fn concurrent_invocations_never_see_each_others_spans() {
     const INVOCATIONS: usize = 200;
-    /// The name of each span in an invocation, and that of its parent.
+    /// The name of each span in an invocation, with its parent's name.
     const TREE: [(&str, &str); 9] = [
         ("nested", ""),
         ("outer", "nested"),
@@ -104,18 +104,21 @@ fn concurrent_invocations_never_see_each_others_spans() {
 }
 
 #[test]
-fn a_thread_that_copies_the_context_continues_in_it() {
+fn a_thread_that_copies_the_context_keeps_the_current_span() {
     let receiver = Receiver::start();
     let host = traced(&receiver).start();
     answer(&host, "threads");
     let spans = wait_for_spans(&receiver, 4);
     let parents = parents(&spans);
     assert_eq!(parents["copied"], "parent");
-    assert_eq!(parents["bare"], "threads", "without it, it is the invocation's");
+    assert_eq!(
+        parents["bare"], "threads",
+        "without a copied context the parent is the invocation's span"
+    );
 }
 
 #[test]
-fn what_a_call_leaves_open_is_not_the_next_calls() {
+fn a_span_left_open_is_not_current_in_the_next_call() {
     let receiver = Receiver::start();
     let host = traced(&receiver)
         .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
@@ -143,13 +146,13 @@ fn opencensus_names() {
     assert_eq!(parents["finished within"], "finished");
     assert_eq!(
         parents["left open"], "by_opencensus",
-        "it ends with the invocation"
+        "the span ends with the invocation"
     );
     let own = named(&spans, "by_opencensus");
     assert_eq!(attribute(own, "of.the.invocation"), "true");
     let child = named(&spans, "child");
     assert_eq!(attribute(child, "answer"), "42");
-    assert_eq!(attribute(child, "too"), "None", "it had ended");
+    assert_eq!(attribute(child, "too"), "None", "the span had ended");
     let renamed = named(&spans, "renamed");
     assert_eq!(renamed.kind(), SpanKind::Client);
     let status = renamed.status.as_ref().expect("a status");
@@ -209,7 +212,7 @@ fn opentelemetrys_api_has_the_same_spans() {
         let elsewhere = named(&spans, "of another service");
         assert_eq!(hex(&elsewhere.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(hex(&elsewhere.parent_span_id), "00f067aa0ba902b7");
-        // On the same thread, with nothing left of the first.
+        // The second call is on the same thread and sees nothing of the first.
         assert_eq!(answer(&host, "by_opentelemetry"), "by_opentelemetry", "{version}");
     }
 }
@@ -285,7 +288,7 @@ fn odd_uses_break_nothing() {
             assert_eq!(
                 status,
                 StatusCode::Unset,
-                "{version}: a generator that is not used up"
+                "{version}: a generator that is not exhausted"
             );
         }
     }

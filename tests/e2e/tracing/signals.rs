@@ -1,4 +1,4 @@
-//! The tracing extension's metrics, and what its spans say of failures, proxies and Azure: end to end.
+//! The tracing extension's metrics, and its spans' attributes for failures, proxies and Azure: end to end.
 
 use funcdock_tests::openmetrics::Samples;
 use funcdock_tests::otlp::Receiver;
@@ -15,7 +15,7 @@ const BINDING: &str = r#"{ "bindings": [
     { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
     { "type": "http", "direction": "out", "name": "$return" } ] }"#;
 
-/// Functions that end in every way; spans and metrics go to the receiver.
+/// Returns an app whose functions end in every way; spans and metrics go to the receiver.
 fn app(receiver: &Receiver, settings: &str) -> App {
     let functions = [
         ("well", "def main(req):\n    return 'well'\n"),
@@ -54,7 +54,7 @@ fn call(host: &Host, path: &str, times: usize, status: u16) {
     }
 }
 
-/// The metrics of the newest export.
+/// Returns the metrics of the newest export.
 fn newest(receiver: &Receiver) -> Vec<Metric> {
     let request = receiver.metrics().pop().expect("an export of metrics");
     let scopes = request
@@ -71,10 +71,10 @@ fn data<'a>(metrics: &'a [Metric], name: &str) -> &'a Data {
         .unwrap_or_else(|| panic!("no {name} in {metrics:#?}"))
 }
 
-/// The sum over all functions.
+/// Returns the sum over all functions.
 fn sum(metrics: &[Metric], name: &str) -> i64 {
     let Data::Sum(sum) = data(metrics, name) else {
-        panic!("{name} is no sum");
+        panic!("{name} is not a sum");
     };
     let values = sum.data_points.iter().map(|point| match point.value {
         Some(number_data_point::Value::AsInt(value)) => value,
@@ -86,7 +86,7 @@ fn sum(metrics: &[Metric], name: &str) -> i64 {
 fn histogram<'a>(metrics: &'a [Metric], name: &str) -> &'a [HistogramDataPoint] {
     match data(metrics, name) {
         Data::Histogram(histogram) => &histogram.data_points,
-        _ => panic!("{name} is no histogram"),
+        _ => panic!("{name} is not a histogram"),
     }
 }
 
@@ -111,10 +111,10 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 
 fn wait_for_spans(receiver: &Receiver, count: usize) -> Vec<Span> {
     let spans = wait_for(|| Some(receiver.spans()).filter(|spans| spans.len() >= count));
-    spans.unwrap_or_else(|| panic!("{} spans of {count} came", receiver.count()))
+    spans.unwrap_or_else(|| panic!("{} of {count} spans arrived", receiver.count()))
 }
 
-/// What both ways of looking at the metrics must agree on.
+/// Asserts that exported metrics and `/metrics` have the same values.
 fn assert_alike(metrics: &[Metric], shown: &Samples) {
     let http = [("faas_trigger", "http")];
     for (name, shown_name) in [
@@ -148,7 +148,7 @@ fn assert_alike(metrics: &[Metric], shown: &Samples) {
 }
 
 #[test]
-fn metrics_add_up_on_both_ways() {
+fn exported_and_shown_metrics_have_the_same_values() {
     let receiver = Receiver::start();
     let host = app(&receiver, r#""metrics": true"#).start();
     call(&host, "/api/well", 7, 200);
@@ -156,14 +156,14 @@ fn metrics_add_up_on_both_ways() {
     call(&host, "/api/unavailable", 2, 503);
     call(&host, "/api/missing", 4, 404);
     call(&host, "/api/slow", 2, 504);
-    assert!(receiver.metrics().is_empty(), "none is due for a minute");
+    assert!(receiver.metrics().is_empty(), "no export is due for a minute");
     assert_eq!(host.post("/admin/extensions/flush", "").status, 204);
 
     let metrics = newest(&receiver);
     assert_eq!(
         sum(&metrics, "faas.invocations"),
         7 + 4,
-        "a client's mistake is no error"
+        "a client's error is not a failure"
     );
     assert_eq!(sum(&metrics, "faas.errors"), 3 + 2 + 2);
     assert_eq!(sum(&metrics, "faas.timeouts"), 2);
@@ -180,15 +180,15 @@ fn metrics_add_up_on_both_ways() {
     );
     assert!(
         slow.sum.is_some_and(|sum| sum >= 2.0),
-        "two that lasted a second: {slow:?}"
+        "expected two calls that took a second: {slow:?}"
     );
     let init = histogram(&metrics, "faas.init_duration");
-    assert_eq!(init.len(), 1, "one a worker: {init:?}");
+    assert_eq!(init.len(), 1, "expected one per worker: {init:?}");
     assert!(init[0].sum.is_some_and(|sum| sum > 0.0 && sum < 60.0), "{init:?}");
     let used = histogram(&metrics, "faas.mem_usage")[0].sum;
     assert!(
         used.is_some_and(|bytes| bytes > (4 << 20) as f64),
-        "Python takes more: {used:?}"
+        "Python uses more memory: {used:?}"
     );
     assert_alike(&metrics, &Samples::parse(&host.get("/metrics").text()));
 
@@ -204,14 +204,15 @@ fn metrics_add_up_on_both_ways() {
     // The worker's spans and its metrics are of one resource.
     let request = receiver.metrics().pop().expect("just seen");
     let resource = request.resource_metrics[0].resource.clone().expect("a resource");
-    let id = attribute(&resource.attributes, "service.instance.id").expect("it tells workers apart");
+    let id =
+        attribute(&resource.attributes, "service.instance.id").expect("an id that differs between workers");
     assert_eq!(id.len(), 36, "{id}");
     let scope = request.resource_metrics[0].scope_metrics[0].scope.clone();
     assert_eq!(scope.expect("a scope").name, "funcdock-opencensus");
 }
 
 #[test]
-fn metrics_leave_at_their_interval_and_only_when_asked_for() {
+fn metrics_are_exported_at_their_interval_and_only_on_request() {
     let receiver = Receiver::start();
     let host = app(&receiver, r#""service_name": "quiet""#).start();
     call(&host, "/api/well", 1, 200);
@@ -219,18 +220,18 @@ fn metrics_leave_at_their_interval_and_only_when_asked_for() {
     assert_eq!(
         shown.sum("opencensus_faas_invocations_total", &[]),
         1.0,
-        "shown anyway"
+        "/metrics shows them anyway"
     );
     host.stop().assert_clean();
-    assert_eq!(receiver.metrics(), [], "exported only when asked for");
-    assert_eq!(receiver.count(), 1, "as spans are");
+    assert_eq!(receiver.metrics(), [], "metrics are not exported by default");
+    assert_eq!(receiver.count(), 1, "spans are exported");
 
     let host = app(&receiver, r#""service_name": "quiet""#)
         .env("OTEL_METRICS_EXPORTER", "otlp")
         .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
         .start();
     call(&host, "/api/well", 1, 200);
-    // An export may be under way since before the call: the next one has it.
+    // An export may have begun before the call: the next one has the call.
     let has_call = || !receiver.metrics().is_empty() && sum(&newest(&receiver), "faas.invocations") == 1;
     let came = wait_for(|| has_call().then_some(()));
     assert!(came.is_some(), "no export has the call\n{}", host.output());

@@ -1,22 +1,22 @@
-//! What the tests of tracing share.
+//! Helpers for the tests of tracing.
 
 use funcdock_tests::otlp::Receiver;
 use funcdock_tests::wait_for;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-/// The receiver's spans, once there are so many.
+/// Waits until the receiver has `count` spans, and returns them.
 pub(crate) fn wait_for_spans(receiver: &Receiver, count: usize) -> Vec<Span> {
     let spans = wait_for(|| Some(receiver.spans()).filter(|spans| spans.len() >= count));
-    spans.unwrap_or_else(|| panic!("{} spans of {count} came", receiver.count()))
+    spans.unwrap_or_else(|| panic!("{} of {count} spans arrived", receiver.count()))
 }
 
-/// An id as it is written.
+/// Returns an id in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The first span of this name.
+/// Returns the first span with this name.
 pub(crate) fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     spans
         .iter()
@@ -24,7 +24,7 @@ pub(crate) fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
         .unwrap_or_else(|| panic!("no span {name:?} in {spans:#?}"))
 }
 
-/// An attribute as text.
+/// Returns an attribute as text.
 pub(crate) fn attribute(span: &Span, key: &str) -> String {
     let found = span.attributes.iter().find(|attribute| attribute.key == key);
     let value = found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref());

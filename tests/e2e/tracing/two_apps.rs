@@ -1,4 +1,4 @@
-//! The developer guide's sample against a second app: one trace over both, whatever its spans are exported to.
+//! The developer guide's sample calls a second app: one trace covers both, for every exporter.
 
 use funcdock_tests::ingestion::Ingestion;
 use funcdock_tests::otlp::{Protocol, Receiver};
@@ -14,14 +14,14 @@ use crate::support::{attribute, hex};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// Something that spans are exported to.
+/// A receiver of exported spans.
 enum Destination {
     Otlp(Receiver, &'static str),
     Zipkin(Zipkin),
     Insights(Ingestion),
 }
 
-/// What all destinations say of a span.
+/// The parts of a span that all destinations have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     trace: String,
@@ -59,7 +59,7 @@ impl Destination {
         }
     }
 
-    /// All that has come.
+    /// Returns all received spans.
     fn seen(&self) -> Vec<Seen> {
         match self {
             Destination::Otlp(receiver, _) => receiver.spans().iter().map(of_otlp).collect(),
@@ -89,7 +89,7 @@ fn of_otlp(span: &Span) -> Seen {
 fn of_zipkin(span: &Value) -> Seen {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let kind = match text(&span["kind"]).as_str() {
-        // As Zipkin says nothing of others.
+        // Zipkin has no kind for internal spans.
         "" => "internal".to_owned(),
         kind => kind.to_ascii_lowercase(),
     };
@@ -126,14 +126,14 @@ fn of_insights(envelope: &Value) -> Seen {
     }
 }
 
-/// Both apps, running.
+/// Both running apps.
 struct Two {
     first: Host,
     second: Host,
 }
 
 impl Two {
-    /// The first app gets its settings from its code, the second from host.json.
+    /// Starts both apps. The first has its settings in code, the second in host.json.
     fn start(python: &std::path::Path, first: &Value, second: &Value) -> Two {
         let host = json!({
             "version": "2.0",
@@ -142,7 +142,7 @@ impl Two {
         let second = App::case("second_app")
             .file("host.json", &host.to_string())
             .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
-            // Tracing needs nothing of the app that is asked.
+            // The called app needs nothing for tracing.
             .python(python::without_packages())
             .start();
         let first = App::case("seed_sample")
@@ -154,7 +154,7 @@ impl Two {
         Two { first, second }
     }
 
-    /// Calls the first app, which asks the second one; what both saw.
+    /// Calls the first app, which calls the second one; returns what both saw.
     fn call(&self, traceparent: Option<&str>) -> Value {
         let mut request = Request::get(self.first.url_of("/api/ask"));
         if let Some(traceparent) = traceparent {
@@ -175,7 +175,7 @@ impl Two {
         answer.json()
     }
 
-    /// Stops both, which delivers what they have. Returns the second app's URL.
+    /// Stops both hosts, which export their waiting spans first. Returns the second app's URL.
     fn stop(self) -> String {
         let asked = self.second.url_of("/api/answer");
         self.first.stop().assert_clean();
@@ -184,17 +184,17 @@ impl Two {
     }
 }
 
-/// OpenCensus' integration of `requests`, on the oldest and the newest Python.
+/// Returns the oldest and the newest Python, each with OpenCensus' integration of `requests`.
 fn pythons() -> Vec<(&'static str, std::path::PathBuf)> {
     python::oldest_and_newest_with("opencensus-requests", &["opencensus-ext-requests", "requests"])
 }
 
 fn newest() -> std::path::PathBuf {
-    pythons().pop().expect("there is one").1
+    pythons().pop().expect("a Python").1
 }
 
 /// Asserts that these are the four spans of one call, and that both apps saw the ids that were exported. `caller` is
-/// the span in front of all, if there is one. Returns the trace.
+/// the parent of the first span, if there is one. Returns the trace id.
 #[track_caller]
 fn assert_one_trace(mut spans: Vec<Seen>, answer: &Value, caller: &str, asked: &str, case: &str) -> String {
     assert_eq!(spans.len(), 4, "{case}: {spans:#?}");
@@ -231,7 +231,7 @@ fn assert_one_trace(mut spans: Vec<Seen>, answer: &Value, caller: &str, asked: &
     );
     assert_eq!(client.asked, Some((asked.to_owned(), "200".to_owned())), "{case}");
 
-    // Sampled; and of a trace that begins here the id is known to be random.
+    // The trace is sampled; the id of a trace that begins here is known to be random.
     let flags = if caller.is_empty() { "03" } else { "01" };
     let header = |span: &Seen| format!("00-{trace}-{}-{flags}", span.id);
     assert_eq!(answer["response"], 200, "{case}");
@@ -254,7 +254,7 @@ fn assert_one_trace(mut spans: Vec<Seen>, answer: &Value, caller: &str, asked: &
     trace.clone()
 }
 
-/// The name of the exporter that settings name.
+/// Returns the exporter's name in these settings.
 fn exporter(settings: &Value) -> &str {
     settings["exporter"].as_str().expect("one name")
 }
@@ -317,7 +317,7 @@ fn calls_that_are_not_sampled_say_so_to_the_second_app() {
     let settings = destination.settings();
     let mut off = settings.clone();
     off["sampler"] = json!("always_off");
-    // The second app does as it is told: that is the default.
+    // The second app follows its caller: that is the default.
     let two = Two::start(&newest(), &off, &settings);
     let answer = two.call(None);
     let parts = |header: &Value| {
@@ -330,12 +330,12 @@ fn calls_that_are_not_sampled_say_so_to_the_second_app() {
     );
     assert_eq!(own[1], came[1], "one trace");
     assert_ne!(own[2], came[2], "the request is a span of its own");
-    // Of the flags only the one for a random trace id is set.
+    // The only flag is the one for a random trace id.
     assert_eq!((own[3].as_str(), came[3].as_str()), ("02", "02"));
     two.stop();
     assert_eq!(destination.seen(), []);
 
-    // The caller's word counts as much as the first app's own.
+    // The caller's decision counts like the first app's own.
     let two = Two::start(&newest(), &settings, &settings);
     let answer = two.call(Some(&format!("00-{TRACE}-{CALLER}-00")));
     let came = parts(&answer["answer"]["came"]["traceparent"]);

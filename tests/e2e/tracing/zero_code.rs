@@ -1,4 +1,4 @@
-//! Traces of apps that say nothing of an extension: `telemetryMode` in host.json, and OpenTelemetry's variables.
+//! Traces of apps that do not name an extension: `telemetryMode` in host.json, and OpenTelemetry's variables.
 
 use std::fs;
 
@@ -11,12 +11,12 @@ const ENABLE: &str = "PYTHON_ENABLE_WORKER_EXTENSIONS";
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const MODE: &str = r#"{ "version": "2.0", "telemetryMode": "OpenTelemetry" }"#;
 
-/// The plain app: neither its functions nor its host.json know of extensions.
+/// Returns the plain app: neither its functions nor its host.json name extensions.
 fn app(receiver: &Receiver) -> App {
     App::case("hello").env(ENDPOINT, receiver.endpoint())
 }
 
-/// The names of the extensions that are docked.
+/// Returns the names of the docked extensions.
 fn docked(host: &Host) -> Vec<String> {
     let report = host.get("/admin/extensions").json();
     let extensions = report["workers"][0]["extensions"]
@@ -29,7 +29,7 @@ fn docked(host: &Host) -> Vec<String> {
         .collect()
 }
 
-/// Calls both functions, stops the host, and returns the names of the spans that came by then.
+/// Calls both functions, stops the host, and returns the names of the exported spans.
 #[track_caller]
 fn spans_of(host: Host, receiver: &Receiver) -> Vec<String> {
     for function in ["hello", "hello_async"] {
@@ -53,7 +53,7 @@ fn the_mode_alone_traces_every_function() {
         .env("AzureFunctionsJobHost__telemetryMode", "opentelemetry")
         .env(ENABLE, "1")
         .start();
-    assert_eq!(docked(&host), ["opencensus"], "the mode by an app setting");
+    assert_eq!(docked(&host), ["opencensus"], "the mode set by an app setting");
 }
 
 #[test]
@@ -103,14 +103,14 @@ fn the_mode_without_extensions_says_what_to_set() {
     assert_eq!(docked(&host), [""; 0]);
     assert_eq!(spans_of(host, &receiver), [""; 0]);
 
-    // Variables may be for the app alone.
+    // The variables may be meant for the app only.
     let host = app(&receiver).start();
     assert_eq!(docked(&host), [""; 0]);
     assert!(!host.stderr().contains("WARN"), "{}", host.output());
 }
 
 #[test]
-fn what_the_app_says_itself_counts_and_nothing_is_doubled() {
+fn the_apps_own_settings_win_and_no_span_is_doubled() {
     let receiver = Receiver::start();
     let host = app(&receiver)
         .file(
@@ -121,7 +121,11 @@ fn what_the_app_says_itself_counts_and_nothing_is_doubled() {
         .env(ENABLE, "1")
         .start();
     assert_eq!(docked(&host), ["opencensus"]);
-    assert_eq!(spans_of(host, &receiver), ["hello"], "as host.json has it");
+    assert_eq!(
+        spans_of(host, &receiver),
+        ["hello"],
+        "host.json selects this function"
+    );
 
     let receiver = Receiver::start();
     let elsewhere = Receiver::start();
@@ -141,12 +145,12 @@ fn what_the_app_says_itself_counts_and_nothing_is_doubled() {
     assert_eq!(
         spans_of(host, &receiver),
         ["hello", "hello_async"],
-        "as function code has it"
+        "function code selects this function"
     );
     assert_eq!(elsewhere.count(), 0);
 }
 
-/// A host that was installed without the extension.
+/// Returns the folder of a host that was installed without the extension.
 fn host_alone() -> TempDir {
     let folder = TempDir::new_in(target()).expect("a temporary folder");
     for file in [binary(), library("funcdock-python")] {
@@ -157,7 +161,7 @@ fn host_alone() -> TempDir {
 }
 
 #[test]
-fn an_extension_that_is_not_there_is_an_error_where_the_app_asks_for_it() {
+fn a_missing_extension_is_an_error_where_the_app_requires_it() {
     let receiver = Receiver::start();
     let alone = host_alone();
     let app = || {
@@ -188,14 +192,14 @@ fn an_extension_that_is_not_there_is_an_error_where_the_app_asks_for_it() {
     assert_eq!(docked(&host), [""; 0]);
     assert_eq!(spans_of(host, &receiver), [""; 0]);
 
-    // Where code asks for it, it is an error all the same.
+    // It is an error where code imports it.
     let import = "from funcdock.extensions import opencensus\n\n\ndef main(req):\n    return \"\"\n";
     let stopped = app().file("hello/__init__.py", import).start_fails();
     assert!(stopped.stderr.contains("ImportError: "), "{}", stopped.stderr);
 }
 
 #[test]
-fn the_list_of_extensions_has_it() {
+fn the_list_of_extensions_names_it() {
     let app = App::case("hello").file("host.json", MODE);
     let listed = std::process::Command::new(binary())
         .args(["extension", "list", "--json"])

@@ -2,8 +2,8 @@
 //!
 //!     otlp-count [address [http|grpc]]
 //!
-//! For each line of its input it changes its mood (`up`, `503 2`, …; an empty line changes nothing) and prints how
-//! many spans it has acknowledged. It ends with its input.
+//! For each line of its input it changes its behaviour (`up`, `503 2`, …; an empty line changes nothing) and prints how
+//! many spans it has acknowledged. It exits at the end of its input.
 
 use std::io::{self, BufRead as _};
 

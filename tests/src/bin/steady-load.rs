@@ -1,10 +1,10 @@
-//! Requests at a steady rate, whatever the answers take: the load of benchmarks that compare latencies.
+//! Sends requests at a steady rate, however long the responses take: the load of benchmarks that compare latencies.
 //!
 //!     steady-load address path rate seconds connections
 //!
-//! Requests are due one after the other at even distances, and each is sent by the first connection that is free. A
-//! latency runs from when the request was due, so that a server that stalls does not hide what it delays. Prints one
-//! JSON object: how many were sent and how many failed, and percentiles of the latency in milliseconds.
+//! Requests are due at even intervals, and the first free connection sends each. A latency is measured from the time
+//! when the request was due, so that a server that stalls cannot hide its delays. Prints one JSON object: the numbers of
+//! requests sent and failed, and percentiles of the latency in milliseconds.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use funcdock_tests::at_once;
 
-/// An answer that takes longer is a failure.
+/// A response that takes longer is a failure.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Load {
@@ -77,7 +77,7 @@ struct Done {
     failures: usize,
 }
 
-/// One connection, which is kept while it works.
+/// Sends requests over one connection; connects again after a failure.
 fn run(load: &Load, begin: Instant, next: &AtomicUsize) -> io::Result<Done> {
     let mut done = Done::default();
     let mut connection = Some(Connection::open(&load.address)?);
@@ -116,13 +116,13 @@ impl Connection {
         Ok(Connection(BufReader::new(stream)))
     }
 
-    /// Sends a request and reads the answer; returns its status.
+    /// Sends a request and reads the response; returns its status.
     fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
         self.0.get_mut().write_all(request)?;
         let mut line = String::new();
         self.0.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.ok_or_else(|| io::Error::other("no answer of HTTP"))?;
+        let status = status.ok_or_else(|| io::Error::other("the response is not HTTP"))?;
         let mut length = 0;
         loop {
             line.clear();

@@ -1,4 +1,4 @@
-//! What a collector answers, in both protocols.
+//! A collector's responses, in both protocols.
 
 use std::convert::Infallible;
 use std::io::Read as _;
@@ -21,9 +21,9 @@ use super::Protocol;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// What is said of a request.
+/// The decision on a request.
 pub(super) enum Verdict {
-    /// It was taken, but for so many spans.
+    /// Accepts the request, except for this many spans.
     Taken(usize),
     Throttled(Option<Duration>),
     Unavailable(Option<Duration>),
@@ -40,7 +40,7 @@ pub(super) enum Signal {
 }
 
 impl Protocol {
-    /// What is sent to this path.
+    /// Returns the kind of telemetry that belongs to this path.
     pub(super) fn signal(self, path: &str) -> Option<Signal> {
         Some(match (self, path) {
             (Protocol::Http, "/v1/traces") => Signal::Traces,
@@ -55,7 +55,7 @@ impl Protocol {
         })
     }
 
-    /// The message of a request; `None` where it is not of this protocol.
+    /// Returns the message of a request; `None` if it is not of this protocol.
     pub(super) fn message(self, headers: &HeaderMap, body: Bytes) -> Option<Bytes> {
         let is_gzip = |name: &str| headers.get(name).is_some_and(|value| value == "gzip");
         match self {

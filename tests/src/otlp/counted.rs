@@ -1,5 +1,5 @@
-//! Requests of OTLP: decoded, or counted without a look into spans, so that in a benchmark the collector does not
-//! compete with what is measured.
+//! OTLP requests: decoded, or only counted, so that the collector of a benchmark does not compete with what is
+//! measured.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use prost::{DecodeError, Message as _};
 use super::Received;
 use super::answer::Signal;
 
-/// An [`ExportTraceServiceRequest`] as far as counting spans needs it.
+/// The part of an [`ExportTraceServiceRequest`] that counting spans needs.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Counted {
     #[prost(message, repeated, tag = "1")]
@@ -34,7 +34,7 @@ struct CountedScope {
 }
 
 impl Received {
-    /// Takes a request of any signal; spans as [`take`](Self::take), the others as they are.
+    /// Takes a request of any signal; spans by [`take`](Self::take), other signals unchanged.
     pub(super) fn take_any(
         &self,
         signal: Option<Signal>,
@@ -58,7 +58,7 @@ impl Received {
         }
     }
 
-    /// Takes a request that is to be acknowledged, but for some spans of it. Returns how many those are.
+    /// Takes a request that will be acknowledged, except for some of its spans. Returns how many those are.
     pub(super) fn take(&self, body: Bytes, reject: usize) -> Result<usize, DecodeError> {
         let count = if self.count_only {
             let request = Counted::decode(body)?;

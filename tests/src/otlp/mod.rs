@@ -1,7 +1,7 @@
-//! A receiver of spans, metrics and log records, as any collector takes them: OTLP over HTTP or gRPC, with or without
-//! TLS. It can be told to make trouble with spans.
+//! A receiver of spans, metrics and log records, like a collector: OTLP over HTTP or gRPC, with or without TLS. It can
+//! fail in several ways on request.
 //!
-//! Counted is what is acknowledged: a request that is answered with success, once.
+//! It counts each request that it acknowledges with success, once.
 
 mod answer;
 mod counted;
@@ -21,7 +21,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::sync::watch;
 use tokio_rustls::rustls::ServerConfig;
 
-/// How OTLP travels.
+/// The transport of OTLP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.1, protobuf.
@@ -34,28 +34,28 @@ pub enum Protocol {
 /// How a receiver behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
-    /// It takes what comes.
+    /// It accepts all requests.
     Up,
-    /// Nobody listens, and connections are closed.
+    /// It does not listen, and closes its connections.
     Down,
-    /// It reads requests and does not answer.
+    /// It reads requests and does not respond.
     Hanging,
-    /// It takes no request: 429, or RESOURCE_EXHAUSTED; asks to be left alone for so long.
+    /// It refuses requests with 429 or RESOURCE_EXHAUSTED, and asks the client to wait this long.
     Throttling(Option<Duration>),
-    /// It takes no request: 503, or UNAVAILABLE; asks to be left alone for so long.
+    /// It refuses requests with 503 or UNAVAILABLE, and asks the client to wait this long.
     Unavailable(Option<Duration>),
-    /// It takes no request, now or ever: 400, or INVALID_ARGUMENT.
+    /// It refuses requests for good, with 400 or INVALID_ARGUMENT.
     Refusing,
-    /// It takes each request, but for so many spans of it.
+    /// It accepts each request except for this many of its spans.
     Rejecting(usize),
-    /// It talks some other protocol.
+    /// It speaks another protocol.
     Garbage,
 }
 
 impl FromStr for Mood {
     type Err = String;
 
-    /// A word, and a number of seconds or spans: "up", "503 2", "rejecting 1".
+    /// Parses a word and a number of seconds or spans: "up", "503 2", "rejecting 1".
     fn from_str(text: &str) -> Result<Self, String> {
         let (word, number) = text.split_once(' ').map_or((text, None), |(word, number)| {
             (word, Some(number.trim().parse::<usize>()))
@@ -80,16 +80,16 @@ impl FromStr for Mood {
     }
 }
 
-/// What kind of receiver to start.
+/// The options of a receiver.
 #[derive(Default)]
 pub struct Options {
-    /// Where it listens.
+    /// The address to listen at.
     pub address: Option<String>,
-    /// What it speaks.
+    /// The protocol.
     pub protocol: Protocol,
     /// Whether spans are only counted.
     pub count_only: bool,
-    /// TLS, and which clients it takes.
+    /// TLS, and the clients that it accepts.
     pub tls: Option<Arc<ServerConfig>>,
 }
 
@@ -101,7 +101,7 @@ pub struct Receiver {
     mood: watch::Sender<Mood>,
 }
 
-/// What has come.
+/// Received telemetry.
 #[derive(Default)]
 struct Received {
     count_only: bool,
@@ -164,31 +164,31 @@ impl Receiver {
         self.mood.send_replace(mood);
     }
 
-    /// The base URL, as OTEL_EXPORTER_OTLP_ENDPOINT takes it.
+    /// Returns the base URL for OTEL_EXPORTER_OTLP_ENDPOINT.
     pub fn endpoint(&self) -> String {
-        // The name that certificates of tests are for; a literal address is quicker, where there are none.
+        // The tests' certificates name `localhost`; without TLS a literal address is faster.
         match self.scheme {
             "https" => format!("https://localhost:{}", self.address.port()),
             scheme => format!("{scheme}://{}", self.address),
         }
     }
 
-    /// How many requests have come, whatever they were answered.
+    /// Returns the number of requests, whatever their responses.
     pub fn requests(&self) -> usize {
         self.received.requests.load(Ordering::Relaxed)
     }
 
-    /// How many spans were acknowledged.
+    /// Returns the number of acknowledged spans.
     pub fn count(&self) -> usize {
         self.received.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// How many spans were refused, of requests that were acknowledged.
+    /// Returns the number of refused spans in acknowledged requests.
     pub fn rejected(&self) -> usize {
         self.received.rejected.load(Ordering::Relaxed)
     }
 
-    /// The spans that were acknowledged, in order of arrival.
+    /// Returns the acknowledged spans in order of arrival.
     pub fn spans(&self) -> Vec<Span> {
         self.received
             .spans
@@ -197,13 +197,13 @@ impl Receiver {
             .clone()
     }
 
-    /// The exports of metrics that have come, in order of arrival.
+    /// Returns the received exports of metrics in order of arrival.
     pub fn metrics(&self) -> Vec<ExportMetricsServiceRequest> {
         let metrics = self.received.metrics.lock();
         metrics.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The exports of log records that have come, in order of arrival.
+    /// Returns the received exports of log records in order of arrival.
     pub fn logs(&self) -> Vec<ExportLogsServiceRequest> {
         let logs = self.received.logs.lock();
         logs.unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,4 +1,4 @@
-//! The receiver's loop: connections, and what becomes of them when its mood changes.
+//! The receiver's loop: accepts connections, and closes them when its mood changes.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -23,7 +23,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::answer::{Body, Verdict};
 use super::{Mood, Protocol, Received};
 
-/// What an answer under way gets when its connection is to be closed.
+/// The time that a response in progress gets before its connection closes.
 const LAST_ANSWER: Duration = Duration::from_millis(200);
 
 type Moods = watch::Receiver<Mood>;
@@ -64,7 +64,7 @@ pub(super) async fn run(
     }
 }
 
-/// One connection, to its end. An exporter that goes away ends it.
+/// Serves one connection until it ends, also when the exporter disconnects.
 async fn accept(mut stream: TcpStream, tls: Option<TlsAcceptor>, received: Arc<Received>, moods: Moods) {
     if *moods.borrow() == Mood::Garbage {
         let mut request = [0; 1024];
@@ -108,7 +108,7 @@ async fn connection(
     }
 }
 
-/// Serves a connection to its end, or until it is to be closed: then what is being answered gets its answer.
+/// Serves a connection until it ends or must close; then a response in progress is still sent.
 async fn until<C: Future>(
     served: C,
     leaves: impl Future<Output = ()>,
@@ -150,7 +150,7 @@ async fn respond(
             let _ = moods.wait_for(|mood| *mood != Mood::Hanging).await;
             Verdict::Unavailable(None)
         }
-        // The connection is about to be closed.
+        // The connection will close now.
         Mood::Down | Mood::Garbage => Verdict::Unavailable(None),
     };
     Ok(protocol.answer(&verdict))

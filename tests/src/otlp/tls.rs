@@ -1,4 +1,4 @@
-//! Certificates for a receiver and its clients, by an authority of the test's own.
+//! Certificates for a receiver and its clients, signed by the test's own authority.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-/// An authority, and files of what it certifies.
+/// The files of an authority and of the certificates that it signed.
 pub struct Certificates {
     /// The authority's certificate.
     pub authority: PathBuf,
@@ -17,12 +17,12 @@ pub struct Certificates {
     pub client_certificate: PathBuf,
     /// The client's key.
     pub client_key: PathBuf,
-    /// A receiver at `localhost` that takes this client and no other.
+    /// The configuration of a receiver at `localhost` that accepts only this client.
     pub server: Arc<ServerConfig>,
 }
 
 impl Certificates {
-    /// Writes them into a folder.
+    /// Makes certificates and writes them into a folder.
     pub fn make(folder: &Path) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,4 +1,4 @@
-//! Bindings without a conversion of their own: plain data, as the reference converts generic bindings.
+//! Bindings without their own conversion: plain data, converted like the reference's generic bindings.
 //!
 //! | data | Python |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | collection | `list` |
 //! | nothing | `None` |
 //!
-//! The other way round `dict`, `list`, `tuple`, `bool` and an `int` beyond 64 bits become JSON.
+//! From Python, `dict`, `list`, `tuple`, `bool` and an `int` beyond 64 bits become JSON.
 
 use bytes::Bytes;
 use funcdock::model::Data;
@@ -19,7 +19,7 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, 
 
 use crate::text::utf8;
 
-/// Data as a Python object. Attached.
+/// Converts data to a Python object. Attached.
 pub(super) fn object<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<Bound<'py, PyAny>> {
     Ok(match data {
         Data::None => PyNone::get(py).to_owned().into_any(),
@@ -35,16 +35,16 @@ pub(super) fn object<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<
         Data::Doubles(numbers) => PyList::new(py, numbers)?.into_any(),
         Data::Request(_) | Data::Response(_) | Data::Stream(_) => {
             return Err(PyTypeError::new_err(format!(
-                "the input {name:?} is an HTTP message or a stream, which only an HTTP binding takes"
+                "the input {name:?} is an HTTP message or a stream, which only an HTTP binding supports"
             )));
         }
     })
 }
 
-/// A Python object as data. Attached.
+/// Converts a Python object to data. Attached.
 ///
 /// # Errors
-/// `TypeError` for an object that is not data; what `json.dumps` raises for what JSON does not have.
+/// `TypeError` for an object that is not data; the error of `json.dumps` for values that JSON cannot represent.
 pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
     if value.is_none() {
         return Ok(Data::None);
@@ -61,7 +61,7 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     if let Ok(number) = value.cast::<PyFloat>() {
         return Ok(Data::Double(number.value()));
     }
-    // Before int, whose subclass bool is.
+    // Before int, as bool is a subclass of it.
     if let Ok(flag) = value.cast::<PyBool>() {
         return Ok(Data::Json(flag.is_true().to_string()));
     }
@@ -88,7 +88,7 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     let text = dumps.call((value,), Some(&keywords)).map_err(|error| {
         let found = error.value(py);
         PyValueError::new_err(format!(
-            "function {function:?} gave the binding {binding:?} a value that JSON does not have: {found}"
+            "function {function:?} gave the binding {binding:?} a value that JSON cannot represent: {found}"
         ))
     })?;
     Ok(Data::Json(utf8(text.cast::<PyString>()?)?.to_owned()))

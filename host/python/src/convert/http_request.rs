@@ -1,4 +1,4 @@
-//! The Rust side of `func.HttpRequest`: its fields, made into Python objects when they are read.
+//! The Rust side of `func.HttpRequest`: its fields become Python objects when they are read.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-/// What `funcdock.http.HttpRequest` reads from.
+/// The source of the fields of `funcdock.http.HttpRequest`.
 #[pyclass(frozen, module = "funcdock")]
 pub(crate) struct RawRequest {
     invocation: Arc<Invocation>,
@@ -19,7 +19,7 @@ impl RawRequest {
     }
 
     fn request(&self) -> PyResult<&HttpRequest> {
-        // Only made for calls with a request, by `arguments::build`.
+        // `arguments::build` makes this only for calls with a request.
         self.invocation
             .request()
             .ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))
@@ -36,7 +36,7 @@ impl RawRequest {
     #[getter]
     fn url(&self) -> PyResult<String> {
         let request = self.request()?;
-        // An absolute request target is the URL already.
+        // An absolute request target already is the URL.
         if request.uri.authority().is_some() {
             return Ok(request.uri.to_string());
         }
@@ -45,7 +45,7 @@ impl RawRequest {
         Ok(format!("{scheme}://{host}{}", request.uri))
     }
 
-    /// The headers, names in lower case; the values of one name joined by commas.
+    /// Returns the headers, with names in lower case and the values of one name joined by commas.
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let headers = &self.request()?.headers;
         let dict = PyDict::new(py);
@@ -61,7 +61,7 @@ impl RawRequest {
         Ok(dict)
     }
 
-    /// The query's parameters, decoded; the values of one name joined by commas.
+    /// Returns the decoded parameters of the query, with the values of one name joined by commas.
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         let query = self.request()?.uri.query().unwrap_or("");
@@ -94,7 +94,7 @@ impl RawRequest {
     }
 }
 
-/// Header values are bytes; those beyond ASCII are shown one character a byte, as WSGI does.
+/// Decodes a header value with one character per byte, as WSGI does.
 fn latin1(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

@@ -11,7 +11,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyString, PyTuple};
 
 use crate::text::utf8;
 
-/// What an HTTP function returned. Attached.
+/// Converts the value that an HTTP function returned. Attached.
 ///
 /// # Errors
 /// `TypeError` for an object that is not a response, `ValueError` for a response that HTTP does not have.
@@ -25,7 +25,7 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     if let Ok(bytes) = value.cast::<PyByteArray>() {
         return Ok(Data::Bytes(bytes.to_vec().into()));
     }
-    // Any object with the interface of `func.HttpResponse` is one.
+    // Any object with the interface of `func.HttpResponse` is a response.
     let py = value.py();
     let Some(body) = value.getattr_opt(intern!(py, "get_body"))? else {
         let found = value.get_type().qualname()?;
@@ -78,13 +78,13 @@ fn read_headers(given: &Bound<'_, PyAny>, headers: &mut HeaderMap) -> PyResult<(
     Ok(())
 }
 
-/// From `mimetype` and `charset`, as the library documents them.
+/// Returns the content type from `mimetype` and `charset`, as the library documents.
 fn content_type(response: &Bound<'_, PyAny>) -> PyResult<HeaderValue> {
     let py = response.py();
     let mimetype = response.getattr(intern!(py, "mimetype"))?;
     let charset = response.getattr(intern!(py, "charset"))?;
     let mimetype = utf8(mimetype.cast::<PyString>()?)?;
-    // Nearly every response has the defaults.
+    // Fast path: nearly every response has the defaults.
     if !charset.is_none() && mimetype.starts_with("text/") {
         let charset = utf8(charset.cast::<PyString>()?)?;
         if mimetype == "text/plain" && charset == "utf-8" {

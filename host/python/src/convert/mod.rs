@@ -1,4 +1,4 @@
-//! Data between the host and Python: one file for each kind of binding.
+//! Converts data between the host and Python: one file per kind of binding.
 
 mod generic;
 mod http_request;
@@ -9,17 +9,17 @@ use pyo3::prelude::*;
 
 pub(crate) use http_request::RawRequest;
 
-/// How the data of a binding is converted.
+/// The conversion of a binding's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// `httpTrigger` and `http`.
+    /// That of `httpTrigger` and `http`.
     Http,
-    /// All others.
+    /// That of all other types.
     Generic,
 }
 
 impl Kind {
-    /// The kind of a binding of this type.
+    /// Returns the conversion for this type of binding.
     pub(crate) fn of(binding_type: &str) -> Self {
         if binding_type.eq_ignore_ascii_case("httpTrigger") || binding_type.eq_ignore_ascii_case("http") {
             Kind::Http
@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    /// What function code made for the binding of this name, as data. Attached.
+    /// Converts a value that function code made for the binding of this name. Attached.
     pub(crate) fn data(self, function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
         match self {
             Kind::Http => http_response::data(function, binding, value),
@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// The data of an input binding as the object that function code gets. Attached.
+/// Converts the data of an input binding to the object that function code gets. Attached.
 ///
 /// # Errors
 /// `TypeError` for data that only an HTTP binding has.

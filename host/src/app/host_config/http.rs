@@ -83,7 +83,7 @@ fn route_prefix(item: &Item<'_>) -> Result<String, Problem> {
     Ok(prefix.to_owned())
 }
 
-/// Reads a limit of at least one; -1 is no limit.
+/// Reads a limit of at least one; -1 means unlimited.
 fn limit(item: &Item<'_>) -> Result<Option<u32>, Problem> {
     const EXPECTED: &str = "a number of at least 1, or -1 for unlimited";
     match item.integer(-1..=u32::MAX.into(), EXPECTED)? {

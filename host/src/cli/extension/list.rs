@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// What is known of an extension. Nothing but its name if it cannot be opened.
+/// The known facts of an extension. Only its name if it cannot be opened.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
@@ -58,7 +58,7 @@ struct Entry {
 
 /// An extension of host.json.
 #[derive(Debug, Serialize)]
-struct Docked {
+struct DockedExtension {
     #[serde(flatten)]
     entry: Entry,
     required: bool,
@@ -100,7 +100,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) -> Result<Docked> {
+fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) -> Result<DockedExtension> {
     let mut entry = Entry {
         name: config.name.clone(),
         version: None,
@@ -127,7 +127,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
         entry.fail(error.to_string());
         config.functions.clone()
     });
-    Ok(Docked {
+    Ok(DockedExtension {
         entry,
         required: config.required,
         functions,
@@ -222,7 +222,7 @@ impl Entry {
 }
 
 /// Returns the list for people.
-fn tables(app: &App, enabled: bool, docked: &[Docked], others: &[Entry]) -> String {
+fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]) -> String {
     const COMMON: [&str; 5] = ["NAME", "VERSION", "API", "SCOPE", "STATE"];
     let mut text = String::new();
     if docked.is_empty() {
@@ -235,7 +235,7 @@ fn tables(app: &App, enabled: bool, docked: &[Docked], others: &[Entry]) -> Stri
         };
         let _ = writeln!(text, "Docked by host.json in {}{off}:\n", app.root.display());
         let mut table = Table::new(COMMON.into_iter().chain(["FUNCTIONS", "SETTINGS", "SOURCE"]));
-        for Docked {
+        for DockedExtension {
             entry,
             functions,
             settings,
@@ -260,7 +260,7 @@ fn tables(app: &App, enabled: bool, docked: &[Docked], others: &[Entry]) -> Stri
         let _ = write!(text, "{table}");
     }
     if !others.is_empty() {
-        let _ = writeln!(text, "\nAvailable besides:\n");
+        let _ = writeln!(text, "\nAlso available:\n");
         let mut table = Table::new(COMMON.into_iter().chain(["SOURCE"]));
         for entry in others {
             let mut cells = entry.cells();

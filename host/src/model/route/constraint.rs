@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-/// What the value of a route parameter must look like.
+/// A condition on the value of a route parameter.
 ///
-/// Numbers are read without regard to culture, as in URLs; infinity and "not a number" are no numbers here.
+/// Numbers are parsed independently of culture, as in URLs. Infinity and NaN are not allowed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Constraint {
     /// `int`: a whole number of 32 bits.
@@ -23,11 +23,11 @@ pub(super) enum Constraint {
     Double,
     /// `float`: as `double`, in single precision.
     Float,
-    /// `datetime`: `2025-03-01`, also with a time and an offset, as ISO 8601 has them.
+    /// `datetime`: `2025-03-01`, also with a time and an offset, in the format of ISO 8601.
     DateTime,
     /// `required`: not empty.
     Required,
-    /// `length(n)`, `length(a,b)`, `minlength(n)`, `maxlength(n)`: number of characters.
+    /// `length(n)`, `length(a,b)`, `minlength(n)`, `maxlength(n)`: limits on the number of characters.
     Length(usize, usize),
     /// `min(n)`, `max(n)`, `range(a,b)`: a whole number between the two, both included.
     Range(i64, i64),
@@ -115,13 +115,13 @@ fn is_guid(value: &str) -> bool {
     let in_parentheses = value.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     match in_parentheses {
         Some(inner) => inner.len() == 36 && Uuid::try_parse(inner).is_ok(),
-        // The parser also takes the "urn:uuid:" form, which is longer than all others.
+        // The parser also accepts the "urn:uuid:" form, which is longer than all others.
         None => value.len() <= 38 && Uuid::try_parse(value).is_ok(),
     }
 }
 
 fn is_decimal(value: &str) -> bool {
-    /// The largest .NET decimal, 2^96 - 1: apps must not see what they would not have seen there.
+    /// The largest .NET decimal, 2^96 - 1: apps must get no value that .NET would refuse.
     const MAX: f64 = 79_228_162_514_264_337_593_543_950_335.0;
     let plain = value
         .bytes()
@@ -185,7 +185,7 @@ fn is_time(time: &str) -> bool {
     hours_and_minutes && seconds && fraction && offset && fields.next().is_none()
 }
 
-/// The number that `text` spells with exactly `count` digits.
+/// Parses a number of exactly `count` digits.
 fn digits(text: Option<&str>, count: usize) -> Option<u32> {
     let text = text.filter(|text| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit()))?;
     text.parse().ok()

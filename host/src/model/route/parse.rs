@@ -3,7 +3,7 @@
 use super::constraint::Constraint;
 use super::{Parameter, Part, Segment};
 
-/// Why a route template is refused.
+/// The reason why a route template is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// Two slashes in a row.
@@ -15,11 +15,11 @@ pub enum RouteError {
     /// A character that cannot be in a path.
     #[error("{0:?} cannot be in the literal text of a route")]
     Literal(char),
-    /// A parameter without a name, or with one that has characters which it must not have.
+    /// A parameter without a name, or with a character in it that is not allowed.
     #[error("{0:?} cannot be the name of a parameter")]
     Name(String),
     /// Two parameters of the same name.
-    #[error("the parameter {0:?} is there twice")]
+    #[error("the parameter {0:?} occurs twice")]
     Duplicate(String),
     /// Two parameters without text between them.
     #[error("the parameters {0:?} and {1:?} need literal text between them")]
@@ -46,7 +46,7 @@ pub enum RouteError {
     },
 }
 
-/// A parameter, and whether it is a catch-all, before its place in the template is known to be right.
+/// A parameter, and whether it is a catch-all, before the check of its place in the template.
 struct Braced {
     parameter: Parameter,
     catch_all: bool,
@@ -92,7 +92,7 @@ fn parameters(segment: &Segment) -> Vec<&Parameter> {
     }
 }
 
-/// The tokens of each segment. Slashes inside of braces do not separate segments.
+/// Returns the tokens of each segment. Slashes inside braces do not separate segments.
 fn tokens(text: &str) -> Result<Vec<Vec<Token>>, RouteError> {
     let mut segments = Vec::new();
     let mut tokens = Vec::new();
@@ -130,7 +130,7 @@ fn tokens(text: &str) -> Result<Vec<Vec<Token>>, RouteError> {
     Ok(segments)
 }
 
-/// What is inside of braces: `[*|**]name[:constraint…][=default][?]`.
+/// Parses the text inside braces: `[*|**]name[:constraint…][=default][?]`.
 fn braced(inner: &str) -> Result<Braced, RouteError> {
     let text = inner.strip_prefix("**").or_else(|| inner.strip_prefix('*'));
     let (text, catch_all) = text.map_or((inner, false), |text| (text, true));
@@ -167,7 +167,7 @@ fn braced(inner: &str) -> Result<Braced, RouteError> {
     Ok(Braced { parameter, catch_all })
 }
 
-/// Where a constraint ends: at the next ":" or "=" outside of parentheses.
+/// Returns the end of a constraint: the next ":" or "=" outside parentheses.
 fn constraint_end(text: &str) -> usize {
     let mut inside = false;
     let end = text.find(|c| {

@@ -238,12 +238,12 @@ fn bad_templates_are_refused() {
         ),
         (
             "{a}/{A}",
-            "the parameter \"A\" is there twice",
+            "the parameter \"A\" occurs twice",
             "the same name in another case",
         ),
         (
             "{a}-{a}",
-            "the parameter \"a\" is there twice",
+            "the parameter \"a\" occurs twice",
             "the same name in one segment",
         ),
         (
@@ -308,7 +308,7 @@ fn shapes_tell_whether_two_templates_match_the_same() {
         ("{id?}", "{id=1}", true, "how it can be left out does not"),
         ("{a}", "{*a}", false, "a catch-all takes more"),
         ("*{a}", "{*a}", false, "a star outside of braces is literal"),
-        ("{{a}}", "{a}", false, "literal braces are no parameter"),
+        ("{{a}}", "{a}", false, "literal braces are not a parameter"),
         ("a/{b}", "a{b}", false, "slashes count"),
     ];
     for (one, other, same, reason) in cases {

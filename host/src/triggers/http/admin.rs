@@ -1,4 +1,4 @@
-//! The host's own paths, for operators. A function whose route is "metrics" under an empty prefix comes before ours.
+//! The host's own paths, for operators. A function with the route "metrics" under an empty prefix replaces the host's.
 
 use std::pin::Pin;
 
@@ -6,7 +6,7 @@ use http::{Method, Response, StatusCode};
 
 use super::responses::{self, ResponseBody};
 
-/// What a worker reports of itself and the other workers, and does for its operator.
+/// The operator's requests to a worker: reports about itself and the other workers, and a flush.
 pub trait Admin: Send + Sync + 'static {
     /// `GET /admin/host/status`.
     fn status(&self) -> serde_json::Value;
@@ -21,21 +21,21 @@ pub trait Admin: Send + Sync + 'static {
     fn flush(&self) -> AdminFuture<'_, FlushOutcome>;
 }
 
-/// What a method of [`Admin`] that waits for other workers returns.
+/// The future of a method of [`Admin`] that waits for other workers.
 pub type AdminFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How a flush of all workers went.
+/// The outcome of a flush of all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlushOutcome {
-    /// All have flushed.
+    /// All workers have flushed.
     All,
-    /// One flushes already; the others have flushed.
+    /// At least one worker is already flushing; the others have flushed.
     Busy,
-    /// So many have not answered in time.
+    /// This number of workers has not replied in time.
     Without(usize),
 }
 
-/// Answers a request that no function's route matches.
+/// Responds to a request that no function's route matches.
 pub(super) async fn answer(admin: &dyn Admin, method: &Method, path: &str) -> Response<ResponseBody> {
     match (method, path) {
         (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&admin.status()),

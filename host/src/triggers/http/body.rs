@@ -1,4 +1,4 @@
-//! Reading request bodies: bounded in size, and in how long a client may pause.
+//! Reads request bodies, with limits on their size and on the client's pauses.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,19 +12,19 @@ use tokio::time::Sleep;
 
 use crate::model::{BodyError, BodyStream};
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadError {
     /// It is longer than allowed.
     TooLarge,
     /// The client sent nothing for too long.
     TimedOut,
-    /// The client went away, or broke the protocol.
+    /// The client disconnected, or broke the protocol.
     Broken,
 }
 
-/// Reads a body of at most `limit` bytes. One whose declared length is beyond it is not read at all, and one
-/// that turns out to be is dropped at the limit: it never costs more memory than that.
+/// Reads a body of at most `limit` bytes, and never holds more than that. Does not read a body at all whose declared
+/// length is beyond the limit, and drops others when they pass it.
 pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Result<Bytes, ReadError> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
@@ -38,14 +38,14 @@ pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Re
         .await
         .map_err(|_| ReadError::TimedOut)?
     {
-        // Trailers have no place in the programming model.
+        // The programming model has no trailers.
         let Ok(data) = frame.map_err(|_| ReadError::Broken)?.into_data() else {
             continue;
         };
         if (first.len() + rest.len() + data.len()) as u64 > limit {
             return Err(ReadError::TooLarge);
         }
-        // Most bodies come in one piece, which then needs no copy.
+        // Most bodies arrive in one piece, which needs no copy.
         if first.is_empty() && rest.is_empty() {
             first = data;
         } else {
@@ -58,10 +58,10 @@ pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Re
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-/// Reads what is left of a body, for as long as `time`, to nowhere.
+/// Reads and drops the rest of a body, for at most `time`.
 pub(super) async fn discard(mut body: Incoming, time: Duration) {
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    // The connection is closed either way.
+    // The connection closes in any case.
     let _ = tokio::time::timeout(time, rest).await;
 }
 

@@ -1,4 +1,4 @@
-//! From a request to its response: the route, the limits, the body, the call.
+//! Takes a request to its response: the route, the limits, the body, the call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,7 +20,7 @@ use crate::model::{Body, Data, HttpRequest, HttpTrigger, Inputs, Start};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
-/// Answers the requests of a worker.
+/// Responds to the requests of a worker.
 pub(super) struct Front {
     router: Router<Endpoint>,
     calls: Calls,
@@ -38,18 +38,18 @@ struct Endpoint {
     streams_body: bool,
 }
 
-/// What host.json allows requests.
+/// The limits for requests in host.json.
 struct Limits {
-    /// The longest request body, in bytes.
+    /// The maximum size of a request body, in bytes.
     body: u64,
-    /// How long a client may pause within a request's head or body.
+    /// The longest pause of a client within a request's head or body.
     pause: Duration,
-    /// How many requests may run or wait.
+    /// The number of requests that may run or wait.
     outstanding: Option<u32>,
 }
 
 impl Front {
-    /// A front for these functions, which all have an HTTP trigger.
+    /// Returns a front for these functions, which all have an HTTP trigger.
     pub(super) fn new(
         config: HttpConfig,
         functions: Vec<Arc<LoadedFunction>>,
@@ -92,7 +92,7 @@ impl Front {
         }
     }
 
-    /// How long a client may pause within a request.
+    /// Returns the longest pause of a client within a request.
     pub(super) fn pause(&self) -> Duration {
         self.limits.pause
     }
@@ -190,8 +190,8 @@ impl Front {
         if body.is_end_stream() {
             return response;
         }
-        // Most clients send all of it before they look for a response, and would not find one on a connection that is
-        // closed meanwhile. Those that ask first (Expect) must not be invited to send.
+        // Most clients send the whole body before they read the response. If the connection closed meanwhile, they
+        // would not get it. Clients that ask first (Expect) must not be invited to send.
         if !headers.contains_key(EXPECT) {
             tokio::spawn(body::discard(body, self.limits.pause));
         }
@@ -208,7 +208,7 @@ impl Front {
     }
 }
 
-/// Whether the request has one `Host`, as HTTP/1.1 asks for: of two, a proxy before us may mean the other one.
+/// Whether the request has exactly one `Host`, as HTTP/1.1 requires: a proxy may use the other one of two.
 fn names_one_host(parts: &Parts) -> bool {
     match parts.headers.get_all(HOST).iter().count() {
         0 => parts.version < Version::HTTP_11,

@@ -1,7 +1,7 @@
 //! HTTP triggers: from accepted connections to responses.
 //!
 //! `server` accepts connections; `front` takes a request through the route (`router`), the limits, the body and the call;
-//! `reply` makes the response of an outcome, `responses` those of the host itself.
+//! `reply` makes responses from outcomes, `responses` has those of the host itself.
 
 mod admin;
 mod body;
@@ -31,7 +31,8 @@ pub struct Http {
 }
 
 impl Http {
-    /// Serves HTTP from this socket, which is bound and non-blocking; `admin` answers the host's own paths.
+    /// Returns a trigger that serves HTTP from this socket, which is bound and non-blocking. `admin` serves the host's own
+    /// paths.
     pub fn new(listener: TcpListener, config: HttpConfig, admin: Arc<dyn Admin>) -> Self {
         Http {
             listener,

@@ -1,14 +1,14 @@
-//! From an outcome to its HTTP response.
+//! Makes HTTP responses from outcomes.
 //!
 //! | outcome | response |
 //! |---|---|
 //! | returned an `HttpResponse` | that one |
-//! | returned text, JSON, bytes, a number or a collection | 200 with it as body |
-//! | returned nothing, and set an output binding of type `http` | as if it had returned that |
+//! | returned text, JSON, bytes, a number or a collection | 200 with this body |
+//! | returned nothing, and set an output binding of type `http` | as if it had returned that value |
 //! | returned nothing | 204 |
-//! | raised, or refused by an extension | 500: what was raised is for the log, not for the client |
+//! | raised, or refused by an extension | 500: the log has the exception, the client does not get it |
 //! | timed out | 504 |
-//! | cancelled, as the worker ends | 503 |
+//! | cancelled, as the worker stops | 503 |
 //! | answered by an extension | its response |
 
 use bytes::Bytes;
@@ -47,7 +47,7 @@ impl HttpReply for Reply {
     }
 }
 
-/// The response to send.
+/// Returns the response to send.
 pub(super) fn into_response(function: &FunctionInfo, result: CallResult) -> HttpResponse {
     match result.into_parts() {
         (_, Some(response)) => response,
@@ -67,7 +67,7 @@ fn value<'a>(function: &FunctionInfo, returned: &'a Returned) -> &'a Data {
     found.map_or(&Data::None, |output| &output.data)
 }
 
-/// The same, without a copy.
+/// Like [`value`], without a copy.
 fn into_value(function: &FunctionInfo, returned: Returned) -> Data {
     if !returned.value.is_none() {
         return returned.value;
@@ -213,7 +213,7 @@ mod tests {
                 200,
                 "value",
                 "text/plain; charset=utf-8",
-                "the value comes before it",
+                "the return value wins",
             ),
             (Outcome::Raised(error()), 500, "", "", "raised"),
             (
@@ -244,7 +244,7 @@ mod tests {
             assert_eq!(Reply.status(&function, &outcome).as_u16(), status, "{reason}");
             let seen = Reply.response(&function, &outcome);
             let sent = into_response(&function, CallResult::new(outcome));
-            assert_eq!(seen, sent, "{reason}: hooks see what is sent");
+            assert_eq!(seen, sent, "{reason}: hooks see the response that is sent");
             assert_eq!(sent.status.as_u16(), status, "{reason}");
             assert_eq!(sent.body, Body::from(body.to_owned()), "{reason}");
             let found = sent.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_of_another_binding_makes_no_response() {
+    fn an_output_of_another_binding_does_not_make_a_response() {
         let outcome = with_outputs(Data::None);
         let sent = into_response(&function(&[]), CallResult::new(outcome));
         assert_eq!(sent.status, StatusCode::NO_CONTENT);

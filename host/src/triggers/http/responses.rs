@@ -1,4 +1,4 @@
-//! Responses as the server sends them: of functions, and the host's own.
+//! The server's responses: those of functions, and those of the host itself.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,9 +14,9 @@ use crate::model::{Body, BodyError, Frames, HttpResponse};
 /// The body of every response.
 pub(super) enum ResponseBody {
     Whole(Full<Bytes>),
-    /// What a function sends while it makes it.
+    /// A body that a function sends while it makes it.
     Stream(Frames),
-    /// A stream that somebody else has read already.
+    /// A stream that another reader has already taken.
     Taken,
 }
 
@@ -64,30 +64,30 @@ impl http_body::Body for ResponseBody {
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The response that a function or an extension made.
+/// Returns the response of a function or an extension.
 pub(super) fn of_function(response: HttpResponse) -> Response<ResponseBody> {
-    // 204 and 304 have no body, whatever the function says.
+    // 204 and 304 have no body, even if the function returns one.
     let bodyless = matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = if bodyless { Body::default() } else { response.body };
     let mut sent = Response::new(ResponseBody::from(body));
     *sent.status_mut() = response.status;
     *sent.headers_mut() = response.headers;
-    // How the message is framed is the server's to say.
+    // The server chooses the framing of the message.
     sent.headers_mut().remove(http::header::CONTENT_LENGTH);
     sent.headers_mut().remove(http::header::TRANSFER_ENCODING);
     sent
 }
 
-/// A response of the host's own, with a line that says what is wrong.
+/// Returns a response of the host itself, with a line that says what is wrong.
 pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<ResponseBody> {
     with_body(status, TEXT, text.into())
 }
 
-/// 405, with the methods that the route has.
+/// 405, with the methods that the route allows.
 pub(super) fn method_not_allowed(allow: HeaderValue) -> Response<ResponseBody> {
     let mut response = plain(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this route does not take that method\n",
+        "this route does not allow this method\n",
     );
     response.headers_mut().insert(ALLOW, allow);
     response
@@ -112,12 +112,12 @@ pub(super) fn too_slow() -> Response<ResponseBody> {
     plain(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
 }
 
-/// 400: the body is not framed as HTTP frames bodies.
+/// 400: the framing of the body is not valid HTTP.
 pub(super) fn malformed() -> Response<ResponseBody> {
     plain(StatusCode::BAD_REQUEST, "the request's body is malformed\n")
 }
 
-/// The response, after which the connection is closed: the request was not read to its end.
+/// Makes the response the last one of its connection: the request was not read to its end.
 pub(super) fn closing(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     response
         .headers_mut()

@@ -1,4 +1,4 @@
-//! The router: from the method and path of a request to what was registered for them.
+//! The router: finds the value that is registered for the method and path of a request.
 
 use http::{HeaderValue, Method};
 
@@ -11,44 +11,44 @@ use crate::model::route::{Params, RouteTemplate};
 /// first wins. A route that does not allow the method gives way to the next one that matches.
 #[derive(Debug, Clone)]
 pub(super) struct Router<T> {
-    /// The most specific first.
+    /// All routes, the most specific first.
     routes: Vec<Route<T>>,
-    /// Lowered paths of the routes without parameters, sorted: nearly all requests are for one of these.
+    /// The lower-case paths of the routes without parameters, sorted: nearly all requests are for one of these.
     literals: Vec<(Box<str>, usize)>,
 }
 
 #[derive(Debug, Clone)]
 struct Route<T> {
     template: RouteTemplate,
-    /// Empty is all.
+    /// The allowed methods; empty is all.
     methods: Vec<Method>,
-    /// Whether it answers HEAD, which it does by GET when there is no other route for HEAD of this shape.
+    /// Whether it serves HEAD like GET: only if there is no other route of this shape for HEAD.
     head: bool,
     value: T,
 }
 
-/// What [`Router::find`] found.
+/// The result of [`Router::find`].
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Match<'a, T> {
-    /// A route.
+    /// A route matches.
     Found {
-        /// What was registered for it.
+        /// The value registered for it.
         value: &'a T,
         /// The values of its parameters.
         params: Params<'a>,
     },
-    /// Only routes for other methods.
+    /// Only routes for other methods match.
     MethodNotAllowed {
         /// These methods, as the value of an `Allow` header.
         allow: HeaderValue,
     },
-    /// Nothing.
+    /// No route matches.
     NotFound,
 }
 
 impl<T> Router<T> {
-    /// A router for (template, methods, value) entries, with their templates below `prefix` (a path of literal
-    /// text, may be empty). No methods are all methods.
+    /// Returns a router for (template, methods, value) entries, with their templates below `prefix` (a path of literal
+    /// text, may be empty). An empty list of methods means all methods.
     pub(super) fn new(
         prefix: &str,
         entries: impl IntoIterator<Item = (RouteTemplate, Vec<Method>, T)>,
@@ -114,7 +114,7 @@ impl<T> Router<T> {
         }
     }
 
-    /// The routes whose literal path this is, as it is written.
+    /// Returns the routes with exactly this literal path.
     fn literal(&self, path: &str) -> impl Iterator<Item = &Route<T>> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path

@@ -1,4 +1,4 @@
-//! Accepting connections and speaking HTTP/1 on them, until the worker drains.
+//! Accepts connections and serves HTTP/1 on them until the worker drains.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,14 +14,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long to wait before the next try when accepting fails for want of file descriptors or memory.
+/// The time until the next attempt after accepting failed because of a lack of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection without a request so far gets to send one when the worker drains.
+/// The time that a connection without a request has to send one when the worker drains.
 const FIRST_REQUEST: Duration = Duration::from_millis(100);
 
-/// Serves `listener` until the worker drains; then accepts no more, and returns. Connections go on as tasks that the
-/// worker waits for: each finishes the request that it is in, and closes.
+/// Serves `listener` until the worker drains, then stops accepting and returns. Connections continue as tasks that the
+/// worker waits for: each finishes its current request and closes.
 pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, calls: Calls) {
     loop {
         let accepted = tokio::select! {
@@ -40,14 +40,14 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, calls: Calls
             }
         }
     }
-    // What the kernel has accepted for us already is ours to serve.
+    // Serves the connections that the kernel has already accepted.
     while let Some(Ok((stream, _))) = now(listener.accept()).await {
         calls.spawn(connection(stream, Arc::clone(&front), calls.clone()));
     }
 }
 
 async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
-    // Responses are written whole, or as their parts come: there is nothing for Nagle's algorithm to gather.
+    // A response is written at once, or part by part as it is made: Nagle's algorithm would only delay it.
     let _ = stream.set_nodelay(true);
     let client: Arc<str> = stream
         .peer_addr()
@@ -59,14 +59,14 @@ async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
         async move { Ok::<_, Infallible>(front.respond(request, client).await) }
     });
     let mut http = http1::Builder::new();
-    // Without `pipeline_flush`, which keeps responses back while there is something to read: forever, where that is
+    // Without `pipeline_flush`, which holds back responses while there is input to read: forever, if the input is
     // malformed.
     http.timer(TokioTimer::new()).header_read_timeout(front.pause());
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = calls.draining() => {
-            // One that has just been accepted may have sent a request that nobody has looked at yet.
+            // A new connection may have sent a request that was not read yet.
             let first = if began.load(Ordering::Relaxed) { Duration::ZERO } else { FIRST_REQUEST };
             match tokio::time::timeout(first, connection.as_mut()).await {
                 Ok(ended) => ended,
@@ -78,12 +78,12 @@ async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
         }
     };
     if let Err(error) = ended {
-        // The client's doing, nearly always: gone in the middle, too slow, or not speaking HTTP.
+        // Nearly always the client's fault: it disconnected, was too slow, or did not speak HTTP.
         tracing::debug!(client = &*client, "connection: {error}");
     }
 }
 
-/// Errors of `accept` that are about the one connection, and not about the listener.
+/// Whether an error of `accept` concerns only one connection, not the listener.
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, WouldBlock};
     matches!(
@@ -92,7 +92,7 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Returns what the future has at once, if anything.
+/// Returns the future's output if it is ready at once.
 async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {

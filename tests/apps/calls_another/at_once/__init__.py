@@ -1,4 +1,4 @@
-"""Asks another service by two libraries many times at once, each time in a span of its own."""
+"""Calls another service with two libraries, many times at once, each time in a new span."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Asks another service, within a span."""
+"""Calls another service within a span."""
 
 import os
 

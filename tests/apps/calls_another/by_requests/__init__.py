@@ -1,4 +1,4 @@
-"""A plain function that asks another service."""
+"""A plain function that calls another service."""
 
 import os
 

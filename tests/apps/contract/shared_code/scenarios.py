@@ -16,7 +16,7 @@ kept: Any = None
 
 
 class Trouble(Exception):
-    """What this app raises."""
+    """The exception that this app raises."""
 
 
 def scenario(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -42,7 +42,7 @@ def raised(call: Callable[[], Any]) -> str:
 
 
 def mapped() -> list:
-    """The names of the libraries that are mapped into this process."""
+    """Returns the names of the libraries that this process has mapped."""
     maps = pathlib.Path("/proc/self/maps").read_text(encoding="utf-8")
     return sorted({line.rsplit("/", 1)[-1] for line in maps.splitlines() if line.endswith(".so")})
 

@@ -1,4 +1,4 @@
-"""What goes wrong when it is imported, to be asked for."""
+"""Returns the error of a wrong import or setting, by its name."""
 
 import json
 

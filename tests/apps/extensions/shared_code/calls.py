@@ -1,4 +1,4 @@
-"""Functions that return, raise, or wait. Each notes in record.jsonl, beside what extensions do, that it was called."""
+"""Functions that return, raise, or wait. Each records its call in record.jsonl, where extensions also write."""
 
 import asyncio
 import atexit
@@ -13,7 +13,7 @@ GATE = pathlib.Path("gate")
 
 
 class Trouble(Exception):
-    """What these functions raise."""
+    """The exception that these functions raise."""
 
 
 def record(line: dict) -> None:

@@ -36,7 +36,7 @@ def raised(call: Callable[[], Any]) -> str:
 
 
 class Trouble(Exception):
-    """An exception of the app's own."""
+    """An exception that the app defines."""
 
 
 @scenario
@@ -154,7 +154,7 @@ def arguments(context: Any) -> Any:
 
 @scenario
 def echoed(context: Any) -> Any:
-    """What does not come back as it went; nothing, that is."""
+    """Returns the values that come back changed; there must be none."""
     values = [
         None, True, False, 0, 1, -1, 2**63 - 1, -(2**63), 0.0, -0.5, 1e300, math.inf, "", "text", "\u20ac \U0001f600",
         "nul \0", b"", bytes(range(256)), [], [1, [2, [3, [None]]]], {}, {"z": 1, "a": {"b": [b"c", {"d": 0.5}]}},

@@ -4,7 +4,7 @@ import time
 
 
 def work():
-    # Ends after the interpreter has begun to, which is for such threads to wait for.
+    # Ends after the interpreter has begun to exit, which waits for such threads.
     threading.main_thread().join()
     time.sleep(0.05)
     print("the thread has ended")

@@ -1,4 +1,4 @@
-#: What cannot come back as it went, since it comes as text.
+#: Values of these types cannot come back unchanged, as they arrive as text.
 VALUES = {
     "bool": True,
     "large": 1 << 70,

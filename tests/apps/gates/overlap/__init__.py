@@ -8,7 +8,7 @@ running = most = 0
 
 
 def main(req: func.HttpRequest) -> str:
-    """The most calls of this function that have run at once so far."""
+    """Returns how many calls to this function have run at once at most so far."""
     global running, most
     with LOCK:
         running += 1

@@ -1,4 +1,4 @@
-"""Gates: a test sees that a call has entered one, and opens it."""
+"""Gates: a test waits until a call has entered one, then opens it."""
 
 from pathlib import Path
 

@@ -2,5 +2,5 @@ import azure.functions as func
 
 
 def main(req: func.HttpRequest) -> bytes:
-    """The body, or one of that size."""
+    """Returns the request's body, or one of the requested size."""
     return req.get_body() or bytes(range(256)) * (int(req.params["size"]) // 256)

@@ -1,4 +1,4 @@
-"""What the function was given, as JSON."""
+"""Returns the request as JSON."""
 
 import json
 
@@ -6,7 +6,7 @@ import azure.functions as func
 
 
 def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    told = {
+    seen = {
         "function": context.function_name,
         "method": req.method,
         "url": req.url,
@@ -15,4 +15,4 @@ def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         "route_params": dict(req.route_params),
         "body": req.get_body().decode("latin-1"),
     }
-    return func.HttpResponse(json.dumps(told), mimetype="application/json")
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json")

@@ -13,18 +13,18 @@ def main(req, context):
     def silent():
         own.log.info("of a thread")
 
-    def told():
+    def with_context():
         context.thread_local_storage.invocation_id = context.invocation_id
-        own.log.info("of a thread that was told")
+        own.log.info("of a thread with the context")
         context.thread_local_storage.invocation_id = "another"
         own.log.info("of another call")
 
-    for target in (silent, told):
+    for target in (silent, with_context):
         thread = threading.Thread(target=target)
         thread.start()
         thread.join()
 
-    # Made here, written by another thread.
+    # A record made here and written by another thread.
     records = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(records, own.handler)
     listener.start()
@@ -35,7 +35,7 @@ def main(req, context):
         logging.handlers.QueueHandler(records).handle(record)
     listener.stop()
 
-    # As a library's own factory would have it, without a thought of ours.
+    # A library's own factory, which does not know the host's fields.
     logging.setLogRecordFactory(logging.LogRecord)
     own.log.info("of another factory")
     assert context.thread_local_storage.invocation_id == context.invocation_id

@@ -3,7 +3,7 @@ import os
 
 FORMAT = os.environ.get("LOG_FORMAT")
 if FORMAT:
-    # As the developer guide has it.
+    # As in the developer guide.
     logging.getLogger().handlers[0].setFormatter(logging.Formatter(FORMAT))
 
 logging.info("imported")

@@ -1,4 +1,4 @@
-"""What an extension in Python would do that knows of spans within the call."""
+"""Does what an extension in Python does that knows the spans within a call."""
 
 import contextvars
 import logging

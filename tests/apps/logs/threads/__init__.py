@@ -8,11 +8,11 @@ def main(req, context):
     def silent():
         logging.info("of a thread")
 
-    def told():
+    def with_context():
         context.thread_local_storage.invocation_id = context.invocation_id
-        logging.info("of a thread that was told")
+        logging.info("of a thread with the context")
 
-    for target in (silent, told):
+    for target in (silent, with_context):
         thread = threading.Thread(target=target)
         thread.start()
         thread.join()

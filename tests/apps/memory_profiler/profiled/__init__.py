@@ -1,4 +1,4 @@
-"""As the guide to memory profiling has it: each file names its log stream and sets the format of the first handler."""
+"""As in the guide to memory profiling: each file names its log stream and sets the format of the first handler."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""As the developer guide has it: the extension, configured by the app settings, and the integration of `requests`."""
+"""As in the developer guide: the extension, configured by the app settings, and the integration of `requests`."""
 
 import json
 import logging

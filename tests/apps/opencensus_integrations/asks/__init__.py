@@ -1,4 +1,4 @@
-"""Asks another service by the standard library."""
+"""Calls another service with the standard library."""
 
 import os
 import urllib.request

@@ -1,4 +1,4 @@
-"""Records that the integration of `logging` gives ids."""
+"""Records to which the integration of `logging` adds ids."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Threads that the integration of `threading` gives the current span."""
+"""Threads to which the integration of `threading` passes the current span."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

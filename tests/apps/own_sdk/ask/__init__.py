@@ -1,4 +1,4 @@
-"""An app with OpenTelemetry's SDK, which it sets up itself."""
+"""An app that sets up OpenTelemetry's SDK itself."""
 
 import json
 import os

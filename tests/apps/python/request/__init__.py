@@ -4,12 +4,12 @@ import azure.functions as func
 
 
 def main(req: func.HttpRequest) -> func.HttpResponse:
-    """The fields of the request, in all the ways that the library has to read them."""
+    """Returns the fields of the request, read in every way that the library has."""
     try:
         document = req.get_json()
     except ValueError as error:
         document = f"ValueError: {error}"
-    told = {
+    seen = {
         "is_request": isinstance(req, func.HttpRequest),
         "method": req.method,
         "url": req.url,
@@ -21,4 +21,4 @@ def main(req: func.HttpRequest) -> func.HttpResponse:
         "form": req.form.to_dict(flat=False),
         "files": {name: [file.filename, file.mimetype, file.read().decode()] for name, file in req.files.items()},
     }
-    return func.HttpResponse(json.dumps(told), mimetype="application/json")
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json")

@@ -10,7 +10,7 @@ def cookies():
 
 
 class Duck:
-    """Not of the library, but as good."""
+    """Not the library's class, but with the same attributes."""
 
     status_code = 203
     headers = {"X-Duck": "yes"}

@@ -1,4 +1,4 @@
-"""All that `context` tells, from a synchronous and from an asynchronous function."""
+"""Returns all fields of `context`, in a synchronous and in an asynchronous function."""
 
 import json
 

@@ -12,7 +12,7 @@ both = threading.Barrier(2, timeout=20)
 
 
 class Base(AppExtensionBase):
-    """What a library may ship. The app derives from it, so that it is not one of the app's extensions itself."""
+    """A base class of a library. The app derives from it, so it is not an extension of the app itself."""
 
     @classmethod
     def init(cls):
@@ -49,11 +49,11 @@ class Base(AppExtensionBase):
 
 
 class First(Base):
-    """Registered by the library beside its base."""
+    """Registered by the library, in addition to its base."""
 
 
 class Second(AppExtensionBase):
-    """Static methods, as the library's documentation has them."""
+    """Static methods, as in the library's documentation."""
 
     @staticmethod
     def pre_invocation_app_level(logger, context, func_args, *args, **kwargs):
@@ -69,7 +69,7 @@ class Second(AppExtensionBase):
 
 
 class Heir(Second):
-    """Inherits static methods, which do not tell their class."""
+    """Inherits static methods, which do not know their class."""
 
 
 class Async(AppExtensionBase):
@@ -79,4 +79,4 @@ class Async(AppExtensionBase):
 
 
 class Idle(AppExtensionBase):
-    """No hook at all."""
+    """Has no hooks."""

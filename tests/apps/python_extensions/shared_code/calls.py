@@ -1,4 +1,4 @@
-"""What the functions do, with the extensions that apply to all of them."""
+"""The bodies of the functions, and the extensions that apply to all of them."""
 
 import asyncio
 import pathlib

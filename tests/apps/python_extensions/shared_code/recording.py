@@ -1,10 +1,10 @@
-"""What is called, in order, as lines of JSON: beside what extensions in Rust write there."""
+"""Records calls in order as lines of JSON, in the file where extensions in Rust also write."""
 
 import json
 
 
 def record(**line):
-    # In one piece: others write into the same file.
+    # In one write, as others write into the same file.
     with open("record.jsonl", "a", encoding="utf-8", buffering=1) as file:
         file.write(json.dumps(line) + "\n")
 

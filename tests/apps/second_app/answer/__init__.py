@@ -1,4 +1,4 @@
-"""The service that is asked: it says what came to it."""
+"""The service that is called: it returns what it received."""
 
 import json
 

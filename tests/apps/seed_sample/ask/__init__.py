@@ -1,4 +1,4 @@
-"""The developer guide's sample with Funcdock's extension: it asks another service within a span."""
+"""The developer guide's sample with Funcdock's extension: it calls another service within a span."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What a function sees of its trace, and what it would tell others of it."""
+"""Returns what a function sees of its trace, and the headers it would send to others."""
 
 import json
 

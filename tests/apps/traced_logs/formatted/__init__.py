@@ -1,4 +1,4 @@
-"""A handler of the app's own, whose format has the ids."""
+"""The app's own handler, whose format has the ids."""
 
 import logging
 

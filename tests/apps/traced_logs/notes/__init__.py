@@ -1,4 +1,4 @@
-"""Logs in and out of spans."""
+"""Logs inside and outside of spans."""
 
 import datetime
 import logging

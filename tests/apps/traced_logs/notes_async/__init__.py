@@ -1,4 +1,4 @@
-"""Logs in tasks, each in a span of its own, and in threads that they wait for."""
+"""Logs in tasks, each in its own span, and in threads that the tasks wait for."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What OpenCensus' users write."""
+"""Code as OpenCensus' users write it."""
 
 from types import SimpleNamespace
 

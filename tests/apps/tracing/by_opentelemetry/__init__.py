@@ -1,4 +1,4 @@
-"""OpenTelemetry's API, where it is installed."""
+"""Uses OpenTelemetry's API, if it is installed."""
 
 
 def main(req, context):

@@ -1,4 +1,4 @@
-"""Spans in tasks that run side by side, across awaits, and in a thread with a copied context."""
+"""Spans in concurrent tasks, across awaits, and in a thread with a copied context."""
 
 import asyncio
 import random

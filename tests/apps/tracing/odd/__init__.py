@@ -1,4 +1,4 @@
-"""What function code may do to spans, in the oddest order: none of it raises, and none of it misleads what follows."""
+"""Unusual uses of spans, in unusual order: none of them raises, and later spans are not affected."""
 
 import enum
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +11,14 @@ except ImportError:
 
 
 class Int64:
-    """As numpy's: no int, but as good as one."""
+    """Like numpy's: not an int, but usable as one."""
 
     def __index__(self):
         return 64
 
 
 class Float64(float):
-    """As numpy's."""
+    """Like numpy's."""
 
 
 class Level(enum.IntEnum):
@@ -37,9 +37,9 @@ def wrong_order(tracer, own):
     first.end()
     assert tracer.current_span() is third
     tracer.end_span()
-    assert tracer.current_span() is own, "what had ended by then is not current again"
+    assert tracer.current_span() is own, "an ended span does not become current again"
     with first:
-        assert tracer.current_span() is own, "it does not start again"
+        assert tracer.current_span() is own, "an ended span does not start again"
     again, inner = tracer.span("again"), tracer.span("inner")
     again.start()
     assert tracer.current_span() is again
@@ -86,6 +86,6 @@ def main(req, context):
         return trace is None or trace.get_current_span() is trace.INVALID_SPAN
 
     with tracer.span("around"), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(work).result(), "nothing is left on a thread of the app's own"
+        assert pool.submit(work).result(), "no span stays current on the app's own thread"
         assert tracer.current_span().name == "around"
     return "done"

@@ -1,4 +1,4 @@
-"""Tasks that are cancelled within spans, and asynchronous generators that are not used up."""
+"""Tasks that are cancelled within spans, and asynchronous generators that are not exhausted."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Leaves a span open on a thread of the pool, where the next call must not find it."""
+"""Leaves a span open on a thread of the pool; it must not be current in the next call."""
 
 
 def main(req, context):

@@ -1,5 +1,4 @@
-//! W3C's `traceparent` and `tracestate`: a table of headers with what becomes of each, from the
-//! specification's rules.
+//! W3C's `traceparent` and `tracestate`: a table of headers and their expected effect, from the specification's rules.
 
 mod parents;
 mod states;
@@ -14,7 +13,7 @@ use serde_json::json;
 
 use super::{CALLER, Seen, TRACE, ask, hex, ids, probe, traced};
 
-/// Header lines and what becomes of them.
+/// Header lines and their expected effect.
 struct Case {
     lines: Vec<Vec<u8>>,
     expected: Expected,
@@ -25,9 +24,9 @@ struct Case {
 
 #[derive(Debug)]
 enum Expected {
-    /// The caller's trace goes on, with these flags and this `tracestate`.
+    /// The caller's trace continues, with these flags and this `tracestate`.
     Continued { flags: &'static str, state: String },
-    /// A new trace begins, which is sampled and has a random id.
+    /// A new trace begins, sampled and with a random id.
     New,
 }
 
@@ -35,12 +34,12 @@ fn lines<const N: usize>(lines: [&str; N]) -> Vec<Vec<u8>> {
     lines.map(|line| line.as_bytes().to_vec()).into()
 }
 
-/// A good `traceparent` line of a sampled caller.
+/// Returns a valid `traceparent` line of a sampled caller.
 fn parent() -> String {
     format!("traceparent: 00-{TRACE}-{CALLER}-01")
 }
 
-/// `traceparent` alone, which is continued.
+/// A case with `traceparent` alone, which is continued.
 fn continued(traceparent: &str, flags: &'static str, rule: &'static str) -> Case {
     Case {
         lines: lines([&format!("traceparent: {traceparent}")]),
@@ -53,7 +52,7 @@ fn continued(traceparent: &str, flags: &'static str, rule: &'static str) -> Case
     }
 }
 
-/// `traceparent` alone, which is malformed.
+/// A case with `traceparent` alone, which is malformed.
 fn malformed(traceparent: &str, rule: &'static str) -> Case {
     Case {
         lines: lines([&format!("traceparent: {traceparent}")]),
@@ -63,7 +62,7 @@ fn malformed(traceparent: &str, rule: &'static str) -> Case {
     }
 }
 
-/// Lines that begin a new trace, malformed or not.
+/// A case with lines that begin a new trace, malformed or not.
 fn new<const N: usize>(given: [&str; N], malformed: bool, rule: &'static str) -> Case {
     Case {
         lines: lines(given),
@@ -73,7 +72,7 @@ fn new<const N: usize>(given: [&str; N], malformed: bool, rule: &'static str) ->
     }
 }
 
-/// Lines of `tracestate` with a good `traceparent`, and what is passed on.
+/// A case with a valid `traceparent` and these `tracestate` values; `state` is passed on.
 fn state<const N: usize>(given: [&str; N], state: &str, rule: &'static str) -> Case {
     let mut all = lines([&parent()]);
     all.extend(lines(
@@ -93,7 +92,7 @@ fn state<const N: usize>(given: [&str; N], state: &str, rule: &'static str) -> C
     }
 }
 
-/// A `tracestate` that is dropped, with the trace going on.
+/// A case whose `tracestate` is dropped while the trace continues.
 fn dropped<const N: usize>(given: [&str; N], rule: &'static str) -> Case {
     Case {
         malformed: true,
@@ -101,7 +100,7 @@ fn dropped<const N: usize>(given: [&str; N], rule: &'static str) -> Case {
     }
 }
 
-/// Any lines, with a good `traceparent` among them.
+/// A case with any lines, a valid `traceparent` among them.
 fn with_state<const N: usize>(given: [&str; N], passed_on: &str, rule: &'static str) -> Case {
     Case {
         lines: lines(given),
@@ -110,7 +109,7 @@ fn with_state<const N: usize>(given: [&str; N], passed_on: &str, rule: &'static 
 }
 
 #[test]
-fn what_becomes_of_headers() {
+fn headers_have_the_specified_effect() {
     let receiver = Receiver::start();
     let host = traced(&receiver, json!({})).start();
     let mut raw = Raw::connect(&host);
@@ -133,14 +132,14 @@ fn what_becomes_of_headers() {
     assert_eq!(metrics.sum("opencensus_malformed_headers_total", &[]), counted);
     assert!(cases.len() >= 50, "{}", cases.len());
 
-    // What waits is exported before the end.
+    // The host exports waiting spans before it stops.
     host.stop().assert_clean();
     let spans = receiver.spans();
     let by_id: BTreeMap<_, _> = spans.iter().map(|span| (hex(&span.span_id), span)).collect();
     for (case, seen) in cases.iter().zip(&seen) {
         case.check(seen, by_id.get(seen.ids().1).copied());
     }
-    // Each call that is sampled has its own span, and one of the function's.
+    // Each sampled call has two spans: its own, and one that the function makes.
     let is_sampled = |seen: &&Seen| matches!(seen.ids().2, "01" | "03");
     assert_eq!(spans.len(), 2 * seen.iter().filter(is_sampled).count());
 }
@@ -203,7 +202,7 @@ fn without_an_extension_functions_see_what_the_caller_sent() {
         (
             &[&parent, "tracestate: ", "tracestate: c=3"],
             (good, "c=3"),
-            "an empty one among them",
+            "an empty state and another one",
         ),
         (
             &[&parent, &parent, "tracestate: a=1"],
@@ -214,9 +213,9 @@ fn without_an_extension_functions_see_what_the_caller_sent() {
         (
             &[&parent, "tracestate: a=é"],
             (good, ""),
-            "a state that is no text",
+            "a state that is not ASCII",
         ),
-        (&["traceparent: what"], ("what", ""), "nobody looks into it"),
+        (&["traceparent: what"], ("what", ""), "a parent is not parsed"),
     ];
     for (lines, expected, reason) in cases {
         let seen = probe(&host, lines);

@@ -1,4 +1,4 @@
-//! `tracestate`: what is passed on, and what is dropped.
+//! `tracestate`: which values are passed on, and which are dropped.
 
 use super::{Case, Expected, dropped, new, parent, state, with_state};
 
@@ -19,107 +19,121 @@ pub(super) fn cases() -> Vec<Case> {
         state(
             ["congo=t61rcWkgMzE"],
             "congo=t61rcWkgMzE",
-            "what others have to say is passed on",
+            "other vendors' members are passed on",
         ),
-        state(["rojo=00f0,congo=t61"], "rojo=00f0,congo=t61", "in their order"),
+        state(
+            ["rojo=00f0,congo=t61"],
+            "rojo=00f0,congo=t61",
+            "members keep their order",
+        ),
         state(
             ["rojo=1 ,\t congo=2"],
             "rojo=1,congo=2",
-            "white space around members is not theirs",
+            "white space around members is removed",
         ),
-        state(["rojo=  1"], "rojo=  1", "spaces at the front of a value are"),
+        state(["rojo=  1"], "rojo=  1", "leading spaces of a value are kept"),
         state(
             ["a=!\"#$%&'()*+-./:;<>?@[\\]^_`{|}~ 1"],
             "a=!\"#$%&'()*+-./:;<>?@[\\]^_`{|}~ 1",
-            "a value has all of visible ASCII but comma and =",
+            "a value may have all visible ASCII except comma and =",
         ),
         state([""], "", "an empty header is allowed"),
-        state(["a=1,,\t,b=2,"], "a=1,b=2", "so are empty members"),
+        state(["a=1,,\t,b=2,"], "a=1,b=2", "empty members are allowed"),
         state(
             ["a=1", "b=2,c=3"],
             "a=1,b=2,c=3",
-            "several headers are one list, in order",
+            "several headers form one list, in order",
         ),
         state(
             ["", "a=1", "", "b=2", ""],
             "a=1,b=2",
-            "also with empty ones among them",
+            "empty headers among several are skipped",
         ),
         with_state(
             ["tracestate: a=1", &parent, "TraceState: b=2"],
             "a=1,b=2",
-            "whatever comes between, in any case",
+            "several headers form one list, with others between them and names in any case",
         ),
         state(
             ["a=1,b=2,a=3"],
             "a=1,b=2",
-            "of a key that comes twice the first member, which is the newest, stays",
+            "the first member of a repeated key, which is the newest, is kept",
         ),
-        state(["a=1", "b=2", "a=1"], "a=1,b=2", "also across headers"),
+        state(
+            ["a=1", "b=2", "a=1"],
+            "a=1,b=2",
+            "the first member of a key repeated across headers is kept",
+        ),
         state([&members(0, 32)], &members(0, 32), "a list has up to 32 members"),
-        dropped([&members(0, 33)], "33 are too many, and all of them are dropped"),
+        dropped([&members(0, 33)], "a list of 33 members is dropped"),
         state(
             [&members(0, 16), &members(16, 32)],
             &members(0, 32),
-            "32 may come in several headers",
+            "32 members may come in several headers",
         ),
-        dropped([&members(0, 16), &members(16, 33)], "33 may not"),
+        dropped(
+            [&members(0, 16), &members(16, 33)],
+            "33 members in several headers are dropped",
+        ),
         state(
             [&format!("{},", members(0, 32))],
             &members(0, 32),
-            "empty members do not count",
+            "empty members do not count towards the limit",
         ),
         state(
             [&format!("{key}={value}")],
             &format!("{key}={value}"),
             "keys and values have up to 256 characters",
         ),
-        dropped([&format!("{key}k={value}")], "a key of 257 does not"),
-        dropped([&format!("{key}={value}v")], "nor does a value"),
+        dropped([&format!("{key}k={value}")], "a key of 257 characters"),
+        dropped([&format!("{key}={value}v")], "a value of 257 characters"),
         state(
             [&long],
             &long,
-            "at least 512 characters are passed on; here are 776",
+            "more than the required 512 characters are passed on",
         ),
-        state([&wide], &wide, "and all of the longest list that there can be"),
+        state([&wide], &wide, "the longest possible list is passed on"),
         state(
             ["0tenant@system=1"],
             "0tenant@system=1",
-            "a key may begin with a digit, and name a tenant",
+            "a key may begin with a digit and name a tenant",
         ),
         state(
             ["a@b@c=1"],
             "a@b@c=1",
-            "Level 2 has no rule for how often @ comes",
+            "Level 2 does not limit the number of @ in a key",
         ),
-        state(["a_-*/=1"], "a_-*/=1", "a key has these four signs besides"),
-        dropped(["Congo=1"], "a key has no upper case"),
+        state(["a_-*/=1"], "a_-*/=1", "a key may have these four signs"),
+        dropped(["Congo=1"], "a key with an upper-case letter"),
         dropped(["_a=1"], "a key begins with a letter or a digit"),
-        dropped(["@a=1"], "which stands before @ as well"),
-        dropped(["a.b=1"], "a key has no dot"),
-        dropped(["a =1"], "nor a space, even before ="),
-        dropped(["=1"], "there is a key"),
-        dropped(["congo"], "there is a value"),
-        dropped(["congo="], "which is not empty"),
-        dropped(["a=1=2"], "a value has no ="),
-        dropped(["a=1\t2"], "nor a tab"),
-        dropped(["a=é"], "nor anything beyond ASCII"),
-        dropped(["a=1,B=2,c=3"], "one bad member makes the list unreadable"),
-        dropped(["a=1", "b"], "also in another header"),
+        dropped(["@a=1"], "a key does not begin with @"),
+        dropped(["a.b=1"], "a key with a dot"),
+        dropped(["a =1"], "a key with a space before ="),
+        dropped(["=1"], "a member without a key"),
+        dropped(["congo"], "a member without ="),
+        dropped(["congo="], "a member with an empty value"),
+        dropped(["a=1=2"], "a value with ="),
+        dropped(["a=1\t2"], "a value with a tab"),
+        dropped(["a=é"], "a value that is not ASCII"),
+        dropped(["a=1,B=2,c=3"], "one malformed member invalidates the list"),
+        dropped(
+            ["a=1", "b"],
+            "a malformed member in another header invalidates the list",
+        ),
         new(
             ["tracestate: a=1"],
             false,
-            "without a traceparent there is nothing that it belongs to",
+            "tracestate without a traceparent is ignored",
         ),
         new(
             [&bad_parent, "tracestate: a=1"],
             true,
-            "it is not read where the traceparent cannot be",
+            "tracestate with a malformed traceparent is ignored",
         ),
         new(
             [&parent, &parent, "tracestate: a=1"],
             true,
-            "nor where there are several",
+            "tracestate with several traceparents is ignored",
         ),
         with_state(
             [&parent, "trace-state: a=1"],
@@ -129,7 +143,7 @@ pub(super) fn cases() -> Vec<Case> {
         with_state(
             [&parent.replace(": 00-", ": cc-"), "tracestate: a=1"],
             "a=1",
-            "that of a later version is read as far as it can be",
+            "tracestate with a traceparent of a later version is read",
         ),
         Case {
             expected: Expected::Continued {
@@ -139,7 +153,7 @@ pub(super) fn cases() -> Vec<Case> {
             ..with_state(
                 [&parent.replace("-01", "-00"), "tracestate: a=1"],
                 "",
-                "it is passed on whether the trace is sampled or not",
+                "tracestate is passed on in an unsampled trace, too",
             )
         },
     ]

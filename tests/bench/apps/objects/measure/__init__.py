@@ -1,4 +1,4 @@
-"""Times calls of an extension's object, from within a function."""
+"""Measures calls to an extension's object from within a function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CALLS, ROUNDS = 100_000, 7
 
 
 class Counter:
-    """The same in Python."""
+    """The same class in Python."""
 
     def __init__(self) -> None:
         self.count = 0
