@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use funcdock_tests::{App, Host, library};
+use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 
 const ID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
@@ -214,4 +215,70 @@ fn a_trigger_that_cannot_start_stops_the_host() {
             && stderr.contains("FIXTURE_TRIGGER_SOCKET is not set"),
         "{stderr}"
     );
+}
+
+#[test]
+fn a_value_that_no_binding_takes_is_ignored() {
+    let host = app().start();
+    let mut client = Client::connect(&host);
+    let reply = client.call(&json!({ "function": "no_return", "trigger": { "int": 1 } }));
+    assert_eq!((&reply["value"], &reply["exception"]), (&Json::Null, &Json::Null));
+}
+
+#[test]
+fn calls_end_in_all_ways_without_http() {
+    let extensions = json!({
+        "version": "2.0",
+        "functionTimeout": "00:00:01",
+        "workerExtensions": {
+            "fail": {
+                "library": library("fixture-hooks"), "functions": ["echo"], "onError": "fail",
+                "settings": { "hook": "pre_invocation" },
+            },
+        },
+    });
+    let host = app()
+        .file("host.json", &extensions.to_string())
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .start();
+    let mut client = Client::connect(&host);
+    let refused = client.call(&json!({ "function": "echo", "trigger": { "int": 1 } }));
+    assert_eq!(
+        (&refused["exception"], &refused["value"]),
+        (&json!("HookFailed"), &Json::Null)
+    );
+    host.wait_for_log("extension \"fail\" refused the call: pre_invocation failed");
+    let late = client.call(&json!({ "function": "no_return", "trigger": { "string": "sleep" } }));
+    assert_eq!((&late["value"], &late["is_http"]), (&Json::Null, &json!(false)));
+    host.wait_for_log("timed out after 1s");
+}
+
+#[test]
+fn a_call_in_flight_ends_before_the_worker() {
+    let host = app().arg("--drain-timeout").arg("1").start();
+    let mut client = Client::connect(&host);
+    let request = json!({ "function": "no_return", "trigger": { "string": "sleep" } });
+    std::thread::scope(|scope| {
+        let called = scope.spawn(move || client.call(&request));
+        // It runs once another call has come and gone behind it.
+        let mut other = Client::connect(&host);
+        other.call(&json!({ "function": "no_return", "trigger": { "int": 1 } }));
+        host.signal(Signal::SIGTERM);
+        let reply = called.join().expect("a reply");
+        assert_eq!(reply["value"], Json::Null, "the call was cancelled: {reply}");
+    });
+    let stopped = host.wait();
+    assert!(
+        stopped.stderr.contains("what still runs is given up"),
+        "{}",
+        stopped.stderr
+    );
+}
+
+#[test]
+fn a_trigger_without_functions_is_not_started() {
+    let host = App::case("hello")
+        .env("FUNCDOCK_PYTHON_MODULE", library("fixture-trigger"))
+        .start();
+    host.stop().assert_clean();
 }

@@ -3,10 +3,9 @@
 //! Calls are queued, and the loop is woken once for all that came since it last looked, through a descriptor
 //! that it watches.
 
-use std::collections::HashMap;
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use funcdock::model::{Invocation, Outcome};
 use funcdock::pipeline::RunnerCall;
@@ -17,6 +16,7 @@ use pyo3::prelude::*;
 
 use crate::calls::Call;
 use crate::runtime::Runtime;
+use crate::tasks::{Tasks, lock};
 use crate::{arguments, hooks, outcomes};
 
 /// What the loop is to do.
@@ -117,56 +117,6 @@ impl EventLoop {
         self.signalled.swap(false, Ordering::AcqRel);
         std::mem::take(&mut *lock(&self.queue))
     }
-}
-
-/// The tasks of the calls that run, by the address of the invocation, which the call keeps alive. The loop itself holds
-/// its tasks weakly.
-#[derive(Default)]
-struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
-
-impl Tasks {
-    fn insert(&self, invocation: &Arc<Invocation>, task: Py<PyAny>) {
-        lock(&self.0).insert(key(invocation), task);
-    }
-
-    fn remove(&self, invocation: &Arc<Invocation>) {
-        let removed = lock(&self.0).remove(&key(invocation));
-        // Not under the lock: it may be the last reference.
-        drop(removed);
-    }
-
-    /// Cancels the call, if it runs. Attached.
-    fn cancel(&self, py: Python<'_>, invocation: &Arc<Invocation>) {
-        let task = lock(&self.0).get(&key(invocation)).map(|task| task.clone_ref(py));
-        // Not under the lock: what the task waits for may have code of the app run.
-        if let Some(task) = task {
-            cancel(task.bind(py));
-        }
-    }
-
-    /// Cancels all calls that run. Attached.
-    fn cancel_all(&self, py: Python<'_>) {
-        let tasks: Vec<_> = lock(&self.0).values().map(|task| task.clone_ref(py)).collect();
-        for task in tasks {
-            cancel(task.bind(py));
-        }
-    }
-}
-
-fn cancel(task: &Bound<'_, PyAny>) {
-    // asyncio's own do not fail, but the app may have tasks of another class.
-    if let Err(error) = task.call_method0(intern!(task.py(), "cancel")) {
-        tracing::warn!("a call cannot be cancelled: {error}");
-    }
-}
-
-fn key(invocation: &Arc<Invocation>) -> usize {
-    Arc::as_ptr(invocation).addr()
-}
-
-/// Nothing that holds one of our locks can panic or run Python code.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the loop calls when its descriptor is readable.

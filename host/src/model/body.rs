@@ -10,8 +10,8 @@ use bytes::Bytes;
 /// Why a stream ended before its end.
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
-/// What a stream is made of. Trailers have no place in the programming model: a frame that is one is skipped.
-type Frames = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
+/// The frames of a stream. Readers skip trailers, which have no place in the programming model.
+pub type Frames = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
 
 /// The body of an HTTP message. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]

@@ -107,13 +107,8 @@ impl Invocation {
         find(&self.inputs.others, name)
     }
 
-    /// What the trigger knows besides its data, by name.
-    pub fn metadata(&self) -> &[(String, Data)] {
-        &self.metadata
-    }
-
-    /// The metadata of this name.
-    pub fn metadatum(&self, name: &str) -> Option<&Data> {
+    /// What the trigger knows besides its data, under this name.
+    pub fn metadata(&self, name: &str) -> Option<&Data> {
         find(&self.metadata, name)
     }
 

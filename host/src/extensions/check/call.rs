@@ -18,7 +18,7 @@ pub(super) fn invocation() -> Arc<Invocation> {
         trigger: "httpTrigger".to_owned(),
         trigger_name: "req".to_owned(),
         route: Some("api/check".to_owned()),
-        http_output: None,
+        http_outputs: Vec::new(),
     };
     let mut headers = HeaderMap::new();
     for (name, value) in [

@@ -45,7 +45,7 @@ table! {
             call.input(name.as_str()).map(data::borrow).into()
         }
         fn metadata(call, name: RStr<'_>) -> ROption<abi::Data<'static>> {
-            call.metadatum(name.as_str()).map(data::borrow).into()
+            call.metadata(name.as_str()).map(data::borrow).into()
         }
         fn set_attribute(call, name: RStr<'_>, value: abi::Value) {
             call.attributes().set(name.as_str(), value);
