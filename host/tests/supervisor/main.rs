@@ -42,7 +42,6 @@ fn a_ready_worker_is_listed_serves_and_drains() {
     assert_eq!(told["cwd"], root);
     assert_eq!(told["environment"]["AzureWebJobsScriptRoot"], root);
     assert_eq!(told["environment"]["FUNCTIONS_WORKER_RUNTIME"], "python");
-    assert_eq!(told["config"]["address"], address.to_string());
     assert_eq!(told["config"]["workers"], 1);
     assert_eq!(told["config"]["verbose"], true);
 
