@@ -37,10 +37,10 @@ struct AttributeMaker {
 /// How far a call has come through the hooks, and what its pre hooks hand to their post hooks.
 #[derive(Default)]
 pub struct HookProgress {
-    /// The states of the links that are entered, in order. There is none of a hook that failed: its post hook does not
-    /// run.
+    /// The states of the links that are entered, in order: written and read where they are, not moved. There is none of a
+    /// hook that failed: its post hook does not run.
     states: SmallVec<[State; 4]>,
-    /// The hook that was called last, if it waits.
+    /// The hook of the last link that is entered, if it waits.
     waiting: Option<WaitingHook>,
 }
 
@@ -122,20 +122,23 @@ impl HookChain {
         // The end of one hook is the beginning of the next: one reading of the clock a hook.
         let mut before = ticks::now();
         loop {
-            let Some(Link { instance, .. }) = self.links.get(progress.states.len()) else {
+            let waits = progress.waiting.is_some();
+            let entered = progress.states.len() - usize::from(waits);
+            let Some(Link { instance, .. }) = self.links.get(entered) else {
                 return Poll::Ready(Ok(()));
             };
-            let returned = if progress.waiting.is_some() {
+            let returned = if waits {
                 ready!(progress.poll_waiting(instance, Hook::PreInvocation, invocation, &mut before, context))
             } else {
-                if instance.counters.is_suspended() {
-                    if instance.counters.has_strict_hook() {
-                        return Poll::Ready(Err(refused(instance, Refusal::suspended())));
-                    }
-                    progress.states.push(State::NONE);
+                let is_suspended = instance.counters.is_suspended();
+                if is_suspended && instance.counters.has_strict_hook() {
+                    return Poll::Ready(Err(refused(instance, Refusal::suspended())));
+                }
+                progress.states.push(State::NONE);
+                if is_suspended {
                     continue;
                 }
-                let called = instance.pre_invocation(invocation, context);
+                let called = instance.pre_invocation(invocation, &mut progress.states[entered], context);
                 let after = ticks::now();
                 instance.called(Hook::PreInvocation, after.saturating_sub(before), invocation);
                 before = after;
@@ -147,15 +150,14 @@ impl HookChain {
                     }
                 }
             };
-            match apply_pre(instance, invocation, returned) {
-                Ok(state) => {
-                    if state.is_none() {
-                        // It failed: what its record took does not count for the next one.
-                        before = ticks::now();
-                    }
-                    progress.states.push(state);
-                }
-                Err(outcome) => return Poll::Ready(Err(outcome)),
+            let state = &mut progress.states[entered];
+            if let Err(outcome) = apply_pre(instance, invocation, returned, state) {
+                progress.states.truncate(entered);
+                return Poll::Ready(Err(outcome));
+            }
+            if state.is_none() {
+                // It failed: what its record took does not count for the next one.
+                before = ticks::now();
             }
         }
     }
@@ -174,20 +176,26 @@ impl HookChain {
         }
         let mut before = ticks::now();
         loop {
-            let (instance, returned) = if progress.waiting.is_some() {
-                let instance = &*self.links[progress.states.len()].instance;
-                let polled =
-                    progress.poll_waiting(instance, Hook::PostInvocation, invocation, &mut before, context);
-                (instance, ready!(polled))
+            let Some(last) = progress.states.len().checked_sub(1) else {
+                return Poll::Ready(());
+            };
+            let Link { instance, has_post } = &self.links[last];
+            let returned = if progress.waiting.is_some() {
+                ready!(progress.poll_waiting(
+                    instance,
+                    Hook::PostInvocation,
+                    invocation,
+                    &mut before,
+                    context
+                ))
             } else {
-                let Some(state) = progress.states.pop() else {
-                    return Poll::Ready(());
-                };
-                let Link { instance, has_post } = &self.links[progress.states.len()];
+                let state = &mut progress.states[last];
                 if !has_post || state.is_none() {
+                    progress.states.truncate(last);
                     continue;
                 }
                 if instance.counters.is_suspended() {
+                    progress.states.truncate(last);
                     if instance.counters.is_strict(Hook::PostInvocation) {
                         call_result.replace(refused(instance, Refusal::suspended()));
                     }
@@ -198,13 +206,14 @@ impl HookChain {
                 instance.called(Hook::PostInvocation, after.saturating_sub(before), invocation);
                 before = after;
                 match called {
-                    HookCall::Returned(returned) => (&**instance, returned),
+                    HookCall::Returned(returned) => returned,
                     HookCall::Waiting(waiting) => {
                         progress.waiting = Some(waiting);
                         return Poll::Pending;
                     }
                 }
             };
+            progress.states.truncate(last);
             if !apply_post(instance, invocation, call_result, returned) {
                 before = ticks::now();
             }
@@ -234,7 +243,10 @@ impl HookChain {
 
     fn give_up(&self, progress: &mut HookProgress) -> Option<(&Instance, abi::Error)> {
         let error = progress.waiting.take()?.give_up();
-        Some((&self.links[progress.states.len()].instance, error))
+        // A hook that waits is the last one that is entered.
+        let last = progress.states.len().checked_sub(1)?;
+        progress.states.truncate(last);
+        Some((&self.links[last].instance, error))
     }
 }
 
@@ -250,10 +262,11 @@ impl HookProgress {
         before: &mut u64,
         context: &mut Context<'_>,
     ) -> Poll<Returned> {
-        let Some(waiting) = &mut self.waiting else {
+        // A hook that waits is the last one that is entered.
+        let (Some(waiting), Some(state)) = (&mut self.waiting, self.states.last_mut()) else {
             return Poll::Pending;
         };
-        let polled = waiting.poll(context);
+        let polled = waiting.poll(state, context);
         let after = ticks::now();
         instance.polled(hook, after.saturating_sub(*before), invocation);
         *before = after;
@@ -264,26 +277,44 @@ impl HookProgress {
     }
 }
 
-/// Does what a pre hook decided: returns the state for its post hook, or how the call ended.
+/// Does what a pre hook decided; `Err` is how the call ended. There is a state for the post hook only if it continued.
 #[inline]
-fn apply_pre(instance: &Instance, invocation: &Invocation, returned: Returned) -> Result<State, Outcome> {
+fn apply_pre(
+    instance: &Instance,
+    invocation: &Invocation,
+    returned: Returned,
+    state: &mut State,
+) -> Result<(), Outcome> {
     let counters = &instance.counters;
-    let decision = PreDecision::new(returned, counters.is_strict(Hook::PreInvocation));
-    if !matches!(decision, PreDecision::Failed(_)) {
-        counters.pre_invocation.succeeded();
+    match PreDecision::new(returned, state, counters.is_strict(Hook::PreInvocation)) {
+        PreDecision::Continue => {
+            counters.pre_invocation.succeeded();
+            Ok(())
+        }
+        decision => apply_ending(instance, invocation, decision),
     }
+}
+
+/// Does what a pre hook decided that did not continue.
+#[cold]
+fn apply_ending(instance: &Instance, invocation: &Invocation, decision: PreDecision) -> Result<(), Outcome> {
+    let counters = &instance.counters.pre_invocation;
     match decision {
-        PreDecision::Continue(state) => Ok(state),
-        PreDecision::Respond(response) => Err(answered(instance, RBox::into_inner(response))),
+        PreDecision::Continue => Ok(()),
+        PreDecision::Respond(response) => {
+            counters.succeeded();
+            Err(answered(instance, RBox::into_inner(response)))
+        }
         PreDecision::Refuse(refusal) => {
-            counters.pre_invocation.refused();
+            counters.succeeded();
+            counters.refused();
             Err(refused(instance, refusal))
         }
         PreDecision::Failed(Failure { error, refusal }) => {
             instance.failed(Hook::PreInvocation, invocation, &error);
             match refusal {
                 Some(refusal) => Err(refused(instance, refusal)),
-                None => Ok(State::NONE),
+                None => Ok(()),
             }
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use abi_stable::std_types::RBox;
 use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::{
-    Hook, HookCall, Instance, LoadedExtension, PreDecision, Returned, Scope, post_decision,
+    Hook, HookCall, Instance, LoadedExtension, PreDecision, Returned, Scope, State, post_decision,
 };
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
@@ -220,9 +220,12 @@ impl Life {
             }
         };
         let raw = tables::invocation(invocation);
-        let returned = wait(&runtime, |context| instance.pre_invocation(raw, context));
-        let state = match PreDecision::new(returned, false) {
-            PreDecision::Continue(state) => state,
+        let mut state = State::NONE;
+        let returned = wait(&runtime, &mut state, |state, context| {
+            instance.pre_invocation(raw, state, context)
+        });
+        match PreDecision::new(returned, &mut state, false) {
+            PreDecision::Continue => {}
             PreDecision::Respond(response) => {
                 let status = RBox::into_inner(response).status;
                 return report(Event::Note(format!("answered the call with {status}")));
@@ -231,7 +234,7 @@ impl Life {
                 return report(Event::Note(format!("refused the call: {}", refusal.message)));
             }
             PreDecision::Failed(failure) => return self.failed(Step::PreInvocation, &failure.error, report),
-        };
+        }
         if !self.extension.has(Hook::PostInvocation) {
             return;
         }
@@ -239,7 +242,7 @@ impl Life {
         let mut result = CallResult::new(Outcome::returned(Data::String("Hello".to_owned())));
         let mut ended = EndedCall::new(invocation, &mut result);
         let outcome = tables::outcome(&mut ended);
-        let returned = wait(&runtime, |context| {
+        let returned = wait(&runtime, &mut state, |state, context| {
             instance.post_invocation(raw, outcome, state, context)
         });
         if let Err(failure) = post_decision(returned, false) {
@@ -258,17 +261,21 @@ impl Life {
 }
 
 /// Calls a hook, and waits for what it waits for.
-fn wait(runtime: &Runtime, hook: impl FnOnce(&mut Context<'_>) -> HookCall) -> Returned {
+fn wait(
+    runtime: &Runtime,
+    state: &mut State,
+    hook: impl FnOnce(&mut State, &mut Context<'_>) -> HookCall,
+) -> Returned {
     let mut hook = Some(hook);
     runtime.block_on(async {
         let called = poll_fn(|context| match hook.take() {
-            Some(hook) => Poll::Ready(hook(context)),
+            Some(hook) => Poll::Ready(hook(state, context)),
             // Not polled again once it was ready.
             None => Poll::Pending,
         });
         match called.await {
             HookCall::Returned(returned) => returned,
-            HookCall::Waiting(mut waiting) => poll_fn(|context| waiting.poll(context)).await,
+            HookCall::Waiting(mut waiting) => poll_fn(|context| waiting.poll(state, context)).await,
         }
     })
 }

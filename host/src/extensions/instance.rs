@@ -44,11 +44,16 @@ impl Instance {
         self.driven.extension().has(hook)
     }
 
-    /// Calls `pre_invocation`.
+    /// Calls `pre_invocation`, which leaves its state in `state`.
     #[inline]
-    pub(super) fn pre_invocation(&self, invocation: &Arc<Invocation>, context: &mut Context<'_>) -> HookCall {
+    pub(super) fn pre_invocation(
+        &self,
+        invocation: &Arc<Invocation>,
+        state: &mut State,
+        context: &mut Context<'_>,
+    ) -> HookCall {
         self.driven
-            .pre_invocation(tables::invocation(invocation), context)
+            .pre_invocation(tables::invocation(invocation), state, context)
     }
 
     /// Calls `post_invocation` with the state of the pre hook.
@@ -57,7 +62,7 @@ impl Instance {
         &self,
         invocation: &Arc<Invocation>,
         result: &mut CallResult,
-        state: State,
+        state: &mut State,
         context: &mut Context<'_>,
     ) -> HookCall {
         let mut ended = EndedCall::new(invocation, result);

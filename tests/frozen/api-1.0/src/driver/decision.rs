@@ -9,7 +9,7 @@ use crate::abi;
 /// What a pre hook decided.
 pub enum PreDecision {
     /// Go on. The post hook gets the state.
-    Continue(State),
+    Continue,
     /// Do not call the function, and send this response.
     Respond(RBox<abi::Response>),
     /// Do not call the function: the hook refused the call.
@@ -36,14 +36,20 @@ pub struct Refusal {
 }
 
 impl PreDecision {
-    /// Reads the return of a pre hook, which is strict or not.
+    /// Reads the return of a pre hook, which is strict or not. Drops the state unless the hook continues.
     #[inline]
-    pub fn new(returned: Returned, is_strict: bool) -> Self {
-        match returned.hook.result {
-            abi::PreResult::Continue => PreDecision::Continue(State {
-                slot: returned.hook.state,
-                extension: returned.extension,
-            }),
+    pub fn new(returned: Returned, state: &mut State, is_strict: bool) -> Self {
+        match returned.0 {
+            abi::PreResult::Continue => PreDecision::Continue,
+            ended => PreDecision::ended(ended, state, is_strict),
+        }
+    }
+
+    #[cold]
+    fn ended(result: abi::PreResult, state: &mut State, is_strict: bool) -> Self {
+        *state = State::NONE;
+        match result {
+            abi::PreResult::Continue => PreDecision::Continue,
             abi::PreResult::Respond(response) => PreDecision::Respond(response),
             abi::PreResult::Fail(error) => PreDecision::Refuse(Refusal {
                 type_name: "Refused",
@@ -64,7 +70,7 @@ impl PreDecision {
 /// The hook failed.
 #[inline]
 pub fn post_decision(returned: Returned, is_strict: bool) -> Result<(), Failure> {
-    match returned.hook.result {
+    match returned.0 {
         abi::PreResult::Error(error) => Err(Failure::new(
             Hook::PostInvocation,
             RBox::into_inner(error),

@@ -9,7 +9,6 @@ use std::task::Context;
 use std::time::Duration;
 
 use abi_stable::std_types::{RBox, RStr};
-use async_ffi::FfiFuture;
 
 use super::hook::{Hook, Scope};
 use super::running;
@@ -161,15 +160,25 @@ impl Instance {
         into_result(unsafe { (self.extension.0.post_function_load())(self.this, function) })
     }
 
-    /// Calls `pre_invocation`, and polls what it waits for once.
+    /// Calls `pre_invocation`, and polls what it waits for once. The hook's state goes into `state`, whose old value is
+    /// dropped.
     #[inline]
-    pub fn pre_invocation(&self, invocation: abi::Invocation<'_>, context: &mut Context<'_>) -> HookCall {
-        let mut state = abi::StateSlot::EMPTY;
+    pub fn pre_invocation(
+        &self,
+        invocation: abi::Invocation<'_>,
+        state: &mut State,
+        context: &mut Context<'_>,
+    ) -> HookCall {
+        *state = State {
+            slot: abi::StateSlot::EMPTY,
+            extension: self.extension.address(),
+        };
+        let slot = &raw mut state.slot;
         let (result, future) = running::run(invocation.this(), || {
             // SAFETY: see the top of the file; the slot is empty and ours.
-            unsafe { (self.extension.0.pre_invocation())(self.this, invocation, &raw mut state) }
+            unsafe { (self.extension.0.pre_invocation())(self.this, invocation, slot) }
         });
-        self.returned(result, state, future, context)
+        HookCall::new(result, future, self.extension.address(), state, context)
     }
 
     /// Calls `post_invocation` with the state of the pre hook, and polls what it waits for once.
@@ -180,38 +189,22 @@ impl Instance {
         &self,
         invocation: abi::Invocation<'_>,
         outcome: abi::Outcome<'_>,
-        state: State,
+        state: &mut State,
         context: &mut Context<'_>,
     ) -> HookCall {
-        let mut slot = if state.extension == self.extension.address() {
-            state.slot
-        } else {
-            abi::StateSlot::EMPTY
-        };
+        if state.is_none() || state.extension != self.extension.address() {
+            return HookCall::Returned(Returned(abi::PreResult::Continue));
+        }
+        let slot = &raw mut state.slot;
         let (result, future) = running::run(invocation.this(), || {
-            // SAFETY: see the top of the file; the slot is empty, or of a pre hook of the same extension.
-            unsafe { (self.extension.0.post_invocation())(self.this, invocation, outcome, &raw mut slot) }
+            // SAFETY: see the top of the file; the slot is of a pre hook of the same extension.
+            unsafe { (self.extension.0.post_invocation())(self.this, invocation, outcome, slot) }
         });
         let result = match result {
             abi::HookResult::Ok => abi::PreResult::Continue,
             abi::HookResult::Error(error) => abi::PreResult::Error(error),
         };
-        self.returned(result, slot, future, context)
-    }
-
-    #[inline]
-    fn returned(
-        &self,
-        result: abi::PreResult,
-        state: abi::StateSlot,
-        future: Option<FfiFuture<abi::HookReturn>>,
-        context: &mut Context<'_>,
-    ) -> HookCall {
-        let returned = Returned {
-            hook: abi::HookReturn { result, state },
-            extension: self.extension.address(),
-        };
-        HookCall::new(returned, future, context)
+        HookCall::new(result, future, self.extension.address(), state, context)
     }
 
     /// Makes the attribute of this name for a call; `None` if there is none for it.

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use async_ffi::FfiFuture;
 
 use crate::abi;
-use crate::border::future;
 
 /// What came of calling a hook around a call.
 pub enum HookCall {
@@ -16,12 +15,8 @@ pub enum HookCall {
     Waiting(WaitingHook),
 }
 
-/// What a hook around a call returned, at once or by a future.
-pub struct Returned {
-    pub(super) hook: abi::HookReturn,
-    /// The address of the extension's descriptor.
-    pub(super) extension: usize,
-}
+/// What a hook around a call returned, at once or by a future. Its state is not here: it is written where it stays.
+pub struct Returned(pub(super) abi::PreResult);
 
 /// The state that a pre hook left for its post hook, or none.
 pub struct State {
@@ -47,44 +42,62 @@ impl State {
 /// A hook that has returned and left its decision to a future.
 pub struct WaitingHook {
     /// What the hook itself returned.
-    returned: Returned,
+    returned: abi::PreResult,
     future: FfiFuture<abi::HookReturn>,
+    /// The address of the descriptor of the extension.
+    extension: usize,
 }
 
 impl HookCall {
     /// Polls what a hook that has just returned waits for, in the hook's own time.
     #[inline]
     pub(super) fn new(
-        returned: Returned,
+        returned: abi::PreResult,
         future: Option<FfiFuture<abi::HookReturn>>,
+        extension: usize,
+        state: &mut State,
         context: &mut Context<'_>,
     ) -> Self {
         match future {
-            None => HookCall::Returned(returned),
-            Some(future) => HookCall::first_poll(WaitingHook { returned, future }, context),
-        }
-    }
-
-    /// Apart from the rest, as most hooks never wait.
-    #[inline(never)]
-    fn first_poll(mut waiting: WaitingHook, context: &mut Context<'_>) -> Self {
-        match waiting.poll(context) {
-            Poll::Ready(returned) => HookCall::Returned(returned),
-            Poll::Pending => HookCall::Waiting(waiting),
+            None => HookCall::Returned(Returned(returned)),
+            Some(future) => {
+                let waiting = WaitingHook {
+                    returned,
+                    future,
+                    extension,
+                };
+                waiting.first_poll(state, context)
+            }
         }
     }
 }
 
 impl WaitingHook {
-    /// Polls the future. Not to be called again when it was ready.
-    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Returned> {
+    /// Apart from the rest, as most hooks never wait.
+    #[inline(never)]
+    fn first_poll(mut self, state: &mut State, context: &mut Context<'_>) -> HookCall {
+        match self.poll(state, context) {
+            Poll::Ready(returned) => HookCall::Returned(returned),
+            Poll::Pending => HookCall::Waiting(self),
+        }
+    }
+
+    /// Polls the future; `state` is the one that the hook was called with. Not to be called again when it was ready.
+    pub fn poll(&mut self, state: &mut State, context: &mut Context<'_>) -> Poll<Returned> {
         let waited = std::task::ready!(Pin::new(&mut self.future).poll(context));
-        let nothing = future::without_state(abi::PreResult::Continue);
-        let returned = std::mem::replace(&mut self.returned.hook, nothing);
-        Poll::Ready(Returned {
-            hook: combine(returned, waited),
-            extension: self.returned.extension,
-        })
+        let returned = std::mem::replace(&mut self.returned, abi::PreResult::Continue);
+        // The hook's own failure comes first.
+        if !matches!(returned, abi::PreResult::Continue) {
+            return Poll::Ready(Returned(returned));
+        }
+        // A future that is only waited for leaves the hook's own state as it is.
+        if !waited.state.is_empty() {
+            *state = State {
+                slot: waited.state,
+                extension: self.extension,
+            };
+        }
+        Poll::Ready(Returned(waited.result))
     }
 
     /// Drops the future unfinished: it was not ready in time. Returns the error that counts as the hook's.
@@ -92,16 +105,4 @@ impl WaitingHook {
         drop(self);
         abi::Error::new(abi::ERROR_RUNTIME, "what it waits for did not come in time")
     }
-}
-
-/// Combines what a hook returned with what its future returned: the hook's own failure comes first.
-fn combine(mut returned: abi::HookReturn, waited: abi::HookReturn) -> abi::HookReturn {
-    if matches!(returned.result, abi::PreResult::Continue) {
-        returned.result = waited.result;
-        // A future that is only waited for leaves the hook's own state as it is.
-        if !waited.state.is_empty() {
-            returned.state = waited.state;
-        }
-    }
-    returned
 }

@@ -39,16 +39,16 @@ impl<'a> Call<'a> {
     /// Calls the hook, and waits for what it waits for.
     fn pre_invocation(&mut self) {
         let (instance, raw) = (self.instance.get(), self.invocation.raw());
-        let called = call_hook(self.invocation.timeout, |context| {
-            instance.pre_invocation(raw, context)
+        let called = call_hook(self.invocation.timeout, &mut self.state, |state, context| {
+            instance.pre_invocation(raw, state, context)
         });
         let Ok(returned) = called else {
             self.decision = Decision::TimedOut;
             return self.finish(TestOutcome::timed_out());
         };
         let is_strict = self.instance.extension().is_strict(Hook::PreInvocation);
-        match PreDecision::new(returned, is_strict) {
-            PreDecision::Continue(state) => self.state = state,
+        match PreDecision::new(returned, &mut self.state, is_strict) {
+            PreDecision::Continue => {}
             PreDecision::Respond(response) => {
                 let response = from_abi(RBox::into_inner(response));
                 match response::check(&response) {
@@ -86,10 +86,11 @@ impl<'a> Call<'a> {
     /// Runs the post hook; returns how the call ended after it.
     pub(super) fn post_invocation(&mut self, outcome: TestOutcome) -> TestOutcome {
         let (instance, raw) = (self.instance.get(), self.invocation.raw());
-        let state = std::mem::replace(&mut self.state, State::NONE);
-        let called = call_hook(self.invocation.timeout, |context| {
+        let mut state = std::mem::replace(&mut self.state, State::NONE);
+        let called = call_hook(self.invocation.timeout, &mut state, |state, context| {
             instance.post_invocation(raw, outcome.raw(), state, context)
         });
+        drop(state);
         let is_strict = self.instance.extension().is_strict(Hook::PostInvocation);
         let failed = match called {
             Ok(returned) => post_decision(returned, is_strict),
@@ -113,19 +114,20 @@ impl<'a> Call<'a> {
 /// Calls a hook and polls what it waits for, no longer than `limit`.
 fn call_hook(
     limit: Duration,
-    call: impl FnOnce(&mut Context<'_>) -> HookCall,
+    state: &mut State,
+    call: impl FnOnce(&mut State, &mut Context<'_>) -> HookCall,
 ) -> Result<Returned, abi::Error> {
     let (mut call, mut waiting) = (Some(call), None);
     let returned = block_on(
         poll_fn(|context| {
             if let Some(call) = call.take() {
-                match call(context) {
+                match call(state, context) {
                     HookCall::Returned(returned) => return Poll::Ready(returned),
                     HookCall::Waiting(hook) => waiting = Some(hook),
                 }
             }
             match &mut waiting {
-                Some(hook) => hook.poll(context),
+                Some(hook) => hook.poll(state, context),
                 None => Poll::Pending,
             }
         }),
