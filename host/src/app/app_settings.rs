@@ -128,10 +128,10 @@ impl AppSettings {
 }
 
 /// The values that a boolean setting may have, for messages.
-pub(super) const BOOLEAN: &str = "a boolean (1, true, t, yes or y; 0, false, f, no or n)";
+pub(crate) const BOOLEAN: &str = "a boolean (1, true, t, yes or y; 0, false, f, no or n)";
 
 /// Parses a boolean as app settings have it; `None` if the text is not one.
-pub(super) fn parse_boolean(text: &str) -> Option<bool> {
+pub(crate) fn parse_boolean(text: &str) -> Option<bool> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is_one_of(&TRUE) {
         Some(true)

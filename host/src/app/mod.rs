@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::FunctionDefinition;
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
+pub(crate) use app_settings::{BOOLEAN, parse_boolean};
 pub(crate) use error::suggestion;
 pub use error::{AppError, Place, Position, Problem};
 pub use read::{ReadOptions, Reading};

@@ -6,12 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::builder::FalseyValueParser;
 
 use super::listing::Listing;
 use super::print;
 use super::{settings, telemetry};
-use crate::app::{App, AppSettings, ReadOptions, Reading};
+use crate::app::{App, AppSettings, BOOLEAN, ReadOptions, Reading, parse_boolean};
 use crate::control::ExtensionListing;
 use crate::launch::python;
 use crate::logging::Format;
@@ -62,7 +61,7 @@ pub(super) struct Arguments {
     functions: Option<Vec<String>>,
 
     /// Never make a .venv or install requirements
-    #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = boolean)]
     no_install: bool,
 
     /// Seconds until a worker must be ready
@@ -84,8 +83,17 @@ pub(super) struct Arguments {
     log_format: Format,
 
     /// Log in detail, and show the output of pip
-    #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = FalseyValueParser::new())]
+    #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = boolean)]
     verbose: bool,
+}
+
+/// Parses the variable of a flag, by the table of booleans that app settings have.
+fn boolean(text: &str) -> Result<bool, String> {
+    // A variable that is set to nothing is as good as none.
+    match text.trim() {
+        "" => Ok(false),
+        text => parse_boolean(text).ok_or_else(|| format!("expected {BOOLEAN}")),
+    }
 }
 
 /// Serves the app; returns when it has stopped.
