@@ -256,7 +256,7 @@ impl ExtensionSlot {
     ) -> Result<Arc<Instance>, ExtensionError> {
         let OpenLibrary {
             extension, counters, ..
-        } = self.library.as_ref().expect("`start` has found one");
+        } = self.library.as_ref().expect("`start` has found that there is one");
         let init = InitContext {
             extension: &self.name,
             app_root: context.app_root,
