@@ -72,6 +72,12 @@ mod documentation {
     #[doc = include_str!("../../docs/src/write-an-extension.md")]
     struct WriteAnExtension;
 
+    #[doc = include_str!("../../docs/src/hooks.md")]
+    struct Hooks;
+
+    #[doc = include_str!("../../docs/src/ship-an-extension.md")]
+    struct ShipAnExtension;
+
     #[doc = include_str!("../../README.md")]
     struct Readme;
 }
