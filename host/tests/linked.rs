@@ -35,7 +35,7 @@ fn function() -> FunctionInfo {
         trigger: "httpTrigger".to_owned(),
         trigger_name: "req".to_owned(),
         route: Some("api/linked".to_owned()),
-        http_output: None,
+        http_outputs: Vec::new(),
     }
 }
 

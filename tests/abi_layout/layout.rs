@@ -131,7 +131,7 @@ pub(crate) const APPENDED: &str = "       -- appended by minor versions:";
 pub(crate) const MAY_BE_MISSING: &str = " (may be missing)";
 
 fn ours(layout: &TypeLayout) -> bool {
-    layout.package() == "funcdock-extension-api"
+    layout.package() == "funcdock-extension-abi"
 }
 
 /// The type as Rust writes it, without lifetimes.
@@ -158,7 +158,7 @@ fn name(layout: &'static TypeLayout) -> String {
     }
 }
 
-/// The type arguments. abi_stable does not note those of its own collections: they are told from their fields.
+/// The type arguments. abi_stable does not note those of its own collections: they are found in their fields.
 fn arguments(layout: &'static TypeLayout) -> Vec<&'static TypeLayout> {
     let noted = layout.generics().type_params();
     if ours(layout) || !noted.is_empty() {

@@ -149,7 +149,37 @@ fn returned_values_become_responses() {
 }
 
 #[test]
-fn values_that_cannot_be_sent_are_errors() {
+fn of_several_responses_one_is_sent() {
+    let host = App::case("python").start();
+    let sent = |query: &str| {
+        let answer = host.get(&format!("/api/outputs?{query}"));
+        (answer.status, answer.text())
+    };
+    for (query, status, text, reason) in [
+        ("first=a&second=b", 200, "a", "the first output"),
+        ("second=b", 200, "b", "the first that is set"),
+        (
+            "first=a&return=c",
+            200,
+            "c",
+            "the return value comes before outputs",
+        ),
+        (
+            "first=dict&return=c",
+            200,
+            "c",
+            "outputs that make no response are not looked at",
+        ),
+        ("", 204, "", "none"),
+        ("first=dict", 500, "", "not a response"),
+    ] {
+        assert_eq!(sent(query), (status, text.to_owned()), "{reason}");
+    }
+    host.wait_for_log("gave dict to the binding \"first\": expected func.HttpResponse, str, bytes or None");
+}
+
+#[test]
+fn what_cannot_be_sent_is_an_error_that_says_so() {
     let host = App::case("python").start();
     for (what, error) in [
         (

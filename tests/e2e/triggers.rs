@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use funcdock_tests::{App, Host, library};
+use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 
 const ID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
@@ -33,7 +34,15 @@ impl Client {
 
     /// Sends a call and waits for its reply.
     fn call(&mut self, request: &Json) -> Json {
+        self.send(request);
+        self.receive()
+    }
+
+    fn send(&mut self, request: &Json) {
         writeln!(self.0.get_mut(), "{request}").expect("sent");
+    }
+
+    fn receive(&mut self) -> Json {
         let mut line = String::new();
         self.0.read_line(&mut line).expect("a reply");
         serde_json::from_str(&line).expect("JSON")
@@ -63,7 +72,14 @@ fn a_call_passes_its_data_and_gets_a_value_and_outputs() {
     let extensions = json!({
         "version": "2.0",
         "workerExtensions": {
-            "record": { "library": library("fixture-hooks"), "settings": { "file": record } },
+            "record": {
+                "library": library("fixture-hooks"),
+                "settings": {
+                    "file": record,
+                    "inputs": ["message", "text", "document", "blob", "unknown"],
+                    "metadata": ["Attempt", "Sender", "Unknown"],
+                },
+            },
         },
     });
     let host = app
@@ -111,11 +127,27 @@ fn a_call_passes_its_data_and_gets_a_value_and_outputs() {
             (&json!(ID), &json!([2, 5]), &json!(TRACEPARENT))
         );
         assert_eq!(pre["request"], Json::Null);
+        let inputs = json!({
+            "message": { "text": "hello" },
+            "text": { "text": "text" },
+            "document": { "json": { "a": [1, "b"] } },
+            "blob": { "bytes": [0, 1, 255] },
+        });
+        assert_eq!(pre["inputs"], inputs, "{function}");
+        let metadata = json!({ "Attempt": { "int": 2 }, "Sender": { "text": "Ada" } });
+        assert_eq!(pre["metadata"], metadata, "{function}");
         let post = of("post_invocation");
         assert_eq!(
             (&post["outcome"], &post["state"]),
             (&json!("Returned"), &json!(ID))
         );
+        let outputs = json!({ "first": { "text": "TEXT" }, "second": { "bytes": [255, 1, 0] } });
+        assert_eq!(
+            (&post["outputs"], &post["outputs_by_name"]),
+            (&outputs, &outputs),
+            "{function}"
+        );
+        assert_eq!(post["status"], Json::Null, "the trigger does not answer HTTP");
         assert_eq!(of("post_function_load")["trigger"], "fixtureTrigger");
     }
     assert_eq!(host.get("/api/hello?name=Ada").status, 200, "HTTP is served, too");
@@ -187,4 +219,84 @@ fn a_trigger_that_cannot_start_stops_the_host() {
             && stderr.contains("FIXTURE_TRIGGER_SOCKET is not set"),
         "{stderr}"
     );
+}
+
+#[test]
+fn a_value_that_no_binding_takes_is_ignored() {
+    let host = app().start();
+    let mut client = Client::connect(&host);
+    let reply = client.call(&json!({ "function": "no_return", "trigger": { "int": 1 } }));
+    assert_eq!((&reply["value"], &reply["exception"]), (&Json::Null, &Json::Null));
+}
+
+#[test]
+fn calls_end_in_all_ways_without_http() {
+    let extensions = json!({
+        "version": "2.0",
+        "functionTimeout": "00:00:01",
+        "workerExtensions": {
+            "fail": {
+                "library": library("fixture-hooks"), "functions": ["echo"], "onError": "fail",
+                "settings": { "hook": "pre_invocation" },
+            },
+        },
+    });
+    let host = app()
+        .file("host.json", &extensions.to_string())
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .start();
+    let mut client = Client::connect(&host);
+    let refused = client.call(&json!({ "function": "echo", "trigger": { "int": 1 } }));
+    assert_eq!(
+        (&refused["exception"], &refused["value"]),
+        (&json!("HookFailed"), &Json::Null)
+    );
+    host.wait_for_log("extension \"fail\" refused the call: pre_invocation failed");
+    let late = client.call(&json!({ "function": "no_return", "trigger": { "string": "sleep" } }));
+    assert_eq!((&late["value"], &late["is_http"]), (&Json::Null, &json!(false)));
+    host.wait_for_log("timed out after 1s");
+}
+
+#[test]
+fn a_call_in_flight_ends_before_the_worker() {
+    let host = app().arg("--drain-timeout").arg("1").start();
+    let mut client = Client::connect(&host);
+    client.send(&json!({ "function": "no_return", "trigger": { "string": "sleep" } }));
+    // What came first has begun by the time that another call has ended.
+    let mut other = Client::connect(&host);
+    other.call(&json!({ "function": "no_return", "trigger": { "int": 1 } }));
+    host.signal(Signal::SIGTERM);
+    let reply = client.receive();
+    assert_eq!(reply["value"], Json::Null, "the call was cancelled: {reply}");
+    let stopped = host.wait();
+    assert!(
+        stopped.stderr.contains("what still runs is given up"),
+        "{}",
+        stopped.stderr
+    );
+}
+
+#[test]
+fn a_trigger_without_functions_is_not_started() {
+    let host = App::case("hello")
+        .env("FUNCDOCK_PYTHON_MODULE", library("fixture-trigger"))
+        .start();
+    host.stop().assert_clean();
+}
+
+#[test]
+fn the_book_explains_this_trigger() {
+    let repository = funcdock_tests::repository();
+    let page = fs::read_to_string(repository.join("docs/src/write-a-trigger.md")).expect("the page");
+    let source =
+        fs::read_to_string(repository.join("tests/fixtures/trigger/src/lib.rs")).expect("the fixture");
+    let blocks: Vec<_> = page.split("```rust,ignore\n").skip(1).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let (excerpt, _) = block.split_once("```").expect("the end of the block");
+        assert!(
+            source.contains(excerpt),
+            "the fixture does not have this part of the page:\n{excerpt}"
+        );
+    }
 }

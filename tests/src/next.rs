@@ -1,4 +1,4 @@
-//! Variants of the present extension API, first of all its next minor version: a function more in every table.
+//! Variants of the present extension API, first of all the next minor version of its ABI: a function more in every table.
 //!
 //! Nobody keeps them: they are made from the source as it is, so that the next version is always one ahead of the host.
 
@@ -35,7 +35,7 @@ const KNOWN: [&str; 10] = [
 /// all others.
 const MADE_BY_LIBRARIES: [&str; 3] = ["Descriptor", "Library", "ObjectFns"];
 
-/// A workspace with the next minor version of the API, and an extension built against it.
+/// A workspace with the next minor version of the ABI, and an extension built against it.
 pub struct NextApi {
     /// The workspace's folder.
     pub folder: PathBuf,
@@ -45,8 +45,7 @@ pub struct NextApi {
 
 impl NextApi {
     /// Writes the workspace to `folder`, as [`write_workspace`] does; the library of its extension has another extension
-    /// besides, which asks the host's tables for what is new. Panics where it does not find in the API's source what it
-    /// is to change.
+    /// besides, which asks the host's tables for what is new. Panics if the API's source does not have what it is to change.
     pub fn generate(folder: &Path) -> Self {
         let mut tables = BTreeSet::new();
         let mut made = BTreeSet::new();
@@ -54,7 +53,7 @@ impl NextApi {
         write_workspace(
             folder,
             &mut |path, text| match path.strip_prefix("extension-api/") {
-                Some("Cargo.toml") => bumped_manifest(text, &mut version),
+                Some("abi/Cargo.toml") => bumped_manifest(text, &mut version),
                 Some(path) if path.ends_with(".rs") => {
                     let text = with_filled_tables(&with_appended_fields(text, &mut tables), &mut made);
                     with_extras(path, text)
@@ -96,8 +95,8 @@ impl NextApi {
 /// and returns what to write.
 ///
 /// Files that are there as they should be are left alone, so that cargo builds only what has changed. Such workspaces
-/// may share a target folder where the names of their own folders differ: cargo tells crates of one name and version
-/// apart by their paths in their workspaces.
+/// may share a target folder if the names of their own folders differ: cargo distinguishes crates of one name and version
+/// by their paths in their workspaces.
 pub fn write_workspace(folder: &Path, change: &mut dyn FnMut(&str, &str) -> String) {
     let name = folder.file_name().expect("a folder of its own").to_string_lossy();
     let (api, extension) = (format!("api-{name}"), format!("extension-{name}"));
@@ -125,7 +124,7 @@ pub fn write_workspace(folder: &Path, change: &mut dyn FnMut(&str, &str) -> Stri
 /// The manifest with the next minor version.
 fn bumped_manifest(text: &str, bumped: &mut Option<String>) -> String {
     let line = text.lines().find(|line| line.starts_with("version = \""));
-    let line = line.expect("extension-api/Cargo.toml has a version of its own");
+    let line = line.expect("extension-api/abi/Cargo.toml has a version of its own");
     let parts: Vec<u32> = line
         .trim_start_matches("version = \"")
         .trim_end_matches('"')
@@ -133,7 +132,7 @@ fn bumped_manifest(text: &str, bumped: &mut Option<String>) -> String {
         .filter_map(|part| part.parse().ok())
         .collect();
     let [major, minor, _] = parts.as_slice() else {
-        panic!("extension-api/Cargo.toml: {line}: expected three numbers")
+        panic!("extension-api/abi/Cargo.toml: {line}: expected three numbers")
     };
     let version = bumped.insert(format!("{major}.{}.0", minor + 1));
     replaced("Cargo.toml", text, line, &format!("version = \"{version}\""))
@@ -185,11 +184,11 @@ fn with_filled_tables(text: &str, made: &mut BTreeSet<String>) -> String {
 /// What else the next version needs: its number, what it appends, and ways for a test to get at the tables.
 fn with_extras(path: &str, mut text: String) -> String {
     match path {
-        "src/abi/mod.rs" => {
-            const MINOR: &str = "pub const API_MINOR: u32 = ";
-            let (_, minor) = text.split_once(MINOR).expect("abi/mod.rs has API_MINOR");
+        "abi/src/lib.rs" => {
+            const MINOR: &str = "pub const MINOR: u32 = ";
+            let (_, minor) = text.split_once(MINOR).expect("abi/src/lib.rs has MINOR");
             let digits = minor.split(';').next().unwrap_or_default();
-            let next = digits.parse::<u32>().expect("API_MINOR is a number") + 1;
+            let next = digits.parse::<u32>().expect("MINOR is a number") + 1;
             text = replaced(
                 path,
                 &text,
@@ -200,28 +199,28 @@ fn with_extras(path: &str, mut text: String) -> String {
                 "\n/// In every table.\npub extern \"C\" fn {APPENDED}() -> u32 {{\n    {next}\n}}\n"
             );
         }
-        "src/context.rs" => {
-            text += &raw_accessor("AppInfo", "Init");
-            text += &raw_accessor("Function", "Function");
+        "src/author/context.rs" => {
+            text += &table_accessor("AppInfo", "InitFns");
+            text += &table_accessor("Function", "FunctionFns");
         }
-        "src/invocation.rs" => text += &raw_accessor("Invocation", "Invocation"),
-        "src/request.rs" => text += &raw_accessor("HttpRequest", "HttpRequest"),
-        "src/response.rs" => text += &raw_accessor("HttpResponse", "HttpResponse"),
-        "src/outcome.rs" => text += &raw_accessor("Outcome", "Outcome"),
-        "src/log.rs" => {
+        "src/author/invocation.rs" => text += &table_accessor("Invocation", "InvocationFns"),
+        "src/author/request.rs" => text += &table_accessor("HttpRequest", "HttpRequestFns"),
+        "src/author/response.rs" => text += &table_accessor("HttpResponse", "HttpResponseFns"),
+        "src/author/outcome.rs" => text += &table_accessor("Outcome", "OutcomeFns"),
+        "src/border/log.rs" => {
             text += "\n/// The host's services.\npub fn services() -> Option<abi::HostServicesRef> {\n    \
                      HOST.get().copied()\n}\n";
         }
-        "src/lib.rs" => text += "\npub use log::services;\n",
+        "src/lib.rs" => text += "\npub use border::log::services;\n",
         _ => {}
     }
     text
 }
 
-fn raw_accessor(context: &str, raw: &str) -> String {
+fn table_accessor(context: &str, table: &str) -> String {
     format!(
-        "\nimpl {context}<'_> {{\n    /// What is behind it.\n    pub fn raw(&self) -> abi::{raw} {{\n        \
-         self.raw\n    }}\n}}\n"
+        "\nimpl {context}<'_> {{\n    /// The table behind it.\n    pub fn table(&self) -> abi::{table}Ref {{\n        \
+         self.raw.functions()\n    }}\n}}\n"
     )
 }
 

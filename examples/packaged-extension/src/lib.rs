@@ -1,8 +1,6 @@
 //! Answers all calls during maintenance of the app.
 
-use funcdock_extension_api::{
-    AppExtension, AppInfo, Flow, Hooks, Invocation, Response, Result, export_extension,
-};
+use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Response, Result, extension};
 use serde::Deserialize;
 
 /// `workerExtensions.maintenance.settings` in host.json.
@@ -26,10 +24,9 @@ pub struct Maintenance {
     message: String,
 }
 
-impl AppExtension for Maintenance {
+#[extension]
+impl Extension for Maintenance {
     type Settings = Settings;
-    type State = ();
-    const HOOKS: Hooks = Hooks::PRE_INVOCATION;
 
     fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Maintenance {
@@ -37,10 +34,8 @@ impl AppExtension for Maintenance {
         })
     }
 
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow> {
         let answer = Response::new(503).header("retry-after", "600");
         Ok(Flow::Respond(answer.body(format!("{}\n", self.message))))
     }
 }
-
-export_extension!(Maintenance);

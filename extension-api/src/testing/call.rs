@@ -1,41 +1,46 @@
-//! A call as the test holds it: how its function ends, and what came of it.
+//! A call as the test holds it: the test says how its function ends, and reads the results.
 
 use std::sync::Arc;
 
-use super::ending::{self, Ending};
-use super::instance::{HookError, Instance};
-use super::invocation::Invocation;
-use super::{LogRecord, PyObject, PyValue, Returned};
-use crate::{OutcomeKind, Response, abi};
+use super::data::TestData;
+use super::errors::HookError;
+use super::instance::TestInstance;
+use super::invocation::TestInvocation;
+use super::log::LogRecord;
+use super::outcome::{Returned, TestOutcome};
+use super::response::first;
+use super::value::{PyObject, PyValue};
+use crate::driver::{Hook, Refusal, State};
+use crate::{OutcomeKind, Response};
 
-/// What the pre hook made of the call, after all waiting.
+/// What the pre hook decided, after all waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// The function is called. Also where the hook failed and is not strict: its error is among
+    /// The function is called. Also if the hook failed and is not strict: its error is among
     /// [`Call::errors`], and the post hook does not run.
     Continue,
     /// The hook answered ([`Flow::Respond`](crate::Flow::Respond)).
     Respond(Response),
-    /// The call fails with this message: [`Flow::Fail`](crate::Flow::Fail), a strict hook that failed, or an answer that
+    /// The call fails with this message: [`Flow::Fail`](crate::Flow::Fail), a strict hook that failed, or a response that
     /// cannot be sent.
     Fail(String),
     /// What the hook waits for took longer than [`Request::timeout`](super::Request::timeout).
     TimedOut,
 }
 
-/// A call. The methods that say how the function ended run the post hook. They change nothing where the pre hook did
+/// A call. The methods that say how the function ended run the post hook. They change nothing if the pre hook did
 /// not continue: that call has ended, and its function never ran.
 ///
-/// A call that is dropped before it ended is forgotten: its state is dropped, without a post hook.
+/// Dropping a call before it ended drops its state, without a post hook.
 #[must_use]
 pub struct Call<'a> {
-    pub(super) instance: &'a Arc<Instance>,
-    pub(super) invocation: Arc<Invocation>,
+    pub(super) instance: &'a Arc<TestInstance>,
+    pub(super) invocation: Arc<TestInvocation>,
     pub(super) decision: Decision,
-    pub(super) state: abi::StateSlot,
-    pub(super) allocated_blocks: Option<(u64, u64)>,
-    /// What came of it. Its response is only changed while the post hook runs.
+    pub(super) state: State,
+    pub(super) outputs: Vec<(String, TestData)>,
+    /// How it ended. Its response only changes while the post hook runs.
     pub(super) ended: Option<Ended>,
     pub(super) errors: Vec<HookError>,
 }
@@ -46,56 +51,58 @@ pub(super) struct Ended {
 }
 
 impl<'a> Call<'a> {
-    /// The function returned this: a [`Response`], text, bytes, or nothing.
+    /// Ends the call: the function returned this, for example a [`Response`], text, bytes, or nothing.
     ///
     /// # Panics
-    /// As all of these: where the test has said already how the call ended.
+    /// As all of these: if the test has said already how the call ended.
     #[track_caller]
     pub fn returning(self, value: impl Into<Returned>) -> Self {
-        self.end(Ending::returned(value.into()))
+        self.end(TestOutcome::returned(value.into()))
     }
 
-    /// The function raised this exception: `raising("ValueError", "no")`.
+    /// Ends the call: the function raised this exception, `raising("ValueError", "no")`.
     #[track_caller]
     pub fn raising(self, type_name: impl Into<String>, message: impl Into<String>) -> Self {
-        self.end(Ending::raised(type_name.into(), message.into()))
+        self.end(TestOutcome::raised(type_name.into(), message.into()))
     }
 
-    /// The function took longer than `functionTimeout`.
+    /// Ends the call: the function took longer than `functionTimeout`.
     #[track_caller]
     pub fn timed_out(self) -> Self {
-        self.end(Ending::timed_out())
+        self.end(TestOutcome::timed_out())
     }
 
-    /// The worker stopped before the function ended.
+    /// Ends the call: the worker stopped before the function ended.
     #[track_caller]
     pub fn cancelled(self) -> Self {
-        self.end(Ending::cancelled())
+        self.end(TestOutcome::cancelled())
     }
 
-    /// An extension that comes after this one answered instead of the function.
+    /// Ends the call: an extension that comes after this one answered instead of the function.
     #[track_caller]
     pub fn answered_by(self, extension: &str, response: Response) -> Self {
-        self.end(Ending::answered(extension, response))
+        self.end(TestOutcome::answered(extension, response))
     }
 
-    /// An extension that comes after this one refused the call.
+    /// Ends the call: an extension that comes after this one refused the call.
     #[track_caller]
     pub fn refused_by(self, extension: &str, message: impl Into<String>) -> Self {
-        self.end(Ending::refused(extension, "Refused", message.into()))
+        let refusal = Refusal {
+            type_name: "Refused",
+            message: message.into(),
+        };
+        self.end(TestOutcome::refused(extension, refusal))
     }
 
-    /// How many blocks of memory there were before and after the function; told to an extension whose pre hook asked
-    /// for it. Comes before the end of the function.
-    pub fn allocating(mut self, before: u64, after: u64) -> Self {
-        let counts = self.invocation.counts_allocations();
-        self.allocated_blocks = counts.then_some((before, after));
+    /// The function set an output binding, which hooks see if it also returns. Comes before the end of the function.
+    pub fn output(mut self, name: impl Into<String>, data: impl Into<TestData>) -> Self {
+        self.outputs.push((name.into(), data.into()));
         self
     }
 
     /// Runs the post hook.
     #[track_caller]
-    fn end(mut self, ending: Ending) -> Self {
+    fn end(mut self, outcome: TestOutcome) -> Self {
         if self.ended.is_some() {
             assert!(
                 self.decision != Decision::Continue,
@@ -103,14 +110,16 @@ impl<'a> Call<'a> {
             );
             return self;
         }
-        let mut ending = ending.of(self.invocation.http.is_some());
-        ending.allocated_blocks = self.allocated_blocks;
-        // An empty slot is that of a pre hook that failed.
-        if self.instance.has(abi::HOOK_POST_INVOCATION) && self.state.drop.is_some() {
-            let scope = self.invocation.scope.clone();
-            ending = scope.run(|| self.post_invocation(ending));
+        let mut outcome = outcome.for_trigger(self.invocation.http.is_some());
+        if outcome.kind() == OutcomeKind::Returned {
+            outcome.outputs = std::mem::take(&mut self.outputs);
         }
-        self.over(ending);
+        // Without a state the pre hook failed.
+        if self.instance.extension().has(Hook::PostInvocation) && !self.state.is_none() {
+            let scope = self.invocation.scope.clone();
+            outcome = scope.run(|| self.post_invocation(outcome));
+        }
+        self.finish(outcome);
         self
     }
 
@@ -119,20 +128,21 @@ impl<'a> Call<'a> {
         &self.invocation.id
     }
 
-    /// What the pre hook made of the call.
+    /// What the pre hook decided.
     pub fn decision(&self) -> &Decision {
         &self.decision
     }
 
-    /// How the call ended; `None` where nothing has said so yet.
+    /// How the call ended; `None` if it has not.
     pub fn outcome(&self) -> Option<OutcomeKind> {
         self.ended.as_ref().map(|ended| ended.kind)
     }
 
-    /// The HTTP response that the client gets, as the post hook left it. Header names are in lower case.
+    /// The HTTP response that the client gets, as the post hook left it. Header names are in lower case; the body of a
+    /// stream is empty.
     ///
     /// # Panics
-    /// Before the call has ended, and where no HTTP request made it.
+    /// Before the call has ended, and if no HTTP request made it.
     #[track_caller]
     pub fn response(&self) -> &Response {
         let Some(ended) = &self.ended else {
@@ -150,14 +160,14 @@ impl<'a> Call<'a> {
     /// As [`response`](Self::response).
     #[track_caller]
     pub fn response_header(&self, name: &str) -> Option<&str> {
-        ending::first(self.response(), name)
+        first(self.response(), name)
     }
 
-    /// An attribute that the extension set on `context`, or that it makes now that it is asked for. What `context` has of
-    /// its own is not replaced, and is not here.
+    /// An attribute that the extension set on `context`, or that it makes when function code asks for it, as here. The
+    /// attributes of `context` itself are not replaced, and are not here.
     ///
     /// # Panics
-    /// Where the extension fails to make it. In Python that is an `AttributeError`, and an error in the log.
+    /// If the extension fails to make it. In Python that is an `AttributeError`, and an error in the log.
     #[track_caller]
     pub fn attribute(&self, name: &str) -> Option<PyValue> {
         let set = self.invocation.attribute(name);
@@ -176,7 +186,7 @@ impl<'a> Call<'a> {
     /// An attribute that is an object of the extension: `call.object("counter").call("increment", ())`.
     ///
     /// # Panics
-    /// Where there is none, or it is no object.
+    /// If there is none, or it is not an object.
     #[track_caller]
     pub fn object(&self, name: &str) -> PyObject {
         match self.attribute(name) {
@@ -188,7 +198,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The trace context that the function sees, as `traceparent` and `tracestate`; empty where there is none.
+    /// The trace context that the function sees, as `traceparent` and `tracestate`; empty if there is none.
     pub fn trace_context(&self) -> (String, String) {
         (*self.invocation.trace_context()).clone()
     }
@@ -206,8 +216,8 @@ impl<'a> Call<'a> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut self.state, abi::StateSlot::EMPTY);
-        // What its destructor logs is the call's.
+        let state = std::mem::replace(&mut self.state, State::NONE);
+        // Log records of its destructor belong to the call.
         self.invocation.scope.run(|| drop(state));
     }
 }

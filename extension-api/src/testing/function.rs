@@ -4,8 +4,8 @@ use std::path::Path;
 
 use abi_stable::std_types::{ROption, RStr};
 
-use super::tables::{lend, table};
 use crate::abi;
+use crate::driver::table;
 
 /// A function of the app, as extensions see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,19 +53,17 @@ impl TestFunction {
         self
     }
 
-    pub(super) fn raw(&self) -> abi::Function {
-        abi::Function {
-            functions: FUNCTION,
-            this: std::ptr::from_ref(self).cast(),
-        }
+    pub(super) fn raw(&self) -> abi::Function<'_> {
+        // SAFETY: the table is one for this type, and the value is borrowed as long as the context.
+        unsafe { abi::Function::new(FUNCTION, std::ptr::from_ref(self).cast()) }
     }
 }
 
 table! {
     FUNCTION: FunctionFns, FunctionFnsRef of TestFunction {
-        fn name(function) -> RStr<'static> { lend(&function.name) }
-        fn directory(function) -> RStr<'static> { lend(&function.directory) }
-        fn trigger(function) -> RStr<'static> { lend(&function.trigger) }
-        fn route(function) -> ROption<RStr<'static>> { function.route.as_deref().map(lend).into() }
+        fn name(function) -> RStr<'static> { RStr::from_str(&function.name) }
+        fn directory(function) -> RStr<'static> { RStr::from_str(&function.directory) }
+        fn trigger(function) -> RStr<'static> { RStr::from_str(&function.trigger) }
+        fn route(function) -> ROption<RStr<'static>> { function.route.as_deref().map(RStr::from_str).into() }
     }
 }

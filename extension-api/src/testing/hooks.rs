@@ -1,154 +1,142 @@
 //! The hooks around a call, as a host calls them.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use abi_stable::std_types::{RBox, Tuple2};
 
-use super::call::Ended;
-use super::ending::{self, Ending};
+use super::call::{Call, Decision, Ended};
+use super::errors::HookError;
 use super::executor::block_on;
-use super::instance::{HookError, Instance};
-use super::invocation::Invocation;
-use super::{Call, Decision};
+use super::instance::TestInstance;
+use super::invocation::TestInvocation;
+use super::outcome::TestOutcome;
+use super::response;
+use crate::driver::{Failure, Hook, HookCall, PreDecision, Refusal, Returned, State, post_decision};
 use crate::{Response, abi};
 
 impl<'a> Call<'a> {
     /// Runs the pre hook.
-    pub(super) fn enter(instance: &'a Arc<Instance>, invocation: Arc<Invocation>) -> Self {
+    pub(super) fn enter(instance: &'a Arc<TestInstance>, invocation: Arc<TestInvocation>) -> Self {
         let mut call = Call {
             instance,
             invocation,
             decision: Decision::Continue,
-            state: abi::StateSlot::EMPTY,
-            allocated_blocks: None,
+            state: State::NONE,
+            outputs: Vec::new(),
             ended: None,
             errors: Vec::new(),
         };
-        if instance.has(abi::HOOK_PRE_INVOCATION) {
+        if instance.extension().has(Hook::PreInvocation) {
             let scope = call.invocation.scope.clone();
-            scope.run(|| match call.pre_invocation() {
-                Some(result) => call.decide(result),
-                None => {
-                    call.decision = Decision::TimedOut;
-                    call.over(Ending::timed_out());
-                }
-            });
+            scope.run(|| call.pre_invocation());
         }
         call
     }
 
-    /// Calls the hook and waits for what it waits for; `None` where that takes too long.
-    fn pre_invocation(&mut self) -> Option<abi::PreResult> {
-        let (raw, hook) = (self.invocation.raw(), self.instance.descriptor.pre_invocation());
-        // SAFETY: the instance is alive, the invocation is borrowed, and the slot is empty and ours.
-        let result = unsafe { hook(self.instance.this, raw, &raw mut self.state) };
-        let Some(future) = self.invocation.take_waiting() else {
-            return Some(result);
+    /// Calls the hook, and waits for what it waits for.
+    fn pre_invocation(&mut self) {
+        let (instance, raw) = (self.instance.get(), self.invocation.raw());
+        let called = call_hook(self.invocation.timeout, &mut self.state, |state, context| {
+            instance.pre_invocation(raw, state, context)
+        });
+        let Ok(returned) = called else {
+            self.decision = Decision::TimedOut;
+            return self.finish(TestOutcome::timed_out());
         };
-        let waited = block_on(future, self.invocation.timeout);
-        let Some(waited) = waited else {
-            self.state = abi::StateSlot::EMPTY;
-            return None;
-        };
-        Some(match (result, waited.result) {
-            // A future that is only waited for leaves the hook's own state as it is.
-            (abi::PreResult::Continue, abi::PreResult::Continue) if waited.state.drop.is_none() => {
-                abi::PreResult::Continue
-            }
-            (abi::PreResult::Continue, result) => {
-                self.state = waited.state;
-                result
-            }
-            (result, _) => result,
-        })
-    }
-
-    fn decide(&mut self, result: abi::PreResult) {
-        let name = &self.instance.name;
-        let (decision, ending) = match result {
-            abi::PreResult::Continue => return,
-            abi::PreResult::Respond(response) => {
+        let is_strict = self.instance.extension().is_strict(Hook::PreInvocation);
+        match PreDecision::new(returned, &mut self.state, is_strict) {
+            PreDecision::Continue => {}
+            PreDecision::Respond(response) => {
                 let response = from_abi(RBox::into_inner(response));
-                match ending::sendable(&response) {
-                    Ok(()) => (
-                        Decision::Respond(response.clone()),
-                        Ending::answered(name, response),
-                    ),
-                    Err(problem) => {
-                        let message = format!("its answer cannot be sent: {problem}");
-                        (
-                            Decision::Fail(message.clone()),
-                            Ending::refused(name, "InvalidResponse", message),
-                        )
+                match response::check(&response) {
+                    Ok(()) => {
+                        self.decision = Decision::Respond(response.clone());
+                        self.finish(TestOutcome::answered(self.extension_name(), response));
                     }
+                    Err(problem) => self.refuse(Refusal::invalid_response(&problem)),
                 }
             }
-            abi::PreResult::Fail(error) => {
-                let message = error.message.to_string();
-                (
-                    Decision::Fail(message.clone()),
-                    Ending::refused(name, "Refused", message),
-                )
-            }
-            abi::PreResult::Error(error) => {
-                self.state = abi::StateSlot::EMPTY;
-                match self.failed("pre_invocation", abi::HOOK_PRE_INVOCATION, &error) {
-                    Some((message, ending)) => (Decision::Fail(message), ending),
-                    None => return,
+            PreDecision::Refuse(refusal) => self.refuse(refusal),
+            PreDecision::Failed(Failure { error, refusal }) => {
+                self.errors.push(HookError::new(Hook::PreInvocation, &error));
+                if let Some(refusal) = refusal {
+                    self.refuse(refusal);
                 }
             }
-        };
-        self.decision = decision;
-        self.over(ending);
+        }
     }
 
-    /// Notes the error. Where the hook is strict, this is how the call ends.
-    fn failed(&mut self, hook: &'static str, bit: u32, error: &abi::Error) -> Option<(String, Ending)> {
-        self.errors.push(HookError::new(hook, error));
-        self.instance.is_strict(bit).then(|| {
-            let message = format!("{hook} failed, and no call goes on without it: {}", error.message);
-            let ending = Ending::refused(&self.instance.name, "HookFailed", message.clone());
-            (message, ending)
-        })
+    fn refuse(&mut self, refusal: Refusal) {
+        self.decision = Decision::Fail(refusal.message.clone());
+        self.finish(TestOutcome::refused(self.extension_name(), refusal));
     }
 
-    pub(super) fn over(&mut self, ending: Ending) {
-        let mut ending = ending.of(self.invocation.http.is_some());
+    /// Keeps how the call ended.
+    pub(super) fn finish(&mut self, outcome: TestOutcome) {
+        let outcome = outcome.for_trigger(self.invocation.http.is_some());
         self.ended = Some(Ended {
-            kind: ending.kind(),
-            response: ending.response().cloned(),
+            kind: outcome.kind(),
+            response: outcome.response(),
         });
     }
 
-    pub(super) fn post_invocation(&mut self, mut ending: Ending) -> Ending {
-        let (raw, hook) = (self.invocation.raw(), self.instance.descriptor.post_invocation());
-        // SAFETY: the instance is alive, both contexts are borrowed, and the slot is the one that the pre hook filled.
-        let result = unsafe { hook(self.instance.this, raw, ending.raw(), &raw mut self.state) };
-        let mut errors = Vec::new();
-        if let abi::HookResult::Error(error) = result {
-            errors.push(RBox::into_inner(error));
+    /// Runs the post hook; returns how the call ended after it.
+    pub(super) fn post_invocation(&mut self, outcome: TestOutcome) -> TestOutcome {
+        let (instance, raw) = (self.instance.get(), self.invocation.raw());
+        let mut state = std::mem::replace(&mut self.state, State::NONE);
+        let called = call_hook(self.invocation.timeout, &mut state, |state, context| {
+            instance.post_invocation(raw, outcome.raw(), state, context)
+        });
+        drop(state);
+        let is_strict = self.instance.extension().is_strict(Hook::PostInvocation);
+        let failed = match called {
+            Ok(returned) => post_decision(returned, is_strict),
+            Err(error) => Err(Failure::new(Hook::PostInvocation, error, is_strict)),
+        };
+        let Err(Failure { error, refusal }) = failed else {
+            return outcome;
+        };
+        self.errors.push(HookError::new(Hook::PostInvocation, &error));
+        match refusal {
+            Some(refusal) => TestOutcome::refused(self.extension_name(), refusal),
+            None => outcome,
         }
-        if let Some(future) = self.invocation.take_waiting() {
-            match block_on(future, self.invocation.timeout) {
-                Some(waited) => {
-                    if let abi::PreResult::Error(error) = waited.result {
-                        errors.push(RBox::into_inner(error));
-                    }
+    }
+
+    fn extension_name(&self) -> &'static str {
+        self.instance.extension().name()
+    }
+}
+
+/// Calls a hook and polls what it waits for, no longer than `limit`.
+fn call_hook(
+    limit: Duration,
+    state: &mut State,
+    call: impl FnOnce(&mut State, &mut Context<'_>) -> HookCall,
+) -> Result<Returned, abi::Error> {
+    let (mut call, mut waiting) = (Some(call), None);
+    let returned = block_on(
+        poll_fn(|context| {
+            if let Some(call) = call.take() {
+                match call(state, context) {
+                    HookCall::Returned(returned) => return Poll::Ready(returned),
+                    HookCall::Waiting(hook) => waiting = Some(hook),
                 }
-                // A host gives the waiting up, and sends the answer.
-                None => self.errors.push(HookError {
-                    hook: "post_invocation",
-                    message: "what it waits for did not come in time".to_owned(),
-                    panicked: false,
-                }),
             }
-        }
-        for error in errors {
-            if let Some((_, failed)) = self.failed("post_invocation", abi::HOOK_POST_INVOCATION, &error) {
-                ending = failed;
+            match &mut waiting {
+                Some(hook) => hook.poll(state, context),
+                None => Poll::Pending,
             }
-        }
-        ending
+        }),
+        limit,
+    );
+    match (returned, waiting) {
+        (Some(returned), _) => Ok(returned),
+        (None, Some(hook)) => Err(hook.give_up()),
+        (None, None) => unreachable!("a hook that has not returned waits"),
     }
 }
 

@@ -4,13 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::instance::Instance;
-use super::invocation::{Invocation, new_id};
-use super::log::{Journal, Scope};
-use super::metrics::Metrics;
-use super::{Call, HistogramValue, HookError, LogRecord, Request, StartError, TestFunction};
-use crate::extension::{App, Extension, PerFunction};
-use crate::{AppExtension, FunctionExtension};
+use super::call::Call;
+use super::errors::{HookError, StartError};
+use super::function::TestFunction;
+use super::instance::{Place, TestInstance};
+use super::invocation::{TestInvocation, new_id};
+use super::log::{Journal, LogRecord, Scope};
+use super::metrics::{HistogramValue, Metrics};
+use super::request::Request;
+use crate::Extension;
+use crate::author::extension::{AppLevel, FunctionLevel};
+use crate::driver::LoadedExtension;
 
 /// The app around the extension, for tests to which it matters.
 #[derive(Debug, Clone)]
@@ -51,20 +55,23 @@ impl TestApp {
     ///
     /// # Errors
     /// As there.
-    pub fn app<E: AppExtension>(&self, settings: serde_json::Value) -> Result<TestHost, StartError> {
-        TestHost::start::<App<E>>(self, &settings, None)
+    pub fn app<E: Extension<Scope = AppLevel>>(
+        &self,
+        settings: serde_json::Value,
+    ) -> Result<TestHost, StartError> {
+        TestHost::start::<E>(self, &settings, None)
     }
 
     /// As [`TestHost::function`].
     ///
     /// # Errors
     /// As there.
-    pub fn function<E: FunctionExtension>(
+    pub fn function<E: Extension<Scope = FunctionLevel>>(
         &self,
         settings: serde_json::Value,
         function: TestFunction,
     ) -> Result<TestHost, StartError> {
-        TestHost::start::<PerFunction<E>>(self, &settings, Some(function))
+        TestHost::start::<E>(self, &settings, Some(function))
     }
 }
 
@@ -74,20 +81,19 @@ impl TestApp {
 /// [`shutdown`](Self::shutdown) calls its hook before.
 pub struct TestHost {
     /// `None` after `shutdown`.
-    instance: Option<Arc<Instance>>,
-    /// The one of a function-level extension.
+    instance: Option<Arc<TestInstance>>,
+    /// That of a function-level extension.
     function: Option<TestFunction>,
     metrics: Metrics,
     scope: Scope,
 }
 
 impl TestHost {
-    /// Configures an app-level extension with these settings (an object; `null` for none) and makes an instance. It has
-    /// the name that it is exported with; one that is not exported is called after its type: `rate-limit`.
+    /// Configures an app-level extension with these settings (an object; `null` for none) and makes an instance.
     ///
     /// # Errors
     /// What would stop a host: wrong settings, or an `init` that fails.
-    pub fn app<E: AppExtension>(settings: serde_json::Value) -> Result<Self, StartError> {
+    pub fn app<E: Extension<Scope = AppLevel>>(settings: serde_json::Value) -> Result<Self, StartError> {
         TestApp::new().app::<E>(settings)
     }
 
@@ -95,7 +101,7 @@ impl TestHost {
     ///
     /// # Errors
     /// As there.
-    pub fn function<E: FunctionExtension>(
+    pub fn function<E: Extension<Scope = FunctionLevel>>(
         settings: serde_json::Value,
         function: TestFunction,
     ) -> Result<Self, StartError> {
@@ -112,7 +118,13 @@ impl TestHost {
             call: None,
         };
         let metrics = Metrics::default();
-        let instance = Instance::start::<E>(app, settings, function.as_ref(), &metrics, scope.clone())?;
+        let place = Place {
+            app_root: &app.root,
+            worker_index: app.worker_index,
+            function: function.as_ref(),
+            metrics: &metrics,
+        };
+        let instance = TestInstance::start(LoadedExtension::of::<E>(), place, settings, scope.clone())?;
         Ok(TestHost {
             instance: Some(Arc::new(instance)),
             function,
@@ -121,8 +133,8 @@ impl TestHost {
         })
     }
 
-    /// Tells the extension that a function was loaded (`post_function_load`). A host does so for each function that the
-    /// extension applies to, before the first call.
+    /// Calls `post_function_load` for a function. A host does so for each function that the extension applies to, before
+    /// the first call.
     ///
     /// # Errors
     /// The hook's; a host logs it and goes on.
@@ -142,15 +154,15 @@ impl TestHost {
     #[track_caller]
     pub fn call(&self, mut request: Request) -> Call<'_> {
         let function = match (request.function.take(), &self.function) {
-            (Some(asked), Some(own)) => {
+            (Some(wanted), Some(own)) => {
                 assert_eq!(
-                    &asked, own,
+                    &wanted, own,
                     "an instance of a function-level extension sees its own function"
                 );
-                asked
+                wanted
             }
             (None, Some(own)) => own.clone(),
-            (Some(asked), None) => asked,
+            (Some(wanted), None) => wanted,
             (None, None) => TestFunction::http("test", "api/test"),
         };
         let id = new_id();
@@ -158,29 +170,29 @@ impl TestHost {
             call: Some(Arc::clone(&id)),
             ..self.scope.clone()
         };
-        Call::enter(self.instance(), Invocation::new(id, function, request, scope))
+        Call::enter(self.instance(), TestInvocation::new(id, function, request, scope))
     }
 
-    /// What the extension logged while this host called it, from all calls: `tracing` events of every level.
+    /// The log records of the extension while this host called it, from all calls: `tracing` events of every level.
     ///
     /// Empty in a process whose tests have a `tracing` subscriber of their own.
     pub fn logs(&self) -> Vec<LogRecord> {
         self.scope.journal.own()
     }
 
-    /// What threads of the extension's own logged since this host began. Nothing tells whose they are: where tests run
+    /// The log records of the extension's own threads since this host began. Nothing shows whose they are: if tests run
     /// at once, those of other hosts are among them.
     pub fn background_logs(&self) -> Vec<LogRecord> {
         self.scope.journal.background()
     }
 
     /// The value of a counter, by its whole name (`rate_limit_limited_total`) and all its labels, in any order; a
-    /// function-level extension's have `function`. `None` where none like this is registered.
+    /// function-level extension's have `function`. `None` if none like this is registered.
     pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
         self.metrics.counter(name, labels)
     }
 
-    /// What a histogram recorded; named as in [`counter`](Self::counter).
+    /// The values that a histogram recorded; named as in [`counter`](Self::counter).
     pub fn histogram(&self, name: &str, labels: &[(&str, &str)]) -> Option<HistogramValue> {
         self.metrics.histogram(name, labels)
     }
@@ -214,7 +226,7 @@ impl TestHost {
     }
 
     #[track_caller]
-    fn instance(&self) -> &Arc<Instance> {
+    fn instance(&self) -> &Arc<TestInstance> {
         match &self.instance {
             Some(instance) => instance,
             None => panic!("the extension was shut down: nothing of it is called any more"),
@@ -224,7 +236,7 @@ impl TestHost {
 
 impl std::fmt::Debug for TestHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = self.instance.as_ref().map(|instance| &instance.name);
+        let name = self.instance.as_ref().map(|instance| instance.extension().name());
         f.debug_struct("TestHost")
             .field("extension", &name)
             .finish_non_exhaustive()

@@ -1,36 +1,37 @@
-//! One call, as the extension sees it.
+//! One function call, as the extension sees it.
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use abi_stable::std_types::{ROption, RResult, RStr, Tuple2};
 use async_ffi::FfiFuture;
 
+use super::data::TestData;
+use super::function::TestFunction;
 use super::log::{Scope, lock};
-use super::request::Http;
-use super::tables::{invalid, lend, lend_bytes, table};
-use super::{PyValue, Request, TestFunction};
+use super::request::{Http, Request};
+use super::value::PyValue;
 use crate::abi;
+use crate::driver::{self, extend, table};
 
-/// One call. Extensions may keep it.
-pub(super) struct Invocation {
+/// One function call. Extensions may keep it.
+pub(super) struct TestInvocation {
     pub(super) id: Arc<str>,
     function: TestFunction,
     pub(super) http: Option<Http>,
-    inputs: Vec<(String, Vec<u8>)>,
+    inputs: Vec<(String, TestData)>,
+    metadata: Vec<(String, TestData)>,
     retry: (u32, u32),
     pub(super) timeout: Duration,
-    /// The last one counts. None is removed, as it may be lent.
+    /// The last one is in force. None is removed, as hooks may hold a borrow of it.
     trace_contexts: Mutex<Vec<Arc<(String, String)>>>,
     attributes: Mutex<Vec<(String, PyValue)>>,
-    waiting: Mutex<Option<FfiFuture<abi::Waited>>>,
-    counts_allocations: AtomicBool,
     pub(super) scope: Scope,
 }
 
-/// What `context` has of its own, and no extension replaces.
+/// The attributes of `context` itself, which no extension replaces.
 const OWN_ATTRIBUTES: [&str; 6] = [
     "function_directory",
     "function_name",
@@ -47,44 +48,32 @@ pub(super) fn new_id() -> Arc<str> {
     format!("00000000-0000-4000-8000-{call:012x}").into()
 }
 
-impl Invocation {
+impl TestInvocation {
     pub(super) fn new(id: Arc<str>, function: TestFunction, request: Request, scope: Scope) -> Arc<Self> {
         let http = request.http;
         let trace_context = request
             .trace_context
             .or_else(|| http.as_ref().map(Http::trace_context))
             .unwrap_or_default();
-        Arc::new(Invocation {
+        Arc::new(TestInvocation {
             id,
             function,
             http,
             inputs: request.inputs,
+            metadata: request.metadata,
             retry: request.retry,
             timeout: request.timeout,
             trace_contexts: Mutex::new(vec![Arc::new(trace_context)]),
             attributes: Mutex::default(),
-            waiting: Mutex::default(),
-            counts_allocations: AtomicBool::new(false),
             scope,
         })
     }
 
-    pub(super) fn raw(self: &Arc<Self>) -> abi::Invocation {
-        abi::Invocation {
-            functions: INVOCATION,
-            // `retain` and `release` count the `Arc`'s references through it.
-            this: Arc::as_ptr(self).cast(),
-        }
-    }
-
-    /// What the hook that has just returned waits for.
-    pub(super) fn take_waiting(&self) -> Option<FfiFuture<abi::Waited>> {
-        lock(&self.waiting).take()
-    }
-
-    /// Whether a hook asked for the number of allocated blocks.
-    pub(super) fn counts_allocations(&self) -> bool {
-        self.counts_allocations.load(Ordering::Relaxed)
+    pub(super) fn raw(self: &Arc<Self>) -> abi::Invocation<'_> {
+        // `retain` and `release` count the `Arc`'s references through the pointer.
+        let this = Arc::as_ptr(self).cast();
+        // SAFETY: the table is one for this type, and the value is borrowed as long as the context.
+        unsafe { abi::Invocation::new(INVOCATION, this) }
     }
 
     pub(super) fn trace_context(&self) -> Arc<(String, String)> {
@@ -122,59 +111,54 @@ impl Invocation {
         drop(replaced);
     }
 
-    fn input(&self, name: &str) -> Option<&[u8]> {
-        let given = self.inputs.iter().find(|(known, _)| known == name);
-        let body = self.http.as_ref().filter(|_| self.function.binding == name);
-        given
-            .map(|(_, data)| data.as_slice())
-            .or(body.map(|http| http.body.as_slice()))
+    fn input(&self, name: &str) -> Option<abi::Data<'_>> {
+        let trigger = self.http.as_ref().filter(|_| self.function.binding == name);
+        find(&self.inputs, name).or_else(|| trigger.map(|http| abi::Data::http(http.body.as_deref())))
     }
 }
 
+fn find<'a>(data: &'a [(String, TestData)], name: &str) -> Option<abi::Data<'a>> {
+    let found = data.iter().find(|(known, _)| known == name);
+    found.map(|(_, data)| data.raw())
+}
+
 table! {
-    INVOCATION: InvocationFns, InvocationFnsRef of Invocation {
-        fn id(call) -> RStr<'static> { lend(&call.id) }
-        fn function(call) -> abi::Function { call.function.raw() }
-        fn trace_context(call) -> abi::TraceContext {
+    INVOCATION: InvocationFns, InvocationFnsRef of TestInvocation {
+        fn id(call) -> RStr<'static> { RStr::from_str(&call.id) }
+        fn function(call) -> abi::Function<'static> { call.function.raw() }
+        fn trace_context(call) -> abi::TraceContext<'static> {
             let context = call.trace_context();
-            abi::TraceContext {
-                traceparent: lend(&context.0),
-                tracestate: lend(&context.1),
-            }
+            // SAFETY: the invocation keeps every trace context that it had, in an `Arc`.
+            let (traceparent, tracestate) = unsafe { (extend(&context.0), extend(&context.1)) };
+            abi::TraceContext { traceparent, tracestate }
         }
         fn set_trace_context(call, traceparent: RStr<'_>, tracestate: RStr<'_>) {
             let context = (traceparent.to_string(), tracestate.to_string());
             lock(&call.trace_contexts).push(Arc::new(context));
         }
         fn retry(call) -> Tuple2<u32, u32> { Tuple2(call.retry.0, call.retry.1) }
-        fn http_request(call) -> ROption<abi::HttpRequest> { call.http.as_ref().map(Http::raw).into() }
+        fn http_request(call) -> ROption<abi::HttpRequest<'static>> {
+            call.http.as_ref().map(Http::raw).into()
+        }
         fn set_attribute(call, name: RStr<'_>, value: abi::Value) {
             call.set_attribute(name.as_str(), value);
         }
-        fn input(call, name: RStr<'_>) -> ROption<abi::Data> {
-            let data = call.input(name.as_str());
-            data.map(|data| abi::Data { kind: abi::DATA_BYTES, bytes: lend_bytes(data) }).into()
+        fn input(call, name: RStr<'_>) -> ROption<abi::Data<'static>> { call.input(name.as_str()).into() }
+        fn metadata(call, name: RStr<'_>) -> ROption<abi::Data<'static>> {
+            find(&call.metadata, name.as_str()).into()
         }
-        fn wait(call, future: FfiFuture<abi::Waited>) -> RResult<(), abi::Error> {
-            let mut waiting = lock(&call.waiting);
-            if waiting.is_some() {
-                return RResult::RErr(invalid("this hook waits already: one future can await several"));
-            }
-            *waiting = Some(future);
-            RResult::ROk(())
-        }
-        fn count_allocations(call) {
-            call.counts_allocations.store(true, Ordering::Relaxed);
+        fn wait(call, future: FfiFuture<abi::HookReturn>) -> RResult<(), abi::Error> {
+            driver::wait(std::ptr::from_ref(call).cast(), future).into()
         }
     } with retain, release
 }
 
 unsafe extern "C" fn retain(this: *const c_void) {
-    // SAFETY: by `Invocation::raw` the pointer is that of an `Arc`, which the caller's hook keeps alive.
-    unsafe { Arc::increment_strong_count(this.cast::<Invocation>()) }
+    // SAFETY: by `TestInvocation::raw` the pointer is that of an `Arc`, which the caller's hook keeps alive.
+    unsafe { Arc::increment_strong_count(this.cast::<TestInvocation>()) }
 }
 
 unsafe extern "C" fn release(this: *const c_void) {
     // SAFETY: ends one `retain`.
-    unsafe { Arc::decrement_strong_count(this.cast::<Invocation>()) }
+    unsafe { Arc::decrement_strong_count(this.cast::<TestInvocation>()) }
 }

@@ -1,8 +1,8 @@
 //! Log records of the extension, by the host and the call that they belong to.
 //!
-//! `tracing` knows one subscriber a process, and tests run on several threads at once. So what a record belongs to is
-//! told by its thread: the mock marks the thread while it calls the extension there. Threads of an extension's own are
-//! not marked, and nothing tells whose they are: all hosts get their records, apart from the others.
+//! `tracing` has one subscriber per process, and tests run on several threads at once. So a record's thread says what it
+//! belongs to: the mock marks the thread while it calls the extension there. Threads of an extension's own are not
+//! marked, and nothing shows whose they are: all hosts get their records, apart from the others.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -26,7 +26,7 @@ pub struct LogRecord {
     pub message: String,
     /// The id of the invocation that the host's log shows with it: that of the hook.
     pub invocation: Option<String>,
-    /// The call that it was made in, also outside of hooks: by a method of an object.
+    /// The call that it was made in, also outside of hooks, as by a method of an object.
     call: Option<Arc<str>>,
 }
 
@@ -46,8 +46,7 @@ pub(super) struct Journal {
 impl Journal {
     /// A journal that gets records from now on.
     pub(super) fn open() -> Arc<Self> {
-        // SAFETY: the table lives as long as the process.
-        unsafe { export::connect(HOST_SERVICES) };
+        export::connect(HOST_SERVICES);
         let journal = Arc::new(Journal::default());
         let mut open = lock(&JOURNALS);
         open.retain(|journal| journal.strong_count() > 0);
@@ -108,7 +107,7 @@ const HOST_SERVICES: abi::HostServicesRef = {
         level: u8,
         target: RStr<'_>,
         message: RStr<'_>,
-        invocation: ROption<abi::Invocation>,
+        invocation: ROption<abi::Invocation<'_>>,
     ) {
         // A thread that ends has no mark any more.
         let scope = CURRENT.try_with(|scope| scope.borrow().clone()).ok().flatten();

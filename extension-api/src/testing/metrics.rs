@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use abi_stable::std_types::Tuple2;
 
 use super::log::lock;
-use super::tables::invalid;
 use crate::abi;
 
 /// What a histogram has recorded.
@@ -68,10 +67,8 @@ impl Metrics {
         let cell: &'static AtomicU64 = cells
             .entry(metric.labels.clone())
             .or_insert_with(|| Box::leak(Box::default()));
-        Ok(abi::Counter {
-            add,
-            this: std::ptr::from_ref(cell).cast(),
-        })
+        // SAFETY: the function expects such a counter, which is never freed.
+        Ok(unsafe { abi::Counter::new(add, std::ptr::from_ref(cell).cast()) })
     }
 
     pub(super) fn register_histogram(
@@ -101,10 +98,8 @@ impl Metrics {
         let cell: &'static Recorded = cells
             .entry(metric.labels.clone())
             .or_insert_with(|| Box::leak(Box::new(Recorded::new(bounds))));
-        Ok(abi::Histogram {
-            record,
-            this: std::ptr::from_ref(cell).cast(),
-        })
+        // SAFETY: the function expects such a histogram, which is never freed.
+        Ok(unsafe { abi::Histogram::new(record, std::ptr::from_ref(cell).cast()) })
     }
 }
 
@@ -122,7 +117,7 @@ impl Recorded {
         let mut recorded = lock(&self.0);
         recorded.count += 1;
         recorded.sum += value;
-        // One that is no number lies in no bucket.
+        // NaN lies in no bucket.
         if let Some((_, count)) = recorded.buckets.iter_mut().find(|(bound, _)| value <= *bound) {
             *count += 1;
         }
@@ -145,14 +140,14 @@ impl Metric {
         let given = metric.name.as_str();
         if !is_name(given) {
             return Err(invalid(format!(
-                "{given:?} is no metric's name: letters, digits and underscores"
+                "{given:?} is not a valid metric name: use letters, digits and underscores"
             )));
         }
         let mut labels = Vec::new();
         for Tuple2(name, value) in metric.labels.as_slice() {
             if !is_name(name) || matches!(name.as_str(), "worker" | "function" | "le") {
                 return Err(invalid(format!(
-                    "metric {given}: {name:?} is no label's name: letters, digits and underscores, but not worker, \
+                    "metric {given}: {name:?} is not a valid label name: use letters, digits and underscores, but not worker, \
                      function or le"
                 )));
             }
@@ -182,4 +177,8 @@ fn sorted(labels: &[(&str, &str)]) -> Labels {
         .collect();
     labels.sort();
     labels
+}
+
+fn invalid(message: String) -> abi::Error {
+    abi::Error::new(abi::ERROR_VALUE, message)
 }

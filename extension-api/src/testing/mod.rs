@@ -6,12 +6,12 @@
 //! funcdock-extension-api = { path = "…", features = ["testing"] }
 //! ```
 //!
-//! [`TestHost`] checks the settings and makes an instance; [`TestHost::call`] makes a call of a function and runs the
-//! pre hook; the test says how the function ends, the post hook runs, and the [`Call`] tells what came of it:
+//! [`TestHost`] checks the settings and makes an instance; [`TestHost::call`] begins a function call and runs the pre
+//! hook; the test says how the function ends, the post hook runs, and the [`Call`] has the results:
 //!
 //! ```
 //! use funcdock_extension_api::testing::{Decision, Request, TestHost, json};
-//! use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Outcome, Response, Result};
+//! use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Outcome, Response, Result, extension};
 //!
 //! /// Lets in who has a key, and says thank you.
 //! struct Gate {
@@ -23,15 +23,15 @@
 //!     key: String,
 //! }
 //!
-//! impl AppExtension for Gate {
+//! #[extension(name = "gate")]
+//! impl Extension for Gate {
 //!     type Settings = Settings;
-//!     type State = ();
 //!
 //!     fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
 //!         Ok(Gate { key: settings.key })
 //!     }
 //!
-//!     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<()>> {
+//!     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow> {
 //!         let key = call.http_request().and_then(|request| request.header("x-key"));
 //!         if key != Some(&self.key) {
 //!             return Ok(Flow::Respond(Response::new(401)));
@@ -65,10 +65,11 @@
 //! # Ok::<(), funcdock_extension_api::testing::StartError>(())
 //! ```
 //!
-//! Where the mock cannot do what a test asks for (a response before the call has ended), it panics with the reason.
+//! If a test wants what is not there (a response before the call has ended), the mock panics with the reason.
 
 mod call;
-mod ending;
+mod data;
+mod errors;
 mod executor;
 mod function;
 mod hooks;
@@ -77,17 +78,19 @@ mod instance;
 mod invocation;
 mod log;
 mod metrics;
+mod outcome;
 mod request;
-mod tables;
+mod response;
 mod value;
 
 pub use call::{Call, Decision};
-pub use ending::Returned;
+pub use data::TestData;
+pub use errors::{HookError, StartError};
 pub use function::TestFunction;
 pub use host::{TestApp, TestHost};
-pub use instance::{HookError, StartError};
 pub use log::LogRecord;
 pub use metrics::HistogramValue;
+pub use outcome::Returned;
 pub use request::Request;
 /// Settings for [`TestHost`], as in host.json.
 pub use serde_json::json;

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use abi_stable::std_types::{ROption, RSlice, RStr, Tuple2};
 
-use super::TestFunction;
-use super::tables::{lend, lend_bytes, table};
+use super::data::TestData;
+use super::function::TestFunction;
 use crate::abi;
+use crate::driver::table;
 
-/// What starts a call: an HTTP request (unless made by [`event`](Self::event)), and what else the test wants to say of
-/// the call.
+/// What starts a call: an HTTP request, or another event ([`event`](Self::event)).
 #[derive(Debug, Clone)]
 pub struct Request {
     pub(super) http: Option<Http>,
     pub(super) function: Option<TestFunction>,
-    pub(super) inputs: Vec<(String, Vec<u8>)>,
+    pub(super) inputs: Vec<(String, TestData)>,
+    pub(super) metadata: Vec<(String, TestData)>,
     pub(super) trace_context: Option<(String, String)>,
     pub(super) retry: (u32, u32),
     pub(super) timeout: Duration,
@@ -27,7 +28,8 @@ pub(super) struct Http {
     query: String,
     minor_version: u8,
     headers: Vec<(String, Vec<u8>)>,
-    pub(super) body: Vec<u8>,
+    /// `None` if it is a stream.
+    pub(super) body: Option<Vec<u8>>,
     client: String,
 }
 
@@ -52,7 +54,7 @@ impl Request {
                 query: query.to_owned(),
                 minor_version: 1,
                 headers: Vec::new(),
-                body: Vec::new(),
+                body: Some(Vec::new()),
                 client: "127.0.0.1:50000".to_owned(),
             }),
             ..Request::event()
@@ -66,6 +68,7 @@ impl Request {
             http: None,
             function: None,
             inputs: Vec::new(),
+            metadata: Vec::new(),
             trace_context: None,
             retry: (0, 0),
             timeout: Duration::from_secs(5),
@@ -80,7 +83,7 @@ impl Request {
     #[track_caller]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let (name, headers) = (name.to_ascii_lowercase(), &mut self.http_mut("headers").headers);
-        // As a host lends them: by name, in the order in which each name came first.
+        // In the order of a host: by name, in the order in which each name came first.
         let after = headers.iter().rposition(|(known, _)| *known == name);
         let at = after.map_or(headers.len(), |index| index + 1);
         headers.insert(at, (name, value.into()));
@@ -93,11 +96,21 @@ impl Request {
     /// As [`header`](Self::header).
     #[track_caller]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.http_mut("a body").body = body.into();
+        self.http_mut("a body").body = Some(body.into());
         self
     }
 
-    /// The client's address and port; empty for unknown.
+    /// Makes the body a stream, which hooks do not read.
+    ///
+    /// # Panics
+    /// As [`header`](Self::header).
+    #[track_caller]
+    pub fn streaming(mut self) -> Self {
+        self.http_mut("a body").body = None;
+        self
+    }
+
+    /// Sets the client's address and port; empty if unknown.
     ///
     /// # Panics
     /// As [`header`](Self::header).
@@ -117,32 +130,39 @@ impl Request {
         self
     }
 
-    /// The function that is called. Unless given, that of a function-level extension, and for others one called
+    /// Sets the function that is called. Unless given, that of a function-level extension, and for others one called
     /// `test`, with an HTTP trigger.
     pub fn function(mut self, function: &TestFunction) -> Self {
         self.function = Some(function.clone());
         self
     }
 
-    /// The data of an input binding. The body of an HTTP request is there already, by the name of the trigger.
-    pub fn input(mut self, name: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
+    /// Adds the data of an input binding: text, bytes, JSON ([`json!`](super::json)), numbers, or any [`TestData`]. An HTTP
+    /// request is there already, by the name of the trigger.
+    pub fn input(mut self, name: impl Into<String>, data: impl Into<TestData>) -> Self {
         self.inputs.push((name.into(), data.into()));
         self
     }
 
-    /// The W3C trace context of an [`event`](Self::event); an HTTP request has it in its headers.
+    /// Adds an entry to the trigger's metadata.
+    pub fn metadata(mut self, name: impl Into<String>, data: impl Into<TestData>) -> Self {
+        self.metadata.push((name.into(), data.into()));
+        self
+    }
+
+    /// Sets the W3C trace context of an [`event`](Self::event); an HTTP request has it in its headers.
     pub fn trace_context(mut self, traceparent: impl Into<String>, tracestate: impl Into<String>) -> Self {
         self.trace_context = Some((traceparent.into(), tracestate.into()));
         self
     }
 
-    /// The number of this retry, and the maximum.
+    /// Sets the number of this retry, and the maximum.
     pub fn retry(mut self, count: u32, max: u32) -> Self {
         self.retry = (count, max);
         self
     }
 
-    /// How long hooks that wait may take, each: host.json's `functionTimeout`. 5 seconds unless given.
+    /// Sets how long each hook that waits may take: host.json's `functionTimeout`. 5 seconds unless given.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
@@ -166,8 +186,8 @@ impl Http {
         Some(&header.1)
     }
 
-    /// `traceparent` and `tracestate` as a host reads them: of several `traceparent`s none counts, several
-    /// `tracestate`s are one list.
+    /// `traceparent` and `tracestate` as a host reads them: several `traceparent`s count as none, several `tracestate`s
+    /// are one list.
     pub(super) fn trace_context(&self) -> (String, String) {
         let all = |wanted: &str| {
             let values = self.headers.iter().filter(move |(name, _)| name == wanted);
@@ -186,28 +206,26 @@ impl Http {
         }
     }
 
-    pub(super) fn raw(&self) -> abi::HttpRequest {
-        abi::HttpRequest {
-            functions: HTTP_REQUEST,
-            this: std::ptr::from_ref(self).cast(),
-        }
+    pub(super) fn raw(&self) -> abi::HttpRequest<'_> {
+        // SAFETY: the table is one for this type, and the value is borrowed as long as the context.
+        unsafe { abi::HttpRequest::new(HTTP_REQUEST, std::ptr::from_ref(self).cast()) }
     }
 }
 
 table! {
     HTTP_REQUEST: HttpRequestFns, HttpRequestFnsRef of Http {
-        fn method(request) -> RStr<'static> { lend(&request.method) }
-        fn path(request) -> RStr<'static> { lend(&request.path) }
-        fn query(request) -> RStr<'static> { lend(&request.query) }
+        fn method(request) -> RStr<'static> { RStr::from_str(&request.method) }
+        fn path(request) -> RStr<'static> { RStr::from_str(&request.path) }
+        fn query(request) -> RStr<'static> { RStr::from_str(&request.query) }
         fn minor_version(request) -> u8 { request.minor_version }
         fn header(request, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
-            request.header(name.as_str()).map(lend_bytes).into()
+            request.header(name.as_str()).map(RSlice::from_slice).into()
         }
         fn header_at(request, index: usize) -> ROption<Tuple2<RStr<'static>, RSlice<'static, u8>>> {
             let header = request.headers.get(index);
-            header.map(|(name, value)| Tuple2(lend(name), lend_bytes(value))).into()
+            header.map(|(name, value)| Tuple2(RStr::from_str(name), RSlice::from_slice(value))).into()
         }
-        fn body(request) -> RSlice<'static, u8> { lend_bytes(&request.body) }
-        fn client_address(request) -> RStr<'static> { lend(&request.client) }
+        fn body(request) -> ROption<RSlice<'static, u8>> { request.body.as_deref().map(RSlice::from_slice).into() }
+        fn client_address(request) -> RStr<'static> { RStr::from_str(&request.client) }
     }
 }

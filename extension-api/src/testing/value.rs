@@ -1,12 +1,13 @@
-//! What an extension gave to Python, held as Python holds it.
+//! Values that an extension gave to Python, held as Python holds them.
 
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use abi_stable::std_types::{ROption, RStr, Tuple2};
+use abi_stable::std_types::{ROption, Tuple2};
 
 use super::log::Scope;
+use crate::author::convert::value_into_abi;
 use crate::{Arguments, Error, ErrorKind, Result, Value, abi};
 
 /// A value as function code sees it: an attribute of `context`, or what a method returned.
@@ -42,7 +43,7 @@ impl PyValue {
     pub fn into_object(self) -> PyObject {
         match self {
             PyValue::Object(object) => object,
-            other => panic!("{other:?} is no object of an extension"),
+            other => panic!("{other:?} is not an object of an extension"),
         }
     }
 
@@ -111,19 +112,12 @@ impl Drop for Held {
 impl PyObject {
     /// The class name that Python shows.
     pub fn class_name(&self) -> String {
-        self.run(|this| {
-            // SAFETY: the object is alive.
-            unsafe { (this.functions.class_name())(this.this) }.to_string()
-        })
+        self.run(|this| this.class_name().to_string())
     }
 
     /// The names that are methods.
     pub fn methods(&self) -> Vec<String> {
-        self.run(|this| {
-            // SAFETY: as above.
-            let names = unsafe { (this.functions.methods())(this.this) };
-            names.iter().map(ToString::to_string).collect()
-        })
+        self.run(|this| this.methods().iter().map(ToString::to_string).collect())
     }
 
     /// `object.method(…)`: `call("increment", ())`, `call("span", ("parent",))`, or with [`Arguments`] for keywords.
@@ -140,29 +134,25 @@ impl PyObject {
             ));
         }
         let Arguments { positional, keyword } = arguments.into();
-        let positional = positional.into_iter().map(Value::into_abi).collect();
+        let positional = positional.into_iter().map(value_into_abi).collect();
         let keyword = keyword
             .into_iter()
-            .map(|(name, value)| Tuple2(name.into(), value.into_abi()))
+            .map(|(name, value)| Tuple2(name.into(), value_into_abi(value)))
             .collect();
-        self.run(|this| {
-            // SAFETY: as above.
-            let result =
-                unsafe { (this.functions.call())(this.this, RStr::from_str(method), positional, keyword) };
-            self.answer(result.into_result())
-        })
+        let result = self.run(|this| this.call(method.into(), positional, keyword));
+        match result.into_result() {
+            Ok(value) => Ok(PyValue::from_abi(value, &self.0.scope)),
+            Err(error) => Err(Error::from_abi(error)),
+        }
     }
 
     /// `object.name`.
     ///
     /// # Errors
-    /// What Python would raise; [`ErrorKind::Attribute`] where there is none of that name.
+    /// What Python would raise; [`ErrorKind::Attribute`] if there is none of that name.
     pub fn get(&self, name: &str) -> Result<PyValue> {
-        let found = self.run(|this| {
-            // SAFETY: as above.
-            unsafe { (this.functions.get())(this.this, RStr::from_str(name)) }.into_result()
-        });
-        match found.map_err(Error::from_abi)? {
+        let found = self.run(|this| this.get(name.into()));
+        match found.into_result().map_err(Error::from_abi)? {
             ROption::RSome(value) => Ok(PyValue::from_abi(value, &self.0.scope)),
             ROption::RNone => Err(Error::new(
                 ErrorKind::Attribute,
@@ -176,13 +166,10 @@ impl PyObject {
     /// # Errors
     /// What Python would raise.
     pub fn set(&self, name: &str, value: impl Into<Value>) -> Result<()> {
-        let value = value.into().into_abi();
-        self.run(|this| {
-            // SAFETY: as above.
-            unsafe { (this.functions.set())(this.this, RStr::from_str(name), value) }
-                .into_result()
-                .map_err(Error::from_abi)
-        })
+        let value = value_into_abi(value.into());
+        self.run(|this| this.set(name.into(), value))
+            .into_result()
+            .map_err(Error::from_abi)
     }
 
     /// `with object as x:` begins; returns `x`.
@@ -190,10 +177,7 @@ impl PyObject {
     /// # Errors
     /// What Python would raise.
     pub fn enter(&self) -> Result<PyValue> {
-        let entered = self.run(|this| {
-            // SAFETY: as above.
-            unsafe { (this.functions.enter())(this.this) }.into_result()
-        });
+        let entered = self.run(abi::Object::enter).into_result();
         Ok(match entered.map_err(Error::from_abi)? {
             ROption::RSome(value) => PyValue::from_abi(value, &self.0.scope),
             ROption::RNone => PyValue::Object(self.clone()),
@@ -221,19 +205,9 @@ impl PyObject {
     }
 
     fn leave(&self, exception: Option<abi::Exception<'_>>) -> Result<bool> {
-        self.run(|this| {
-            // SAFETY: as above.
-            unsafe { (this.functions.exit())(this.this, exception.into()) }
-                .into_result()
-                .map_err(Error::from_abi)
-        })
-    }
-
-    fn answer(&self, result: std::result::Result<abi::Value, abi::Error>) -> Result<PyValue> {
-        match result {
-            Ok(value) => Ok(PyValue::from_abi(value, &self.0.scope)),
-            Err(error) => Err(Error::from_abi(error)),
-        }
+        self.run(|this| this.exit(exception.into()))
+            .into_result()
+            .map_err(Error::from_abi)
     }
 
     fn run<T>(&self, f: impl FnOnce(&abi::Object) -> T) -> T {

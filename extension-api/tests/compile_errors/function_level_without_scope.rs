@@ -1,22 +1,16 @@
-use funcdock_extension_api::{
-    AppInfo, Flow, Function, FunctionExtension, Invocation, Result, export_extension,
-};
+use funcdock_extension_api::{Extension, Flow, FunctionInfo, Invocation, Result, extension};
 
 struct Quota;
 
-impl FunctionExtension for Quota {
-    type Settings = ();
-    type State = ();
-
-    fn init(_settings: (), _app: &AppInfo<'_>, _function: &Function<'_>) -> Result<Self> {
+#[extension]
+impl Extension for Quota {
+    fn init(_settings: (), _info: &FunctionInfo<'_>) -> Result<Self> {
         Ok(Quota)
     }
 
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow> {
         Ok(Flow::Continue(()))
     }
 }
-
-export_extension!(Quota);
 
 fn main() {}

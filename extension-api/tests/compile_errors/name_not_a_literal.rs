@@ -1,22 +1,18 @@
-use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Result, export_extension};
+use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Result, extension};
+
+const NAME: &str = "stopwatch";
 
 struct Stopwatch;
 
-impl AppExtension for Stopwatch {
-    type Settings = ();
-    type State = ();
-
+#[extension(name = NAME)]
+impl Extension for Stopwatch {
     fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Stopwatch)
     }
 
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow> {
         Ok(Flow::Continue(()))
     }
 }
-
-const NAME: &str = "stopwatch";
-
-export_extension!(Stopwatch, name = NAME);
 
 fn main() {}

@@ -1,4 +1,4 @@
-use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Result, export_extension};
+use funcdock_extension_api::{AppInfo, Extension, Result, extension};
 
 struct Settings {
     rate: f64,
@@ -6,19 +6,13 @@ struct Settings {
 
 struct Sampler;
 
-impl AppExtension for Sampler {
+#[extension]
+impl Extension for Sampler {
     type Settings = Settings;
-    type State = ();
 
     fn init(_settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Sampler)
     }
-
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
-        Ok(Flow::Continue(()))
-    }
 }
-
-export_extension!(Sampler);
 
 fn main() {}

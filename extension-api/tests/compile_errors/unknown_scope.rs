@@ -1,20 +1,16 @@
-use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Result, export_extension};
+use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Result, extension};
 
 struct Stopwatch;
 
-impl AppExtension for Stopwatch {
-    type Settings = ();
-    type State = ();
-
+#[extension(scope = worker)]
+impl Extension for Stopwatch {
     fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Stopwatch)
     }
 
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow> {
         Ok(Flow::Continue(()))
     }
 }
-
-export_extension!(Stopwatch, scope = worker);
 
 fn main() {}

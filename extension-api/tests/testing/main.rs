@@ -1,9 +1,11 @@
 //! Tests of the mock host: what an extension sees and does through it is what it would in a worker.
 
+mod attribute;
 mod calls;
 mod extensions;
 mod life;
 mod objects;
+mod triggers;
 mod waiting;
 
 use std::time::Duration;

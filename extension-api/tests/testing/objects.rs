@@ -112,7 +112,7 @@ fn metrics_are_read_by_name_and_labels() {
     let error = error.expect_err("it cannot register");
     assert_eq!(
         error.reason(),
-        "\"bad-name\" is no metric's name: letters, digits and underscores"
+        "\"bad-name\" is not a valid metric name: use letters, digits and underscores"
     );
 }
 

@@ -1,5 +1,5 @@
-//! Measures what calls do to the memory of the process: its resident set before and after each, and how many blocks
-//! Python's allocator has given out. A log line for calls that make it grow, metrics for all, and `context.memory` for
+//! Measures how calls change the memory of the process: its resident set before and after each, and the number of blocks
+//! that Python's allocator has given out. A log line for calls that make it grow, metrics for all, and `context.memory` for
 //! function code that wants to look in between.
 //!
 //! host.json switches it on under the name "memory-profile":
@@ -8,21 +8,23 @@
 //! "workerExtensions": { "memory-profile": { "settings": { "sample": 0.1, "log": "growth" } } }
 //! ```
 //!
-//! The numbers are of the whole process: calls that run at the same time are in each other's.
+//! The numbers are of the whole process: they include calls that run at the same time.
 //!
-//! As a model: an extension with state from pre to post, an object that function code uses, and metrics. It is of
-//! function level for the sake of these, which so have the function as a label.
+//! As a model: an extension with state from pre to post, an object that function code uses, a companion in Python, and
+//! metrics. It is of function level so that its metrics have the function as a label.
 
+mod blocks;
 mod resident;
 mod settings;
 
 use std::sync::Arc;
 
 use funcdock_extension_api::{
-    AppInfo, ContextObject, Counter, Error, Flow, Function, FunctionExtension, Histogram, Hooks, Invocation,
-    Outcome, OutcomeKind, Result, Value, export_extension,
+    ContextObject, Counter, Error, Extension, Flow, FunctionInfo, Histogram, Invocation, Outcome,
+    OutcomeKind, PythonModule, Result, Value, extension,
 };
 
+use blocks::Blocks;
 use resident::Resident;
 use settings::Sampler;
 
@@ -31,7 +33,7 @@ pub use settings::Settings;
 const KIB: f64 = 1024.0;
 const MIB: f64 = 1024.0 * KIB;
 
-/// The upper bounds of the histogram's buckets. What is below the first may be the kernel's inaccuracy.
+/// The upper bounds of the histogram's buckets. Values below the first may be the kernel's inaccuracy.
 const BOUNDS: [f64; 8] = [
     0.0,
     256.0 * KIB,
@@ -52,32 +54,33 @@ pub struct MemoryProfile {
     grown: Counter,
 }
 
-impl FunctionExtension for MemoryProfile {
+#[extension(scope = function)]
+impl Extension for MemoryProfile {
     type Settings = Settings;
-    /// The resident set before the call; `None` for a call that is not measured.
-    type State = Option<u64>;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION;
+    /// `None` for a call that is not measured.
+    type State = Option<Before>;
+    const COMPANION: &'static [PythonModule] = &[blocks::COMPANION];
 
     fn configure(settings: &Settings) -> Result<()> {
         settings.sampler()?;
         Ok(())
     }
 
-    fn init(settings: Settings, app: &AppInfo<'_>, _function: &Function<'_>) -> Result<Self> {
+    fn init(settings: Settings, info: &FunctionInfo<'_>) -> Result<Self> {
         let resident = Resident::open()?;
-        // What cannot be read is found now, not with the first call.
+        // Fails now, not at the first call, if the size cannot be read.
         resident.bytes()?;
         Ok(MemoryProfile {
             sampler: settings.sampler()?,
             settings,
             resident: Arc::new(resident),
-            growth: app.histogram(
+            growth: info.histogram(
                 "rss_growth_bytes",
-                "By how much the resident set of the process grew during a call; 0 where it shrank.",
+                "By how much the resident set of the process grew during a call; 0 if it shrank.",
                 &[],
                 &BOUNDS,
             )?,
-            grown: app.counter(
+            grown: info.counter(
                 "rss_grown_bytes_total",
                 "By how much the resident set of the process grew during all measured calls.",
                 &[],
@@ -85,16 +88,20 @@ impl FunctionExtension for MemoryProfile {
         })
     }
 
-    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Option<u64>>> {
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Option<Before>>> {
         let before = if self.sampler.chooses() {
-            call.count_allocations();
-            Some(self.resident.bytes()?)
+            let blocks = Blocks::new();
+            call.set_attribute(blocks::ATTRIBUTE, Value::object(blocks.clone()));
+            Some(Before {
+                resident: self.resident.bytes()?,
+                blocks,
+            })
         } else {
             None
         };
         let memory = Memory {
             resident: Arc::clone(&self.resident),
-            before,
+            before: before.as_ref().map(|before| before.resident),
         };
         call.set_attribute("memory", Value::object(memory));
         Ok(Flow::Continue(before))
@@ -103,7 +110,7 @@ impl FunctionExtension for MemoryProfile {
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        before: Option<u64>,
+        before: Option<Before>,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
         let Some(before) = before else { return Ok(()) };
@@ -112,19 +119,16 @@ impl FunctionExtension for MemoryProfile {
             return Ok(());
         }
         let after = self.resident.bytes()?;
-        let growth = difference(before, after);
-        let grown = after.saturating_sub(before);
+        let growth = difference(before.resident, after);
+        let grown = after.saturating_sub(before.resident);
         self.growth.record(grown as f64);
         self.grown.add(grown);
         if self.settings.is_logged(growth) {
-            let python_blocks = outcome
-                .allocated_blocks()
-                .map(|(before, after)| difference(before, after));
             tracing::info!(
                 function = call.function().name(),
                 rss_bytes = after,
                 growth_bytes = growth,
-                python_blocks,
+                python_blocks = before.blocks.growth(),
                 "memory after the call"
             );
         }
@@ -132,7 +136,13 @@ impl FunctionExtension for MemoryProfile {
     }
 }
 
-export_extension!(MemoryProfile, scope = function);
+/// What the post hook compares with.
+pub struct Before {
+    /// The resident set.
+    resident: u64,
+    /// Those of Python's allocator, as the companion counts them.
+    blocks: Blocks,
+}
 
 /// How much more there is after than before.
 fn difference(before: u64, after: u64) -> i64 {
@@ -140,7 +150,7 @@ fn difference(before: u64, after: u64) -> i64 {
     after as i64 - before as i64
 }
 
-/// `context.memory`: read when function code asks.
+/// `context.memory`: measured when function code reads an attribute.
 struct Memory {
     resident: Arc<Resident>,
     before: Option<u64>,

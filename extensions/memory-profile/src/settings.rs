@@ -78,7 +78,7 @@ impl Sampler {
     fn new(share: f64) -> Self {
         Sampler {
             next: AtomicU64::new(0),
-            // 2^64 as a float; what is below 1 stays below it.
+            // 2^64 as a float; a share below 1 stays below it.
             below: (share < 1.0).then_some((share * 18_446_744_073_709_551_616.0) as u64),
         }
     }
@@ -149,7 +149,7 @@ mod tests {
         }
         for sample in [-0.1, 1.5, 100.0] {
             let json = format!(r#"{{ "sample": {sample} }}"#);
-            let error = settings(&json).sampler().expect_err("no share");
+            let error = settings(&json).sampler().expect_err("not a share");
             let expected = format!("sample: expected a number from 0 to 1, found {sample}");
             assert_eq!(error.to_string(), expected);
         }

@@ -32,8 +32,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, OutcomeKind, PythonModule,
-    Result, Value, export_extension,
+    AppInfo, Error, Extension, Flow, Function, Invocation, Outcome, OutcomeKind, PythonModule, Result, Value,
+    extension,
 };
 use funcdock_telemetry::destinations::{self, Worker};
 use funcdock_telemetry::export::Pipeline;
@@ -84,13 +84,10 @@ pub struct CallState {
 
 const _: () = assert!(size_of::<CallState>() <= 3 * size_of::<usize>());
 
-impl AppExtension for OpenCensus {
+#[extension]
+impl Extension for OpenCensus {
     type Settings = Settings;
     type State = CallState;
-    const HOOKS: Hooks = Hooks::POST_FUNCTION_LOAD
-        .and(Hooks::POST_INVOCATION)
-        .and(Hooks::FLUSH)
-        .and(Hooks::SHUTDOWN);
     const ATTRIBUTES: &'static [&'static str] = &[TRACER];
     const COMPANION: &'static [PythonModule] = &[
         PythonModule::new("convert", include_str!("companion/convert.py")),
@@ -277,5 +274,3 @@ fn combine_errors<const N: usize>(results: [(&str, Result<()>); N]) -> Result<()
         false => Err(Error::msg(problems.join("; "))),
     }
 }
-
-export_extension!(OpenCensus);

@@ -16,8 +16,7 @@ mod settings;
 use std::time::{Duration, Instant};
 
 use funcdock_extension_api::{
-    AppInfo, Counter, Flow, Function, FunctionExtension, Hooks, Invocation, Response, Result,
-    export_extension,
+    Counter, Extension, Flow, FunctionInfo, Invocation, Response, Result, extension,
 };
 
 use bucket::{Bucket, KeyedBuckets, Limit};
@@ -37,28 +36,27 @@ pub struct RateLimit {
     limited: Counter,
 }
 
-impl FunctionExtension for RateLimit {
+#[extension(scope = function)]
+impl Extension for RateLimit {
     type Settings = Settings;
-    type State = ();
-    const HOOKS: Hooks = Hooks::PRE_INVOCATION;
 
     fn configure(settings: &Settings) -> Result<()> {
         settings.limit()?;
         Ok(())
     }
 
-    fn init(settings: Settings, app: &AppInfo<'_>, _function: &Function<'_>) -> Result<Self> {
+    fn init(settings: Settings, info: &FunctionInfo<'_>) -> Result<Self> {
         Ok(RateLimit {
             limit: settings.limit()?,
             shared: Bucket::default(),
             keyed: KeyedBuckets::new(settings.max_keys),
             key: settings.key,
             start: Instant::now(),
-            limited: app.counter("limited_total", "Calls that were answered 429.", &[])?,
+            limited: info.counter("limited_total", "Calls that were answered 429.", &[])?,
         })
     }
 
-    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<()>> {
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow> {
         // 64 bits of nanoseconds last for 584 years.
         let now = self.start.elapsed().as_nanos() as u64;
         let taken = match self.key.of(call.http_request()) {
@@ -74,8 +72,6 @@ impl FunctionExtension for RateLimit {
         })
     }
 }
-
-export_extension!(RateLimit, scope = function);
 
 /// The answer to a call that may come again after `wait`.
 fn too_many(wait: Duration) -> Response {

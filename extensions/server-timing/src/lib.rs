@@ -1,4 +1,4 @@
-//! Tells clients how long the function took: a `Server-Timing` header on every answer, which browsers show in their
+//! Shows clients how long the function took: a `Server-Timing` header on every response, which browsers show in their
 //! developer tools and give to scripts ([Server Timing](https://www.w3.org/TR/server-timing/)).
 //!
 //! host.json switches it on under the name "server-timing"; its one setting, `metric`, is the name in the header:
@@ -8,20 +8,18 @@
 //! ```
 //!
 //! As a model: an extension of application level, whose pre hook hands a value to its post hook, which changes the
-//! answer.
+//! response.
 
 use std::time::{Duration, Instant};
 
-use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Hooks, Invocation, Outcome, Result, export_extension,
-};
+use funcdock_extension_api::{AppInfo, Error, Extension, Flow, Invocation, Outcome, Result, extension};
 use serde::Deserialize;
 
 /// The `settings` object.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// What the duration is called in the header.
+    /// The name of the duration in the header.
     metric: String,
 }
 
@@ -38,17 +36,17 @@ pub struct ServerTiming {
     metric: String,
 }
 
-impl AppExtension for ServerTiming {
+#[extension]
+impl Extension for ServerTiming {
     type Settings = Settings;
     type State = Instant;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION;
 
     fn configure(settings: &Settings) -> Result<()> {
         if is_token(&settings.metric) {
             Ok(())
         } else {
             Err(Error::msg(format!(
-                "metric: {:?} is no name for a header's metric: expected letters, digits and any of {PUNCTUATION}",
+                "metric: {:?} is not a valid metric name: expected letters, digits and any of {PUNCTUATION}",
                 settings.metric
             )))
         }
@@ -72,16 +70,14 @@ impl AppExtension for ServerTiming {
     ) -> Result<()> {
         let duration = start.elapsed();
         match call.response() {
-            // The function may have said something itself.
+            // The function may have set the header too.
             Some(mut response) => response.append_header("server-timing", &entry(&self.metric, duration)),
             None => Ok(()),
         }
     }
 }
 
-export_extension!(ServerTiming);
-
-/// What a token of HTTP may have besides letters and digits (RFC 9110, 5.6.2).
+/// The characters of an HTTP token besides letters and digits (RFC 9110, 5.6.2).
 const PUNCTUATION: &str = "!#$%&'*+-.^_`|~";
 
 fn is_token(text: &str) -> bool {
@@ -91,7 +87,7 @@ fn is_token(text: &str) -> bool {
 
 /// `function;dur=12.3`: milliseconds, to the microsecond.
 fn entry(metric: &str, duration: Duration) -> String {
-    // A float holds microseconds exactly for 285 years, and is shown with as few digits as tell it from others.
+    // A float holds microseconds exactly for 285 years, and is shown with as few digits as identify it.
     let milliseconds = duration.as_micros() as f64 / 1000.0;
     format!("{metric};dur={milliseconds}")
 }
@@ -126,9 +122,9 @@ mod tests {
         assert_eq!(configure(r#"{ "metric": "my-app.total_1" }"#), Ok(()));
         for metric in ["", "two words", "a;b", "a,b", "a=b", "é"] {
             let error = configure(&serde_json::json!({ "metric": metric }).to_string());
-            let error = error.expect_err("no token");
+            let error = error.expect_err("not a token");
             assert!(
-                error.starts_with(&format!("metric: {metric:?} is no name")),
+                error.starts_with(&format!("metric: {metric:?} is not a valid metric name")),
                 "{error}"
             );
         }

@@ -63,13 +63,20 @@ impl Call {
     }
 }
 
-/// Marks a call as the one that this thread runs, until this is dropped, also by a panic.
+/// Keeps a call as the one that this thread runs, until it is dropped: also when the call panics.
 pub(crate) struct Running(());
 
 impl Running {
     pub(crate) fn start(call: RunnerCall) -> Self {
         CURRENT.set(Some(call));
         Running(())
+    }
+}
+
+impl Running {
+    /// Ends it, and returns the call.
+    pub(crate) fn finish(self) -> Option<RunnerCall> {
+        CURRENT.take()
     }
 }
 

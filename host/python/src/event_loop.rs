@@ -3,10 +3,9 @@
 //! Calls are queued. A descriptor that the loop watches wakes it, once for all calls that were queued since it last read
 //! the queue.
 
-use std::collections::HashMap;
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use funcdock::model::{Invocation, Outcome};
 use funcdock::pipeline::RunnerCall;
@@ -17,6 +16,7 @@ use pyo3::prelude::*;
 
 use crate::calls::Call;
 use crate::runtime::Runtime;
+use crate::tasks::{Tasks, lock};
 use crate::{arguments, hooks, outcomes};
 
 /// An order to the loop.
@@ -119,57 +119,7 @@ impl EventLoop {
     }
 }
 
-/// The tasks of running calls, by the address of the invocation, which the call keeps alive. The loop itself only has weak
-/// references to its tasks.
-#[derive(Default)]
-struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
-
-impl Tasks {
-    fn insert(&self, invocation: &Arc<Invocation>, task: Py<PyAny>) {
-        lock(&self.0).insert(key(invocation), task);
-    }
-
-    fn remove(&self, invocation: &Arc<Invocation>) {
-        let removed = lock(&self.0).remove(&key(invocation));
-        // Not under the lock: this may drop the last reference.
-        drop(removed);
-    }
-
-    /// Cancels the call, if it runs. Attached.
-    fn cancel(&self, py: Python<'_>, invocation: &Arc<Invocation>) {
-        let task = lock(&self.0).get(&key(invocation)).map(|task| task.clone_ref(py));
-        // Not under the lock: cancelling may run code of the app that the task waits for.
-        if let Some(task) = task {
-            cancel(task.bind(py));
-        }
-    }
-
-    /// Cancels all running calls. Attached.
-    fn cancel_all(&self, py: Python<'_>) {
-        let tasks: Vec<_> = lock(&self.0).values().map(|task| task.clone_ref(py)).collect();
-        for task in tasks {
-            cancel(task.bind(py));
-        }
-    }
-}
-
-fn cancel(task: &Bound<'_, PyAny>) {
-    // asyncio's own tasks do not fail here, but the app may use another class.
-    if let Err(error) = task.call_method0(intern!(task.py(), "cancel")) {
-        tracing::warn!("a call cannot be cancelled: {error}");
-    }
-}
-
-fn key(invocation: &Arc<Invocation>) -> usize {
-    Arc::as_ptr(invocation).addr()
-}
-
-/// Locks a mutex. No code that holds one of these locks can panic or run Python code.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The callback of the loop for its readable descriptor.
+/// What the loop calls when its descriptor is readable.
 #[pyclass(frozen, module = "funcdock")]
 struct Dispatcher(Arc<EventLoop>);
 

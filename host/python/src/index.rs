@@ -30,9 +30,9 @@ pub(crate) struct Function {
     pub(crate) hooked: Option<Py<PyAny>>,
     pub(crate) is_async: bool,
     pub(crate) parameters: Vec<Parameter>,
-    /// The conversion of the returned value.
-    pub(crate) return_kind: Kind,
-    /// The output bindings with an `Out` parameter, in the order of the parameters.
+    /// How what it returns is converted; `None` where no binding takes it, and it is ignored.
+    pub(crate) return_kind: Option<Kind>,
+    /// The output bindings that it takes an `Out` for, in the order of the parameters.
     pub(crate) outputs: Vec<OutputBinding>,
 }
 
@@ -189,8 +189,8 @@ fn load_function(
         hooked: None,
         is_async: loaded.getattr(intern!(py, "is_async"))?.extract()?,
         outputs: outputs.collect::<PyResult<_>>()?,
-        // An HTTP function needs no binding for its return value.
-        return_kind: kind_of("$return").unwrap_or(Kind::of(trigger)),
+        // An HTTP function needs no binding for what it returns.
+        return_kind: kind_of("$return").or((Kind::of(trigger) == Kind::Http).then_some(Kind::Http)),
         parameters,
     })
 }

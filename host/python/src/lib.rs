@@ -25,6 +25,7 @@ mod package;
 mod pool;
 mod runner;
 mod runtime;
+mod tasks;
 mod text;
 
 use std::os::fd::{FromRawFd, OwnedFd};

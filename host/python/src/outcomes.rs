@@ -4,6 +4,7 @@ use funcdock::model::{Data, Exception, Outcome, Output, Returned};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::convert::Kind;
 use crate::index::Function;
 
 /// Returns the outcome of a call that returned `value`, with its `Out` objects in the order of [`Function::outputs`].
@@ -42,11 +43,15 @@ pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
 }
 
 fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> PyResult<Returned> {
-    let mut returned = Returned::value(match value.is_none() {
-        true => Data::None,
-        false => function.return_kind.data(&function.name, "$return", value)?,
+    let mut returned = Returned::value(match function.return_kind {
+        Some(kind) if !value.is_none() => kind.data(&function.name, "$return", value)?,
+        _ => Data::None,
     });
     for (output, out) in function.outputs.iter().zip(outs) {
+        if output.kind == Kind::Http && !returned.value.is_none() {
+            // The return value makes the response.
+            continue;
+        }
         let value = out.call_method0(intern!(value.py(), "get"))?;
         if !value.is_none() {
             returned.outputs.push(Output {

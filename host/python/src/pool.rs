@@ -63,12 +63,13 @@ impl Pool {
                 py.detach(|| self.wait());
                 let mut next = self.take(true);
                 while let Some(call) = next {
-                    // A panic in here is a bug of the host; it must end the call, not the thread.
-                    let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, &call)));
+                    // A panic in here is a fault of ours; it must cost the call, and not the thread.
+                    let ticket = call.ticket;
+                    let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, call)));
                     let outcome =
                         called.unwrap_or_else(|_| outcomes::lost("the call panicked in the worker"));
                     next = self.take(false);
-                    runtime.completions.push(call.ticket, outcome, next.is_some());
+                    runtime.completions.push(ticket, outcome, next.is_some());
                 }
             }
         });

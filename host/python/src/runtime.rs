@@ -27,17 +27,30 @@ impl Runtime {
     }
 
     /// Calls a synchronous function. Attached.
-    pub(crate) fn call(&self, py: Python<'_>, call: &RunnerCall) -> Outcome {
+    pub(crate) fn call(&self, py: Python<'_>, call: RunnerCall) -> Outcome {
         if call.invocation.is_given_up() {
+            drop_detached(py, call);
             return Outcome::Cancelled;
         }
-        let _running = Running::start(call.clone());
-        let function = self.function(call);
-        let called = arguments::build(py, &self.classes, function, call).and_then(|arguments| {
+        let function = self.function(&call);
+        let arguments = arguments::build(py, &self.classes, function, &call);
+        let running = Running::start(call);
+        let called = arguments.and_then(|arguments| {
             let (callee, keywords) = hooks::callee(function, &arguments)?;
             let value = callee.bind(py).call((), Some(&keywords))?;
             Ok(outcomes::returned(function, &value, &arguments.outs))
         });
-        called.unwrap_or_else(|error| outcomes::raised(py, &error))
+        let outcome = called.unwrap_or_else(|error| outcomes::raised(py, &error));
+        match running.finish() {
+            Some(call) if call.invocation.is_given_up() => drop_detached(py, call),
+            // The pipeline holds it until it has the outcome.
+            _ => {}
+        }
+        outcome
     }
+}
+
+/// Drops a call that was given up: this may be the last reference, and run the destructors of extensions.
+fn drop_detached(py: Python<'_>, call: RunnerCall) {
+    py.detach(|| drop(call));
 }

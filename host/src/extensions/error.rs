@@ -1,15 +1,15 @@
 //! Why an extension could not be docked. Every message names the extension and the file, says what was found
 //! and expected, and what to do next.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use funcdock_extension_api::abi;
 
-use super::image::ImageError;
 use super::step::Step;
-use super::wheel::{GROUP, WheelError};
 use crate::app::{ExtensionConfig, suggestion};
+
+/// The group of entry points by which Python packages offer extensions.
+pub(super) const ENTRY_POINTS: &str = "funcdock.extensions";
 
 /// Why an extension could not be docked, or should not be: one variant a phase, in the order of the phases.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum ExtensionError {
     /// No library of the extension's name.
     #[error(
         "extension {name:?}: not found\n  searched for: {} in {}\n  and for: an entry point {name:?} of the group \
-         {GROUP} in the packages of {}\n  found: {}{}\n  next: install its Python package for the app, copy its \
+         {ENTRY_POINTS} in the packages of {}\n  found: {}{}\n  next: install its Python package for the app, copy its \
          library into the app's .extensions folder, add the library's folder to FUNCDOCK_EXTENSION_PATH, or name the \
          file in host.json as workerExtensions.{name}.library",
         .files.join(" or "), paths(.folders), paths(.packages), others(.available),
@@ -92,8 +92,8 @@ pub enum ExtensionError {
     /// The library has no extension header.
     #[error(
         "extension {name:?}: {} is a dynamic library but not a Funcdock extension\n  found: no symbol \
-         {symbol:?}\n  expected: a cdylib that depends on funcdock-extension-api and calls export_extension!\n  \
-         next: check that Cargo.toml has crate-type = [\"cdylib\"] and that this is the right file",
+         {symbol:?}\n  expected: a cdylib that depends on funcdock-extension-api and has #[extension] on an \
+         impl block\n  next: check that Cargo.toml has crate-type = [\"cdylib\"] and that this is the right file",
         .file.display()
     )]
     Header {
@@ -306,59 +306,6 @@ fn platform() -> String {
 }
 
 impl ExtensionError {
-    /// An [`ExtensionError::Wheel`].
-    pub(super) fn wheel(name: &str, error: WheelError) -> Self {
-        ExtensionError::Wheel {
-            name: name.to_owned(),
-            place: error.place,
-            found: error.found,
-            expected: error.expected,
-        }
-    }
-
-    /// An [`ExtensionError::Open`] for a file that is not even given to the system's loader.
-    pub(super) fn image(name: &str, file: &Path, error: &ImageError) -> Self {
-        let (reason, advice) = match error {
-            ImageError::Read(error) if error.kind() == io::ErrorKind::NotFound => (
-                "no such file".to_owned(),
-                "check the path; `library` in host.json is relative to the app",
-            ),
-            ImageError::Read(error) => (error.to_string(), "let the host's user read it"),
-            ImageError::Machine(_) => (
-                error.to_string(),
-                "build it on a machine like this one, or with cargo's --target",
-            ),
-            ImageError::Truncated { .. } | ImageError::Damaged(_) => {
-                (error.to_string(), "copy it again, or rebuild it")
-            }
-            ImageError::Folder | ImageError::Other | ImageError::Kind => (
-                error.to_string(),
-                "check that this is the right file: the one that cargo makes of a crate with crate-type = \
-                 [\"cdylib\"]",
-            ),
-        };
-        ExtensionError::Open {
-            name: name.to_owned(),
-            file: file.to_owned(),
-            reason,
-            advice,
-        }
-    }
-
-    /// An [`ExtensionError::Open`] for a file that the system's loader refused, saying this.
-    pub(super) fn open(name: &str, file: &Path, reason: &str) -> Self {
-        // dlopen repeats the file's name, which the first line has.
-        let reason = reason
-            .strip_prefix(&format!("{}: ", file.display()))
-            .unwrap_or(reason);
-        ExtensionError::Open {
-            name: name.to_owned(),
-            file: file.to_owned(),
-            reason: reason.to_owned(),
-            advice: "install the system library that it needs, or rebuild it on this machine",
-        }
-    }
-
     /// An [`ExtensionError::Init`].
     pub(super) fn init(config: &ExtensionConfig, function: Option<&str>, error: &abi::Error) -> Self {
         let name = config.name.clone();

@@ -1,18 +1,17 @@
-//! One instance of an extension: made by `init`, called by hooks, destroyed when the last chain lets go of it.
+//! One instance of an extension: made by `init`, called by hooks, destroyed when the last chain drops it.
 
-use std::ffi::c_void;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
-use abi_stable::std_types::{RResult, RStr};
 use funcdock_extension_api::abi;
+use funcdock_extension_api::driver::{self, Hook, HookCall, NotInTime, State, call_within};
 
-use super::hook::{Counters, Hook};
-use super::services::{InitContext, raw_function, raw_invocation};
+use super::counters::Counters;
 use super::statistics::Failure;
+use super::tables::{self, EndedCall};
 use super::ticks;
-use crate::model::{Attribute, FunctionInfo, Invocation};
+use crate::model::{Attribute, CallResult, FunctionInfo, Invocation};
 
 /// What an extension brings in the language that the app is written in.
 pub struct Companion {
@@ -24,61 +23,55 @@ pub struct Companion {
     pub native: Attribute,
 }
 
-/// One instance of an extension.
+/// One instance of an extension, with what the host counts and logs of it.
 pub(super) struct Instance {
     pub(super) name: Arc<str>,
-    pub(super) descriptor: abi::DescriptorRef,
     pub(super) counters: Arc<Counters>,
-    pub(super) this: *mut c_void,
+    driven: driver::Instance,
 }
 
-// SAFETY: an extension's type is `Send + Sync`, by the bounds of the SDK's traits.
-unsafe impl Send for Instance {}
-// SAFETY: as above.
-unsafe impl Sync for Instance {}
-
 impl Instance {
-    /// Calls `init`.
-    pub(super) fn init(
-        name: &Arc<str>,
-        descriptor: abi::DescriptorRef,
-        counters: &Arc<Counters>,
-        settings: &str,
-        context: &InitContext<'_>,
-    ) -> Result<Self, abi::Error> {
-        // SAFETY: the context is borrowed for the call.
-        let this = unsafe { (descriptor.init())(RStr::from_str(settings), context.raw()) }.into_result()?;
-        Ok(Instance {
+    pub(super) fn new(name: &Arc<str>, counters: &Arc<Counters>, instance: driver::Instance) -> Self {
+        Instance {
             name: Arc::clone(name),
-            descriptor,
             counters: Arc::clone(counters),
-            this,
-        })
+            driven: instance,
+        }
     }
 
-    /// Whether the extension declares this hook.
-    pub(super) fn has(&self, hook: u32) -> bool {
-        self.descriptor.hooks() & hook != 0
+    /// Whether it has this hook.
+    pub(super) fn has(&self, hook: Hook) -> bool {
+        self.driven.extension().has(hook)
     }
 
-    /// Whether its hooks around calls are not called any more.
+    /// Calls `pre_invocation`, which leaves its state in `state`.
     #[inline]
-    pub(super) fn is_suspended(&self) -> bool {
-        self.counters.is_suspended()
+    pub(super) fn pre_invocation(
+        &self,
+        invocation: &Arc<Invocation>,
+        state: &mut State,
+        context: &mut Context<'_>,
+    ) -> HookCall {
+        self.driven
+            .pre_invocation(tables::invocation(invocation), state, context)
     }
 
-    /// Whether this hook's failure fails the invocation.
+    /// Calls `post_invocation` with the state of the pre hook.
     #[inline]
-    pub(super) fn is_strict(&self, hook: Hook) -> bool {
-        self.counters.strict & hook.bit() != 0
+    pub(super) fn post_invocation(
+        &self,
+        invocation: &Arc<Invocation>,
+        result: &mut CallResult,
+        state: &mut State,
+        context: &mut Context<'_>,
+    ) -> HookCall {
+        let mut ended = EndedCall::new(invocation, result);
+        let outcome = tables::outcome(&mut ended);
+        self.driven
+            .post_invocation(tables::invocation(invocation), outcome, state, context)
     }
 
-    /// Whether there is a hook whose failure fails the invocation.
-    pub(super) fn has_strict_hook(&self) -> bool {
-        self.counters.strict != 0
-    }
-
-    /// A hook around a call took so many ticks.
+    /// Counts a call of a hook around calls, which took this many ticks.
     #[inline]
     pub(super) fn called(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
         let nanoseconds = ticks::to_nanoseconds(ticks);
@@ -88,7 +81,7 @@ impl Instance {
         }
     }
 
-    /// Polling what a hook waits for took so many ticks.
+    /// Notes that a poll of what a hook waits for took this many ticks.
     #[inline]
     pub(super) fn polled(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
         let nanoseconds = ticks::to_nanoseconds(ticks);
@@ -116,13 +109,7 @@ impl Instance {
         }
     }
 
-    /// The hook's last call went well.
-    #[inline]
-    pub(super) fn succeeded(&self, hook: Hook) {
-        self.counters.of(hook).succeeded();
-    }
-
-    /// The hook's call failed: logged, counted, and where it panics again and again, the last one.
+    /// Counts a failure of a hook around calls, logs it, and suspends the extension if it panics too often.
     #[cold]
     pub(super) fn failed(&self, hook: Hook, invocation: &Invocation, error: &abi::Error) {
         let (name, function) = (&self.name, &invocation.function().name);
@@ -136,9 +123,7 @@ impl Instance {
             "{hook} failed: {}", error.message
         );
         let panics = self.counters.of(hook).failed(Failure::of(error));
-        if self.counters.suspend_after.is_some_and(|most| panics > most)
-            && !self.counters.suspended.swap(true, Ordering::Relaxed)
-        {
+        if self.counters.suspend_after(panics) {
             tracing::error!(
                 extension = %name,
                 "suspended: {hook} has panicked {panics} times in a row; its hooks around calls are not called any \
@@ -147,22 +132,16 @@ impl Instance {
         }
     }
 
-    /// The names of the attributes that it makes when they are asked for.
-    pub(super) fn attributes(&self) -> Vec<RStr<'static>> {
-        // SAFETY: the descriptor is of an open library, which is never closed.
-        self.descriptor
-            .attributes()
-            .map_or_else(Vec::new, |names| unsafe { names() }.into())
+    /// The names of the attributes that it makes when function code asks for them.
+    pub(super) fn attribute_names(&self) -> Vec<&'static str> {
+        self.driven.extension().attribute_names()
     }
 
-    /// The attribute of this name for a call; what goes wrong is logged.
+    /// Makes the attribute of this name for a call. An error is logged.
     pub(super) fn attribute(&self, invocation: &Arc<Invocation>, name: &str) -> Option<Attribute> {
-        let make = self.descriptor.attribute()?;
-        // SAFETY: the instance is alive; the invocation and the name are borrowed for the call.
-        let made = unsafe { make(self.this, raw_invocation(invocation), RStr::from_str(name)) };
-        match made {
-            RResult::ROk(value) => value.into_option().map(Attribute::from),
-            RResult::RErr(error) => {
+        match self.driven.attribute(tables::invocation(invocation), name) {
+            Ok(made) => made.map(Attribute::from),
+            Err(error) => {
                 tracing::error!(
                     extension = %self.name,
                     function = invocation.function().name,
@@ -174,138 +153,75 @@ impl Instance {
         }
     }
 
-    /// The Python modules that go with the extension, where it has one.
+    /// The Python modules that go with the extension; `None` if it has none.
     pub(super) fn companion(&self) -> Result<Option<Companion>, abi::Error> {
-        let (Some(modules), Some(native)) = (self.descriptor.companion(), self.descriptor.native()) else {
-            return Ok(None);
-        };
+        let modules = self.driven.extension().companion();
         if modules.is_empty() {
             return Ok(None);
         }
-        // SAFETY: the instance is alive.
-        let native = unsafe { native(self.this) }.into_result()?;
+        let native = self.driven.native()?;
         Ok(Some(Companion {
             extension: Arc::clone(&self.name),
-            modules: modules.as_slice(),
+            modules,
             native: native.into(),
         }))
     }
 
-    /// Calls `post_function_load` where the extension has it; what goes wrong is logged and counted.
+    /// Calls `post_function_load` if the extension has it. A failure is logged and counted.
     pub(super) fn post_function_load(&self, function: &FunctionInfo) {
-        if !self.has(abi::HOOK_POST_FUNCTION_LOAD) {
-            return;
-        }
-        let start = ticks::now();
-        // SAFETY: the instance is alive, and the function is borrowed for the call.
-        let result = unsafe { (self.descriptor.post_function_load())(self.this, raw_function(function)) };
-        let counters = &self.counters.post_function_load;
-        counters.called(ticks::to_nanoseconds(ticks::now().saturating_sub(start)));
-        if let abi::HookResult::Error(error) = result {
-            counters.failed(Failure::of(&error));
-            tracing::error!(
-                extension = %self.name,
-                function = function.name,
-                "post_function_load failed: {}", error.message
-            );
-        }
+        self.call(Hook::PostFunctionLoad, Some(&function.name), || {
+            self.driven.post_function_load(tables::function(function))
+        });
     }
 
-    /// Calls `flush` where the extension has it, and waits for it no longer than the deadline and a little.
+    /// Calls `flush` if the extension has it, and waits for it until the deadline and a little longer.
     pub(super) fn flush(self: Arc<Self>, deadline: Duration) {
-        if let Some(flush) = self.descriptor.flush()
-            && self.has(abi::HOOK_FLUSH)
-        {
-            self.call_within(Hook::Flush, flush, deadline);
+        if self.has(Hook::Flush) {
+            self.call_with_deadline(Hook::Flush, deadline, driver::Instance::flush);
         }
     }
 
-    /// Calls `shutdown` where the extension has it, lets go of the instance, and waits for both no longer than the
-    /// deadline and a little.
+    /// Calls `shutdown` if the extension has it, drops the instance, and waits for both until the deadline and a little
+    /// longer.
     pub(super) fn shutdown(self: Arc<Self>, deadline: Duration) {
-        let shutdown = self.descriptor.shutdown();
-        self.call_within(Hook::Shutdown, shutdown, deadline);
+        self.call_with_deadline(Hook::Shutdown, deadline, driver::Instance::shutdown);
     }
 
-    /// Calls a hook that takes a deadline, on a thread of its own, so that one that blocks can be named and left
-    /// behind.
-    fn call_within(self: Arc<Self>, hook: Hook, function: HookWithDeadline, deadline: Duration) {
+    /// Calls a hook that has a deadline, on a thread of its own: one that blocks is reported, and goes on there.
+    fn call_with_deadline(self: Arc<Self>, hook: Hook, deadline: Duration, function: HookWithDeadline) {
         let name = Arc::clone(&self.name);
-        let (done, wait) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name(format!("{hook} {name}"))
-            .spawn(move || {
-                if self.has(hook.bit()) {
-                    self.call_with_deadline(hook, function, deadline);
-                }
-                // At the end most often the last to hold it: its destructor has to end before the process does.
-                drop(self);
-                // The receiver has gone when the deadline has passed.
-                let _ = done.send(());
-            });
-        if let Err(error) = thread {
-            tracing::error!(extension = %name, "{hook}: no thread to run it on: {error}");
-            return;
-        }
-        if wait.recv_timeout(deadline + GRACE).is_err() {
-            tracing::error!(
+        let called = call_within(format!("{hook} {name}"), deadline, move || {
+            self.call(hook, None, || function(&self.driven, deadline));
+            // At the end mostly the last owner: the destructor has to end before the process does.
+            drop(self);
+        });
+        match called {
+            Ok(()) => {}
+            Err(NotInTime::NoThread(error)) => {
+                tracing::error!(extension = %name, "{hook}: no thread to run it on: {error}");
+            }
+            Err(NotInTime::Late) => tracing::error!(
                 extension = %name,
                 "{hook} did not return within {deadline:?}: left behind, what it held back may be lost"
-            );
+            ),
         }
     }
 
-    fn call_with_deadline(&self, hook: Hook, function: HookWithDeadline, deadline: Duration) {
+    /// Calls a hook that is not one around a call, if the extension has it. A failure is logged and counted.
+    fn call(&self, hook: Hook, function: Option<&str>, call: impl FnOnce() -> Result<(), abi::Error>) {
+        if !self.has(hook) {
+            return;
+        }
         let start = ticks::now();
-        let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-        // SAFETY: the instance is alive; during `shutdown` no other hook of it runs any more.
-        let result = unsafe { function(self.this, deadline_ms) };
+        let result = call();
         let counters = self.counters.of(hook);
         counters.called(ticks::to_nanoseconds(ticks::now().saturating_sub(start)));
-        if let abi::HookResult::Error(error) = result {
+        if let Err(error) = result {
             counters.failed(Failure::of(&error));
-            tracing::error!(extension = %self.name, "{hook} failed: {}", error.message);
+            tracing::error!(extension = %self.name, function, "{hook} failed: {}", error.message);
         }
     }
 }
 
-/// `flush` and `shutdown` of a descriptor: instance, milliseconds.
-type HookWithDeadline = unsafe extern "C" fn(*const c_void, u64) -> abi::HookResult;
-
-/// Names an extension whose `init` blocks, while it does: nothing else would tell why the host does not start.
-pub(super) struct InitWatch {
-    _over: mpsc::Sender<()>,
-}
-
-/// How long an `init` may take before it is named.
-const INIT_PATIENCE: Duration = Duration::from_secs(5);
-
-impl InitWatch {
-    /// Watches until it is dropped.
-    pub(super) fn start(name: &Arc<str>) -> Self {
-        let (over, wait) = mpsc::channel::<()>();
-        let name = Arc::clone(name);
-        // Without a thread nothing is named, and that is all.
-        let _ = std::thread::Builder::new()
-            .name("init watch".to_owned())
-            .spawn(move || {
-                if wait.recv_timeout(INIT_PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    tracing::error!(
-                        extension = %name,
-                        "init has not returned for {INIT_PATIENCE:?}: the host waits for it and serves nothing yet"
-                    );
-                }
-            });
-        InitWatch { _over: over }
-    }
-}
-
-/// What an extension gets beyond its deadline, so that one that uses the whole of it is not called late.
-const GRACE: Duration = Duration::from_millis(200);
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        // SAFETY: `this` came from `init` of the same descriptor; nothing else refers to it any more.
-        unsafe { (self.descriptor.drop())(self.this) }
-    }
-}
+/// `flush` and `shutdown`.
+type HookWithDeadline = fn(&driver::Instance, Duration) -> Result<(), abi::Error>;

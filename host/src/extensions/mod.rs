@@ -1,32 +1,45 @@
-//! Worker extensions: found, loaded, made, called around every function, counted, and shut down.
+//! Worker extensions: found, opened, made, called around every function, counted, and shut down.
 //!
-//! The only place where the host needs `unsafe`: everything beyond the ABI is behind [`Extensions`] and [`HookChain`].
+//! Read it in this order:
+//!
+//! 1. `registry`: all extensions of a worker; `slot`: one docked extension and its state; `from_code`: docking from
+//!    function code
+//! 2. `finding/`: where an extension comes from, and the checks before its library is used
+//! 3. `instance`: one instance, with what is counted and logged of its hooks; `init_watch`: reports an `init` that blocks
+//! 4. `chain`: the hooks around one function, for every call; `tables/`: what a hook can ask the host
+//! 5. `counters`, `statistics`, `ticks`: what the hooks did, and their time; `metrics/`: the same for `/metrics`, and the
+//!    metrics of extensions; `report`: what is listed
+//! 6. `check`, `step`: `funcdock extension check`; `error`: why an extension cannot be docked
+//!
+//! `unsafe` is in three places. `finding/library` opens libraries: it gives out an extension only after all checks.
+//! `tables/` makes contexts of the host's values: each borrows the value that its table is for, for as long as the context
+//! lives. `metrics/registered` gives out handles to values that are never freed. (`ticks` reads a register.) The calls into
+//! extensions are in `funcdock_extension_api::driver`, and safe here.
 
 mod chain;
 mod check;
-mod discovery;
-mod dock;
+mod counters;
 mod error;
-mod histogram;
-mod hook;
-mod image;
+mod finding;
+mod from_code;
+mod init_watch;
 mod instance;
-mod library;
 mod metrics;
 mod registry;
-mod services;
+mod report;
+mod slot;
 mod statistics;
 mod step;
+mod tables;
 mod ticks;
-mod waiting;
-mod wheel;
 
 pub use chain::{HookChain, HookProgress};
 pub use check::{Check, Depth};
-pub use discovery::{Available, Search, Source};
-pub use dock::DockError;
 pub use error::ExtensionError;
+pub use finding::{Available, Search, Source};
+pub use from_code::DockError;
 pub use instance::Companion;
-pub use registry::{ExtensionReport, ExtensionState, Extensions};
+pub use registry::Extensions;
+pub use report::{ExtensionReport, ExtensionState};
 pub use statistics::HookStatistics;
 pub use step::{Described, Event, Setting, Step};

@@ -1,6 +1,7 @@
-//! The steps in which an extension is opened and tried out, and what is told of them.
+//! The steps in which an extension is opened and tried out, and what is reported of them.
 
 use funcdock_extension_api::abi;
+use funcdock_extension_api::driver::{Hook, LoadedExtension};
 use serde::{Deserialize, Serialize};
 
 /// A step of the handshake, or of an extension's life.
@@ -57,7 +58,7 @@ impl std::fmt::Display for Step {
 pub enum Event {
     /// This step begins; the one before it is over.
     Begin(Step),
-    /// How the step went, where there is something to tell.
+    /// How the step went, if there is something to say.
     Note(String),
     /// The step failed, with this [`ExtensionError`] as text.
     Failed(String),
@@ -72,7 +73,7 @@ pub enum Event {
     End,
 }
 
-/// What an extension says of itself.
+/// What an extension says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Described {
     /// Its name in host.json.
@@ -83,7 +84,7 @@ pub struct Described {
     pub scope: String,
     /// The hooks that it has.
     pub hooks: Vec<String>,
-    /// The settings that it takes; none also where it was built for API 1.0, which does not tell.
+    /// The settings that it takes.
     pub settings: Vec<Setting>,
 }
 
@@ -97,42 +98,18 @@ pub struct Setting {
 }
 
 impl Described {
-    pub(super) fn of(descriptor: abi::DescriptorRef) -> Self {
-        let hooks = [
-            (abi::HOOK_POST_FUNCTION_LOAD, Step::PostFunctionLoad),
-            (abi::HOOK_PRE_INVOCATION, Step::PreInvocation),
-            (abi::HOOK_POST_INVOCATION, Step::PostInvocation),
-            (abi::HOOK_FLUSH, Step::Flush),
-            (abi::HOOK_SHUTDOWN, Step::Shutdown),
-        ];
-        let has = hooks.iter().filter(|(bit, _)| descriptor.hooks() & bit != 0);
+    pub(super) fn of(extension: &LoadedExtension) -> Self {
+        let hooks = Hook::ALL.into_iter().filter(|hook| extension.has(*hook));
+        let setting = |setting: abi::Setting| Setting {
+            name: setting.name.into(),
+            annotation: setting.annotation.into(),
+        };
         Described {
-            name: descriptor.name().to_string(),
-            version: descriptor.version().to_string(),
-            scope: scope_name(descriptor.scope()).to_owned(),
-            hooks: has.map(|(_, step)| step.to_string()).collect(),
-            settings: settings(descriptor),
+            name: extension.name().to_owned(),
+            version: extension.version().to_owned(),
+            scope: extension.scope().name().to_owned(),
+            hooks: hooks.map(|hook| hook.name().to_owned()).collect(),
+            settings: extension.settings().into_iter().map(setting).collect(),
         }
-    }
-}
-
-fn settings(descriptor: abi::DescriptorRef) -> Vec<Setting> {
-    let Some(settings) = descriptor.settings() else {
-        return Vec::new();
-    };
-    // SAFETY: a function of a library whose layout was checked; it takes nothing.
-    let settings = unsafe { settings() };
-    let setting = |setting: abi::Setting| Setting {
-        name: setting.name.into(),
-        annotation: setting.annotation.into(),
-    };
-    settings.into_iter().map(setting).collect()
-}
-
-/// A scope as reports name it.
-pub(super) fn scope_name(scope: u8) -> &'static str {
-    match scope {
-        abi::SCOPE_APP => "app",
-        _ => "function",
     }
 }

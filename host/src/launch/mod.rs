@@ -1,5 +1,5 @@
 //! Launching a worker: the language runtime that its process runs.
 //!
-//! One folder a language. The rest of the crate knows no Python; [`python`] does.
+//! One folder a language: [`python`] finds an interpreter, makes its environment, and starts it.
 
 pub mod python;

@@ -154,10 +154,10 @@ mod tests {
             exit,
             drop,
         });
-        Attribute::from(abi::Value::Object(abi::Object {
-            functions: abi::ObjectFnsRef(TABLE.static_as_prefix()),
-            this: std::ptr::null_mut(),
-        }))
+        let functions = abi::ObjectFnsRef(TABLE.static_as_prefix());
+        // SAFETY: the functions do not use the pointer.
+        let object = unsafe { abi::Object::new(functions, std::ptr::null_mut()) };
+        Attribute::from(abi::Value::Object(object))
     }
 
     /// A panic in the destructor aborts the process, as it must not cross the ABI: the test cannot pass then.

@@ -10,8 +10,8 @@ use bytes::Bytes;
 /// The reason why a stream ended early.
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
-/// The frames of a stream. The programming model has no trailers, so trailer frames are skipped.
-type Frames = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
+/// The frames of a stream. Readers skip trailers, which have no place in the programming model.
+pub type Frames = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
 
 /// The body of an HTTP message. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]

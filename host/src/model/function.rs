@@ -140,8 +140,8 @@ pub struct FunctionInfo {
     pub trigger_name: String,
     /// For an HTTP trigger, the route template with the prefix, without a leading slash.
     pub route: Option<String>,
-    /// The name of the output binding with the HTTP response of a function that returns nothing.
-    pub http_output: Option<String>,
+    /// The names of the output bindings that make the HTTP response of a function that returns nothing.
+    pub http_outputs: Vec<String>,
 }
 
 impl FunctionInfo {
@@ -149,11 +149,8 @@ impl FunctionInfo {
     pub fn new(definition: &FunctionDefinition, route_prefix: &str) -> Self {
         let trigger = definition.trigger();
         let http = trigger.and_then(|binding| binding.http.as_ref());
-        let route = http.map(|http| match route_prefix {
-            "" => http.route.to_string(),
-            prefix => format!("{prefix}/{}", http.route),
-        });
-        let http_output = definition.bindings.iter().find(|binding| {
+        let route = http.map(|http| http.route.clone().under(route_prefix).to_string());
+        let http_outputs = definition.bindings.iter().filter(|binding| {
             binding.direction == Direction::Out
                 && binding.name != "$return"
                 && binding.kind.eq_ignore_ascii_case("http")
@@ -164,7 +161,7 @@ impl FunctionInfo {
             trigger: trigger.map(|binding| binding.kind.clone()).unwrap_or_default(),
             trigger_name: trigger.map(|binding| binding.name.clone()).unwrap_or_default(),
             route,
-            http_output: http_output.map(|binding| binding.name.clone()),
+            http_outputs: http_outputs.map(|binding| binding.name.clone()).collect(),
         }
     }
 }

@@ -107,13 +107,8 @@ impl Invocation {
         find(&self.inputs.others, name)
     }
 
-    /// Returns the other data of the trigger, by name.
-    pub fn metadata(&self) -> &[(String, Data)] {
-        &self.metadata
-    }
-
-    /// Returns the metadata with this name.
-    pub fn metadatum(&self, name: &str) -> Option<&Data> {
+    /// What the trigger knows besides its data, under this name.
+    pub fn metadata(&self, name: &str) -> Option<&Data> {
         find(&self.metadata, name)
     }
 

@@ -17,7 +17,7 @@ mod trace_context;
 mod trace_ids;
 
 pub use attributes::{Attribute, Attributes};
-pub use body::{Body, BodyError, BodyStream};
+pub use body::{Body, BodyError, BodyStream, Frames};
 pub use data::{Data, Inputs};
 pub use function::{AuthLevel, Binding, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger};
 pub use http::{HttpRequest, HttpResponse};

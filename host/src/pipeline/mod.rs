@@ -62,10 +62,13 @@ impl Pipeline {
         }
     }
 
-    /// Delivers outcomes to the calls that wait for them, and lets the runner begin the calls of each turn of the event
-    /// loop. Never returns: one task runs this, on the thread that makes the calls.
-    pub async fn drive(&self) {
-        tokio::join!(self.completions.deliver(), self.flush_each_turn());
+    /// Spawns the tasks that hand outcomes to the calls that wait for them, and let the runner begin with the calls of
+    /// each turn of the event loop. Called once, within the runtime of the one thread that makes the calls.
+    pub fn drive(self: &Arc<Self>) {
+        let pipeline = Arc::clone(self);
+        tokio::spawn(async move { pipeline.completions.deliver().await });
+        let pipeline = Arc::clone(self);
+        tokio::spawn(async move { pipeline.flush_each_turn().await });
     }
 
     /// Calls a function and returns how it ended, after all post hooks ran.

@@ -19,6 +19,7 @@ pub(super) struct Waiters(Mutex<Slots>);
 
 #[derive(Default)]
 struct Slots {
+    /// As many as there have been calls at once: never shortened.
     all: Vec<Slot>,
     /// The indices of unused slots.
     free: Vec<u32>,
@@ -92,7 +93,10 @@ impl Waiters {
             },
             State::Running(Some(waker)) if waker.will_wake(context.waker()) => Poll::Pending,
             State::Running(waker) => {
-                *waker = Some(context.waker().clone());
+                let replaced = waker.replace(context.waker().clone());
+                // Not under the lock: a waker may own the task that waits.
+                drop(slots);
+                drop(replaced);
                 Poll::Pending
             }
             State::Free => Poll::Pending,

@@ -25,8 +25,14 @@ pub trait Trigger: Send + 'static {
     /// Whether it serves functions whose trigger binding has this type, in any case.
     fn serves(&self, kind: &str) -> bool;
 
-    /// Prepares to serve these functions, and returns a future that serves them. Called on the serving thread, within its
-    /// tokio runtime. The worker drives the future until it ends, which must be soon after [`Calls::draining`].
+    /// Whether it is started in an app that has no functions for it, as it serves more than functions.
+    fn serves_more(&self) -> bool {
+        false
+    }
+
+    /// Prepares to serve these functions, and returns what serves them. Called within the tokio runtime of the serving
+    /// thread, before that thread starts. The worker drives the returned future until it ends by itself, which it does soon after
+    /// [`Calls::draining`].
     ///
     /// # Errors
     /// A message for the user that says what is wrong. The worker does not start.
@@ -94,7 +100,8 @@ pub struct Registration(fn(&Setup<'_>) -> Result<Box<dyn Trigger>, String>);
 inventory::collect!(Registration);
 
 impl Registration {
-    /// Registers a trigger, which each worker makes once. An error is a message for the user: the worker does not start.
+    /// Registers a trigger, which each worker makes once, whether the app has functions for it or not: what only those
+    /// need is checked in [`Trigger::start`]. An error is a message for the user: the worker does not start.
     pub const fn new(make: fn(&Setup<'_>) -> Result<Box<dyn Trigger>, String>) -> Self {
         Registration(make)
     }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod exposition;
+mod functions;
 mod link;
 mod listing;
 mod orders;
@@ -23,12 +24,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::control::{Ready, WorkerConfig};
-use crate::extensions::{Companion, ExtensionError, Extensions, Search};
-use crate::model::{FunctionDefinition, FunctionInfo};
+use crate::extensions::{Companion, Extensions, Search};
+use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
-use crate::triggers::http::Http;
+use crate::triggers::http::{Http, is_http_trigger};
 use crate::triggers::{self, Setup, Trigger};
 use admin::WorkerAdmin;
+use functions::put_hooks_around;
 use link::Link;
 use listing::{AllExtensions, lock};
 use peers::Peers;
@@ -109,25 +111,23 @@ impl Worker {
                 return Err(1);
             }
         };
+        let base = Base {
+            config,
+            orders,
+            peers,
+            listener,
+            extensions,
+        };
         let setup = Setup {
-            app: &config.app,
-            worker: config.index,
+            app: &base.config.app,
+            worker: base.config.index,
         };
         let triggers = match triggers::registered(&setup) {
             Ok(triggers) => triggers,
-            Err(error) => {
-                orders.failed("start of the triggers", &error);
-                return Err(1);
-            }
+            Err(error) => return Err(base.fail("start of the triggers", &error)),
         };
         Ok(Worker {
-            base: Base {
-                config,
-                orders,
-                peers,
-                listener,
-                extensions,
-            },
+            base,
             completions: Arc::default(),
             triggers,
         })
@@ -151,7 +151,7 @@ impl Worker {
     /// Whether a trigger of this worker serves functions whose trigger binding has this type. A function without such a
     /// trigger is listed, but never called.
     pub fn serves(&self, kind: &str) -> bool {
-        let http = self.base.listener.is_some() && kind.eq_ignore_ascii_case("httpTrigger");
+        let http = self.base.listener.is_some() && is_http_trigger(kind);
         http || self.triggers.iter().any(|trigger| trigger.serves(kind))
     }
 
@@ -280,30 +280,4 @@ fn drain(service: Service, base: &Base, deadline: Duration) -> bool {
     }
     lock(&base.extensions).shutdown(left().max(LEAST_SHUTDOWN));
     in_time
-}
-
-/// Starts the extensions, and returns the functions with their hooks around them.
-fn put_hooks_around(
-    config: &WorkerConfig,
-    extensions: &mut Extensions,
-    functions: Vec<FunctionDefinition>,
-) -> Result<Vec<Arc<LoadedFunction>>, ExtensionError> {
-    let prefix = &config.app.host.http.route_prefix;
-    let infos: Vec<_> = functions
-        .iter()
-        .map(|definition| Arc::new(FunctionInfo::new(definition, prefix)))
-        .collect();
-    let root = config.app.root.to_string_lossy();
-    let chains = extensions.start(&root, config.index, &infos)?;
-    let loaded = functions.into_iter().zip(infos).zip(chains).enumerate();
-    Ok(loaded
-        .map(|(index, ((definition, info), chain))| {
-            Arc::new(LoadedFunction {
-                index,
-                definition,
-                info,
-                chain,
-            })
-        })
-        .collect())
 }

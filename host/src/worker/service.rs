@@ -80,7 +80,11 @@ fn start_triggers(
             ),
         }
     }
-    let started = triggers.into_iter().zip(served).map(|(trigger, functions)| {
+    let needed = triggers
+        .into_iter()
+        .zip(served)
+        .filter(|(trigger, functions)| trigger.serves_more() || !functions.is_empty());
+    let started = needed.map(|(trigger, functions)| {
         let name = trigger.name();
         let started = trigger.start(functions, calls.clone());
         started.map_err(|error| format!("{name}: {error}"))
@@ -97,8 +101,7 @@ async fn run(
     drain: CancellationToken,
     ordered: oneshot::Receiver<Duration>,
 ) -> bool {
-    let driven = Arc::clone(&pipeline);
-    tokio::spawn(async move { driven.drive().await });
+    pipeline.drive();
     for trigger in serving {
         tasks.spawn(trigger);
     }

@@ -105,7 +105,7 @@ impl FunctionRunner for Adder {
             value: Data::Int(sum),
             outputs: vec![Output {
                 name: "out".into(),
-                data: invocation.metadatum("attempt").cloned().unwrap_or_default(),
+                data: invocation.metadata("attempt").cloned().unwrap_or_default(),
             }],
         });
         self.0.push(call.ticket, outcome, false);

@@ -5,9 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use funcdock::extensions::{ExtensionState, HookProgress};
-use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, FunctionExtension, Invocation, Result, export_extension,
-};
+use funcdock_extension_api::{AppInfo, Error, Extension, Flow, FunctionInfo, Invocation, Result, extension};
 
 use crate::support::{DEADLINE, Settings, config, docked, enter, invocation, loaded, note, noted, started};
 
@@ -29,7 +27,8 @@ impl Drop for Life {
     }
 }
 
-impl AppExtension for Life {
+#[extension(name = "life")]
+impl Extension for Life {
     type Settings = Settings;
     type State = ();
 
@@ -50,17 +49,16 @@ impl AppExtension for Life {
     }
 }
 
-export_extension!(Life, name = "life");
-
 /// The same for functions: `init` for the function that `what` names fails.
 struct FunctionLife(Life);
 
-impl FunctionExtension for FunctionLife {
+#[extension(scope = function, name = "function-life")]
+impl Extension for FunctionLife {
     type Settings = Settings;
     type State = ();
 
-    fn init(settings: Settings, _app: &AppInfo<'_>, function: &Function<'_>) -> Result<Self> {
-        let of = function.name().to_owned();
+    fn init(settings: Settings, info: &FunctionInfo<'_>) -> Result<Self> {
+        let of = info.function().name().to_owned();
         if settings.what == of {
             return Err(Error::msg(format!("not for {of}")));
         }
@@ -79,8 +77,6 @@ impl FunctionExtension for FunctionLife {
         Ok(())
     }
 }
-
-export_extension!(FunctionLife, scope = function, name = "function-life");
 
 #[test]
 fn instances_end_in_reverse_order_each_dropped_after_its_shutdown() {
@@ -188,7 +184,8 @@ impl Drop for Slow {
     }
 }
 
-impl AppExtension for Slow {
+#[extension(name = "slow")]
+impl Extension for Slow {
     type Settings = Settings;
     type State = ();
 
@@ -205,8 +202,6 @@ impl AppExtension for Slow {
         Ok(())
     }
 }
-
-export_extension!(Slow, name = "slow");
 
 #[test]
 fn what_does_not_end_in_time_is_left_behind() {

@@ -7,8 +7,8 @@ use abi_stable::std_types::{ROption, RStr, RVec};
 use funcdock::extensions::HookProgress;
 use funcdock::model::Attribute;
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Arguments, ContextObject, Exception, Flow, Function, Invocation, Outcome, Result,
-    Value, abi, export_extension,
+    AppInfo, Arguments, ContextObject, Exception, Extension, Flow, Function, Invocation, Outcome, Result,
+    Value, abi, extension,
 };
 
 use crate::support::{
@@ -36,7 +36,8 @@ fn panic_in(place: &str, here: &str) {
     }
 }
 
-impl AppExtension for Panics {
+#[extension(name = "panics")]
+impl Extension for Panics {
     type Settings = Settings;
     type State = ();
 
@@ -78,8 +79,6 @@ impl Drop for Panics {
         panic_in(&self.0.what, "drop");
     }
 }
-
-export_extension!(Panics, name = "panics");
 
 #[test]
 fn panics_of_configure_and_init_are_errors_with_their_message() {
@@ -198,21 +197,15 @@ fn panics_of_objects_are_errors_for_python() {
     let Some(Attribute::Object(object)) = invocation.attributes().get("faulty") else {
         panic!("the pre hook has set it")
     };
-    let (functions, this) = (object.functions, object.this.cast_const());
     let name = RStr::from_str("name");
-    // SAFETY: the object is alive, and its functions get what their types say.
-    let (class, methods, errors) = unsafe {
-        let errors = [
-            functions.get()(this, name).into_result().err(),
-            functions.set()(this, name, abi::Value::None).into_result().err(),
-            functions.call()(this, name, RVec::new(), RVec::new())
-                .into_result()
-                .err(),
-            functions.enter()(this).into_result().err(),
-            functions.exit()(this, ROption::RNone).into_result().err(),
-        ];
-        (functions.class_name()(this), functions.methods()(this), errors)
-    };
+    let errors = [
+        object.get(name).into_result().err(),
+        object.set(name, abi::Value::None).into_result().err(),
+        object.call(name, RVec::new(), RVec::new()).into_result().err(),
+        object.enter().into_result().err(),
+        object.exit(ROption::RNone).into_result().err(),
+    ];
+    let (class, methods) = (object.class_name(), object.methods());
     assert_eq!(
         (class.as_str(), methods.len()),
         ("object", 0),

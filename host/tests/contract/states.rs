@@ -1,10 +1,9 @@
 //! A state is dropped exactly once: by the post hook that takes it, or else by the host.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Hooks, Invocation, Outcome, Response, Result, export_extension,
+    AppInfo, Error, Extension, Flow, Invocation, Outcome, Response, Result, extension,
 };
 
 use crate::support::{Settings, call, config, counts, docked, enter, invocation, note, noted};
@@ -26,45 +25,22 @@ impl<const WORDS: usize> Drop for State<WORDS> {
     }
 }
 
-/// Makes states, and does what its settings say: with `HAS_POST`, in a post hook.
-struct Stateful<const WORDS: usize, const HAS_POST: bool> {
-    settings: Settings,
-    _state: PhantomData<State<WORDS>>,
-}
+/// Makes states, and does what its settings say in its post hook, if it has one.
+struct Stateful<const WORDS: usize, const HAS_POST: bool>(Settings);
 
-impl<const WORDS: usize, const HAS_POST: bool> AppExtension for Stateful<WORDS, HAS_POST> {
-    type Settings = Settings;
-    type State = State<WORDS>;
-    const HOOKS: Hooks = if HAS_POST {
-        Hooks::POST_INVOCATION
-    } else {
-        Hooks::PRE_INVOCATION
-    };
-
-    fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
-        Ok(Stateful {
-            settings,
-            _state: PhantomData,
+impl<const WORDS: usize, const HAS_POST: bool> Stateful<WORDS, HAS_POST> {
+    fn make(&self) -> Flow<State<WORDS>> {
+        note(&self.0.label, "made");
+        Flow::Continue(State {
+            label: self.0.label.as_str().into(),
+            words: [7; WORDS],
+            faulty: self.0.what == "faulty",
         })
     }
 
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<State<WORDS>>> {
-        note(&self.settings.label, "made");
-        Ok(Flow::Continue(State {
-            label: self.settings.label.as_str().into(),
-            words: [7; WORDS],
-            faulty: self.settings.what == "faulty",
-        }))
-    }
-
-    fn post_invocation(
-        &self,
-        _call: &mut Invocation<'_>,
-        state: State<WORDS>,
-        _: &Outcome<'_>,
-    ) -> Result<()> {
-        note(&self.settings.label, "taken");
-        match self.settings.what.as_str() {
+    fn take(&self, state: State<WORDS>) -> Result<()> {
+        note(&self.0.label, "taken");
+        match self.0.what.as_str() {
             "panic" => panic!("on purpose"),
             "error" => Err(Error::msg("on purpose")),
             "forget" => {
@@ -76,18 +52,61 @@ impl<const WORDS: usize, const HAS_POST: bool> AppExtension for Stateful<WORDS, 
     }
 }
 
-export_extension!(Stateful<0, true>, name = "in-place");
-export_extension!(Stateful<8, true>, name = "boxed");
-export_extension!(Stateful<0, false>, name = "in-place-without-post");
-export_extension!(Stateful<8, false>, name = "boxed-without-post");
+/// The attribute is on a type without parameters.
+macro_rules! stateful {
+    ($words:literal, $name:literal) => {
+        #[extension(name = $name)]
+        impl Extension for Stateful<$words, true> {
+            type Settings = Settings;
+            type State = State<$words>;
+
+            fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+                Ok(Stateful(settings))
+            }
+
+            fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<State<$words>>> {
+                Ok(self.make())
+            }
+
+            fn post_invocation(
+                &self,
+                _call: &mut Invocation<'_>,
+                state: State<$words>,
+                _: &Outcome<'_>,
+            ) -> Result<()> {
+                self.take(state)
+            }
+        }
+    };
+    ($words:literal, $name:literal without post) => {
+        #[extension(name = $name)]
+        impl Extension for Stateful<$words, false> {
+            type Settings = Settings;
+            type State = State<$words>;
+
+            fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+                Ok(Stateful(settings))
+            }
+
+            fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<State<$words>>> {
+                Ok(self.make())
+            }
+        }
+    };
+}
+
+stateful!(0, "in-place");
+stateful!(8, "boxed");
+stateful!(0, "in-place-without-post" without post);
+stateful!(8, "boxed-without-post" without post);
 
 /// Ends calls before the function does.
 struct Ends(Settings);
 
-impl AppExtension for Ends {
+#[extension(name = "ends")]
+impl Extension for Ends {
     type Settings = Settings;
     type State = ();
-    const HOOKS: Hooks = Hooks::PRE_INVOCATION;
 
     fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Ends(settings))
@@ -100,8 +119,6 @@ impl AppExtension for Ends {
         }
     }
 }
-
-export_extension!(Ends, name = "ends");
 
 #[test]
 fn states_that_are_taken() {

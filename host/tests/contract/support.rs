@@ -70,7 +70,7 @@ fn function(name: &str) -> FunctionInfo {
         trigger: "httpTrigger".to_owned(),
         trigger_name: "req".to_owned(),
         route: None,
-        http_output: None,
+        http_outputs: Vec::new(),
     }
 }
 

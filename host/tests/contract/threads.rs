@@ -2,19 +2,19 @@
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
 
+use funcdock::model::Attribute;
 use funcdock_extension_api::{
-    AppExtension, AppInfo, ContextObject, Flow, Function, FunctionExtension, Hooks, Invocation, Outcome,
-    Result, export_extension,
+    AppInfo, ContextObject, Extension, Flow, Invocation, Outcome, Result, Value, abi, extension,
 };
 
-use crate::support::{DEADLINE, Settings, call, config, docked, note, noted};
+use crate::support::{DEADLINE, Settings, call, config, docked, invocation, note, noted};
 
 /// Meets another call of itself in each hook.
 struct Meets(Barrier, Settings);
 
-impl AppExtension for Meets {
+#[extension(name = "meets")]
+impl Extension for Meets {
     type Settings = Settings;
     type State = ();
 
@@ -33,8 +33,6 @@ impl AppExtension for Meets {
         Ok(())
     }
 }
-
-export_extension!(Meets, name = "meets");
 
 /// Nothing in the host makes one call's hooks wait for another's.
 #[test]
@@ -55,42 +53,19 @@ fn hooks_run_on_several_threads_at_once() {
     assert_eq!(noted("meets"), ["met", "met"]);
 }
 
-/// The type system keeps authors to it: this compiles as each trait asks for it.
+/// The type system keeps authors to it: this compiles as the traits ask for it.
 #[test]
 fn what_the_host_shares_between_threads_may_be_shared() {
     fn shared<T: Send + Sync + 'static>() {}
     fn sent<T: Send + 'static>() {}
-    fn of_app_level<E: AppExtension>() {
-        shared::<E>();
-        sent::<E::State>();
-    }
-    fn of_function_level<E: FunctionExtension>() {
+    fn of_extensions<E: Extension>() {
         shared::<E>();
         sent::<E::State>();
     }
     fn of_objects<O: ContextObject>() {
         shared::<O>();
     }
-    let _ = (
-        of_app_level::<Meets>,
-        of_function_level::<Nowhere>,
-        of_objects::<Nothing>,
-    );
-}
-
-struct Nowhere;
-
-impl FunctionExtension for Nowhere {
-    type Settings = ();
-    type State = ();
-
-    fn init(_settings: (), _app: &AppInfo<'_>, _function: &Function<'_>) -> Result<Self> {
-        Ok(Nowhere)
-    }
-
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
-        Ok(Flow::Continue(()))
-    }
+    let _ = (of_extensions::<Meets>, of_objects::<Nothing>);
 }
 
 struct Nothing;
@@ -101,32 +76,52 @@ impl ContextObject for Nothing {
     }
 }
 
-/// A hook that is not in the set is never called.
+/// Which hooks there are is what the block has.
 #[test]
-fn hooks_that_are_not_declared_are_never_called() {
+fn hooks_that_are_left_out_are_never_called() {
     struct Silent;
-    impl AppExtension for Silent {
+    #[extension(name = "silent")]
+    impl Extension for Silent {
         type Settings = Settings;
-        type State = ();
-        const HOOKS: Hooks = Hooks::NONE;
         fn init(_settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
             Ok(Silent)
         }
-        fn post_function_load(&self, _function: &Function<'_>) -> Result<()> {
-            unreachable!("it is not declared")
-        }
-        fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
-            unreachable!("it is not declared")
-        }
-        fn shutdown(&self, _deadline: Duration) -> Result<()> {
-            unreachable!("it is not declared")
-        }
     }
-    export_extension!(Silent, name = "silent");
 
     let (mut extensions, function) = docked(&[config("silent", "silent", "")]);
     assert!(function.chain.is_empty());
     call(&function);
     extensions.shutdown(DEADLINE);
     assert!(extensions.report()[0].hooks.is_empty());
+}
+
+/// It needs no hook around calls for that.
+#[test]
+fn an_extension_without_hooks_makes_attributes() {
+    struct Maker;
+    #[extension(name = "maker")]
+    impl Extension for Maker {
+        type Settings = Settings;
+        const ATTRIBUTES: &'static [&'static str] = &["made"];
+        fn init(_settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+            Ok(Maker)
+        }
+        fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
+            Ok(Some(Value::from(format!(
+                "{name} for {}",
+                call.function().name()
+            ))))
+        }
+    }
+
+    let (_extensions, function) = docked(&[config("maker", "maker", "")]);
+    assert!(function.chain.is_empty(), "no hooks around calls");
+    let invocation = invocation(&function);
+    assert_eq!(function.chain.attribute_names(&invocation), ["made"]);
+    let made = function.chain.attribute(&invocation, "made");
+    let Some(Attribute::Value(value)) = made else {
+        panic!("it makes the attribute")
+    };
+    assert!(matches!(&*value, abi::Value::Str(text) if text == "made for one"));
+    assert!(function.chain.attribute(&invocation, "other").is_none());
 }

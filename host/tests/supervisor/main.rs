@@ -42,7 +42,6 @@ fn a_ready_worker_is_listed_serves_and_drains() {
     assert_eq!(seen["cwd"], root);
     assert_eq!(seen["environment"]["AzureWebJobsScriptRoot"], root);
     assert_eq!(seen["environment"]["FUNCTIONS_WORKER_RUNTIME"], "python");
-    assert_eq!(seen["config"]["address"], address.to_string());
     assert_eq!(seen["config"]["workers"], 1);
     assert_eq!(seen["config"]["verbose"], true);
 

@@ -219,12 +219,12 @@ fn a_pre_hook_may_answer_instead_of_the_function() {
 fn an_answer_that_cannot_be_sent_is_500_and_logged() {
     let host = answering();
     let cases: [(&[(&str, &str)], &str); 5] = [
-        (&[("x-answer", "99")], "99 is no final HTTP status"),
-        (&[("x-answer", "101")], "101 is no final HTTP status"),
-        (&[("x-answer", "1000")], "1000 is no final HTTP status"),
+        (&[("x-answer", "99")], "99 is not a final HTTP status"),
+        (&[("x-answer", "101")], "101 is not a final HTTP status"),
+        (&[("x-answer", "1000")], "1000 is not a final HTTP status"),
         (
             &[("x-answer", "200"), ("x-answer-header", "no name=1")],
-            "\"no name\" is no header name",
+            "\"no name\" is not a valid header name",
         ),
         (
             &[("x-answer", "200"), ("x-answer-header", "x-lines=1\\n2")],

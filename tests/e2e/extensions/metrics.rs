@@ -116,15 +116,21 @@ fn extensions_have_metrics_of_their_own() {
 fn what_cannot_be_registered_is_an_error_of_init() {
     let also = |name: &str, labels: Json, bounds: Json| json!({ "also": [{ "name": name, "labels": labels, "bounds": bounds }] });
     for (settings, problem) in [
-        (also("a-b", json!([]), json!(null)), "\"a-b\" is no metric's name"),
-        (also("", json!([]), json!(null)), "\"\" is no metric's name"),
+        (
+            also("a-b", json!([]), json!(null)),
+            "\"a-b\" is not a valid metric name",
+        ),
+        (
+            also("", json!([]), json!(null)),
+            "\"\" is not a valid metric name",
+        ),
         (
             also("a", json!([["b c", ""]]), json!(null)),
-            "\"b c\" is no label's name",
+            "\"b c\" is not a valid label name",
         ),
         (
             also("a", json!([["worker", "1"]]), json!(null)),
-            "\"worker\" is no label's name",
+            "\"worker\" is not a valid label name",
         ),
         (
             also("a", json!([["b", "1"], ["b", "2"]]), json!(null)),

@@ -11,12 +11,12 @@ use crate::support::{ENABLE, host_json, lines, status};
 
 const SOURCE: &str = r#"
 use std::time::Instant;
-use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Outcome, Result, export_extension};
+use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Outcome, Result, extension};
 
 struct Stopwatch;
 
-impl AppExtension for Stopwatch {
-    type Settings = ();
+#[extension]
+impl Extension for Stopwatch {
     type State = Instant;
 
     fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
@@ -30,8 +30,6 @@ impl AppExtension for Stopwatch {
         Ok(())
     }
 }
-
-export_extension!(Stopwatch);
 "#;
 
 /// A crate with that extension, which depends on the API in this folder.

@@ -165,11 +165,15 @@ fn headers_are_replaced_and_removed() {
 fn what_http_does_not_take_is_an_error_value() {
     let host = host();
     for (change, value, problem) in [
-        ("x-first-status", "199", "Value: 199 is no final HTTP status"),
-        ("x-first-status", "1000", "Value: 1000 is no final HTTP status"),
-        ("x-first-status", "0", "Value: 0 is no final HTTP status"),
-        ("x-first-set", "a b=c", "Value: \"a b\" is no header name"),
-        ("x-first-append", "=c", "Value: \"\" is no header name"),
+        ("x-first-status", "199", "Value: 199 is not a final HTTP status"),
+        ("x-first-status", "1000", "Value: 1000 is not a final HTTP status"),
+        ("x-first-status", "0", "Value: 0 is not a final HTTP status"),
+        (
+            "x-first-set",
+            "a b=c",
+            "Value: \"a b\" is not a valid header name",
+        ),
+        ("x-first-append", "=c", "Value: \"\" is not a valid header name"),
     ] {
         let answer = send(&host, "/api/kinds/http", &[(change, value)]);
         assert_eq!(answer.header("x-first-error"), problem, "{change}: {value}");

@@ -88,6 +88,6 @@ def main(req):
 #[test]
 fn a_metric_that_is_no_token_stops_the_host() {
     let stopped = timed("", json!({ "metric": "two words" })).start_fails();
-    let problem = "metric: \"two words\" is no name for a header's metric";
+    let problem = "metric: \"two words\" is not a valid metric name";
     assert!(stopped.stderr.contains(problem), "{}", stopped.stderr);
 }

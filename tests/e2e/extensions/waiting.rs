@@ -102,7 +102,7 @@ fn what_a_pre_hook_waits_for_decides() {
         (
             "again",
             on.clone(),
-            "pre_invocation failed: only a hook can wait",
+            "pre_invocation failed: only a hook can call wait_for",
             "Returned",
         ),
         (
@@ -161,7 +161,7 @@ fn what_a_post_hook_waits_for_costs_at_most_its_own_call() {
         ("error", "post_invocation failed: failed after a while"),
         ("panic", "post_invocation failed: panicked: after a while"),
         ("twice", "post_invocation failed: this hook waits already"),
-        ("again", "post_invocation failed: only a hook can wait"),
+        ("again", "post_invocation failed: only a hook can call wait_for"),
         ("error_at_once", "post_invocation failed: failed at once"),
         (
             "never",

@@ -1,4 +1,4 @@
-//! The book's chapter on tracing: its settings are those of the code, its samples run, its links are not broken.
+//! The book: its samples of tracing run, its list of settings is complete, and all links and files that it names exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -294,8 +294,8 @@ fn anchors(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-#[test]
-fn no_link_of_the_book_is_broken() {
+/// All pages of the book.
+fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
     let mut folders = vec![book()];
     while let Some(folder) = folders.pop() {
@@ -308,10 +308,15 @@ fn no_link_of_the_book_is_broken() {
             }
         }
     }
+    pages
+}
+
+#[test]
+fn every_link_of_the_book_leads_somewhere() {
     let read = |path: &Path| fs::read_to_string(path).expect("a page");
     let summary = read(&book().join("SUMMARY.md"));
     let mut broken = Vec::new();
-    for path in &pages {
+    for path in &pages() {
         let shown = path.strip_prefix(book()).expect("a page of the book").display();
         let is_listed = summary.contains(&format!("({shown})"));
         if !is_listed && shown.to_string() != "SUMMARY.md" {
@@ -332,4 +337,28 @@ fn no_link_of_the_book_is_broken() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Folders of the repository: a code span that begins with one of them names a file or a folder.
+const FOLDERS: [&str; 7] = [
+    ".ci/",
+    "docs/",
+    "examples/",
+    "extension-api/",
+    "extensions/",
+    "host/",
+    "tests/",
+];
+
+#[test]
+fn every_file_that_the_book_names_exists() {
+    let mut missing = Vec::new();
+    for path in pages() {
+        let page = fs::read_to_string(&path).expect("a page");
+        let spans = page.split('`').filter(|span| !span.contains(char::is_whitespace));
+        let files = spans.filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
+        let gone = files.filter(|file| !repository().join(file).exists());
+        missing.extend(gone.map(|file| format!("{}: {file}", path.display())));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }

@@ -1,6 +1,6 @@
 //! Asks every table for what only the next minor version has, and logs what it finds.
 
-use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Outcome, Result, export_extension};
+use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Outcome, Result, extension};
 
 struct Appended;
 
@@ -9,12 +9,10 @@ fn log(table: &str, found: Option<extern "C" fn() -> u32>) {
     tracing::info!("{table} has {:?}", found.map(|function| function()));
 }
 
-impl AppExtension for Appended {
-    type Settings = ();
-    type State = ();
-
+#[extension(name = "appended")]
+impl Extension for Appended {
     fn init(_settings: (), app: &AppInfo<'_>) -> Result<Self> {
-        log("InitFns", app.raw().functions.appended_by_next());
+        log("InitFns", app.table().appended_by_next());
         for descriptor in funcdock_extension_api::private::registrations() {
             if descriptor.name() == "appended" {
                 log("Descriptor", descriptor.appended_by_next());
@@ -25,22 +23,20 @@ impl AppExtension for Appended {
         Ok(Appended)
     }
 
-    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<()>> {
-        log("InvocationFns", call.raw().functions.appended_by_next());
-        log("FunctionFns", call.function().raw().functions.appended_by_next());
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow> {
+        log("InvocationFns", call.table().appended_by_next());
+        log("FunctionFns", call.function().table().appended_by_next());
         if let Some(request) = call.http_request() {
-            log("HttpRequestFns", request.raw().functions.appended_by_next());
+            log("HttpRequestFns", request.table().appended_by_next());
         }
         Ok(Flow::Continue(()))
     }
 
     fn post_invocation(&self, call: &mut Invocation<'_>, (): (), outcome: &Outcome<'_>) -> Result<()> {
-        log("OutcomeFns", outcome.raw().functions.appended_by_next());
+        log("OutcomeFns", outcome.table().appended_by_next());
         if let Some(response) = call.response() {
-            log("HttpResponseFns", response.raw().functions.appended_by_next());
+            log("HttpResponseFns", response.table().appended_by_next());
         }
         Ok(())
     }
 }
-
-export_extension!(Appended, name = "appended");

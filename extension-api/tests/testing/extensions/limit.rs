@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use funcdock_extension_api::{
-    AppInfo, Counter, Flow, Function, FunctionExtension, Histogram, Hooks, Invocation, Outcome, Response,
-    Result, export_extension,
+    Counter, Extension, Flow, FunctionInfo, Histogram, Invocation, Outcome, Response, Result, extension,
 };
 use serde::Deserialize;
 
@@ -21,21 +20,20 @@ pub(crate) struct LimitSettings {
     metric: Option<String>,
 }
 
-impl FunctionExtension for Limit {
+#[extension(scope = function, name = "rate-limit")]
+impl Extension for Limit {
     type Settings = LimitSettings;
-    type State = ();
-    const HOOKS: Hooks = Hooks::POST_INVOCATION;
 
-    fn init(settings: LimitSettings, app: &AppInfo<'_>, _function: &Function<'_>) -> Result<Self> {
+    fn init(settings: LimitSettings, info: &FunctionInfo<'_>) -> Result<Self> {
         let metric = settings.metric.as_deref().unwrap_or("limited_total");
         Ok(Limit {
             left: AtomicU32::new(settings.calls),
-            limited: app.counter(metric, "Calls that were one too many.", &[("why", "calls")])?,
-            sizes: app.histogram("size_bytes", "Sizes of answers.", &[], &[1.0, 10.0])?,
+            limited: info.counter(metric, "Calls that were one too many.", &[("why", "calls")])?,
+            sizes: info.histogram("size_bytes", "Sizes of answers.", &[], &[1.0, 10.0])?,
         })
     }
 
-    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<()>> {
+    fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow> {
         let take = |left: u32| left.checked_sub(1);
         if self
             .left
@@ -49,11 +47,9 @@ impl FunctionExtension for Limit {
     }
 
     fn post_invocation(&self, call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
-        if let Some(response) = call.response() {
-            self.sizes.record(response.body().len() as f64);
+        if let Some(body) = call.response().as_ref().and_then(|response| response.body()) {
+            self.sizes.record(body.len() as f64);
         }
         Ok(())
     }
 }
-
-export_extension!(Limit, scope = function, name = "rate-limit");

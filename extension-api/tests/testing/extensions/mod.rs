@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Exception, Flow, Function, Hooks, HttpRequest, Invocation, Outcome,
-    Response, Result, Value,
+    AppInfo, Error, Exception, Extension, Flow, Function, HttpRequest, Invocation, Outcome, Response, Result,
+    Value, extension,
 };
 pub(crate) use limit::Limit;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ thread_local! {
     pub(crate) static STATES: AtomicI64 = const { AtomicI64::new(0) };
 }
 
-/// Shows what it sees, and does what headers of the request ask for.
+/// Shows what it sees, and does what headers of the request say.
 pub(crate) struct Probe {
     app: String,
 }
@@ -58,7 +58,8 @@ impl Drop for State {
     }
 }
 
-impl AppExtension for Probe {
+#[extension(name = "probe")]
+impl Extension for Probe {
     type Settings = Settings;
     type State = State;
     const ATTRIBUTES: &'static [&'static str] = &["made", "app", "never", "broken"];
@@ -95,11 +96,10 @@ impl AppExtension for Probe {
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<State>> {
-        call.count_allocations();
         let request = call.http_request();
         let seen = match request {
             Some(request) => seen(call, &request),
-            None => format!("{} {} no request", call.id(), call.function().name()),
+            None => event(call),
         };
         call.set_attribute("seen", seen);
         call.set_attribute("app", self.app.as_str());
@@ -139,7 +139,7 @@ impl AppExtension for Probe {
         drop(state);
         let post = call.http_request().and_then(|request| request.header("x-post"));
         let Some(mut response) = call.response() else {
-            tracing::info!("no response");
+            tracing::info!("no response: {}", ended(outcome));
             return Ok(());
         };
         match post {
@@ -151,7 +151,7 @@ impl AppExtension for Probe {
                 response.remove_header("x-drop");
                 assert_eq!(response.header("X-OLD"), Some("new"));
                 assert_eq!(response.headers().count(), 2);
-                let body = response.body().to_ascii_uppercase();
+                let body = response.body().expect("no stream").to_ascii_uppercase();
                 response.set_body(body);
             }
             Some("change badly") => {
@@ -203,6 +203,19 @@ impl Drop for Probe {
     }
 }
 
+/// A call that no HTTP request made.
+fn event(call: &Invocation<'_>) -> String {
+    let (count, max) = call.retry();
+    format!(
+        "{} {} no request retry {count}/{max} message={:?} DequeueCount={:?} Other={:?}",
+        call.id(),
+        call.function().name(),
+        call.input("message"),
+        call.metadata("DequeueCount"),
+        call.metadata("Other"),
+    )
+}
+
 fn seen(call: &Invocation<'_>, request: &HttpRequest<'_>) -> String {
     let text = String::from_utf8_lossy;
     let headers: Vec<_> = request
@@ -225,7 +238,7 @@ fn seen(call: &Invocation<'_>, request: &HttpRequest<'_>) -> String {
         request.version(),
         headers.join(", "),
         request.header("X-A").unwrap_or_default(),
-        text(request.body()),
+        request.body().map_or("a stream".into(), text),
         request.client_address().unwrap_or_default(),
         input("req"),
         input("blob"),
@@ -245,30 +258,37 @@ fn ended(outcome: &Outcome<'_>) -> String {
         or_none(exception),
         outcome.extension().unwrap_or("-"),
         or_none(outcome.return_value().map(|data| format!("{data:?}"))),
-        or_none(outcome.allocated_blocks().map(|blocks| format!("{blocks:?}"))),
+        or_none(Some(outputs(outcome)).filter(|outputs| !outputs.is_empty())),
     )
 }
 
-/// Fails where the path says so.
+fn outputs(outcome: &Outcome<'_>) -> String {
+    let outputs: Vec<_> = outcome
+        .outputs()
+        .inspect(|(name, data)| assert_eq!(outcome.output(name).as_ref(), Some(data)))
+        .map(|(name, data)| format!("{name}={data:?}"))
+        .collect();
+    outputs.join(" ")
+}
+
+/// Fails if the path says so.
 pub(crate) struct Strict;
 
-impl AppExtension for Strict {
-    type Settings = ();
-    type State = ();
-    const HOOKS: Hooks = Hooks::POST_INVOCATION;
-    const STRICT: Hooks = Hooks::POST_INVOCATION;
-
+#[extension(name = "strict")]
+impl Extension for Strict {
     fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Strict)
     }
 
-    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<()>> {
+    #[strict]
+    fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow> {
         match call.http_request().map(|request| request.path()) {
             Some("/pre") => Err(Error::msg("no")),
             _ => Ok(Flow::Continue(())),
         }
     }
 
+    #[strict]
     fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
         Err(Error::msg("no"))
     }

@@ -6,23 +6,22 @@ use std::task::Poll;
 use std::thread;
 
 use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Hooks, Invocation, Outcome, Response, Result,
+    AppInfo, Error, Extension, Flow, Invocation, Outcome, Response, Result, extension,
 };
 
 /// Waits as the header `x-how` says.
 pub(crate) struct Waiter;
 
-impl AppExtension for Waiter {
-    type Settings = ();
+#[extension(name = "waiter")]
+impl Extension for Waiter {
     type State = u32;
-    const HOOKS: Hooks = Hooks::POST_INVOCATION;
 
     fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Waiter)
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<u32>> {
-        let handle = call.handle()?;
+        let handle = call.handle();
         Ok(match how(call) {
             Some("respond") => Flow::wait(async {
                 on_another_thread().await;

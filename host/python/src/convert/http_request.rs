@@ -87,7 +87,9 @@ impl RawRequest {
 
     fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let body = self.request()?.body.bytes();
-        let bytes = body.ok_or_else(|| PyRuntimeError::new_err("the body is a stream: read it as one"))?;
+        let bytes = body.ok_or_else(|| {
+            PyRuntimeError::new_err("the body is a stream, which this version cannot hand to a function")
+        })?;
         Ok(PyBytes::new(py, bytes))
     }
 }

@@ -14,8 +14,8 @@ use crate::text::utf8;
 /// Converts the value that an HTTP function returned. Attached.
 ///
 /// # Errors
-/// `TypeError` for an object that is not a response, `ValueError` for a response that is not valid HTTP.
-pub(super) fn data(function: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
+/// `TypeError` for an object that is not a response, `ValueError` for a response that HTTP does not have.
+pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(Data::String(utf8(text)?.to_owned()));
     }
@@ -29,9 +29,15 @@ pub(super) fn data(function: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
     let py = value.py();
     let Some(body) = value.getattr_opt(intern!(py, "get_body"))? else {
         let found = value.get_type().qualname()?;
-        return Err(PyTypeError::new_err(format!(
-            "function {function:?} returned {found}: an HTTP function returns func.HttpResponse, str, bytes or None"
-        )));
+        return Err(PyTypeError::new_err(match binding {
+            "$return" => format!(
+                "function {function:?} returned {found}: an HTTP function returns func.HttpResponse, str, bytes or None"
+            ),
+            _ => format!(
+                "function {function:?} gave {found} to the binding {binding:?}: expected func.HttpResponse, str, bytes \
+                 or None"
+            ),
+        }));
     };
     let body = body.call0()?;
     let body = Bytes::copy_from_slice(body.cast::<PyBytes>()?.as_bytes());

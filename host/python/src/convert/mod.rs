@@ -31,7 +31,7 @@ impl Kind {
     /// Converts a value that function code made for the binding of this name. Attached.
     pub(crate) fn data(self, function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
         match self {
-            Kind::Http => http_response::data(function, value),
+            Kind::Http => http_response::data(function, binding, value),
             Kind::Generic => generic::data(function, binding, value),
         }
     }

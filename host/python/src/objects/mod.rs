@@ -1,6 +1,6 @@
-//! The objects of extensions in Python, and the values that pass between the two.
+//! What extensions give to Python, and what Python gives to them.
 
+mod arguments;
 mod object;
-mod values;
 
-pub(crate) use values::to_python;
+pub(crate) use object::to_python;

@@ -1,16 +1,19 @@
-//! Objects of extensions in Python: `context.tracer` and what its methods return.
+//! What extensions give to Python: plain values, and objects such as `context.tracer` and what its methods return.
 
 use std::fmt::Display;
 use std::sync::Arc;
 
+use abi::Value;
 use abi_stable::std_types::{RResult, RStr, RString, RVec, Tuple2};
+use funcdock::model::Attribute;
 use funcdock_extension_api::abi;
+use funcdock_extension_api::driver::extend;
 use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyList, PyNone, PyString, PyTuple};
 
-use super::values::{from_python, to_python};
+use super::arguments::from_python;
 use crate::text::utf8;
 
 /// An object of an extension: attributes, methods and `with` are calls into its library, made detached.
@@ -33,9 +36,10 @@ impl ExtensionObject {
     }
 
     fn method(&self, name: &str) -> Option<RStr<'static>> {
-        // SAFETY: the object is alive.
-        let methods = unsafe { (self.object.functions.methods())(self.object.this) };
-        methods.iter().find(|method| method.as_str() == name).copied()
+        let methods = self.object.methods();
+        let found = methods.iter().find(|method| method.as_str() == name)?;
+        // SAFETY: it lives in the object, which an `ExtensionMethod` keeps alive.
+        Some(unsafe { extend(found.as_str()) })
     }
 
     fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
@@ -46,9 +50,7 @@ impl ExtensionObject {
             };
             return Ok(Bound::new(py, method)?.into_any());
         }
-        // SAFETY: the object is alive, and the name is borrowed for the call.
-        let found =
-            py.detach(|| unsafe { (self.object.functions.get())(self.object.this, RStr::from_str(name)) });
+        let found = py.detach(|| self.object.get(RStr::from_str(name)));
         match result(found)?.into_option() {
             Some(value) => to_python(py, &value.into()),
             None => {
@@ -61,8 +63,7 @@ impl ExtensionObject {
     }
 
     fn class_name(&self) -> String {
-        // SAFETY: the object is alive.
-        unsafe { (self.object.functions.class_name())(self.object.this) }.to_string()
+        self.object.class_name().to_string()
     }
 }
 
@@ -91,18 +92,13 @@ impl ExtensionObject {
 
     fn __setattr__(&self, py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = from_python(value)?;
-        // SAFETY: as in `__getattr__`; the value is given away.
-        let set = py.detach(|| unsafe {
-            (self.object.functions.set())(self.object.this, RStr::from_str(name), value)
-        });
-        result(set)
+        result(py.detach(|| self.object.set(RStr::from_str(name), value)))
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let object = &slf.get().object;
-        // SAFETY: the object is alive.
-        let entered = py.detach(|| unsafe { (object.functions.enter())(object.this) });
+        let entered = py.detach(|| object.enter());
         match result(entered)?.into_option() {
             Some(value) => to_python(py, &value.into()),
             None => Ok(slf.clone().into_any()),
@@ -129,11 +125,7 @@ impl ExtensionObject {
                 message: RStr::from_str(message),
                 traceback: RStr::from_str(traceback),
             });
-        // SAFETY: the object is alive, and the exception's strings are borrowed for the call.
-        let exited = Detached(raw).call(py, |raw| unsafe {
-            (self.object.functions.exit())(self.object.this, raw.into())
-        });
-        result(exited)
+        result(py.detach(|| self.object.exit(raw.into())))
     }
 
     fn __repr__(&self) -> String {
@@ -141,9 +133,7 @@ impl ExtensionObject {
     }
 
     fn __dir__(&self) -> Vec<String> {
-        // SAFETY: the object is alive.
-        let methods = unsafe { (self.object.functions.methods())(self.object.this) };
-        methods.iter().map(ToString::to_string).collect()
+        self.object.methods().iter().map(ToString::to_string).collect()
     }
 }
 
@@ -168,9 +158,7 @@ impl ExtensionMethod {
             let value = from_python(&value).map_err(|error| self.of_argument(py, error, name))?;
             named.push(Tuple2(RString::from(name), value));
         }
-        // SAFETY: the object is alive, the name lives in it, and the arguments are given away.
-        let returned = py
-            .detach(|| unsafe { (self.object.functions.call())(self.object.this, self.name, given, named) });
+        let returned = py.detach(|| self.object.call(self.name, given, named));
         let value = result(returned).map_err(|error| self.with_name(py, error))?;
         to_python(py, &value.into())
     }
@@ -203,24 +191,6 @@ impl ExtensionMethod {
     }
 }
 
-/// The border's types are not `Send` where they hold pointers, though these may change threads.
-struct Detached<T>(T);
-
-// SAFETY: only wraps an exception made of borrowed strings, which any thread may read.
-unsafe impl Send for Detached<Option<abi::Exception<'_>>> {}
-
-impl<T> Detached<T> {
-    fn call<R: Send>(self, py: Python<'_>, f: impl FnOnce(T) -> R + Send) -> R
-    where
-        Self: Send,
-    {
-        py.detach(move || {
-            let detached = self;
-            f(detached.0)
-        })
-    }
-}
-
 /// (type name, message, traceback) of an exception. Attached.
 fn describe(exception: &Bound<'_, PyAny>) -> PyResult<(String, String, String)> {
     let py = exception.py();
@@ -244,4 +214,37 @@ fn python_error(error: &abi::Error) -> PyErr {
         abi::ERROR_ATTRIBUTE => PyAttributeError::new_err(message),
         _ => PyRuntimeError::new_err(message),
     }
+}
+
+/// What an extension set or returned as a Python object. Attached.
+pub(crate) fn to_python<'py>(py: Python<'py>, value: &Attribute) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Attribute::Value(value) => plain(py, value)?,
+        Attribute::Object(object) => Bound::new(py, ExtensionObject::new(Arc::clone(object)))?.into_any(),
+        Attribute::List(values) => {
+            let items: PyResult<Vec<_>> = values.iter().map(|value| to_python(py, value)).collect();
+            PyList::new(py, items?)?.into_any()
+        }
+        Attribute::Map(entries) => {
+            let dict = PyDict::new(py);
+            for (key, value) in entries.iter() {
+                dict.set_item(&**key, to_python(py, value)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}
+
+fn plain<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Value::Int(value) => value.into_pyobject(py)?.into_any(),
+        Value::Float(value) => PyFloat::new(py, *value).into_any(),
+        Value::Str(value) => PyString::new(py, value).into_any(),
+        Value::Bytes(value) => PyBytes::new(py, value).into_any(),
+        // The others are cases of `Attribute`.
+        Value::None | Value::List(_) | Value::Map(_) | Value::Object(_) => {
+            PyNone::get(py).to_owned().into_any()
+        }
+    })
 }

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use funcdock_extension_api::abi;
 
 use crate::cli::print;
 
@@ -143,11 +142,8 @@ fn dependency(given: Option<PathBuf>) -> Result<String> {
         }
         None if Path::new(SOURCE_TREE).join("Cargo.toml").is_file() => SOURCE_TREE.into(),
         None => {
-            return Ok(format!(
-                "{{ version = \"{}.{}\" }}",
-                abi::API_MAJOR,
-                abi::API_MINOR
-            ));
+            // All crates of a release have one version.
+            return Ok(format!("{{ version = {:?} }}", env!("CARGO_PKG_VERSION")));
         }
     };
     let folder = folder
@@ -251,7 +247,7 @@ mod tests {
             "{manifest}"
         );
         assert!(
-            source.contains("export_extension!(Extension, scope = function);"),
+            source.contains("#[extension(scope = function)]\nimpl "),
             "{source}"
         );
         assert!(readme.contains("\"rate-limit\": {"), "{readme}");

@@ -1,6 +1,6 @@
 //! CPython: the interpreter for an app, its virtual environment, and the command line of a worker.
 //!
-//! This is the one place of the host crate that knows Python. In order: [`find_module`] finds our extension module,
+//! This is the one place of the host crate that finds and starts Python. In order: [`find_module`] finds our extension module,
 //! `InterpreterSearch::prepare` finds an interpreter (and makes the app's `.venv`), `Program` has the command line of a
 //! worker.
 

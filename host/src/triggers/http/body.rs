@@ -1,13 +1,16 @@
 //! Reads request bodies, with limits on their size and on the client's pauses.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use tokio::time::Sleep;
 
-use crate::model::{Body, BodyStream};
+use crate::model::{BodyError, BodyStream};
 
 /// The reason why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +65,44 @@ pub(super) async fn discard(mut body: Incoming, time: Duration) {
     let _ = tokio::time::timeout(time, rest).await;
 }
 
-/// Returns the body as a stream of at most `limit` bytes, for a function that reads it while it arrives. The client may
-/// pause for as long as the function waits.
-pub(super) fn stream(body: Incoming, limit: u64) -> Body {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Body::Stream(BodyStream::new(Limited::new(body, limit)))
+/// The body as a stream of at most `limit` bytes, for a function that reads it while it arrives. A client that sends
+/// nothing for `pause`, while somebody waits for it, ends the stream with an error.
+pub(super) fn stream(body: Incoming, limit: u64, pause: Duration) -> BodyStream {
+    BodyStream::new(Arriving {
+        body: Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)),
+        pause,
+        waiting: None,
+    })
+}
+
+/// A body that arrives.
+struct Arriving {
+    body: Limited<Incoming>,
+    pause: Duration,
+    /// Ends when the client has sent nothing for too long; there while somebody waits.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Arriving {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            self.waiting = None;
+            return Poll::Ready(frame);
+        }
+        let pause = self.pause;
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+        ready!(waiting.as_mut().poll(context));
+        self.waiting = None;
+        Poll::Ready(Some(Err(
+            format!("the client has sent nothing for {pause:?}").into()
+        )))
+    }
 }

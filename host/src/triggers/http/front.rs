@@ -62,7 +62,13 @@ impl Front {
                 methods,
                 streams_body,
                 ..
-            } = function.definition.trigger()?.http.clone()?;
+            } = function.definition.trigger()?.http.clone().or_else(|| {
+                tracing::warn!(
+                    "function {:?} is never called: its httpTrigger has no route",
+                    function.info.name
+                );
+                None
+            })?;
             let endpoint = Endpoint {
                 function,
                 streams_body,
@@ -129,8 +135,9 @@ impl Front {
         let Some(outstanding) = self.outstanding() else {
             return self.refuse(&parts.headers, incoming, responses::too_many());
         };
-        let body = if endpoint.streams_body {
-            body::stream(incoming, self.limits.body)
+        // A stream that is too large already is refused by `read`.
+        let body = if endpoint.streams_body && incoming.size_hint().lower() <= self.limits.body {
+            Body::Stream(body::stream(incoming, self.limits.body, self.limits.pause))
         } else {
             match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
                 Ok(body) => Body::Bytes(body),
@@ -140,6 +147,10 @@ impl Front {
                 Err(ReadError::TimedOut) => return responses::closing(responses::too_slow()),
                 Err(ReadError::Broken) => return responses::closing(responses::malformed()),
             }
+        };
+        let stream = match &body {
+            Body::Bytes(_) => None,
+            Body::Stream(stream) => Some(stream.clone()),
         };
         let permit = match &self.concurrent {
             // The semaphore is never closed.
@@ -162,6 +173,10 @@ impl Front {
         };
         let call = self.calls.call(endpoint.function, start, (outstanding, permit));
         let (invocation, result) = call.await;
+        if let Some(unread) = stream.and_then(|stream| stream.take()) {
+            // Whoever keeps the request must not keep the connection with it.
+            drop(unread);
+        }
         responses::of_function(reply::into_response(invocation.function(), result))
     }
 

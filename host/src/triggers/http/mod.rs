@@ -42,13 +42,23 @@ impl Http {
     }
 }
 
+/// Whether this is the binding type of HTTP triggers, in any case.
+pub(crate) fn is_http_trigger(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("httpTrigger")
+}
+
 impl Trigger for Http {
     fn name(&self) -> &'static str {
         "HTTP"
     }
 
     fn serves(&self, kind: &str) -> bool {
-        kind.eq_ignore_ascii_case("httpTrigger")
+        is_http_trigger(kind)
+    }
+
+    /// The host's own paths.
+    fn serves_more(&self) -> bool {
+        true
     }
 
     fn start(

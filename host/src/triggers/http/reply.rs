@@ -15,10 +15,9 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::responses::{JSON, TEXT};
 use crate::model::{Body, CallResult, Data, FunctionInfo, HttpReply, HttpResponse, Outcome, Returned};
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// The reply of this trigger.
@@ -58,24 +57,28 @@ pub(super) fn into_response(function: &FunctionInfo, result: CallResult) -> Http
     }
 }
 
-/// Returns the data for the response: the return value, or else the output binding of type `http`.
+/// What makes the response: the return value, else the first output binding of type `http` that was set.
 fn value<'a>(function: &FunctionInfo, returned: &'a Returned) -> &'a Data {
-    match (&returned.value, &function.http_output) {
-        (Data::None, Some(name)) => returned.output(name).unwrap_or(&Data::None),
-        (value, _) => value,
+    if !returned.value.is_none() {
+        return &returned.value;
     }
+    let mut outputs = returned.outputs.iter();
+    let found = outputs.find(|output| is_http(function, &output.name));
+    found.map_or(&Data::None, |output| &output.data)
 }
 
 /// Like [`value`], without a copy.
 fn into_value(function: &FunctionInfo, returned: Returned) -> Data {
-    match (returned.value, &function.http_output) {
-        (Data::None, Some(name)) => {
-            let mut outputs = returned.outputs.into_iter();
-            let found = outputs.find(|output| *output.name == **name);
-            found.map_or(Data::None, |output| output.data)
-        }
-        (value, _) => value,
+    if !returned.value.is_none() {
+        return returned.value;
     }
+    let mut outputs = returned.outputs.into_iter();
+    let found = outputs.find(|output| is_http(function, &output.name));
+    found.map_or(Data::None, |output| output.data)
+}
+
+fn is_http(function: &FunctionInfo, output: &str) -> bool {
+    function.http_outputs.iter().any(|name| name == output)
 }
 
 fn of_value(value: Data) -> HttpResponse {
@@ -122,14 +125,14 @@ mod tests {
     use super::*;
     use crate::model::{Exception, Output};
 
-    fn function(http_output: Option<&str>) -> FunctionInfo {
+    fn function(http_outputs: &[&str]) -> FunctionInfo {
         FunctionInfo {
             name: "f".to_owned(),
             directory: "/f".to_owned(),
             trigger: "httpTrigger".to_owned(),
             trigger_name: "req".to_owned(),
             route: Some("api/f".to_owned()),
-            http_output: http_output.map(str::to_owned),
+            http_outputs: http_outputs.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -236,7 +239,7 @@ mod tests {
                 "answered",
             ),
         ];
-        let function = function(Some("response"));
+        let function = function(&["unset", "response"]);
         for (outcome, status, body, content_type, reason) in cases {
             assert_eq!(Reply.status(&function, &outcome).as_u16(), status, "{reason}");
             let seen = Reply.response(&function, &outcome);
@@ -252,7 +255,7 @@ mod tests {
     #[test]
     fn an_output_of_another_binding_does_not_make_a_response() {
         let outcome = with_outputs(Data::None);
-        let sent = into_response(&function(None), CallResult::new(outcome));
+        let sent = into_response(&function(&[]), CallResult::new(outcome));
         assert_eq!(sent.status, StatusCode::NO_CONTENT);
     }
 }

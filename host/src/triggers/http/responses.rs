@@ -9,7 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::Full;
 
-use crate::model::{Body, BodyError, HttpResponse};
+use crate::model::{Body, BodyError, Frames, HttpResponse};
 
 /// The body of every response.
 pub(super) enum ResponseBody {
@@ -19,8 +19,6 @@ pub(super) enum ResponseBody {
     /// A stream that another reader has already taken.
     Taken,
 }
-
-type Frames = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
 
 impl From<Body> for ResponseBody {
     fn from(body: Body) -> Self {
@@ -63,8 +61,8 @@ impl http_body::Body for ResponseBody {
     }
 }
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Returns the response of a function or an extension.
 pub(super) fn of_function(response: HttpResponse) -> Response<ResponseBody> {

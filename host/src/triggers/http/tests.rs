@@ -106,12 +106,16 @@ async fn connect(
     });
     let tasks = TaskTracker::new();
     let pipeline = Arc::new(Pipeline::new(runner, completions, None, tasks.clone()));
-    let driven = Arc::clone(&pipeline);
-    tokio::spawn(async move { driven.drive().await });
+    pipeline.drive();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("non-blocking");
     let address = listener.local_addr().expect("bound");
-    let http = Http::new(listener, HttpConfig::default(), Arc::new(NoAdmin));
+    let config = HttpConfig {
+        max_request_body_size: 1000,
+        client_timeout: Duration::from_millis(200),
+        ..HttpConfig::default()
+    };
+    let http = Http::new(listener, config, Arc::new(NoAdmin));
     let calls = Calls::new(pipeline, tasks, CancellationToken::new());
     let serving = Box::new(http)
         .start(vec![Arc::new(function)], calls)
@@ -203,4 +207,50 @@ async fn a_request_is_read_while_it_arrives() {
         .expect("sent");
     let first = tokio::time::timeout(LONG, received.recv()).await;
     assert_eq!(first.expect("in time"), Some("first".into()));
+}
+
+#[tokio::test]
+async fn a_streamed_request_is_bounded_in_size_and_pauses() {
+    let (sender, mut ends) = mpsc::unbounded_channel();
+    let read_all = move |call: &RunnerCall| {
+        let Some(Body::Stream(body)) = call.invocation.request().map(|request| &request.body) else {
+            panic!("the body is a stream");
+        };
+        let mut frames = body.take().expect("nobody has read it");
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            let end = loop {
+                match frames.frame().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => break error.to_string(),
+                    None => break "the end".to_owned(),
+                }
+            };
+            let _ = sender.send(end);
+        });
+        Data::None
+    };
+    let mut client = connect(true, read_all.clone()).await;
+    let head = b"POST /api/f HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n";
+    client.write_all(head).await.expect("sent");
+    let head = read_until(&mut client, "\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+
+    let mut client = connect(true, read_all.clone()).await;
+    let head = b"POST /api/f HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    client.write_all(head).await.expect("sent");
+    client.write_all(b"3e9\r\n").await.expect("sent");
+    client.write_all(&[b'x'; 1001]).await.expect("sent");
+    let end = tokio::time::timeout(LONG, ends.recv()).await.expect("in time");
+    assert_eq!(
+        end.as_deref(),
+        Some("length limit exceeded"),
+        "the size is not known before"
+    );
+
+    let mut client = connect(true, read_all).await;
+    let head = b"POST /api/f HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\nfirst";
+    client.write_all(head).await.expect("sent");
+    let end = tokio::time::timeout(LONG, ends.recv()).await.expect("in time");
+    assert_eq!(end.as_deref(), Some("the client has sent nothing for 200ms"));
 }

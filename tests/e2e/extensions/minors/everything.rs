@@ -1,5 +1,7 @@
 //! Everything that API 1.0 has, seen to work from end to end: what the frozen extension in `tests/frozen` does.
 
+mod rest;
+
 use std::path::Path;
 
 use funcdock_tests::{App, Host, Stopped};
@@ -16,6 +18,7 @@ pub(crate) fn works(library: &Path, more: &[&str]) -> Stopped {
         ("everything", with("app")),
         ("everything-function", with("function")),
         ("untaken", with("untaken")),
+        ("rest", with("rest")),
     ];
     extensions.extend(more.iter().map(|name| (*name, json!({ "library": library }))));
 
@@ -28,6 +31,7 @@ pub(crate) fn works(library: &Path, more: &[&str]) -> Stopped {
     hooks_see_the_call(&host);
     values_and_objects(&host);
     endings(&host);
+    rest::works(&host);
     host.get("/api/scenario/keep");
     let stopped = host.stop();
     stopped.assert_clean();
@@ -348,7 +352,13 @@ fn the_life_ends(stopped: &Stopped, library: &Path) {
         .collect();
     let expected =
         ["untaken", "function", "function", "app"].map(|label| [[label, "shutdown"], [label, "drop"]]);
-    assert_eq!(ends, expected.concat());
+    // The last one has a `flush` and no `shutdown`.
+    let mut all = vec![["rest", "drop"]];
+    all.extend(expected.concat());
+    assert_eq!(ends, all);
+    let flushed = recorded(&stopped.app, "rest", "flush");
+    assert_eq!(flushed.len(), 1, "the end flushes: {flushed:#?}");
+    assert_eq!(flushed[0]["in_time"], true);
     // Python's own end comes later: the library is still there, and so is what Python kept of it.
     let at_exit = records(&stopped.app).pop().expect("there are many");
     assert_eq!(

@@ -1,16 +1,16 @@
 //! All that a Funcdock extension author depends on.
 //!
-//! An extension is middleware around the functions of an app. Implement [`AppExtension`] (one instance for
-//! the whole app) or [`FunctionExtension`] (one instance a function), export it, and build a `cdylib`:
+//! An extension is middleware around the functions of an app. Implement [`Extension`], put [`extension`] on the `impl`
+//! block, and build a `cdylib`:
 //!
 //! ```
 //! use std::time::Instant;
-//! use funcdock_extension_api::{AppExtension, AppInfo, Flow, Invocation, Outcome, Result, export_extension};
+//! use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Outcome, Result, extension};
 //!
 //! struct Stopwatch;
 //!
-//! impl AppExtension for Stopwatch {
-//!     type Settings = ();
+//! #[extension]
+//! impl Extension for Stopwatch {
 //!     type State = Instant;
 //!
 //!     fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
@@ -26,47 +26,48 @@
 //!         Ok(())
 //!     }
 //! }
-//!
-//! export_extension!(Stopwatch);
 //! # fn main() {}
 //! ```
 //!
 //! A hook that returns an error or panics costs one hook call: the host logs and counts it, and the
 //! invocation goes on. `tracing` events reach the host's log, with the invocation's id inside hooks.
+//!
+//! Inside: `author/` has what an author uses, `border/` what every call across the border needs, `export/` makes a
+//! library's table of both, `driver/` is how a host calls that table, and `testing/` is a host for tests.
 
-pub mod abi;
-mod context;
-mod error;
+mod author;
+mod border;
+pub mod driver;
 mod export;
-mod extension;
-mod flow;
-mod guard;
-mod log;
-mod object;
-mod outcome;
-mod settings;
-mod shim;
-mod value;
+#[cfg(feature = "testing")]
+pub mod testing;
 
-pub use context::{AppInfo, Function, HttpRequest, Invocation, TraceContext};
-pub use error::{Error, ErrorKind, Result};
-pub use extension::{AppExtension, FunctionExtension, Hooks};
-pub use flow::{Flow, Response};
-pub use object::{Arguments, ContextObject};
-pub use outcome::{Exception, Outcome, OutcomeKind};
-pub use value::Value;
+/// The C-layout types at the border between host and extension. Authors never need them.
+pub use funcdock_extension_abi as abi;
 
-/// Used by [`export_extension!`] and by the host; not for extensions.
+pub use author::context::{AppInfo, Function, FunctionInfo};
+pub use author::data::Data;
+pub use author::error::{Error, ErrorKind, Result};
+pub use author::extension::{Extension, Info, PythonModule};
+pub use author::flow::{Flow, Wait};
+pub use author::invocation::{Invocation, InvocationHandle, TraceContext};
+pub use author::metrics::{Counter, Histogram};
+pub use author::outcome::{Exception, Outcome, OutcomeKind};
+pub use author::request::HttpRequest;
+pub use author::response::{HttpResponse, Response};
+pub use author::value::{Arguments, ContextObject, Value};
+pub use funcdock_extension_macros::extension;
+
+/// Used by [`extension`]; not for extensions.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::export::{Named, Registration, name_of, registrations};
-    pub use crate::extension::{App, PerFunction};
-    pub use crate::guard::install_panic_hook;
+    pub use crate::author::extension::{AppLevel, Declared, FunctionLevel};
+    pub use crate::export::{Registration, name_of, registrations};
     pub use inventory;
 }
 
-/// The documentation's snippets compile.
-#[cfg(doctest)]
+/// The documentation's snippets compile; some of them test themselves with the mock host.
+#[cfg(all(doctest, feature = "testing"))]
 mod documentation {
     #[doc = include_str!("../../docs/src/write-an-extension.md")]
     struct WriteAnExtension;

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use funcdock_extension_api::{
-    AppExtension, AppInfo, Error, Flow, Function, Hooks, Invocation, Outcome, Response, Result, Value,
-    export_extension,
-};
+use funcdock_extension_api::{AppInfo, Error, Extension, Flow, Function, Invocation, Outcome, Response, Result, Value, extension};
 use serde_json::{Value as Json, json};
 
 use crate::record::{Record, Settings, States, Token};
@@ -67,10 +64,10 @@ fn set_attributes(call: &mut Invocation<'_>) {
     call.set_attribute("tool", Value::object(Tool::new("first")));
 }
 
-impl AppExtension for Everything {
+#[extension(name = "everything")]
+impl Extension for Everything {
     type Settings = Settings;
     type State = State;
-    const HOOKS: Hooks = Hooks::ALL;
 
     fn configure(settings: &Settings) -> Result<()> {
         settings.check()
@@ -149,8 +146,6 @@ impl AppExtension for Everything {
         )
     }
 }
-
-export_extension!(Everything, name = "everything");
 
 /// Does what the header `x-do` says.
 pub(crate) fn told_to<S>(call: &Invocation<'_>, go_on: impl FnOnce() -> S) -> Result<Flow<S>> {

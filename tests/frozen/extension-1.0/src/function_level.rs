@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use funcdock_extension_api::{
-    AppInfo, Flow, Function, FunctionExtension, Invocation, Outcome, Result, export_extension,
-};
+use funcdock_extension_api::{Extension, Flow, Function, FunctionInfo, Invocation, Outcome, Result, extension};
 use serde_json::json;
 
 use crate::app_level::{told, told_to};
@@ -24,7 +22,8 @@ struct State {
     _token: Token,
 }
 
-impl FunctionExtension for EverythingFunction {
+#[extension(scope = function, name = "everything-function")]
+impl Extension for EverythingFunction {
     type Settings = Settings;
     type State = State;
 
@@ -32,11 +31,12 @@ impl FunctionExtension for EverythingFunction {
         settings.check()
     }
 
-    fn init(settings: Settings, app: &AppInfo<'_>, function: &Function<'_>) -> Result<Self> {
+    fn init(settings: Settings, info: &FunctionInfo<'_>) -> Result<Self> {
+        let function = info.function();
         let record = Record::open(settings)?;
-        let mut told = told(function);
-        told["root"] = json!(app.root());
-        told["worker"] = app.worker_index().into();
+        let mut told = told(&function);
+        told["root"] = json!(info.root());
+        told["worker"] = info.worker_index().into();
         record.write("init", told)?;
         Ok(EverythingFunction {
             record,
@@ -76,5 +76,3 @@ impl FunctionExtension for EverythingFunction {
             .write("shutdown", json!({ "deadline_ms": deadline, "states": states }))
     }
 }
-
-export_extension!(EverythingFunction, scope = function, name = "everything-function");

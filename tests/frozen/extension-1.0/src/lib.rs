@@ -3,5 +3,6 @@
 mod app_level;
 mod function_level;
 mod record;
+mod rest;
 mod tool;
 mod untaken;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use funcdock_extension_api::{AppExtension, AppInfo, Flow, Hooks, Invocation, Result, export_extension};
+use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Result, extension};
 use serde_json::json;
 
 use crate::record::{Record, Settings, States, Token};
@@ -11,10 +11,10 @@ static STATES: States = States::NONE;
 
 struct Untaken(Record);
 
-impl AppExtension for Untaken {
+#[extension(name = "untaken")]
+impl Extension for Untaken {
     type Settings = Settings;
     type State = (Token, [u64; 8]);
-    const HOOKS: Hooks = Hooks::PRE_INVOCATION.and(Hooks::SHUTDOWN);
 
     fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Untaken(Record::open(settings)?))
@@ -28,5 +28,3 @@ impl AppExtension for Untaken {
         self.0.write("shutdown", json!({ "states": STATES.counts() }))
     }
 }
-
-export_extension!(Untaken, name = "untaken");

@@ -1,0 +1,158 @@
+//! One function call, as hooks see it.
+
+use abi_stable::std_types::{RBox, Tuple2};
+
+use super::context::Function;
+use super::convert;
+use super::data::Data;
+use super::error::{Error, Result};
+use super::request::HttpRequest;
+use super::response::HttpResponse;
+use super::value::Value;
+use crate::abi;
+use crate::border::future;
+
+/// One function call. Valid during the hook that received it; hooks of one call never run at the same time.
+pub struct Invocation<'a> {
+    raw: abi::Invocation<'a>,
+    /// In post hooks. Its response is only made by [`Invocation::response`].
+    outcome: Option<abi::Outcome<'a>>,
+    /// Whether this is a hook's, not a handle's.
+    in_hook: bool,
+}
+
+/// W3C trace context headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceContext<'a> {
+    /// `traceparent`; empty if there is none.
+    pub traceparent: &'a str,
+    /// `tracestate`; empty if there is none.
+    pub tracestate: &'a str,
+}
+
+impl<'a> Invocation<'a> {
+    /// For a hook before the function.
+    pub(crate) fn new(raw: abi::Invocation<'a>) -> Self {
+        Invocation {
+            raw,
+            outcome: None,
+            in_hook: true,
+        }
+    }
+
+    /// For a hook after the function.
+    pub(crate) fn with_outcome(raw: abi::Invocation<'a>, outcome: abi::Outcome<'a>) -> Self {
+        Invocation {
+            outcome: Some(outcome),
+            ..Invocation::new(raw)
+        }
+    }
+
+    /// The invocation's id: a hyphenated UUID, as in the logs and in `context.invocation_id`.
+    pub fn id(&self) -> &'a str {
+        self.raw.id().as_str()
+    }
+
+    /// The function that is called.
+    pub fn function(&self) -> Function<'a> {
+        Function::new(self.raw.function())
+    }
+
+    /// The trace context that the function sees: the caller's, unless an extension replaced it. The caller has none if it
+    /// sent several `traceparent` headers; several `tracestate` headers are one list, in order.
+    pub fn trace_context(&self) -> TraceContext<'a> {
+        let raw = self.raw.trace_context();
+        TraceContext {
+            traceparent: raw.traceparent.as_str(),
+            tracestate: raw.tracestate.as_str(),
+        }
+    }
+
+    /// Replaces the trace context that the function sees as `context.trace_context`. Only useful in pre hooks.
+    pub fn set_trace_context(&mut self, traceparent: &str, tracestate: &str) {
+        self.raw.set_trace_context(traceparent.into(), tracestate.into());
+    }
+
+    /// The number of this retry (0 for the first attempt) and the maximum of the function's retry policy; both 0 if it
+    /// has none.
+    pub fn retry(&self) -> (u32, u32) {
+        let Tuple2(count, max) = self.raw.retry();
+        (count, max)
+    }
+
+    /// The HTTP request, for an HTTP trigger.
+    pub fn http_request(&self) -> Option<HttpRequest<'a>> {
+        self.raw.http_request().into_option().map(HttpRequest::new)
+    }
+
+    /// The data of an input binding (the trigger's too), by its name; `None` if there is no such binding.
+    pub fn input(&self, name: &str) -> Option<Data<'a>> {
+        self.raw.input(name.into()).into_option().map(Data::from_abi)
+    }
+
+    /// An entry of the trigger's metadata, by its name: `DequeueCount` of a queue's message, …
+    pub fn metadata(&self, name: &str) -> Option<Data<'a>> {
+        self.raw.metadata(name.into()).into_option().map(Data::from_abi)
+    }
+
+    /// Sets an attribute of the Python `context`: a plain value, or an object ([`Value::object`]) whose
+    /// methods the function can call. Replaces an attribute of that name; the context's own (`invocation_id`, …)
+    /// cannot be replaced.
+    pub fn set_attribute(&mut self, name: &str, value: impl Into<Value>) {
+        self.raw
+            .set_attribute(name.into(), convert::value_into_abi(value.into()));
+    }
+
+    /// In a post hook, the HTTP response that the client will get: it can be changed. `None` in other hooks, and if
+    /// the trigger is not HTTP.
+    pub fn response(&mut self) -> Option<HttpResponse<'_>> {
+        let outcome = self.outcome?;
+        // SAFETY: nothing else makes a response, and `&mut self` makes it one at a time.
+        unsafe { outcome.response() }.into_option().map(HttpResponse::new)
+    }
+
+    /// Makes the host poll `future` before it goes on after this hook: to the next hook, the function, or the response.
+    /// No thread waits meanwhile. An error counts as one of this hook. A pre hook that leaves its decision to the
+    /// future returns [`Flow::wait`](crate::Flow::wait) instead.
+    ///
+    /// # Errors
+    /// A hook that waits already; a thread that is not the hook's; an invocation that comes from a handle, as the host
+    /// may be in the hook of another extension by then.
+    pub fn wait_for(&mut self, future: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        if !self.in_hook {
+            return Err(Error::msg(
+                "only a hook can call wait_for: a future that runs already awaits the other future itself",
+            ));
+        }
+        let finish = |result: Result<()>| {
+            future::without_state(match result {
+                Ok(()) => abi::PreResult::Continue,
+                Err(error) => abi::PreResult::Error(RBox::new(error.into_abi())),
+            })
+        };
+        // SAFETY: the host keeps the invocation alive while it polls, and `Guarded` uses it only then.
+        let invocation = unsafe { self.raw.unbound() };
+        let waits = self.raw.wait(future::to_ffi(Some(invocation), future, finish));
+        waits.into_result().map_err(Error::from_abi)
+    }
+
+    /// A handle that keeps the invocation alive, for a future or a thread of the extension's own.
+    pub fn handle(&self) -> InvocationHandle {
+        InvocationHandle(self.raw.retain())
+    }
+}
+
+/// Keeps an invocation alive beyond the hook that made it.
+///
+/// After the invocation has ended, attributes can still be set but nobody reads them.
+pub struct InvocationHandle(abi::RetainedInvocation);
+
+impl InvocationHandle {
+    /// The invocation.
+    pub fn invocation(&self) -> Invocation<'_> {
+        Invocation {
+            in_hook: false,
+            ..Invocation::new(self.0.get())
+        }
+    }
+}

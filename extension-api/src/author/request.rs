@@ -1,0 +1,73 @@
+//! The HTTP request that triggered an invocation.
+
+use abi_stable::std_types::Tuple2;
+
+use crate::abi;
+
+/// The HTTP request that triggered an invocation.
+#[derive(Clone, Copy)]
+pub struct HttpRequest<'a> {
+    raw: abi::HttpRequest<'a>,
+}
+
+impl<'a> HttpRequest<'a> {
+    pub(crate) fn new(raw: abi::HttpRequest<'a>) -> Self {
+        HttpRequest { raw }
+    }
+
+    /// The method, upper case.
+    pub fn method(&self) -> &'a str {
+        self.raw.method().as_str()
+    }
+
+    /// The path as sent, percent-encoded.
+    pub fn path(&self) -> &'a str {
+        self.raw.path().as_str()
+    }
+
+    /// The query string as sent, without the question mark; empty if there is none.
+    pub fn query(&self) -> &'a str {
+        self.raw.query().as_str()
+    }
+
+    /// The protocol version: "1.0" or "1.1".
+    pub fn version(&self) -> &'static str {
+        match self.raw.minor_version() {
+            0 => "1.0",
+            _ => "1.1",
+        }
+    }
+
+    /// The first value of a header, as sent; names compare without case.
+    pub fn header_bytes(&self, name: &str) -> Option<&'a [u8]> {
+        let value = self.raw.header(name.into()).into_option()?;
+        Some(value.as_slice())
+    }
+
+    /// The first value of a header; `None` also if it is not UTF-8.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.header_bytes(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// All headers, names in lower case, in order of arrival by name.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let raw = self.raw;
+        (0..).map_while(move |index| {
+            let Tuple2(name, value) = raw.header_at(index).into_option()?;
+            Some((name.as_str(), value.as_slice()))
+        })
+    }
+
+    /// The body; `None` if it is a stream, which hooks do not read.
+    pub fn body(&self) -> Option<&'a [u8]> {
+        let body = self.raw.body().into_option()?;
+        Some(body.as_slice())
+    }
+
+    /// The client's address and port as the socket has it; `None` if unknown.
+    pub fn client_address(&self) -> Option<&'a str> {
+        let address = self.raw.client_address().as_str();
+        Some(address).filter(|address| !address.is_empty())
+    }
+}

@@ -1,7 +1,0 @@
-use funcdock_extension_api::export_extension;
-
-struct Stopwatch;
-
-export_extension!(Stopwatch);
-
-fn main() {}

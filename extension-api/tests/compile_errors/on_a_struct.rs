@@ -1,0 +1,6 @@
+use funcdock_extension_api::extension;
+
+#[extension]
+struct Stopwatch;
+
+fn main() {}

@@ -1,0 +1,18 @@
+use std::time::Instant;
+
+use funcdock_extension_api::{AppInfo, Extension, Invocation, Outcome, Result, extension};
+
+struct Stopwatch;
+
+#[extension]
+impl Extension for Stopwatch {
+    fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
+        Ok(Stopwatch)
+    }
+
+    fn post_invocation(&self, _call: &mut Invocation<'_>, _start: Instant, _outcome: &Outcome<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}

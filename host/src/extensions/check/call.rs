@@ -1,0 +1,67 @@
+//! The call that a check makes.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use smallvec::SmallVec;
+
+use crate::model::{
+    Body, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Inputs, Invocation, Outcome, Start,
+};
+
+/// A call as an HTTP trigger makes it: `GET /api/check?name=Funcdock`.
+pub(super) fn invocation() -> Arc<Invocation> {
+    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let function = FunctionInfo {
+        name: "check".to_owned(),
+        directory: here.to_string_lossy().into_owned(),
+        trigger: "httpTrigger".to_owned(),
+        trigger_name: "req".to_owned(),
+        route: Some("api/check".to_owned()),
+        http_outputs: Vec::new(),
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "localhost:7071"),
+        ("user-agent", "funcdock"),
+        ("accept", "*/*"),
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let request = HttpRequest {
+        method: Method::GET,
+        uri: Uri::from_static("/api/check?name=Funcdock"),
+        version: Version::HTTP_11,
+        headers,
+        body: Body::default(),
+        route_params: SmallVec::new(),
+        client: "127.0.0.1:50000".into(),
+    };
+    let start = Start {
+        inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
+        http_reply: Some(&Hello),
+        ..Start::default()
+    };
+    Invocation::new(Arc::new(function), start)
+}
+
+/// The response to the call: `200` with the text that the function returned.
+struct Hello;
+
+impl HttpReply for Hello {
+    fn status(&self, _function: &FunctionInfo, _outcome: &Outcome) -> StatusCode {
+        StatusCode::OK
+    }
+
+    fn response(&self, _function: &FunctionInfo, _outcome: &Outcome) -> HttpResponse {
+        HttpResponse {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: "Hello".into(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a library may ask the host at any time: its log.
+
+use abi_stable::prefix_type::WithMetadata;
+use abi_stable::std_types::{ROption, RStr};
+use funcdock_extension_api::abi;
+
+use crate::logging::{self, Level, Record};
+use crate::model::Invocation;
+
+/// The table of these functions.
+pub(in crate::extensions) const HOST_SERVICES: abi::HostServicesRef = {
+    unsafe extern "C" fn max_log_level() -> u8 {
+        logging::max_level()
+    }
+    unsafe extern "C" fn log(
+        level: u8,
+        target: RStr<'_>,
+        message: RStr<'_>,
+        invocation: ROption<abi::Invocation<'_>>,
+    ) {
+        let invocation = invocation.into_option();
+        // SAFETY: an invocation that the SDK passes is the one whose hook it is in: alive, and one that
+        // `tables::invocation` made.
+        let invocation = invocation.map(|raw| unsafe { &*raw.this().cast::<Invocation>() });
+        let trace = invocation.map(Invocation::trace_ids).unwrap_or_default();
+        logging::record(
+            Level::from_u8(level),
+            &Record {
+                invocation: invocation.map(Invocation::id),
+                function: invocation.map(|invocation| invocation.function().name.as_str()),
+                trace_id: trace.trace_id(),
+                span_id: trace.span_id(),
+                ..Record::new(target.as_str(), message.as_str())
+            },
+        );
+    }
+    const TABLE: &WithMetadata<abi::HostServices> = &WithMetadata::new(abi::HostServices {
+        host_version: RStr::from_str(env!("CARGO_PKG_VERSION")),
+        max_log_level,
+        log,
+    });
+    abi::HostServicesRef(TABLE.static_as_prefix())
+};

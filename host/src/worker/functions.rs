@@ -1,0 +1,34 @@
+//! The worker's functions, with the hooks of its extensions around them.
+
+use std::sync::Arc;
+
+use crate::control::WorkerConfig;
+use crate::extensions::{ExtensionError, Extensions};
+use crate::model::{FunctionDefinition, FunctionInfo};
+use crate::pipeline::LoadedFunction;
+
+/// Starts the extensions, and returns the functions with their hooks around them.
+pub(super) fn put_hooks_around(
+    config: &WorkerConfig,
+    extensions: &mut Extensions,
+    functions: Vec<FunctionDefinition>,
+) -> Result<Vec<Arc<LoadedFunction>>, ExtensionError> {
+    let prefix = &config.app.host.http.route_prefix;
+    let infos: Vec<_> = functions
+        .iter()
+        .map(|definition| Arc::new(FunctionInfo::new(definition, prefix)))
+        .collect();
+    let root = config.app.root.to_string_lossy();
+    let chains = extensions.start(&root, config.index, &infos)?;
+    let loaded = functions.into_iter().zip(infos).zip(chains).enumerate();
+    Ok(loaded
+        .map(|(index, ((definition, info), chain))| {
+            Arc::new(LoadedFunction {
+                index,
+                definition,
+                info,
+                chain,
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,12 @@
+//! How an extension becomes visible to a host.
+
+mod header;
+mod registration;
+mod settings;
+mod shim;
+
+#[cfg(feature = "testing")]
+pub(crate) use header::connect;
+#[cfg(feature = "testing")]
+pub(crate) use registration::descriptor;
+pub use registration::{Registration, name_of, registrations};
