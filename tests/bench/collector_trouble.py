@@ -125,7 +125,7 @@ class Phase(NamedTuple):
 
     @property
     def ratios(self) -> list[float]:
-        """Returns the ratio of both hosts' p99 for each turn: a change of the machine's speed affects both."""
+        """Returns the ratio of both hosts' p99 per turn: a change of the machine's speed affects both."""
         pairs = zip(self.traced, self.plain)
         return [traced["p99_ms"] / plain["p99_ms"] for traced, plain in pairs]
 

@@ -19,7 +19,7 @@ use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search
 use crate::logging::Format;
 
 const ABOUT: &str = "\
-Docked extensions are opened and configured as in a worker before it runs the app's code. None is started. Each is
+Opens and configures docked extensions as a worker does before it runs the app's code, and starts none. Each is
 opened in its own process, and a broken one shows its error.";
 
 /// List an app's extensions, and those that it could dock
@@ -233,7 +233,11 @@ fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]
         } else {
             " (worker extensions are off: set PYTHON_ENABLE_WORKER_EXTENSIONS=1)"
         };
-        let _ = writeln!(text, "Docked by host.json in {}{off}:\n", app.root.display());
+        let _ = writeln!(
+            text,
+            "Extensions docked by host.json in {}{off}:\n",
+            app.root.display()
+        );
         let mut table = Table::new(COMMON.into_iter().chain(["FUNCTIONS", "SETTINGS", "SOURCE"]));
         for DockedExtension {
             entry,
