@@ -100,7 +100,7 @@ impl Check {
                     ..ExtensionConfig::new(name)
                 },
             };
-            // One that fails is no reason to leave out the others.
+            // The others are tried out even if one fails.
             if let Err(error) = life.live(self.depth, report) {
                 report(Event::Failed(error.to_string()));
             }

@@ -75,7 +75,7 @@ fn the_report_is_that_of_the_host_status() {
 }
 
 #[test]
-fn on_exception_is_told_of_what_the_function_raised_and_of_nothing_else() {
+fn on_exception_is_called_for_what_the_function_raised_and_nothing_else() {
     let extensions = [
         ("record", fixture(recording("app"))),
         ("answer", fixture(json!({}))),
@@ -98,8 +98,8 @@ fn on_exception_is_told_of_what_the_function_raised_and_of_nothing_else() {
             .filter_map(|record| record["hook"].as_str())
             .collect();
         let raised = path.starts_with("/api/raises");
-        let told = hooks.iter().filter(|hook| **hook == "on_exception").count();
-        assert_eq!(told, usize::from(raised), "{path} {header:?}: {hooks:?}");
+        let calls = hooks.iter().filter(|hook| **hook == "on_exception").count();
+        assert_eq!(calls, usize::from(raised), "{path} {header:?}: {hooks:?}");
         if raised {
             assert_eq!(
                 hooks,

@@ -74,8 +74,8 @@ fn one_that_raises_stops_the_start_and_shows_where() {
     );
     for line in [
         "<with-companion>/companion.py",
-        "raise ValueError(\"zero is no number to greet with\")",
-        "ValueError: zero is no number to greet with",
+        "raise ValueError(\"zero is not a number to greet with\")",
+        "ValueError: zero is not a number to greet with",
     ] {
         assert!(stopped.stderr.contains(line), "{line}\n{}", stopped.stderr);
     }

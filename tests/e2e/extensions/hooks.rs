@@ -181,12 +181,12 @@ fn a_pre_hook_may_answer_instead_of_the_function() {
     let host = answering();
     for path in ["returns", "returns_async"] {
         let before = records(host.app()).len();
-        let headers = [("x-answer", "418"), ("x-answer-header", "x-more=as told")];
+        let headers = [("x-answer", "418"), ("x-answer-header", "x-more=as requested")];
         let answer = send(&host, &format!("/api/{path}"), &headers);
         assert_eq!(answer.status, 418);
         assert_eq!(answer.text(), format!("answered instead of {path}"));
         assert_eq!(answer.header("x-answered-for"), path);
-        assert_eq!(answer.header("x-more"), "as told");
+        assert_eq!(answer.header("x-more"), "as requested");
 
         let records = &records(host.app())[before..];
         let hooks: Vec<&Json> = records.iter().map(|record| &record["hook"]).collect();

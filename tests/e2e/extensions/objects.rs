@@ -250,17 +250,17 @@ fn attributes_are_made_when_they_are_asked_for() {
         );
     }
     for number in 1..=2 {
-        let told: Json = serde_json::from_str(&host.get("/api/asks").text()).expect("JSON");
-        let made = json!([number, told[4]]);
-        assert_eq!(told[0], json!([true, true, false, false]));
-        assert_eq!((&told[1], &told[2]), (&made, &made), "once for a call");
-        assert_eq!(told[3], "as it was set", "what a hook sets is not made");
+        let reply: Json = serde_json::from_str(&host.get("/api/asks").text()).expect("JSON");
+        let made = json!([number, reply[4]]);
+        assert_eq!(reply[0], json!([true, true, false, false]));
+        assert_eq!((&reply[1], &reply[2]), (&made, &made), "once for a call");
+        assert_eq!(reply[3], "as it was set", "what a hook sets is not made");
         let missing = "'Context' object has no attribute";
         let said = json!([
             format!("{missing} 'unknown' (extensions offer kept, made, fails, nothing)"),
             format!("{missing} 'fails' (an extension offers it, and has none for this call: see the log)"),
         ]);
-        assert_eq!(told[5], said);
+        assert_eq!(reply[5], said);
     }
     host.wait_for_log("the attribute \"fails\" cannot be made: fails cannot be made");
 }

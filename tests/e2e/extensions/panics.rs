@@ -146,7 +146,7 @@ fn hooks_at_load_and_at_the_end_may_go_wrong() {
     }
 }
 
-/// What an extension logs on a thread where another call's hook has panicked is no part of that call.
+/// What an extension logs on a thread where another call's hook has panicked does not belong to that call.
 #[test]
 fn a_panic_leaves_nothing_behind_on_its_thread() {
     let extensions = [

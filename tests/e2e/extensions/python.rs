@@ -91,8 +91,8 @@ fn hooks_run_in_order_when_the_function_returns() {
         let pre = of_call("pre_invocation", "First");
         assert_eq!(pre["arguments"], json!(["context", "req"]));
         let post = of_call("post_invocation", "First");
-        let told = ["returned", "exception"].map(|field| &post[field]);
-        assert_eq!(told, [&json!("returned"), &Json::Null]);
+        let result = ["returned", "exception"].map(|field| &post[field]);
+        assert_eq!(result, [&json!("returned"), &Json::Null]);
         assert_eq!(of_call("post_invocation", "Own")["own"], "Own");
         host.stop().assert_clean();
     }
@@ -109,10 +109,10 @@ fn hooks_run_in_order_when_the_function_raises() {
         }
         let posts = records_of(host.app(), "post_invocation");
         for post in posts.iter().filter(|post| post["label"] == "First") {
-            let told = ["returned", "exception"].map(|field| &post[field]);
-            assert_eq!(told, [&Json::Null, &json!("ValueError('raised on purpose')")]);
+            let result = ["returned", "exception"].map(|field| &post[field]);
+            assert_eq!(result, [&Json::Null, &json!("ValueError('raised on purpose')")]);
         }
-        // The host tells of the exception as if there were no hooks.
+        // The host logs the exception as if there were no hooks.
         let log = host.stderr();
         let logged = lines(&log, &["the function raised ValueError: raised on purpose"]);
         assert_eq!(logged.len(), 2, "{log}");
@@ -168,8 +168,8 @@ fn hooks_run_at_the_end_of_a_call_that_timed_out() {
         wait_for_records(&host, "post_invocation", 5);
         let stopped = host.stop();
         stopped.assert_clean();
-        // The native hooks are told when it happens, those in Python when the cancelled function has ended, each side
-        // on its own thread.
+        // The native hooks run when the function times out, those in Python once the cancelled function has ended: each
+        // side on its own thread.
         let order = order(&stopped.app);
         let (before, after) = order.split_at(6);
         assert_eq!(before, &AROUND[..6]);
@@ -370,8 +370,12 @@ fn extensions_in_python_are_reported() {
         ("Own", "function"),
     ] {
         let report = status(&host, name);
-        let told = ["scope", "source", "state"].map(|field| report[field].as_str());
-        assert_eq!(told, [Some(scope), Some("python"), Some("started")], "{report:#}");
+        let reported = ["scope", "source", "state"].map(|field| report[field].as_str());
+        assert_eq!(
+            reported,
+            [Some(scope), Some("python"), Some("started")],
+            "{report:#}"
+        );
         host.wait_for_log(&format!("extension {name}: started"));
     }
     assert!(

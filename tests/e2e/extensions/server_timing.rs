@@ -45,10 +45,10 @@ fn answers_of_every_kind_say_how_long_they_took() {
         let start = Instant::now();
         let answer = send(&host, path, header);
         assert_eq!(answer.status, status, "{path} {header:?}");
-        let told = duration(&answer, "function");
+        let reported = duration(&answer, "function");
         assert!(
-            told > Duration::ZERO && told <= start.elapsed(),
-            "{path} {header:?}: {told:?}"
+            reported > Duration::ZERO && reported <= start.elapsed(),
+            "{path} {header:?}: {reported:?}"
         );
     }
     assert_eq!(host.get("/api/missing").header("server-timing"), "");

@@ -234,7 +234,7 @@ mod tests {
     /// A table of functions, as three versions of one library declare it.
     macro_rules! version {
         ($version:ident, { $($appended:tt)* }, $result:ty) => {
-            #[expect(dead_code, reason = "only the layout is looked at")]
+            #[expect(dead_code, reason = "only the layout is compared")]
             mod $version {
                 #[repr(C)]
                 #[derive(abi_stable::StableAbi)]

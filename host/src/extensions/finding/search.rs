@@ -59,7 +59,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// An extension that could be docked, as far as that can be told without loading it.
+/// An extension that could be docked, as far as this can be seen without loading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Available {
     /// Its name: that of the linked extension or of the entry point, else made from the file's.

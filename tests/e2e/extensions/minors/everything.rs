@@ -75,7 +75,7 @@ fn recorded(app: &App, label: &str, hook: &str) -> Vec<Json> {
 
 fn the_life_begins(host: &Host) {
     let root = host.app().path().canonicalize().expect("the copy is there");
-    let told = |function: &str| {
+    let of_function = |function: &str| {
         json!({
             "function": function, "directory": root.join(function), "trigger": "httpTrigger",
             "route": format!("api/{function}/{{name}}"),
@@ -100,7 +100,8 @@ fn the_life_begins(host: &Host) {
         ("app", "post_function_load", json!({})),
     ] {
         let always = json!({ "hook": hook, "label": label, "main": true });
-        let expected = FUNCTIONS.map(|function| with(with(told(function), always.clone()), more.clone()));
+        let expected =
+            FUNCTIONS.map(|function| with(with(of_function(function), always.clone()), more.clone()));
         assert_eq!(recorded(host.app(), label, hook), expected, "{hook} of {label}");
     }
 }
@@ -210,13 +211,13 @@ fn values_and_objects(host: &Host) {
                 "TypeError: add() a is str",
                 "AttributeError: 'Tool' object has no attribute 'missing'",
                 "AttributeError: other cannot be set",
-                "RuntimeError: failed as told",
-                "TypeError: fail() failed as told",
-                "ValueError: failed as told",
-                "AttributeError: failed as told",
+                "RuntimeError: failed as requested",
+                "TypeError: fail() failed as requested",
+                "ValueError: failed as requested",
+                "AttributeError: failed as requested",
             ]),
         ),
-        ("panics", json!(["RuntimeError: panicked: as told", 2])),
+        ("panics", json!(["RuntimeError: panicked: as requested", 2])),
         (
             "blocks",
             json!({
@@ -255,7 +256,7 @@ fn endings(host: &Host) {
             "refuse",
             500,
             "Refused",
-            Some("refused as told"),
+            Some("refused as requested"),
             Some("everything-function"),
         ),
         ("trace", "fail", 200, "Returned", None, None),
@@ -315,8 +316,11 @@ fn logged(stopped: &Stopped) {
     }
     for (message, count) in [
         ("pre_invocation failed: invalid digit found in string", 2),
-        ("pre_invocation failed: panicked: as told (at ", 2),
-        ("\"everything-function\" refused the call: refused as told", 2),
+        ("pre_invocation failed: panicked: as requested (at ", 2),
+        (
+            "\"everything-function\" refused the call: refused as requested",
+            2,
+        ),
     ] {
         assert_eq!(lines(log, &["ERROR", message]).len(), count, "{message}\n{log}");
     }

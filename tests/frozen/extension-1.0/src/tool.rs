@@ -64,7 +64,7 @@ fn fail(arguments: Arguments) -> Result<Value> {
         "attribute" => ErrorKind::Attribute,
         _ => ErrorKind::Runtime,
     };
-    Err(Error::new(kind, "failed as told"))
+    Err(Error::new(kind, "failed as requested"))
 }
 
 impl ContextObject for Tool {
@@ -83,7 +83,7 @@ impl ContextObject for Tool {
             "echo" => Ok(Value::List(arguments.positional)),
             "fail" => fail(arguments),
             "meet" => Ok(self.meet().into()),
-            _ => panic!("as told"),
+            _ => panic!("as requested"),
         }
     }
 
