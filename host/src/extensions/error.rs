@@ -238,14 +238,14 @@ pub enum ExtensionError {
         /// What it said.
         reason: String,
     },
-    /// The process that tried the extension out did not live to the end.
+    /// The process that tried out the extension ended early.
     #[error(
         "extension {name:?}: {} does not get through step \"{step}\"\n  found: it {found}\n  expected: a step that returns, \
          if only with an error\n  next: {}",
         .what, crash_advice(*.step)
     )]
     Crash {
-        /// The extension, or what its file is called after.
+        /// The extension, or a name made from its file.
         name: String,
         /// Its file, or what else it is.
         what: String,

@@ -40,9 +40,9 @@ struct OpenLibrary {
 
 /// Settings, as JSON text.
 enum Settings {
-    /// The extension has not approved of them yet: something may be missing that function code adds.
+    /// The extension has not accepted them yet: function code may still add a missing key.
     Unchecked(String),
-    /// The extension takes them.
+    /// The extension has accepted them.
     Checked(String),
 }
 
@@ -72,7 +72,7 @@ enum State {
     Failed { reason: String },
 }
 
-/// What all instances of a worker learn at `init`.
+/// What all instances of a worker get at `init`.
 pub(super) struct StartContext<'a> {
     pub(super) app_root: &'a str,
     pub(super) worker_index: u32,
@@ -88,7 +88,7 @@ pub(super) struct AppliedInstance {
     pub(super) instance: Arc<Instance>,
 }
 
-/// What the instances of an extension get to shut down if it could not be started for all of its functions.
+/// The time that instances get to shut down if the extension could not be started for all of its functions.
 const FAILED_START_SHUTDOWN: Duration = Duration::from_secs(1);
 
 impl ExtensionSlot {
@@ -140,7 +140,7 @@ impl ExtensionSlot {
         (merged, text)
     }
 
-    /// Replaces its settings. `are_checked` says whether the extension has approved of them.
+    /// Replaces its settings. `are_checked` says whether the extension has accepted them.
     pub(super) fn set_settings(&mut self, settings: Map<String, Value>, text: String, are_checked: bool) {
         self.config.settings = settings;
         self.settings = match are_checked {
@@ -198,7 +198,7 @@ impl ExtensionSlot {
         };
         let functions = self.functions(context.functions)?;
         if !functions.is_empty() {
-            // Those that function code docked are not checked yet: it may have had more settings to add.
+            // Settings from function code are not checked yet: it could add more until now.
             self.check_settings()?;
         }
         let (instances, applied) = match scope {
@@ -237,7 +237,7 @@ impl ExtensionSlot {
                     instance,
                 }),
                 Err(error) => {
-                    // Those made before get their shutdown, as at the end of the worker.
+                    // Shuts down the instances that exist already, as at the end of the worker.
                     let instances = applied.into_iter().map(|applied| applied.instance);
                     shut_down(instances.collect(), Instant::now() + FAILED_START_SHUTDOWN);
                     return Err(error);
@@ -323,7 +323,7 @@ impl ExtensionSlot {
         }
     }
 
-    /// Its companion, for which the first instance speaks.
+    /// Returns its companion, which comes from the first instance.
     ///
     /// # Errors
     /// [`ExtensionError::Init`].

@@ -166,7 +166,7 @@ fn post_hooks_see_what_the_function_raised() {
     assert_paired(host.app());
 }
 
-/// A recorder around the extension that answers, one behind it, and one at another function.
+/// A host with the extension that answers, between two recorders.
 fn answering() -> Host {
     let extensions = [
         ("answer", fixture_for(&["returns", "returns_async"], json!({}))),

@@ -218,8 +218,8 @@ fn an_object_outlives_its_call_and_the_extension() {
     assert!((9..=10).contains(&dropped), "{dropped}\n{}", stopped.stderr);
 }
 
-/// Of each call whether each name can be had, what two looks at "made" bring, and what `context` has to say of another.
-const ASKING: &str = "import json
+/// A function that returns whether each attribute exists, two reads of "made", and the errors for missing ones.
+const READS_ATTRIBUTES: &str = "import json
 def main(req, context):
     if 'idle' in req.params:
         return '[]'
@@ -239,18 +239,18 @@ fn attributes_are_made_when_they_are_asked_for() {
     let binding = r#"{ "bindings": [ { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
         { "type": "http", "direction": "out", "name": "$return" } ] }"#;
     let host = app(&[("attribute", fixture(json!({})))])
-        .file("asks/function.json", binding)
-        .file("asks/__init__.py", ASKING)
+        .file("reads/function.json", binding)
+        .file("reads/__init__.py", READS_ATTRIBUTES)
         .start();
     for _ in 0..3 {
         assert_eq!(
-            host.get("/api/asks?idle").text(),
+            host.get("/api/reads?idle").text(),
             "[]",
-            "who does not ask has none made"
+            "an attribute that nobody reads is not made"
         );
     }
     for number in 1..=2 {
-        let reply: Json = serde_json::from_str(&host.get("/api/asks").text()).expect("JSON");
+        let reply: Json = serde_json::from_str(&host.get("/api/reads").text()).expect("JSON");
         let made = json!([number, reply[4]]);
         assert_eq!(reply[0], json!([true, true, false, false]));
         assert_eq!((&reply[1], &reply[2]), (&made, &made), "once for a call");

@@ -28,14 +28,14 @@ fn app(python: PathBuf, members: &str) -> App {
         .python(python)
 }
 
-/// The same on the oldest and the newest Python.
+/// Returns this app on the oldest and on the newest Python.
 fn each(members: &str) -> impl Iterator<Item = App> {
     let members = members.to_owned();
     let pythons = python::oldest_and_newest().into_iter();
     pythons.map(move |(_, python)| app(python, &members))
 }
 
-/// What is called for a call that reaches the function.
+/// The hooks, in order, of a call that reaches the function.
 const AROUND: [&str; 11] = [
     "native app pre_invocation",
     "native function pre_invocation",
@@ -68,7 +68,7 @@ fn hooks_run_in_order_when_the_function_returns() {
             wait_for_records(&host, "post_invocation", calls * 5);
             assert_eq!(order(host.app())[(calls - 1) * 11..], AROUND, "{path}");
         }
-        // In the call of the synchronous one: the same context everywhere, with what hooks have set.
+        // The call of the synchronous function: all hooks get one context, with the attributes that hooks have set.
         let records = records(host.app());
         let call = records.iter().find(|record| record["hook"] == "function");
         let call = call.expect("it was called");

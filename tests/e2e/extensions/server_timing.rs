@@ -86,7 +86,7 @@ def main(req):
 }
 
 #[test]
-fn a_metric_that_is_no_token_stops_the_host() {
+fn a_metric_name_that_is_not_a_token_stops_the_host() {
     let stopped = timed("", json!({ "metric": "two words" })).start_fails();
     let problem = "metric: \"two words\" is not a valid metric name";
     assert!(stopped.stderr.contains(problem), "{}", stopped.stderr);

@@ -1,4 +1,4 @@
-//! With several workers, what one is asked is answered by all.
+//! With several workers, a request to one of them is answered for all.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn signal(worker: i32, signal: Signal) {
     kill(Pid::from_raw(worker), signal).expect("it runs");
 }
 
-/// Stops a worker's process, and waits until it does: until then it may accept a connection.
+/// Stops a worker's process, and waits until it has stopped: until then it may still accept a connection.
 fn freeze(worker: i32) {
     signal(worker, Signal::SIGSTOP);
     let is_stopped = || {
@@ -147,16 +147,16 @@ fn a_worker_that_is_restarted_counts_anew() {
 }
 
 #[test]
-fn a_question_does_not_hold_up_the_end() {
+fn a_request_to_a_stuck_worker_does_not_delay_the_shutdown() {
     let host = start(&[("record", fixture(recording("app")))]);
     let stuck = host.workers()[0];
     freeze(stuck);
     std::thread::scope(|scope| {
-        let asked = scope.spawn(|| flush(&host));
+        let request = scope.spawn(|| flush(&host));
         wait_for_records(&host, "flush", WORKERS - 1);
         let begin = Instant::now();
         host.signal(Signal::SIGTERM);
-        assert_eq!(asked.join().expect("an answer"), 504);
+        assert_eq!(request.join().expect("an answer"), 504);
         assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     });
     signal(stuck, Signal::SIGCONT);

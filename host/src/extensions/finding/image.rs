@@ -31,7 +31,7 @@ pub(super) enum ImageError {
     /// It is an ELF file of another kind, such as an executable.
     #[error("an ELF file that is not a dynamic library")]
     Kind,
-    /// It ends before what is to be loaded does.
+    /// It ends before the segments to load do.
     #[error("a library that was cut short: {length} bytes of at least {needed}")]
     Truncated {
         /// How long it is.
@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// A library of this machine that is surely there: the test itself, which is position-independent.
+    /// Returns a library for this machine: the test itself, which is position-independent.
     fn library() -> Vec<u8> {
         std::fs::read("/proc/self/exe").expect("a process can read its own file")
     }

@@ -1,4 +1,4 @@
-//! Everything that API 1.0 has, seen to work from end to end: what the frozen extension in `tests/frozen` does.
+//! Asserts that everything in API 1.0 works, end to end, with the frozen extension in `tests/frozen`.
 
 mod rest;
 
@@ -290,7 +290,7 @@ fn endings(host: &Host) {
                 [&json!(outcome), &json!(code), &json!(message), &json!(extension)],
                 "{what}"
             );
-            // Its own pre hook did not continue, but for the last.
+            // Its own pre hook continued only in the last case.
             let own = recorded(host.app(), "function", "post_invocation").len() - before[1];
             assert_eq!(own, usize::from(what.is_empty()), "{what}");
         }
@@ -325,7 +325,7 @@ fn logged(stopped: &Stopped) {
         assert_eq!(lines(log, &["ERROR", message]).len(), count, "{message}\n{log}");
     }
     assert!(!log.contains("panicked at"), "{log}");
-    // A tool a call, and what scenarios made of it: one child, two entered. Python may keep the last to the end.
+    // Each call makes a tool, and scenarios make one child and two entered ones. Python may keep the last one.
     let dropped = lines(log, &["DEBUG", "a tool is dropped"]).len();
     let made = calls + 2 * 2;
     assert!((made - 1..=made).contains(&dropped), "{dropped} of {made}\n{log}");
@@ -334,7 +334,7 @@ fn logged(stopped: &Stopped) {
 fn the_life_ends(stopped: &Stopped, library: &Path) {
     let calls = recorded(&stopped.app, "app", "pre_invocation").len() as u64;
     let function_posts = recorded(&stopped.app, "function", "post_invocation").len() as u64;
-    // On a thread of its own, when every state that was made was dropped, taken or not.
+    // `shutdown` runs on its own thread, after all states were dropped, whether a post hook took them or not.
     for (label, count, states) in [
         ("app", 1, calls),
         ("function", 2, function_posts),

@@ -35,7 +35,7 @@ impl Tool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns when two threads are in here: false when the other did not come.
+    /// Waits until two threads are here. Returns false if the other did not come in time.
     fn meet(&self) -> bool {
         let mut state = self.state();
         state.meeting += 1;
