@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use funcdock_extension_api::{ContextObject, Error, ErrorKind, PythonModule, Result, Value};
 
-/// What counts in Python.
+/// The companion that counts in Python.
 pub(crate) const COMPANION: PythonModule = PythonModule::new("companion", include_str!("companion.py"));
 
 /// The attribute of `context` that the companion looks for.
@@ -32,7 +32,7 @@ impl Blocks {
         }))
     }
 
-    /// How many more there are after the function than before.
+    /// Returns how many more blocks there are after the function than before.
     pub(crate) fn growth(&self) -> Option<i64> {
         let [before, after] = [&self.0.before, &self.0.after].map(|count| count.load(Ordering::Relaxed));
         (before != UNKNOWN && after != UNKNOWN).then(|| after - before)

@@ -144,7 +144,7 @@ pub struct Before {
     blocks: Blocks,
 }
 
-/// How much more there is after than before.
+/// Returns the growth from `before` to `after`.
 fn difference(before: u64, after: u64) -> i64 {
     // No memory has 2^63 bytes.
     after as i64 - before as i64

@@ -10,7 +10,7 @@ const PATH: &str = "/proc/self/statm";
 
 /// Reads the resident set size of this process. It may be read from any thread.
 ///
-/// The kernel adds up what threads have touched by batches of pages: a reading can be off by some hundred KiB.
+/// The kernel adds up the pages of each thread in batches: a reading can be off by some hundred KiB.
 #[derive(Debug)]
 pub(crate) struct Resident {
     file: File,

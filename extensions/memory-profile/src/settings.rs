@@ -48,7 +48,7 @@ impl Settings {
         }
     }
 
-    /// Whether a call after which there are so many bytes more is logged.
+    /// Whether a call with this growth in bytes is logged.
     pub(crate) fn is_logged(&self, growth: i64) -> bool {
         match self.log {
             Log::All => true,

@@ -13,9 +13,9 @@ use std::time::Duration;
 /// How much a bucket holds, and how fast it fills.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
-    /// In which a token comes back.
+    /// The time in which one token comes back.
     interval: u64,
-    /// In which an empty bucket is full again.
+    /// The time in which an empty bucket fills up.
     window: u64,
 }
 
@@ -29,7 +29,7 @@ impl Limit {
         }
     }
 
-    /// Takes a token from a bucket that would be full at `full_at`: when it is full after that, or how long it takes
+    /// Takes a token from a bucket that would be full at `full_at`. Returns when it will be full then; `Err` is the time
     /// until there is a token.
     fn take(self, full_at: u64, now: u64) -> Result<u64, Duration> {
         let next = full_at.max(now) + self.interval;
@@ -49,7 +49,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// Takes a token, or says how long it takes until there is one.
+    /// Takes a token; `Err` is the time until there is one.
     pub(crate) fn take(&self, limit: Limit, now: u64) -> Result<(), Duration> {
         let mut full_at = self.full_at.load(Ordering::Relaxed);
         loop {
@@ -82,7 +82,7 @@ pub(crate) struct KeyedBuckets {
 struct Kept {
     /// When the bucket of a key is full.
     full_at: HashMap<u64, u64>,
-    /// The same by time: which is full first.
+    /// The same, ordered by time: the first is full first.
     by_time: BTreeSet<(u64, u64)>,
 }
 
@@ -96,7 +96,7 @@ impl KeyedBuckets {
         }
     }
 
-    /// Takes a token from the bucket of this key, or says how long it takes until there is one.
+    /// Takes a token from the bucket of this key; `Err` is the time until there is one.
     pub(crate) fn take(&self, key: &[u8], limit: Limit, now: u64) -> Result<(), Duration> {
         let key = self.hasher.hash_one(key);
         // Nothing panics while the lock is held.
@@ -107,7 +107,7 @@ impl KeyedBuckets {
         if let Some(full_at) = known {
             kept.by_time.remove(&(full_at, key));
         } else if kept.full_at.len() >= self.max_keys {
-            // The one that is full first loses least: a key that is limited stays so while others come and go.
+            // Drops the bucket that is full first: a key that is limited stays limited while others come and go.
             kept.remove_first();
         }
         kept.full_at.insert(key, next);
@@ -117,8 +117,8 @@ impl KeyedBuckets {
 }
 
 impl Kept {
-    /// Forgets up to two buckets that are full. As a call adds one at most, all are forgotten in time, and no call pays
-    /// for many.
+    /// Removes up to two buckets that are full. A call adds at most one, so all full buckets are removed in time, and no
+    /// call removes many.
     fn remove_full(&mut self, now: u64) {
         for _ in 0..2 {
             if self.by_time.first().is_some_and(|(full_at, _)| *full_at <= now) {

@@ -28,7 +28,7 @@ pub use settings::Settings;
 pub struct RateLimit {
     limit: Limit,
     key: Key,
-    /// Of all calls that have no key.
+    /// The bucket of all calls that have no key.
     shared: Bucket,
     keyed: KeyedBuckets,
     /// Where the buckets' time begins.
@@ -73,7 +73,7 @@ impl Extension for RateLimit {
     }
 }
 
-/// The answer to a call that may come again after `wait`.
+/// Returns the answer to a call that may be repeated after `wait`.
 fn too_many(wait: Duration) -> Response {
     let seconds = whole_seconds(wait);
     let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -83,7 +83,7 @@ fn too_many(wait: Duration) -> Response {
         .body(format!("Too many requests: try again in {seconds} {unit}.\n"))
 }
 
-/// Rounded up, at least 1: who comes back after that finds a token.
+/// Rounds up, to at least 1: a client that waits that long finds a token.
 fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }

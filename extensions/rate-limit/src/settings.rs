@@ -23,7 +23,7 @@ pub struct Settings {
     /// Which calls share a bucket.
     #[serde(default)]
     pub(crate) key: Key,
-    /// For how many keys there is room.
+    /// The maximum number of keys that are kept.
     #[serde(default = "default_max_keys")]
     pub(crate) max_keys: NonZeroUsize,
 }
@@ -64,7 +64,7 @@ pub(crate) enum SettingsError {
 }
 
 impl Settings {
-    /// The limit that they make.
+    /// Returns the limit that these settings describe.
     pub(crate) fn limit(&self) -> Result<Limit, SettingsError> {
         let per_second = self.per_second;
         // Neither is NaN.
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_no_part_of_an_address() {
+    fn an_address_is_used_without_its_port() {
         assert_eq!(without_port("192.0.2.1:1234"), "192.0.2.1");
         assert_eq!(without_port("[2001:db8::1]:1234"), "[2001:db8::1]");
     }

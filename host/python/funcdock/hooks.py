@@ -141,7 +141,7 @@ class Registry:
         for folder, names in self._registered().items():
             if folder.lower() not in known:
                 logger.warning(
-                    "the extension %s was made by a file in %r, which is no function's script, so it is "
+                    "the extension %s was made by a file in %r, which is not a function's script, so it is "
                     "never called; make it in the script of its function, with that script's __file__",
                     ", ".join(dict.fromkeys(names)),
                     folder,

@@ -18,7 +18,7 @@ use crate::model::{Attribute, CallResult, Exception, Invocation, Outcome};
 #[derive(Default)]
 pub struct HookChain {
     links: Box<[Link]>,
-    /// The extensions that make attributes when function code asks for them, with or without hooks around calls.
+    /// The extensions that make attributes when function code reads them, with or without hooks around calls.
     makers: Box<[AttributeMaker]>,
 }
 
@@ -37,8 +37,8 @@ struct AttributeMaker {
 /// How far a call has come through the hooks, and what its pre hooks hand to their post hooks.
 #[derive(Default)]
 pub struct HookProgress {
-    /// The states of the links that are entered, in order: written and read where they are, not moved. There is none of a
-    /// hook that failed: its post hook does not run.
+    /// The states of the links that are entered, in order. They are written and read in place, not moved. A hook that
+    /// failed has no state: its post hook does not run.
     states: SmallVec<[State; 4]>,
     /// The hook of the last link that is entered, if it waits.
     waiting: Option<WaitingHook>,
@@ -119,7 +119,7 @@ impl HookChain {
         if self.links.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        // The end of one hook is the beginning of the next: one reading of the clock a hook.
+        // The end of one hook is the start of the next, so the clock is read once for each hook.
         let mut before = ticks::now();
         loop {
             let waits = progress.waiting.is_some();
@@ -156,7 +156,7 @@ impl HookChain {
                 return Poll::Ready(Err(outcome));
             }
             if state.is_none() {
-                // It failed: what its record took does not count for the next one.
+                // It failed: the time to log that does not count for the next hook.
                 before = ticks::now();
             }
         }
@@ -220,14 +220,14 @@ impl HookChain {
         }
     }
 
-    /// Drops what the pre hook that waits, if any, waits for: it was not ready in time.
+    /// Drops the future of the pre hook that waits, if any: it was not ready in time.
     pub(crate) fn give_up_entering(&self, invocation: &Invocation, progress: &mut HookProgress) {
         if let Some((instance, error)) = self.give_up(progress) {
             instance.failed(Hook::PreInvocation, invocation, &error);
         }
     }
 
-    /// Drops what the post hook that waits, if any, waits for: it was not ready in time.
+    /// Drops the future of the post hook that waits, if any: it was not ready in time.
     pub(crate) fn give_up_leaving(
         &self,
         invocation: &Invocation,
@@ -277,7 +277,8 @@ impl HookProgress {
     }
 }
 
-/// Does what a pre hook decided; `Err` is how the call ended. There is a state for the post hook only if it continued.
+/// Applies the decision of a pre hook; `Err` is how the call ended. A state for the post hook exists only if it
+/// continued.
 #[inline]
 fn apply_pre(
     instance: &Instance,
@@ -291,13 +292,17 @@ fn apply_pre(
             counters.pre_invocation.succeeded();
             Ok(())
         }
-        decision => apply_ending(instance, invocation, decision),
+        decision => apply_early_end(instance, invocation, decision),
     }
 }
 
-/// Does what a pre hook decided that did not continue.
+/// Applies the decision of a pre hook that did not continue.
 #[cold]
-fn apply_ending(instance: &Instance, invocation: &Invocation, decision: PreDecision) -> Result<(), Outcome> {
+fn apply_early_end(
+    instance: &Instance,
+    invocation: &Invocation,
+    decision: PreDecision,
+) -> Result<(), Outcome> {
     let counters = &instance.counters.pre_invocation;
     match decision {
         PreDecision::Continue => Ok(()),
@@ -320,7 +325,7 @@ fn apply_ending(instance: &Instance, invocation: &Invocation, decision: PreDecis
     }
 }
 
-/// Does what a post hook decided; returns whether it succeeded.
+/// Applies the decision of a post hook; returns whether it succeeded.
 #[inline]
 fn apply_post(
     instance: &Instance,

@@ -2,7 +2,7 @@
 //! hook once, and ends it.
 //!
 //! A library that is broken may end the process that opens it, or never return. So this reports each step before it
-//! takes it, and is to be run in a process that nobody needs: `cli::extension::child` does.
+//! takes it. Run it in a process of its own, as `cli::extension::child` does.
 
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 pub struct Check {
     /// The library; `None` for an extension that is linked into this host.
     pub file: Option<PathBuf>,
-    /// The extension, where not all of the library's are meant. A linked one needs it.
+    /// The name of one extension; `None` for all in the library. Required for a linked extension.
     pub name: Option<String>,
     /// What the extensions are configured with.
     pub settings: serde_json::Map<String, serde_json::Value>,
@@ -49,13 +49,13 @@ pub struct Check {
 pub enum Depth {
     /// Open the library.
     Open,
-    /// Check the settings besides: what a worker does before it runs any Python code.
+    /// Also check the settings, as a worker does before it runs any Python code.
     Configure,
-    /// Make an instance besides, and call all of its hooks.
+    /// Also make an instance, and call all of its hooks.
     Run,
 }
 
-/// The name to call an extension by of which only the file is known.
+/// Returns a name for an extension of which only the file is known.
 fn name_of_file(file: &Path) -> String {
     finding::name_of_file(file).unwrap_or_else(|| {
         let stem = file.file_stem().unwrap_or(file.as_os_str());
@@ -64,7 +64,7 @@ fn name_of_file(file: &Path) -> String {
 }
 
 impl Check {
-    /// The name to call the extension by, for want of a better one its file's.
+    /// Returns the name of the extension, or one made from its file if that is all that is known.
     pub fn name(&self) -> String {
         match (&self.name, &self.file) {
             (Some(name), _) => name.clone(),
@@ -83,7 +83,7 @@ impl Check {
 
     fn steps(&self, report: &mut dyn FnMut(Event)) -> Result<(), ExtensionError> {
         let mut extensions = self.open(report)?;
-        // The linker's order says nothing.
+        // The linker's order has no meaning.
         extensions.sort_by_key(|extension| extension.name());
         for extension in extensions {
             let described = Described::of(&extension);
@@ -100,7 +100,7 @@ impl Check {
                     ..ExtensionConfig::new(name)
                 },
             };
-            // One that fails is no reason to leave out the others.
+            // The others are tried out even if one fails.
             if let Err(error) = life.live(self.depth, report) {
                 report(Event::Failed(error.to_string()));
             }
@@ -108,7 +108,7 @@ impl Check {
         Ok(())
     }
 
-    /// The extensions that are meant.
+    /// Opens the extensions to try out.
     fn open(&self, report: &mut dyn FnMut(Event)) -> Result<Vec<LoadedExtension>, ExtensionError> {
         let name = self.name();
         let Some(file) = &self.file else {
@@ -177,7 +177,7 @@ impl Life {
         Ok(())
     }
 
-    /// Calls each hook that there is once. As in a worker, one that fails does not keep others from being called.
+    /// Calls each hook once. As in a worker, the others are called even if one fails.
     fn hooks(&self, instance: &Instance, invocation: &Arc<Invocation>, report: &mut dyn FnMut(Event)) {
         let function = || tables::function(invocation.function());
         self.hook(Hook::PostFunctionLoad, Step::PostFunctionLoad, report, || {
@@ -260,7 +260,7 @@ impl Life {
     }
 }
 
-/// Calls a hook, and waits for what it waits for.
+/// Calls a hook, and waits for its future.
 fn wait(
     runtime: &Runtime,
     state: &mut State,
@@ -270,7 +270,7 @@ fn wait(
     runtime.block_on(async {
         let called = poll_fn(|context| match hook.take() {
             Some(hook) => Poll::Ready(hook(state, context)),
-            // Not polled again once it was ready.
+            // A hook is not polled again once it was ready.
             None => Poll::Pending,
         });
         match called.await {

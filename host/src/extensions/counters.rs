@@ -15,7 +15,7 @@ pub(super) struct Counters {
     pub(super) post_invocation: HookCounters,
     pub(super) flush: HookCounters,
     pub(super) shutdown: HookCounters,
-    /// Its hooks around calls are not called any more.
+    /// Whether its hooks around calls are suspended.
     suspended: AtomicBool,
     /// How many panics of a hook in a row suspend it; `None` if none do.
     suspend_after: Option<u32>,
@@ -66,7 +66,7 @@ impl Counters {
         }
     }
 
-    /// Whether the hooks around calls are not called any more.
+    /// Whether the hooks around calls are suspended.
     #[inline]
     pub(super) fn is_suspended(&self) -> bool {
         self.suspended.load(Ordering::Relaxed)

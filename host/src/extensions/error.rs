@@ -76,7 +76,7 @@ pub enum ExtensionError {
         /// The digest in host.json, in lower-case hex.
         expected: String,
     },
-    /// The file is not there, or is no dynamic library for this machine.
+    /// The file is not there, or is not a dynamic library for this machine.
     #[error("extension {name:?}: {} cannot be loaded\n  found: {reason}\n  expected: a dynamic library for this \
              machine ({})\n  next: {advice}", .file.display(), platform())]
     Open {
@@ -226,8 +226,8 @@ pub enum ExtensionError {
     },
     /// A hook failed or panicked when it was tried out.
     #[error(
-        "extension {name:?}: {hook} failed in a dry run\n  found: {reason}\n  expected: a hook that takes a call of a \
-         function without an app around it\n  next: correct the extension or its settings, or report this to its \
+        "extension {name:?}: {hook} failed in a dry run\n  found: {reason}\n  expected: a hook that handles a \
+         function call without an app\n  next: correct the extension or its settings, or report this to its \
          author"
     )]
     Hook {
@@ -238,14 +238,14 @@ pub enum ExtensionError {
         /// What it said.
         reason: String,
     },
-    /// The process that tried the extension out did not live to the end.
+    /// The process that tried out the extension ended early.
     #[error(
         "extension {name:?}: {} does not get through step \"{step}\"\n  found: it {found}\n  expected: a step that returns, \
          if only with an error\n  next: {}",
         .what, crash_advice(*.step)
     )]
     Crash {
-        /// The extension, or what its file is called after.
+        /// The extension, or a name made from its file.
         name: String,
         /// Its file, or what else it is.
         what: String,

@@ -24,7 +24,7 @@ pub enum DockError {
     /// Its settings are wrong.
     #[error("{message}")]
     Settings {
-        /// Whether they are of a wrong type, or none that it has; otherwise a value is wrong.
+        /// Whether a key is unknown, or a value has the wrong type; otherwise a value is not valid.
         is_type: bool,
         /// What is wrong, with the key.
         message: String,
@@ -58,8 +58,8 @@ impl Extensions {
         }
     }
 
-    /// Returns what lists the names of all extensions that are docked and that could be. It looks into folders, and is
-    /// not to be called while these extensions are locked.
+    /// Returns a closure that lists the names of all extensions that are docked or could be. It reads folders: do not
+    /// call it while these extensions are locked.
     pub fn available(&self) -> impl FnOnce() -> Vec<String> + Send + use<> {
         let mut names: Vec<String> = self.slots.iter().map(|slot| slot.name.to_string()).collect();
         let search = self.search.clone();
@@ -114,7 +114,7 @@ impl Extensions {
         Ok(self.slots.len() - 1)
     }
 
-    /// Adds settings from function code to those that there are.
+    /// Adds settings from function code to the existing ones.
     ///
     /// # Errors
     /// [`DockError::Settings`], and those of [`dock`](Self::dock).
@@ -122,7 +122,7 @@ impl Extensions {
         let slot = self.slot_before_start(name)?;
         let (merged, text) = slot.merge(settings);
         let are_checked = match check(slot, &text) {
-            // What is missing may come yet: it is checked again before the extension starts.
+            // A missing key may still be added: settings are checked again before the extension starts.
             Err(DockError::Settings { message, .. }) if is_missing(&message) => false,
             checked => checked.map(|()| true)?,
         };
@@ -130,7 +130,7 @@ impl Extensions {
         Ok(())
     }
 
-    /// Attaches a function-level extension to a function, with these settings on top of those that there are.
+    /// Attaches a function-level extension to a function, with these settings on top of the existing ones.
     ///
     /// # Errors
     /// [`DockError::Settings`], [`DockError::AppLevel`], and those of [`dock`](Self::dock).

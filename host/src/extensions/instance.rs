@@ -19,7 +19,7 @@ pub struct Companion {
     pub extension: Arc<str>,
     /// Its modules, in the order in which they are to be run.
     pub modules: &'static [abi::Module],
-    /// What the extension has for it.
+    /// The value that the extension passes to it.
     pub native: Attribute,
 }
 
@@ -71,7 +71,7 @@ impl Instance {
             .post_invocation(tables::invocation(invocation), outcome, state, context)
     }
 
-    /// Counts a call of a hook around calls, which took this many ticks.
+    /// Counts a call of `pre_invocation` or `post_invocation`, which took this many ticks.
     #[inline]
     pub(super) fn called(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
         let nanoseconds = ticks::to_nanoseconds(ticks);
@@ -93,7 +93,7 @@ impl Instance {
     #[cold]
     fn was_slow(&self, hook: Hook, took: Duration, invocation: &Invocation) {
         let times = self.counters.of(hook).was_slow();
-        // Each time it has happened twice as often: a hook that is always slow must not flood the log.
+        // Logs the 1st, 2nd, 4th, 8th … time: a hook that is always slow must not flood the log.
         if times.is_power_of_two() {
             let trace = invocation.trace_ids();
             tracing::warn!(
@@ -132,7 +132,7 @@ impl Instance {
         }
     }
 
-    /// The names of the attributes that it makes when function code asks for them.
+    /// The names of the attributes that it makes when function code reads them.
     pub(super) fn attribute_names(&self) -> Vec<&'static str> {
         self.driven.extension().attribute_names()
     }
@@ -187,12 +187,12 @@ impl Instance {
         self.call_with_deadline(Hook::Shutdown, deadline, driver::Instance::shutdown);
     }
 
-    /// Calls a hook that has a deadline, on a thread of its own: one that blocks is reported, and goes on there.
+    /// Calls a hook that has a deadline, on its own thread. A hook that blocks is reported, and goes on there.
     fn call_with_deadline(self: Arc<Self>, hook: Hook, deadline: Duration, function: HookWithDeadline) {
         let name = Arc::clone(&self.name);
         let called = call_within(format!("{hook} {name}"), deadline, move || {
             self.call(hook, None, || function(&self.driven, deadline));
-            // At the end mostly the last owner: the destructor has to end before the process does.
+            // Usually the last owner at shutdown: the destructor has to end before the process does.
             drop(self);
         });
         match called {

@@ -6,7 +6,7 @@
 //!    function code
 //! 2. `finding/`: where an extension comes from, and the checks before its library is used
 //! 3. `instance`: one instance, with what is counted and logged of its hooks; `init_watch`: reports an `init` that blocks
-//! 4. `chain`: the hooks around one function, for every call; `tables/`: what a hook can ask the host
+//! 4. `chain`: the hooks around one function, for every call; `tables/`: the functions that a hook can call in the host
 //! 5. `counters`, `statistics`, `ticks`: what the hooks did, and their time; `metrics/`: the same for `/metrics`, and the
 //!    metrics of extensions; `report`: what is listed
 //! 6. `check`, `step`: `funcdock extension check`; `error`: why an extension cannot be docked

@@ -20,7 +20,7 @@ use crate::model::FunctionInfo;
 #[derive(Default)]
 pub struct Extensions {
     pub(super) slots: Vec<ExtensionSlot>,
-    /// Where those that function code docks are searched for.
+    /// Where to search for the extensions that function code docks.
     pub(super) search: Search,
     /// The metrics of the worker, once the extensions have started.
     metrics: Option<Metrics>,
@@ -68,7 +68,7 @@ impl Extensions {
             functions,
             metrics: self.metrics.insert(Metrics::new(worker_index)),
         };
-        // One list a function of what applies to it: app level first, then function level.
+        // For each function the list of instances that apply to it: app level first, then function level.
         let mut app_level: Vec<Vec<Arc<Instance>>> = vec![Vec::new(); functions.len()];
         let mut function_level = app_level.clone();
         for slot in &mut self.slots {
@@ -114,7 +114,7 @@ impl Extensions {
         }
     }
 
-    /// Returns what calls `flush` of every instance, all within a deadline. It blocks, and is for any thread.
+    /// Returns a closure that calls `flush` of every instance, all within a deadline. It blocks, on any thread.
     pub fn flush(&self) -> impl FnOnce(Duration) + Send + use<> {
         let instances = self.slots.iter().flat_map(ExtensionSlot::instances);
         let instances: Vec<_> = instances.map(Arc::clone).collect();
@@ -134,14 +134,14 @@ impl Extensions {
         }
     }
 
-    /// What there is to report of each extension.
+    /// Returns the report of each extension.
     pub fn report(&self) -> Vec<ExtensionReport> {
         self.slots.iter().map(ExtensionSlot::report).collect()
     }
 }
 
-/// Opens an extension and checks its settings. `None` if it is missing and only implied: then function code that asks for
-/// it gets the error.
+/// Opens an extension and checks its settings. `None` if it is missing and only implied: then function code that
+/// imports it gets the error.
 fn load(config: &ExtensionConfig, search: &Search) -> Result<Option<ExtensionSlot>, ExtensionError> {
     let mut slot = match ExtensionSlot::open(config.clone(), search) {
         Ok(slot) => slot,

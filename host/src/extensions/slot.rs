@@ -40,9 +40,9 @@ struct OpenLibrary {
 
 /// Settings, as JSON text.
 enum Settings {
-    /// The extension has not approved of them yet: something may be missing that function code adds.
+    /// The extension has not accepted them yet: function code may still add a missing key.
     Unchecked(String),
-    /// The extension takes them.
+    /// The extension has accepted them.
     Checked(String),
 }
 
@@ -121,7 +121,7 @@ impl ExtensionSlot {
         (merged, text)
     }
 
-    /// Replaces its settings. `are_checked` says whether the extension has approved of them.
+    /// Replaces its settings. `are_checked` says whether the extension has accepted them.
     pub(super) fn set_settings(&mut self, settings: Map<String, Value>, text: String, are_checked: bool) {
         self.config.settings = settings;
         self.settings = match are_checked {
@@ -173,7 +173,7 @@ impl ExtensionSlot {
         }
     }
 
-    /// Its companion, for which the first instance speaks.
+    /// Returns its companion, which comes from the first instance.
     ///
     /// # Errors
     /// [`ExtensionError::Init`].

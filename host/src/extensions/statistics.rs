@@ -22,11 +22,11 @@ pub(super) struct HookCounters {
     slow: AtomicU64,
     answers: AtomicU64,
     refusals: AtomicU64,
-    /// Panics since a call that did not.
+    /// Panics since the last call that did not panic.
     panics_in_a_row: AtomicU32,
 }
 
-/// How a call of a hook went wrong.
+/// How a hook call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     Error,
@@ -44,14 +44,14 @@ impl Failure {
 }
 
 impl HookCounters {
-    /// One call that took so long.
+    /// Counts a call that took this long.
     #[inline]
     pub(super) fn called(&self, nanoseconds: u64) {
         self.latencies[bucket(nanoseconds)].fetch_add(1, Ordering::Relaxed);
         self.total_ns.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    /// The last call went well.
+    /// Records that the last call succeeded.
     #[inline]
     pub(super) fn succeeded(&self) {
         if self.panics_in_a_row.load(Ordering::Relaxed) != 0 {
@@ -59,7 +59,7 @@ impl HookCounters {
         }
     }
 
-    /// The last call failed; returns how many have panicked in a row.
+    /// Records that the last call failed; returns how many have panicked in a row.
     pub(super) fn failed(&self, failure: Failure) -> u32 {
         match failure {
             Failure::Error => {
@@ -74,17 +74,17 @@ impl HookCounters {
         }
     }
 
-    /// The last call took longer than its budget; returns how many have.
+    /// Records that the last call took longer than its budget; returns how many have.
     pub(super) fn was_slow(&self) -> u64 {
         self.slow.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// The last call answered instead of the function.
+    /// Records that the last call answered instead of the function.
     pub(super) fn answered(&self) {
         self.answers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The last call refused.
+    /// Records that the last call refused the invocation.
     pub(super) fn refused(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
     }

@@ -35,7 +35,7 @@ pub(super) fn now() -> u64 {
     }
 }
 
-/// Nanoseconds a tick, times 2^32; 0 before [`calibrate`].
+/// Nanoseconds for each tick, times 2^32; 0 before [`calibrate`].
 static SCALE: AtomicU64 = AtomicU64::new(0);
 
 /// The shortest time that the rate of ticks is measured over.
@@ -60,7 +60,7 @@ pub(super) fn calibrate() {
     SCALE.store(scale, Ordering::Relaxed);
 }
 
-/// How many nanoseconds so many ticks are, after [`calibrate`].
+/// Converts ticks to nanoseconds, after [`calibrate`].
 #[inline]
 pub(super) fn to_nanoseconds(ticks: u64) -> u64 {
     ((u128::from(ticks) * u128::from(SCALE.load(Ordering::Relaxed))) >> 32) as u64

@@ -1,4 +1,4 @@
-//! An instance lives from `init` until after `shutdown`; it ends once, whatever becomes of others.
+//! An instance lives from `init` until after `shutdown`; it ends once, whatever happens to others.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use funcdock_extension_api::{AppInfo, Error, Extension, Flow, FunctionInfo, Invo
 
 use crate::support::{DEADLINE, Settings, config, docked, enter, invocation, loaded, note, noted, started};
 
-/// Notes its life.
+/// Notes its `init`, `shutdown` and drop.
 struct Life {
     settings: Settings,
     of: String,
@@ -118,7 +118,7 @@ fn an_instance_outlives_its_shutdown_as_long_as_calls_use_it() {
     assert_eq!(noted(label), ["init app", "shutdown app", "drop app"]);
 }
 
-/// Those for functions before the one it fails for have been made already.
+/// The instances for the functions before the failing one exist by then.
 #[test]
 fn a_start_that_fails_ends_what_it_has_made() {
     for (what, found) in [("c", "not for c"), ("panic c", "panicked: on purpose")] {
@@ -158,7 +158,7 @@ fn a_start_that_fails_ends_what_it_has_made() {
     }
 }
 
-/// Says that it has begun to end, and waits to be let go, in its shutdown or in its destructor.
+/// In its shutdown or its destructor, notes that it is there, and blocks until the test releases it.
 struct Slow(Settings);
 
 type Gate = (Sender<()>, Receiver<()>);

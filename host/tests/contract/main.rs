@@ -1,5 +1,5 @@
-//! The rules of the ABI contract (`docs/src/abi.md`) about lives, states, threads and panics, held against extensions that are
-//! linked into this test: what a host does to them is what it does to those of a library.
+//! The rules of the ABI contract (`docs/src/abi.md`) about lives, states, threads and panics, checked with extensions
+//! that are linked into this test: a host treats them like those of a library.
 
 mod lives;
 mod panics;

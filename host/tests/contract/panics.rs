@@ -1,4 +1,4 @@
-//! A panic of an extension is a value for the host, wherever it happens, destructors included.
+//! The host catches panics of extensions everywhere, also in destructors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::support::{
 /// Panics in the place that its settings name.
 struct Panics(Settings);
 
-/// What cannot even be dropped in peace.
+/// A panic value that panics again when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -209,7 +209,7 @@ fn panics_of_objects_are_errors_for_python() {
     assert_eq!(
         (class.as_str(), methods.len()),
         ("object", 0),
-        "as good as it gets"
+        "the defaults of an object that panics"
     );
     for error in errors {
         let error = error.expect("a panic");

@@ -9,7 +9,7 @@ use funcdock_extension_api::{
 use crate::support::{Settings, call, config, counts, docked, enter, invocation, note, noted};
 use funcdock::extensions::HookProgress;
 
-/// A state with so many words behind its label: up to three words are carried in place.
+/// A state with `WORDS` words behind its label: up to three words are stored in place.
 pub(crate) struct State<const WORDS: usize> {
     label: Arc<str>,
     words: [usize; WORDS],
@@ -139,7 +139,7 @@ fn states_that_are_taken() {
                 "{label}"
             );
         }
-        // The host leaves alone what the extension has taken.
+        // The host does not drop a state that the extension has taken.
         let label = format!("{extension} forget");
         let (_extensions, function) = docked(&[config(extension, &label, "forget")]);
         call(&function);

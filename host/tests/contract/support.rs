@@ -1,4 +1,4 @@
-//! Hosts without an app: extensions of these tests around functions that nobody runs.
+//! Hosts without an app: the tests' extensions around functions that do not run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 /// How long anything may take. Only a failing test waits for it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What has happened, by the label that the settings of each test's extensions have: tests run side by side.
+/// The notes, by the label in the settings of each test's extensions: tests run in parallel.
 static NOTES: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
 
 /// Notes that something happened.
@@ -33,9 +33,9 @@ pub(crate) fn noted(label: &str) -> Vec<String> {
 /// Settings of every extension here.
 #[derive(Deserialize)]
 pub(crate) struct Settings {
-    /// Under which it notes.
+    /// The label of its notes.
     pub(crate) label: String,
-    /// What it is to do.
+    /// What to do.
     #[serde(default)]
     pub(crate) what: String,
 }
@@ -93,7 +93,7 @@ pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunc
     (extensions, Arc::new(function))
 }
 
-/// A call of it that has not entered the hooks.
+/// Returns a call of this function that has not entered the hooks yet.
 pub(crate) fn invocation(function: &Arc<LoadedFunction>) -> Arc<Invocation> {
     Invocation::new(Arc::clone(&function.info), Start::default())
 }

@@ -53,7 +53,7 @@ fn hooks_run_on_several_threads_at_once() {
     assert_eq!(noted("meets"), ["met", "met"]);
 }
 
-/// The type system keeps authors to it: this compiles as the traits ask for it.
+/// Checked by the compiler: the traits require `Send` and `Sync`.
 #[test]
 fn what_the_host_shares_between_threads_may_be_shared() {
     fn shared<T: Send + Sync + 'static>() {}
@@ -76,7 +76,7 @@ impl ContextObject for Nothing {
     }
 }
 
-/// Which hooks there are is what the block has.
+/// An extension has the hooks that its impl block has.
 #[test]
 fn hooks_that_are_left_out_are_never_called() {
     struct Silent;
@@ -95,7 +95,7 @@ fn hooks_that_are_left_out_are_never_called() {
     assert!(extensions.report()[0].hooks.is_empty());
 }
 
-/// It needs no hook around calls for that.
+/// Attributes do not need hooks around calls.
 #[test]
 fn an_extension_without_hooks_makes_attributes() {
     struct Maker;

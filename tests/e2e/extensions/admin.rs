@@ -1,4 +1,4 @@
-//! What an operator asks of a worker's extensions, and the hooks that answer.
+//! The operator's endpoints for a worker's extensions, and the hooks behind them.
 
 use funcdock_tests::Host;
 use serde_json::json;
@@ -6,7 +6,7 @@ use ureq::http::Request;
 
 use crate::support::{app, counts, extension, fixture, recording, records, records_of, wait_for_records};
 
-fn ask(host: &Host, method: &str, path: &str) -> u16 {
+fn request_status(host: &Host, method: &str, path: &str) -> u16 {
     let request = Request::builder().method(method).uri(host.url_of(path));
     host.send(request.body(Vec::new()).expect("a valid request"))
         .status
@@ -21,11 +21,11 @@ fn extensions_flush_when_the_operator_asks_for_it() {
     ];
     let host = app(&extensions).start();
     const FLUSH: &str = "/admin/extensions/flush";
-    assert_eq!(ask(&host, "GET", FLUSH), 404, "only a POST");
+    assert_eq!(request_status(&host, "GET", FLUSH), 404, "only a POST");
     assert_eq!(records_of(host.app(), "flush").len(), 0);
     let functions = records_of(host.app(), "post_function_load").len() / 2;
     for round in 1..=2 {
-        assert_eq!(ask(&host, "POST", FLUSH), 204);
+        assert_eq!(request_status(&host, "POST", FLUSH), 204);
         let flushed = records_of(host.app(), "flush");
         assert_eq!(
             flushed.len(),
@@ -49,7 +49,7 @@ fn extensions_flush_when_the_operator_asks_for_it() {
 }
 
 #[test]
-fn the_report_is_that_of_the_host_status() {
+fn the_report_is_the_same_as_in_the_host_status() {
     let extensions = [
         ("record", fixture(recording("app"))),
         ("noop", fixture(json!({}))),
@@ -70,12 +70,12 @@ fn the_report_is_that_of_the_host_status() {
         report["extensions"],
         host.get("/admin/host/status").json()["extensions"]
     );
-    assert_eq!(ask(&host, "HEAD", "/admin/extensions"), 200);
-    assert_eq!(ask(&host, "POST", "/admin/extensions"), 404);
+    assert_eq!(request_status(&host, "HEAD", "/admin/extensions"), 200);
+    assert_eq!(request_status(&host, "POST", "/admin/extensions"), 404);
 }
 
 #[test]
-fn on_exception_is_told_of_what_the_function_raised_and_of_nothing_else() {
+fn on_exception_is_called_for_what_the_function_raised_and_nothing_else() {
     let extensions = [
         ("record", fixture(recording("app"))),
         ("answer", fixture(json!({}))),
@@ -98,8 +98,8 @@ fn on_exception_is_told_of_what_the_function_raised_and_of_nothing_else() {
             .filter_map(|record| record["hook"].as_str())
             .collect();
         let raised = path.starts_with("/api/raises");
-        let told = hooks.iter().filter(|hook| **hook == "on_exception").count();
-        assert_eq!(told, usize::from(raised), "{path} {header:?}: {hooks:?}");
+        let calls = hooks.iter().filter(|hook| **hook == "on_exception").count();
+        assert_eq!(calls, usize::from(raised), "{path} {header:?}: {hooks:?}");
         if raised {
             assert_eq!(
                 hooks,

@@ -25,7 +25,7 @@ fn greeting(number: i64) -> App {
 }
 
 #[test]
-fn it_wraps_attributes_and_has_hooks() {
+fn a_companion_wraps_attributes_and_has_hooks() {
     let asynchronous = format!("async {MAIN}");
     for (version, python) in python::oldest_and_newest() {
         let host = greeting(7)
@@ -52,7 +52,7 @@ fn it_wraps_attributes_and_has_hooks() {
 }
 
 #[test]
-fn it_needs_no_library_of_the_model() {
+fn a_companion_does_not_need_azure_functions() {
     let host = greeting(7).python(python::without_packages()).start();
     assert_eq!(
         host.get("/api/greet").text(),
@@ -63,7 +63,7 @@ fn it_needs_no_library_of_the_model() {
 }
 
 #[test]
-fn one_that_raises_stops_the_start_and_shows_where() {
+fn a_companion_that_raises_stops_the_start_and_shows_where() {
     let stopped = greeting(0).start_fails();
     assert!(
         stopped
@@ -74,15 +74,15 @@ fn one_that_raises_stops_the_start_and_shows_where() {
     );
     for line in [
         "<with-companion>/companion.py",
-        "raise ValueError(\"zero is no number to greet with\")",
-        "ValueError: zero is no number to greet with",
+        "raise ValueError(\"zero is not a number to greet with\")",
+        "ValueError: zero is not a number to greet with",
     ] {
         assert!(stopped.stderr.contains(line), "{line}\n{}", stopped.stderr);
     }
 }
 
 #[test]
-fn one_that_gets_nothing_is_a_failed_start() {
+fn an_extension_without_a_value_for_its_companion_fails_to_start() {
     let stopped = greeting(-1).start_fails();
     assert!(
         stopped.stderr.contains("it has nothing for its companion"),

@@ -12,7 +12,7 @@ use crate::support::{
     ENABLE, app, fixture_for, host_json, recording, records, records_of, status, wait_for_records,
 };
 
-/// Extensions of which none can be loaded, but for the last.
+/// Four extensions, of which only the last can be loaded.
 fn broken() -> [(&'static str, Json); 4] {
     [
         ("nowhere", json!({})),
@@ -55,7 +55,7 @@ fn local_settings_may_turn_them_on() {
     };
     let host = app().start();
     assert_eq!(status(&host, "record")["state"], "started");
-    // The environment has the last word.
+    // The environment takes precedence.
     let host = app().env(ENABLE, "no").start();
     host.get("/api/returns");
     assert_eq!(records_of(host.app(), "pre_invocation").len(), 0);
@@ -138,7 +138,7 @@ fn a_package_of_the_interpreter_brings_its_extension() {
     let root = app.path().canonicalize().expect("the copy is there");
     let site_packages = python::new_environment(&root.join(".venv"));
     let in_package = install_package(&site_packages, "record");
-    // What would hide a module of the standard library, and what the interpreter prints, harm nothing.
+    // A file that hides a standard module, and output of the interpreter, do no harm.
     fs::write(root.join("os.py"), "raise RuntimeError('hidden')\n").expect("a file in the copy");
     fs::write(site_packages.join("sitecustomize.py"), "print('hello')\n").expect("a file");
     let host = app.python(root.join(".venv/bin/python")).start();

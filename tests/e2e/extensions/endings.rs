@@ -1,4 +1,4 @@
-//! Post hooks when a call does not end as its caller meant: the client leaves, time is up, the host stops.
+//! Post hooks of calls that end early or late: the client disconnects, the timeout is over, the host stops.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -86,7 +86,7 @@ fn a_call_beyond_function_timeout_is_504() {
         let logged = lines(&log, &["ERROR", "timed out after 1s", &function, "invocation="]);
         assert_eq!(logged.len(), 1, "{log}");
     }
-    // That the functions end at last, the asynchronous one as it is cancelled, changes nothing.
+    // The functions end later (the asynchronous one because it is cancelled): that changes nothing.
     wait_for_records(&host, "cancelled", 1);
     open_gate(host.app().path());
     wait_for_records(&host, "waited", 1);
@@ -96,8 +96,8 @@ fn a_call_beyond_function_timeout_is_504() {
     host.stop().assert_clean();
 }
 
-/// Calls both waiting functions, stops the host while they wait, and does `meanwhile` once it is stopping.
-/// Returns the status and text of each answer; none where the connection was closed instead.
+/// Calls both waiting functions, stops the host while they wait, and calls `meanwhile` once it is stopping.
+/// Returns the status and text of each answer; `None` where the connection was closed instead.
 fn stopped(host: &Host, meanwhile: impl FnOnce()) -> Vec<Option<(u16, String)>> {
     std::thread::scope(|scope| {
         let calls = WAITING.map(|path| {
@@ -154,7 +154,7 @@ fn calls_that_do_not_end_in_time_are_given_up() {
     );
 }
 
-/// How many instances were shut down; panics unless each call had ended by then.
+/// Returns the number of instances that were shut down. Panics unless all calls had ended by then.
 fn shutdowns(app: &App) -> usize {
     let hooks: Vec<Json> = crate::support::records(app)
         .into_iter()

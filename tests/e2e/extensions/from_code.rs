@@ -62,7 +62,7 @@ fn importing_is_docking() {
 }
 
 #[test]
-fn code_comes_on_top_of_host_json() {
+fn settings_from_code_override_host_json() {
     let settings = json!({ "settings": { "file": "from-host-json.jsonl", "label": "from host.json" } });
     // The first function sets the file and the label; without it the others are as host.json says.
     for (functions, file, label) in [

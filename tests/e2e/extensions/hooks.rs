@@ -166,7 +166,7 @@ fn post_hooks_see_what_the_function_raised() {
     assert_paired(host.app());
 }
 
-/// A recorder around the extension that answers, one behind it, and one at another function.
+/// A host with the extension that answers, between two recorders.
 fn answering() -> Host {
     let extensions = [
         ("answer", fixture_for(&["returns", "returns_async"], json!({}))),
@@ -181,12 +181,12 @@ fn a_pre_hook_may_answer_instead_of_the_function() {
     let host = answering();
     for path in ["returns", "returns_async"] {
         let before = records(host.app()).len();
-        let headers = [("x-answer", "418"), ("x-answer-header", "x-more=as told")];
+        let headers = [("x-answer", "418"), ("x-answer-header", "x-more=as requested")];
         let answer = send(&host, &format!("/api/{path}"), &headers);
         assert_eq!(answer.status, 418);
         assert_eq!(answer.text(), format!("answered instead of {path}"));
         assert_eq!(answer.header("x-answered-for"), path);
-        assert_eq!(answer.header("x-more"), "as told");
+        assert_eq!(answer.header("x-more"), "as requested");
 
         let records = &records(host.app())[before..];
         let hooks: Vec<&Json> = records.iter().map(|record| &record["hook"]).collect();

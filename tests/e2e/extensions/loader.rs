@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{app, fixture, lines, records, status};
 
-/// stderr without what differs between machines, builds and versions.
+/// Returns stderr with placeholders for what differs between machines, builds and versions.
 fn normalised(stderr: &str) -> String {
     let platform = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     let mut text = stderr.replace(&platform, "<platform>");
@@ -45,7 +45,7 @@ fn replaced_between(text: &str, before: &str, after: &str, placeholder: &str) ->
     replaced
 }
 
-/// The app with this extension does not start, and says why in the words of `tests/golden/loader/<case>.txt`.
+/// Asserts that the app with this extension does not start, with the message in `tests/golden/loader/<case>.txt`.
 fn fails(case: &str, extension: &str, config: Json) {
     app_fails(case, app(&[(extension, config)]));
 }
@@ -61,7 +61,7 @@ fn app_fails(case: &str, app: App) {
 }
 
 #[test]
-fn a_library_that_is_none() {
+fn a_file_that_is_not_a_library() {
     fails(
         "missing_file",
         "record",
@@ -78,7 +78,7 @@ fn a_library_that_is_none() {
 
     let foreign = app(&[("record", json!({ "library": "foreign.so" }))]);
     let mut other = whole;
-    // e_machine in the ELF header: SPARC, which nobody runs this on.
+    // e_machine in the ELF header: SPARC, which Funcdock does not support.
     other[18..20].copy_from_slice(&2_u16.to_ne_bytes());
     fs::write(foreign.path().join("foreign.so"), other).expect("a file in the copy");
     app_fails("other_machine", foreign);
@@ -102,7 +102,7 @@ fn compile(app: &App, name: &str, source: &str, arguments: &[&str]) {
 }
 
 #[test]
-fn a_library_that_needs_what_is_not_there() {
+fn a_library_with_a_missing_symbol_or_library() {
     let of = |library: &str| app(&[("recorder", json!({ "library": library }))]);
     let symbol = of("symbol.so");
     compile(
@@ -135,8 +135,8 @@ fn a_library_with_another_abi_stable() {
     app_fails("other_abi_stable", other);
 }
 
-/// The frozen extension, built with an API that `change` has changed: it gets the path in the API's folder and the text
-/// of each file.
+/// Returns an app with the frozen extension, built with a changed API. `change` gets the path (in the API's folder) and
+/// the text of each file, and returns the new text.
 fn patched(case: &str, change: impl Fn(&str, &str) -> String) -> App {
     let name = format!("patched-{case}");
     let folder = target().join("patched-api").join(case);
@@ -144,7 +144,7 @@ fn patched(case: &str, change: impl Fn(&str, &str) -> String) -> App {
         &folder,
         &mut |path, text| match path.strip_prefix("extension-api/") {
             Some(path) => change(path, text),
-            // So that none takes another's place where all are built.
+            // Each has its own name: all are built into one folder.
             None if path == "extension/Cargo.toml" => next::replaced(path, text, "frozen-extension", &name),
             None => text.to_owned(),
         },
@@ -162,7 +162,7 @@ fn a_library_of_an_api_that_somebody_has_changed() {
             let with = "pub enum HookResult {\n    /// New.\n    Later,";
             next::replaced(path, text, "pub enum HookResult {", with)
         }
-        // What matches on it.
+        // The code that matches on it.
         _ => text.replace(
             "abi::HookResult::Ok =>",
             "abi::HookResult::Ok | abi::HookResult::Later =>",
@@ -193,7 +193,7 @@ fn a_library_of_an_api_that_somebody_has_changed() {
 }
 
 #[test]
-fn a_library_that_is_another_than_expected() {
+fn a_library_with_another_digest() {
     let library = library("fixture-hooks");
     fails(
         "digest",
@@ -208,7 +208,7 @@ fn a_library_that_is_another_than_expected() {
 }
 
 #[test]
-fn a_package_that_leads_to_no_library() {
+fn a_package_without_a_library() {
     let packages = ".python_packages/lib/site-packages";
     let point = format!("{packages}/rates-1.0.dist-info/entry_points.txt");
     let with =
@@ -273,7 +273,7 @@ fn an_init_that_fails() {
 }
 
 #[test]
-fn what_is_not_required_may_fail() {
+fn an_extension_that_is_not_required_may_fail() {
     let optional = |mut config: Json| {
         config["required"] = false.into();
         config

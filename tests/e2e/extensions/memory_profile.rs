@@ -1,4 +1,4 @@
-//! The extension "memory-profile": found beside the binary, around functions that keep memory and ones that do not.
+//! The extension "memory-profile": found beside the binary, around functions that keep memory and functions that do not.
 
 use funcdock_tests::{App, Host};
 use serde_json::{Value as Json, json};
@@ -150,7 +150,7 @@ fn calls_beyond_the_sample_are_not_measured() {
     let answer = host.get("/api/keeps").json();
     assert!(
         answer[1].as_u64() > answer[0].as_u64(),
-        "functions can look all the same: {answer}"
+        "function code can still read it: {answer}"
     );
     assert_eq!(answer[2], Json::Null);
     assert_eq!(metric(&host, "rss_growth_bytes_count", "keeps"), 0.0);

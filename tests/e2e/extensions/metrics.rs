@@ -168,7 +168,7 @@ fn what_cannot_be_registered_is_an_error_of_init() {
 }
 
 #[test]
-fn without_extensions_there_is_nothing_to_tell() {
+fn without_extensions_the_metrics_are_empty() {
     let answer = app_of("answers", "", &[]).start().get("/metrics");
     assert_eq!((answer.status, answer.text().as_str()), (200, "# EOF\n"));
 }

@@ -34,20 +34,20 @@ fn an_extension_that_is_optimised_for_size_is_served() {
     works(&frozen("small"), &[]);
 }
 
-/// The next minor version appends a function to every table. What is built with it works with this host, and does
-/// without what this host has not.
+/// The next minor version appends a function to every table. An extension that is built with it works with this host,
+/// without the functions that this host does not have.
 #[test]
 fn an_extension_of_the_next_api_is_served() {
     let next = NextApi::generate(&target().join("next-api"));
     let built = build_outside(&next.folder, "next", "dev", &["--offline"]);
     let stopped = works(&built.join(library_name("frozen-extension")), &["appended"]);
     for table in NextApi::host_tables() {
-        let asked = lines(
+        let logged = lines(
             &stopped.stderr,
             &["INFO frozen_extension::appended: ", table, " has "],
         );
-        assert!(!asked.is_empty(), "{table}\n{}", stopped.stderr);
-        for line in asked {
+        assert!(!logged.is_empty(), "{table}\n{}", stopped.stderr);
+        for line in logged {
             assert!(line.contains(&format!(": {table} has None")), "{line}");
         }
     }
@@ -64,7 +64,7 @@ fn each_side_frees_what_it_has_made() {
     let folder = target().join("own-allocator");
     next::write_workspace(&folder, &mut |path, text| match path {
         "extension/src/lib.rs" => format!("{text}\nmod allocator {{\n{}}}\n", next::ALLOCATOR_SOURCE),
-        // So that it does not take the place of the other one.
+        // Its own name, so that it does not overwrite the other one.
         "extension/Cargo.toml" => next::replaced(path, text, "frozen-extension", "own-allocator"),
         _ => text.to_owned(),
     });

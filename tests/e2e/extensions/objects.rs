@@ -218,8 +218,8 @@ fn an_object_outlives_its_call_and_the_extension() {
     assert!((9..=10).contains(&dropped), "{dropped}\n{}", stopped.stderr);
 }
 
-/// Of each call whether each name can be had, what two looks at "made" bring, and what `context` has to say of another.
-const ASKING: &str = "import json
+/// A function that returns whether each attribute exists, two reads of "made", and the errors for missing ones.
+const READS_ATTRIBUTES: &str = "import json
 def main(req, context):
     if 'idle' in req.params:
         return '[]'
@@ -239,28 +239,28 @@ fn attributes_are_made_when_they_are_asked_for() {
     let binding = r#"{ "bindings": [ { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
         { "type": "http", "direction": "out", "name": "$return" } ] }"#;
     let host = app(&[("attribute", fixture(json!({})))])
-        .file("asks/function.json", binding)
-        .file("asks/__init__.py", ASKING)
+        .file("reads/function.json", binding)
+        .file("reads/__init__.py", READS_ATTRIBUTES)
         .start();
     for _ in 0..3 {
         assert_eq!(
-            host.get("/api/asks?idle").text(),
+            host.get("/api/reads?idle").text(),
             "[]",
-            "who does not ask has none made"
+            "an attribute that nobody reads is not made"
         );
     }
     for number in 1..=2 {
-        let told: Json = serde_json::from_str(&host.get("/api/asks").text()).expect("JSON");
-        let made = json!([number, told[4]]);
-        assert_eq!(told[0], json!([true, true, false, false]));
-        assert_eq!((&told[1], &told[2]), (&made, &made), "once for a call");
-        assert_eq!(told[3], "as it was set", "what a hook sets is not made");
+        let reply: Json = serde_json::from_str(&host.get("/api/reads").text()).expect("JSON");
+        let made = json!([number, reply[4]]);
+        assert_eq!(reply[0], json!([true, true, false, false]));
+        assert_eq!((&reply[1], &reply[2]), (&made, &made), "once for a call");
+        assert_eq!(reply[3], "as it was set", "what a hook sets is not made");
         let missing = "'Context' object has no attribute";
         let said = json!([
             format!("{missing} 'unknown' (extensions offer kept, made, fails, nothing)"),
             format!("{missing} 'fails' (an extension offers it, and has none for this call: see the log)"),
         ]);
-        assert_eq!(told[5], said);
+        assert_eq!(reply[5], said);
     }
     host.wait_for_log("the attribute \"fails\" cannot be made: fails cannot be made");
 }

@@ -43,7 +43,7 @@ fn krate(name: &str, api: &Path) -> TempDir {
          [dependencies]\nfuncdock-extension-api = {{ path = {api:?} }}\ntracing = \"0.1\"\n"
     );
     fs::write(folder.path().join("Cargo.toml"), manifest).expect("a file");
-    // The versions that are here already, so that nothing is to be fetched.
+    // The versions that are on this machine already, so cargo fetches nothing.
     fs::copy(repository().join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("a file");
     folder
 }

@@ -24,7 +24,7 @@ fn call_many(host: &Host) {
     });
 }
 
-/// What Rust prints of a panic unless somebody takes care of it.
+/// Asserts that Rust's own panic message was not printed.
 fn assert_no_panic_text(stderr: &str) {
     assert!(!stderr.contains("panicked at"), "{stderr}");
     assert!(!stderr.contains("RUST_BACKTRACE"), "{stderr}");
@@ -35,7 +35,7 @@ fn never_suspended(settings: Json) -> Json {
     json!({ "library": library("fixture-hooks"), "settings": settings, "suspendAfterPanics": 0 })
 }
 
-/// An extension of the fixtures that goes wrong in this hook, in all of many calls.
+/// Asserts that many failures in this hook of a fixture extension do not affect the calls.
 fn goes_wrong(extension: &str, hook: &str, message: &str) {
     let extensions = [
         ("record", fixture(recording("before"))),
@@ -146,7 +146,7 @@ fn hooks_at_load_and_at_the_end_may_go_wrong() {
     }
 }
 
-/// What an extension logs on a thread where another call's hook has panicked is no part of that call.
+/// What an extension logs on a thread where another call's hook has panicked does not belong to that call.
 #[test]
 fn a_panic_leaves_nothing_behind_on_its_thread() {
     let extensions = [
@@ -167,8 +167,8 @@ fn a_panic_leaves_nothing_behind_on_its_thread() {
     }
 }
 
-/// A panic that Python brings back into the worker, as a library that is built on PyO3 may, does not leave its call
-/// behind on the thread: what the call held goes when the call ends, and not with the next call there.
+/// A library that is built on PyO3 may raise a panic in Python, which becomes a panic in the worker. The call then still
+/// ends on its thread: its objects are dropped at its end, and not at the next call.
 #[test]
 fn a_panic_in_a_call_leaves_no_call_behind() {
     let script = "\

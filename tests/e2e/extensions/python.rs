@@ -28,14 +28,14 @@ fn app(python: PathBuf, members: &str) -> App {
         .python(python)
 }
 
-/// The same on the oldest and the newest Python.
+/// Returns this app on the oldest and on the newest Python.
 fn each(members: &str) -> impl Iterator<Item = App> {
     let members = members.to_owned();
     let pythons = python::oldest_and_newest().into_iter();
     pythons.map(move |(_, python)| app(python, &members))
 }
 
-/// What is called for a call that reaches the function.
+/// The hooks, in order, of a call that reaches the function.
 const AROUND: [&str; 11] = [
     "native app pre_invocation",
     "native function pre_invocation",
@@ -68,7 +68,7 @@ fn hooks_run_in_order_when_the_function_returns() {
             wait_for_records(&host, "post_invocation", calls * 5);
             assert_eq!(order(host.app())[(calls - 1) * 11..], AROUND, "{path}");
         }
-        // In the call of the synchronous one: the same context everywhere, with what hooks have set.
+        // The call of the synchronous function: all hooks get one context, with the attributes that hooks have set.
         let records = records(host.app());
         let call = records.iter().find(|record| record["hook"] == "function");
         let call = call.expect("it was called");
@@ -91,8 +91,8 @@ fn hooks_run_in_order_when_the_function_returns() {
         let pre = of_call("pre_invocation", "First");
         assert_eq!(pre["arguments"], json!(["context", "req"]));
         let post = of_call("post_invocation", "First");
-        let told = ["returned", "exception"].map(|field| &post[field]);
-        assert_eq!(told, [&json!("returned"), &Json::Null]);
+        let result = ["returned", "exception"].map(|field| &post[field]);
+        assert_eq!(result, [&json!("returned"), &Json::Null]);
         assert_eq!(of_call("post_invocation", "Own")["own"], "Own");
         host.stop().assert_clean();
     }
@@ -109,10 +109,10 @@ fn hooks_run_in_order_when_the_function_raises() {
         }
         let posts = records_of(host.app(), "post_invocation");
         for post in posts.iter().filter(|post| post["label"] == "First") {
-            let told = ["returned", "exception"].map(|field| &post[field]);
-            assert_eq!(told, [&Json::Null, &json!("ValueError('raised on purpose')")]);
+            let result = ["returned", "exception"].map(|field| &post[field]);
+            assert_eq!(result, [&Json::Null, &json!("ValueError('raised on purpose')")]);
         }
-        // The host tells of the exception as if there were no hooks.
+        // The host logs the exception as if there were no hooks.
         let log = host.stderr();
         let logged = lines(&log, &["the function raised ValueError: raised on purpose"]);
         assert_eq!(logged.len(), 2, "{log}");
@@ -168,8 +168,8 @@ fn hooks_run_at_the_end_of_a_call_that_timed_out() {
         wait_for_records(&host, "post_invocation", 5);
         let stopped = host.stop();
         stopped.assert_clean();
-        // The native hooks are told when it happens, those in Python when the cancelled function has ended, each side
-        // on its own thread.
+        // The native hooks run when the function times out, those in Python once the cancelled function has ended: each
+        // side on its own thread.
         let order = order(&stopped.app);
         let (before, after) = order.split_at(6);
         assert_eq!(before, &AROUND[..6]);
@@ -280,7 +280,7 @@ fn a_script_elsewhere_has_the_extensions_that_it_made() {
             let labels: Vec<&str> = own.filter_map(|record| record["label"].as_str()).collect();
             assert_eq!(labels, ["native app", "native function", "First", "Second", path]);
         }
-        let stray = "the extension Own was made by a file in 'shared_code', which is no function's script";
+        let stray = "the extension Own was made by a file in 'shared_code', which is not a function's script";
         assert_eq!(
             lines(&host.stderr(), &["WARN", stray]).len(),
             1,
@@ -370,8 +370,12 @@ fn extensions_in_python_are_reported() {
         ("Own", "function"),
     ] {
         let report = status(&host, name);
-        let told = ["scope", "source", "state"].map(|field| report[field].as_str());
-        assert_eq!(told, [Some(scope), Some("python"), Some("started")], "{report:#}");
+        let reported = ["scope", "source", "state"].map(|field| report[field].as_str());
+        assert_eq!(
+            reported,
+            [Some(scope), Some("python"), Some("started")],
+            "{report:#}"
+        );
         host.wait_for_log(&format!("extension {name}: started"));
     }
     assert!(

@@ -58,7 +58,7 @@ fn each_function_has_a_limit_and_recovers() {
         assert!((1..=4).contains(wait), "{waits:?}");
     }
 
-    // Who waits as long as told gets through.
+    // A client that waits as long as the reply says gets through.
     std::thread::sleep(Duration::from_secs(*waits.iter().max().expect("there are two")));
     for path in ["/api/returns", "/api/returns_async"] {
         assert_eq!(host.get(path).text(), "returned", "{path}");

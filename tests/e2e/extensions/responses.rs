@@ -25,7 +25,7 @@ fn saw(answer: &Answer, label: &str) -> Json {
 
 type Headers = &'static [(&'static str, &'static str)];
 
-/// A call, what there is to see of its end, and the answer without changes.
+/// Returns for each case the path, the request headers, and what the post hooks should see.
 fn cases() -> Vec<(&'static str, Headers, Json)> {
     let text = "text/plain; charset=utf-8";
     let seen = |outcome: &str, status: u16, kind: Json, body: &str, returned: Json| {
@@ -101,14 +101,14 @@ fn every_end_can_be_read_and_changed() {
                 "{path}"
             );
 
-            let asked = [
+            let changes = [
                 ("x-second-status", "299"),
                 ("x-second-body", "changed"),
                 ("x-second-set", "content-type=text/css"),
                 ("x-second-append", "x-f=2"),
                 ("x-first-append", "x-f=3"),
             ];
-            let changed = send(&host, &path, &[&asked, headers].concat());
+            let changed = send(&host, &path, &[&changes, headers].concat());
             assert_eq!(
                 (changed.status, changed.text().as_str()),
                 (299, "changed"),
@@ -162,7 +162,7 @@ fn headers_are_replaced_and_removed() {
 }
 
 #[test]
-fn what_http_does_not_take_is_an_error_value() {
+fn a_change_that_is_not_valid_in_http_is_an_error_value() {
     let host = host();
     for (change, value, problem) in [
         ("x-first-status", "199", "Value: 199 is not a final HTTP status"),
@@ -195,7 +195,7 @@ fn what_http_does_not_take_is_an_error_value() {
     );
 }
 
-/// Asks by hand, and returns the answer with the bytes that follow it, if any.
+/// Sends a request by hand, and returns the answer with the bytes that follow it, if any.
 fn raw(host: &Host, method: &str, path: &str, headers: &str) -> Answer {
     let mut connection = Raw::connect(host);
     connection.send(format!(

@@ -45,10 +45,10 @@ fn answers_of_every_kind_say_how_long_they_took() {
         let start = Instant::now();
         let answer = send(&host, path, header);
         assert_eq!(answer.status, status, "{path} {header:?}");
-        let told = duration(&answer, "function");
+        let reported = duration(&answer, "function");
         assert!(
-            told > Duration::ZERO && told <= start.elapsed(),
-            "{path} {header:?}: {told:?}"
+            reported > Duration::ZERO && reported <= start.elapsed(),
+            "{path} {header:?}: {reported:?}"
         );
     }
     assert_eq!(host.get("/api/missing").header("server-timing"), "");
@@ -86,7 +86,7 @@ def main(req):
 }
 
 #[test]
-fn a_metric_that_is_no_token_stops_the_host() {
+fn a_metric_name_that_is_not_a_token_stops_the_host() {
     let stopped = timed("", json!({ "metric": "two words" })).start_fails();
     let problem = "metric: \"two words\" is not a valid metric name";
     assert!(stopped.stderr.contains(problem), "{}", stopped.stderr);

@@ -83,7 +83,7 @@ fn a_shutdown_that_blocks_is_named_and_left_behind() {
     );
 }
 
-/// The worker cannot go on without it; those that have begun to live get their end before the worker does.
+/// The worker stops, as it needs that extension. It shuts down the extensions that have started first.
 #[test]
 fn extensions_end_when_another_cannot_be_started() {
     let extensions = [

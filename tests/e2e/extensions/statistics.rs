@@ -57,7 +57,7 @@ fn calls_of_hooks_are_counted() {
     assert_eq!(
         hook_names(&no_hooks),
         ["shutdown"],
-        "no entry for hooks that it has not"
+        "no entry for hooks that it does not have"
     );
     assert_eq!(no_hooks["hooks"]["shutdown"]["calls"], 0);
     let answer = status(&host, "answer");

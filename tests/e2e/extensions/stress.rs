@@ -14,7 +14,7 @@ const CALLS: usize = 10_000;
 const CONNECTIONS: usize = 64;
 const FUNCTIONS: [&str; 4] = ["returns", "returns_async", "raises", "raises_async"];
 
-/// What became of a call, as its client sees it.
+/// The number of calls by how they ended, as clients see it.
 #[derive(Default)]
 struct Answers {
     returned: u64,
@@ -38,7 +38,7 @@ impl Own<'_> {
 /// The acceptance test of the extension system: every call is answered, and every number adds up.
 ///
 /// Each extension of `tests/fixtures/chaos` decides by a hash of its seed, its number, the invocation's id and the hook
-/// what a call of its hook does, and counts that in a metric of its own. Half of all calls of hooks go wrong: 26 % return
+/// what a call of its hook does, and counts that in a metric of its own. Half of all hook calls go wrong: 26 % return
 /// an error, 20 % panic, 3 % wait, 0.2 % are slow, and of those of pre hooks 0.5 % answer and 0.5 % refuse. Errors, panics
 /// and waits end nothing, so they can be as many as that. An answer and a refusal end the way through the chain: with
 /// one in a hundred for both, 0.99^100 = 37 % of the calls come through all of 100 pre hooks to their function, and the
@@ -63,7 +63,7 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
             (name.as_str(), config)
         })
         .collect();
-    // A log of several hundred thousand failures is formatted, and then nobody reads it.
+    // Several hundred thousand failures are logged, which nobody reads.
     let host = app(&extensions).log_to("/dev/null").start();
     let workers = host.workers();
 
@@ -89,7 +89,7 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
                     seen.answered += 1;
                 }
                 500 => seen.failed += 1,
-                _ => panic!("an answer that nobody gave: {answer:?}"),
+                _ => panic!("an unexpected answer: {answer:?}"),
             }
         }
         let mut all = answers.lock().expect("nobody panics with it");
@@ -140,8 +140,8 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
                 "{name} {hook}: errors, panics, answers, refusals"
             );
             let all = own.of(own_name, "continue") + of_own.iter().sum::<u64>();
-            assert_eq!(all, calls, "{name} {hook}: each call came to one end");
-            // A quick call is slow as well where the machine takes its time.
+            assert_eq!(all, calls, "{name} {hook}: each call ended in one way");
+            // On a busy machine a quick call may be slow too.
             let [slow] = counts(extension, hook, ["slow"]);
             assert!(
                 slow >= own.of(own_name, "slow"),
@@ -162,7 +162,7 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
         refused += own.of("pre", "refusal");
         coming -= ended;
     }
-    // What came through all pre hooks came to the functions, and what did not was answered or refused.
+    // Calls that passed all pre hooks reached their functions; the others were answered or refused.
     let called = records_of(host.app(), "function").len() as u64;
     assert_eq!(called, coming);
     assert_eq!(answers.answered, answered);

@@ -1,4 +1,4 @@
-//! The app of these tests, and what its extensions leave to look at.
+//! The app of these tests, and the records of its extensions.
 
 use std::path::Path;
 
@@ -132,14 +132,14 @@ pub(crate) fn open_gate(app: &Path) {
     std::fs::write(app.join("gate"), "").expect("a file in the copy");
 }
 
-/// What `/admin/host/status` says of an extension.
+/// Returns the entry of an extension in `/admin/host/status`.
 pub(crate) fn status(host: &Host, extension: &str) -> Json {
     let answer = host.get("/admin/host/status");
     let status: Json = serde_json::from_slice(&answer.body).expect("JSON");
     find(&status["extensions"], extension)
 }
 
-/// What `/admin/extensions` says of an extension.
+/// Returns the entry of an extension in `/admin/extensions`.
 pub(crate) fn extension(host: &Host, name: &str) -> Json {
     find(
         &host.get("/admin/extensions").json()["workers"][0]["extensions"],
@@ -147,7 +147,7 @@ pub(crate) fn extension(host: &Host, name: &str) -> Json {
     )
 }
 
-/// These counts of a hook in a report.
+/// Returns these counts of a hook in a report.
 pub(crate) fn counts<const N: usize>(report: &Json, hook: &str, names: [&str; N]) -> [u64; N] {
     let hook = &report["hooks"][hook];
     names.map(|name| {
@@ -174,8 +174,8 @@ pub(crate) fn lines<'a>(log: &'a str, texts: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-/// Waits until the log has at least `count` lines that hold all of these texts, and returns them. What is logged before
-/// an answer may come to us after it.
+/// Waits until the log has at least `count` lines that hold all of these texts, and returns them. A line
+/// that is logged before an answer may arrive here after it.
 pub(crate) fn wait_for_lines(host: &Host, texts: &[&str], count: usize) -> Vec<String> {
     let found = wait_for(|| {
         let log = host.stderr();

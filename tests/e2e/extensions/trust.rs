@@ -7,13 +7,13 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{app_of, counts, extension, fixture, fixture_with, lines, send};
 
-/// The app with an extension that goes wrong when it is asked to.
+/// Starts the app with an extension that fails where a request header says so.
 fn host(name: &str, more: Json) -> Host {
     app_of("answers", "", &[(name, fixture_with(json!({}), more))]).start()
 }
 
-/// Asks an extension to go wrong; the status, and whether its post hook came to its end.
-fn ask(host: &Host, trouble: &str) -> (u16, bool) {
+/// Calls a function with this trouble. Returns the status, and whether the post hook completed.
+fn call(host: &Host, trouble: &str) -> (u16, bool) {
     let answer = send(host, "/api/kinds/str", &[("x-trouble", trouble)]);
     (answer.status, answer.headers.contains_key("x-trouble"))
 }
@@ -24,15 +24,15 @@ const WELL: (u16, bool) = (200, true);
 fn a_hook_beyond_its_budget_is_counted_and_sometimes_logged() {
     let host = host("trouble", json!({ "hookBudgetMs": 10 }));
     for _ in 0..9 {
-        assert_eq!(ask(&host, "pre slow"), WELL);
+        assert_eq!(call(&host, "pre slow"), WELL);
     }
-    assert_eq!(ask(&host, "post slow"), WELL);
+    assert_eq!(call(&host, "post slow"), WELL);
     let trouble = extension(&host, "trouble");
     let stopped = host.stop();
     stopped.assert_clean();
     let log = &stopped.stderr;
     for (hook, least) in [("pre_invocation", 9), ("post_invocation", 1)] {
-        // Also a quick hook is slow where the machine takes its time.
+        // On a busy machine a quick hook may be slow too.
         let [slow] = counts(&trouble, hook, ["slow"]);
         assert!((least..=10).contains(&slow), "{hook}: {slow}");
         let warned = lines(
@@ -68,7 +68,7 @@ fn a_future_beyond_the_budget_counts_as_well() {
         let hook = format!("{hook}_invocation");
         let [calls, slow] = counts(&extension(&host, "wait"), &hook, ["calls", "slow"]);
         assert_eq!(calls, 1);
-        // The hook itself is slow besides where the machine takes its time.
+        // On a busy machine the hook itself may be slow too.
         assert!((1..=2).contains(&slow), "{slow}");
         let log = host.stop().stderr;
         let warned = lines(
@@ -82,7 +82,7 @@ fn a_future_beyond_the_budget_counts_as_well() {
 #[test]
 fn a_budget_of_none_is_never_exceeded() {
     let host = host("trouble", json!({ "hookBudgetMs": 0 }));
-    assert_eq!(ask(&host, "pre slow"), WELL);
+    assert_eq!(call(&host, "pre slow"), WELL);
     assert_eq!(
         counts(&extension(&host, "trouble"), "pre_invocation", ["calls", "slow"]),
         [1, 0]
@@ -98,19 +98,19 @@ fn too_many_panics_in_a_row_suspend_until_the_worker_restarts() {
         let panics = format!("{hook} panic");
         for trouble in ["none", &format!("{hook} error")] {
             for _ in 0..3 {
-                assert_eq!(ask(&host, &panics), (200, false));
+                assert_eq!(call(&host, &panics), (200, false));
             }
-            // A call that does not panic, be it well or not, ends the row.
-            assert_eq!(ask(&host, trouble).0, 200);
+            // A call that does not panic ends the row, whether it succeeds or fails.
+            assert_eq!(call(&host, trouble).0, 200);
         }
         assert_eq!(extension(&host, "trouble")["state"], "started");
         for _ in 0..4 {
-            assert_eq!(ask(&host, &panics), (200, false));
+            assert_eq!(call(&host, &panics), (200, false));
         }
         assert_eq!(extension(&host, "trouble")["state"], "suspended");
         let calls = counts(&extension(&host, "trouble"), "pre_invocation", ["calls"]);
         for _ in 0..3 {
-            assert_eq!(ask(&host, "none"), (200, false), "without it");
+            assert_eq!(call(&host, "none"), (200, false), "without it");
         }
         let after = extension(&host, "trouble");
         assert_eq!(
@@ -127,7 +127,7 @@ fn too_many_panics_in_a_row_suspend_until_the_worker_restarts() {
         kill(Pid::from_raw(worker), Signal::SIGKILL).expect("a worker of the host");
         let successor = wait_for(|| host.workers().first().copied().filter(|pid| *pid != worker));
         assert!(successor.is_some(), "{}", host.output());
-        assert_eq!(ask(&host, "none"), WELL, "back, with a new worker");
+        assert_eq!(call(&host, "none"), WELL, "back, with a new worker");
         let trouble = extension(&host, "trouble");
         assert_eq!(trouble["state"], "started");
         assert_eq!(counts(&trouble, "pre_invocation", ["calls", "panics"]), [1, 0]);
@@ -143,7 +143,7 @@ fn too_many_panics_in_a_row_suspend_until_the_worker_restarts() {
     }
 }
 
-/// The row is broken by what the future comes to, and not by the hook that hands it over.
+/// The result of the future ends a row of panics, not the return of the hook that made it.
 #[test]
 fn panics_in_futures_suspend_as_well() {
     for hook in ["pre", "post"] {
@@ -164,10 +164,10 @@ fn panics_in_futures_suspend_as_well() {
 fn by_default_an_extension_is_suspended_after_ten_panics() {
     let host = host("trouble", json!({}));
     for _ in 0..10 {
-        assert_eq!(ask(&host, "pre panic"), (200, false));
+        assert_eq!(call(&host, "pre panic"), (200, false));
     }
     assert_eq!(extension(&host, "trouble")["state"], "started");
-    assert_eq!(ask(&host, "pre panic"), (200, false));
+    assert_eq!(call(&host, "pre panic"), (200, false));
     assert_eq!(extension(&host, "trouble")["state"], "suspended");
 }
 
@@ -204,11 +204,11 @@ fn on_error_says_what_a_failure_does_to_the_call() {
         ),
     ] {
         let host = host(name, more.clone());
-        assert_eq!(ask(&host, "none"), WELL, "{name} {more}");
+        assert_eq!(call(&host, "none"), WELL, "{name} {more}");
         for (hook, expected) in [("pre", pre), ("post", post)] {
             for way in ["error", "panic"] {
                 let case = format!("{name} {more}: {hook} {way}");
-                assert_eq!(ask(&host, &format!("{hook} {way}")), expected, "{case}");
+                assert_eq!(call(&host, &format!("{hook} {way}")), expected, "{case}");
             }
         }
         let stopped = host.stop();
@@ -241,11 +241,11 @@ fn calls_fail_while_a_strict_extension_is_suspended() {
     ] {
         let host = host("trouble", json!({ "suspendAfterPanics": 1, "onError": on_error }));
         for _ in 0..2 {
-            ask(&host, "post panic");
+            call(&host, "post panic");
         }
         assert_eq!(extension(&host, "trouble")["state"], "suspended");
         for _ in 0..2 {
-            assert_eq!(ask(&host, "none"), (500, false), "{on_error}");
+            assert_eq!(call(&host, "none"), (500, false), "{on_error}");
         }
         let log = host.stop().stderr;
         let said = lines(
@@ -277,7 +277,7 @@ fn a_panic_in_on_exception_does_not_cost_the_post_hook() {
         counts(&trouble, "post_invocation", ["calls", "errors", "panics"]),
         [2, 1, 1]
     );
-    assert_eq!(ask(&host, "exception panic"), WELL, "nothing was raised");
+    assert_eq!(call(&host, "exception panic"), WELL, "nothing was raised");
     host.stop().assert_clean();
 }
 
@@ -292,7 +292,7 @@ fn an_app_runs_without_an_extension_that_is_not_required() {
         let message = failed["message"].as_str().unwrap_or_default();
         assert!(message.contains(&format!("no {hook} today")), "{message}");
         assert_eq!(counts(&failed, "pre_invocation", ["calls"]), [0]);
-        assert_eq!(ask(&host, "none"), WELL, "the other one is there");
+        assert_eq!(call(&host, "none"), WELL, "the other one is there");
         let stopped = host.stop();
         stopped.assert_clean();
         let said = lines(&stopped.stderr, &[&format!("no {hook} today")]);
@@ -310,7 +310,7 @@ fn an_init_that_blocks_is_named() {
         .arg("--drain-timeout")
         .arg("1")
         .start();
-    assert_eq!(ask(&host, "none"), WELL, "it starts in the end");
+    assert_eq!(call(&host, "none"), WELL, "it starts in the end");
     let stopped = host.stop();
     let log = &stopped.stderr;
     let said = lines(log, &["ERROR", "init has not returned for 5s"]);

@@ -1,4 +1,4 @@
-//! Hooks that wait: what their futures come to, and what ends calls whose hooks wait.
+//! Hooks that wait: the results of their futures, and what ends calls whose hooks wait.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -23,8 +23,8 @@ fn app(members: &str, wait: Json) -> App {
     app_of("answers", members, &extensions)
 }
 
-/// Asks for the attribute that the future sets, where the hook's future comes to this.
-fn ask(host: &Host, comes_to: &str) -> (u16, String) {
+/// Calls a function that returns the attribute that the future sets. `comes_to` is the result of the future.
+fn call(host: &Host, comes_to: &str) -> (u16, String) {
     let answer = send(host, "/api/kinds/attribute", &[("x-wait", comes_to)]);
     (answer.status, answer.text())
 }
@@ -63,7 +63,7 @@ fn last_invocation(host: &Host) -> String {
 }
 
 #[test]
-fn what_a_pre_hook_waits_for_decides() {
+fn the_future_of_a_pre_hook_decides() {
     let host = app("", fixture(json!({ "after_ms": 10 }))).start();
     let on = (200, "for this".to_owned());
     let before = (200, "not set".to_owned());
@@ -118,7 +118,7 @@ fn what_a_pre_hook_waits_for_decides() {
             "Returned",
         ),
     ] {
-        assert_eq!(ask(&host, comes_to), answer, "{comes_to}");
+        assert_eq!(call(&host, comes_to), answer, "{comes_to}");
         let invocation = last_invocation(&host);
         assert_eq!(
             wait_for_lines(&host, &[logged, &invocation], 1).len(),
@@ -133,7 +133,7 @@ fn what_a_pre_hook_waits_for_decides() {
         send(&host, "/api/kinds/str", &[]).header("x-state"),
         "did not wait"
     );
-    // Those that went on were seen by the extension behind.
+    // The extension behind saw the calls that continued.
     let behind = records_of(host.app(), "pre_invocation");
     assert_eq!(
         behind.iter().filter(|record| record["label"] == "behind").count(),
@@ -153,7 +153,7 @@ fn what_a_pre_hook_waits_for_decides() {
 }
 
 #[test]
-fn what_a_post_hook_waits_for_costs_at_most_its_own_call() {
+fn the_future_of_a_post_hook_affects_only_its_own_call() {
     let settings = json!({ "hook": "post", "after_ms": 10 });
     let members = r#""functionTimeout": "00:00:01","#;
     let cases = [
@@ -176,7 +176,7 @@ fn what_a_post_hook_waits_for_costs_at_most_its_own_call() {
         .start();
         for (comes_to, logged) in cases {
             let expected = if comes_to == "continue" { 200 } else { failed };
-            assert_eq!(ask(&host, comes_to).0, expected, "{policy}: {comes_to}");
+            assert_eq!(call(&host, comes_to).0, expected, "{policy}: {comes_to}");
             let invocation = last_invocation(&host);
             assert_eq!(
                 wait_for_lines(&host, &[logged, &invocation], 1).len(),
@@ -190,7 +190,7 @@ fn what_a_post_hook_waits_for_costs_at_most_its_own_call() {
             [7, 5, 1, 0, 0],
             "{policy}"
         );
-        // The post hooks of the others ran, and those around this one saw what became of the call.
+        // The post hooks of the others ran, and those around this one saw how the call ended.
         let posts = records_of(host.app(), "post_invocation");
         let statuses = |label: &str| {
             let of_label = posts.iter().filter(|record| record["label"] == label);
@@ -213,7 +213,7 @@ fn what_a_post_hook_waits_for_costs_at_most_its_own_call() {
 fn a_post_hook_that_waits_delays_only_its_own_answer() {
     let host = app("", fixture(json!({ "hook": "post", "gate": "gate" }))).start();
     std::thread::scope(|scope| {
-        let waits = scope.spawn(|| ask(&host, "continue"));
+        let waits = scope.spawn(|| call(&host, "continue"));
         // The post hook of the recorder behind has run, and the waiting one is next.
         wait_for_records(&host, "post_invocation", 1);
         for path in ["/api/kinds/str", "/api/kinds_async/str"] {
@@ -227,9 +227,9 @@ fn a_post_hook_that_waits_delays_only_its_own_answer() {
 }
 
 #[test]
-fn a_pre_hook_that_waits_for_ever_ends_with_function_timeout() {
+fn a_pre_hook_that_never_stops_waiting_ends_with_function_timeout() {
     let host = app(r#""functionTimeout": "00:00:01","#, fixture(json!({}))).start();
-    assert_eq!(ask(&host, "never"), (504, String::new()));
+    assert_eq!(call(&host, "never"), (504, String::new()));
     let invocation = last_invocation(&host);
     for logged in [
         "timed out after 1s",
@@ -253,11 +253,11 @@ fn a_pre_hook_that_waits_for_ever_ends_with_function_timeout() {
         [1, 1, 0, 0, 0],
         "a hook that is given up has failed"
     );
-    assert_eq!(ask(&host, "continue").0, 200, "the next one goes on");
+    assert_eq!(call(&host, "continue").0, 200, "the next one goes on");
     host.stop().assert_clean();
 }
 
-/// Asks by hand, so that there is a connection to close; returns it once the call's hook waits.
+/// Sends a request by hand, so that there is a connection to close; returns it once the call's hook waits.
 fn waiting_client(host: &Host) -> TcpStream {
     let mut client = TcpStream::connect(host.address()).expect("the host listens");
     write!(

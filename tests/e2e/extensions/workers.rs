@@ -1,4 +1,4 @@
-//! With several workers, what one is asked is answered by all.
+//! With several workers, a request to one of them is answered for all.
 
 use std::time::{Duration, Instant};
 
@@ -23,24 +23,24 @@ fn start(extensions: &[(&str, Json)]) -> Host {
         .arg("--workers")
         .arg(WORKERS.to_string())
         .start();
-    wait_until_told_of(&host, &[0, 1, 2]);
+    wait_until_reported(&host, &[0, 1, 2]);
     host
 }
 
-/// The workers that a report is of.
-fn told_of(host: &Host) -> Vec<u64> {
+/// Returns the indexes of the workers in the report.
+fn reported_workers(host: &Host) -> Vec<u64> {
     let report = send(host, "/admin/extensions", &[CLOSE]).json();
     let workers = report["workers"].as_array().expect("a list");
     let index = |worker: &Json| worker["worker"].as_u64().expect("a number");
     workers.iter().map(index).collect()
 }
 
-fn wait_until_told_of(host: &Host, workers: &[u64]) {
-    let told = wait_for(|| (told_of(host) == workers).then_some(()));
+fn wait_until_reported(host: &Host, workers: &[u64]) {
+    let reported = wait_for(|| (reported_workers(host) == workers).then_some(()));
     assert!(
-        told.is_some(),
+        reported.is_some(),
         "{workers:?}: {:?}\n{}",
-        told_of(host),
+        reported_workers(host),
         host.output()
     );
 }
@@ -49,7 +49,7 @@ fn signal(worker: i32, signal: Signal) {
     kill(Pid::from_raw(worker), signal).expect("it runs");
 }
 
-/// Stops a worker's process, and waits until it does: until then it may accept a connection.
+/// Stops a worker's process, and waits until it has stopped: until then it may still accept a connection.
 fn freeze(worker: i32) {
     signal(worker, Signal::SIGSTOP);
     let is_stopped = || {
@@ -109,13 +109,13 @@ fn a_worker_that_is_stuck_is_left_out() {
     let stuck = host.workers()[0];
     freeze(stuck);
     let begin = Instant::now();
-    assert_eq!(told_of(&host).len(), WORKERS - 1);
+    assert_eq!(reported_workers(&host).len(), WORKERS - 1);
     assert!(begin.elapsed() >= Duration::from_secs(2), "it was waited for");
     host.wait_for_log("1 of 2 other workers have answered within 2s");
     assert_eq!(flush(&host), 504, "not all have flushed");
     assert_eq!(records_of(host.app(), "flush").len(), WORKERS - 1);
     signal(stuck, Signal::SIGCONT);
-    wait_until_told_of(&host, &[0, 1, 2]);
+    wait_until_reported(&host, &[0, 1, 2]);
     host.stop().assert_clean();
 }
 
@@ -134,7 +134,7 @@ fn a_worker_that_is_restarted_counts_anew() {
     let before = all_have_some.unwrap_or_else(|| panic!("{:?}\n{}", counts(), host.output()));
     signal(host.workers()[0], Signal::SIGKILL);
     host.wait_for_log("is back");
-    wait_until_told_of(&host, &[0, 1, 2]);
+    wait_until_reported(&host, &[0, 1, 2]);
     let after = counts();
     assert_eq!(
         after.iter().filter(|count| **count == 0.0).count(),
@@ -147,16 +147,16 @@ fn a_worker_that_is_restarted_counts_anew() {
 }
 
 #[test]
-fn a_question_does_not_hold_up_the_end() {
+fn a_request_to_a_stuck_worker_does_not_delay_the_shutdown() {
     let host = start(&[("record", fixture(recording("app")))]);
     let stuck = host.workers()[0];
     freeze(stuck);
     std::thread::scope(|scope| {
-        let asked = scope.spawn(|| flush(&host));
+        let request = scope.spawn(|| flush(&host));
         wait_for_records(&host, "flush", WORKERS - 1);
         let begin = Instant::now();
         host.signal(Signal::SIGTERM);
-        assert_eq!(asked.join().expect("an answer"), 504);
+        assert_eq!(request.join().expect("an answer"), 504);
         assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     });
     signal(stuck, Signal::SIGCONT);
@@ -177,8 +177,8 @@ fn clients_that_go_away_leave_nothing_behind() {
         raw.send("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
         drop(raw);
     }
-    wait_until_told_of(&host, &[0, 1, 2]);
-    let settled = wait_for(|| (threads() <= before).then_some(()));
-    assert!(settled.is_some(), "{before} threads, then {}", threads());
+    wait_until_reported(&host, &[0, 1, 2]);
+    let ended = wait_for(|| (threads() <= before).then_some(()));
+    assert!(ended.is_some(), "{before} threads, then {}", threads());
     host.stop().assert_clean();
 }

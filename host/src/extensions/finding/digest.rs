@@ -11,8 +11,8 @@ use super::errors;
 use super::image::ImageError;
 use crate::extensions::error::ExtensionError;
 
-/// Compares the file with the digest that host.json expects, in lower-case hex. There is no file of an extension that is
-/// linked into this host.
+/// Compares the file with the digest that host.json expects, in lower-case hex. An extension
+/// that is linked into this host has no file.
 pub(super) fn check_digest(name: &str, file: Option<&Path>, expected: &str) -> Result<(), ExtensionError> {
     let (file, found) = match file {
         Some(file) => {

@@ -1,4 +1,4 @@
-//! What kind of file a library is, looked at before the system's loader maps it.
+//! What kind of file a library is: checked before the system's loader maps it.
 //!
 //! The loader trusts the file: one that was cut short, by an interrupted copy say, ends the process (SIGBUS) and
 //! not the call; and one for another machine it calls "not found".
@@ -13,7 +13,7 @@ use object::elf::{
 use object::read::elf::{FileHeader as _, ProgramHeader as _, Sym as _};
 use object::{Endianness, FileKind, ReadCache, ReadRef as _};
 
-/// Why the file is no library for this machine, as far as that can be told without loading it.
+/// Why the file is not a library for this machine, as far as this can be seen without loading it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ImageError {
     /// It cannot be read.
@@ -22,16 +22,16 @@ pub(super) enum ImageError {
     /// There is a folder of that name.
     #[error("a folder")]
     Folder,
-    /// It is no ELF file.
-    #[error("a file that is no library (it has no ELF header)")]
+    /// It is not an ELF file.
+    #[error("a file that is not a library (it has no ELF header)")]
     Other,
     /// It is for another kind of machine.
     #[error("a library for {0}")]
     Machine(String),
     /// It is an ELF file of another kind, such as an executable.
-    #[error("an ELF file that is no dynamic library")]
+    #[error("an ELF file that is not a dynamic library")]
     Kind,
-    /// It ends before what is to be loaded does.
+    /// It ends before the segments to load do.
     #[error("a library that was cut short: {length} bytes of at least {needed}")]
     Truncated {
         /// How long it is.
@@ -44,7 +44,7 @@ pub(super) enum ImageError {
     Damaged(#[from] object::read::Error),
 }
 
-/// Checks that the system's loader may be let at `file`.
+/// Checks that it is safe to give `file` to the system's loader.
 pub(super) fn check(file: &Path) -> Result<(), ImageError> {
     let opened = File::open(file)?;
     if opened.metadata()?.is_dir() {
@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// A library of this machine that is surely there: the test itself, which is position-independent.
+    /// Returns a library for this machine: the test itself, which is position-independent.
     fn library() -> Vec<u8> {
         std::fs::read("/proc/self/exe").expect("a process can read its own file")
     }
@@ -138,17 +138,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_loaded_is_told_apart() {
+    fn each_kind_of_file_that_cannot_be_loaded_has_its_own_error() {
         let whole = library();
         assert_eq!(checked(&whole), "fine");
         assert_eq!(
             checked(b""),
-            "a file that is no library (it has no ELF header)",
+            "a file that is not a library (it has no ELF header)",
             "empty"
         );
         assert_eq!(
             checked(b"text"),
-            "a file that is no library (it has no ELF header)",
+            "a file that is not a library (it has no ELF header)",
             "text"
         );
         let cut = checked(&whole[..4096]);
@@ -167,7 +167,7 @@ mod tests {
         const E_MACHINE: usize = 18;
         for (offset, value, expected) in [
             (E_MACHINE, another.0, "a library for "),
-            (E_TYPE, ET_EXEC.0, "an ELF file that is no dynamic library"),
+            (E_TYPE, ET_EXEC.0, "an ELF file that is not a dynamic library"),
         ] {
             let mut other = whole.clone();
             other[offset..offset + 2].copy_from_slice(&value.to_le_bytes());

@@ -1,6 +1,6 @@
 //! Opens an extension's library, in steps that check more and more: it is a library for this machine, and whole; the
 //! system's loader takes it; it has our header; abi_stable agrees; its API version is compatible; the layouts match; it
-//! has the extension that was asked for.
+//! has the requested extension.
 //!
 //! Libraries are never unloaded: their functions, statics and threads live as long as the process. Rust
 //! offers no way to end those, and a worker ends soon after it stops using them.
@@ -84,7 +84,7 @@ pub(in crate::extensions) fn select(
     found.copied().ok_or_else(|| {
         let names = extensions.iter().map(|extension| extension.name().to_owned());
         let mut found: Vec<String> = names.collect();
-        // The linker's order says nothing.
+        // The linker's order has no meaning.
         found.sort_unstable();
         ExtensionError::Select {
             name: name.into(),
@@ -102,8 +102,8 @@ fn header(
     begin(Step::Look);
     image::check(file).map_err(|error| errors::image(name, file, &error))?;
     begin(Step::Open);
-    // SAFETY: this runs the library's initialisers: the user asked for it in host.json, and a library can do
-    // no less than any other part of this process.
+    // SAFETY: this runs the library's initialisers. The user named the library in host.json, and it can do whatever
+    // any other part of this process can.
     let library = unsafe { unix::Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|error| errors::open(name, file, &innermost(&error)))?;
     begin(Step::Header);
@@ -178,7 +178,7 @@ fn compatible(
         .or_else(|errors| check_layout_compatibility(theirs, ours).map_err(|_| Box::new(errors)))
 }
 
-/// The first difference, as far as a person can use it: abi_stable's own report runs to hundreds of lines.
+/// Returns the first difference in one line: abi_stable's own report runs to hundreds of lines.
 fn summary(errors: &AbiInstabilityErrors) -> String {
     // Errors are listed from the inside out; those further out only say that there is one inside.
     let first = errors.errors.iter().find(|error| !error.errs.is_empty());
@@ -234,7 +234,7 @@ mod tests {
     /// A table of functions, as three versions of one library declare it.
     macro_rules! version {
         ($version:ident, { $($appended:tt)* }, $result:ty) => {
-            #[expect(dead_code, reason = "only the layout is looked at")]
+            #[expect(dead_code, reason = "only the layout is compared")]
             mod $version {
                 #[repr(C)]
                 #[derive(abi_stable::StableAbi)]

@@ -14,8 +14,8 @@ use super::{errors, image, normalised, wheel};
 use crate::app::ExtensionConfig;
 use crate::extensions::error::ExtensionError;
 
-/// What a library exports that is our Python module. It lies beside the binary, and has an extension's header, which
-/// comes with the crates in it.
+/// A symbol that only our Python module exports. That library lies beside the binary, and has an extension's header
+/// because of the crates in it.
 const PYTHON_MODULE: &str = "PyInit__funcdock";
 
 /// Where extensions are searched for.
@@ -85,8 +85,7 @@ impl Search {
         Ok(source)
     }
 
-    /// Whether one of these is found nowhere before [`wheels`](Self::wheels), so that it is worth while to ask the
-    /// interpreter for its folders.
+    /// Whether one of these is not found before [`wheels`](Self::wheels): only then those folders are needed.
     pub fn needs_wheels(&self, configs: &[ExtensionConfig]) -> bool {
         let here = Search {
             app_root: self.app_root.clone(),
@@ -104,13 +103,13 @@ impl Search {
             source: Source::Linked,
         });
         let mut all: Vec<Available> = linked.collect();
-        // The linker's order says nothing.
+        // The linker's order has no meaning.
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all.extend(libraries(&self.own_folder()));
         let packages = self.site_packages();
         for folder in &packages {
             for point in wheel::entry_points(folder).0 {
-                // What leads nowhere is an error for whoever names it.
+                // An entry point without a library is an error only for an app that names it.
                 if let Ok(file) = point.library(&packages) {
                     all.push(Available {
                         name: point.name,

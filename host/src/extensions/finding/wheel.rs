@@ -1,4 +1,4 @@
-//! Extensions that Python packages bring: found by what the wheels installed for the app say of themselves.
+//! Extensions that Python packages bring: found by the metadata of the wheels that are installed for the app.
 //!
 //! A wheel that carries an extension has an entry point in the group `funcdock.extensions`. Installed, that is a
 //! file `<name>-<version>.dist-info/entry_points.txt` beside the package:
@@ -42,7 +42,7 @@ pub(super) struct EntryPoint {
     line: usize,
 }
 
-/// The library of the first entry point that `is_it` takes, in the order of the folders.
+/// Returns the library of the first entry point that `is_it` accepts, in the order of the folders.
 pub(super) fn find(folders: &[PathBuf], is_it: impl Fn(&str) -> bool) -> Result<Option<PathBuf>, WheelError> {
     let mut wrong = None;
     for folder in folders {
@@ -63,11 +63,12 @@ pub(super) fn find(folders: &[PathBuf], is_it: impl Fn(&str) -> bool) -> Result<
         }
         return point.library(folders).map(Some);
     }
-    // A line that cannot be read may have been the one.
+    // A line that cannot be read may have been the right one.
     wrong.map_or(Ok(None), Err)
 }
 
-/// All entry points of our group in a folder of installed packages, sorted by file, and the first line that is none.
+/// Returns all entry points of our group in a folder of installed packages, sorted by file, and the first line that is
+/// not valid.
 pub(super) fn entry_points(folder: &Path) -> (Vec<EntryPoint>, Option<WheelError>) {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .into_iter()

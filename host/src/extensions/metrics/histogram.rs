@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// How often values fall into which range. Copies count together.
+/// Counts how many values fall into each range. Clones share their counts.
 #[derive(Debug, Clone)]
 pub(super) struct Histogram(Arc<Inner>);
 
@@ -31,7 +31,7 @@ impl Histogram {
 
     pub(super) fn record(&self, value: f64) {
         let Inner { bounds, buckets, sum } = &*self.0;
-        // Few, and mostly one of the first.
+        // There are few bounds, and mostly one of the first fits.
         let bucket = bounds.iter().take_while(|bound| value > **bound).count();
         buckets[bucket].fetch_add(1, Ordering::Relaxed);
         let add = |sum: u64| Some((f64::from_bits(sum) + value).to_bits());
@@ -41,7 +41,7 @@ impl Histogram {
 }
 
 impl EncodeMetric for Histogram {
-    /// Recording goes on meanwhile: the sum may be by some values ahead of the buckets, or behind.
+    /// Other threads may record meanwhile, so the sum may differ from the buckets by a few values.
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let Inner { bounds, buckets, sum } = &*self.0;
         let bounds = bounds.iter().copied().chain([f64::INFINITY]);

@@ -16,7 +16,7 @@ use hooks::HookCollector;
 use name::Metric;
 use registered::Registered;
 
-/// Whose metric it is.
+/// The owner of a metric.
 #[derive(Clone, Copy)]
 pub(super) struct MetricOwner<'a> {
     /// The extension.

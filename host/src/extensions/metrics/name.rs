@@ -10,7 +10,7 @@ pub(super) type Labels = Vec<(String, String)>;
 
 /// A metric that an extension registers.
 pub(super) struct Metric {
-    /// Its whole name: the extension's in front.
+    /// Its full name, with the extension's name as prefix.
     pub(super) name: String,
     /// The help text as the registry wants it: in one line, and without the full stop, which the encoder adds.
     pub(super) help: String,

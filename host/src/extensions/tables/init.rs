@@ -1,4 +1,4 @@
-//! What `init` learns about where the extension runs, and the metrics that it registers.
+//! The context of `init`: where the extension runs, and the metrics that it registers.
 
 use abi_stable::std_types::{ROption, RResult, RSlice, RStr};
 use funcdock_extension_api::abi;
@@ -7,7 +7,7 @@ use funcdock_extension_api::driver::table;
 use crate::extensions::metrics::{MetricOwner, Metrics};
 use crate::model::FunctionInfo;
 
-/// What `init` may ask for.
+/// The context of `init`.
 pub(in crate::extensions) struct InitContext<'a> {
     pub(in crate::extensions) extension: &'a str,
     pub(in crate::extensions) app_root: &'a str,

@@ -1,4 +1,4 @@
-//! What a library may ask the host at any time: its log.
+//! The functions of the host that a library may call at any time: logging.
 
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::{ROption, RStr};
@@ -19,8 +19,7 @@ pub(in crate::extensions) const HOST_SERVICES: abi::HostServicesRef = {
         invocation: ROption<abi::Invocation<'_>>,
     ) {
         let invocation = invocation.into_option();
-        // SAFETY: an invocation that the SDK passes is the one whose hook it is in: alive, and one that
-        // `tables::invocation` made.
+        // SAFETY: the SDK passes the invocation of the running hook: it is alive, and `tables::invocation` made it.
         let invocation = invocation.map(|raw| unsafe { &*raw.this().cast::<Invocation>() });
         let trace = invocation.map(Invocation::trace_ids).unwrap_or_default();
         logging::record(

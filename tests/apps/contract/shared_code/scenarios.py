@@ -139,7 +139,7 @@ def meeting(context: Any) -> Any:
 
 @named
 def trouble(context: Any) -> Any:
-    raise Trouble("raised as told")
+    raise Trouble("raised as requested")
 
 
 @named

@@ -1,4 +1,4 @@
-//! Everything that API 1.0 has, seen to work from end to end: what the frozen extension in `tests/frozen` does.
+//! Asserts that everything in API 1.0 works, end to end, with the frozen extension in `tests/frozen`.
 
 mod rest;
 
@@ -75,7 +75,7 @@ fn recorded(app: &App, label: &str, hook: &str) -> Vec<Json> {
 
 fn the_life_begins(host: &Host) {
     let root = host.app().path().canonicalize().expect("the copy is there");
-    let told = |function: &str| {
+    let of_function = |function: &str| {
         json!({
             "function": function, "directory": root.join(function), "trigger": "httpTrigger",
             "route": format!("api/{function}/{{name}}"),
@@ -100,7 +100,8 @@ fn the_life_begins(host: &Host) {
         ("app", "post_function_load", json!({})),
     ] {
         let always = json!({ "hook": hook, "label": label, "main": true });
-        let expected = FUNCTIONS.map(|function| with(with(told(function), always.clone()), more.clone()));
+        let expected =
+            FUNCTIONS.map(|function| with(with(of_function(function), always.clone()), more.clone()));
         assert_eq!(recorded(host.app(), label, hook), expected, "{hook} of {label}");
     }
 }
@@ -210,13 +211,13 @@ fn values_and_objects(host: &Host) {
                 "TypeError: add() a is str",
                 "AttributeError: 'Tool' object has no attribute 'missing'",
                 "AttributeError: other cannot be set",
-                "RuntimeError: failed as told",
-                "TypeError: fail() failed as told",
-                "ValueError: failed as told",
-                "AttributeError: failed as told",
+                "RuntimeError: failed as requested",
+                "TypeError: fail() failed as requested",
+                "ValueError: failed as requested",
+                "AttributeError: failed as requested",
             ]),
         ),
-        ("panics", json!(["RuntimeError: panicked: as told", 2])),
+        ("panics", json!(["RuntimeError: panicked: as requested", 2])),
         (
             "blocks",
             json!({
@@ -255,12 +256,12 @@ fn endings(host: &Host) {
             "refuse",
             500,
             "Refused",
-            Some("refused as told"),
+            Some("refused as requested"),
             Some("everything-function"),
         ),
         ("trace", "fail", 200, "Returned", None, None),
         ("trace", "panic", 200, "Returned", None, None),
-        ("trouble", "", 500, "Raised", Some("raised as told"), None),
+        ("trouble", "", 500, "Raised", Some("raised as requested"), None),
     ];
     for (scenario, what, code, outcome, message, extension) in cases {
         for function in FUNCTIONS {
@@ -289,7 +290,7 @@ fn endings(host: &Host) {
                 [&json!(outcome), &json!(code), &json!(message), &json!(extension)],
                 "{what}"
             );
-            // Its own pre hook did not continue, but for the last.
+            // Its own pre hook continued only in the last case.
             let own = recorded(host.app(), "function", "post_invocation").len() - before[1];
             assert_eq!(own, usize::from(what.is_empty()), "{what}");
         }
@@ -315,13 +316,16 @@ fn logged(stopped: &Stopped) {
     }
     for (message, count) in [
         ("pre_invocation failed: invalid digit found in string", 2),
-        ("pre_invocation failed: panicked: as told (at ", 2),
-        ("\"everything-function\" refused the call: refused as told", 2),
+        ("pre_invocation failed: panicked: as requested (at ", 2),
+        (
+            "\"everything-function\" refused the call: refused as requested",
+            2,
+        ),
     ] {
         assert_eq!(lines(log, &["ERROR", message]).len(), count, "{message}\n{log}");
     }
     assert!(!log.contains("panicked at"), "{log}");
-    // A tool a call, and what scenarios made of it: one child, two entered. Python may keep the last to the end.
+    // Each call makes a tool, and scenarios make one child and two entered ones. Python may keep the last one.
     let dropped = lines(log, &["DEBUG", "a tool is dropped"]).len();
     let made = calls + 2 * 2;
     assert!((made - 1..=made).contains(&dropped), "{dropped} of {made}\n{log}");
@@ -330,7 +334,7 @@ fn logged(stopped: &Stopped) {
 fn the_life_ends(stopped: &Stopped, library: &Path) {
     let calls = recorded(&stopped.app, "app", "pre_invocation").len() as u64;
     let function_posts = recorded(&stopped.app, "function", "post_invocation").len() as u64;
-    // On a thread of its own, when every state that was made was dropped, taken or not.
+    // `shutdown` runs on its own thread, after all states were dropped, whether a post hook took them or not.
     for (label, count, states) in [
         ("app", 1, calls),
         ("function", 2, function_posts),

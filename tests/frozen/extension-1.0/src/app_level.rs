@@ -19,8 +19,8 @@ struct State {
     _token: Token,
 }
 
-/// What the host tells of a function.
-pub(crate) fn told(function: &Function<'_>) -> Json {
+/// What the host says about a function.
+pub(crate) fn describe(function: &Function<'_>) -> Json {
     json!({
         "function": function.name(),
         "directory": function.directory(),
@@ -83,7 +83,7 @@ impl Extension for Everything {
     }
 
     fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
-        self.0.write("post_function_load", told(function))
+        self.0.write("post_function_load", describe(function))
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<State>> {
@@ -92,7 +92,7 @@ impl Extension for Everything {
             "pre_invocation",
             json!({
                 "invocation": call.id(),
-                "function": told(&call.function()),
+                "function": describe(&call.function()),
                 "traceparent": trace.traceparent,
                 "tracestate": trace.tracestate,
                 "retry": call.retry(),
@@ -147,8 +147,8 @@ impl Extension for Everything {
     }
 }
 
-/// Does what the header `x-do` says.
-pub(crate) fn told_to<S>(call: &Invocation<'_>, go_on: impl FnOnce() -> S) -> Result<Flow<S>> {
+/// Does what the header `x-do` requests.
+pub(crate) fn do_as_requested<S>(call: &Invocation<'_>, go_on: impl FnOnce() -> S) -> Result<Flow<S>> {
     let request = call.http_request();
     match request.and_then(|request| request.header("x-do")) {
         Some("respond") => Ok(Flow::Respond(
@@ -158,12 +158,12 @@ pub(crate) fn told_to<S>(call: &Invocation<'_>, go_on: impl FnOnce() -> S) -> Re
                 .header("x-twice", "two")
                 .body("instead"),
         )),
-        Some("refuse") => Ok(Flow::Fail(Error::msg("refused as told"))),
+        Some("refuse") => Ok(Flow::Fail(Error::msg("refused as requested"))),
         Some("fail") => Ok(Flow::Continue({
             let _: u16 = "not a number".parse()?;
             go_on()
         })),
-        Some("panic") => panic!("as told"),
+        Some("panic") => panic!("as requested"),
         _ => Ok(Flow::Continue(go_on())),
     }
 }

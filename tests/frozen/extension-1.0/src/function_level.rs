@@ -5,7 +5,7 @@ use std::time::Duration;
 use funcdock_extension_api::{Extension, Flow, Function, FunctionInfo, Invocation, Outcome, Result, extension};
 use serde_json::json;
 
-use crate::app_level::{told, told_to};
+use crate::app_level::{describe, do_as_requested};
 use crate::record::{Record, Settings, States, Token};
 
 static STATES: States = States::NONE;
@@ -34,10 +34,10 @@ impl Extension for EverythingFunction {
     fn init(settings: Settings, info: &FunctionInfo<'_>) -> Result<Self> {
         let function = info.function();
         let record = Record::open(settings)?;
-        let mut told = told(&function);
-        told["root"] = json!(info.root());
-        told["worker"] = info.worker_index().into();
-        record.write("init", told)?;
+        let mut described = describe(&function);
+        described["root"] = json!(info.root());
+        described["worker"] = info.worker_index().into();
+        record.write("init", described)?;
         Ok(EverythingFunction {
             record,
             function: function.name().to_owned(),
@@ -45,13 +45,13 @@ impl Extension for EverythingFunction {
     }
 
     fn post_function_load(&self, function: &Function<'_>) -> Result<()> {
-        self.record.write("post_function_load", told(function))
+        self.record.write("post_function_load", describe(function))
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<State>> {
         self.record
             .write("pre_invocation", json!({ "function": self.function }))?;
-        told_to(call, || State {
+        do_as_requested(call, || State {
             number: u64::MAX,
             flag: true,
             _token: STATES.make(),

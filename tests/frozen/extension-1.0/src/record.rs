@@ -1,4 +1,4 @@
-//! What the extensions of this library write: a line of JSON for each hook, into one file.
+//! The records of this library's extensions: a line of JSON for each hook, in one file.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -19,7 +19,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What `configure` does.
+    /// Checks the settings, for `configure`.
     pub(crate) fn check(&self) -> Result<()> {
         write(&mut self.open()?, &self.label, "configure", json!({}))?;
         if self.label == "refused" {
@@ -42,7 +42,7 @@ fn write(file: &mut File, label: &str, hook: &str, mut record: Json) -> Result<(
     Ok(file.write_all(line.as_bytes())?)
 }
 
-/// Where an instance writes to. Dropped last of an instance, which it records.
+/// The file that an instance writes to. It is dropped last of the instance, and records that.
 pub(crate) struct Record {
     label: String,
     file: Mutex<File>,
@@ -75,7 +75,7 @@ fn on_main_thread() -> Result<bool> {
     Ok(parts.next() == parts.next_back())
 }
 
-/// States that the hooks of one kind made, and those of them that were dropped.
+/// Counts the states that hooks made, and those that were dropped.
 pub(crate) struct States {
     made: AtomicU64,
     dropped: AtomicU64,

@@ -1,5 +1,5 @@
-//! An app-level extension with what the others leave out: hooks that wait, data of bindings, the response, attributes on
-//! demand, a companion, metrics, a strict hook, `on_exception` and `flush`.
+//! An app-level extension with what the others do not use: hooks that wait, data of bindings, the response, attributes
+//! on demand, a companion, metrics, a strict hook, `on_exception` and `flush`.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::record::{Record, Settings};
 
-/// The last module shows function code what it got: as `environ["FROZEN_COMPANION"]`.
+/// Its hook shows what it got to function code, in `environ["FROZEN_COMPANION"]`.
 const COMPANION: &str = r#"
 import os
 
@@ -64,7 +64,7 @@ async fn a_moment() {
     .await
 }
 
-fn wanted<'a>(call: &Invocation<'a>) -> &'a str {
+fn scenario<'a>(call: &Invocation<'a>) -> &'a str {
     let request = call.http_request();
     request.and_then(|request| request.header("x-rest")).unwrap_or("")
 }
@@ -103,7 +103,7 @@ impl Extension for Rest {
             json!({ "input": shown(input), "unknown": shown(call.input("x")), "metadata": shown(call.metadata("x")) }),
         )?;
         let handle = call.handle();
-        match wanted(call) {
+        match scenario(call) {
             "wait" => Ok(Flow::wait(async move {
                 a_moment().await;
                 handle.invocation().set_attribute("waited", true);
@@ -156,7 +156,7 @@ impl Extension for Rest {
             let refused = response.set_status(99).is_err() && response.set_header("a b", "c").is_err();
             record["refused"] = refused.into();
         }
-        if wanted(call) == "change"
+        if scenario(call) == "change"
             && let Some(mut response) = call.response()
         {
             response.set_status(203)?;

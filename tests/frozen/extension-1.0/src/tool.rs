@@ -35,7 +35,7 @@ impl Tool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns when two threads are in here: false when the other did not come.
+    /// Waits until two threads are here. Returns false if the other did not come in time.
     fn meet(&self) -> bool {
         let mut state = self.state();
         state.meeting += 1;
@@ -64,7 +64,7 @@ fn fail(arguments: Arguments) -> Result<Value> {
         "attribute" => ErrorKind::Attribute,
         _ => ErrorKind::Runtime,
     };
-    Err(Error::new(kind, "failed as told"))
+    Err(Error::new(kind, "failed as requested"))
 }
 
 impl ContextObject for Tool {
@@ -83,7 +83,7 @@ impl ContextObject for Tool {
             "echo" => Ok(Value::List(arguments.positional)),
             "fail" => fail(arguments),
             "meet" => Ok(self.meet().into()),
-            _ => panic!("as told"),
+            _ => panic!("as requested"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! An extension whose states nobody takes: it has a pre hook and no post hook.
+//! An extension whose states no post hook takes: it has only a pre hook.
 
 use std::time::Duration;
 

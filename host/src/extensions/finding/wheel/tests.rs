@@ -53,7 +53,7 @@ fn an_entry_point_leads_to_the_library_of_its_package() {
 }
 
 #[test]
-fn what_leads_nowhere_says_where_it_stands() {
+fn an_entry_point_without_a_library_is_an_error_with_its_place() {
     let file = "p-1.dist-info/entry_points.txt";
     let cases: [(&str, &[&str], &str); 9] = [
         ("x", &[], "<site>/FILE:2: \"x\"; expected `name = package.module`"),

@@ -42,7 +42,7 @@ pub(super) fn works(host: &Host) {
     let raised = recorded(host.app(), "rest", "on_exception");
     assert!(!raised.is_empty());
     for raised in raised {
-        assert_eq!(raised["message"], "raised as told");
+        assert_eq!(raised["message"], "raised as requested");
     }
     let metrics = host.get("/metrics").text();
     let calls = recorded(host.app(), "rest", "pre_invocation").len();
