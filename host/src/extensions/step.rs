@@ -60,7 +60,7 @@ pub enum Event {
     Begin(Step),
     /// How the step went, if there is something to say.
     Note(String),
-    /// The step failed, with this [`ExtensionError`] as text.
+    /// The step failed, with this [`ExtensionError`](super::error::ExtensionError) as text.
     Failed(String),
     /// The library is open.
     Opened {

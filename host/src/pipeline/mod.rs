@@ -1,7 +1,7 @@
 //! The pipeline of every call, whatever triggered it: pre hooks, the runner, post hooks.
 //!
-//! A trigger [starts](Pipeline::call) a call with a [`Start`](crate::model::Start), and gets the
-//! [`CallResult`](crate::model::CallResult) from which it makes its own reply.
+//! A trigger [starts](Pipeline::call) a call with a [`Start`], and gets the
+//! [`CallResult`] from which it makes its own reply.
 
 mod call;
 mod completions;

@@ -10,13 +10,13 @@
 //! | `process` | how a process ended, how to end it | `kill`, `prctl(PR_SET_PDEATHSIG)` | `kill`; no death signal: the child watches its stdin for the end |
 //! | `signals` | the signals that stop the host | SIGINT, SIGTERM | the same |
 //! | `files` | whether a file can be run | `access(X_OK)` | the same |
+//! | `image` | whether a library is whole and for this machine, before the system's loader maps it | reads the ELF headers | reads the Mach-O headers |
 //!
-//! Not here yet: `extensions/image.rs` reads the headers of a library before the system's loader does. The loader kills
-//! the process for a truncated ELF file. macOS needs the same look at Mach-O headers. `host/python` also depends on
-//! `add_reader` of asyncio for [`WakeFd`]; that works on every Unix.
+//! `host/python` depends on `add_reader` of asyncio for [`WakeFd`]; that works on every Unix.
 
 mod descriptors;
 mod files;
+pub(crate) mod image;
 mod process;
 mod signals;
 mod wake;

@@ -8,8 +8,8 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::errors;
-use super::image::ImageError;
 use crate::extensions::error::ExtensionError;
+use crate::sys::image::ImageError;
 
 /// Compares the file with the digest that host.json expects, in lower-case hex. An extension
 /// that is linked into this host has no file.

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::image::ImageError;
 use super::wheel::WheelError;
 use crate::extensions::error::ExtensionError;
+use crate::sys::image::ImageError;
 
 /// An [`ExtensionError::Wheel`].
 pub(super) fn wheel(name: &str, error: WheelError) -> ExtensionError {

@@ -17,10 +17,11 @@ use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::LoadedExtension;
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 
-use super::{errors, image};
+use super::errors;
 use crate::extensions::error::ExtensionError;
 use crate::extensions::step::Step;
 use crate::extensions::tables::HOST_SERVICES;
+use crate::sys::image;
 
 /// A library that is open.
 pub(in crate::extensions) struct Library {

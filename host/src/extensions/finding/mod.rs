@@ -2,7 +2,6 @@
 
 mod digest;
 mod errors;
-mod image;
 mod library;
 mod search;
 mod wheel;

@@ -10,9 +10,10 @@ use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::LoadedExtension;
 
 use super::digest::check_digest;
-use super::{errors, image, normalised, wheel};
+use super::{errors, normalised, wheel};
 use crate::app::ExtensionConfig;
 use crate::extensions::error::ExtensionError;
+use crate::sys::image;
 
 /// A symbol that only our Python module exports. That library lies beside the binary, and has an extension's header
 /// because of the crates in it.

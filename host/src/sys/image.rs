@@ -15,7 +15,7 @@ use object::{Endianness, FileKind, ReadCache, ReadRef as _};
 
 /// Why the file is not a library for this machine, as far as this can be seen without loading it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ImageError {
+pub(crate) enum ImageError {
     /// It cannot be read.
     #[error("{0}")]
     Read(#[from] io::Error),
@@ -45,7 +45,7 @@ pub(super) enum ImageError {
 }
 
 /// Checks that it is safe to give `file` to the system's loader.
-pub(super) fn check(file: &Path) -> Result<(), ImageError> {
+pub(crate) fn check(file: &Path) -> Result<(), ImageError> {
     let opened = File::open(file)?;
     if opened.metadata()?.is_dir() {
         return Err(ImageError::Folder);
@@ -82,7 +82,7 @@ pub(super) fn check(file: &Path) -> Result<(), ImageError> {
 }
 
 /// Whether `file` is a library for this machine that has this symbol for others.
-pub(super) fn exports(file: &Path, symbol: &str) -> bool {
+pub(crate) fn exports(file: &Path, symbol: &str) -> bool {
     let look = || {
         check(file).ok()?;
         let data = &ReadCache::new(File::open(file).ok()?);
