@@ -67,7 +67,7 @@ impl<'a> Outcome<'a> {
     /// The HTTP response, for reading and changing; nothing if the trigger is not HTTP.
     ///
     /// # Safety
-    /// There is no other `HttpResponse` of this outcome while the result is in use.
+    /// The caller has at most one `HttpResponse` of this outcome at a time.
     pub unsafe fn response(&self) -> ROption<HttpResponse<'a>> {
         // SAFETY: by the contract of `new`, the pointer is what the table's functions expect, and alive.
         unsafe { (self.functions.response())(self.this) }

@@ -85,7 +85,7 @@ impl<'a> Invocation<'a> {
         self.raw.http_request().into_option().map(HttpRequest::new)
     }
 
-    /// The data of an input binding (the trigger's too), by its name; `None` if there is no such binding.
+    /// The data of an input binding, the trigger's included, by the binding's name; `None` if the function has none of that name.
     pub fn input(&self, name: &str) -> Option<Data<'a>> {
         self.raw.input(name.into()).into_option().map(Data::from_abi)
     }

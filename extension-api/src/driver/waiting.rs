@@ -32,7 +32,7 @@ impl State {
         extension: 0,
     };
 
-    /// Whether there is no state.
+    /// Whether the pre hook failed, or was not called.
     #[inline]
     pub fn is_none(&self) -> bool {
         self.slot.is_empty()

@@ -89,7 +89,7 @@ def _attributes(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Converts a value for the extension; as text if there is no other way."""
+    """Converts a value to a type that the extension takes; other types become text."""
     if value is None:
         return None
     try:

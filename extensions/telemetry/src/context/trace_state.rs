@@ -1,7 +1,8 @@
 //! `tracestate`, by Level 2 of W3C's trace context: what tracing systems on the way add to a trace.
 //!
-//! It is passed on as it came. Where the specification leaves a choice: the first member wins when a key comes twice,
-//! as it is the newest; and there is no limit in characters, only the limits of 32 members and of each member's length.
+//! It is passed on as it came. The specification leaves two choices. When a key comes twice, the first member counts, as
+//! it is the newest. The text as a whole may be of any length: only the number of members (32) and each member's length
+//! are limited.
 
 use std::str::FromStr;
 use std::sync::Arc;

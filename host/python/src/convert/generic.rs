@@ -41,6 +41,22 @@ pub(super) fn object<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<
     })
 }
 
+/// Converts `str`, `bytes` and `bytearray`, which every binding takes; `None` for anything else. Attached.
+///
+/// # Errors
+/// `UnicodeEncodeError` for text with lone surrogates.
+pub(super) fn text_or_bytes(value: &Bound<'_, PyAny>) -> PyResult<Option<Data>> {
+    Ok(if let Ok(text) = value.cast::<PyString>() {
+        Some(Data::String(utf8(text)?.to_owned()))
+    } else if let Ok(bytes) = value.cast::<PyBytes>() {
+        Some(Data::Bytes(Bytes::copy_from_slice(bytes.as_bytes())))
+    } else if let Ok(bytes) = value.cast::<PyByteArray>() {
+        Some(Data::Bytes(bytes.to_vec().into()))
+    } else {
+        None
+    })
+}
+
 /// Converts a Python object to data. Attached.
 ///
 /// # Errors
@@ -49,14 +65,8 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     if value.is_none() {
         return Ok(Data::None);
     }
-    if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Data::String(utf8(text)?.to_owned()));
-    }
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Ok(Data::Bytes(Bytes::copy_from_slice(bytes.as_bytes())));
-    }
-    if let Ok(bytes) = value.cast::<PyByteArray>() {
-        return Ok(Data::Bytes(bytes.to_vec().into()));
+    if let Some(data) = text_or_bytes(value)? {
+        return Ok(data);
     }
     if let Ok(number) = value.cast::<PyFloat>() {
         return Ok(Data::Double(number.value()));

@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyString, PyTuple};
 
+use super::generic::text_or_bytes;
 use crate::text::utf8;
 
 /// Converts the value that an HTTP function returned. Attached.
@@ -16,14 +17,8 @@ use crate::text::utf8;
 /// # Errors
 /// `TypeError` for an object that is not a response, `ValueError` for a response that HTTP does not have.
 pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
-    if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Data::String(utf8(text)?.to_owned()));
-    }
-    if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Ok(Data::Bytes(Bytes::copy_from_slice(bytes.as_bytes())));
-    }
-    if let Ok(bytes) = value.cast::<PyByteArray>() {
-        return Ok(Data::Bytes(bytes.to_vec().into()));
+    if let Some(data) = text_or_bytes(value)? {
+        return Ok(data);
     }
     // Any object with the interface of `func.HttpResponse` is a response.
     let py = value.py();
