@@ -30,17 +30,26 @@ pub fn target() -> &'static Path {
     built().parent().expect("a profile's folder is in target/")
 }
 
+/// Makes cargo build a crate outside of this workspace without downloads, and put what it builds into `target/<name>`.
+/// Dependencies are shared with this workspace: each crate whose version and features are the same is built once.
+pub fn outside<'c>(command: &'c mut Command, name: &str) -> &'c mut Command {
+    let target = target();
+    command
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("CARGO_TARGET_DIR", target.join(name))
+        .env("CARGO_BUILD_BUILD_DIR", target)
+}
+
 /// Builds a crate outside of this workspace, with a profile of its own workspace, in `target/<name>`, which is kept
 /// between runs. Returns the folder with the built files. Panics with cargo's errors.
 pub fn build_outside(folder: &Path, name: &str, profile: &str, arguments: &[&str]) -> PathBuf {
     let target = target().join(name);
-    let build = cargo()
+    let mut build = cargo();
+    build
         .args(["build", "--quiet", "--profile", profile])
         .args(arguments)
-        .current_dir(folder)
-        .env("CARGO_TARGET_DIR", &target)
-        // Incremental files are useless for crates whose folders always differ.
-        .env("CARGO_INCREMENTAL", "0")
+        .current_dir(folder);
+    let build = outside(&mut build, name)
         .output()
         .expect("cargo runs, as it runs this test");
     let errors = String::from_utf8_lossy(&build.stderr);

@@ -26,7 +26,7 @@ mod wait;
 pub mod zipkin;
 
 pub use app::App;
-pub use build::{binary, build_outside, library, library_name, repository, target};
+pub use build::{binary, build_outside, library, library_name, outside, repository, target};
 pub use gate::Gate;
 pub use host::{Host, Stopped};
 pub use http::Answer;

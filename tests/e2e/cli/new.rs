@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use funcdock_tests::{App, binary, repository, target, wait_for};
+use funcdock_tests::{App, binary, outside, repository, target, wait_for};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -25,27 +25,16 @@ fn made(folder: &TempDir, arguments: &[&str]) -> PathBuf {
     folder.path().join(arguments[0])
 }
 
-/// Runs cargo on a crate, with the target folder for crates outside of this workspace.
+/// Runs cargo on a crate outside of this workspace.
 fn cargo(krate: &Path, arguments: &[&str]) -> Done {
-    let target = binary();
-    let target = target
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/funcdock");
     // This workspace's versions, so that cargo downloads nothing.
     let lock = krate.join("Cargo.lock");
     if !lock.exists() {
         fs::copy(repository().join("Cargo.lock"), &lock).expect("a file");
     }
-    let done = Done::of(
-        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(arguments)
-            .current_dir(krate)
-            .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TARGET_DIR", target.join("outside"))
-            // Incremental files are useless for crates whose folders always differ.
-            .env("CARGO_INCREMENTAL", "0"),
-    );
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(krate);
+    let done = Done::of(outside(&mut command, "outside"));
     assert_eq!(done.code, Some(0), "cargo {arguments:?}\n{}", done.output());
     assert!(
         !done.stderr.contains("warning"),
@@ -61,12 +50,7 @@ fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
     let tested = cargo(krate, &["test", "--lib"]);
     assert!(!tested.stdout.contains("running 0 tests"), "{}", tested.output());
     cargo(krate, &["build"]);
-    let library = binary()
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/funcdock")
-        .join("outside/debug")
-        .join(library);
+    let library = target().join("outside/debug").join(library);
     let checked = Done::of(extension(["check"]).arg(&library));
     assert_eq!(checked.code, Some(0), "{}", checked.output());
     let name = krate.file_name().and_then(|name| name.to_str()).expect("a name");
@@ -125,7 +109,7 @@ fn run(line: &str, folder: &Path) {
             .current_dir(folder)
             .env("PATH", path.expect("folders of a path"))
             .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_INCREMENTAL", "0")
+            .env("CARGO_BUILD_BUILD_DIR", target())
             .env_remove("CARGO_TARGET_DIR"),
     );
     assert_eq!(done.code, Some(0), "{line}\n{}", done.output());

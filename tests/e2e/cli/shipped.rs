@@ -5,21 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use funcdock_tests::{App, Host, binary, python, repository};
+use funcdock_tests::{App, Host, outside, python, repository, target};
 use serde_json::json;
 
 use crate::support::{Done, extension};
 
-/// The target folder for crates outside of this workspace.
-fn target() -> PathBuf {
-    let target = binary();
-    let target = target.parent().and_then(Path::parent);
-    target.expect("target/<profile>/funcdock").join("outside")
-}
+/// The folder in `target/` for crates outside of this workspace.
+const OUTSIDE: &str = "outside";
 
 /// Copies both examples, so that builds do not write into the sources. The copy is kept between runs.
 fn examples(name: &str) -> PathBuf {
-    let copies = target().join(name);
+    let copies = target().join(OUTSIDE).join(name);
     for example in ["packaged-extension", "linked-host"] {
         let (from, to) = (repository().join("examples").join(example), copies.join(example));
         copy(&from, &to);
@@ -53,12 +49,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[track_caller]
 fn run(command: &mut Command) -> Done {
-    let done = Done::of(
-        command
-            .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TARGET_DIR", target())
-            .env("CARGO_INCREMENTAL", "0"),
-    );
+    let done = Done::of(outside(command, OUTSIDE));
     assert_eq!(done.code, Some(0), "{command:?}\n{}", done.output());
     done
 }
@@ -138,7 +129,7 @@ fn an_own_host_has_its_extensions_linked() {
             .args(["build", "--quiet"])
             .current_dir(&krate),
     );
-    let program = target().join("debug/linked-host");
+    let program = target().join(OUTSIDE).join("debug/linked-host");
     let app = app().program(&program);
     let mut list = Command::new(&program);
     let listed = Done::of(list.args(["extension", "list", "--json"]).arg(app.path())).json();
