@@ -176,7 +176,9 @@ fn an_app_without_functions_and_one_of_timers_run() {
         .arg("127.0.0.1")
         .spawn();
     host.wait_for_stdout("\tclock: timerTrigger\n");
-    host.wait_for_log("function \"clock\" is never called: timerTrigger is not supported yet");
+    host.wait_for_log(
+        "function \"clock\" is never called: it has a timerTrigger, and this host serves HTTP only",
+    );
     host.stop().assert_clean();
     let host = App::empty().file("host.json", "{}").spawn();
     host.wait_for_log("the app has no functions");

@@ -113,6 +113,26 @@ fn errors_name_the_file_and_the_place() {
             "hello/__init__.py",
             "import azure.functions as func\n\ndef main(req, response: func.HttpResponse): pass",
         ),
+        (
+            "wrong-output-type",
+            "hello/__init__.py",
+            "import azure.functions as func\n\ndef main(req, response: func.Out[func.HttpRequest]): pass",
+        ),
+        (
+            "wrong-context-annotation",
+            "hello/__init__.py",
+            "def main(req, context: int): pass",
+        ),
+        (
+            "wrong-return-annotation",
+            "hello/__init__.py",
+            "def main(req) -> 123: pass",
+        ),
+        (
+            "request-as-return-annotation",
+            "hello/__init__.py",
+            "import azure.functions as func\n\ndef main(req) -> func.HttpRequest: pass",
+        ),
     ];
     for (name, file, content) in cases {
         let mut app = App::empty()
@@ -122,10 +142,13 @@ fn errors_name_the_file_and_the_place() {
         app = match *name {
             "input-binding" => app.file("hello/__init__.py", "def main(req, document): pass"),
             "same-route" => app.file("again/__init__.py", "def main(req): pass"),
-            "wrong-output-annotation" => app.file("hello/function.json", &json("$return", "response")),
+            "wrong-output-annotation" | "wrong-output-type" => {
+                app.file("hello/function.json", &json("$return", "response"))
+            }
             _ => app,
         };
-        let stopped = app.file(file, content).start_fails();
+        // Without it, a function that cannot be loaded fails alone.
+        let stopped = app.file(file, content).arg("--strict").start_fails();
         assert_eq!(stopped.status.code(), Some(1), "{name}");
         assert_eq!(stopped.stdout, "", "{name}");
         golden::check(&format!("errors/{name}"), &stopped.normalised_stderr());
@@ -184,6 +207,7 @@ fn errors_at_import_are_shown_with_their_traceback() {
             .file("host.json", "{}")
             .file("hello/function.json", HELLO)
             .file("hello/__init__.py", code)
+            .arg("--strict")
             .start_fails();
         assert_eq!(stopped.status.code(), Some(1), "{name}");
         let stderr = stopped.normalised_stderr();

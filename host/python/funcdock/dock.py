@@ -12,7 +12,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Callable, NamedTuple, Protocol
+
+from . import targets
 
 logger = logging.getLogger("funcdock")
 
@@ -35,6 +37,8 @@ class Function(NamedTuple):
     name: str
     directory: str
     script_file: str
+    #: What is called; None before the code is loaded.
+    call: Callable[..., Any] | None = None
 
 
 class Extension:
@@ -65,31 +69,71 @@ class AppExtension(Extension):
 class FunctionExtension(Extension):
     """An extension that applies to the functions that it is attached to."""
 
-    def __call__(self, file: str | os.PathLike[str], /, **settings: Any) -> Attachment:
-        """Attaches it to the function of this file (``__file__``); these settings override others."""
-        functions = _functions_of(file)
-        if not functions:
-            known = ", ".join(sorted({function.script_file for function in _functions}))
-            raise ValueError(
-                f"{self._name}: {os.fspath(file)!r} is the file of no function: call it in a function's "
-                f"script, with __file__ (the scripts are {known})"
-            )
+    def __call__(self, target: Any = None, /, **settings: Any) -> Any:
+        """Attaches it; these settings override others.
+
+        As a decorator, with or without settings, it is attached to the decorated function. Called with
+        ``__file__``, it is attached to the functions of that file.
+        """
         text = _text(settings)
-        if _dock.enabled:
-            for function in functions:
-                _dock.attach(self._name, function.name, text)
-        return Attachment(self._name, [function.name for function in functions])
+        if isinstance(target, (str, os.PathLike)):
+            return Attachment(self._name, os.path.realpath(target), text)
+        if target is None:
+            return lambda function: self._attach(function, text)
+        return self._attach(target, text)
+
+    def _attach(self, target: Any, text: str) -> Any:
+        Attachment(self._name, targets.plain(target), text)
+        return target
 
 
 class Attachment:
-    """A function-level extension on the functions of one script."""
+    """A function-level extension on one function, or on the functions of one file."""
 
-    def __init__(self, extension: str, functions: list[str]) -> None:
+    def __init__(self, extension: str, target: Any, settings: str) -> None:
         self.extension = extension
-        self.functions = functions
+        self._target = target
+        self._settings = settings
+        self.functions: list[str] = []
+        # What folders declare is known from the start, so a wrong file is an error of the line that names it.
+        if isinstance(target, str) and _declared is not None:
+            self.apply(_declared)
+        else:
+            _waiting.append(self)
+
+    def apply(self, functions: Sequence[Function]) -> None:
+        """Attaches the extension to those of the app's functions that are meant."""
+        if isinstance(self._target, str):
+            found = _functions_of(self._target, functions)
+            if not found:
+                known = ", ".join(sorted({function.script_file for function in functions}))
+                raise ValueError(
+                    f"{self.extension}: {self._target!r} is the file of no function: call it in a function's "
+                    f"script, with __file__ (the scripts are {known})"
+                )
+        else:
+            found = [function for function in functions if _is_code_of(function, self._target)]
+            if not found and self._target_is_not_loaded(functions):
+                return
+            if not found:
+                name = getattr(self._target, "__qualname__", repr(self._target))
+                raise ValueError(
+                    f"{self.extension}: {name} in {targets.file_of(self._target)} is no function of the app: "
+                    "decorate the function that the app declares, or one that it wraps with functools.wraps"
+                )
+        self.functions = [function.name for function in found]
+        if _dock.enabled:
+            for name in self.functions:
+                _dock.attach(self.extension, name, self._settings)
+
+    def _target_is_not_loaded(self, functions: Sequence[Function]) -> bool:
+        """Whether a function could not be loaded, of the script that has the target."""
+        file = targets.file_of(self._target)
+        missing = (function for function in functions if function.call is None)
+        return any(os.path.realpath(function.script_file) == file for function in missing)
 
     def __repr__(self) -> str:
-        return f"<extension {self.extension} on {', '.join(self.functions)}>"
+        return f"<extension {self.extension} on {', '.join(self.functions) or self._target}>"
 
 
 class _Off(Extension):
@@ -97,7 +141,11 @@ class _Off(Extension):
 
     def configure(self, **_: Any) -> None: ...
 
-    def __call__(self, *_: Any, **__: Any) -> None: ...
+    def __call__(self, target: Any = None, /, **_: Any) -> Any:
+        # As a decorator, it leaves the function as it is.
+        if isinstance(target, (str, os.PathLike)):
+            return None
+        return (lambda function: function) if target is None else target
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -113,17 +161,28 @@ class _Finder(importlib.abc.MetaPathFinder):
 PACKAGE = "funcdock.extensions"
 
 _dock: Dock
-_functions: Sequence[Function] = ()
+#: The functions that folders declare; None in the decorator model, which declares them while the code runs.
+_declared: Sequence[Function] | None = None
+#: What is attached when all functions are loaded.
+_waiting: list[Attachment] = []
 _made: dict[str, Extension] = {}
 _known: frozenset[str] | None = None
 
 
-def install(dock: Dock, functions: Sequence[tuple[str, str, str]]) -> None:
+def install(dock: Dock, declared: Sequence[tuple[str, str, str]] | None) -> None:
     """Connects this module with the host, before functions are loaded."""
-    global _dock, _functions
+    global _dock, _declared
     _dock = dock
-    _functions = [Function(*function) for function in functions]
+    _declared = None if declared is None else [Function(*function) for function in declared]
     sys.meta_path.append(_Finder())
+
+
+def attach(loaded: Sequence[tuple[str, str, str, Callable[..., Any] | None]]) -> None:
+    """Attaches what waits for functions, which are loaded now."""
+    functions = [Function(*function) for function in loaded]
+    for attachment in _waiting:
+        attachment.apply(functions)
+    _waiting.clear()
 
 
 def find(name: str) -> Extension:
@@ -168,13 +227,13 @@ def _make(name: str) -> Extension:
     return extension
 
 
-def _functions_of(file: str | os.PathLike[str]) -> list[Function]:
+def _functions_of(path: str, functions: Sequence[Function]) -> list[Function]:
     """Returns the functions with this script, or else those whose folder has the file."""
-    path = os.path.realpath(file)
-    scripts = [function for function in _functions if os.path.realpath(function.script_file) == path]
-    if scripts:
+    scripts = [function for function in functions if os.path.realpath(function.script_file) == path]
+    # In the decorator model functions have no folders of their own.
+    if scripts or _declared is None:
         return scripts
-    folders = {os.path.realpath(function.directory): function for function in _functions}
+    folders = {os.path.realpath(function.directory): function for function in functions}
     while True:
         parent = os.path.dirname(path)
         if parent in folders:
@@ -182,6 +241,10 @@ def _functions_of(file: str | os.PathLike[str]) -> list[Function]:
         if parent == path:
             return []
         path = parent
+
+
+def _is_code_of(function: Function, target: Callable[..., Any]) -> bool:
+    return function.call is not None and targets.is_same(function.call, target)
 
 
 def _text(settings: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import traceback
 import types
 
@@ -25,6 +27,39 @@ def describe(error: BaseException) -> tuple[str, str, str]:
     except Exception:
         message = "<the exception's message cannot be made>"
     return name, message, "".join(traceback.format_exception(cls, error, frames)).rstrip()
+
+
+def describe_load(error: BaseException, root: os.PathLike[str]) -> str:
+    """Returns why code of the app could not be loaded, and what to do if that is known."""
+    # The message of our own errors is complete without a traceback.
+    if type(error).__name__ == "LoadError":
+        return str(error)
+    text = describe(error)[2]
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{text}\n{_missing(error.name.partition('.')[0], os.path.join(root, 'requirements.txt'))}"
+    return text
+
+
+def _missing(module: str, requirements: str) -> str:
+    """Returns what to do about a module that is not there."""
+    install = f"run {sys.executable} -m pip install -r {requirements}"
+    try:
+        with open(requirements, encoding="utf-8", errors="replace") as file:
+            names = [re.match(r"[A-Za-z0-9._-]+", line.strip()) for line in file]
+    except OSError:
+        return f"The app has no requirements.txt: make one with the package of {module!r}, then {install}"
+    if _normal(module) in {_normal(name[0]) for name in names if name}:
+        return f"requirements.txt names {module!r}, which {sys.prefix} does not have: {install}"
+    return (
+        f"requirements.txt does not name {module!r}: if it is a package, whose name may differ from the "
+        f"module's, add it there, then {install}; if it is a module of the app, check its place in "
+        f"{os.path.dirname(requirements)}"
+    )
+
+
+def _normal(name: str) -> str:
+    """Returns a package's name as packages are compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _is_internal(frame: types.TracebackType) -> bool:

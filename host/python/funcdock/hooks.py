@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple
 
-from . import companions
+from . import companions, targets
 
 try:
     import azure.functions as func
@@ -30,6 +30,9 @@ APP_HOOKS = ("post_function_load_app_level", "pre_invocation_app_level", "post_i
 
 #: The attribute with the file that a function-level extension was made for, as the library does not keep it.
 FILE = "_funcdock_file"
+
+#: The attribute with the function that a function-level extension was made for, instead of a file.
+FUNCTION = "_funcdock_function"
 
 logger = logging.getLogger("funcdock")
 
@@ -71,14 +74,19 @@ class Hooks(NamedTuple):
 
 
 def watch() -> None:
-    """Makes function-level extensions keep their file. Call this before functions are loaded."""
+    """Makes function-level extensions keep their file, and take a function in its place. Call this before
+    functions are loaded."""
     base = getattr(func, "FuncExtensionBase", None)
     if base is None:
         return
     original = base.__init__
 
     @functools.wraps(original)
-    def init(self: Any, file_path: str) -> None:
+    def init(self: Any, file_path: Any) -> None:
+        if not isinstance(file_path, (str, os.PathLike)):
+            function = targets.plain(file_path)
+            setattr(self, FUNCTION, function)
+            file_path = targets.file_of(function)
         original(self, file_path)
         setattr(self, FILE, os.path.realpath(file_path))
 
@@ -119,15 +127,17 @@ class Registry:
 
     def of_function(self, function: Function, name: str) -> list[Hook]:
         """Returns a function's own hooks of this name, in the order of registration."""
-        entries = _entries(self._meta.get_function_hooks(function.name), name)
-        folder = self._top(function)
-        if folder.lower() != function.name.lower():
-            # The library registers an extension under the top-level folder of the file that made it. This
-            # folder may have the scripts of several functions.
-            script = os.path.realpath(function.script_file)
-            shared = _entries(self._meta.get_function_hooks(folder), name)
-            entries += [entry for entry in shared if getattr(_owner(entry), FILE, None) == script]
-        return _hooks(func.FuncExtensionBase, name, entries)
+        # The library registers an extension under the top-level folder (or file) of the file that made it.
+        # It may have the code of several functions.
+        top = self._top(function)
+        script = os.path.realpath(function.script_file)
+        is_own = function.name.lower() == top.lower()
+        own = _entries(self._meta.get_function_hooks(function.name), name)
+        shared = [] if is_own else _entries(self._meta.get_function_hooks(top), name)
+        entries = own + [entry for entry in shared if getattr(_owner(entry), FILE, None) == script]
+        return _hooks(
+            func.FuncExtensionBase, name, [entry for entry in entries if _may_be_for(entry, function)]
+        )
 
     def extensions(self) -> list[tuple[str, str]]:
         """Returns the names and scopes of all extensions."""
@@ -251,6 +261,12 @@ def _entries(hooks: Any, name: str) -> list[Any]:
 
 def _owner(entry: Any) -> Any:
     return getattr(entry.ext_impl, "__self__", None)
+
+
+def _may_be_for(entry: Any, function: Function) -> bool:
+    """Whether the extension was made for this function, or for none in particular."""
+    target = getattr(_owner(entry), FUNCTION, None)
+    return target is None or targets.is_same(function.call, target)
 
 
 def _hooks(base: type, name: str, entries: Iterable[Any]) -> list[Hook]:

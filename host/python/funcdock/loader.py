@@ -15,11 +15,11 @@ import typing
 from collections.abc import Sequence
 from typing import Any, Callable
 
+from . import signatures
+from .signatures import CONTEXT, INPUT, OUT, TRIGGER
+
 NAMESPACE = "__app__"
 
-#: The argument that a parameter gets: the data of the trigger, the data of another input, the invocation's
-#: context, or an ``Out``.
-TRIGGER, INPUT, CONTEXT, OUT = "trigger", "input", "context", "out"
 
 #: (name, "in" | "out" | "inout", lower case type)
 Binding = tuple[str, str, str]
@@ -58,7 +58,8 @@ def load(
     bindings: Sequence[Binding],
     is_called: bool,
 ) -> Loaded:
-    """Imports a function's script and checks that it fits its bindings, unless it is never called."""
+    """Imports the script of a function.json and checks that the function fits its bindings, unless it is
+    never called."""
     module = importlib.import_module(_module_name(root, script_file))
     function = getattr(module, entry_point, None)
     if function is None:
@@ -68,7 +69,14 @@ def load(
         )
     if not callable(function):
         raise LoadError(f"function {name!r}: {entry_point!r} in {script_file} is not callable")
-    parameters = _parameters(name, function, bindings) if is_called else []
+    return check(name, function, "function.json", bindings, is_called)
+
+
+def check(
+    name: str, function: Callable[..., Any], declared_in: str, bindings: Sequence[Binding], is_called: bool
+) -> Loaded:
+    """Checks that a function fits its bindings, which are declared in function.json or by its decorators."""
+    parameters = _parameters(name, function, declared_in, bindings) if is_called else []
     return Loaded(function, _is_async(function), parameters)
 
 
@@ -87,7 +95,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 def _parameters(
-    name: str, function: Callable[..., Any], bindings: Sequence[Binding]
+    name: str, function: Callable[..., Any], declared_in: str, bindings: Sequence[Binding]
 ) -> list[tuple[str, str]]:
     is_http = any(binding_type == "httptrigger" for _, _, binding_type in bindings)
     kinds: dict[str, str] = {}
@@ -95,14 +103,14 @@ def _parameters(
         kind = _kind(binding, direction, binding_type, is_http)
         if kind is None:
             raise LoadError(
-                f"function {name!r}: the binding {binding!r} in function.json is of type {binding_type!r}, "
-                f"direction {direction!r}, which this version does not support: remove the binding, or leave "
-                'the function out with --functions or "disabled": true'
+                f"function {name!r}: the binding {binding!r} of {declared_in} is of type {binding_type!r}, "
+                f"direction {direction!r}, which this version does not support with an httpTrigger: remove "
+                f"the binding, or disable the function with the app setting AzureWebJobs.{name}.Disabled=true"
             )
         if binding != "$return":
             kinds[binding] = kind
     wanted = inspect.signature(function).parameters
-    hints = _hints(function)
+    hints = signatures.of(function)
     variadic = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
     parameters = []
     for parameter in wanted.values():
@@ -115,17 +123,24 @@ def _parameters(
             if parameter.default is not inspect.Parameter.empty:
                 continue
             raise LoadError(
-                f"function {name!r}: parameter {parameter.name!r} has no binding: add one of that "
-                "name to function.json, or give the parameter a default"
+                f"function {name!r}: parameter {parameter.name!r} has no binding: declare one of that "
+                f"name in {declared_in}, or give the parameter a default"
             )
-        _check(name, parameter.name, kind, is_http, hints.get(parameter.name))
+        if parameter.name in hints:
+            problem = signatures.problem(kind, is_http, hints[parameter.name])
+            if problem is not None:
+                raise LoadError(f"function {name!r}: parameter {parameter.name!r} {problem}")
         parameters.append((parameter.name, kind))
     if kinds and not variadic:
         missing = ", ".join(sorted(kinds))
         raise LoadError(
-            f"function {name!r}: function.json binds {missing}, which the Python function does not "
+            f"function {name!r}: {declared_in} binds {missing}, which the Python function does not "
             "take: add the parameter, or remove the binding"
         )
+    if "return" in hints:
+        problem = signatures.problem(signatures.RETURN, is_http, hints["return"])
+        if problem is not None:
+            raise LoadError(f"function {name!r}: the return value {problem}")
     parameters.extend((binding, kind) for binding, kind in kinds.items())
     return parameters
 
@@ -141,36 +156,3 @@ def _kind(binding: str, direction: str, binding_type: str, is_http: bool) -> str
     if is_http:
         return OUT if binding_type == "http" and direction == "out" else None
     return {"in": INPUT, "out": OUT}.get(direction)
-
-
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function)
-    except Exception:
-        # Annotations that cannot be evaluated (names under TYPE_CHECKING, say) are not checked.
-        return {}
-
-
-def _check(name: str, parameter: str, kind: str, is_http: bool, hint: Any | None) -> None:
-    if hint is None or hint is Any:
-        return
-    try:
-        import azure.functions as func
-    except ImportError:
-        return
-    if kind == OUT:
-        if typing.get_origin(hint) is not func.Out and hint is not func.Out:
-            raise LoadError(
-                f"function {name!r}: parameter {parameter!r} is an output binding: annotate it "
-                f"as func.Out[...], not {_spelled(hint)}"
-            )
-    # The request is an instance of HttpRequest, so its bases fit as well.
-    elif kind == TRIGGER and is_http and isinstance(hint, type) and not issubclass(func.HttpRequest, hint):
-        raise LoadError(
-            f"function {name!r}: parameter {parameter!r} is bound to an httpTrigger: annotate it as "
-            f"func.HttpRequest, not {_spelled(hint)}"
-        )
-
-
-def _spelled(hint: Any) -> str:
-    return hint.__qualname__ if isinstance(hint, type) else str(hint)

@@ -8,6 +8,7 @@ use funcdock::extensions::{DockError, Extensions};
 use pyo3::exceptions::{PyImportError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::index::Index;
 use crate::package::Package;
 
 /// Docks and configures extensions while the app's functions are imported. Its methods are called attached, and detach
@@ -43,22 +44,38 @@ pub(crate) fn install(
     let path: Vec<PathBuf> = py.import("sys")?.getattr("path")?.extract()?;
     dock.lock()
         .search_packages(path.into_iter().filter(|folder| folder.is_absolute()));
-    let functions: Vec<_> = config
-        .app
-        .functions
-        .iter()
-        .map(|function| {
+    // In the decorator model there are none before code runs.
+    let declared: Option<Vec<_>> = config.app.declarations.known().map(|functions| {
+        let described = functions.iter().map(|function| {
             (
                 &function.name,
                 function.directory.to_string_lossy(),
                 function.script_file.to_string_lossy(),
             )
-        })
-        .collect();
+        });
+        described.collect()
+    });
     package
         .dock
         .bind(py)
-        .call_method1("install", (Bound::new(py, dock)?, functions))?;
+        .call_method1("install", (Bound::new(py, dock)?, declared))?;
+    Ok(())
+}
+
+/// Attaches the extensions that function code has attached to functions, now that these are loaded. Attached, before the
+/// extensions start.
+pub(crate) fn attach(py: Python<'_>, package: &Package, index: &Index) -> PyResult<()> {
+    let functions = index.definitions.iter().zip(&index.functions);
+    let described = functions.map(|(definition, function)| {
+        (
+            &definition.name,
+            definition.directory.to_string_lossy(),
+            definition.script_file.to_string_lossy(),
+            &function.callable,
+        )
+    });
+    let described: Vec<_> = described.collect();
+    package.dock.bind(py).call_method1("attach", (described,))?;
     Ok(())
 }
 

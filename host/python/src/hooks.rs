@@ -33,6 +33,7 @@ pub(crate) fn dock(
     let described = definitions
         .iter()
         .zip(functions.iter())
+        .filter(|(_, function)| function.failure.is_none())
         .map(|(declared, function)| {
             let arguments = (
                 &declared.name,
@@ -46,7 +47,8 @@ pub(crate) fn dock(
     let described = described.collect::<PyResult<Vec<_>>>()?;
     let hooks = module.call_method1("dock", (app_root, described))?;
     let calls: Vec<Option<Py<PyAny>>> = hooks.getattr("calls")?.extract()?;
-    for (function, call) in functions.iter_mut().zip(calls) {
+    let loaded = functions.iter_mut().filter(|function| function.failure.is_none());
+    for (function, call) in loaded.zip(calls) {
         function.hooked = call;
     }
     let extensions: Vec<(String, String)> = hooks.getattr("extensions")?.extract()?;

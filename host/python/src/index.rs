@@ -1,12 +1,17 @@
 //! The app's functions: found, imported, and checked against their bindings.
 //!
-//! In the v1 model the supervisor has already read each function.json; this imports the functions declared there. The
-//! worker serves the functions that this returns; there is no other list of them.
+//! In the v1 model the supervisor has already read each function.json; this imports the functions declared there. In the
+//! decorator model (`declared`) the app's code declares them. The worker serves the functions that this returns; there is
+//! no other list of them.
+
+mod declared;
+mod error;
 
 use std::sync::Arc;
 
-use funcdock::app::App;
-use funcdock::model::{Direction, FunctionDefinition};
+use funcdock::app::{App, Declarations};
+use funcdock::control::WorkerConfig;
+use funcdock::model::{Direction, Exception, FunctionDefinition};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -15,6 +20,8 @@ use crate::convert::Kind;
 use crate::package::Package;
 use crate::text::utf8;
 
+pub(crate) use error::LoadError;
+
 /// The functions of an app, in listing order.
 pub(crate) struct Index {
     pub(crate) definitions: Vec<FunctionDefinition>,
@@ -22,9 +29,12 @@ pub(crate) struct Index {
     pub(crate) functions: Vec<Function>,
 }
 
-/// A function that is ready to be called.
+/// A function, which is ready to be called unless it could not be loaded.
 pub(crate) struct Function {
     pub(crate) name: String,
+    /// Why it could not be loaded, which is how each of its calls ends.
+    pub(crate) failure: Option<Box<Exception>>,
+    /// What is called; `None` (of Python) if it could not be loaded.
     pub(crate) callable: Py<PyAny>,
     /// The callable that runs the function with its Python hooks, if it has any. Takes the context and the arguments.
     pub(crate) hooked: Option<Py<PyAny>>,
@@ -61,101 +71,103 @@ pub(crate) enum ParameterKind {
     Out,
 }
 
-/// The reason why the app's functions could not be loaded.
-#[derive(Debug)]
-pub(crate) enum LoadError {
-    /// Python failed before any code of the app ran.
-    Prepare(PyErr),
-    /// A function's script failed, or does not fit its function.json.
-    Function { name: String, error: PyErr },
-    /// An extension's companion failed.
-    Companion { extension: Arc<str>, error: PyErr },
-    /// The app's extensions in Python do not have the library's form.
-    Dock(PyErr),
+/// A declared function, before its code is looked at.
+struct ToLoad {
+    definition: FunctionDefinition,
+    /// What is called; `None` if its script is still to be imported.
+    function: Option<Py<PyAny>>,
 }
 
-impl LoadError {
-    /// Returns the phase and the message, with Python's traceback if code of the app raised.
-    pub(crate) fn describe(&self, py: Python<'_>) -> (String, String) {
-        let (phase, error) = match self {
-            LoadError::Prepare(error) => ("preparation of Python".to_owned(), error),
-            LoadError::Function { name, error } => (format!("load of function {name:?}"), error),
-            LoadError::Companion { extension, error } => (
-                format!("start of the extension {extension:?}, in its companion,"),
-                error,
-            ),
-            LoadError::Dock(error) => ("docking of the extensions in Python".to_owned(), error),
-        };
-        (phase, described(py, error))
+impl ToLoad {
+    fn from_folder(definition: FunctionDefinition) -> Self {
+        ToLoad {
+            definition,
+            function: None,
+        }
     }
 }
 
-fn described(py: Python<'_>, error: &PyErr) -> String {
-    let describe = || -> PyResult<String> {
-        // The message of our own errors is complete without a traceback.
-        if error.get_type(py).name()? == "LoadError" {
-            return error.value(py).str()?.extract();
+impl Function {
+    /// Returns a function whose calls all end with this error.
+    fn not_loaded(py: Python<'_>, name: &str, failure: Exception) -> Self {
+        Function {
+            name: name.to_owned(),
+            failure: Some(Box::new(failure)),
+            callable: py.None(),
+            hooked: None,
+            is_async: false,
+            parameters: Vec::new(),
+            return_kind: None,
+            outputs: Vec::new(),
         }
-        let errors = py.import("funcdock.errors")?;
-        let (_, _, traceback): (String, String, String) = errors
-            .call_method1("describe", (error.clone_ref(py).into_value(py),))?
-            .extract()?;
-        Ok(traceback)
-    };
-    describe().unwrap_or_else(|_| error.to_string())
+    }
 }
 
 /// Imports every function of the app. `serves` says whether the worker has a trigger for this type of binding: a function
-/// that is never called need not fit its bindings. Attached, on the main thread.
+/// that is never called need not fit its bindings. A function that cannot be loaded fails alone, with a log record,
+/// unless the host is strict. Attached, on the main thread.
 pub(crate) fn index(
     py: Python<'_>,
     package: &Package,
-    app: &App,
+    config: &WorkerConfig,
     serves: impl Fn(&str) -> bool,
 ) -> Result<Index, LoadError> {
-    let loader = package.loader.bind(py);
-    let functions = app.functions.iter().map(|definition| {
-        load_function(loader, app, definition, &serves).map_err(|error| LoadError::Function {
-            name: definition.name.clone(),
-            error,
-        })
-    });
-    Ok(Index {
-        functions: functions.collect::<Result<_, _>>()?,
-        definitions: app.functions.clone(),
-    })
+    let app = &config.app;
+    let declared = match &app.declarations {
+        Declarations::Folders(functions) => functions.iter().cloned().map(ToLoad::from_folder).collect(),
+        Declarations::Script(script) => declared::read(py, package, app, script)?,
+    };
+    let mut index = Index {
+        definitions: Vec::with_capacity(declared.len()),
+        functions: Vec::with_capacity(declared.len()),
+    };
+    for ToLoad { definition, function } in declared {
+        let loaded = load_function(package.loader.bind(py), app, &definition, function, &serves);
+        let function = loaded.or_else(|error| {
+            let error = LoadError::Function {
+                name: definition.name.clone(),
+                error,
+            };
+            match config.strict {
+                true => Err(error),
+                false => Ok(Function::not_loaded(py, &definition.name, error.log(py, app))),
+            }
+        })?;
+        index.functions.push(function);
+        index.definitions.push(definition);
+    }
+    Ok(index)
 }
 
+/// Imports a function, unless code has declared it, and checks it.
 fn load_function(
     loader: &Bound<'_, PyModule>,
     app: &App,
     definition: &FunctionDefinition,
+    declared: Option<Py<PyAny>>,
     serves: impl Fn(&str) -> bool,
 ) -> PyResult<Function> {
     let py = loader.py();
-    let direction = |direction| match direction {
-        Direction::In => "in",
-        Direction::Out => "out",
-        Direction::InOut => "inout",
-    };
-    let bindings: Vec<(&str, &str, String)> = definition
-        .bindings
-        .iter()
-        .map(|binding| {
-            let kind = binding.kind.to_ascii_lowercase();
-            (binding.name.as_str(), direction(binding.direction), kind)
-        })
-        .collect();
+    let bindings = bindings(definition);
     let trigger = definition.trigger().map_or("", |trigger| trigger.kind.as_str());
-    let arguments = (
-        &definition.name,
-        &app.root,
-        &definition.script_file,
-        &definition.entry_point,
-        bindings,
-        serves(trigger),
-    );
-    let loaded = loader.call_method1("load", arguments)?;
+    let is_called = serves(trigger);
+    let loaded = match declared {
+        Some(function) => {
+            let arguments = (&definition.name, function, "its decorators", bindings, is_called);
+            loader.call_method1(intern!(py, "check"), arguments)?
+        }
+        None => {
+            let arguments = (
+                &definition.name,
+                &app.root,
+                &definition.script_file,
+                &definition.entry_point,
+                bindings,
+                is_called,
+            );
+            loader.call_method1(intern!(py, "load"), arguments)?
+        }
+    };
     let named: Vec<(Bound<'_, PyString>, String)> = loaded.getattr(intern!(py, "parameters"))?.extract()?;
     let parameters: Vec<_> = named
         .into_iter()
@@ -185,6 +197,7 @@ fn load_function(
     });
     Ok(Function {
         name: definition.name.clone(),
+        failure: None,
         callable: loaded.getattr(intern!(py, "function"))?.unbind(),
         hooked: None,
         is_async: loaded.getattr(intern!(py, "is_async"))?.extract()?,
@@ -193,4 +206,18 @@ fn load_function(
         return_kind: kind_of("$return").or((Kind::of(trigger) == Kind::Http).then_some(Kind::Http)),
         parameters,
     })
+}
+
+/// Returns the (name, direction, lower-case type) of each binding.
+fn bindings(definition: &FunctionDefinition) -> Vec<(&str, &'static str, String)> {
+    let direction = |direction| match direction {
+        Direction::In => "in",
+        Direction::Out => "out",
+        Direction::InOut => "inout",
+    };
+    let bindings = definition.bindings.iter().map(|binding| {
+        let kind = binding.kind.to_ascii_lowercase();
+        (binding.name.as_str(), direction(binding.direction), kind)
+    });
+    bindings.collect()
 }

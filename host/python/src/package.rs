@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 /// The package's modules that Rust calls.
 pub(crate) struct Package {
     pub(crate) companions: Py<PyModule>,
+    pub(crate) decorators: Py<PyModule>,
     pub(crate) dock: Py<PyModule>,
     pub(crate) hooks: Py<PyModule>,
     pub(crate) http: Py<PyModule>,
@@ -40,18 +41,21 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         root.setattr(name, &module)?;
         Ok(module.unbind())
     };
+    submodule("signatures", include_str!("../funcdock/signatures.py"))?;
     let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;
     // `http` uses the app's `azure.functions`, so the app's packages must be importable first.
     loader.bind(py).call_method1("prepare", (app,))?;
     submodule("errors", include_str!("../funcdock/errors.py"))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
     let companions = submodule("companions", include_str!("../funcdock/companions.py"))?;
+    submodule("targets", include_str!("../funcdock/targets.py"))?;
     let dock = submodule("dock", include_str!("../funcdock/dock.py"))?;
     // Also a package: an import that fails then asks the finder of `dock` for the reason.
     let extensions = submodule("extensions", include_str!("../funcdock/extensions.py"))?;
     extensions.bind(py).setattr("__path__", Vec::<String>::new())?;
     Ok(Package {
         companions,
+        decorators: submodule("decorators", include_str!("../funcdock/decorators.py"))?,
         dock,
         hooks: submodule("hooks", include_str!("../funcdock/hooks.py"))?,
         http: submodule("http", include_str!("../funcdock/http.py"))?,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use funcdock::control::WorkerConfig;
 use funcdock::extensions::ExtensionReport;
+use funcdock::model::Outcome;
 use funcdock::pipeline::{FunctionRunner, RunnerCall};
 use funcdock::worker::{LoadedWorker, Worker};
 use pyo3::prelude::*;
@@ -29,15 +30,20 @@ impl PythonRunner {
     /// code, after the reason was reported.
     pub(crate) fn load(py: Python<'_>, worker: Worker) -> Result<(Self, LoadedWorker), i32> {
         let fail = |worker: Worker, error: LoadError| {
-            let (phase, message) = error.describe(py);
+            let (phase, message) = error.describe(py, &worker.config().app);
             py.detach(|| worker.fail(&phase, &message))
         };
         let prepared = match Prepared::new(py, &worker) {
             Ok(prepared) => prepared,
             Err(error) => return Err(fail(worker, LoadError::Prepare(error))),
         };
-        let app = &worker.config().app;
-        let index = match index::index(py, &prepared.package, app, |kind| worker.serves(kind)) {
+        let package = &prepared.package;
+        let indexed = index::index(py, package, worker.config(), |kind| worker.serves(kind));
+        let attached = indexed.and_then(|index| {
+            let attached = dock::attach(py, package, &index);
+            attached.map(|()| index).map_err(LoadError::Dock)
+        });
+        let index = match attached {
             Ok(index) => index,
             Err(error) => return Err(fail(worker, error)),
         };
@@ -65,7 +71,7 @@ impl PythonRunner {
         match started {
             Ok(runner) => Ok((runner, worker)),
             Err(error) => {
-                let (phase, message) = error.describe(py);
+                let (phase, message) = error.describe(py, &worker.config().app);
                 Err(py.detach(|| worker.fail(&phase, &message)))
             }
         }
@@ -108,7 +114,11 @@ impl PythonRunner {
 
 impl FunctionRunner for PythonRunner {
     fn invoke(&self, call: RunnerCall) {
-        if self.runtime.function(&call).is_async {
+        let function = self.runtime.function(&call);
+        if let Some(failure) = &function.failure {
+            let outcome = Outcome::Raised(failure.clone());
+            self.runtime.completions.push(call.ticket, outcome, false);
+        } else if function.is_async {
             self.event_loop.push(call);
         } else {
             self.pool.push(call);

@@ -34,6 +34,12 @@ pub enum AppError {
     /// One or more function.json files are wrong. At least one problem, in the order of the functions' names.
     #[error("{}", lines(.0))]
     FunctionJson(Vec<Problem>),
+    /// The app setting with the name of the script is wrong.
+    #[error("{0}")]
+    Script(Problem),
+    /// One or more functions that code declares are wrong. At least one problem, in the order of the declarations.
+    #[error("{}", lines(.0))]
+    Declaration(Vec<Problem>),
     /// `--functions` names a function that the app does not have.
     #[error(
         "--functions: no function is named {name:?}; {}",
@@ -140,7 +146,7 @@ fn lines(problems: &[Problem]) -> String {
 
 fn existing_functions(name: &str, existing: &[String]) -> String {
     if existing.is_empty() {
-        return "the app has no functions: no folder in it has a function.json".to_owned();
+        return "the app has no functions".to_owned();
     }
     let hint = suggestion(name, existing.iter().map(String::as_str));
     format!("the app has: {}{hint}", existing.join(", "))

@@ -1,27 +1,28 @@
 //! Functions: the app's folders that have a function.json.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use http::Method;
-
 use super::AppSettings;
 use super::binding;
 use super::error::Problem;
-use super::host_config::RESERVED;
 use super::json::{Document, Item};
-use crate::model::{FunctionDefinition, HttpTrigger};
+use super::routes::Enabled;
+use crate::model::FunctionDefinition;
 
 const FILE: &str = "function.json";
 
-/// The names of the app's folders that have a function.json, sorted.
+/// The files that are a function's script without "scriptFile", in this order, if its folder has several.
+const SCRIPTS: [&str; 2] = ["__init__.py", "main.py"];
+
+/// The names of the app's folders that have a function.json, sorted. It may be a link to nowhere or a folder: reading it
+/// then says so.
 pub(super) fn names(root: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
-        if path.join(FILE).is_file()
+        if path.join(FILE).symlink_metadata().is_ok()
             && let Some(name) = path.file_name()
         {
             names.push(name.to_string_lossy().into_owned());
@@ -39,13 +40,6 @@ pub(super) enum Read {
     Disabled,
 }
 
-/// A function, and where its route is for the errors that only show beside other functions.
-pub(super) struct Enabled {
-    pub(super) function: FunctionDefinition,
-    /// A problem without a message at its route; `None` for other triggers.
-    route: Option<Problem>,
-}
-
 /// Reads `<name>/function.json`.
 pub(super) fn read(
     root: &Path,
@@ -53,17 +47,12 @@ pub(super) fn read(
     settings: &AppSettings,
     warnings: &mut Vec<Problem>,
 ) -> Result<Read, Problem> {
-    // The second form is for environments whose variables cannot have dots.
-    let switches = [
-        format!("AzureWebJobs.{name}.Disabled"),
-        format!("AzureWebJobs_{name}_Disabled"),
-    ];
-    if switches.iter().any(|switch| settings.is_true(switch)) {
+    if is_disabled_by_setting(name, settings) {
         return Ok(Read::Disabled);
     }
     let file = Path::new(name).join(FILE);
     let Some(document) = Document::open(root, &file)? else {
-        return Ok(Read::Disabled);
+        return Err(Problem::of_file(&file, "is a link to a file that does not exist"));
     };
     warnings.extend_from_slice(&document.duplicates);
     let top = document.item();
@@ -73,10 +62,7 @@ pub(super) fn read(
         return Ok(Read::Disabled);
     }
     if !is_function_name(name) {
-        return Err(top.problem(format!(
-            "{name:?} cannot be the name of a function: expected a letter, then up to 127 letters, digits, \
-             \"_\" and \"-\"; rename the folder"
-        )));
+        return Err(top.problem(format!("{}; rename the folder", wrong_name(name))));
     }
     let script_file = script_file(&top, root, name)?;
     let entry_point = top.get("entryPoint")?;
@@ -92,8 +78,17 @@ pub(super) fn read(
         entry_point,
         bindings: binding::read_all(&bindings, name)?,
     };
-    let route = route_place(&bindings, &function)?;
-    Ok(Read::Enabled(Box::new(Enabled { function, route })))
+    Ok(Read::Enabled(Box::new(Enabled::new(function, &bindings)?)))
+}
+
+/// Whether an app setting disables the function of this name.
+pub(super) fn is_disabled_by_setting(name: &str, settings: &AppSettings) -> bool {
+    // The second form is for environments whose variables cannot have dots.
+    let switches = [
+        format!("AzureWebJobs.{name}.Disabled"),
+        format!("AzureWebJobs_{name}_Disabled"),
+    ];
+    switches.iter().any(|switch| settings.is_true(switch))
 }
 
 /// `disabled`: a boolean, or the name of an app setting that holds one.
@@ -108,29 +103,70 @@ fn is_disabled(item: &Item<'_>, settings: &AppSettings) -> Result<bool, Problem>
     Ok(text.eq_ignore_ascii_case("true") || settings.is_true(text))
 }
 
-fn is_function_name(name: &str) -> bool {
+/// What is wrong with a name that is not [one of a function](is_function_name).
+pub(super) fn wrong_name(name: &str) -> String {
+    format!(
+        "{name:?} cannot be the name of a function: expected a letter, then up to 127 letters, digits, \"_\" and \"-\""
+    )
+}
+
+pub(super) fn is_function_name(name: &str) -> bool {
     let tail = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.len() <= 128 && name.bytes().all(tail)
 }
 
 fn script_file(top: &Item<'_>, root: &Path, name: &str) -> Result<PathBuf, Problem> {
-    let item = top.get("scriptFile")?;
-    let file = item.as_ref().map_or(Ok("__init__.py"), Item::non_empty_string)?;
+    let Some(item) = top.get("scriptFile")? else {
+        return default_script(top, &root.join(name));
+    };
+    let file = item.non_empty_string()?;
     let path = lexically_normal(&root.join(name).join(file));
     let Ok(shown) = path.strip_prefix(root) else {
-        let place = item.as_ref().unwrap_or(top);
-        return Err(place.problem(format!(
+        return Err(item.problem(format!(
             "{file:?} is outside of the app's folder; move the script into it"
         )));
     };
-    match item {
-        _ if path.is_file() => Ok(path),
-        Some(item) => Err(item.problem(format!("there is no file {}", shown.display()))),
-        None => Err(top.problem(format!(
-            "there is no file {}; create it, or name another one as \"scriptFile\"",
-            shown.display()
-        ))),
+    if !path.is_file() {
+        return Err(item.problem(format!("there is no file {}", shown.display())));
     }
+    Ok(path)
+}
+
+/// Returns the script of a function.json without "scriptFile": the folder's only Python file, else the first of
+/// [`SCRIPTS`] that it has.
+fn default_script(top: &Item<'_>, folder: &Path) -> Result<PathBuf, Problem> {
+    let scripts = python_files(folder).unwrap_or_default();
+    if let [only] = scripts.as_slice() {
+        return Ok(folder.join(only));
+    }
+    let found = SCRIPTS
+        .iter()
+        .find(|name| scripts.iter().any(|script| script == *name));
+    found.map(|name| folder.join(name)).ok_or_else(|| {
+        top.problem(match scripts.as_slice() {
+            [] => "the folder has no Python file; create __init__.py, or name the script as \"scriptFile\"".to_owned(),
+            several => format!(
+                "expected one Python file, __init__.py or main.py, found {}; name the script as \"scriptFile\"",
+                several.join(", ")
+            ),
+        })
+    })
+}
+
+/// The names of the Python files in this folder, sorted.
+fn python_files(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "py")
+            && path.is_file()
+            && let Some(name) = path.file_name()
+        {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// `path` without "." and "..", which is all that may be said of a path that need not exist.
@@ -146,86 +182,6 @@ fn lexically_normal(path: &Path) -> PathBuf {
         }
     }
     normal
-}
-
-/// A problem without a message at the route of an HTTP function, or at its trigger when no route is given.
-fn route_place(bindings: &Item<'_>, function: &FunctionDefinition) -> Result<Option<Problem>, Problem> {
-    for (item, binding) in bindings.elements()?.iter().zip(&function.bindings) {
-        if binding.http.is_some() {
-            return Ok(Some(
-                item.get("route")?.unwrap_or_else(|| item.clone()).problem(""),
-            ));
-        }
-    }
-    Ok(None)
-}
-
-/// Finds routes that the host keeps for itself, and functions that would answer the same requests.
-pub(super) fn check_routes(functions: &[Enabled], prefix: &str) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    // For each shape of a route, the functions that have it so far.
-    let mut taken: BTreeMap<String, Vec<&Enabled>> = BTreeMap::new();
-    for enabled in functions {
-        let Some((place, http)) = enabled.http() else {
-            continue;
-        };
-        let mut problem = |message| {
-            problems.push(Problem {
-                message,
-                ..place.clone()
-            })
-        };
-        let route = http.route.to_string();
-        let first = route.split('/').next().unwrap_or_default();
-        if prefix.is_empty()
-            && RESERVED
-                .iter()
-                .any(|reserved| first.eq_ignore_ascii_case(reserved))
-        {
-            problem(format!(
-                "{first:?} is reserved for the host; take another route, or a routePrefix"
-            ));
-        }
-        let others = taken.entry(http.route.shape()).or_default();
-        let conflict = others.iter().find_map(|other| {
-            let (_, earlier) = other.http()?;
-            Some((other, common_methods(http, earlier)?))
-        });
-        match conflict {
-            Some((other, methods)) => problem(format!(
-                "{methods} {:?} is served by {other}/{FILE} already; change the route or the methods of one of them",
-                route,
-                other = other.function.name
-            )),
-            None => others.push(enabled),
-        }
-    }
-    problems
-}
-
-impl Enabled {
-    fn http(&self) -> Option<(&Problem, &HttpTrigger)> {
-        self.route
-            .as_ref()
-            .zip(self.function.trigger().and_then(|trigger| trigger.http.as_ref()))
-    }
-}
-
-/// The methods that both triggers answer, if there are any.
-fn common_methods(one: &HttpTrigger, other: &HttpTrigger) -> Option<String> {
-    let names = |methods: Vec<&Method>| {
-        methods
-            .into_iter()
-            .map(Method::as_str)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let methods = match (one.methods.as_slice(), other.methods.as_slice()) {
-        ([], []) => return Some("any method of".to_owned()),
-        ([], methods) | (methods, []) => names(methods.iter().collect()),
-        (methods, others) => names(methods.iter().filter(|method| others.contains(method)).collect()),
-    };
-    (!methods.is_empty()).then_some(methods)
 }
 
 #[cfg(test)]

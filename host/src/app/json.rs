@@ -37,6 +37,8 @@ pub(super) struct Node {
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     File(Position),
+    /// Code of the app, which made the value: where is not known.
+    Code,
     /// The app setting of this name.
     Setting(Arc<str>),
 }
@@ -72,8 +74,17 @@ impl Document {
     /// Parses the text of `file`, which must be an object.
     pub(super) fn parse(file: PathBuf, text: &str) -> Result<Self, Problem> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self::read(file, text, Some(Lines::of(text)))
+    }
+
+    /// Parses JSON that code in `file` has made. Its problems name no line.
+    pub(super) fn made_by_code(file: PathBuf, text: &str) -> Result<Self, Problem> {
+        Self::read(file, text, None)
+    }
+
+    fn read(file: PathBuf, text: &str, lines: Option<Lines<'_>>) -> Result<Self, Problem> {
         let mut reader = Reader {
-            lines: Lines::of(text),
+            lines,
             file,
             duplicates: Vec::new(),
         };
@@ -116,13 +127,19 @@ impl Document {
 
     /// Returns the top of the document.
     pub(super) fn item(&self) -> Item<'_> {
-        Item::new(&self.file, &self.root)
+        Item::new(&self.file, &self.root, "")
+    }
+
+    /// Returns the top of the document, as a value with this key.
+    pub(super) fn item_at(&self, key: &str) -> Item<'_> {
+        Item::new(&self.file, &self.root, key)
     }
 }
 
 /// Converts the parser's tree, which borrows from the text, into ours.
 struct Reader<'t> {
-    lines: Lines<'t>,
+    /// `None` if a position in the text says nothing to the user.
+    lines: Option<Lines<'t>>,
     file: PathBuf,
     duplicates: Vec<Problem>,
 }
@@ -145,10 +162,11 @@ impl Reader<'_> {
             }
             ast::Value::Object(object) => Value::Object(self.entries(object, key)),
         };
-        Node {
-            origin: Origin::File(self.lines.position(offset)),
-            value,
-        }
+        let origin = match &self.lines {
+            Some(lines) => Origin::File(lines.position(offset)),
+            None => Origin::Code,
+        };
+        Node { origin, value }
     }
 
     fn entries(&mut self, object: ast::Object<'_>, key: &str) -> Vec<(String, Node)> {
@@ -172,7 +190,7 @@ impl Reader<'_> {
     }
 
     fn problem(&self, offset: usize, key: &str, message: String) -> Problem {
-        let position = Some(self.lines.position(offset));
+        let position = self.lines.as_ref().map(|lines| lines.position(offset));
         Problem {
             place: Place::File {
                 path: self.file.clone(),

@@ -13,6 +13,8 @@ mod json;
 mod local_settings;
 mod overrides;
 mod read;
+mod routes;
+mod script;
 #[cfg(test)]
 pub(crate) mod testing;
 mod variables;
@@ -30,6 +32,7 @@ pub(crate) use app_settings::{BOOLEAN, parse_boolean};
 pub(crate) use error::suggestion;
 pub use error::{AppError, Place, Position, Problem};
 pub use read::{ReadOptions, Reading};
+pub use script::{Declared, Script, ScriptFunctions};
 pub use variables::{VariableError, Variables};
 
 /// A function app: its settings and its functions, as read from the folder at `root`.
@@ -41,9 +44,28 @@ pub struct App {
     pub host: HostConfig,
     /// The values of local.settings.json; empty if the file does not exist.
     pub settings: LocalSettings,
-    /// The enabled functions that function.json files declare, sorted by name. Those that a worker serves come from its
-    /// runner: in the decorator model only Python knows them.
-    pub functions: Vec<FunctionDefinition>,
+    /// Where the functions are declared.
+    pub declarations: Declarations,
+}
+
+/// Where an app declares its functions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Declarations {
+    /// In the function.json of each function's folder (the v1 model): the enabled functions, sorted by name.
+    Folders(Vec<FunctionDefinition>),
+    /// In Python code, with decorators (the v2 model): only a worker, which runs the code, knows the functions.
+    Script(Script),
+}
+
+impl Declarations {
+    /// Returns the functions that are known before any code runs; `None` if only code declares them.
+    pub fn known(&self) -> Option<&[FunctionDefinition]> {
+        match self {
+            Declarations::Folders(functions) => Some(functions),
+            Declarations::Script(_) => None,
+        }
+    }
 }
 
 /// The values of host.json that Funcdock uses.

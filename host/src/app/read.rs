@@ -5,9 +5,12 @@ use std::io;
 use std::path::Path;
 
 use super::error::{Problem, suggestion};
-use super::function::{self, Enabled, Read};
+use super::function::{self, Read};
 use super::json::Document;
-use super::{App, AppError, AppSettings, LocalSettings, host_config, local_settings, overrides};
+use super::{
+    App, AppError, AppSettings, Declarations, LocalSettings, Script, host_config, local_settings, overrides,
+    routes,
+};
 
 /// The options for reading an app.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +37,7 @@ impl ReadOptions {
 /// An app, and warnings for its author.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The app. It may have no functions at all.
+    /// The app. It may have no functions at all; those of a script are only known to a worker.
     pub app: App,
     /// The app settings.
     pub settings: AppSettings,
@@ -79,6 +82,26 @@ impl App {
         let host = host_config::read(&host_json, root, &mut warnings).map_err(AppError::HostJson)?;
 
         let existing = function::names(root).map_err(folder)?;
+        if let Some(file) = Script::find(root, &app_settings)? {
+            if !existing.is_empty() {
+                warnings.push(ignored_folders(&file, &existing));
+            }
+            let script = Script {
+                file,
+                only_must_exist: !options.functions.is_empty(),
+                only: match options.functions.as_slice() {
+                    [] => host.functions.clone(),
+                    named => Some(named.to_vec()),
+                },
+            };
+            let app = Self {
+                root: root.clone(),
+                host,
+                settings: local,
+                declarations: Declarations::Script(script),
+            };
+            return Ok(Reading::new(app, app_settings, Vec::new(), warnings));
+        }
         let filter = if options.functions.is_empty() {
             if host.functions.is_some() {
                 warn_of_unknown_functions(&host_json, &existing, &mut warnings)
@@ -107,29 +130,50 @@ impl App {
             }
         }
         if problems.is_empty() {
-            problems = function::check_routes(&enabled, &host.http.route_prefix);
+            problems = routes::check(&enabled, &host.http.route_prefix);
         }
         if !problems.is_empty() {
             return Err(AppError::FunctionJson(problems));
         }
-        warnings.append(&mut app_settings.take_problems());
-        let functions = enabled
-            .into_iter()
-            .map(|Enabled { function, .. }| function)
-            .collect();
+        let functions = enabled.into_iter().map(|enabled| enabled.function);
         let app = Self {
             root: root.clone(),
             host,
             settings: local,
-            functions,
+            declarations: Declarations::Folders(functions.collect()),
         };
-        Ok(Reading {
+        Ok(Reading::new(app, app_settings, disabled, warnings))
+    }
+}
+
+impl Reading {
+    fn new(app: App, settings: AppSettings, disabled: Vec<String>, mut warnings: Vec<Problem>) -> Self {
+        warnings.append(&mut settings.take_problems());
+        Reading {
             app,
-            settings: app_settings,
+            settings,
             disabled,
             warnings,
-        })
+        }
     }
+}
+
+/// Warns of the folders of the v1 model in an app whose script declares the functions.
+fn ignored_folders(script: &Path, folders: &[String]) -> Problem {
+    let name = script.file_name().unwrap_or_default();
+    let (subject, them) = match folders {
+        [folder] => (format!("the folder {folder} with a function.json is"), "it"),
+        folders => (
+            format!("the folders {} with a function.json are", folders.join(", ")),
+            "them",
+        ),
+    };
+    Problem::of_file(
+        Path::new(name),
+        format!(
+            "{subject} ignored, as this file declares the app's functions; remove {them}, or move the file away"
+        ),
+    )
 }
 
 /// Whether `names` has `name`, compared without case as everywhere in this programming model.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{App, HostConfig, LocalSettings};
+use super::{App, Declarations, HostConfig, LocalSettings};
 
 /// Returns an app without functions.
 pub(crate) fn app(root: impl AsRef<Path>) -> App {
@@ -10,6 +10,6 @@ pub(crate) fn app(root: impl AsRef<Path>) -> App {
         root: root.as_ref().to_owned(),
         host: HostConfig::default(),
         settings: LocalSettings::default(),
-        functions: Vec::new(),
+        declarations: Declarations::Folders(Vec::new()),
     }
 }

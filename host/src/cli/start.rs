@@ -60,6 +60,10 @@ pub(super) struct Arguments {
     #[arg(long, env = "FUNCDOCK_FUNCTIONS", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     functions: Option<Vec<String>>,
 
+    /// Stop when a function cannot be loaded, instead of answering its calls with an error
+    #[arg(long, env = "FUNCDOCK_STRICT", value_parser = boolean)]
+    strict: bool,
+
     /// Never make a .venv or install requirements
     #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = boolean)]
     no_install: bool,
@@ -149,6 +153,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
         log_format: arguments.log_format,
         verbose: arguments.verbose,
         debug_logs: settings::debug_logs(&settings),
+        strict: arguments.strict,
         skip_post_on_exception: settings::skip_post_on_exception(&settings),
         app,
     };
@@ -185,7 +190,9 @@ fn report(progress: Progress<'_>, route_prefix: &str) {
             tracing::debug!("the app runs on Python {}", ready.python);
             ready.extensions.iter().for_each(log_extension);
             if ready.functions.is_empty() {
-                tracing::warn!("the app has no functions");
+                tracing::warn!(
+                    "the app has no functions: declare one in function_app.py, or in a folder with a function.json"
+                );
             }
             print(&Listing {
                 functions: &ready.functions,

@@ -23,6 +23,7 @@ fn config(root: &str) -> WorkerConfig {
         extensions_enabled: true,
         debug_logs: false,
         skip_post_on_exception: false,
+        strict: false,
         site_packages: vec!["/srv/app/.venv/lib/python3.13/site-packages".into()],
         extension_path: vec!["/opt/extensions".into()],
         log_format: Default::default(),

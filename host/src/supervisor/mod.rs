@@ -69,6 +69,8 @@ pub struct Options {
     pub debug_logs: bool,
     /// See [`WorkerConfig::skip_post_on_exception`].
     pub skip_post_on_exception: bool,
+    /// See [`WorkerConfig::strict`].
+    pub strict: bool,
 }
 
 /// What [`run`] reports while it runs.
@@ -255,6 +257,7 @@ async fn prepare(options: &Options) -> Result<WorkerSpec, SupervisorError> {
             verbose: options.verbose,
             debug_logs: options.debug_logs,
             skip_post_on_exception: options.skip_post_on_exception,
+            strict: options.strict,
             threads: options.threads,
         },
         start_timeout: options.start_timeout,

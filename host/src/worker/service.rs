@@ -74,10 +74,15 @@ fn start_triggers(
         let kind = &function.info.trigger;
         match triggers.iter().position(|trigger| trigger.serves(kind)) {
             Some(index) => served[index].push(Arc::clone(function)),
-            None => tracing::warn!(
-                "function {:?} is never called: {kind} is not supported yet",
-                function.info.name
-            ),
+            None => {
+                let served: Vec<_> = triggers.iter().map(|trigger| trigger.name()).collect();
+                tracing::warn!(
+                    "function {:?} is never called: it has a {kind}, and this host serves {} only; Microsoft's \
+                     Functions host serves it",
+                    function.info.name,
+                    served.join(", ")
+                );
+            }
         }
     }
     let needed = triggers

@@ -127,6 +127,7 @@ fn config() -> WorkerConfig {
         verbose: false,
         debug_logs: false,
         skip_post_on_exception: false,
+        strict: false,
         threads: None,
     }
 }

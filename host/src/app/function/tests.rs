@@ -1,7 +1,11 @@
 //! function.json: what is read from it, and what the errors say.
 
+use std::collections::BTreeMap;
+
+use http::Method;
+
 use super::*;
-use crate::model::{AuthLevel, Binding, DataType, Direction};
+use crate::model::{AuthLevel, Binding, DataType, Direction, HttpTrigger};
 
 /// App settings: names and values.
 type Settings<'a> = [(&'a str, &'a str)];
@@ -336,17 +340,78 @@ fn what_is_wrong_with_a_binding_is_said() {
 }
 
 #[test]
-fn a_missing_script_is_named() {
+fn the_default_script_is_the_only_one_or_has_a_known_name() {
+    let cases: [(&[&str], Result<&str, &str>, &str); 6] = [
+        (&["other.py"], Ok("other.py"), "the only Python file"),
+        (&["main.py", "other.py"], Ok("main.py"), "main.py of several"),
+        (
+            &["__init__.py", "main.py"],
+            Ok("__init__.py"),
+            "__init__.py comes first",
+        ),
+        (
+            &["helper.txt", "main.py"],
+            Ok("main.py"),
+            "other files do not count",
+        ),
+        (
+            &["a.py", "b.py"],
+            Err(
+                "expected one Python file, __init__.py or main.py, found a.py, b.py; name the script as \"scriptFile\"",
+            ),
+            "several without a known name",
+        ),
+        (
+            &[],
+            Err("the folder has no Python file; create __init__.py, or name the script as \"scriptFile\""),
+            "none",
+        ),
+    ];
+    for (files, expected, reason) in cases {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().join("Bye");
+        fs::create_dir(&folder).expect("created");
+        fs::write(folder.join(FILE), format!("{{\"bindings\": [{TRIGGER}]}}")).expect("written");
+        for file in files {
+            fs::write(folder.join(file), "").expect("written");
+        }
+        let found = match read(root.path(), "Bye", &AppSettings::new([], []), &mut Vec::new()) {
+            Ok(Read::Enabled(enabled)) => Ok(enabled.function.script_file),
+            Ok(Read::Disabled) => panic!("{reason}: disabled"),
+            Err(problem) => Err(problem.to_string()),
+        };
+        let expected = expected
+            .map(|file| folder.join(file))
+            .map_err(|message| format!("Bye/function.json:1:1: {message}"));
+        assert_eq!(found, expected, "{reason}");
+    }
+}
+
+#[test]
+fn a_declaration_that_cannot_be_read_is_an_error() {
     let root = tempfile::tempdir().expect("a folder");
-    fs::create_dir(root.path().join("Bye")).expect("created");
-    fs::write(root.path().join("Bye/function.json"), "{}").expect("written");
-    let settings = AppSettings::new([], []);
-    let problem = read(root.path(), "Bye", &settings, &mut Vec::new())
-        .err()
-        .map(|it| it.to_string());
-    let expected = "Bye/function.json:1:1: there is no file Bye/__init__.py; create it, or name another one as \
-                    \"scriptFile\"";
-    assert_eq!(problem.as_deref(), Some(expected));
+    for folder in ["Dangling", "Folder"] {
+        fs::create_dir(root.path().join(folder)).expect("created");
+    }
+    std::os::unix::fs::symlink("nowhere.json", root.path().join("Dangling").join(FILE)).expect("a link");
+    fs::create_dir(root.path().join("Folder").join(FILE)).expect("created");
+    assert_eq!(names(root.path()).expect("listed"), ["Dangling", "Folder"]);
+    for (name, expected) in [
+        (
+            "Dangling",
+            "Dangling/function.json: is a link to a file that does not exist",
+        ),
+        (
+            "Folder",
+            "Folder/function.json: cannot be read: Is a directory (os error 21)",
+        ),
+    ] {
+        let read = read(root.path(), name, &AppSettings::new([], []), &mut Vec::new());
+        assert_eq!(
+            read.err().map(|problem| problem.to_string()).as_deref(),
+            Some(expected)
+        );
+    }
 }
 
 #[test]

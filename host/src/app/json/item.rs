@@ -16,10 +16,10 @@ pub(in crate::app) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    pub(super) fn new(file: &'a Path, node: &'a Node) -> Self {
+    pub(super) fn new(file: &'a Path, node: &'a Node, key: &str) -> Self {
         Self {
             file,
-            key: String::new(),
+            key: key.to_owned(),
             node,
         }
     }
@@ -189,6 +189,10 @@ impl<'a> Item<'a> {
             Origin::File(at) => Place::File {
                 path: self.file.to_owned(),
                 position: Some(*at),
+            },
+            Origin::Code => Place::File {
+                path: self.file.to_owned(),
+                position: None,
             },
             Origin::Setting(name) => Place::Setting(name.to_string()),
         };

@@ -38,13 +38,13 @@ fn options(environment: &[(&str, &str)], functions: &[&str]) -> ReadOptions {
     }
 }
 
+fn functions(app: &App) -> &[crate::model::FunctionDefinition] {
+    app.declarations.known().expect("declared in folders")
+}
+
 fn names(reading: &Reading) -> Vec<&str> {
-    reading
-        .app
-        .functions
-        .iter()
-        .map(|function| function.name.as_str())
-        .collect()
+    let functions = functions(&reading.app).iter();
+    functions.map(|function| function.name.as_str()).collect()
 }
 
 fn warnings(reading: &Reading) -> Vec<String> {
@@ -66,7 +66,7 @@ fn an_app_is_read_and_arrives_at_a_worker_unchanged() {
     assert!(reading.warnings.is_empty() && reading.disabled.is_empty());
     let app = reading.app;
     assert_eq!(app.root, root.path().canonicalize().expect("a folder"));
-    assert_eq!(app.functions[0].directory, app.root.join("Alpha"));
+    assert_eq!(functions(&app)[0].directory, app.root.join("Alpha"));
     assert_eq!(app.settings.values.get("A"), Some("1"));
     let json = serde_json::to_string(&app).expect("serializable");
     assert_eq!(serde_json::from_str::<App>(&json).expect("as it was"), app);
@@ -76,7 +76,7 @@ fn an_app_is_read_and_arrives_at_a_worker_unchanged() {
 fn an_app_without_functions_is_valid() {
     let root = app(&[("host.json", "{}")]);
     let reading = App::read(root.path(), &ReadOptions::default()).expect("valid");
-    assert!(reading.app.functions.is_empty());
+    assert!(functions(&reading.app).is_empty());
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn functions_are_filtered() {
         .to_string();
     assert_eq!(
         error,
-        "--functions: no function is named \"A\"; the app has no functions: no folder in it has a function.json"
+        "--functions: no function is named \"A\"; the app has no functions"
     );
 }
 
@@ -299,7 +299,7 @@ fn routes_that_clash_are_refused() {
             r#""route": "x/{a}""#.to_owned(),
             r#""route": "X/{b}/""#.to_owned(),
             Some(
-                "3: bindings[0].route: any method of \"X/{b}\" is served by A/function.json already; change the route \
+                "3: bindings[0].route: any method of \"X/{b}\" is served by the function \"A\" already; change the route \
                   or the methods of one of them",
             ),
             "one route in two spellings",
@@ -309,7 +309,7 @@ fn routes_that_clash_are_refused() {
             format!(r#""route": "x", {get}"#),
             format!(r#""route": "x", {post}"#),
             Some(
-                "3: bindings[0].route: GET \"x\" is served by A/function.json already; change the route or the \
+                "3: bindings[0].route: GET \"x\" is served by the function \"A\" already; change the route or the \
                   methods of one of them",
             ),
             "one method in common",
@@ -326,7 +326,7 @@ fn routes_that_clash_are_refused() {
             format!(r#""route": "B", {get}"#),
             r#""authLevel": "admin""#.to_owned(),
             Some(
-                "2: bindings[0]: GET \"B\" is served by A/function.json already; change the route or the methods of \
+                "2: bindings[0]: GET \"B\" is served by the function \"A\" already; change the route or the methods of \
                   one of them",
             ),
             "the default route",

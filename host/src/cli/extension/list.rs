@@ -135,9 +135,18 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
     })
 }
 
-/// Returns the functions that an extension applies to.
+fn is_all(functions: &[String], app: &App) -> bool {
+    let known = app.declarations.known();
+    known.is_some_and(|known| known.len() == functions.len())
+}
+
+/// Returns the functions that an extension applies to; `*` for all functions that code declares.
 fn functions(config: &ExtensionConfig, app: &App) -> Result<Vec<String>, ExtensionError> {
-    let known = || app.functions.iter().map(|function| function.name.clone());
+    let Some(known) = app.declarations.known() else {
+        // Only a worker knows the functions that code declares.
+        return Ok(config.functions.clone());
+    };
+    let known = || known.iter().map(|function| function.name.clone());
     if config.functions.iter().any(|name| name == "*") {
         return Ok(known().collect());
     }
@@ -248,7 +257,7 @@ fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]
         {
             let functions = if functions.is_empty() {
                 "none".to_owned()
-            } else if functions.len() == app.functions.len() {
+            } else if functions.iter().any(|name| name == "*") || is_all(functions, app) {
                 "all".to_owned()
             } else {
                 functions.join(",")

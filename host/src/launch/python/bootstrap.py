@@ -45,7 +45,9 @@ def main():
     # A program that a function starts must not keep the port or the channel open.
     os.set_inheritable(CONTROL, False)
     os.set_inheritable(LISTENER, False)
-    path = sys.argv.pop(1)
+    path = sys.argv[1]
+    # The command that serves the app, for code that reads its arguments, as the settings of some Django projects do.
+    sys.argv[:] = ["funcdock", "start", os.getcwd()]
     try:
         module = load(path)
     except BaseException as error:

@@ -1,0 +1,3 @@
+//! Apps in the shapes that are written today: the decorator model, web frameworks, streams.
+
+mod decorators;
