@@ -21,7 +21,7 @@
 //!         Ok(Flow::Continue(Instant::now()))
 //!     }
 //!
-//!     fn post_invocation(&self, call: &mut Invocation<'_>, start: Instant, _outcome: &Outcome<'_>) -> Result<()> {
+//!     fn post_invocation(&self, call: &mut Invocation<'_>, start: &mut Instant, _outcome: &Outcome<'_>) -> Result<()> {
 //!         tracing::info!("{} took {:?}", call.function().name(), start.elapsed());
 //!         Ok(())
 //!     }
@@ -55,6 +55,7 @@ pub use author::metrics::{Counter, Histogram};
 pub use author::outcome::{Exception, Outcome, OutcomeKind};
 pub use author::request::HttpRequest;
 pub use author::response::{HttpResponse, Response};
+pub use author::stream_end::{StreamEnd, StreamEndKind};
 pub use author::value::{Arguments, ContextObject, Value};
 pub use funcdock_extension_macros::extension;
 

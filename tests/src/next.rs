@@ -18,7 +18,7 @@ const APPENDED_SOURCE: &str = include_str!("next/appended.rs");
 pub const ALLOCATOR_SOURCE: &str = include_str!("next/allocator.rs");
 
 /// Tables that are there: the generator has lost its way when it misses one of them.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "Descriptor",
     "FunctionFns",
     "HostServices",
@@ -29,6 +29,7 @@ const KNOWN: [&str; 10] = [
     "Library",
     "ObjectFns",
     "OutcomeFns",
+    "StreamEndFns",
 ];
 
 /// Those of them that libraries make, with the API crate's code, and the host reads. It is the other way round for
@@ -82,11 +83,12 @@ impl NextApi {
         }
     }
 
-    /// Tables that the host makes: in none of them an extension of the next API finds what it appends.
+    /// Tables that the host makes: in none of them an extension of the next API finds what it appends. Without that of the
+    /// end of a stream, as no function of the tests' app makes one.
     pub fn host_tables() -> impl Iterator<Item = &'static str> {
         KNOWN
             .into_iter()
-            .filter(|table| !MADE_BY_LIBRARIES.contains(table))
+            .filter(|table| !MADE_BY_LIBRARIES.contains(table) && *table != "StreamEndFns")
     }
 }
 
@@ -207,6 +209,7 @@ fn with_extras(path: &str, mut text: String) -> String {
         "src/author/request.rs" => text += &table_accessor("HttpRequest", "HttpRequestFns"),
         "src/author/response.rs" => text += &table_accessor("HttpResponse", "HttpResponseFns"),
         "src/author/outcome.rs" => text += &table_accessor("Outcome", "OutcomeFns"),
+        "src/author/stream_end.rs" => text += &table_accessor("StreamEnd", "StreamEndFns"),
         "src/border/log.rs" => {
             text += "\n/// The host's services.\npub fn services() -> Option<abi::HostServicesRef> {\n    \
                      HOST.get().copied()\n}\n";

@@ -8,8 +8,8 @@ use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
 
 use super::{
-    Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult, StateSlot, VERSION,
-    Value,
+    Error, Function, HookResult, HostServicesRef, Init, Invocation, Outcome, PreResult, StateSlot, StreamEnd,
+    VERSION, Value,
 };
 
 /// The root module of an extension library.
@@ -65,7 +65,7 @@ pub struct Descriptor {
     /// After a function that the extension applies to was loaded.
     pub post_function_load:
         unsafe extern "C" fn(instance: *const c_void, function: Function<'_>) -> HookResult,
-    /// Before a call. On `Continue` the slot holds the hook's state, which `post_invocation` takes.
+    /// Before a call. On `Continue` the slot holds the hook's state.
     pub pre_invocation: unsafe extern "C" fn(
         instance: *const c_void,
         invocation: Invocation<'_>,
@@ -78,11 +78,21 @@ pub struct Descriptor {
         invocation: Invocation<'_>,
         name: RStr<'_>,
     ) -> RResult<ROption<Value>, Error>,
-    /// After a call, for every pre hook that continued. Takes the state out of the slot.
+    /// After a call, for every pre hook that continued. Takes the state out of the slot, unless `keeps_state`: then the
+    /// response is streamed, and `stream_ended` takes the state.
     pub post_invocation: unsafe extern "C" fn(
         instance: *const c_void,
         invocation: Invocation<'_>,
         outcome: Outcome<'_>,
+        state: *mut StateSlot,
+        keeps_state: bool,
+    ) -> HookResult,
+    /// After the end of a stream that was the response's body at the time of `post_invocation`, for every pre hook that
+    /// continued. Takes the state out of the slot. Must not wait.
+    pub stream_ended: unsafe extern "C" fn(
+        instance: *const c_void,
+        invocation: Invocation<'_>,
+        end: StreamEnd<'_>,
         state: *mut StateSlot,
     ) -> HookResult,
     /// Writes out what the extension holds back, within this many milliseconds.
@@ -131,3 +141,5 @@ pub const HOOK_SHUTDOWN: u32 = 8;
 pub const HOOK_FLUSH: u32 = 16;
 /// The SDK calls the extension's `on_exception` from within `post_invocation`.
 pub const HOOK_ON_EXCEPTION: u32 = 32;
+/// The extension has a `stream_ended` hook. Never set without `HOOK_PRE_INVOCATION`.
+pub const HOOK_STREAM_ENDED: u32 = 64;

@@ -1,4 +1,4 @@
-//! Where a hook's state is on its way from pre to post, and what a hook returns.
+//! Where the state of a call's hooks is between them, and what a hook returns.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -7,9 +7,9 @@ use abi_stable::StableAbi;
 
 use super::PreResult;
 
-/// Room for a hook's state on its way from pre to post: small states in place, others boxed by the SDK.
+/// Room for the state of a call's hooks: small states in place, others boxed by the SDK.
 ///
-/// The host never looks inside. It owns the slot, and drops it when no post hook took the state.
+/// The host never looks inside. It owns the slot, and drops a state that no hook took.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct StateSlot {

@@ -10,6 +10,7 @@ use super::error::Result;
 use super::flow::Flow;
 use super::invocation::Invocation;
 use super::outcome::{Exception, Outcome};
+use super::stream_end::StreamEnd;
 use super::value::Value;
 use crate::abi;
 
@@ -29,6 +30,7 @@ use crate::abi;
 /// | `attribute` | when function code asks for one of `ATTRIBUTES` that no hook has set | any, beside the function | no |
 /// | `post_invocation` | once for each `pre_invocation` that continued | any, many at once | no |
 /// | `on_exception` | right before `post_invocation`, if the function raised | any, many at once | no |
+/// | `stream_ended` | after `post_invocation`, at the end of a streamed response's body | any, many at once | no |
 /// | `flush` | when the operator asks for it | any | until the deadline |
 /// | `shutdown` | once, after the last call ended | one | until the deadline |
 ///
@@ -42,7 +44,8 @@ use crate::abi;
 pub trait Extension: Declared + Send + Sync + Sized + 'static {
     /// The `settings` of host.json. An unknown key is an error; give defaults with `#[serde(default)]`.
     type Settings: DeserializeOwned + 'static;
-    /// What `pre_invocation` hands to `post_invocation`. Up to three words are carried without allocation.
+    /// What `pre_invocation` hands to `post_invocation`, and that one to `stream_ended`. Up to three words are carried
+    /// without allocation. It is dropped after `post_invocation`, or at the end of the stream if the response is streamed.
     type State: Send + 'static;
     /// The attributes of `context` that [`attribute`](Self::attribute) makes when function code asks for them.
     const ATTRIBUTES: &'static [&'static str] = &[];
@@ -89,13 +92,28 @@ pub trait Extension: Declared + Send + Sync + Sized + 'static {
     }
 
     /// Runs after a call, however it ended. Not called if `pre_invocation` of that call did not continue.
+    ///
+    /// If the function returned a response whose body is a stream ([`Outcome::is_streamed`]), this runs when the status and
+    /// the headers are ready, before the body is made: the hook can change them, or replace the body.
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        state: Self::State,
+        state: &mut Self::State,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
         let _ = (call, state, outcome);
+        Ok(())
+    }
+
+    /// Runs once at the end of the stream, if the response was streamed when `post_invocation` of this extension ran.
+    /// Never called for a whole response. It cannot wait, and its failure does not change what the client gets.
+    fn stream_ended(
+        &self,
+        call: &mut Invocation<'_>,
+        state: &mut Self::State,
+        end: &StreamEnd<'_>,
+    ) -> Result<()> {
+        let _ = (call, state, end);
         Ok(())
     }
 

@@ -11,4 +11,5 @@ pub(crate) mod metrics;
 pub(crate) mod outcome;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod stream_end;
 pub(crate) mod value;

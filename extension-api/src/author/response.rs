@@ -71,13 +71,18 @@ impl<'a> HttpResponse<'a> {
         self.raw.remove_header(name.into());
     }
 
+    /// Whether the body is a stream: it is made while it is sent.
+    pub fn is_streamed(&self) -> bool {
+        self.raw.body().is_none()
+    }
+
     /// The body; `None` if it is a stream, which hooks do not read.
     pub fn body(&self) -> Option<&[u8]> {
         let body = self.raw.body().into_option()?;
         Some(body.as_slice())
     }
 
-    /// Replaces the body, a stream too.
+    /// Replaces the body. A stream is dropped: the function makes no more of it.
     pub fn set_body(&mut self, body: impl Into<Vec<u8>>) {
         self.raw.set_body(body.into().into());
     }

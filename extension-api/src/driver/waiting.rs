@@ -18,7 +18,7 @@ pub enum HookCall {
 /// What a hook around a call returned, at once or by a future. Its state is not here: it is written where it stays.
 pub struct Returned(pub(super) abi::PreResult);
 
-/// The state that a pre hook left for its post hook, or none.
+/// The state that a pre hook left for the later hooks of its call, or none.
 pub struct State {
     pub(super) slot: abi::StateSlot,
     /// The address of the descriptor of the extension that made it, and alone can take it.

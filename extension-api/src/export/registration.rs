@@ -56,6 +56,7 @@ impl<E: Extension, const NAME: usize> Table<E, NAME> {
         pre_invocation: shim::pre_invocation::<E>,
         attribute: shim::attribute::<E>,
         post_invocation: shim::post_invocation::<E>,
+        stream_ended: shim::stream_ended::<E>,
         flush: shim::flush::<E>,
         shutdown: shim::shutdown::<E>,
         drop: shim::drop_instance::<E>,

@@ -18,6 +18,7 @@ use crate::author::extension::{Extension, Scope};
 use crate::author::flow;
 use crate::author::invocation::Invocation;
 use crate::author::outcome::{Outcome, OutcomeKind};
+use crate::author::stream_end::StreamEnd;
 use crate::border::guard::guarded;
 use crate::border::{log, slot};
 
@@ -66,13 +67,16 @@ pub(crate) unsafe extern "C" fn post_invocation<E: Extension>(
     raw: abi::Invocation<'_>,
     outcome: abi::Outcome<'_>,
     state: *mut abi::StateSlot,
+    keeps_state: bool,
 ) -> abi::HookResult {
     // SAFETY: the host passes a live instance of this extension.
     let extension = unsafe { &*instance.cast::<E>() };
-    // SAFETY: the slot is the one that `pre_invocation` of this type was given for this call.
-    let Some(state) = (unsafe { slot::take::<E::State>(&mut *state) }) else {
+    // SAFETY: the slot is the one that `pre_invocation` of this type was given for this call, and nobody else uses it
+    // during the call.
+    let slot = unsafe { &mut *state };
+    if slot.is_empty() {
         return abi::HookResult::Ok;
-    };
+    }
     log::within(Some(raw), || {
         let (mut call, outcome) = (Invocation::with_outcome(raw, outcome), Outcome::new(outcome));
         let mut handled = abi::HookResult::Ok;
@@ -83,10 +87,47 @@ pub(crate) unsafe extern "C" fn post_invocation<E: Extension>(
             handled = hook(|| extension.on_exception(&mut call, &exception));
         }
         // The post hook runs although `on_exception` failed. If both fail, the post hook's error is reported.
-        match hook(|| extension.post_invocation(&mut call, state, &outcome)) {
+        let returned = hook(|| {
+            if keeps_state {
+                // SAFETY: as above.
+                let state = unsafe { slot::get_mut::<E::State>(slot) };
+                return state.map_or(Ok(()), |state| {
+                    extension.post_invocation(&mut call, state, &outcome)
+                });
+            }
+            // SAFETY: as above. The state is dropped here, where a panic of its destructor is caught.
+            let state = unsafe { slot::take::<E::State>(slot) };
+            state.map_or(Ok(()), |mut state| {
+                extension.post_invocation(&mut call, &mut state, &outcome)
+            })
+        });
+        match returned {
             abi::HookResult::Ok => handled,
             failed => failed,
         }
+    })
+}
+
+pub(crate) unsafe extern "C" fn stream_ended<E: Extension>(
+    instance: *const c_void,
+    raw: abi::Invocation<'_>,
+    end: abi::StreamEnd<'_>,
+    state: *mut abi::StateSlot,
+) -> abi::HookResult {
+    // SAFETY: the host passes a live instance of this extension.
+    let extension = unsafe { &*instance.cast::<E>() };
+    log::within(Some(raw), || {
+        hook(|| {
+            // SAFETY: the slot is the one that `pre_invocation` of this type was given for this call.
+            let state = unsafe { slot::take::<E::State>(&mut *state) };
+            state.map_or(Ok(()), |mut state| {
+                extension.stream_ended(
+                    &mut Invocation::after_stream(raw),
+                    &mut state,
+                    &StreamEnd::new(end),
+                )
+            })
+        })
     })
 }
 

@@ -9,6 +9,7 @@ use super::invocation::TestInvocation;
 use super::log::LogRecord;
 use super::outcome::{Returned, TestOutcome};
 use super::response::first;
+use super::stream_end::TestStreamEnd;
 use super::value::{PyObject, PyValue};
 use crate::driver::{Hook, Refusal, State};
 use crate::{OutcomeKind, Response};
@@ -32,7 +33,7 @@ pub enum Decision {
 /// A call. The methods that say how the function ended run the post hook. They change nothing if the pre hook did
 /// not continue: that call has ended, and its function never ran.
 ///
-/// Dropping a call before it ended drops its state, without a post hook.
+/// Dropping a call before it ended drops its state, without a post hook; before its stream ended, without `stream_ended`.
 #[must_use]
 pub struct Call<'a> {
     pub(super) instance: &'a Arc<TestInstance>,
@@ -48,6 +49,8 @@ pub struct Call<'a> {
 pub(super) struct Ended {
     pub(super) kind: OutcomeKind,
     pub(super) response: Option<Response>,
+    /// Whether the response is streamed, and its body has not ended.
+    pub(super) streams: bool,
 }
 
 impl<'a> Call<'a> {
@@ -94,6 +97,28 @@ impl<'a> Call<'a> {
         self.end(TestOutcome::refused(extension, refusal))
     }
 
+    /// Ends the body of a streamed response, which runs the hook `stream_ended`.
+    ///
+    /// # Panics
+    /// Before the call has ended; if the response is not streamed; if its body has ended already.
+    #[track_caller]
+    pub fn stream_ended(mut self, end: TestStreamEnd) -> Self {
+        if self.decision != Decision::Continue {
+            return self;
+        }
+        match &mut self.ended {
+            Some(ended) if ended.streams => ended.streams = false,
+            Some(_) => panic!(
+                "the call has no stream to end: return Returned::streaming(…), end it once, and let no hook replace the body"
+            ),
+            None => {
+                panic!("the call has not ended: say how, for example with .returning(Returned::streaming(…))")
+            }
+        }
+        self.end_stream(&end);
+        self
+    }
+
     /// The function set an output binding, which hooks see if it also returns. Comes before the end of the function.
     pub fn output(mut self, name: impl Into<String>, data: impl Into<TestData>) -> Self {
         self.outputs.push((name.into(), data.into()));
@@ -114,10 +139,14 @@ impl<'a> Call<'a> {
         if outcome.kind() == OutcomeKind::Returned {
             outcome.outputs = std::mem::take(&mut self.outputs);
         }
+        let was_streamed = outcome.is_streamed();
         // Without a state the pre hook failed.
         if self.instance.extension().has(Hook::PostInvocation) && !self.state.is_none() {
             let scope = self.invocation.scope.clone();
             outcome = scope.run(|| self.post_invocation(outcome));
+        }
+        if was_streamed && !outcome.is_streamed() {
+            self.end_stream(&TestStreamEnd::replaced());
         }
         self.finish(outcome);
         self

@@ -18,7 +18,7 @@ pub struct Returned {
 }
 
 impl Returned {
-    /// An HTTP response whose body is a stream.
+    /// An HTTP response whose body is a stream. The test ends it with [`Call::stream_ended`](super::Call::stream_ended).
     pub fn streaming(response: Response) -> Self {
         Returned {
             data: TestData::Http(None),
@@ -151,6 +151,12 @@ impl TestOutcome {
         OutcomeKind::from_abi(self.kind)
     }
 
+    /// Whether the body of the response is a stream.
+    pub(super) fn is_streamed(&self) -> bool {
+        let response = self.response.as_ref();
+        response.is_some_and(|response| response.borrow().streams)
+    }
+
     /// The response; `None` if no HTTP request made the call.
     pub(super) fn response(&self) -> Option<Response> {
         let cell = self.response.as_ref()?;
@@ -194,6 +200,7 @@ table! {
             let response = outcome.response.as_ref();
             response.map(|response| response.borrow().response.status).into()
         }
+        fn is_streamed(outcome) -> bool { outcome.is_streamed() }
         fn response(outcome) -> ROption<abi::HttpResponse<'static>> {
             outcome.response.as_ref().map(TestResponse::raw).into()
         }

@@ -10,7 +10,7 @@ impl Extension for Stopwatch {
         Ok(Stopwatch)
     }
 
-    fn post_invocation(&self, _call: &mut Invocation<'_>, _start: Instant, _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(&self, _call: &mut Invocation<'_>, _start: &mut Instant, _outcome: &Outcome<'_>) -> Result<()> {
         Ok(())
     }
 }

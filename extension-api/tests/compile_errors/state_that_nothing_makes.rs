@@ -12,7 +12,7 @@ impl Extension for Stopwatch {
         Ok(Stopwatch)
     }
 
-    fn post_invocation(&self, _call: &mut Invocation<'_>, start: Instant, _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(&self, _call: &mut Invocation<'_>, start: &mut Instant, _outcome: &Outcome<'_>) -> Result<()> {
         tracing::info!("{:?}", start.elapsed());
         Ok(())
     }

@@ -19,7 +19,12 @@ impl Extension for Stamp {
         Ok(Stamp)
     }
 
-    fn post_invocation(&self, call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(
+        &self,
+        call: &mut Invocation<'_>,
+        _state: &mut (),
+        _outcome: &Outcome<'_>,
+    ) -> Result<()> {
         match call.response() {
             Some(mut response) => response.set_header("x-stamp", "yes"),
             None => Ok(()),

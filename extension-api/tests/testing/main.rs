@@ -5,6 +5,7 @@ mod calls;
 mod extensions;
 mod life;
 mod objects;
+mod streams;
 mod triggers;
 mod waiting;
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use funcdock_extension_api::{
     ContextObject, Counter, Error, Extension, Flow, FunctionInfo, Histogram, Invocation, Outcome,
-    OutcomeKind, PythonModule, Result, Value, extension,
+    OutcomeKind, PythonModule, Result, StreamEnd, Value, extension,
 };
 
 use blocks::Blocks;
@@ -110,14 +110,30 @@ impl Extension for MemoryProfile {
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        before: Option<Before>,
+        before: &mut Option<Before>,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
-        let Some(before) = before else { return Ok(()) };
-        if matches!(outcome.kind(), OutcomeKind::Answered | OutcomeKind::Refused) {
-            // The function was not called.
+        // Of a streamed response only the head is ready.
+        if outcome.is_streamed() || matches!(outcome.kind(), OutcomeKind::Answered | OutcomeKind::Refused) {
             return Ok(());
         }
+        self.measure(call, before.as_ref())
+    }
+
+    fn stream_ended(
+        &self,
+        call: &mut Invocation<'_>,
+        before: &mut Option<Before>,
+        _end: &StreamEnd<'_>,
+    ) -> Result<()> {
+        self.measure(call, before.as_ref())
+    }
+}
+
+impl MemoryProfile {
+    /// Measures after a call whose function was called.
+    fn measure(&self, call: &Invocation<'_>, before: Option<&Before>) -> Result<()> {
+        let Some(before) = before else { return Ok(()) };
         let after = self.resident.bytes()?;
         let growth = difference(before.resident, after);
         let grown = after.saturating_sub(before.resident);
@@ -136,7 +152,7 @@ impl Extension for MemoryProfile {
     }
 }
 
-/// What the post hook compares with.
+/// What the hooks after the call compare with.
 pub struct Before {
     /// The resident set.
     resident: u64,

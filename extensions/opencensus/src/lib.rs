@@ -11,13 +11,15 @@
 //! 3. `request`: what is read of a call's request
 //! 4. `server_spans`, `call`, `traced_calls`: the span of a call, those of function code in it, and the calls whose tracer
 //!    function code uses
-//! 5. `metrics`, `counters`: what the host shows on `/metrics`
-//! 6. `python`: the objects that the companion calls
-//! 7. `companion/spans.py`: what function code gets, on top of `current.py`, `context.py` and `convert.py`; then
+//! 5. `ended`: how the call ended, for its span and for metrics
+//! 6. `metrics`, `counters`: what the host shows on `/metrics`
+//! 7. `python`: the objects that the companion calls
+//! 8. `companion/spans.py`: what function code gets, on top of `current.py`, `context.py` and `convert.py`; then
 //!    `companion.py`, which puts the companion together, and the files that connect OpenTelemetry, OpenCensus and `logging`
 
 mod call;
 mod counters;
+mod ended;
 mod functions;
 mod metrics;
 mod python;
@@ -32,24 +34,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use funcdock_extension_api::{
-    AppInfo, Error, Extension, Flow, Function, Invocation, Outcome, OutcomeKind, PythonModule, Result, Value,
+    AppInfo, Error, Extension, Flow, Function, Invocation, Outcome, PythonModule, Result, StreamEnd, Value,
     extension,
 };
 use funcdock_telemetry::destinations::{self, Worker};
 use funcdock_telemetry::export::Pipeline;
 use funcdock_telemetry::logs::Logs;
-use funcdock_telemetry::metrics::{CallOutcome, Metrics};
+use funcdock_telemetry::metrics::Metrics;
 use funcdock_telemetry::propagation::Propagators;
 use funcdock_telemetry::resource::{self, Azure};
 use funcdock_telemetry::sampling::Samplers;
 use funcdock_telemetry::settings::process_env;
-use funcdock_telemetry::span::RaisedException;
 
-use call::CallEnd;
+use ended::Ended;
 use functions::{FunctionEntry, Functions};
 use metrics::{FunctionMetrics, HostMetrics};
 use python::{Root, SpanObject};
-use server_spans::{PendingSpan, ServerSpans};
+use server_spans::{PendingCall, ServerSpans};
 
 pub use funcdock_telemetry::Settings;
 
@@ -75,8 +76,8 @@ pub struct OpenCensus {
 
 /// A call between its hooks: three words, which the host carries without allocation.
 pub struct CallState {
-    /// `None` if it is not recorded.
-    span: Option<Box<PendingSpan>>,
+    /// `None` if it is not recorded, unless its response is streamed.
+    pending: Option<Box<PendingCall>>,
     metrics: &'static FunctionMetrics,
     /// The start, on the clock of the metrics.
     start: u64,
@@ -169,7 +170,7 @@ impl Extension for OpenCensus {
             self.samplers.warn_of_unknown(&self.functions.complete());
         }
         Ok(Flow::Continue(CallState {
-            span: self.spans.start(call, function.traced, is_cold),
+            pending: self.spans.start(call, function.traced, is_cold),
             metrics: function.metrics,
             start,
         }))
@@ -182,41 +183,38 @@ impl Extension for OpenCensus {
         Ok(traced.map(|traced| Value::object(SpanObject::Invocation(traced))))
     }
 
-    /// Counts the call, and exports its span.
+    /// Counts the call, and exports its span. A call whose response is streamed has not ended yet.
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        state: CallState,
+        state: &mut CallState,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
-        let (kind, http_status) = (outcome.kind(), outcome.status());
-        let counted = CallOutcome {
-            is_error: call::is_error(kind, http_status),
-            timed_out: kind == OutcomeKind::TimedOut,
-            ran: !matches!(kind, OutcomeKind::Answered | OutcomeKind::Refused),
-        };
-        // Read before the other clock, so that a span may start a little early, but not after its children.
-        let at = state.span.is_some().then(SystemTime::now);
-        let took = self.metrics.now().saturating_sub(state.start);
-        state.metrics.call_ended(&self.metrics, took, counted);
-        let (Some(span), Some(at)) = (state.span, at) else {
+        if outcome.is_streamed() {
+            let pending = state.pending.get_or_insert_with(|| {
+                Box::new(PendingCall {
+                    span: None,
+                    http_status: None,
+                })
+            });
+            pending.http_status = outcome.status();
             return Ok(());
-        };
-        let end = CallEnd {
-            is_cold: span.is_cold,
-            invocation_id: call.id(),
-            retry: call.retry().0,
-            request: call.http_request().map(request::describe),
-            kind,
-            http_status,
-            exception: outcome.exception().map(|exception| RaisedException {
-                type_name: exception.type_name,
-                message: exception.message,
-                traceback: exception.traceback,
-            }),
-            extension: outcome.extension(),
-        };
-        self.spans.end(*span, &end, at, took);
+        }
+        let pending = state.pending.take();
+        self.call_ended(call, state, pending, &Ended::by_outcome(outcome));
+        Ok(())
+    }
+
+    /// Counts the call, and exports its span, at the end of its streamed response.
+    fn stream_ended(
+        &self,
+        call: &mut Invocation<'_>,
+        state: &mut CallState,
+        end: &StreamEnd<'_>,
+    ) -> Result<()> {
+        let pending = state.pending.take();
+        let http_status = pending.as_ref().and_then(|pending| pending.http_status);
+        self.call_ended(call, state, pending, &Ended::by_stream(end, http_status));
         Ok(())
     }
 
@@ -253,6 +251,24 @@ impl Extension for OpenCensus {
 }
 
 impl OpenCensus {
+    fn call_ended(
+        &self,
+        call: &Invocation<'_>,
+        state: &CallState,
+        pending: Option<Box<PendingCall>>,
+        ended: &Ended<'_>,
+    ) {
+        let span = pending.and_then(|pending| pending.span);
+        // Read before the other clock, so that a span may start a little early, but not after its children.
+        let at = span.is_some().then(SystemTime::now);
+        let took = self.metrics.now().saturating_sub(state.start);
+        state.metrics.call_ended(&self.metrics, took, ended.counted());
+        if let (Some(span), Some(at)) = (span, at) {
+            let end = ended.of_span(call, span.is_cold);
+            self.spans.end(span, &end, at, took);
+        }
+    }
+
     fn function(&self, function: &Function<'_>) -> FunctionEntry {
         let make = || {
             let limits = self.pipeline.limits();

@@ -1,4 +1,4 @@
-//! The span of a call itself, from its pre hook to its post hook.
+//! The span of a call itself, from its pre hook to its last hook.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -24,6 +24,14 @@ pub(crate) struct ServerSpans {
     propagators: Propagators,
     malformed: MalformedHeaders,
     traced_calls: TracedCalls,
+}
+
+/// What a call keeps until its end, if it is recorded or its response is streamed.
+pub(crate) struct PendingCall {
+    /// `None` if it is not recorded.
+    pub(crate) span: Option<PendingSpan>,
+    /// The HTTP status of a streamed response.
+    pub(crate) http_status: Option<u16>,
 }
 
 /// A call's span before its end. The span itself is made then, or when function code uses its tracer.
@@ -57,17 +65,20 @@ impl ServerSpans {
         call: &mut Invocation<'_>,
         function: &'static TracedFunction,
         is_cold: bool,
-    ) -> Option<Box<PendingSpan>> {
+    ) -> Option<Box<PendingCall>> {
         let malformed = |propagator| self.malformed.count(propagator);
         let caller = self.propagators.extract(&IncomingHeaders::of(call), malformed);
         let context = caller.begin(self.samplers.of(function.name));
         call.set_trace_context(TraceParent::of(&context).as_str(), context.trace_state().header());
         self.is_recorded(&context).then(|| {
-            Box::new(PendingSpan {
-                function,
-                context,
-                parent: caller.parent,
-                is_cold,
+            Box::new(PendingCall {
+                span: Some(PendingSpan {
+                    function,
+                    context,
+                    parent: caller.parent,
+                    is_cold,
+                }),
+                http_status: None,
             })
         })
     }

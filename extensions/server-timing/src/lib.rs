@@ -1,5 +1,6 @@
 //! Shows clients how long the function took: a `Server-Timing` header on every response, which browsers show in their
-//! developer tools and give to scripts ([Server Timing](https://www.w3.org/TR/server-timing/)).
+//! developer tools and give to scripts ([Server Timing](https://www.w3.org/TR/server-timing/)). For a streamed response
+//! that is the time until its headers are ready.
 //!
 //! host.json switches it on under the name "server-timing"; its one setting, `metric`, is the name in the header:
 //!
@@ -65,7 +66,7 @@ impl Extension for ServerTiming {
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        start: Instant,
+        start: &mut Instant,
         _outcome: &Outcome<'_>,
     ) -> Result<()> {
         let duration = start.elapsed();

@@ -1,18 +1,20 @@
 //! The hooks around one function: built once, at load, from the extensions that have any for it.
 
+mod apply;
+mod progress;
+
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use abi_stable::std_types::RBox;
 use funcdock_extension_api::abi;
-use funcdock_extension_api::driver::{
-    Failure, Hook, HookCall, PreDecision, Refusal, Returned, State, WaitingHook, post_decision,
-};
-use smallvec::SmallVec;
+use funcdock_extension_api::driver::{Failure, Hook, HookCall, Refusal, State};
 
 use super::instance::Instance;
-use super::{tables, ticks};
-use crate::model::{Attribute, CallResult, Exception, Invocation, Outcome};
+use super::ticks;
+use crate::model::{Attribute, CallResult, Invocation, Outcome, StreamEnd, StreamEndKind};
+use apply::{apply_post, apply_post_failure, apply_pre, refused};
+
+pub use progress::HookProgress;
 
 /// The hooks around one function: pre hooks run in this order, post hooks in reverse.
 #[derive(Default)]
@@ -32,16 +34,6 @@ struct Link {
 struct AttributeMaker {
     instance: Arc<Instance>,
     names: Vec<&'static str>,
-}
-
-/// How far a call has come through the hooks, and what its pre hooks hand to their post hooks.
-#[derive(Default)]
-pub struct HookProgress {
-    /// The states of the links that are entered, in order. They are written and read in place, not moved. A hook that
-    /// failed has no state: its post hook does not run.
-    states: SmallVec<[State; 4]>,
-    /// The hook of the last link that is entered, if it waits.
-    waiting: Option<WaitingHook>,
 }
 
 impl HookChain {
@@ -174,9 +166,11 @@ impl HookChain {
         if self.links.is_empty() {
             return Poll::Ready(());
         }
+        // Hooks can replace a stream, and cannot make a whole response one.
+        let mut is_streamed = call_result.stream(invocation).is_some();
         let mut before = ticks::now();
         loop {
-            let Some(last) = progress.states.len().checked_sub(1) else {
+            let Some(last) = progress.last() else {
                 return Poll::Ready(());
             };
             let Link { instance, has_post } = &self.links[last];
@@ -191,17 +185,19 @@ impl HookChain {
             } else {
                 let state = &mut progress.states[last];
                 if !has_post || state.is_none() {
-                    progress.states.truncate(last);
+                    progress.leave(last, is_streamed);
                     continue;
                 }
                 if instance.counters.is_suspended() {
-                    progress.states.truncate(last);
+                    progress.leave(last, is_streamed);
                     if instance.counters.is_strict(Hook::PostInvocation) {
                         call_result.replace(refused(instance, Refusal::suspended()));
+                        is_streamed =
+                            is_streamed && self.is_still_streamed(invocation, progress, call_result);
                     }
                     continue;
                 }
-                let called = instance.post_invocation(invocation, call_result, state, context);
+                let called = instance.post_invocation(invocation, call_result, state, is_streamed, context);
                 let after = ticks::now();
                 instance.called(Hook::PostInvocation, after.saturating_sub(before), invocation);
                 before = after;
@@ -213,16 +209,49 @@ impl HookChain {
                     }
                 }
             };
-            progress.states.truncate(last);
+            progress.leave(last, is_streamed);
             if !apply_post(instance, invocation, call_result, returned) {
                 before = ticks::now();
             }
+            is_streamed = is_streamed && self.is_still_streamed(invocation, progress, call_result);
+        }
+    }
+
+    /// Whether the response is still streamed after a post hook. If not, the stream ends for the links that are left.
+    #[cold]
+    fn is_still_streamed(
+        &self,
+        invocation: &Arc<Invocation>,
+        progress: &mut HookProgress,
+        call_result: &CallResult,
+    ) -> bool {
+        let is_streamed = call_result.stream(invocation).is_some();
+        if !is_streamed {
+            let end = StreamEnd {
+                kind: StreamEndKind::Replaced,
+                bytes: 0,
+            };
+            self.stream_ended(invocation, progress, &end);
+        }
+        is_streamed
+    }
+
+    /// Runs the hooks at the end of the stream, in reverse order, of the links whose post hooks saw a streamed response,
+    /// and drops their states.
+    pub fn stream_ended(&self, invocation: &Arc<Invocation>, progress: &mut HookProgress, end: &StreamEnd) {
+        while progress.kept > 0 {
+            progress.kept -= 1;
+            let Some(mut state) = progress.states.pop() else {
+                return;
+            };
+            let instance = &self.links[progress.states.len()].instance;
+            instance.stream_ended(invocation, &mut state, end);
         }
     }
 
     /// Drops the future of the pre hook that waits, if any: it was not ready in time.
     pub(crate) fn give_up_entering(&self, invocation: &Invocation, progress: &mut HookProgress) {
-        if let Some((instance, error)) = self.give_up(progress) {
+        if let Some((instance, error)) = self.give_up(progress, false) {
             instance.failed(Hook::PreInvocation, invocation, &error);
         }
     }
@@ -230,160 +259,25 @@ impl HookChain {
     /// Drops the future of the post hook that waits, if any: it was not ready in time.
     pub(crate) fn give_up_leaving(
         &self,
-        invocation: &Invocation,
+        invocation: &Arc<Invocation>,
         progress: &mut HookProgress,
         call_result: &mut CallResult,
     ) {
-        if let Some((instance, error)) = self.give_up(progress) {
+        let is_streamed = call_result.stream(invocation).is_some();
+        if let Some((instance, error)) = self.give_up(progress, is_streamed) {
             let is_strict = instance.counters.is_strict(Hook::PostInvocation);
             let failure = Failure::new(Hook::PostInvocation, error, is_strict);
             apply_post_failure(instance, invocation, call_result, failure);
+            if is_streamed {
+                self.is_still_streamed(invocation, progress, call_result);
+            }
         }
     }
 
-    fn give_up(&self, progress: &mut HookProgress) -> Option<(&Instance, abi::Error)> {
+    fn give_up(&self, progress: &mut HookProgress, keeps_state: bool) -> Option<(&Instance, abi::Error)> {
         let error = progress.waiting.take()?.give_up();
-        // A hook that waits is the last one that is entered.
-        let last = progress.states.len().checked_sub(1)?;
-        progress.states.truncate(last);
+        let last = progress.last()?;
+        progress.leave(last, keeps_state);
         Some((&self.links[last].instance, error))
-    }
-}
-
-impl HookProgress {
-    /// Polls the hook of this instance that waits. Its future holds up other calls while it is polled, as the hook itself
-    /// while it runs, so that counts as slow as well. `before` is now, and is set to the time after.
-    #[inline(never)]
-    fn poll_waiting(
-        &mut self,
-        instance: &Instance,
-        hook: Hook,
-        invocation: &Invocation,
-        before: &mut u64,
-        context: &mut Context<'_>,
-    ) -> Poll<Returned> {
-        // A hook that waits is the last one that is entered.
-        let (Some(waiting), Some(state)) = (&mut self.waiting, self.states.last_mut()) else {
-            return Poll::Pending;
-        };
-        let polled = waiting.poll(state, context);
-        let after = ticks::now();
-        instance.polled(hook, after.saturating_sub(*before), invocation);
-        *before = after;
-        if polled.is_ready() {
-            self.waiting = None;
-        }
-        polled
-    }
-}
-
-/// Applies the decision of a pre hook; `Err` is how the call ended. A state for the post hook exists only if it
-/// continued.
-#[inline]
-fn apply_pre(
-    instance: &Instance,
-    invocation: &Invocation,
-    returned: Returned,
-    state: &mut State,
-) -> Result<(), Outcome> {
-    let counters = &instance.counters;
-    match PreDecision::new(returned, state, counters.is_strict(Hook::PreInvocation)) {
-        PreDecision::Continue => {
-            counters.pre_invocation.succeeded();
-            Ok(())
-        }
-        decision => apply_early_end(instance, invocation, decision),
-    }
-}
-
-/// Applies the decision of a pre hook that did not continue.
-#[cold]
-fn apply_early_end(
-    instance: &Instance,
-    invocation: &Invocation,
-    decision: PreDecision,
-) -> Result<(), Outcome> {
-    let counters = &instance.counters.pre_invocation;
-    match decision {
-        PreDecision::Continue => Ok(()),
-        PreDecision::Respond(response) => {
-            counters.succeeded();
-            Err(answered(instance, RBox::into_inner(response)))
-        }
-        PreDecision::Refuse(refusal) => {
-            counters.succeeded();
-            counters.refused();
-            Err(refused(instance, refusal))
-        }
-        PreDecision::Failed(Failure { error, refusal }) => {
-            instance.failed(Hook::PreInvocation, invocation, &error);
-            match refusal {
-                Some(refusal) => Err(refused(instance, refusal)),
-                None => Ok(()),
-            }
-        }
-    }
-}
-
-/// Applies the decision of a post hook; returns whether it succeeded.
-#[inline]
-fn apply_post(
-    instance: &Instance,
-    invocation: &Invocation,
-    call_result: &mut CallResult,
-    returned: Returned,
-) -> bool {
-    let is_strict = instance.counters.is_strict(Hook::PostInvocation);
-    match post_decision(returned, is_strict) {
-        Ok(()) => {
-            instance.counters.post_invocation.succeeded();
-            true
-        }
-        Err(failure) => {
-            apply_post_failure(instance, invocation, call_result, failure);
-            false
-        }
-    }
-}
-
-#[cold]
-fn apply_post_failure(
-    instance: &Instance,
-    invocation: &Invocation,
-    call_result: &mut CallResult,
-    failure: Failure,
-) {
-    instance.failed(Hook::PostInvocation, invocation, &failure.error);
-    if let Some(refusal) = failure.refusal {
-        call_result.replace(refused(instance, refusal));
-    }
-}
-
-fn answered(instance: &Instance, response: abi::Response) -> Outcome {
-    match tables::http_response(response) {
-        Ok(response) => {
-            instance.counters.pre_invocation.answered();
-            Outcome::Answered {
-                extension: Arc::clone(&instance.name),
-                response: Box::new(response),
-            }
-        }
-        Err(problem) => {
-            instance.counters.pre_invocation.refused();
-            refused(instance, Refusal::invalid_response(&problem))
-        }
-    }
-}
-
-#[cold]
-fn refused(instance: &Instance, refusal: Refusal) -> Outcome {
-    let error = Exception {
-        type_name: refusal.type_name.to_owned(),
-        message: refusal.message,
-        traceback: String::new(),
-    };
-    Outcome::Refused {
-        extension: Arc::clone(&instance.name),
-        error: Box::new(error),
     }
 }

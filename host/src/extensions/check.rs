@@ -24,7 +24,7 @@ use super::metrics::Metrics;
 use super::step::{Described, Event, Step};
 use super::tables::{self, EndedCall, InitContext};
 use crate::app::ExtensionConfig;
-use crate::model::{CallResult, Data, Invocation, Outcome};
+use crate::model::{CallResult, Invocation, StreamEnd, StreamEndKind};
 
 mod call;
 
@@ -235,19 +235,32 @@ impl Life {
             }
             PreDecision::Failed(failure) => return self.failed(Step::PreInvocation, &failure.error, report),
         }
-        if !self.extension.has(Hook::PostInvocation) {
-            return;
+        let is_streamed = self.extension.has(Hook::StreamEnded);
+        let mut result = CallResult::new(call::outcome(is_streamed));
+        if self.extension.has(Hook::PostInvocation) {
+            report(Event::Begin(Step::PostInvocation));
+            let mut ended = EndedCall::new(invocation, &mut result);
+            let outcome = tables::outcome(&mut ended);
+            let returned = wait(&runtime, &mut state, |state, context| {
+                instance.post_invocation(raw, outcome, state, is_streamed, context)
+            });
+            if let Err(failure) = post_decision(returned, false) {
+                self.failed(Step::PostInvocation, &failure.error, report);
+            }
         }
-        report(Event::Begin(Step::PostInvocation));
-        let mut result = CallResult::new(Outcome::returned(Data::String("Hello".to_owned())));
-        let mut ended = EndedCall::new(invocation, &mut result);
-        let outcome = tables::outcome(&mut ended);
-        let returned = wait(&runtime, &mut state, |state, context| {
-            instance.post_invocation(raw, outcome, state, context)
+        self.hook(Hook::StreamEnded, Step::StreamEnded, report, || {
+            let end = match result.stream(invocation) {
+                Some(_) => StreamEnd {
+                    kind: StreamEndKind::Complete,
+                    bytes: call::HELLO.len() as u64,
+                },
+                None => StreamEnd {
+                    kind: StreamEndKind::Replaced,
+                    bytes: 0,
+                },
+            };
+            instance.stream_ended(raw, tables::stream_end(&end), &mut state)
         });
-        if let Err(failure) = post_decision(returned, false) {
-            self.failed(Step::PostInvocation, &failure.error, report);
-        }
     }
 
     fn failed(&self, hook: Step, error: &abi::Error, report: &mut dyn FnMut(Event)) {

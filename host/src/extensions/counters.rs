@@ -13,6 +13,7 @@ pub(super) struct Counters {
     pub(super) post_function_load: HookCounters,
     pub(super) pre_invocation: HookCounters,
     pub(super) post_invocation: HookCounters,
+    pub(super) stream_ended: HookCounters,
     pub(super) flush: HookCounters,
     pub(super) shutdown: HookCounters,
     /// Whether its hooks around calls are suspended.
@@ -44,6 +45,7 @@ impl Counters {
             post_function_load: HookCounters::default(),
             pre_invocation: HookCounters::default(),
             post_invocation: HookCounters::default(),
+            stream_ended: HookCounters::default(),
             flush: HookCounters::default(),
             shutdown: HookCounters::default(),
             suspended: AtomicBool::new(false),
@@ -61,6 +63,7 @@ impl Counters {
             Hook::PostFunctionLoad => &self.post_function_load,
             Hook::PreInvocation => &self.pre_invocation,
             Hook::PostInvocation => &self.post_invocation,
+            Hook::StreamEnded => &self.stream_ended,
             Hook::Flush => &self.flush,
             Hook::Shutdown => &self.shutdown,
         }

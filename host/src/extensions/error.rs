@@ -263,6 +263,7 @@ fn crash_advice(step: Step) -> &'static str {
         | Step::PostFunctionLoad
         | Step::PreInvocation
         | Step::PostInvocation
+        | Step::StreamEnded
         | Step::Shutdown
         | Step::Drop => "report this to the extension's author",
         _ => "copy it again, or rebuild it on this machine; if that does not help, report this to its author",

@@ -11,7 +11,7 @@ use super::counters::Counters;
 use super::statistics::Failure;
 use super::tables::{self, EndedCall};
 use super::ticks;
-use crate::model::{Attribute, CallResult, FunctionInfo, Invocation};
+use crate::model::{Attribute, CallResult, FunctionInfo, Invocation, StreamEnd};
 
 /// What an extension brings in the language that the app is written in.
 pub struct Companion {
@@ -56,22 +56,41 @@ impl Instance {
             .pre_invocation(tables::invocation(invocation), state, context)
     }
 
-    /// Calls `post_invocation` with the state of the pre hook.
+    /// Calls `post_invocation` with the state of the pre hook, which stays if `keeps_state`.
     #[inline]
     pub(super) fn post_invocation(
         &self,
         invocation: &Arc<Invocation>,
         result: &mut CallResult,
         state: &mut State,
+        keeps_state: bool,
         context: &mut Context<'_>,
     ) -> HookCall {
         let mut ended = EndedCall::new(invocation, result);
         let outcome = tables::outcome(&mut ended);
+        let invocation = tables::invocation(invocation);
         self.driven
-            .post_invocation(tables::invocation(invocation), outcome, state, context)
+            .post_invocation(invocation, outcome, state, keeps_state, context)
     }
 
-    /// Counts a call of `pre_invocation` or `post_invocation`, which took this many ticks.
+    /// Calls `stream_ended` with the state of the pre hook, if the extension has it. A failure is logged and counted.
+    pub(super) fn stream_ended(&self, invocation: &Arc<Invocation>, state: &mut State, end: &StreamEnd) {
+        if !self.has(Hook::StreamEnded) || state.is_none() || self.counters.is_suspended() {
+            return;
+        }
+        let before = ticks::now();
+        let ended = self
+            .driven
+            .stream_ended(tables::invocation(invocation), tables::stream_end(end), state);
+        let took = ticks::now().saturating_sub(before);
+        self.called(Hook::StreamEnded, took, invocation);
+        match ended {
+            Ok(()) => self.counters.stream_ended.succeeded(),
+            Err(error) => self.failed(Hook::StreamEnded, invocation, &error),
+        }
+    }
+
+    /// Counts a call of a hook around calls, which took this many ticks.
     #[inline]
     pub(super) fn called(&self, hook: Hook, ticks: u64, invocation: &Invocation) {
         let nanoseconds = ticks::to_nanoseconds(ticks);

@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// The reason why a stream ended early.
+/// The reason why a stream ended early. A runner whose function raised while it made the body gives an
+/// [`Exception`](super::Exception).
 pub type BodyError = Box<dyn Error + Send + Sync>;
 
-/// The frames of a stream. Readers skip trailers, which have no place in the programming model.
+/// The frames of a stream. Readers skip trailers, which have no place in the programming model. Whoever makes them stops
+/// when they are dropped.
 pub type Frames = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
 
 /// The body of an HTTP message. Cheap to clone.
@@ -23,6 +25,14 @@ pub enum Body {
 }
 
 impl Body {
+    /// Returns the stream; `None` for a whole body.
+    pub fn stream(&self) -> Option<&BodyStream> {
+        match self {
+            Body::Bytes(_) => None,
+            Body::Stream(stream) => Some(stream),
+        }
+    }
+
     /// Returns the whole body; `None` for a stream.
     pub fn bytes(&self) -> Option<&Bytes> {
         match self {
@@ -56,8 +66,19 @@ impl BodyStream {
 
     /// Takes the frames, for the only reader; `None` if another one has taken them.
     pub fn take(&self) -> Option<Frames> {
-        // No code that holds the lock can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock().take()
+    }
+
+    /// Replaces the frames, for the next one to take them. What they were is dropped.
+    pub fn replace(&self, frames: Frames) {
+        let replaced = self.lock().replace(frames);
+        // Not under the lock: this runs code of whoever made them.
+        drop(replaced);
+    }
+
+    /// Locks the frames. No code that holds the lock can panic.
+    fn lock(&self) -> MutexGuard<'_, Option<Frames>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,6 +13,7 @@ mod outcome;
 mod reply;
 mod result;
 pub mod route;
+mod stream_end;
 mod trace_context;
 mod trace_ids;
 
@@ -25,5 +26,6 @@ pub use invocation::{Invocation, RetryContext, Start};
 pub use outcome::{Exception, Outcome, Output, Returned};
 pub use reply::HttpReply;
 pub use result::CallResult;
+pub use stream_end::{StreamEnd, StreamEndKind};
 pub use trace_context::TraceContext;
 pub use trace_ids::TraceIds;

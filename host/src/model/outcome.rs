@@ -1,5 +1,7 @@
 //! The outcome of an invocation.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +68,8 @@ impl Returned {
     }
 }
 
-/// An exception of the language that the function is written in.
+/// An exception of the language that the function is written in. It is also the [`BodyError`](super::BodyError) of a
+/// stream whose function raised while it made the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
     /// The type's name, with its module unless built in.
@@ -76,6 +79,14 @@ pub struct Exception {
     /// The formatted traceback; may be empty.
     pub traceback: String,
 }
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.type_name, self.message)
+    }
+}
+
+impl Error for Exception {}
 
 impl Outcome {
     /// Returns the outcome of a function that returned this value and set no outputs.

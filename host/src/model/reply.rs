@@ -2,13 +2,19 @@
 
 use http::StatusCode;
 
-use super::{FunctionInfo, HttpResponse, Outcome};
+use super::{BodyStream, FunctionInfo, HttpResponse, Invocation, Outcome};
 
 /// Makes the HTTP response of a trigger from an outcome. Post hooks see and change that response, so it must exist before
 /// the trigger sends it.
 pub trait HttpReply: Sync {
     /// Returns the status of the response.
     fn status(&self, function: &FunctionInfo, outcome: &Outcome) -> StatusCode;
+
+    /// Returns the body of the response if it is a stream.
+    fn stream<'a>(&self, function: &FunctionInfo, outcome: &'a Outcome) -> Option<&'a BodyStream>;
+
+    /// Whether the body of a response with this status is sent at all: not if HTTP says that such a response has none.
+    fn sends_body(&self, invocation: &Invocation, status: StatusCode) -> bool;
 
     /// Returns the response. It does not contain the function's exception, which is only for the log.
     fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse;

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Data, HttpResponse, Invocation, Outcome, Returned};
+use super::{BodyStream, Data, HttpResponse, Invocation, Outcome, Returned};
 
 /// The result of a call.
 #[derive(Debug)]
@@ -40,6 +40,16 @@ impl CallResult {
             Some(response) => response.status,
             None => reply.status(invocation.function(), &self.outcome),
         })
+    }
+
+    /// Returns the body of the HTTP response if it is a stream.
+    #[inline]
+    pub fn stream(&self, invocation: &Invocation) -> Option<&BodyStream> {
+        let reply = invocation.http_reply()?;
+        match &self.response {
+            Some(response) => response.body.stream(),
+            None => reply.stream(invocation.function(), &self.outcome),
+        }
     }
 
     /// Returns the HTTP response, for reading; `None` if the trigger does not respond over HTTP.

@@ -7,10 +7,10 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::failure::log_failure;
-use super::{LoadedFunction, Pipeline, RunnerCall, Ticket};
+use super::failure::{log_failure, log_stream_end};
+use super::{LoadedFunction, Pipeline, RunnerCall, Ticket, stream};
 use crate::extensions::HookProgress;
-use crate::model::{CallResult, Invocation, Outcome};
+use crate::model::{CallResult, Invocation, Outcome, StreamEnd, StreamEndKind};
 
 /// A call in progress. Its progress is stored here and not in a future, so that the call can continue when the future
 /// that drives it is dropped.
@@ -57,7 +57,20 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
     }
 
-    /// Drives the call to its end. Each part, up to the end of the function and after it, may take the full timeout.
+    pub(super) fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
+    }
+
+    pub(super) fn invocation(&self) -> &Arc<Invocation> {
+        &self.invocation
+    }
+
+    /// Returns the time when it times out.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Drives the call to its end, or to the head of its response if that is streamed. Each part, up to the end of the function and after it, may take the full timeout.
     pub(super) async fn finish(&mut self) -> CallResult {
         if matches!(self.stage, Stage::PreHooks | Stage::Running(_)) {
             let outcome = match self.deadline.zip(self.pipeline.timeout) {
@@ -128,6 +141,16 @@ impl<G: Send + Sync + 'static> Call<G> {
         self.stage = Stage::PostHooks(CallResult::new(outcome));
     }
 
+    /// Ends a call whose response was streamed: runs the hooks at the end of the stream, and releases what the call holds.
+    pub(super) fn stream_ended(mut self, end: StreamEnd) {
+        if matches!(end.kind, StreamEndKind::TimedOut(_) | StreamEndKind::Cancelled) {
+            self.invocation.give_up();
+        }
+        log_stream_end(&self.invocation, &end);
+        let chain = &self.function.chain;
+        chain.stream_ended(&self.invocation, &mut self.progress, &end);
+    }
+
     fn poll_post_hooks(&mut self, context: &mut Context<'_>) -> Poll<CallResult> {
         if let Stage::PostHooks(result) = &mut self.stage {
             let chain = &self.function.chain;
@@ -169,7 +192,8 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.detached => {
                 runtime.spawn(async move {
-                    rest.finish().await;
+                    let result = rest.finish().await;
+                    stream::discard(rest, result, StreamEndKind::ClientLeft);
                 });
             }
             // The worker ends with this call in flight.
@@ -178,9 +202,13 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
                     rest.end(Outcome::Cancelled);
                 }
                 let context = &mut Context::from_waker(Waker::noop());
-                while rest.poll_post_hooks(context).is_pending() {
-                    rest.give_up_post_hook();
-                }
+                let result = loop {
+                    match rest.poll_post_hooks(context) {
+                        Poll::Ready(result) => break result,
+                        Poll::Pending => rest.give_up_post_hook(),
+                    }
+                };
+                stream::discard(rest, result, StreamEndKind::Cancelled);
             }
         }
     }

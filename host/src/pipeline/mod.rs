@@ -8,6 +8,7 @@ mod completions;
 mod failure;
 mod function;
 mod runner;
+mod stream;
 mod waiters;
 
 use std::sync::Arc;
@@ -15,9 +16,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::model::{CallResult, Invocation, Start};
+use crate::model::{CallResult, Invocation, Start, StreamEndKind};
 use call::Call;
 
 pub use completions::Completions;
@@ -31,6 +34,8 @@ pub struct Pipeline {
     completions: Arc<Completions>,
     timeout: Option<Duration>,
     in_flight: TaskTracker,
+    /// Whether the calls that still run are given up.
+    cancelled: CancellationToken,
     turn: Turn,
 }
 
@@ -58,6 +63,7 @@ impl Pipeline {
             completions,
             timeout,
             in_flight,
+            cancelled: CancellationToken::new(),
             turn: Turn::default(),
         }
     }
@@ -73,8 +79,10 @@ impl Pipeline {
 
     /// Calls a function and returns how it ended, after all post hooks ran.
     ///
+    /// If the response is streamed, the call goes on until its frames have been read to their end, or are dropped.
+    ///
     /// If the returned future is dropped (the client disconnected), the call still runs to its end, and its post hooks see
-    /// that end. `held` is kept until then: it is a permit that limits the number of calls.
+    /// that end. `held` is kept until the end: it is a permit that limits the number of calls.
     pub async fn call<G>(
         self: &Arc<Self>,
         function: Arc<LoadedFunction>,
@@ -87,12 +95,34 @@ impl Pipeline {
         let invocation = Invocation::new(Arc::clone(&function.info), start);
         let mut call = Call::new(self, function, Arc::clone(&invocation), held);
         let result = call.finish().await;
+        if result.stream(&invocation).is_some() {
+            stream::follow(call, &result);
+        }
         (invocation, result)
     }
 
-    /// Ends running calls as far as the runner can, with their outcomes soon after, and begins no more.
+    /// Ends running calls as far as the runner can, with their outcomes soon after, and begins no more. Ends the streams of
+    /// responses.
     pub fn cancel(&self) {
+        self.cancelled.cancel();
         self.runner.cancel();
+    }
+
+    /// Whether the calls that still run are given up.
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    /// Waits until a streamed response with this deadline is given up; returns the reason.
+    async fn given_up(&self, deadline: Option<Instant>) -> StreamEndKind {
+        let Some((deadline, limit)) = deadline.zip(self.timeout) else {
+            self.cancelled.cancelled().await;
+            return StreamEndKind::Cancelled;
+        };
+        match tokio::time::timeout_at(deadline, self.cancelled.cancelled()).await {
+            Ok(()) => StreamEndKind::Cancelled,
+            Err(_) => StreamEndKind::TimedOut(limit),
+        }
     }
 
     async fn flush_each_turn(&self) {

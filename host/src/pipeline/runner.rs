@@ -21,6 +21,10 @@ pub struct RunnerCall {
 ///
 /// [`extensions`](Self::extensions) is called before there are calls. All other methods are called from the thread that
 /// serves triggers, and must not block.
+///
+/// A response may have a body that the function makes while it is sent: a [`Body::Stream`](crate::model::Body::Stream). If
+/// the function raises meanwhile, its frames end with an [`Exception`](crate::model::Exception) as the error. When the frames
+/// are dropped (the client left, or the call was given up), the function is to make no more of them.
 pub trait FunctionRunner: Send + Sync + 'static {
     /// Takes a call. The runner reports its end with [`Completions::push`](crate::pipeline::Completions::push). It need not
     /// begin before [`flush`](Self::flush).

@@ -4,5 +4,6 @@
 mod lives;
 mod panics;
 mod states;
+mod streams;
 mod support;
 mod threads;

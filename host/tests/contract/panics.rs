@@ -62,7 +62,12 @@ impl Extension for Panics {
         Ok(Flow::Continue(()))
     }
 
-    fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(
+        &self,
+        _call: &mut Invocation<'_>,
+        _state: &mut (),
+        _outcome: &Outcome<'_>,
+    ) -> Result<()> {
         panic_in(&self.0.what, "post_invocation");
         Ok(())
     }

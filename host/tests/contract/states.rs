@@ -1,9 +1,9 @@
-//! A state is dropped exactly once: by the post hook that takes it, or else by the host.
+//! A state is dropped exactly once: after the last hook of its call, whatever that hook does.
 
 use std::sync::Arc;
 
 use funcdock_extension_api::{
-    AppInfo, Error, Extension, Flow, Invocation, Outcome, Response, Result, extension,
+    AppInfo, Error, Extension, Flow, Invocation, Outcome, Response, Result, StreamEnd, extension,
 };
 
 use crate::support::{Settings, call, config, counts, docked, enter, invocation, note, noted};
@@ -38,15 +38,12 @@ impl<const WORDS: usize, const HAS_POST: bool> Stateful<WORDS, HAS_POST> {
         })
     }
 
-    fn take(&self, state: State<WORDS>) -> Result<()> {
-        note(&self.0.label, "taken");
+    fn see(&self, state: &State<WORDS>, hook: &str) -> Result<()> {
+        assert_eq!(state.words, [7; WORDS], "what came is not what went");
+        note(&self.0.label, hook);
         match self.0.what.as_str() {
             "panic" => panic!("on purpose"),
             "error" => Err(Error::msg("on purpose")),
-            "forget" => {
-                std::mem::forget(state);
-                Ok(())
-            }
             _ => Ok(()),
         }
     }
@@ -71,10 +68,19 @@ macro_rules! stateful {
             fn post_invocation(
                 &self,
                 _call: &mut Invocation<'_>,
-                state: State<$words>,
+                state: &mut State<$words>,
                 _: &Outcome<'_>,
             ) -> Result<()> {
-                self.take(state)
+                self.see(state, "post")
+            }
+
+            fn stream_ended(
+                &self,
+                _call: &mut Invocation<'_>,
+                state: &mut State<$words>,
+                _: &StreamEnd<'_>,
+            ) -> Result<()> {
+                self.see(state, "ended")
             }
         }
     };
@@ -121,13 +127,13 @@ impl Extension for Ends {
 }
 
 #[test]
-fn states_that_are_taken() {
+fn states_that_the_post_hook_gets() {
     for extension in ["in-place", "boxed"] {
         for what in ["well", "error", "panic", "faulty"] {
             let label = format!("{extension} {what}");
             let (extensions, function) = docked(&[config(extension, &label, what)]);
             call(&function);
-            assert_eq!(noted(&label), ["made", "taken", "dropped"], "{label}");
+            assert_eq!(noted(&label), ["made", "post", "dropped"], "{label}");
             let failed = match what {
                 "well" => [1, 0, 0],
                 "error" => [1, 1, 0],
@@ -139,16 +145,11 @@ fn states_that_are_taken() {
                 "{label}"
             );
         }
-        // The host does not drop a state that the extension has taken.
-        let label = format!("{extension} forget");
-        let (_extensions, function) = docked(&[config(extension, &label, "forget")]);
-        call(&function);
-        assert_eq!(noted(&label), ["made", "taken"]);
     }
 }
 
 #[test]
-fn states_that_nobody_takes() {
+fn states_that_no_hook_gets() {
     for extension in ["in-place-without-post", "boxed-without-post"] {
         for what in ["well", "faulty"] {
             let label = format!("{extension} {what}");
@@ -181,8 +182,8 @@ fn states_of_a_call_that_a_later_extension_ends() {
             let configs = [config(extension, &label, "well"), config("ends", &label, what)];
             let (_extensions, function) = docked(&configs);
             call(&function);
-            let mut expected = vec!["made", "taken", "dropped"];
-            expected.retain(|what| *what != "taken" || !extension.ends_with("without-post"));
+            let mut expected = vec!["made", "post", "dropped"];
+            expected.retain(|what| *what != "post" || !extension.ends_with("without-post"));
             assert_eq!(noted(&label), expected, "{label}");
         }
     }

@@ -27,7 +27,12 @@ impl Extension for Meets {
         Ok(Flow::Continue(()))
     }
 
-    fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(
+        &self,
+        _call: &mut Invocation<'_>,
+        _state: &mut (),
+        _outcome: &Outcome<'_>,
+    ) -> Result<()> {
         self.0.wait();
         note(&self.1.label, "met");
         Ok(())

@@ -25,7 +25,7 @@ impl Extension for Stopwatch {
     fn pre_invocation(&self, _call: &mut Invocation<'_>) -> Result<Flow<Instant>> {
         Ok(Flow::Continue(Instant::now()))
     }
-    fn post_invocation(&self, call: &mut Invocation<'_>, start: Instant, _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(&self, call: &mut Invocation<'_>, start: &mut Instant, _outcome: &Outcome<'_>) -> Result<()> {
         tracing::info!("{} took {:?}", call.function().name(), start.elapsed());
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Asks every table for what only the next minor version has, and logs what it finds.
 
-use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Outcome, Result, extension};
+use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Outcome, Result, StreamEnd, extension};
 
 struct Appended;
 
@@ -32,11 +32,16 @@ impl Extension for Appended {
         Ok(Flow::Continue(()))
     }
 
-    fn post_invocation(&self, call: &mut Invocation<'_>, (): (), outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(&self, call: &mut Invocation<'_>, _state: &mut (), outcome: &Outcome<'_>) -> Result<()> {
         log("OutcomeFns", outcome.table().appended_by_next());
         if let Some(response) = call.response() {
             log("HttpResponseFns", response.table().appended_by_next());
         }
+        Ok(())
+    }
+
+    fn stream_ended(&self, _call: &mut Invocation<'_>, _state: &mut (), end: &StreamEnd<'_>) -> Result<()> {
+        log("StreamEndFns", end.table().appended_by_next());
         Ok(())
     }
 }

@@ -46,7 +46,12 @@ impl Extension for Limit {
         Ok(Flow::Respond(Response::new(429)))
     }
 
-    fn post_invocation(&self, call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(
+        &self,
+        call: &mut Invocation<'_>,
+        _state: &mut (),
+        _outcome: &Outcome<'_>,
+    ) -> Result<()> {
         if let Some(body) = call.response().as_ref().and_then(|response| response.body()) {
             self.sizes.record(body.len() as f64);
         }

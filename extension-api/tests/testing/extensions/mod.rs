@@ -135,8 +135,12 @@ impl Extension for Probe {
         }
     }
 
-    fn post_invocation(&self, call: &mut Invocation<'_>, state: State, outcome: &Outcome<'_>) -> Result<()> {
-        drop(state);
+    fn post_invocation(
+        &self,
+        call: &mut Invocation<'_>,
+        _state: &mut State,
+        outcome: &Outcome<'_>,
+    ) -> Result<()> {
         let post = call.http_request().and_then(|request| request.header("x-post"));
         let Some(mut response) = call.response() else {
             tracing::info!("no response: {}", ended(outcome));
@@ -289,7 +293,12 @@ impl Extension for Strict {
     }
 
     #[strict]
-    fn post_invocation(&self, _call: &mut Invocation<'_>, (): (), _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(
+        &self,
+        _call: &mut Invocation<'_>,
+        _state: &mut (),
+        _outcome: &Outcome<'_>,
+    ) -> Result<()> {
         Err(Error::msg("no"))
     }
 }

@@ -47,7 +47,12 @@ impl Extension for Waiter {
         })
     }
 
-    fn post_invocation(&self, call: &mut Invocation<'_>, state: u32, _outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(
+        &self,
+        call: &mut Invocation<'_>,
+        state: &mut u32,
+        _outcome: &Outcome<'_>,
+    ) -> Result<()> {
         if how(call) == Some("post never") {
             call.wait_for(std::future::pending())?;
         }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use http_body_util::{BodyExt as _, Full};
 use smallvec::SmallVec;
 
 use crate::model::{
-    Body, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Inputs, Invocation, Outcome, Start,
+    Body, BodyStream, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Inputs, Invocation, Outcome,
+    Returned, Start,
 };
 
 /// A call as an HTTP trigger makes it: `GET /api/check?name=Funcdock`.
@@ -49,7 +52,29 @@ pub(super) fn invocation() -> Arc<Invocation> {
     Invocation::new(Arc::new(function), start)
 }
 
-/// The response to the call: `200` with the text that the function returned.
+/// How the call ends: the function returned "Hello", or a streamed response with that body.
+pub(super) fn outcome(is_streamed: bool) -> Outcome {
+    let value = match is_streamed {
+        false => Data::String(HELLO.to_owned()),
+        true => {
+            let frames = Full::new(Bytes::from_static(HELLO.as_bytes())).map_err(|never| match never {});
+            Data::Response(Box::new(response(Body::Stream(BodyStream::new(frames)))))
+        }
+    };
+    Outcome::returned(value)
+}
+
+pub(super) const HELLO: &str = "Hello";
+
+fn response(body: Body) -> HttpResponse {
+    HttpResponse {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        body,
+    }
+}
+
+/// The response to the call: `200` with what the function returned.
 struct Hello;
 
 impl HttpReply for Hello {
@@ -57,11 +82,22 @@ impl HttpReply for Hello {
         StatusCode::OK
     }
 
-    fn response(&self, _function: &FunctionInfo, _outcome: &Outcome) -> HttpResponse {
-        HttpResponse {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: "Hello".into(),
+    fn stream<'a>(&self, _function: &FunctionInfo, outcome: &'a Outcome) -> Option<&'a BodyStream> {
+        match outcome {
+            Outcome::Returned(Returned {
+                value: Data::Response(response),
+                ..
+            }) => response.body.stream(),
+            _ => None,
         }
+    }
+
+    fn sends_body(&self, _invocation: &Invocation, _status: StatusCode) -> bool {
+        true
+    }
+
+    fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse {
+        let stream = self.stream(function, outcome);
+        response(stream.map_or_else(|| HELLO.into(), |stream| Body::Stream(stream.clone())))
     }
 }

@@ -12,6 +12,7 @@ mod outcome;
 mod request;
 mod response;
 mod services;
+mod stream_end;
 
 pub(super) use ended_call::EndedCall;
 pub(super) use function::function;
@@ -20,3 +21,4 @@ pub(super) use invocation::invocation;
 pub(super) use outcome::outcome;
 pub(super) use response::http_response;
 pub(super) use services::HOST_SERVICES;
+pub(super) use stream_end::stream_end;

@@ -9,7 +9,7 @@ use funcdock_extension_api::driver::table;
 use super::data;
 use super::ended_call::EndedCall;
 use super::response::HTTP_RESPONSE;
-use crate::model::{Outcome, Returned};
+use crate::model::{Exception, Outcome, Returned};
 
 /// Makes a context of a call that has ended.
 #[inline]
@@ -18,6 +18,15 @@ pub(in crate::extensions) fn outcome<'a>(call: &'a mut EndedCall<'_>) -> abi::Ou
     let this = std::ptr::from_mut(call).cast_const().cast();
     // SAFETY: the table is one for this type, and the value is borrowed as long as the context.
     unsafe { abi::Outcome::new(OUTCOME, this) }
+}
+
+/// Borrows an exception.
+pub(super) fn exception(exception: &Exception) -> abi::Exception<'_> {
+    abi::Exception {
+        type_name: RStr::from_str(&exception.type_name),
+        message: RStr::from_str(&exception.message),
+        traceback: RStr::from_str(&exception.traceback),
+    }
 }
 
 /// What the function returned, if it did.
@@ -41,14 +50,7 @@ table! {
             }
         }
         fn exception(call) -> ROption<abi::Exception<'static>> {
-            let exception = call.result.outcome().exception();
-            exception
-                .map(|exception| abi::Exception {
-                    type_name: RStr::from_str(&exception.type_name),
-                    message: RStr::from_str(&exception.message),
-                    traceback: RStr::from_str(&exception.traceback),
-                })
-                .into()
+            call.result.outcome().exception().map(super::outcome::exception).into()
         }
         fn extension(call) -> ROption<RStr<'static>> {
             match call.result.outcome() {
@@ -75,6 +77,7 @@ table! {
             let status = call.result.http_status(call.invocation);
             status.map(|status| status.as_u16()).into()
         }
+        fn is_streamed(call) -> bool { call.result.stream(call.invocation).is_some() }
     } with response
 }
 

@@ -13,10 +13,13 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use super::responses::{JSON, TEXT};
-use crate::model::{Body, CallResult, Data, FunctionInfo, HttpReply, HttpResponse, Outcome, Returned};
+use super::responses::{self, JSON, TEXT};
+use crate::model::{
+    Body, BodyStream, CallResult, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Invocation,
+    Outcome, Returned,
+};
 
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
@@ -36,6 +39,24 @@ impl HttpReply for Reply {
             Outcome::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
             Outcome::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+
+    fn stream<'a>(&self, function: &FunctionInfo, outcome: &'a Outcome) -> Option<&'a BodyStream> {
+        let Outcome::Returned(returned) = outcome else {
+            // An extension answers with a whole body.
+            return None;
+        };
+        match value(function, returned) {
+            Data::Response(response) => response.body.stream(),
+            Data::Stream(stream) => Some(stream),
+            Data::Request(request) => request.body.stream(),
+            _ => None,
+        }
+    }
+
+    fn sends_body(&self, invocation: &Invocation, status: StatusCode) -> bool {
+        let is_head = |request: &HttpRequest| request.method == Method::HEAD;
+        !responses::is_bodyless(status) && !invocation.request().is_some_and(is_head)
     }
 
     fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse {

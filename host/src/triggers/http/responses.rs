@@ -64,11 +64,18 @@ impl http_body::Body for ResponseBody {
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// Whether a response with this status has no body, even if the function returns one.
+pub(super) fn is_bodyless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
 /// Returns the response of a function or an extension.
 pub(super) fn of_function(response: HttpResponse) -> Response<ResponseBody> {
-    // 204 and 304 have no body, even if the function returns one.
-    let bodyless = matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let body = if bodyless { Body::default() } else { response.body };
+    let body = if is_bodyless(response.status) {
+        Body::default()
+    } else {
+        response.body
+    };
     let mut sent = Response::new(ResponseBody::from(body));
     *sent.status_mut() = response.status;
     *sent.headers_mut() = response.headers;

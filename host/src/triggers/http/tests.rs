@@ -1,5 +1,6 @@
 //! The trigger with a runner of the test: bodies that are streams.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +22,8 @@ use crate::model::{
     Body, BodyError, BodyStream, Data, FunctionDefinition, FunctionInfo, HttpResponse, Outcome,
 };
 use crate::pipeline::{Completions, FunctionRunner, Pipeline, RunnerCall};
+
+mod streamed_responses;
 
 /// Long enough for any machine.
 const LONG: Duration = Duration::from_secs(20);
@@ -82,6 +85,17 @@ async fn connect(
     streams_body: bool,
     answer: impl Fn(&RunnerCall) -> Data + Send + Sync + 'static,
 ) -> TcpStream {
+    let address = serve(streams_body, None, None, answer);
+    TcpStream::connect(address).await.expect("connected")
+}
+
+/// Serves one function at `/api/f`. A call may take `timeout`, and `outstanding` of them may run.
+fn serve(
+    streams_body: bool,
+    timeout: Option<Duration>,
+    outstanding: Option<u32>,
+    answer: impl Fn(&RunnerCall) -> Data + Send + Sync + 'static,
+) -> SocketAddr {
     let trigger = serde_json::json!({
         "name": "req", "kind": "httpTrigger", "direction": "in", "data_type": null, "properties": {},
         "http": { "route": "f", "methods": [], "auth_level": "anonymous", "streams_body": streams_body },
@@ -105,7 +119,7 @@ async fn connect(
         answer,
     });
     let tasks = TaskTracker::new();
-    let pipeline = Arc::new(Pipeline::new(runner, completions, None, tasks.clone()));
+    let pipeline = Arc::new(Pipeline::new(runner, completions, timeout, tasks.clone()));
     pipeline.drive();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("non-blocking");
@@ -113,6 +127,7 @@ async fn connect(
     let config = HttpConfig {
         max_request_body_size: 1000,
         client_timeout: Duration::from_millis(200),
+        max_outstanding_requests: outstanding,
         ..HttpConfig::default()
     };
     let http = Http::new(listener, config, Arc::new(NoAdmin));
@@ -121,7 +136,7 @@ async fn connect(
         .start(vec![Arc::new(function)], calls)
         .expect("served");
     tokio::spawn(serving);
-    TcpStream::connect(address).await.expect("connected")
+    address
 }
 
 /// Reads until `end` has come.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use funcdock_extension_api::{AppInfo, Error, Extension, Flow, Function, Invocation, Outcome, Response, Result, Value, extension};
+use funcdock_extension_api::{AppInfo, Error, Extension, Flow, Function, Invocation, Outcome, Response, Result, StreamEnd, Value, extension};
 use serde_json::{Value as Json, json};
 
 use crate::record::{Record, Settings, States, Token};
@@ -116,7 +116,7 @@ impl Extension for Everything {
         }))
     }
 
-    fn post_invocation(&self, call: &mut Invocation<'_>, state: State, outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(&self, call: &mut Invocation<'_>, state: &mut State, outcome: &Outcome<'_>) -> Result<()> {
         let exception = outcome.exception().map(|exception| {
             json!({
                 "type": exception.type_name,
@@ -132,7 +132,29 @@ impl Extension for Everything {
                 "numbers": state.numbers,
                 "outcome": format!("{:?}", outcome.kind()),
                 "status": outcome.status(),
+                "streamed": outcome.is_streamed(),
                 "extension": outcome.extension(),
+                "exception": exception,
+            }),
+        )
+    }
+
+    fn stream_ended(&self, call: &mut Invocation<'_>, state: &mut State, end: &StreamEnd<'_>) -> Result<()> {
+        let exception = end.exception().map(|exception| {
+            json!({
+                "type": exception.type_name,
+                "message": exception.message,
+                "traceback": exception.traceback,
+            })
+        });
+        self.0.write(
+            "stream_ended",
+            json!({
+                "invocation": call.id(),
+                "state": state.invocation,
+                "numbers": state.numbers,
+                "end": format!("{:?}", end.kind()),
+                "bytes": end.bytes(),
                 "exception": exception,
             }),
         )

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use funcdock_extension_api::{Extension, Flow, Function, FunctionInfo, Invocation, Outcome, Result, extension};
+use funcdock_extension_api::{Extension, Flow, Function, FunctionInfo, Invocation, Outcome, Result, StreamEnd, extension};
 use serde_json::json;
 
 use crate::app_level::{describe, do_as_requested};
@@ -58,13 +58,24 @@ impl Extension for EverythingFunction {
         })
     }
 
-    fn post_invocation(&self, _call: &mut Invocation<'_>, state: State, outcome: &Outcome<'_>) -> Result<()> {
+    fn post_invocation(&self, _call: &mut Invocation<'_>, state: &mut State, outcome: &Outcome<'_>) -> Result<()> {
         self.record.write(
             "post_invocation",
             json!({
                 "number": state.number,
                 "flag": state.flag,
                 "outcome": format!("{:?}", outcome.kind()),
+            }),
+        )
+    }
+
+    fn stream_ended(&self, _call: &mut Invocation<'_>, state: &mut State, end: &StreamEnd<'_>) -> Result<()> {
+        self.record.write(
+            "stream_ended",
+            json!({
+                "number": state.number,
+                "flag": state.flag,
+                "end": format!("{:?}", end.kind()),
             }),
         )
     }

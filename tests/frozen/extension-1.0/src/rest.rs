@@ -131,7 +131,7 @@ impl Extension for Rest {
     fn post_invocation(
         &self,
         call: &mut Invocation<'_>,
-        state: &'static str,
+        state: &mut &'static str,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
         let outputs: Vec<Json> = outcome
@@ -150,6 +150,7 @@ impl Extension for Rest {
                 "type": response.header("Content-Type"),
                 "headers": response.headers().map(|(name, _)| name).collect::<Vec<_>>(),
                 "body": response.body().map(String::from_utf8_lossy),
+                "streamed": response.is_streamed(),
             });
             response.set_header("x-rest-made", "one")?;
             response.append_header("x-rest-made", "two")?;

@@ -206,7 +206,7 @@ impl<'a> Invocation<'a> {
     /// The same context without its lifetime.
     ///
     /// # Safety
-    /// It is not used when the invocation is no longer alive.
+    /// The caller uses the result only while the invocation is alive.
     pub unsafe fn unbound(self) -> Invocation<'static> {
         Invocation {
             functions: self.functions,

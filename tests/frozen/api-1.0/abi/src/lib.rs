@@ -24,6 +24,7 @@ mod metrics;
 mod object;
 mod outcome;
 mod slot;
+mod stream_end;
 mod value;
 
 pub use context::*;
@@ -34,6 +35,7 @@ pub use metrics::*;
 pub use object::*;
 pub use outcome::*;
 pub use slot::*;
+pub use stream_end::*;
 pub use value::*;
 
 /// The name of the symbol that an extension library exports.

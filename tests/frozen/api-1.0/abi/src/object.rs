@@ -33,7 +33,7 @@ impl Object {
     methods! {
         /// The class name that Python shows.
         fn class_name(&self) -> RStr<'_>;
-        /// Names that are methods; every other name is looked up with `get`.
+        /// The names of the methods. Python reads every other name with `get`.
         fn methods(&self) -> RSlice<'_, RStr<'_>>;
         /// Reads an attribute; `RNone` if there is none of that name.
         fn get(&self, name: RStr<'_>) -> RResult<ROption<Value>, Error>;
@@ -67,7 +67,7 @@ impl Drop for Object {
 pub struct ObjectFns {
     /// The class name that Python shows.
     pub class_name: unsafe extern "C" fn(this: *const c_void) -> RStr<'static>,
-    /// Names that are methods; every other name is looked up with `get`.
+    /// The names of the methods. Python reads every other name with `get`.
     pub methods: unsafe extern "C" fn(this: *const c_void) -> RSlice<'static, RStr<'static>>,
     /// Reads an attribute; `RNone` if there is none of that name.
     pub get: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>) -> RResult<ROption<Value>, Error>,

@@ -39,6 +39,8 @@ pub struct OutcomeFns {
     ) -> ROption<Tuple2<RStr<'static>, Data<'static>>>,
     /// The HTTP status of the response; nothing if the trigger is not HTTP.
     pub status: unsafe extern "C" fn(this: *const c_void) -> ROption<u16>,
+    /// Whether the body of the HTTP response is a stream.
+    pub is_streamed: unsafe extern "C" fn(this: *const c_void) -> bool,
     /// The HTTP response, for reading and changing; nothing if the trigger is not HTTP.
     #[sabi(last_prefix_field)]
     pub response: unsafe extern "C" fn(this: *const c_void) -> ROption<HttpResponse<'static>>,
@@ -62,12 +64,14 @@ impl<'a> Outcome<'a> {
         fn output_at(&self, index: usize) -> ROption<Tuple2<RStr<'a>, Data<'a>>>;
         /// The HTTP status of the response; nothing if the trigger is not HTTP.
         fn status(&self) -> ROption<u16>;
+        /// Whether the body of the HTTP response is a stream.
+        fn is_streamed(&self) -> bool;
     }
 
     /// The HTTP response, for reading and changing; nothing if the trigger is not HTTP.
     ///
     /// # Safety
-    /// There is no other `HttpResponse` of this outcome while the result is in use.
+    /// The caller has at most one `HttpResponse` of this outcome at a time.
     pub unsafe fn response(&self) -> ROption<HttpResponse<'a>> {
         // SAFETY: by the contract of `new`, the pointer is what the table's functions expect, and alive.
         unsafe { (self.functions.response())(self.this) }

@@ -1,28 +1,12 @@
 //! What the `impl` block has: its hooks, which of them are strict, and what was left out.
 
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Meta, Result, Type};
+use syn::{Attribute, Error, FnArg, ImplItem, ImplItemFn, Item, ItemImpl, Meta, Result, Type};
 
 use crate::arguments::Scope;
-
-/// The functions of the trait, and the bit of each that is a hook (`HOOK_…` of the ABI).
-const FUNCTIONS: [(&str, u32); 10] = [
-    ("configure", 0),
-    ("init", 0),
-    ("native", 0),
-    ("post_function_load", 1),
-    (PRE, PRE_BIT),
-    ("attribute", 0),
-    (POST, POST_BIT),
-    ("on_exception", 32),
-    ("flush", 16),
-    ("shutdown", SHUTDOWN_BIT),
-];
-const PRE: &str = "pre_invocation";
-const POST: &str = "post_invocation";
-const PRE_BIT: u32 = 2;
-const POST_BIT: u32 = 4;
-const SHUTDOWN_BIT: u32 = 8;
+use crate::functions::{
+    FLUSH_BIT, FUNCTIONS, POST, POST_BIT, PRE, PRE_BIT, SHUTDOWN_BIT, STREAM_ENDED, STREAM_ENDED_BIT, unknown,
+};
 
 /// An `impl` block as the attribute understands it.
 pub(crate) struct Block {
@@ -83,7 +67,7 @@ impl Block {
             );
         }
         block.check_state(state);
-        if block.hooks & 16 != 0 {
+        if block.hooks & FLUSH_BIT != 0 {
             // Left out, `shutdown` flushes.
             block.hooks |= SHUTDOWN_BIT;
         }
@@ -157,7 +141,9 @@ impl Block {
     /// A state needs a type, and a hook that makes it. `state` is the type that the block gives.
     fn check_state(&mut self, state: Option<Type>) {
         if state.is_none()
-            && let Some(used) = self.state_of_post_hook()
+            && let Some(used) = self
+                .state_of_hook(POST)
+                .or_else(|| self.state_of_hook(STREAM_ENDED))
         {
             let shown = quote::quote!(#used);
             self.error(
@@ -168,7 +154,7 @@ impl Block {
             self.without_state = false;
             self.without_pre = false;
         }
-        if self.without_pre && self.hooks & POST_BIT != 0 {
+        if self.without_pre && self.hooks & (POST_BIT | STREAM_ENDED_BIT) != 0 {
             self.hooks |= PRE_BIT;
             if let Some(state) = state.filter(|state| !is_unit(state)) {
                 self.without_pre = false;
@@ -181,21 +167,25 @@ impl Block {
         }
     }
 
-    /// The type that `post_invocation` takes a state of, unless it is `()` or a path of the trait.
-    fn state_of_post_hook(&self) -> Option<Type> {
+    /// The type of the state that this hook takes, unless it is `()` or a path of the trait.
+    fn state_of_hook(&self, hook: &str) -> Option<Type> {
         let mut functions = self.item.items.iter().filter_map(|item| match item {
             ImplItem::Fn(function) => Some(function),
             _ => None,
         });
-        let post = functions.find(|function| function.sig.ident == POST)?;
-        let FnArg::Typed(state) = post.sig.inputs.iter().nth(2)? else {
+        let hook = functions.find(|function| function.sig.ident == hook)?;
+        let FnArg::Typed(state) = hook.sig.inputs.iter().nth(2)? else {
             return None;
+        };
+        let state = match &*state.ty {
+            Type::Reference(reference) => &*reference.elem,
+            other => other,
         };
         let starts_with_self = |path: &syn::TypePath| {
             let first = path.path.segments.first();
             path.qself.is_some() || first.is_some_and(|first| first.ident == "Self")
         };
-        match &*state.ty {
+        match state {
             ty if is_unit(ty) => None,
             Type::Path(path) if starts_with_self(path) => None,
             ty => Some(ty.clone()),
@@ -267,28 +257,6 @@ fn take_strict(attributes: &mut Vec<Attribute>) -> Option<Attribute> {
         .iter()
         .position(|attribute| attribute.path().is_ident("strict"))?;
     Some(attributes.remove(index))
-}
-
-fn unknown(name: &Ident, extension: &Type) -> String {
-    let text = name.to_string();
-    let similar = |known: &str| strsim::jaro_winkler(&text, known);
-    let nearest = FUNCTIONS
-        .iter()
-        .map(|(known, _)| *known)
-        .max_by(|a, b| similar(a).total_cmp(&similar(b)))
-        .filter(|known| similar(known) > 0.85);
-    let extension = quote::quote!(#extension);
-    match nearest {
-        Some(nearest) => format!("`{text}` is not a hook: did you mean `{nearest}`?"),
-        None => {
-            let known: Vec<_> = FUNCTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
-            format!(
-                "`{text}` is not a hook: move it into a block `impl {extension} {{ … }}` of its own; the trait's functions are \
-                 {}",
-                known.join(", ")
-            )
-        }
-    }
 }
 
 fn is_unit(ty: &Type) -> bool {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod block;
+mod functions;
 mod output;
 
 use proc_macro::TokenStream;

@@ -17,8 +17,8 @@ pub struct Invocation<'a> {
     raw: abi::Invocation<'a>,
     /// In post hooks. Its response is only made by [`Invocation::response`].
     outcome: Option<abi::Outcome<'a>>,
-    /// Whether this is a hook's, not a handle's.
-    in_hook: bool,
+    /// Why the caller cannot wait, if it cannot.
+    no_wait: Option<&'static str>,
 }
 
 /// W3C trace context headers.
@@ -36,7 +36,7 @@ impl<'a> Invocation<'a> {
         Invocation {
             raw,
             outcome: None,
-            in_hook: true,
+            no_wait: None,
         }
     }
 
@@ -44,6 +44,14 @@ impl<'a> Invocation<'a> {
     pub(crate) fn with_outcome(raw: abi::Invocation<'a>, outcome: abi::Outcome<'a>) -> Self {
         Invocation {
             outcome: Some(outcome),
+            ..Invocation::new(raw)
+        }
+    }
+
+    /// For a hook after the end of the response's body.
+    pub(crate) fn after_stream(raw: abi::Invocation<'a>) -> Self {
+        Invocation {
+            no_wait: Some("stream_ended cannot wait: nothing comes after it that the host could hold back"),
             ..Invocation::new(raw)
         }
     }
@@ -85,7 +93,7 @@ impl<'a> Invocation<'a> {
         self.raw.http_request().into_option().map(HttpRequest::new)
     }
 
-    /// The data of an input binding (the trigger's too), by its name; `None` if there is no such binding.
+    /// The data of an input binding, the trigger's included, by the binding's name; `None` if the function has none of that name.
     pub fn input(&self, name: &str) -> Option<Data<'a>> {
         self.raw.input(name.into()).into_option().map(Data::from_abi)
     }
@@ -116,13 +124,11 @@ impl<'a> Invocation<'a> {
     /// future returns [`Flow::wait`](crate::Flow::wait) instead.
     ///
     /// # Errors
-    /// A hook that waits already; a thread that is not the hook's; an invocation that comes from a handle, as the host
-    /// may be in the hook of another extension by then.
+    /// A hook that waits already; a thread that is not the hook's; `stream_ended`; an invocation that comes from a handle,
+    /// as the host may be in the hook of another extension by then.
     pub fn wait_for(&mut self, future: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-        if !self.in_hook {
-            return Err(Error::msg(
-                "only a hook can call wait_for: a future that runs already awaits the other future itself",
-            ));
+        if let Some(reason) = self.no_wait {
+            return Err(Error::msg(reason));
         }
         let finish = |result: Result<()>| {
             future::without_state(match result {
@@ -151,7 +157,9 @@ impl InvocationHandle {
     /// The invocation.
     pub fn invocation(&self) -> Invocation<'_> {
         Invocation {
-            in_hook: false,
+            no_wait: Some(
+                "only a hook can call wait_for: a future that runs already awaits the other future itself",
+            ),
             ..Invocation::new(self.0.get())
         }
     }

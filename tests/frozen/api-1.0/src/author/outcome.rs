@@ -59,6 +59,12 @@ impl<'a> Outcome<'a> {
         self.raw.status().into_option()
     }
 
+    /// Whether the body of the HTTP response is a stream: it is made while it is sent, and
+    /// [`stream_ended`](crate::Extension::stream_ended) runs at its end.
+    pub fn is_streamed(&self) -> bool {
+        self.raw.is_streamed()
+    }
+
     /// What the function raised, or the error of a refusal.
     pub fn exception(&self) -> Option<Exception<'a>> {
         self.raw.exception().into_option().map(Exception::from_abi)

@@ -31,6 +31,24 @@ pub(crate) fn put<S: Send>(slot: &mut abi::StateSlot, state: S) {
     unsafe { slot.set_full(drop) };
 }
 
+/// Returns the state in a slot; `None` if the slot is empty.
+///
+/// # Safety
+/// As for [`take`].
+pub(crate) unsafe fn get_mut<S>(slot: &mut abi::StateSlot) -> Option<&mut S> {
+    if slot.is_empty() {
+        return None;
+    }
+    let data = slot.data();
+    Some(if fits::<S>() {
+        // SAFETY: the slot is full with an `S` in place, and borrowed as long as the result.
+        unsafe { &mut *data.cast::<S>() }
+    } else {
+        // SAFETY: as above, with the `S` in a box.
+        unsafe { &mut *data.cast::<Box<S>>() }
+    })
+}
+
 /// Takes the state out of a slot; `None` if the slot is empty.
 ///
 /// # Safety
@@ -61,6 +79,9 @@ mod tests {
             let mut slot = abi::StateSlot::EMPTY;
             put(&mut slot, state.clone());
             // SAFETY: filled above with the same type.
+            let seen = unsafe { get_mut::<S>(&mut slot) };
+            assert_eq!(seen, Some(&mut state.clone()), "{reason}");
+            // SAFETY: as above.
             assert_eq!(unsafe { take::<S>(&mut slot) }, Some(state), "{reason}");
             // SAFETY: the slot is empty now.
             assert_eq!(unsafe { take::<S>(&mut slot) }, None, "{reason}: only once");

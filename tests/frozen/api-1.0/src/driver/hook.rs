@@ -11,16 +11,18 @@ pub enum Hook {
     PostFunctionLoad,
     PreInvocation,
     PostInvocation,
+    StreamEnded,
     Flush,
     Shutdown,
 }
 
 impl Hook {
     /// All of them, in the order of an extension's life.
-    pub const ALL: [Hook; 5] = [
+    pub const ALL: [Hook; 6] = [
         Hook::PostFunctionLoad,
         Hook::PreInvocation,
         Hook::PostInvocation,
+        Hook::StreamEnded,
         Hook::Flush,
         Hook::Shutdown,
     ];
@@ -32,6 +34,7 @@ impl Hook {
             Hook::PostFunctionLoad => abi::HOOK_POST_FUNCTION_LOAD,
             Hook::PreInvocation => abi::HOOK_PRE_INVOCATION,
             Hook::PostInvocation => abi::HOOK_POST_INVOCATION,
+            Hook::StreamEnded => abi::HOOK_STREAM_ENDED,
             Hook::Flush => abi::HOOK_FLUSH,
             Hook::Shutdown => abi::HOOK_SHUTDOWN,
         }
@@ -43,6 +46,7 @@ impl Hook {
             Hook::PostFunctionLoad => "post_function_load",
             Hook::PreInvocation => "pre_invocation",
             Hook::PostInvocation => "post_invocation",
+            Hook::StreamEnded => "stream_ended",
             Hook::Flush => "flush",
             Hook::Shutdown => "shutdown",
         }

@@ -181,7 +181,8 @@ impl Instance {
         HookCall::new(result, future, self.extension.address(), state, context)
     }
 
-    /// Calls `post_invocation` with the state of the pre hook, and polls what it waits for once.
+    /// Calls `post_invocation` with the state of the pre hook, and polls what it waits for once. `keeps_state` leaves the
+    /// state for [`stream_ended`](Self::stream_ended): the response is streamed.
     ///
     /// Does nothing without a state, or with one of another extension.
     #[inline]
@@ -190,6 +191,7 @@ impl Instance {
         invocation: abi::Invocation<'_>,
         outcome: abi::Outcome<'_>,
         state: &mut State,
+        keeps_state: bool,
         context: &mut Context<'_>,
     ) -> HookCall {
         if state.is_none() || state.extension != self.extension.address() {
@@ -198,13 +200,35 @@ impl Instance {
         let slot = &raw mut state.slot;
         let (result, future) = running::run(invocation.this(), || {
             // SAFETY: see the top of the file; the slot is of a pre hook of the same extension.
-            unsafe { (self.extension.0.post_invocation())(self.this, invocation, outcome, slot) }
+            unsafe { (self.extension.0.post_invocation())(self.this, invocation, outcome, slot, keeps_state) }
         });
         let result = match result {
             abi::HookResult::Ok => abi::PreResult::Continue,
             abi::HookResult::Error(error) => abi::PreResult::Error(error),
         };
         HookCall::new(result, future, self.extension.address(), state, context)
+    }
+
+    /// Calls `stream_ended` with the state that `post_invocation` left.
+    ///
+    /// Does nothing without the hook or a state, or with a state of another extension.
+    ///
+    /// # Errors
+    /// The hook's.
+    pub fn stream_ended(
+        &self,
+        invocation: abi::Invocation<'_>,
+        end: abi::StreamEnd<'_>,
+        state: &mut State,
+    ) -> Result<(), abi::Error> {
+        let is_own = !state.is_none() && state.extension == self.extension.address();
+        if !is_own || !self.extension.has(Hook::StreamEnded) {
+            return Ok(());
+        }
+        // SAFETY: see the top of the file; the slot is of a pre hook of the same extension.
+        into_result(unsafe {
+            (self.extension.0.stream_ended())(self.this, invocation, end, &raw mut state.slot)
+        })
     }
 
     /// Makes the attribute of this name for a call; `None` if there is none for it.

@@ -14,6 +14,7 @@ use super::instance::TestInstance;
 use super::invocation::TestInvocation;
 use super::outcome::TestOutcome;
 use super::response;
+use super::stream_end::TestStreamEnd;
 use crate::driver::{Failure, Hook, HookCall, PreDecision, Refusal, Returned, State, post_decision};
 use crate::{Response, abi};
 
@@ -80,17 +81,20 @@ impl<'a> Call<'a> {
         self.ended = Some(Ended {
             kind: outcome.kind(),
             response: outcome.response(),
+            streams: outcome.is_streamed(),
         });
     }
 
     /// Runs the post hook; returns how the call ended after it.
     pub(super) fn post_invocation(&mut self, outcome: TestOutcome) -> TestOutcome {
         let (instance, raw) = (self.instance.get(), self.invocation.raw());
-        let mut state = std::mem::replace(&mut self.state, State::NONE);
-        let called = call_hook(self.invocation.timeout, &mut state, |state, context| {
-            instance.post_invocation(raw, outcome.raw(), state, context)
+        let keeps_state = outcome.is_streamed();
+        let called = call_hook(self.invocation.timeout, &mut self.state, |state, context| {
+            instance.post_invocation(raw, outcome.raw(), state, keeps_state, context)
         });
-        drop(state);
+        if !keeps_state {
+            self.state = State::NONE;
+        }
         let is_strict = self.instance.extension().is_strict(Hook::PostInvocation);
         let failed = match called {
             Ok(returned) => post_decision(returned, is_strict),
@@ -104,6 +108,18 @@ impl<'a> Call<'a> {
             Some(refusal) => TestOutcome::refused(self.extension_name(), refusal),
             None => outcome,
         }
+    }
+
+    /// Runs the hook at the end of the stream.
+    pub(super) fn end_stream(&mut self, end: &TestStreamEnd) {
+        let scope = self.invocation.scope.clone();
+        scope.run(|| {
+            let (instance, raw) = (self.instance.get(), self.invocation.raw());
+            if let Err(error) = instance.stream_ended(raw, end.raw(), &mut self.state) {
+                self.errors.push(HookError::new(Hook::StreamEnded, &error));
+            }
+            self.state = State::NONE;
+        });
     }
 
     fn extension_name(&self) -> &'static str {

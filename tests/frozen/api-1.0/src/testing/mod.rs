@@ -7,7 +7,8 @@
 //! ```
 //!
 //! [`TestHost`] checks the settings and makes an instance; [`TestHost::call`] begins a function call and runs the pre
-//! hook; the test says how the function ends, the post hook runs, and the [`Call`] has the results:
+//! hook; the test says how the function ends, the post hook runs, and the [`Call`] has the results. For a streamed
+//! response ([`Returned::streaming`]) the test also says how the body ends, with [`Call::stream_ended`].
 //!
 //! ```
 //! use funcdock_extension_api::testing::{Decision, Request, TestHost, json};
@@ -40,7 +41,7 @@
 //!         Ok(Flow::Continue(()))
 //!     }
 //!
-//!     fn post_invocation(&self, call: &mut Invocation<'_>, _state: (), _outcome: &Outcome<'_>) -> Result<()> {
+//!     fn post_invocation(&self, call: &mut Invocation<'_>, _state: &mut (), _outcome: &Outcome<'_>) -> Result<()> {
 //!         match call.response() {
 //!             Some(mut response) => response.set_header("x-thanks", "yes"),
 //!             None => Ok(()),
@@ -81,6 +82,7 @@ mod metrics;
 mod outcome;
 mod request;
 mod response;
+mod stream_end;
 mod value;
 
 pub use call::{Call, Decision};
@@ -94,4 +96,5 @@ pub use outcome::Returned;
 pub use request::Request;
 /// Settings for [`TestHost`], as in host.json.
 pub use serde_json::json;
+pub use stream_end::TestStreamEnd;
 pub use value::{PyObject, PyValue};

@@ -183,7 +183,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[derive(Deserialize)]
-    #[allow(dead_code, reason = "only its fields are looked at")]
+    #[expect(
+        dead_code,
+        reason = "the test reads the description of its fields, not their values"
+    )]
     struct Settings {
         rate: f64,
         #[serde(rename = "max-size")]
