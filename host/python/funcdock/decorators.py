@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 from typing import Any, Callable, NamedTuple
@@ -25,6 +26,8 @@ class Declared(NamedTuple):
     #: The file with the function's code.
     file: str
     function: Callable[..., Any]
+    #: The ASGI app that the function is, if it is one.
+    asgi_app: Callable[..., Any] | None
 
 
 def declared(root: os.PathLike[str], script: os.PathLike[str]) -> list[Declared]:
@@ -42,9 +45,27 @@ def declared(root: os.PathLike[str], script: os.PathLike[str]) -> list[Declared]
         if os.path.relpath(file, root).startswith(os.pardir) or "site-packages" in file:
             file = os.path.realpath(script)
         found.append(
-            Declared(function.get_function_name(), function.get_function_json(), file, user_function)
+            Declared(
+                name=function.get_function_name(),
+                json=function.get_function_json(),
+                file=file,
+                function=user_function,
+                asgi_app=_asgi_app(user_function),
+            )
         )
     return found
+
+
+def _asgi_app(function: Callable[..., Any]) -> Any:
+    """Returns the app of an AsgiFunctionApp, whose function the library has made."""
+    code = getattr(function, "__code__", None)
+    # In the oldest versions it is not a coroutine function.
+    if not inspect.iscoroutinefunction(function) or code is None or code.co_name != "http_app_func":
+        return None
+    for cell in function.__closure__ or ():  # type: ignore[attr-defined]
+        if isinstance(cell.cell_contents, func.AsgiMiddleware):
+            return cell.cell_contents._app
+    return None
 
 
 def _require_library(script: str) -> None:

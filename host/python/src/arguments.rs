@@ -1,7 +1,5 @@
 //! The keyword arguments of a call.
 
-use std::sync::Arc;
-
 use funcdock::model::Data;
 use funcdock::pipeline::RunnerCall;
 use pyo3::prelude::*;
@@ -44,7 +42,7 @@ pub(crate) fn build<'py>(
         let name = parameter.name.bind(py);
         let value = match parameter.kind {
             ParameterKind::Request => {
-                let raw = Bound::new(py, RawRequest::new(Arc::clone(&call.invocation)))?;
+                let raw = Bound::new(py, RawRequest::new(call.clone()))?;
                 classes.request.bind(py).call1((raw,))?
             }
             ParameterKind::Input => {

@@ -5,18 +5,21 @@
 
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use funcdock::model::{Invocation, Outcome};
-use funcdock::pipeline::RunnerCall;
+use funcdock::pipeline::{Completions, RunnerCall};
 use funcdock::sys::WakeFd;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::asgi::Exchange;
 use crate::calls::Call;
+use crate::index::Run;
 use crate::runtime::Runtime;
-use crate::tasks::{Tasks, lock};
+use crate::tasks::{TaskKey, Tasks, lock};
 use crate::{arguments, hooks, outcomes};
 
 /// An order to the loop.
@@ -25,6 +28,10 @@ enum Order {
     Begin(RunnerCall),
     /// Cancel this call, if it runs.
     GiveUp(Arc<Invocation>),
+    /// Look whether something has happened that this ASGI call waits for.
+    LookAgain(Arc<Exchange>),
+    /// Have the ASGI apps shut down, then say so.
+    ShutDown(mpsc::Sender<()>),
 }
 
 /// The worker's event loop, and the queue of orders for it.
@@ -32,6 +39,8 @@ pub(crate) struct EventLoop {
     runtime: Arc<Runtime>,
     /// The module `funcdock.tasks`.
     tasks_module: Py<PyModule>,
+    /// The module `funcdock.asgi`.
+    asgi_module: Py<PyModule>,
     event_loop: Py<PyAny>,
     tasks: Tasks,
     queue: Mutex<Vec<Order>>,
@@ -50,11 +59,13 @@ impl EventLoop {
     pub(crate) fn new(
         runtime: Arc<Runtime>,
         tasks_module: Py<PyModule>,
+        asgi_module: Py<PyModule>,
         event_loop: Py<PyAny>,
     ) -> std::io::Result<Self> {
         Ok(EventLoop {
             runtime,
             tasks_module,
+            asgi_module,
             event_loop,
             tasks: Tasks::default(),
             queue: Mutex::default(),
@@ -77,6 +88,40 @@ impl EventLoop {
         self.wake_up();
     }
 
+    /// Has an ASGI call look whether something has happened that it waits for. From any thread.
+    pub(crate) fn look_again(&self, exchange: Arc<Exchange>) {
+        self.order(Order::LookAgain(exchange));
+        self.wake_up();
+    }
+
+    /// Keeps the task of a call, until it is forgotten.
+    pub(crate) fn insert_task(&self, key: TaskKey, task: &Bound<'_, PyAny>) {
+        self.tasks.insert(key, task.clone().unbind());
+    }
+
+    /// Forgets the task of an ASGI call, which has ended.
+    pub(crate) fn forget(&self, exchange: &Exchange) {
+        self.tasks.remove(TaskKey::of_exchange(exchange));
+    }
+
+    pub(crate) fn completions(&self) -> &Arc<Completions> {
+        &self.runtime.completions
+    }
+
+    /// Returns Python's object.
+    pub(crate) fn python<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.event_loop.bind(py)
+    }
+
+    pub(crate) fn asgi_module<'py>(&self, py: Python<'py>) -> &Bound<'py, PyModule> {
+        self.asgi_module.bind(py)
+    }
+
+    /// Makes a future of this loop. Attached.
+    pub(crate) fn create_future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.event_loop.bind(py).call_method0(intern!(py, "create_future"))
+    }
+
     fn order(&self, order: Order) {
         lock(&self.queue).push(order);
         self.waiting.store(true, Ordering::Release);
@@ -95,8 +140,19 @@ impl EventLoop {
         self.signal();
     }
 
-    fn is_cancelling(&self) -> bool {
+    /// Whether running calls are cancelled.
+    pub(crate) fn is_cancelling(&self) -> bool {
         self.cancelling.load(Ordering::Acquire)
+    }
+
+    /// Has the ASGI apps shut down; blocks for at most this time. From any other thread, not attached.
+    pub(crate) fn shut_down(&self, time: Duration) {
+        let (done, shut_down) = mpsc::channel();
+        self.order(Order::ShutDown(done));
+        self.wake_up();
+        if shut_down.recv_timeout(time).is_err() {
+            tracing::warn!("an ASGI app has not shut down in time");
+        }
     }
 
     /// Ends [`run`](Self::run). From any thread.
@@ -119,6 +175,18 @@ impl EventLoop {
     }
 }
 
+/// Called when the ASGI apps have shut down.
+#[pyclass(frozen, module = "funcdock")]
+struct ShutDown(mpsc::Sender<()>);
+
+#[pymethods]
+impl ShutDown {
+    fn __call__(&self, _task: &Bound<'_, PyAny>) {
+        // Nobody waits any more if it took too long.
+        let _ = self.0.send(());
+    }
+}
+
 /// What the loop calls when its descriptor is readable.
 #[pyclass(frozen, module = "funcdock")]
 struct Dispatcher(Arc<EventLoop>);
@@ -134,6 +202,11 @@ impl Dispatcher {
         for order in orders {
             match order {
                 Order::GiveUp(invocation) => event_loop.tasks.cancel(py, &invocation),
+                Order::LookAgain(exchange) => exchange.look_again(py)?,
+                Order::ShutDown(done) => {
+                    let module = event_loop.asgi_module(py);
+                    module.call_method1(intern!(py, "shut_down"), (Bound::new(py, ShutDown(done))?,))?;
+                }
                 Order::Begin(call) if call.invocation.is_given_up() => {}
                 Order::Begin(call) if cancelling => completions.push(call.ticket, Outcome::Cancelled, false),
                 Order::Begin(call) => {
@@ -163,6 +236,12 @@ impl Dispatcher {
         let event_loop = &self.0;
         let runtime = &event_loop.runtime;
         let function = runtime.function(&call);
+        if let (Run::Asgi(app), None) = (&function.run, &function.hooked) {
+            let invocation = Arc::clone(&call.invocation);
+            let task = app.start(py, event_loop, call)?;
+            event_loop.insert_task(TaskKey::of_call(&invocation), &task);
+            return Ok(());
+        }
         let arguments = arguments::build(py, &runtime.classes, function, &call)?;
         let (callee, keywords) = hooks::callee(function, &arguments)?;
         let invocation = Arc::clone(&call.invocation);
@@ -175,7 +254,7 @@ impl Dispatcher {
         let start = event_loop.tasks_module.bind(py).getattr(intern!(py, "start"))?;
         let task = start.call1((&event_loop.event_loop, callee, keywords, Bound::new(py, call)?))?;
         // `ended` runs in a later iteration of the loop, even if the app makes its loop begin tasks at once.
-        event_loop.tasks.insert(&invocation, task.unbind());
+        event_loop.insert_task(TaskKey::of_call(&invocation), &task);
         Ok(())
     }
 }
@@ -228,7 +307,7 @@ impl AsyncCall {
 
     /// Handles the end of the task. It has reported its outcome, unless it was cancelled before its first step.
     fn ended(&self, _task: &Bound<'_, PyAny>) {
-        self.event_loop.tasks.remove(&self.call.invocation);
+        self.event_loop.tasks.remove(TaskKey::of_call(&self.call.invocation));
         if !self.has_outcome.load(Ordering::Relaxed) {
             self.complete(match self.is_given_up() {
                 true => Outcome::Cancelled,

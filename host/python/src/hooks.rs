@@ -40,7 +40,7 @@ pub(crate) fn dock(
                 declared.directory.to_string_lossy(),
                 declared.script_file.to_string_lossy(),
                 &function.callable,
-                function.is_async,
+                function.run.is_on_loop(),
             );
             module.call_method1("Function", arguments)
         });

@@ -16,6 +16,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::asgi::AsgiApp;
 use crate::convert::Kind;
 use crate::package::Package;
 use crate::text::utf8;
@@ -38,12 +39,29 @@ pub(crate) struct Function {
     pub(crate) callable: Py<PyAny>,
     /// The callable that runs the function with its Python hooks, if it has any. Takes the context and the arguments.
     pub(crate) hooked: Option<Py<PyAny>>,
-    pub(crate) is_async: bool,
+    pub(crate) run: Run,
     pub(crate) parameters: Vec<Parameter>,
     /// How what it returns is converted; `None` where no binding takes it, and it is ignored.
     pub(crate) return_kind: Option<Kind>,
     /// The output bindings that it takes an `Out` for, in the order of the parameters.
     pub(crate) outputs: Vec<OutputBinding>,
+}
+
+/// How a function runs.
+pub(crate) enum Run {
+    /// On a thread of the pool.
+    Pool,
+    /// As a task of the event loop.
+    Loop,
+    /// As a task of the event loop: the function is an ASGI app.
+    Asgi(AsgiApp),
+}
+
+impl Run {
+    /// Whether it runs on the event loop.
+    pub(crate) fn is_on_loop(&self) -> bool {
+        !matches!(self, Run::Pool)
+    }
 }
 
 /// An output binding.
@@ -76,6 +94,8 @@ struct ToLoad {
     definition: FunctionDefinition,
     /// What is called; `None` if its script is still to be imported.
     function: Option<Py<PyAny>>,
+    /// The ASGI app that the function is, if it is one.
+    asgi_app: Option<Py<PyAny>>,
 }
 
 impl ToLoad {
@@ -83,6 +103,16 @@ impl ToLoad {
         ToLoad {
             definition,
             function: None,
+            asgi_app: None,
+        }
+    }
+
+    /// A framework reads the request's body itself, while it arrives.
+    fn stream_request_of_framework(&mut self) {
+        let mut bindings = self.definition.bindings.iter_mut();
+        let http = bindings.find_map(|binding| binding.http.as_mut());
+        if let (Some(_), Some(http)) = (&self.asgi_app, http) {
+            http.streams_body = true;
         }
     }
 }
@@ -95,7 +125,7 @@ impl Function {
             failure: Some(Box::new(failure)),
             callable: py.None(),
             hooked: None,
-            is_async: false,
+            run: Run::Pool,
             parameters: Vec::new(),
             return_kind: None,
             outputs: Vec::new(),
@@ -121,8 +151,10 @@ pub(crate) fn index(
         definitions: Vec::with_capacity(declared.len()),
         functions: Vec::with_capacity(declared.len()),
     };
-    for ToLoad { definition, function } in declared {
-        let loaded = load_function(package.loader.bind(py), app, &definition, function, &serves);
+    for mut to_load in declared {
+        to_load.stream_request_of_framework();
+        let loaded = load_function(py, package, app, &to_load, &serves);
+        let definition = to_load.definition;
         let function = loaded.or_else(|error| {
             let error = LoadError::Function {
                 name: definition.name.clone(),
@@ -141,17 +173,18 @@ pub(crate) fn index(
 
 /// Imports a function, unless code has declared it, and checks it.
 fn load_function(
-    loader: &Bound<'_, PyModule>,
+    py: Python<'_>,
+    package: &Package,
     app: &App,
-    definition: &FunctionDefinition,
-    declared: Option<Py<PyAny>>,
+    to_load: &ToLoad,
     serves: impl Fn(&str) -> bool,
 ) -> PyResult<Function> {
-    let py = loader.py();
+    let loader = package.loader.bind(py);
+    let definition = &to_load.definition;
     let bindings = bindings(definition);
     let trigger = definition.trigger().map_or("", |trigger| trigger.kind.as_str());
     let is_called = serves(trigger);
-    let loaded = match declared {
+    let loaded = match &to_load.function {
         Some(function) => {
             let arguments = (&definition.name, function, "its decorators", bindings, is_called);
             loader.call_method1(intern!(py, "check"), arguments)?
@@ -195,12 +228,17 @@ fn load_function(
             kind: kind_of(name).unwrap_or(Kind::Generic),
         })
     });
+    let run = match &to_load.asgi_app {
+        Some(app) => Run::Asgi(AsgiApp::new(package.asgi.bind(py), app.clone_ref(py), definition)?),
+        None if loaded.getattr(intern!(py, "is_async"))?.extract()? => Run::Loop,
+        None => Run::Pool,
+    };
     Ok(Function {
         name: definition.name.clone(),
         failure: None,
         callable: loaded.getattr(intern!(py, "function"))?.unbind(),
         hooked: None,
-        is_async: loaded.getattr(intern!(py, "is_async"))?.extract()?,
+        run,
         outputs: outputs.collect::<PyResult<_>>()?,
         // An HTTP function needs no binding for what it returns.
         return_kind: kind_of("$return").or((Kind::of(trigger) == Kind::Http).then_some(Kind::Http)),

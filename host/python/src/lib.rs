@@ -10,6 +10,7 @@
 //! | `function-N` | runs synchronous functions | while there are calls |
 
 mod arguments;
+mod asgi;
 mod calls;
 mod companions;
 mod context;

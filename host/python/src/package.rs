@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 
 /// The package's modules that Rust calls.
 pub(crate) struct Package {
+    pub(crate) asgi: Py<PyModule>,
     pub(crate) companions: Py<PyModule>,
     pub(crate) decorators: Py<PyModule>,
     pub(crate) dock: Py<PyModule>,
@@ -54,6 +55,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     let extensions = submodule("extensions", include_str!("../funcdock/extensions.py"))?;
     extensions.bind(py).setattr("__path__", Vec::<String>::new())?;
     Ok(Package {
+        asgi: submodule("asgi", include_str!("../funcdock/asgi.py"))?,
         companions,
         decorators: submodule("decorators", include_str!("../funcdock/decorators.py"))?,
         dock,

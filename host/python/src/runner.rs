@@ -1,6 +1,7 @@
 //! The [`FunctionRunner`] for CPython: runs synchronous functions on the pool, asynchronous ones on the loop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use funcdock::control::WorkerConfig;
 use funcdock::extensions::ExtensionReport;
@@ -11,7 +12,8 @@ use pyo3::prelude::*;
 
 use crate::arguments::Classes;
 use crate::event_loop::EventLoop;
-use crate::index::{self, LoadError};
+use crate::asgi::NestedCalls;
+use crate::index::{self, LoadError, Run};
 use crate::package::{self, Package};
 use crate::pool::Pool;
 use crate::runtime::Runtime;
@@ -86,15 +88,18 @@ impl PythonRunner {
         extensions: Vec<ExtensionReport>,
     ) -> PyResult<Self> {
         let tasks = package.tasks.clone_ref(py);
-        let event_loop = EventLoop::new(Arc::clone(&runtime), tasks, event_loop)?;
+        let asgi = package.asgi.clone_ref(py);
+        let event_loop = Arc::new(EventLoop::new(Arc::clone(&runtime), tasks, asgi, event_loop)?);
+        let nested = NestedCalls(Arc::clone(&event_loop));
+        package.asgi.bind(py).call_method1("install", (nested,))?;
         let pool = Arc::new(Pool::default());
-        if runtime.functions.iter().any(|function| !function.is_async) {
+        if runtime.functions.iter().any(|function| !function.run.is_on_loop()) {
             pool.start(thread_count(config), &runtime)?;
         }
         Ok(PythonRunner {
             runtime,
             pool,
-            event_loop: Arc::new(event_loop),
+            event_loop,
             extensions,
         })
     }
@@ -118,7 +123,7 @@ impl FunctionRunner for PythonRunner {
         if let Some(failure) = &function.failure {
             let outcome = Outcome::Raised(failure.clone());
             self.runtime.completions.push(call.ticket, outcome, false);
-        } else if function.is_async {
+        } else if function.run.is_on_loop() {
             self.event_loop.push(call);
         } else {
             self.pool.push(call);
@@ -132,13 +137,19 @@ impl FunctionRunner for PythonRunner {
 
     fn give_up(&self, call: &RunnerCall) {
         // A thread cannot be stopped.
-        if self.runtime.function(call).is_async {
+        if self.runtime.function(call).run.is_on_loop() {
             self.event_loop.give_up(Arc::clone(&call.invocation));
         }
     }
 
     fn cancel(&self) {
         self.event_loop.cancel();
+    }
+
+    fn shut_down(&self, time: Duration) {
+        if self.runtime.functions.iter().any(|function| matches!(function.run, Run::Asgi(_))) {
+            self.event_loop.shut_down(time);
+        }
     }
 
     fn extensions(&self) -> Vec<ExtensionReport> {

@@ -7,28 +7,62 @@ use funcdock::model::Invocation;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-/// The tasks of running calls, by the address of the invocation, which the call keeps alive. The loop itself only has weak
-/// references to its tasks.
-#[derive(Default)]
-pub(crate) struct Tasks(Mutex<HashMap<usize, Py<PyAny>>>);
+use crate::asgi::Exchange;
 
-impl Tasks {
-    pub(crate) fn insert(&self, invocation: &Arc<Invocation>, task: Py<PyAny>) {
-        lock(&self.0).insert(key(invocation), task);
+/// The tasks of running calls. The loop itself only has weak references to its tasks.
+#[derive(Default)]
+pub(crate) struct Tasks(Mutex<HashMap<TaskKey, Py<PyAny>>>);
+
+/// The call of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TaskKey {
+    /// The address of the invocation, which the call keeps alive.
+    invocation: usize,
+    /// Whether it is the call of an app to which a function handed its request.
+    is_nested: bool,
+}
+
+impl TaskKey {
+    /// Returns the key of a function's own call.
+    pub(crate) fn of_call(invocation: &Arc<Invocation>) -> Self {
+        TaskKey {
+            invocation: Arc::as_ptr(invocation).addr(),
+            is_nested: false,
+        }
     }
 
-    pub(crate) fn remove(&self, invocation: &Arc<Invocation>) {
-        let removed = lock(&self.0).remove(&key(invocation));
+    /// Returns the key of an app's call.
+    pub(crate) fn of_exchange(exchange: &Exchange) -> Self {
+        TaskKey {
+            is_nested: exchange.is_nested(),
+            ..TaskKey::of_call(&exchange.call().invocation)
+        }
+    }
+}
+
+impl Tasks {
+    pub(crate) fn insert(&self, key: TaskKey, task: Py<PyAny>) {
+        lock(&self.0).insert(key, task);
+    }
+
+    pub(crate) fn remove(&self, key: TaskKey) {
+        let removed = lock(&self.0).remove(&key);
         // Not under the lock: this may drop the last reference.
         drop(removed);
     }
 
     /// Cancels the call, if it runs. Attached.
     pub(crate) fn cancel(&self, py: Python<'_>, invocation: &Arc<Invocation>) {
-        let task = lock(&self.0).get(&key(invocation)).map(|task| task.clone_ref(py));
-        // Not under the lock: cancelling may run code of the app that the task waits for.
-        if let Some(task) = task {
-            cancel(task.bind(py));
+        for is_nested in [false, true] {
+            let key = TaskKey {
+                is_nested,
+                ..TaskKey::of_call(invocation)
+            };
+            let task = lock(&self.0).get(&key).map(|task| task.clone_ref(py));
+            // Not under the lock: cancelling may run code of the app that the task waits for.
+            if let Some(task) = task {
+                cancel(task.bind(py));
+            }
         }
     }
 
@@ -46,10 +80,6 @@ fn cancel(task: &Bound<'_, PyAny>) {
     if let Err(error) = task.call_method0(intern!(task.py(), "cancel")) {
         tracing::warn!("a call cannot be cancelled: {error}");
     }
-}
-
-fn key(invocation: &Arc<Invocation>) -> usize {
-    Arc::as_ptr(invocation).addr()
 }
 
 /// Locks a mutex. No code that holds one of these locks can panic or run Python code.

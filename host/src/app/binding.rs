@@ -9,8 +9,8 @@ use crate::model::{AuthLevel, Binding, DataType, Direction, HttpTrigger};
 use http::Method;
 
 const RETURN: &str = "$return";
-const METHODS: [&str; 9] = [
-    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT",
+const METHODS: [&str; 10] = [
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "QUERY",
 ];
 
 /// Reads `bindings`: any number of them, one of which is a trigger.

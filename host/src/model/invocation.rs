@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
+use super::departure::Departure;
 use super::trace_context::TraceContexts;
 use super::{Attributes, Data, FunctionInfo, HttpReply, HttpRequest, Inputs, TraceContext, TraceIds};
 
@@ -51,6 +52,7 @@ pub struct Invocation {
     /// The contexts that the trigger and extensions set, or else the one joined from several header fields.
     trace_contexts: TraceContexts,
     given_up: AtomicBool,
+    departure: Departure,
 }
 
 impl Invocation {
@@ -71,6 +73,7 @@ impl Invocation {
             attributes: Attributes::default(),
             trace_contexts,
             given_up: AtomicBool::new(false),
+            departure: Departure::default(),
         })
     }
 
@@ -168,6 +171,11 @@ impl Invocation {
     /// Records that nobody waits for the outcome any more.
     pub fn give_up(&self) {
         self.given_up.store(true, Ordering::Release);
+    }
+
+    /// Returns whether and when the client leaves before it has the response.
+    pub fn departure(&self) -> &Departure {
+        &self.departure
     }
 }
 

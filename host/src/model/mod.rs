@@ -5,7 +5,9 @@
 
 mod attributes;
 mod body;
+mod body_writer;
 mod data;
+mod departure;
 mod function;
 mod http;
 mod invocation;
@@ -19,7 +21,9 @@ mod trace_ids;
 
 pub use attributes::{Attribute, Attributes};
 pub use body::{Body, BodyError, BodyStream, Frames};
+pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use data::{Data, Inputs};
+pub use departure::Departure;
 pub use function::{AuthLevel, Binding, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger};
 pub use http::{HttpRequest, HttpResponse};
 pub use invocation::{Invocation, RetryContext, Start};

@@ -191,6 +191,7 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.detached => {
+                rest.invocation.departure().leave();
                 runtime.spawn(async move {
                     let result = rest.finish().await;
                     stream::discard(rest, result, StreamEndKind::ClientLeft);

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::waiters::{Ticket, Waiters};
 use crate::model::Outcome;
@@ -31,9 +33,23 @@ pub struct Completions {
     signalled: AtomicBool,
     arrived: Notify,
     pub(super) waiters: Waiters,
+    in_flight: TaskTracker,
 }
 
+/// Keeps the worker from ending its drain, as a call in flight does, until it is dropped.
+pub struct WorkerHold(#[expect(dead_code, reason = "held for its drop")] TaskTrackerToken);
+
 impl Completions {
+    /// Returns what counts the calls in flight, and other work that the worker waits for when it drains.
+    pub fn in_flight(&self) -> &TaskTracker {
+        &self.in_flight
+    }
+
+    /// Has the worker wait for work that goes on after the outcome of its call. From any thread.
+    pub fn hold_worker(&self) -> WorkerHold {
+        WorkerHold(self.in_flight.token())
+    }
+
     /// Adds the outcome of a call. `more` says that the caller continues with another call at once. Only the first outcome
     /// of a call counts, and none counts for a call that was given up. From any thread.
     pub fn push(&self, ticket: Ticket, outcome: Outcome, more: bool) {

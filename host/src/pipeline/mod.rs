@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::model::{CallResult, Invocation, Start, StreamEndKind};
 use call::Call;
 
-pub use completions::Completions;
+pub use completions::{Completions, WorkerHold};
 pub use function::LoadedFunction;
 pub use runner::{FunctionRunner, RunnerCall};
 pub use waiters::Ticket;

@@ -1,6 +1,7 @@
 //! The pipeline's interface to a language runtime.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{LoadedFunction, Ticket};
 use crate::extensions::ExtensionReport;
@@ -40,6 +41,10 @@ pub trait FunctionRunner: Send + Sync + 'static {
 
     /// Ends running calls as far as the language can, with their outcomes soon after, and begins no more.
     fn cancel(&self) {}
+
+    /// Ends what the runtime runs beside calls, after the last call. Unlike the others, it is called from a thread of its
+    /// own, and may block for this time.
+    fn shut_down(&self, _time: Duration) {}
 
     /// Returns the extensions that the runtime itself runs around functions.
     fn extensions(&self) -> Vec<ExtensionReport> {

@@ -234,7 +234,8 @@ impl LoadedWorker {
             triggers.insert(0, Box::new(http));
         }
         let timeout = base.config.app.host.function_timeout;
-        let service = match Service::start(&functions, triggers, runner, completions, timeout) {
+        let serving_runner = Arc::clone(&runner);
+        let service = match Service::start(&functions, triggers, serving_runner, completions, timeout) {
             Ok(service) => service,
             Err(error) => return Err(base.fail("start of the triggers", &error)),
         };
@@ -244,7 +245,7 @@ impl LoadedWorker {
         }
         let thread = std::thread::spawn(move || {
             let deadline = base.orders.wait_for_drain();
-            let in_time = drain(service, &base, deadline);
+            let in_time = drain(service, &*runner, &base, deadline);
             base.orders.drained(json!(extensions.report()));
             stop();
             in_time
@@ -269,11 +270,12 @@ impl ServingWorker {
     }
 }
 
-/// Ends calls, then extensions, within the deadline. Returns whether all calls ended by themselves.
-fn drain(service: Service, base: &Base, deadline: Duration) -> bool {
+/// Ends calls, then the runner, then extensions, within the deadline. Returns whether all calls ended by themselves.
+fn drain(service: Service, runner: &dyn FunctionRunner, base: &Base, deadline: Duration) -> bool {
     let end = Instant::now() + deadline;
     let left = || end.saturating_duration_since(Instant::now());
     let in_time = service.drain(deadline);
+    runner.shut_down(left().max(LEAST_SHUTDOWN));
     if let Some(peers) = &base.peers {
         // A flush that another worker requested must end before the shutdown.
         peers.wait_until_answered(left());

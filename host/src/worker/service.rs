@@ -30,7 +30,7 @@ impl Service {
         completions: Arc<Completions>,
         timeout: Option<Duration>,
     ) -> Result<Self, String> {
-        let tasks = TaskTracker::new();
+        let tasks = completions.in_flight().clone();
         let drain = CancellationToken::new();
         let pipeline = Arc::new(Pipeline::new(runner, completions, timeout, tasks.clone()));
         let calls = Calls::new(Arc::clone(&pipeline), tasks.clone(), drain.clone());

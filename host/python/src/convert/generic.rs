@@ -15,6 +15,7 @@ use funcdock::model::Data;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
 
 use crate::text::utf8;
@@ -49,12 +50,42 @@ pub(super) fn text_or_bytes(value: &Bound<'_, PyAny>) -> PyResult<Option<Data>> 
     Ok(if let Ok(text) = value.cast::<PyString>() {
         Some(Data::String(utf8(text)?.to_owned()))
     } else if let Ok(bytes) = value.cast::<PyBytes>() {
-        Some(Data::Bytes(Bytes::copy_from_slice(bytes.as_bytes())))
+        Some(Data::Bytes(shared_or_copied(bytes)))
     } else if let Ok(bytes) = value.cast::<PyByteArray>() {
         Some(Data::Bytes(bytes.to_vec().into()))
     } else {
         None
     })
+}
+
+/// The size from which on bytes are worth an owner of their own, which costs an allocation and a later drop.
+const SHARED: usize = 32 << 10;
+
+/// Returns the bytes: large ones without a copy. Attached.
+pub(crate) fn shared_or_copied(bytes: &Bound<'_, PyBytes>) -> Bytes {
+    match bytes.as_bytes() {
+        small if small.len() < SHARED => Bytes::copy_from_slice(small),
+        _ => Bytes::from_owner(PyBackedBytes::from(bytes.clone())),
+    }
+}
+
+/// Returns the bytes of any object that has some: `bytes`, `bytearray`, `memoryview`. Attached.
+///
+/// # Errors
+/// `TypeError` for other objects.
+pub(crate) fn bytes_of(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(shared_or_copied(bytes));
+    }
+    if let Ok(bytes) = value.cast::<PyByteArray>() {
+        return Ok(bytes.to_vec().into());
+    }
+    let py = value.py();
+    let Some(tobytes) = value.getattr_opt(intern!(py, "tobytes"))? else {
+        let found = value.get_type().qualname()?;
+        return Err(PyTypeError::new_err(format!("expected bytes, found {found}")));
+    };
+    Ok(shared_or_copied(tobytes.call0()?.cast::<PyBytes>()?))
 }
 
 /// Converts a Python object to data. Attached.

@@ -1,8 +1,7 @@
 //! The Rust side of `func.HttpRequest`: its fields become Python objects when they are read.
 
-use std::sync::Arc;
-
-use funcdock::model::{HttpRequest, Invocation};
+use funcdock::model::HttpRequest;
+use funcdock::pipeline::RunnerCall;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -10,17 +9,22 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 /// The source of the fields of `funcdock.http.HttpRequest`.
 #[pyclass(frozen, module = "funcdock")]
 pub(crate) struct RawRequest {
-    invocation: Arc<Invocation>,
+    call: RunnerCall,
 }
 
 impl RawRequest {
-    pub(crate) fn new(invocation: Arc<Invocation>) -> Self {
-        RawRequest { invocation }
+    pub(crate) fn new(call: RunnerCall) -> Self {
+        RawRequest { call }
+    }
+
+    pub(crate) fn call(&self) -> &RunnerCall {
+        &self.call
     }
 
     fn request(&self) -> PyResult<&HttpRequest> {
         // `arguments::build` makes this only for calls with a request.
-        self.invocation
+        self.call
+            .invocation
             .request()
             .ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))
     }
@@ -88,7 +92,7 @@ impl RawRequest {
     fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let body = self.request()?.body.bytes();
         let bytes = body.ok_or_else(|| {
-            PyRuntimeError::new_err("the body is a stream, which this version cannot hand to a function")
+            PyRuntimeError::new_err("the body is a stream, which the web framework reads: a hook cannot")
         })?;
         Ok(PyBytes::new(py, bytes))
     }

@@ -1,7 +1,6 @@
 //! HTTP responses: `func.HttpResponse`, any object with its interface, text and bytes.
 
-use bytes::Bytes;
-use funcdock::model::{Data, HttpResponse};
+use funcdock::model::{Body, Data, HttpResponse};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -9,7 +8,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use super::generic::text_or_bytes;
+use super::generic::{shared_or_copied, text_or_bytes};
+use crate::asgi::ResponseBody;
 use crate::text::utf8;
 
 /// Converts the value that an HTTP function returned. Attached.
@@ -35,7 +35,11 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
         }));
     };
     let body = body.call0()?;
-    let body = Bytes::copy_from_slice(body.cast::<PyBytes>()?.as_bytes());
+    // An app's own response has exactly the headers that the app gave it.
+    let (body, is_of_app) = match body.cast::<ResponseBody>() {
+        Ok(made) => (made.get().take()?, true),
+        Err(_) => (Body::Bytes(shared_or_copied(body.cast::<PyBytes>()?)), false),
+    };
     let code: u16 = value.getattr(intern!(py, "status_code"))?.extract()?;
     let status = StatusCode::from_u16(code)
         .ok()
@@ -47,13 +51,13 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     if given.is_truthy()? {
         read_headers(&given, &mut headers)?;
     }
-    if !headers.contains_key(CONTENT_TYPE) {
+    if !is_of_app && !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, content_type(value)?);
     }
     Ok(Data::Response(Box::new(HttpResponse {
         status,
         headers,
-        body: body.into(),
+        body,
     })))
 }
 

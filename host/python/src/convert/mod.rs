@@ -7,6 +7,7 @@ mod http_response;
 use funcdock::model::Data;
 use pyo3::prelude::*;
 
+pub(crate) use generic::bytes_of;
 pub(crate) use http_request::RawRequest;
 
 /// The conversion of a binding's data.

@@ -16,6 +16,7 @@ struct Described {
     json: String,
     file: PathBuf,
     function: Py<PyAny>,
+    asgi_app: Option<Py<PyAny>>,
 }
 
 /// Imports the app's script. Returns the functions to load. Attached, on the main thread.
@@ -47,7 +48,7 @@ pub(super) fn read(
                 json: described.json,
                 file: described.file,
             };
-            (declared, Some(described.function))
+            (declared, Some((described.function, described.asgi_app)))
         })
         .unzip();
     // The supervisor has put the app settings into the environment.
@@ -68,9 +69,13 @@ pub(super) fn read(
     });
     let loaded = read.functions.into_iter();
     Ok(loaded
-        .map(|(index, definition)| ToLoad {
-            definition,
-            function: functions[index].take(),
+        .map(|(index, definition)| {
+            let (function, asgi_app) = functions[index].take().unzip();
+            ToLoad {
+                definition,
+                function,
+                asgi_app: asgi_app.flatten(),
+            }
         })
         .collect())
 }

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 use crate::model::{BodyError, BodyStream};
@@ -66,12 +67,14 @@ pub(super) async fn discard(mut body: Incoming, time: Duration) {
 }
 
 /// The body as a stream of at most `limit` bytes, for a function that reads it while it arrives. A client that sends
-/// nothing for `pause`, while somebody waits for it, ends the stream with an error.
+/// nothing for `pause`, while somebody waits for it, ends the stream with an error. Called within the runtime; the stream
+/// may be read on any thread.
 pub(super) fn stream(body: Incoming, limit: u64, pause: Duration) -> BodyStream {
     BodyStream::new(Arriving {
         body: Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)),
         pause,
         waiting: None,
+        runtime: Handle::current(),
     })
 }
 
@@ -81,6 +84,8 @@ struct Arriving {
     pause: Duration,
     /// Ends when the client has sent nothing for too long; there while somebody waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// The server's: a function polls the body on a thread of its own.
+    runtime: Handle,
 }
 
 impl http_body::Body for Arriving {
@@ -96,6 +101,8 @@ impl http_body::Body for Arriving {
             return Poll::Ready(frame);
         }
         let pause = self.pause;
+        let runtime = self.runtime.clone();
+        let _entered = runtime.enter();
         let waiting = self
             .waiting
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));

@@ -1,0 +1,204 @@
+"""ASGI apps: the coroutine of each call, and the lifespan of an app."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import Any, Callable, Protocol
+from wsgiref.headers import Headers
+
+from . import logs
+
+try:
+    import azure.functions as func
+except ImportError:
+    func = None  # type: ignore[assignment]
+
+#: An ASGI app.
+App = Callable[..., Awaitable[None]]
+
+_HttpResponse: Any = func.HttpResponse if func else object
+
+
+logger = logging.getLogger("funcdock")
+
+
+class NestedCalls(Protocol):
+    """The Rust side of calls that functions hand to apps."""
+
+    def start(self, app: App, request: Any, head: asyncio.Future[Any]) -> asyncio.Task[None]: ...
+
+
+class RawExchange(Protocol):
+    """The Rust side of an exchange."""
+
+    @property
+    def for_logs(self) -> Any: ...
+    def receive(self) -> Any: ...
+    def send(self, event: dict[str, Any]) -> Any: ...
+    def returned(self) -> None: ...
+    def raised(self, error: BaseException) -> None: ...
+    def ended(self, task: Any) -> None: ...
+
+
+class Exchange:
+    """``receive`` and ``send`` of one call. They are coroutines, as some apps make tasks of them."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: RawExchange) -> None:
+        self._raw = raw
+
+    async def receive(self) -> Any:
+        event = self._raw.receive()
+        return event if type(event) is dict else await event
+
+    async def send(self, event: dict[str, Any]) -> None:
+        waits = self._raw.send(event)
+        if waits is not None:
+            await waits
+
+
+def start(
+    loop: asyncio.AbstractEventLoop, app: App, scope: dict[str, Any], raw: RawExchange
+) -> asyncio.Task[None]:
+    """Starts a call, which makes its response through ``raw``."""
+    task = loop.create_task(_run(app, scope, raw))
+    task.add_done_callback(raw.ended)
+    return task
+
+
+async def _run(app: App, scope: dict[str, Any], raw: RawExchange) -> None:
+    logs.call.set(raw.for_logs)
+    exchange = Exchange(raw)
+    try:
+        await app(scope, exchange.receive, exchange.send)
+    # Catches SystemExit, too: it must not end the worker.
+    except BaseException as error:
+        raw.raised(error)
+    else:
+        raw.returned()
+
+
+class AppResponse(_HttpResponse):  # type: ignore[misc]
+    """The response of an app, for the function that handed its request to it."""
+
+    def __init__(self, status: int, headers: Sequence[tuple[str, str]], body: Any) -> None:
+        super().__init__(status_code=status, headers=Headers(list(headers)))
+        self._made = body
+
+    def get_body(self) -> Any:
+        """Returns an object that stands for the body, which may be made while it is sent."""
+        return self._made
+
+
+response = AppResponse
+
+
+def install(nested: NestedCalls) -> None:
+    """Has the library's middleware run apps as this module does."""
+    middleware = getattr(func, "AsgiMiddleware", None)
+    original = getattr(middleware, "handle_async", None)
+    if middleware is None or original is None:
+        return
+
+    @functools.wraps(original)
+    async def handle_async(self: Any, req: Any, context: Any = None) -> Any:
+        request = getattr(req, "_raw", None)
+        if request is None:
+            # A request that the app has made itself.
+            return await original(self, req, context)
+        head: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        task = nested.start(self._app, request, head)
+        try:
+            return await head
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+
+    middleware.handle_async = handle_async
+
+
+class Lifespan:
+    """The life of an app beside its calls, as the lifespan protocol has it."""
+
+    def __init__(self, app: App) -> None:
+        self.state: dict[str, Any] = {}
+        self._app = app
+        self._events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._answer: asyncio.Future[str | None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start_up(self) -> None:
+        """Starts the app. Raises if the app says that it cannot start."""
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._run())
+        problem = await self._ask("startup")
+        if problem is not None:
+            raise RuntimeError(f"the ASGI app has not started: {problem or 'it gives no reason'}")
+
+    async def shut_down(self) -> None:
+        """Ends the app, if it takes part in the protocol."""
+        if self._task is None or self._task.done():
+            return
+        problem = await self._ask("shutdown")
+        if problem is not None:
+            logger.error("an ASGI app has failed to shut down: %s", problem)
+        await self._task
+
+    async def _ask(self, what: str) -> str | None:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._events.put_nowait({"type": f"lifespan.{what}"})
+        return await self._answer
+
+    async def _run(self) -> None:
+        scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self.state,
+        }
+        try:
+            await self._app(scope, self._events.get, self._send)
+        # The protocol's way to say that an app does not take part in it.
+        except BaseException as error:
+            logger.debug("an ASGI app takes no part in the lifespan protocol: %r", error)
+        self._reply(None)
+
+    async def _send(self, event: dict[str, Any]) -> None:
+        if event["type"].endswith(".complete"):
+            self._reply(None)
+        elif event["type"].endswith(".failed"):
+            self._reply(event.get("message", ""))
+
+    def _reply(self, problem: str | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(problem)
+
+
+_lifespans: dict[int, Lifespan] = {}
+
+
+def start_up(app: App) -> dict[str, Any]:
+    """Starts an app, once, before the loop runs; returns the state for the scopes of its calls."""
+    lifespan = _lifespans.get(id(app))
+    if lifespan is None:
+        lifespan = Lifespan(app)
+        asyncio.get_event_loop().run_until_complete(lifespan.start_up())
+        _lifespans[id(app)] = lifespan
+    return lifespan.state
+
+
+def shut_down(done: Callable[[Any], None]) -> None:
+    """Ends all apps that were started, then calls ``done``. Called while the loop runs."""
+
+    async def all_of_them() -> None:
+        for lifespan in _lifespans.values():
+            try:
+                await lifespan.shut_down()
+            except Exception:
+                logger.exception("an ASGI app has failed to shut down")
+
+    task = asyncio.get_running_loop().create_task(all_of_them())
+    task.add_done_callback(done)

@@ -1,0 +1,103 @@
+//! The events of an ASGI call as Python has them, and as Rust does.
+
+use bytes::Bytes;
+use funcdock::model::{Body, HttpResponse};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+
+use crate::convert::bytes_of;
+use crate::text::utf8;
+
+/// An event that an app sends.
+pub(super) enum Sent {
+    Start(Box<HttpResponse>),
+    Body { body: Bytes, more: bool },
+}
+
+impl Sent {
+    /// # Errors
+    /// `ValueError` or `TypeError` for an event that HTTP does not have, with what was expected.
+    pub(super) fn parse(event: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let py = event.py();
+        let kind = required(event, intern!(py, "type"))?;
+        let kind = kind.cast::<PyString>()?;
+        match utf8(kind)? {
+            "http.response.start" => Self::start(event),
+            "http.response.body" => {
+                let body = match event.get_item(intern!(py, "body"))? {
+                    Some(body) => bytes_of(&body)?,
+                    None => Bytes::new(),
+                };
+                let more = event.get_item(intern!(py, "more_body"))?;
+                let more = more.is_some_and(|more| more.is_truthy().unwrap_or(false));
+                Ok(Sent::Body { body, more })
+            }
+            other => Err(PyValueError::new_err(format!(
+                "expected the event http.response.start or http.response.body, found {other:?}"
+            ))),
+        }
+    }
+
+    fn start(event: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let py = event.py();
+        let code: u16 = required(event, intern!(py, "status"))?.extract()?;
+        let status = StatusCode::from_u16(code).ok().filter(|status| status.as_u16() >= 200);
+        let status = status.ok_or_else(|| {
+            PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)"))
+        })?;
+        let mut headers = HeaderMap::new();
+        if let Some(given) = event.get_item(intern!(py, "headers"))? {
+            for pair in given.try_iter()? {
+                let pair = pair?;
+                let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+                let (name, value) = (bytes_of(&name)?, bytes_of(&value)?);
+                let parsed = HeaderName::from_bytes(&name)
+                    .map_err(|_| PyValueError::new_err(format!("{name:?} is not a valid header name")))?;
+                let value = HeaderValue::from_maybe_shared(value).map_err(|_| {
+                    PyValueError::new_err(format!("the value of header {name:?} is not valid"))
+                })?;
+                headers.append(parsed, value);
+            }
+        }
+        Ok(Sent::Start(Box::new(HttpResponse {
+            status,
+            headers,
+            body: Body::default(),
+        })))
+    }
+}
+
+fn required<'py>(event: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    let found = event.get_item(key)?;
+    found.ok_or_else(|| PyTypeError::new_err(format!("the event has no {key:?}: {event}")))
+}
+
+/// The event with a part of the request's body.
+pub(super) fn request<'py>(py: Python<'py>, body: &[u8], more: bool) -> PyResult<Bound<'py, PyDict>> {
+    let event = PyDict::new(py);
+    event.set_item(intern!(py, "type"), intern!(py, "http.request"))?;
+    event.set_item(intern!(py, "body"), PyBytes::new(py, body))?;
+    event.set_item(intern!(py, "more_body"), more)?;
+    Ok(event)
+}
+
+/// The event that says that the client has left, or that the response is complete.
+pub(super) fn disconnect(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let event = PyDict::new(py);
+    event.set_item(intern!(py, "type"), intern!(py, "http.disconnect"))?;
+    Ok(event)
+}
+
+/// The headers as (name, value) pairs of text.
+pub(super) fn header_pairs<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for (name, value) in headers {
+        // One character per byte, as everywhere in WSGI and the library.
+        let value: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
+        list.append((name.as_str(), value))?;
+    }
+    Ok(list)
+}

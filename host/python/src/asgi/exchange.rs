@@ -1,0 +1,446 @@
+//! One ASGI call: `receive` reads the request's body, `send` makes the response, each while it goes over the connection.
+//!
+//! All methods run attached on the main thread, that of the event loop. Others only order the loop to
+//! [look again](Exchange::look_again): the server, which has sent a part of the response or has read a part of the
+//! request, and the pipeline, when the client leaves.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use funcdock::model::{
+    Body, BodyWriter, Data, Exception, Frames, HttpResponse, Outcome, ReaderGone, body_writer,
+};
+use funcdock::pipeline::{RunnerCall, WorkerHold};
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::events;
+use super::response::ResponseBody;
+use crate::calls::Call;
+use crate::event_loop::EventLoop;
+use crate::outcomes;
+
+/// Where the head of the response goes.
+pub(crate) enum Reply {
+    /// To the pipeline: the app is the function.
+    OfCall,
+    /// To function code that waits for it with this future: it handed its request to the app.
+    ToFunction(Py<PyAny>),
+}
+
+/// One ASGI call.
+pub(crate) struct Exchange {
+    event_loop: Arc<EventLoop>,
+    call: RunnerCall,
+    reply: Reply,
+    state: Mutex<State>,
+    /// The worker waits for what the app does after the response.
+    _hold: WorkerHold,
+}
+
+struct State {
+    request: Request,
+    response: Response,
+    /// The future of a `receive` that waits.
+    receiving: Option<Py<PyAny>>,
+    /// The future of a `send` that waits for room.
+    sending: Option<Py<PyAny>>,
+}
+
+/// What is left of the request.
+enum Request {
+    Whole,
+    Stream(Frames),
+    Read,
+}
+
+/// How far the response is.
+enum Response {
+    NotStarted,
+    Head(Box<HttpResponse>),
+    Body(BodyWriter),
+    Complete,
+}
+
+impl Exchange {
+    pub(crate) fn new(event_loop: &Arc<EventLoop>, call: RunnerCall, reply: Reply) -> Arc<Self> {
+        let body = call.invocation.request().map(|request| &request.body);
+        let request = match body.and_then(Body::stream) {
+            None => Request::Whole,
+            Some(stream) => stream.take().map_or(Request::Read, Request::Stream),
+        };
+        Arc::new(Exchange {
+            event_loop: Arc::clone(event_loop),
+            call,
+            reply,
+            state: Mutex::new(State {
+                request,
+                response: Response::NotStarted,
+                receiving: None,
+                sending: None,
+            }),
+            _hold: event_loop.completions().hold_worker(),
+        })
+    }
+
+    pub(crate) fn call(&self) -> &RunnerCall {
+        &self.call
+    }
+
+    /// Whether this is a call within the call of a function.
+    pub(crate) fn is_nested(&self) -> bool {
+        matches!(self.reply, Reply::ToFunction(_))
+    }
+
+    /// Locks the state. No code that holds the lock runs code of the app.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the loop look again. From any thread.
+    fn order(self: &Arc<Self>) {
+        self.event_loop.look_again(Arc::clone(self));
+    }
+
+    /// Resolves the futures for which something has happened.
+    pub(crate) fn look_again(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        let mut state = self.lock();
+        let sent = match (&state.sending, &state.response) {
+            (Some(_), Response::Body(writer)) => match writer.has_room() {
+                Ok(false) => None,
+                Ok(true) => Some(Ok(())),
+                Err(ReaderGone) => Some(Err(client_left())),
+            },
+            (Some(_), _) => Some(Ok(())),
+            (None, _) => None,
+        };
+        let sending = sent.and_then(|sent| state.sending.take().map(|future| (future, sent)));
+        let event = match state.receiving {
+            Some(_) => self.poll_receive(py, &mut state)?,
+            None => None,
+        };
+        let receiving = event.and_then(|event| state.receiving.take().map(|future| (future, event)));
+        drop(state);
+        if let Some((future, sent)) = sending {
+            resolve(future.bind(py), sent.map(|()| py.None().into_bound(py)))?;
+        }
+        if let Some((future, event)) = receiving {
+            resolve(future.bind(py), Ok(event.into_any()))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the next event of the request, if there is one already.
+    fn poll_receive<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        state: &mut State,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        if self.has_ended(state) {
+            return events::disconnect(py).map(Some);
+        }
+        let frames = match &mut state.request {
+            Request::Whole => {
+                state.request = Request::Read;
+                let body = self.call.invocation.request().and_then(|request| request.body.bytes());
+                let body = body.map(|bytes| &**bytes).unwrap_or_default();
+                return events::request(py, body, false).map(Some);
+            }
+            Request::Stream(frames) => frames,
+            Request::Read => return Ok(None),
+        };
+        let waker = Waker::from(Arc::clone(self));
+        loop {
+            let polled = frames.as_mut().poll_frame(&mut Context::from_waker(&waker));
+            let frame = match polled {
+                Poll::Pending => return Ok(None),
+                Poll::Ready(frame) => frame,
+            };
+            match frame {
+                Some(Ok(frame)) => {
+                    // The programming model has no trailers.
+                    let Ok(data) = frame.into_data() else { continue };
+                    let more = !frames.is_end_stream();
+                    if !more {
+                        state.request = Request::Read;
+                    }
+                    return events::request(py, &data, more).map(Some);
+                }
+                None => {
+                    state.request = Request::Read;
+                    return events::request(py, &[], false).map(Some);
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(invocation = self.call.invocation.id(), "the request's body: {error}");
+                    state.request = Request::Read;
+                    return events::disconnect(py).map(Some);
+                }
+            }
+        }
+    }
+
+    /// Whether nobody reads what the app sends, or it has sent everything.
+    fn has_ended(&self, state: &State) -> bool {
+        match &state.response {
+            Response::Complete => true,
+            Response::Body(writer) => writer.has_room().is_err(),
+            Response::NotStarted | Response::Head(_) => {
+                self.call.invocation.departure().has_left() || self.is_given_up()
+            }
+        }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.event_loop.is_cancelling() || self.call.invocation.is_given_up()
+    }
+
+    /// Takes a part of the body; returns the future of a `send` that has to wait for room.
+    fn send_body<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        body: bytes::Bytes,
+        more: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut state.response, Response::Complete) {
+            Response::NotStarted => {
+                state.response = Response::NotStarted;
+                Err(PyRuntimeError::new_err(
+                    "expected http.response.start before http.response.body",
+                ))
+            }
+            Response::Complete => Err(PyRuntimeError::new_err("the response is complete already")),
+            Response::Head(mut head) if !more => {
+                head.body = Body::Bytes(body);
+                self.complete(py, state, Ok(head)).map(|()| None)
+            }
+            Response::Head(mut head) => {
+                // The exchange owns the writer, so the writer must not own the exchange.
+                let exchange = Arc::downgrade(self);
+                let (writer, stream) = body_writer(None, move || look_again_later(&exchange));
+                // The reader is not there yet, so it cannot be gone.
+                let has_room = writer.write(body).unwrap_or(true);
+                head.body = Body::Stream(stream);
+                state.response = Response::Body(writer);
+                self.complete(py, state, Ok(head))?;
+                if has_room { Ok(None) } else { self.wait_for_room(py).map(Some) }
+            }
+            Response::Body(writer) => {
+                let written = writer.write(body);
+                if !more {
+                    writer.end();
+                    self.wake_receiver(py, state)?;
+                    return written.map(|_| None).map_err(|ReaderGone| client_left());
+                }
+                state.response = Response::Body(writer);
+                drop(state);
+                match written {
+                    Ok(true) => Ok(None),
+                    Ok(false) => self.wait_for_room(py).map(Some),
+                    Err(ReaderGone) => Err(client_left()),
+                }
+            }
+        }
+    }
+
+    fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let future = self.event_loop.create_future(py)?;
+        self.lock().sending = Some(future.clone().unbind());
+        // There may be room since it was asked for.
+        self.look_again(py)?;
+        Ok(future)
+    }
+
+    /// Gives the head of the response, or the error in its place, to whoever waits for it.
+    fn complete(
+        &self,
+        py: Python<'_>,
+        state: MutexGuard<'_, State>,
+        response: Result<Box<HttpResponse>, PyErr>,
+    ) -> PyResult<()> {
+        match &self.reply {
+            Reply::OfCall => {
+                let outcome = match response {
+                    Ok(response) => Outcome::returned(Data::Response(response)),
+                    Err(error) if self.was_cancelled(py, &error) => Outcome::Cancelled,
+                    Err(error) => outcomes::raised(py, &error),
+                };
+                self.event_loop.completions().push(self.call.ticket, outcome, false);
+                self.wake_receiver(py, state)
+            }
+            Reply::ToFunction(future) => {
+                self.wake_receiver(py, state)?;
+                let made = response.and_then(|response| self.for_function(py, *response));
+                resolve(future.bind(py), made)
+            }
+        }
+    }
+
+    /// Returns the response as function code gets it.
+    fn for_function<'py>(&self, py: Python<'py>, response: HttpResponse) -> PyResult<Bound<'py, PyAny>> {
+        let headers = events::header_pairs(py, &response.headers)?;
+        let body = ResponseBody::new(response.body);
+        let module = self.event_loop.asgi_module(py);
+        module.call_method1(intern!(py, "response"), (response.status.as_u16(), headers, body))
+    }
+
+    fn was_cancelled(&self, py: Python<'_>, error: &PyErr) -> bool {
+        self.is_given_up() && error.is_instance_of::<CancelledError>(py)
+    }
+
+    /// Tells a `receive` that waits if the exchange has ended.
+    fn wake_receiver(&self, py: Python<'_>, mut state: MutexGuard<'_, State>) -> PyResult<()> {
+        let waits = state.receiving.is_some() && self.has_ended(&state);
+        let receiving = if waits { state.receiving.take() } else { None };
+        drop(state);
+        match receiving {
+            Some(future) => resolve(future.bind(py), events::disconnect(py).map(Bound::into_any)),
+            None => Ok(()),
+        }
+    }
+
+    /// Handles the end of the app's coroutine, with the exception that it raised.
+    fn ended(self: &Arc<Self>, py: Python<'_>, error: Option<PyErr>) -> PyResult<()> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut state.response, Response::Complete) {
+            Response::NotStarted | Response::Head(_) => {
+                let error = error.unwrap_or_else(|| {
+                    PyRuntimeError::new_err("the ASGI app ended without a complete response")
+                });
+                self.complete(py, state, Err(error))
+            }
+            Response::Body(writer) => {
+                drop(state);
+                match error {
+                    Some(error) => writer.fail(Box::new(exception(py, &error))),
+                    None => writer.fail("the ASGI app ended before the response was complete".into()),
+                }
+                Ok(())
+            }
+            Response::Complete => {
+                drop(state);
+                if let Some(error) = error.filter(|error| !self.was_cancelled(py, error)) {
+                    let traceback = exception(py, &error).traceback;
+                    let invocation = &self.call.invocation;
+                    tracing::error!(
+                        target: "funcdock::pipeline",
+                        function = invocation.function().name.as_str(),
+                        invocation = invocation.id(),
+                        traceback,
+                        "the app raised after its response: {error}"
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Has the loop look again at an exchange that still goes on. From any thread.
+fn look_again_later(exchange: &Weak<Exchange>) {
+    if let Some(exchange) = exchange.upgrade() {
+        exchange.order();
+    }
+}
+
+impl Wake for Exchange {
+    fn wake(self: Arc<Self>) {
+        self.order();
+    }
+}
+
+/// The specification has `send` raise this when the client has left.
+fn client_left() -> PyErr {
+    PyOSError::new_err("the client has left")
+}
+
+fn exception(py: Python<'_>, error: &PyErr) -> Exception {
+    match outcomes::raised(py, error) {
+        Outcome::Raised(exception) => *exception,
+        // `raised` returns nothing else.
+        _ => Exception {
+            type_name: "Exception".to_owned(),
+            message: error.to_string(),
+            traceback: String::new(),
+        },
+    }
+}
+
+/// Resolves a future, unless it was cancelled.
+fn resolve(future: &Bound<'_, PyAny>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+    let py = future.py();
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
+    }
+    match result {
+        Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
+        Err(error) => future.call_method1(intern!(py, "set_exception"), (error.into_value(py),))?,
+    };
+    Ok(())
+}
+
+/// The Rust side of `funcdock.asgi.Exchange`.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct RawExchange(pub(crate) Arc<Exchange>);
+
+#[pymethods]
+impl RawExchange {
+    /// The call for the log records of its task.
+    #[getter]
+    fn for_logs(&self) -> Call {
+        Call::from(&self.0.call)
+    }
+
+    /// Returns the next event of the request, or the future of one.
+    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let exchange = &self.0;
+        let mut state = exchange.lock();
+        if let Some(event) = exchange.poll_receive(py, &mut state)? {
+            return Ok(event.into_any());
+        }
+        let future = exchange.event_loop.create_future(py)?;
+        state.receiving = Some(future.clone().unbind());
+        drop(state);
+        // The exchange owns the invocation, so this must not own the exchange.
+        let watching = Arc::downgrade(exchange);
+        let departure = exchange.call.invocation.departure();
+        departure.notify(move || look_again_later(&watching));
+        Ok(future)
+    }
+
+    /// Takes an event of the response; returns a future if the app has to wait before it sends more.
+    fn send<'py>(&self, event: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = event.py();
+        match events::Sent::parse(event)? {
+            events::Sent::Start(head) => {
+                let mut state = self.0.lock();
+                if !matches!(state.response, Response::NotStarted) {
+                    return Err(PyRuntimeError::new_err("the response has started already"));
+                }
+                state.response = Response::Head(head);
+                Ok(None)
+            }
+            events::Sent::Body { body, more } => self.0.send_body(py, body, more),
+        }
+    }
+
+    fn returned(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.ended(py, None)
+    }
+
+    fn raised(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.ended(error.py(), Some(PyErr::from_value(error.clone())))
+    }
+
+    /// Handles the end of the task, which may have been cancelled before its first step.
+    fn ended(&self, py: Python<'_>, _task: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.event_loop.forget(&self.0);
+        if matches!(self.0.lock().response, Response::Body(_) | Response::Complete) {
+            return Ok(());
+        }
+        self.0.ended(py, Some(CancelledError::new_err("the task was cancelled before it began")))
+    }
+}

@@ -1,0 +1,97 @@
+//! Runs ASGI apps: a call is an app's coroutine, with a scope made from the request (`scope`), and `receive` and `send`
+//! that read the request's body and make the response (`exchange`), both while they go over the connection.
+
+mod events;
+mod exchange;
+mod response;
+mod scope;
+
+use std::sync::Arc;
+
+use funcdock::model::FunctionDefinition;
+use funcdock::pipeline::RunnerCall;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::convert::RawRequest;
+use crate::event_loop::EventLoop;
+use crate::tasks::TaskKey;
+
+pub(crate) use exchange::Exchange;
+pub(crate) use response::ResponseBody;
+use exchange::{RawExchange, Reply};
+
+/// An ASGI app that is a function of the app.
+pub(crate) struct AsgiApp {
+    app: Py<PyAny>,
+    /// The entries that all scopes have.
+    scope: Py<PyDict>,
+    /// What the app's lifespan gave to its calls, which each get a copy.
+    state: Py<PyDict>,
+}
+
+impl AsgiApp {
+    /// Returns the app, as the function with this definition, after it has started. Attached, on the main thread.
+    pub(crate) fn new(
+        asgi: &Bound<'_, PyModule>,
+        app: Py<PyAny>,
+        definition: &FunctionDefinition,
+    ) -> PyResult<Self> {
+        let py = asgi.py();
+        let state = asgi.call_method1(intern!(py, "start_up"), (&app,))?;
+        let folder = definition.directory.to_string_lossy();
+        Ok(AsgiApp {
+            app,
+            scope: scope::template(py, &definition.name, &folder)?.unbind(),
+            state: state.cast_into::<PyDict>()?.unbind(),
+        })
+    }
+
+    /// Starts a call as a task of the event loop. Attached, on the main thread.
+    pub(crate) fn start<'py>(
+        &self,
+        py: Python<'py>,
+        event_loop: &Arc<EventLoop>,
+        call: RunnerCall,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let scope = scope::of_call(self.scope.bind(py), &call)?;
+        scope.set_item(intern!(py, "state"), self.state.bind(py).copy()?)?;
+        let exchange = Exchange::new(event_loop, call, Reply::OfCall);
+        let raw = Bound::new(py, RawExchange(exchange))?;
+        let module = event_loop.asgi_module(py);
+        module.call_method1(
+            intern!(py, "start"),
+            (event_loop.python(py), self.app.bind(py), scope, raw),
+        )
+    }
+}
+
+/// Starts the calls of apps to which functions hand their requests.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct NestedCalls(pub(crate) Arc<EventLoop>);
+
+#[pymethods]
+impl NestedCalls {
+    /// Starts a call of `app`, whose response goes to the future `head`; returns its task. `request` is the Rust side of
+    /// the function's request.
+    fn start<'py>(
+        &self,
+        py: Python<'py>,
+        app: &Bound<'py, PyAny>,
+        request: &Bound<'py, RawRequest>,
+        head: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = request.get().call().clone();
+        let function = &call.function.info;
+        let template = scope::template(py, &function.name, &function.directory)?;
+        let scope = scope::of_call(&template, &call)?;
+        let exchange = Exchange::new(&self.0, call, Reply::ToFunction(head));
+        let key = TaskKey::of_exchange(&exchange);
+        let raw = Bound::new(py, RawExchange(exchange))?;
+        let arguments = (self.0.python(py), app, scope, raw);
+        let task = self.0.asgi_module(py).call_method1(intern!(py, "start"), arguments)?;
+        self.0.insert_task(key, &task);
+        Ok(task)
+    }
+}

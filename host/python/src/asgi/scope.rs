@@ -1,0 +1,100 @@
+//! The scope of an ASGI call.
+
+use funcdock::model::HttpRequest;
+use funcdock::pipeline::RunnerCall;
+use http::Version;
+use percent_encoding::percent_decode_str;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+
+/// The specification's version, from which on `send` raises `OSError` when the client has left.
+const SPEC_VERSION: &str = "2.4";
+
+/// Returns the entries that all scopes of a function have. Attached.
+pub(super) fn template<'py>(py: Python<'py>, function: &str, folder: &str) -> PyResult<Bound<'py, PyDict>> {
+    let versions = PyDict::new(py);
+    versions.set_item("version", "3.0")?;
+    versions.set_item("spec_version", SPEC_VERSION)?;
+    let scope = PyDict::new(py);
+    scope.set_item("type", "http")?;
+    scope.set_item("asgi", versions)?;
+    scope.set_item("root_path", "")?;
+    // The names under which the library's middleware gives them to apps.
+    scope.set_item("azure_functions.function_name", function)?;
+    scope.set_item("azure_functions.function_directory", folder)?;
+    Ok(scope)
+}
+
+/// Returns the scope of a call. Attached.
+///
+/// # Errors
+/// `RuntimeError` for a call without an HTTP request.
+pub(super) fn of_call<'py>(
+    template: &Bound<'py, PyDict>,
+    call: &RunnerCall,
+) -> PyResult<Bound<'py, PyDict>> {
+    let py = template.py();
+    let invocation = &call.invocation;
+    // The index makes ASGI apps only of functions with an HTTP trigger.
+    let request = invocation.request().ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))?;
+    let scope = template.copy()?;
+    let version = match request.version {
+        Version::HTTP_10 => intern!(py, "1.0"),
+        _ => intern!(py, "1.1"),
+    };
+    scope.set_item(intern!(py, "http_version"), version)?;
+    scope.set_item(intern!(py, "method"), request.method.as_str())?;
+    scope.set_item(intern!(py, "scheme"), scheme(py, request))?;
+    let path = request.uri.path();
+    if path.contains('%') {
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        scope.set_item(intern!(py, "path"), decoded)?;
+    } else {
+        scope.set_item(intern!(py, "path"), path)?;
+    }
+    scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, path.as_bytes()))?;
+    let query = request.uri.query().unwrap_or_default();
+    scope.set_item(intern!(py, "query_string"), PyBytes::new(py, query.as_bytes()))?;
+    scope.set_item(intern!(py, "headers"), headers(py, request)?)?;
+    scope.set_item(intern!(py, "client"), address(py, &request.client, 0)?)?;
+    let default_port = 80;
+    let host = request.header_str("host").unwrap_or_default();
+    scope.set_item(intern!(py, "server"), address(py, host, default_port)?)?;
+    scope.set_item(intern!(py, "azure_functions.invocation_id"), invocation.id())?;
+    Ok(scope)
+}
+
+/// The scheme that the client used, as far as a proxy says.
+fn scheme<'py>(py: Python<'py>, request: &HttpRequest) -> Bound<'py, PyString> {
+    match request.header_str("x-forwarded-proto") {
+        None | Some("http") => intern!(py, "http").clone(),
+        Some("https") => intern!(py, "https").clone(),
+        Some(other) => PyString::new(py, other),
+    }
+}
+
+fn headers<'py>(py: Python<'py>, request: &HttpRequest) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for (name, value) in &request.headers {
+        let name = PyBytes::new(py, name.as_str().as_bytes());
+        let value = PyBytes::new(py, value.as_bytes());
+        list.append(PyTuple::new(py, [name, value])?)?;
+    }
+    Ok(list)
+}
+
+/// Splits "host:port"; `None` (of Python) if there is no host.
+fn address<'py>(py: Python<'py>, text: &str, default_port: u16) -> PyResult<Bound<'py, PyAny>> {
+    let (host, port) = match text.rsplit_once(':') {
+        // The colons of an IPv6 address without a port are within brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(default_port)),
+        _ => (text, default_port),
+    };
+    if host.is_empty() {
+        return Ok(py.None().into_bound(py));
+    }
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Ok((host, port).into_pyobject(py)?.into_any())
+}
