@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Callable, Protocol
 from wsgiref.headers import Headers
 
-from . import logs
+from . import logs, tasks
 
 try:
     import azure.functions as func
@@ -28,7 +28,7 @@ logger = logging.getLogger("funcdock")
 class NestedCalls(Protocol):
     """The Rust side of calls that functions hand to apps."""
 
-    def start(self, app: App, request: Any, head: asyncio.Future[Any]) -> asyncio.Task[None]: ...
+    def start(self, app: App, request: Any, head: asyncio.Future[Any]) -> asyncio.Task[None] | None: ...
 
 
 class RawExchange(Protocol):
@@ -63,11 +63,9 @@ class Exchange:
 
 def start(
     loop: asyncio.AbstractEventLoop, app: App, scope: dict[str, Any], raw: RawExchange
-) -> asyncio.Task[None]:
-    """Starts a call, which makes its response through ``raw``."""
-    task = loop.create_task(_run(app, scope, raw))
-    task.add_done_callback(raw.ended)
-    return task
+) -> asyncio.Task[None] | None:
+    """Starts a call, which makes its response through ``raw``; returns None if it has ended already."""
+    return tasks.begin(loop, _run(app, scope, raw), raw.ended)
 
 
 async def _run(app: App, scope: dict[str, Any], raw: RawExchange) -> None:
@@ -97,28 +95,58 @@ class AppResponse(_HttpResponse):  # type: ignore[misc]
 response = AppResponse
 
 
-def install(nested: NestedCalls) -> None:
-    """Has the library's middleware run apps as this module does."""
-    middleware = getattr(func, "AsgiMiddleware", None)
-    original = getattr(middleware, "handle_async", None)
-    if middleware is None or original is None:
-        return
+_nested: NestedCalls
 
-    @functools.wraps(original)
-    async def handle_async(self: Any, req: Any, context: Any = None) -> Any:
-        request = getattr(req, "_raw", None)
-        if request is None:
-            # A request that the app has made itself.
-            return await original(self, req, context)
-        head: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        task = nested.start(self._app, request, head)
-        try:
-            return await head
-        except asyncio.CancelledError:
+
+def connect(nested: NestedCalls) -> None:
+    """Connects this module with the host, before the first call."""
+    global _nested
+    _nested = nested
+
+
+async def respond(app: App, request: Any) -> Any:
+    """Calls an app to which a function hands its request; returns the response when its head is there."""
+    head: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    task = _nested.start(app, request, head)
+    try:
+        return await head
+    except asyncio.CancelledError:
+        if task is not None:
             task.cancel()
-            raise
+        raise
 
-    middleware.handle_async = handle_async
+
+def patch_middleware() -> None:
+    """Has the library's middleware run apps as this module does. Call this before any code of the app is
+    imported."""
+    middleware = getattr(func, "AsgiMiddleware", None)
+    if middleware is None:
+        return
+    loop = asyncio.get_event_loop()
+
+    def patched(name: str, run: Callable[..., Any]) -> None:
+        original = getattr(middleware, name, None)
+        if original is None:
+            return
+
+        @functools.wraps(original)
+        def handle(self: Any, req: Any, context: Any = None) -> Any:
+            request = getattr(req, "_raw", None)
+            if request is None:
+                # A request that the app has made itself.
+                return original(self, req, context)
+            return run(self._app, request)
+
+        setattr(middleware, name, handle)
+
+    def respond_from_thread(app: App, request: Any) -> Any:
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("in an async function, await handle_async(...) instead of calling handle(...)")
+        return asyncio.run_coroutine_threadsafe(respond(app, request), loop).result()
+
+    patched("handle_async", respond)
+    # `handle` and `main`, which are not coroutine functions, both end here.
+    patched("_handle", respond_from_thread)
 
 
 class Lifespan:

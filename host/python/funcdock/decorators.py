@@ -26,8 +26,8 @@ class Declared(NamedTuple):
     #: The file with the function's code.
     file: str
     function: Callable[..., Any]
-    #: The ASGI app that the function is, if it is one.
-    asgi_app: Callable[..., Any] | None
+    #: ("asgi" or "wsgi", the app) of a function that the library has made of a web framework's app.
+    framework: tuple[str, Callable[..., Any]] | None
 
 
 def declared(root: os.PathLike[str], script: os.PathLike[str]) -> list[Declared]:
@@ -50,22 +50,33 @@ def declared(root: os.PathLike[str], script: os.PathLike[str]) -> list[Declared]
                 json=function.get_function_json(),
                 file=file,
                 function=user_function,
-                asgi_app=_asgi_app(user_function),
+                framework=_framework(user_function),
             )
         )
     return found
 
 
-def _asgi_app(function: Callable[..., Any]) -> Any:
-    """Returns the app of an AsgiFunctionApp, whose function the library has made."""
+def _framework(function: Any) -> tuple[str, Any] | None:
+    """Returns the app of an AsgiFunctionApp or WsgiFunctionApp, whose function the library has made."""
     code = getattr(function, "__code__", None)
-    # In the oldest versions it is not a coroutine function.
-    if not inspect.iscoroutinefunction(function) or code is None or code.co_name != "http_app_func":
+    if code is None or code.co_name != "http_app_func":
         return None
-    for cell in function.__closure__ or ():  # type: ignore[attr-defined]
-        if isinstance(cell.cell_contents, func.AsgiMiddleware):
-            return cell.cell_contents._app
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    for value in held:
+        if isinstance(value, func.WsgiMiddleware):
+            return "wsgi", value._app
+        # In the oldest versions its function is not a coroutine function.
+        if isinstance(value, func.AsgiMiddleware) and inspect.iscoroutinefunction(function):
+            _start_up_is_done(held)
+            return "asgi", value._app
     return None
+
+
+def _start_up_is_done(held: list[Any]) -> None:
+    """Has the library's function not start the app, which the host has done: before the first call."""
+    for value in held:
+        if isinstance(value, func.AsgiFunctionApp):
+            value.startup_task_done = True
 
 
 def _require_library(script: str) -> None:

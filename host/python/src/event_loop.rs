@@ -96,7 +96,10 @@ impl EventLoop {
 
     /// Keeps the task of a call, until it is forgotten.
     pub(crate) fn insert_task(&self, key: TaskKey, task: &Bound<'_, PyAny>) {
-        self.tasks.insert(key, task.clone().unbind());
+        // A call that has ended at once has no task.
+        if !task.is_none() {
+            self.tasks.insert(key, task.clone().unbind());
+        }
     }
 
     /// Forgets the task of an ASGI call, which has ended.
@@ -253,7 +256,7 @@ impl Dispatcher {
         };
         let start = event_loop.tasks_module.bind(py).getattr(intern!(py, "start"))?;
         let task = start.call1((&event_loop.event_loop, callee, keywords, Bound::new(py, call)?))?;
-        // `ended` runs in a later iteration of the loop, even if the app makes its loop begin tasks at once.
+        // `ended` runs in a later iteration of the loop.
         event_loop.insert_task(TaskKey::of_call(&invocation), &task);
         Ok(())
     }

@@ -20,6 +20,7 @@ use crate::asgi::AsgiApp;
 use crate::convert::Kind;
 use crate::package::Package;
 use crate::text::utf8;
+use crate::wsgi::WsgiApp;
 
 pub(crate) use error::LoadError;
 
@@ -55,12 +56,14 @@ pub(crate) enum Run {
     Loop,
     /// As a task of the event loop: the function is an ASGI app.
     Asgi(AsgiApp),
+    /// On a thread of the pool: the function is a WSGI app.
+    Wsgi(WsgiApp),
 }
 
 impl Run {
     /// Whether it runs on the event loop.
     pub(crate) fn is_on_loop(&self) -> bool {
-        !matches!(self, Run::Pool)
+        matches!(self, Run::Loop | Run::Asgi(_))
     }
 }
 
@@ -94,8 +97,14 @@ struct ToLoad {
     definition: FunctionDefinition,
     /// What is called; `None` if its script is still to be imported.
     function: Option<Py<PyAny>>,
-    /// The ASGI app that the function is, if it is one.
-    asgi_app: Option<Py<PyAny>>,
+    /// The framework's app that the function is, if it is one.
+    framework: Option<Framework>,
+}
+
+/// The app of a web framework.
+enum Framework {
+    Asgi(Py<PyAny>),
+    Wsgi(Py<PyAny>),
 }
 
 impl ToLoad {
@@ -103,7 +112,7 @@ impl ToLoad {
         ToLoad {
             definition,
             function: None,
-            asgi_app: None,
+            framework: None,
         }
     }
 
@@ -111,7 +120,7 @@ impl ToLoad {
     fn stream_request_of_framework(&mut self) {
         let mut bindings = self.definition.bindings.iter_mut();
         let http = bindings.find_map(|binding| binding.http.as_mut());
-        if let (Some(_), Some(http)) = (&self.asgi_app, http) {
+        if let (Some(_), Some(http)) = (&self.framework, http) {
             http.streams_body = true;
         }
     }
@@ -228,8 +237,13 @@ fn load_function(
             kind: kind_of(name).unwrap_or(Kind::Generic),
         })
     });
-    let run = match &to_load.asgi_app {
-        Some(app) => Run::Asgi(AsgiApp::new(package.asgi.bind(py), app.clone_ref(py), definition)?),
+    let run = match &to_load.framework {
+        Some(Framework::Asgi(app)) => {
+            Run::Asgi(AsgiApp::new(package.asgi.bind(py), app.clone_ref(py), definition)?)
+        }
+        Some(Framework::Wsgi(app)) => {
+            Run::Wsgi(WsgiApp::new(package.wsgi.bind(py), app.clone_ref(py), definition)?)
+        }
         None if loaded.getattr(intern!(py, "is_async"))?.extract()? => Run::Loop,
         None => Run::Pool,
     };

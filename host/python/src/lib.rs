@@ -28,6 +28,7 @@ mod runner;
 mod runtime;
 mod tasks;
 mod text;
+mod wsgi;
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;

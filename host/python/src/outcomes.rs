@@ -27,6 +27,11 @@ pub(crate) fn lost(reason: &str) -> Outcome {
 
 /// Returns the outcome of a call that raised. Attached.
 pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
+    Outcome::Raised(Box::new(exception(py, error)))
+}
+
+/// Describes an exception. Attached.
+pub(crate) fn exception(py: Python<'_>, error: &PyErr) -> Exception {
     let describe = || -> PyResult<(String, String, String)> {
         let errors = py.import(intern!(py, "funcdock.errors"))?;
         errors
@@ -35,11 +40,11 @@ pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
     };
     let (type_name, message, traceback) =
         describe().unwrap_or_else(|_| ("Exception".to_owned(), error.to_string(), String::new()));
-    Outcome::Raised(Box::new(Exception {
+    Exception {
         type_name,
         message,
         traceback,
-    }))
+    }
 }
 
 fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> PyResult<Returned> {

@@ -17,6 +17,7 @@ pub(crate) struct Package {
     pub(crate) loader: Py<PyModule>,
     pub(crate) logs: Py<PyModule>,
     pub(crate) tasks: Py<PyModule>,
+    pub(crate) wsgi: Py<PyModule>,
 }
 
 /// Makes the app at `root` and the package importable, and imports the package. Attached, on the main thread.
@@ -54,8 +55,11 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     // Also a package: an import that fails then asks the finder of `dock` for the reason.
     let extensions = submodule("extensions", include_str!("../funcdock/extensions.py"))?;
     extensions.bind(py).setattr("__path__", Vec::<String>::new())?;
+    // `wsgi` uses `asgi`, which uses `tasks`.
+    let tasks = submodule("tasks", include_str!("../funcdock/tasks.py"))?;
+    let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
     Ok(Package {
-        asgi: submodule("asgi", include_str!("../funcdock/asgi.py"))?,
+        asgi,
         companions,
         decorators: submodule("decorators", include_str!("../funcdock/decorators.py"))?,
         dock,
@@ -63,6 +67,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         http: submodule("http", include_str!("../funcdock/http.py"))?,
         loader,
         logs,
-        tasks: submodule("tasks", include_str!("../funcdock/tasks.py"))?,
+        tasks,
+        wsgi: submodule("wsgi", include_str!("../funcdock/wsgi.py"))?,
     })
 }

@@ -12,7 +12,7 @@ use funcdock::pipeline::RunnerCall;
 use pyo3::prelude::*;
 
 use crate::outcomes;
-use crate::runtime::Runtime;
+use crate::runtime::{self, Called, Runtime};
 
 /// The queue that the threads share.
 #[derive(Default)]
@@ -66,8 +66,22 @@ impl Pool {
                     // A panic in here is a fault of ours; it must cost the call, and not the thread.
                     let ticket = call.ticket;
                     let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, call)));
-                    let outcome =
-                        called.unwrap_or_else(|_| outcomes::lost("the call panicked in the worker"));
+                    let Called { outcome, rest, running } = called.unwrap_or_else(|_| Called {
+                        outcome: outcomes::lost("the call panicked in the worker"),
+                        rest: None,
+                        running: None,
+                    });
+                    if let Some(rest) = rest {
+                        // The response begins; the rest of its body is made while it is sent.
+                        let _hold = runtime.completions.hold_worker();
+                        runtime.completions.push(ticket, outcome, false);
+                        // The writer that is dropped ends the response with an error.
+                        let _ = panic::catch_unwind(AssertUnwindSafe(|| rest.run(py)));
+                        runtime::end(py, running);
+                        next = self.take(false);
+                        continue;
+                    }
+                    runtime::end(py, running);
                     next = self.take(false);
                     runtime.completions.push(ticket, outcome, next.is_some());
                 }

@@ -17,7 +17,7 @@ use crate::index::{self, LoadError, Run};
 use crate::package::{self, Package};
 use crate::pool::Pool;
 use crate::runtime::Runtime;
-use crate::{companions, context, dock, hooks, logging};
+use crate::{companions, context, dock, hooks, logging, wsgi};
 
 /// Calls the functions of an app.
 pub(crate) struct PythonRunner {
@@ -59,6 +59,7 @@ impl PythonRunner {
                 functions,
                 classes: prepared.classes,
                 completions,
+                wsgi: prepared.package.wsgi.clone_ref(py),
             });
             Self::start(
                 py,
@@ -91,7 +92,7 @@ impl PythonRunner {
         let asgi = package.asgi.clone_ref(py);
         let event_loop = Arc::new(EventLoop::new(Arc::clone(&runtime), tasks, asgi, event_loop)?);
         let nested = NestedCalls(Arc::clone(&event_loop));
-        package.asgi.bind(py).call_method1("install", (nested,))?;
+        package.asgi.bind(py).call_method1("connect", (nested,))?;
         let pool = Arc::new(Pool::default());
         if runtime.functions.iter().any(|function| !function.run.is_on_loop()) {
             pool.start(thread_count(config), &runtime)?;
@@ -182,6 +183,8 @@ impl Prepared {
         };
         let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
         dock::install(py, &package, config, worker.extensions())?;
+        package.asgi.bind(py).call_method0("patch_middleware")?;
+        wsgi::patch_middleware(package.wsgi.bind(py))?;
         if config.extensions_enabled {
             hooks::watch(py, &package, config.skip_post_on_exception)?;
         }

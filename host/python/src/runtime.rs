@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use funcdock::model::Outcome;
+use funcdock::model::{Data, Outcome};
 use funcdock::pipeline::{Completions, RunnerCall};
 use pyo3::prelude::*;
 
-use crate::arguments::{self, Classes};
-use crate::calls::Running;
-use crate::hooks;
-use crate::index::Function;
-use crate::outcomes;
+use crate::arguments::{self, Arguments, Classes};
+use crate::calls::{self, Running};
+use crate::index::{Function, Run};
+use crate::wsgi::{PreparedApp, Rest};
+use crate::{hooks, outcomes};
 
 /// State shared by the threads that run functions.
 pub(crate) struct Runtime {
@@ -18,6 +18,8 @@ pub(crate) struct Runtime {
     pub(crate) functions: Vec<Function>,
     pub(crate) classes: Classes,
     pub(crate) completions: Arc<Completions>,
+    /// The module `funcdock.wsgi`.
+    pub(crate) wsgi: Py<PyModule>,
 }
 
 impl Runtime {
@@ -27,26 +29,62 @@ impl Runtime {
     }
 
     /// Calls a synchronous function. Attached.
-    pub(crate) fn call(&self, py: Python<'_>, call: RunnerCall) -> Outcome {
+    pub(crate) fn call(&self, py: Python<'_>, call: RunnerCall) -> Called {
         if call.invocation.is_given_up() {
             drop_detached(py, call);
-            return Outcome::Cancelled;
+            return Called {
+                outcome: Outcome::Cancelled,
+                rest: None,
+                running: None,
+            };
         }
         let function = self.function(&call);
-        let arguments = arguments::build(py, &self.classes, function, &call);
+        let prepared = match (&function.run, &function.hooked) {
+            (Run::Wsgi(app), None) => app.prepare(self.wsgi.bind(py), &call).map(Prepared::App),
+            _ => arguments::build(py, &self.classes, function, &call).map(Prepared::Function),
+        };
         let running = Running::start(call);
-        let called = arguments.and_then(|arguments| {
-            let (callee, keywords) = hooks::callee(function, &arguments)?;
-            let value = callee.bind(py).call((), Some(&keywords))?;
-            Ok(outcomes::returned(function, &value, &arguments.outs))
+        let called = prepared.and_then(|prepared| match prepared {
+            Prepared::App(prepared) => {
+                let (response, rest) = prepared.call()?;
+                Ok((Outcome::returned(Data::Response(Box::new(response))), rest))
+            }
+            Prepared::Function(arguments) => {
+                let (callee, keywords) = hooks::callee(function, &arguments)?;
+                let value = callee.bind(py).call((), Some(&keywords))?;
+                Ok((outcomes::returned(function, &value, &arguments.outs), calls::take_rest()))
+            }
         });
-        let outcome = called.unwrap_or_else(|error| outcomes::raised(py, &error));
-        match running.finish() {
-            Some(call) if call.invocation.is_given_up() => drop_detached(py, call),
-            // The pipeline holds it until it has the outcome.
-            _ => {}
+        let (outcome, rest) = called.unwrap_or_else(|error| (outcomes::raised(py, &error), calls::take_rest()));
+        Called {
+            outcome,
+            rest,
+            running: Some(running),
         }
-        outcome
+    }
+}
+
+/// What a call needs, before it is the one that this thread runs.
+enum Prepared<'py> {
+    Function(Arguments<'py>),
+    App(PreparedApp<'py>),
+}
+
+/// A call whose function has returned, or whose response has begun.
+pub(crate) struct Called {
+    pub(crate) outcome: Outcome,
+    /// What remains to be done after the outcome was reported.
+    pub(crate) rest: Option<Rest>,
+    /// `None` if the call did not begin.
+    pub(crate) running: Option<Running>,
+}
+
+/// Ends a call. Attached.
+pub(crate) fn end(py: Python<'_>, running: Option<Running>) {
+    match running.and_then(Running::finish) {
+        Some(call) if call.invocation.is_given_up() => drop_detached(py, call),
+        // The pipeline holds it until it has the outcome.
+        _ => {}
     }
 }
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::convert::bytes_of;
 use crate::text::utf8;
@@ -89,15 +89,4 @@ pub(super) fn disconnect(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let event = PyDict::new(py);
     event.set_item(intern!(py, "type"), intern!(py, "http.disconnect"))?;
     Ok(event)
-}
-
-/// The headers as (name, value) pairs of text.
-pub(super) fn header_pairs<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    for (name, value) in headers {
-        // One character per byte, as everywhere in WSGI and the library.
-        let value: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
-        list.append((name.as_str(), value))?;
-    }
-    Ok(list)
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use funcdock::model::{
-    Body, BodyWriter, Data, Exception, Frames, HttpResponse, Outcome, ReaderGone, body_writer,
+    Body, BodyWriter, Data, Frames, HttpResponse, Outcome, ReaderGone, body_writer,
 };
 use funcdock::pipeline::{RunnerCall, WorkerHold};
 use pyo3::exceptions::asyncio::CancelledError;
@@ -20,6 +20,7 @@ use pyo3::types::PyDict;
 use super::events;
 use super::response::ResponseBody;
 use crate::calls::Call;
+use crate::convert::header_pairs;
 use crate::event_loop::EventLoop;
 use crate::outcomes;
 
@@ -281,7 +282,7 @@ impl Exchange {
 
     /// Returns the response as function code gets it.
     fn for_function<'py>(&self, py: Python<'py>, response: HttpResponse) -> PyResult<Bound<'py, PyAny>> {
-        let headers = events::header_pairs(py, &response.headers)?;
+        let headers = header_pairs(py, &response.headers)?;
         let body = ResponseBody::new(response.body);
         let module = self.event_loop.asgi_module(py);
         module.call_method1(intern!(py, "response"), (response.status.as_u16(), headers, body))
@@ -315,7 +316,7 @@ impl Exchange {
             Response::Body(writer) => {
                 drop(state);
                 match error {
-                    Some(error) => writer.fail(Box::new(exception(py, &error))),
+                    Some(error) => writer.fail(Box::new(outcomes::exception(py, &error))),
                     None => writer.fail("the ASGI app ended before the response was complete".into()),
                 }
                 Ok(())
@@ -323,7 +324,7 @@ impl Exchange {
             Response::Complete => {
                 drop(state);
                 if let Some(error) = error.filter(|error| !self.was_cancelled(py, error)) {
-                    let traceback = exception(py, &error).traceback;
+                    let traceback = outcomes::exception(py, &error).traceback;
                     let invocation = &self.call.invocation;
                     tracing::error!(
                         target: "funcdock::pipeline",
@@ -355,18 +356,6 @@ impl Wake for Exchange {
 /// The specification has `send` raise this when the client has left.
 fn client_left() -> PyErr {
     PyOSError::new_err("the client has left")
-}
-
-fn exception(py: Python<'_>, error: &PyErr) -> Exception {
-    match outcomes::raised(py, error) {
-        Outcome::Raised(exception) => *exception,
-        // `raised` returns nothing else.
-        _ => Exception {
-            type_name: "Exception".to_owned(),
-            message: error.to_string(),
-            traceback: String::new(),
-        },
-    }
 }
 
 /// Resolves a future, unless it was cancelled.

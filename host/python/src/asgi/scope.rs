@@ -7,7 +7,9 @@ use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+
+use crate::convert::{address, scheme};
 
 /// The specification's version, from which on `send` raises `OSError` when the client has left.
 const SPEC_VERSION: &str = "2.4";
@@ -58,21 +60,11 @@ pub(super) fn of_call<'py>(
     let query = request.uri.query().unwrap_or_default();
     scope.set_item(intern!(py, "query_string"), PyBytes::new(py, query.as_bytes()))?;
     scope.set_item(intern!(py, "headers"), headers(py, request)?)?;
-    scope.set_item(intern!(py, "client"), address(py, &request.client, 0)?)?;
-    let default_port = 80;
+    scope.set_item(intern!(py, "client"), host_and_port(py, &request.client, 0)?)?;
     let host = request.header_str("host").unwrap_or_default();
-    scope.set_item(intern!(py, "server"), address(py, host, default_port)?)?;
+    scope.set_item(intern!(py, "server"), host_and_port(py, host, 80)?)?;
     scope.set_item(intern!(py, "azure_functions.invocation_id"), invocation.id())?;
     Ok(scope)
-}
-
-/// The scheme that the client used, as far as a proxy says.
-fn scheme<'py>(py: Python<'py>, request: &HttpRequest) -> Bound<'py, PyString> {
-    match request.header_str("x-forwarded-proto") {
-        None | Some("http") => intern!(py, "http").clone(),
-        Some("https") => intern!(py, "https").clone(),
-        Some(other) => PyString::new(py, other),
-    }
 }
 
 fn headers<'py>(py: Python<'py>, request: &HttpRequest) -> PyResult<Bound<'py, PyList>> {
@@ -85,16 +77,10 @@ fn headers<'py>(py: Python<'py>, request: &HttpRequest) -> PyResult<Bound<'py, P
     Ok(list)
 }
 
-/// Splits "host:port"; `None` (of Python) if there is no host.
-fn address<'py>(py: Python<'py>, text: &str, default_port: u16) -> PyResult<Bound<'py, PyAny>> {
-    let (host, port) = match text.rsplit_once(':') {
-        // The colons of an IPv6 address without a port are within brackets.
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(default_port)),
-        _ => (text, default_port),
-    };
-    if host.is_empty() {
-        return Ok(py.None().into_bound(py));
+/// Returns (host, port); `None` (of Python) if there is no host.
+fn host_and_port<'py>(py: Python<'py>, text: &str, default_port: u16) -> PyResult<Bound<'py, PyAny>> {
+    match address(text, default_port) {
+        ("", _) => Ok(py.None().into_bound(py)),
+        known => Ok(known.into_pyobject(py)?.into_any()),
     }
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    Ok((host, port).into_pyobject(py)?.into_any())
 }

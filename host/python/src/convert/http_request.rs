@@ -6,6 +6,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::http_parts::text;
+
 /// The source of the fields of `funcdock.http.HttpRequest`.
 #[pyclass(frozen, module = "funcdock")]
 pub(crate) struct RawRequest {
@@ -57,9 +59,9 @@ impl RawRequest {
             let mut values = headers.get_all(name).iter();
             let first = values
                 .next()
-                .map(|value| latin1(value.as_bytes()))
+                .map(|value| text(value.as_bytes()))
                 .unwrap_or_default();
-            let joined = values.fold(first, |joined, value| joined + "," + &latin1(value.as_bytes()));
+            let joined = values.fold(first, |joined, value| joined + "," + &text(value.as_bytes()));
             dict.set_item(name.as_str(), joined)?;
         }
         Ok(dict)
@@ -95,13 +97,5 @@ impl RawRequest {
             PyRuntimeError::new_err("the body is a stream, which the web framework reads: a hook cannot")
         })?;
         Ok(PyBytes::new(py, bytes))
-    }
-}
-
-/// Decodes a header value with one character per byte, as WSGI does.
-fn latin1(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
     }
 }

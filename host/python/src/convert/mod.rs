@@ -1,6 +1,7 @@
 //! Converts data between the host and Python: one file per kind of binding.
 
 mod generic;
+mod http_parts;
 mod http_request;
 mod http_response;
 
@@ -8,6 +9,7 @@ use funcdock::model::Data;
 use pyo3::prelude::*;
 
 pub(crate) use generic::bytes_of;
+pub(crate) use http_parts::{address, header_pairs, latin1, latin1_bytes, scheme};
 pub(crate) use http_request::RawRequest;
 
 /// The conversion of a binding's data.

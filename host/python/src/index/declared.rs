@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use funcdock::app::{App, AppSettings, Declared, Script};
 use pyo3::prelude::*;
 
-use super::{LoadError, ToLoad};
+use super::{Framework, LoadError, ToLoad};
 use crate::package::Package;
 
 /// A function as `funcdock.decorators` describes it.
@@ -16,7 +16,8 @@ struct Described {
     json: String,
     file: PathBuf,
     function: Py<PyAny>,
-    asgi_app: Option<Py<PyAny>>,
+    /// ("asgi" or "wsgi", the app) of a function that is one.
+    framework: Option<(String, Py<PyAny>)>,
 }
 
 /// Imports the app's script. Returns the functions to load. Attached, on the main thread.
@@ -48,7 +49,7 @@ pub(super) fn read(
                 json: described.json,
                 file: described.file,
             };
-            (declared, Some((described.function, described.asgi_app)))
+            (declared, Some((described.function, described.framework)))
         })
         .unzip();
     // The supervisor has put the app settings into the environment.
@@ -70,11 +71,15 @@ pub(super) fn read(
     let loaded = read.functions.into_iter();
     Ok(loaded
         .map(|(index, definition)| {
-            let (function, asgi_app) = functions[index].take().unzip();
+            let (function, framework) = functions[index].take().unzip();
+            let framework = framework.flatten().map(|(kind, app)| match kind.as_str() {
+                "asgi" => Framework::Asgi(app),
+                _ => Framework::Wsgi(app),
+            });
             ToLoad {
                 definition,
                 function,
-                asgi_app: asgi_app.flatten(),
+                framework,
             }
         })
         .collect())

@@ -1,0 +1,88 @@
+//! The rest of a response's body, which is iterated while it is sent.
+
+use bytes::{Bytes, BytesMut};
+use funcdock::model::{Body, BodyWriter};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyIterator;
+
+use crate::convert::bytes_of;
+use crate::outcomes;
+
+/// An iterator of the parts of a body that are still to come. It is closed when it ends, also when the client leaves.
+pub(crate) struct Rest {
+    /// What is closed.
+    made: Py<PyAny>,
+    parts: Py<PyIterator>,
+    writer: BodyWriter,
+}
+
+impl Rest {
+    pub(super) fn new(made: &Bound<'_, PyAny>, parts: Bound<'_, PyIterator>, writer: BodyWriter) -> Self {
+        Rest {
+            made: made.clone().unbind(),
+            parts: parts.unbind(),
+            writer,
+        }
+    }
+
+    /// Writes the parts, at the client's pace. Attached; detached while it waits for room.
+    pub(crate) fn run(self, py: Python<'_>) {
+        let written = self.write(py);
+        let closed = close(self.made.bind(py));
+        match written.and(closed) {
+            Ok(()) => self.writer.end(),
+            Err(error) => self.writer.fail(Box::new(outcomes::exception(py, &error))),
+        }
+    }
+
+    fn write(&self, py: Python<'_>) -> PyResult<()> {
+        let mut parts = self.parts.bind(py).clone();
+        // There may be no room after the first part already.
+        if py.detach(|| self.writer.wait_for_room()).is_err() {
+            return Ok(());
+        }
+        for part in &mut parts {
+            let has_room = self.writer.write(bytes_of(&part?)?);
+            let goes_on = match has_room {
+                Ok(true) => true,
+                Ok(false) => py.detach(|| self.writer.wait_for_room()).is_ok(),
+                Err(_) => false,
+            };
+            if !goes_on {
+                // The client has left.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the whole body, which begins with `first`, the stream that this would write to. Attached.
+    pub(super) fn collect(self, py: Python<'_>, first: &Body) -> PyResult<Bytes> {
+        let mut all = BytesMut::new();
+        if let Some(mut frames) = first.stream().and_then(|stream| stream.take()) {
+            let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+            // The first part was written already; what comes later never passes through the stream.
+            if let std::task::Poll::Ready(Some(Ok(frame))) = frames.as_mut().poll_frame(context)
+                && let Ok(data) = frame.into_data()
+            {
+                all.extend_from_slice(&data);
+            }
+        }
+        let mut parts = self.parts.bind(py).clone();
+        let read = (&mut parts).try_for_each(|part| {
+            all.extend_from_slice(&bytes_of(&part?)?);
+            Ok(())
+        });
+        let closed = close(self.made.bind(py));
+        read.and(closed).map(|()| all.freeze())
+    }
+}
+
+/// Calls `close` of what was iterated, if it has one.
+pub(super) fn close(made: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(close) = made.getattr_opt(intern!(made.py(), "close"))? {
+        close.call0()?;
+    }
+    Ok(())
+}
