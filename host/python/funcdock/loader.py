@@ -1,24 +1,17 @@
-"""Imports the functions of an app, with the import rules of the programming model.
-
-A function's folder is a package below the virtual package ``__app__``, whose path is the app's root. So
-``from . import helper`` and ``from ..shared_code import x`` work, as does ``import shared_code.x``.
-"""
+"""Imports the functions of an app that folders declare, and checks all functions against their bindings."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import os
-import sys
-import types
 import typing
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from . import signatures
+from . import http_streams, signatures
+from .paths import NAMESPACE
 from .signatures import CONTEXT, INPUT, OUT, TRIGGER
-
-NAMESPACE = "__app__"
 
 
 #: (name, "in" | "out" | "inout", lower case type)
@@ -35,19 +28,8 @@ class Loaded(typing.NamedTuple):
     function: Callable[..., Any]
     is_async: bool
     parameters: list[tuple[str, str]]
-
-
-def prepare(root: os.PathLike[str]) -> None:
-    """Makes the app's code and its packages importable."""
-    app = os.fspath(root)
-    packages = os.path.join(app, ".python_packages", "lib", "site-packages")
-    for path in (packages, app):
-        if os.path.isdir(path) and path not in sys.path:
-            sys.path.insert(0, path)
-    namespace = types.ModuleType(NAMESPACE, "The function app.")
-    namespace.__path__ = [app]
-    namespace.__package__ = NAMESPACE
-    sys.modules[NAMESPACE] = namespace
+    #: The function as an ASGI app, if its request and response are streams.
+    app: http_streams.StreamApp | None
 
 
 def load(
@@ -76,8 +58,24 @@ def check(
     name: str, function: Callable[..., Any], declared_in: str, bindings: Sequence[Binding], is_called: bool
 ) -> Loaded:
     """Checks that a function fits its bindings, which are declared in function.json or by its decorators."""
-    parameters = _parameters(name, function, declared_in, bindings) if is_called else []
-    return Loaded(function, _is_async(function), parameters)
+    if not is_called:
+        return Loaded(function, _is_async(function), [], None)
+    app = _stream_app(function, bindings)
+    parameters = _parameters(name, function, declared_in, bindings, app is not None)
+    if app is not None:
+        return Loaded(app.with_hooks, True, parameters, app)
+    return Loaded(function, _is_async(function), parameters, None)
+
+
+def _stream_app(
+    function: Callable[..., Any], bindings: Sequence[Binding]
+) -> http_streams.StreamApp | None:
+    """Returns the app of an HTTP function whose request and response are streams."""
+    for binding, _, binding_type in bindings:
+        if binding_type == "httptrigger":
+            parameter = binding if binding in inspect.signature(function).parameters else None
+            return http_streams.app_of(function, parameter, signatures.of(function).get(binding))
+    return None
 
 
 def _module_name(root: os.PathLike[str], script_file: os.PathLike[str]) -> str:
@@ -95,7 +93,11 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 def _parameters(
-    name: str, function: Callable[..., Any], declared_in: str, bindings: Sequence[Binding]
+    name: str,
+    function: Callable[..., Any],
+    declared_in: str,
+    bindings: Sequence[Binding],
+    is_stream: bool,
 ) -> list[tuple[str, str]]:
     is_http = any(binding_type == "httptrigger" for _, _, binding_type in bindings)
     kinds: dict[str, str] = {}
@@ -126,7 +128,8 @@ def _parameters(
                 f"function {name!r}: parameter {parameter.name!r} has no binding: declare one of that "
                 f"name in {declared_in}, or give the parameter a default"
             )
-        if parameter.name in hints:
+        # A stream has a request and responses of its own.
+        if parameter.name in hints and not (is_stream and kind == TRIGGER):
             problem = signatures.problem(kind, is_http, hints[parameter.name])
             if problem is not None:
                 raise LoadError(f"function {name!r}: parameter {parameter.name!r} {problem}")
@@ -137,7 +140,7 @@ def _parameters(
             f"function {name!r}: {declared_in} binds {missing}, which the Python function does not "
             "take: add the parameter, or remove the binding"
         )
-    if "return" in hints:
+    if "return" in hints and not is_stream:
         problem = signatures.problem(signatures.RETURN, is_http, hints["return"])
         if problem is not None:
             raise LoadError(f"function {name!r}: the return value {problem}")

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use funcdock::model::{Invocation, Outcome};
-use funcdock::pipeline::{Completions, RunnerCall};
+use funcdock::pipeline::{Completions, RunnerCall, Ticket};
 use funcdock::sys::WakeFd;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
@@ -49,6 +49,8 @@ pub(crate) struct EventLoop {
     wake: WakeFd,
     /// The loop was woken and has not read the queue yet.
     signalled: AtomicBool,
+    /// The loop is beginning calls: it signals their outcomes together when it has begun all of them.
+    beginning: AtomicBool,
     /// No more calls begin, and running ones are cancelled.
     cancelling: AtomicBool,
     stopping: AtomicBool,
@@ -72,6 +74,7 @@ impl EventLoop {
             waiting: AtomicBool::new(false),
             wake: WakeFd::new()?,
             signalled: AtomicBool::new(false),
+            beginning: AtomicBool::new(false),
             cancelling: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         })
@@ -102,6 +105,11 @@ impl EventLoop {
         }
     }
 
+    /// Cancels the task of a call, if it still runs. Attached, on the loop's thread.
+    pub(crate) fn cancel_task(&self, py: Python<'_>, key: TaskKey) {
+        self.tasks.cancel_one(py, key);
+    }
+
     /// Forgets the task of an ASGI call, which has ended.
     pub(crate) fn forget(&self, exchange: &Exchange) {
         self.tasks.remove(TaskKey::of_exchange(exchange));
@@ -109,6 +117,12 @@ impl EventLoop {
 
     pub(crate) fn completions(&self) -> &Arc<Completions> {
         &self.runtime.completions
+    }
+
+    /// Reports the outcome of a call. On the loop's thread.
+    pub(crate) fn complete(&self, ticket: Ticket, outcome: Outcome) {
+        let more = self.beginning.load(Ordering::Relaxed);
+        self.runtime.completions.push(ticket, outcome, more);
     }
 
     /// Returns Python's object.
@@ -122,7 +136,9 @@ impl EventLoop {
 
     /// Makes a future of this loop. Attached.
     pub(crate) fn create_future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.event_loop.bind(py).call_method0(intern!(py, "create_future"))
+        self.event_loop
+            .bind(py)
+            .call_method0(intern!(py, "create_future"))
     }
 
     fn order(&self, order: Order) {
@@ -156,6 +172,13 @@ impl EventLoop {
         if shut_down.recv_timeout(time).is_err() {
             tracing::warn!("an ASGI app has not shut down in time");
         }
+    }
+
+    fn begin_shut_down(&self, py: Python<'_>, done: mpsc::Sender<()>) -> PyResult<()> {
+        let done = Bound::new(py, ShutDown(done))?;
+        self.asgi_module(py)
+            .call_method1(intern!(py, "shut_down"), (done,))?;
+        Ok(())
     }
 
     /// Ends [`run`](Self::run). From any thread.
@@ -198,28 +221,27 @@ struct Dispatcher(Arc<EventLoop>);
 impl Dispatcher {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let event_loop = &self.0;
-        let completions = &event_loop.runtime.completions;
         let orders = event_loop.take();
         // Read after `take`, as a later cancellation signals again.
         let cancelling = event_loop.is_cancelling();
+        event_loop.beginning.store(true, Ordering::Relaxed);
         for order in orders {
             match order {
                 Order::GiveUp(invocation) => event_loop.tasks.cancel(py, &invocation),
-                Order::LookAgain(exchange) => exchange.look_again(py)?,
-                Order::ShutDown(done) => {
-                    let module = event_loop.asgi_module(py);
-                    module.call_method1(intern!(py, "shut_down"), (Bound::new(py, ShutDown(done))?,))?;
-                }
+                Order::LookAgain(exchange) => report(exchange.look_again(py)),
+                Order::ShutDown(done) => report(event_loop.begin_shut_down(py, done)),
                 Order::Begin(call) if call.invocation.is_given_up() => {}
-                Order::Begin(call) if cancelling => completions.push(call.ticket, Outcome::Cancelled, false),
+                Order::Begin(call) if cancelling => event_loop.complete(call.ticket, Outcome::Cancelled),
                 Order::Begin(call) => {
                     let ticket = call.ticket;
                     if let Err(error) = self.start(py, call) {
-                        completions.push(ticket, outcomes::raised(py, &error), false);
+                        event_loop.complete(ticket, outcomes::raised(py, &error));
                     }
                 }
             }
         }
+        event_loop.beginning.store(false, Ordering::Relaxed);
+        event_loop.completions().flush();
         if cancelling {
             event_loop.tasks.cancel_all(py);
         }
@@ -231,6 +253,13 @@ impl Dispatcher {
 
     fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// Logs a failure of our own, which must not keep the loop from its other orders.
+fn report(result: PyResult<()>) {
+    if let Err(error) = result {
+        tracing::error!("the event loop: {error}");
     }
 }
 
@@ -279,8 +308,7 @@ impl AsyncCall {
 
     fn complete(&self, outcome: Outcome) {
         self.has_outcome.store(true, Ordering::Relaxed);
-        let completions = &self.event_loop.runtime.completions;
-        completions.push(self.call.ticket, outcome, false);
+        self.event_loop.complete(self.call.ticket, outcome);
     }
 }
 
@@ -310,7 +338,9 @@ impl AsyncCall {
 
     /// Handles the end of the task. It has reported its outcome, unless it was cancelled before its first step.
     fn ended(&self, _task: &Bound<'_, PyAny>) {
-        self.event_loop.tasks.remove(TaskKey::of_call(&self.call.invocation));
+        self.event_loop
+            .tasks
+            .remove(TaskKey::of_call(&self.call.invocation));
         if !self.has_outcome.load(Ordering::Relaxed) {
             self.complete(match self.is_given_up() {
                 true => Outcome::Cancelled,

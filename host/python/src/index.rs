@@ -161,8 +161,7 @@ pub(crate) fn index(
         functions: Vec::with_capacity(declared.len()),
     };
     for mut to_load in declared {
-        to_load.stream_request_of_framework();
-        let loaded = load_function(py, package, app, &to_load, &serves);
+        let loaded = load_function(py, package, app, &mut to_load, &serves);
         let definition = to_load.definition;
         let function = loaded.or_else(|error| {
             let error = LoadError::Function {
@@ -185,7 +184,7 @@ fn load_function(
     py: Python<'_>,
     package: &Package,
     app: &App,
-    to_load: &ToLoad,
+    to_load: &mut ToLoad,
     serves: impl Fn(&str) -> bool,
 ) -> PyResult<Function> {
     let loader = package.loader.bind(py);
@@ -237,17 +236,24 @@ fn load_function(
             kind: kind_of(name).unwrap_or(Kind::Generic),
         })
     });
+    if let Some(app) = loaded.getattr(intern!(py, "app"))?.extract()? {
+        to_load.framework = Some(Framework::Asgi(app));
+    }
     let run = match &to_load.framework {
-        Some(Framework::Asgi(app)) => {
-            Run::Asgi(AsgiApp::new(package.asgi.bind(py), app.clone_ref(py), definition)?)
-        }
-        Some(Framework::Wsgi(app)) => {
-            Run::Wsgi(WsgiApp::new(package.wsgi.bind(py), app.clone_ref(py), definition)?)
-        }
+        Some(Framework::Asgi(app)) => Run::Asgi(AsgiApp::new(
+            package.asgi.bind(py),
+            app.clone_ref(py),
+            definition,
+        )?),
+        Some(Framework::Wsgi(app)) => Run::Wsgi(WsgiApp::new(
+            package.wsgi.bind(py),
+            app.clone_ref(py),
+            definition,
+        )?),
         None if loaded.getattr(intern!(py, "is_async"))?.extract()? => Run::Loop,
         None => Run::Pool,
     };
-    Ok(Function {
+    let function = Function {
         name: definition.name.clone(),
         failure: None,
         callable: loaded.getattr(intern!(py, "function"))?.unbind(),
@@ -257,7 +263,9 @@ fn load_function(
         // An HTTP function needs no binding for what it returns.
         return_kind: kind_of("$return").or((Kind::of(trigger) == Kind::Http).then_some(Kind::Http)),
         parameters,
-    })
+    };
+    to_load.stream_request_of_framework();
+    Ok(function)
 }
 
 /// Returns the (name, direction, lower-case type) of each binding.

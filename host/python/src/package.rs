@@ -13,6 +13,7 @@ pub(crate) struct Package {
     pub(crate) decorators: Py<PyModule>,
     pub(crate) dock: Py<PyModule>,
     pub(crate) hooks: Py<PyModule>,
+    pub(crate) http_streams: Py<PyModule>,
     pub(crate) http: Py<PyModule>,
     pub(crate) loader: Py<PyModule>,
     pub(crate) logs: Py<PyModule>,
@@ -43,21 +44,23 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         root.setattr(name, &module)?;
         Ok(module.unbind())
     };
-    submodule("signatures", include_str!("../funcdock/signatures.py"))?;
-    let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;
-    // `http` uses the app's `azure.functions`, so the app's packages must be importable first.
-    loader.bind(py).call_method1("prepare", (app,))?;
+    // The modules below use the app's `azure.functions`, so the app's packages must be importable first.
+    let paths = submodule("paths", include_str!("../funcdock/paths.py"))?;
+    paths.bind(py).call_method1("prepare", (app,))?;
+    // Each uses only modules above it.
     submodule("errors", include_str!("../funcdock/errors.py"))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
+    let tasks = submodule("tasks", include_str!("../funcdock/tasks.py"))?;
+    let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
+    let http_streams = submodule("http_streams", include_str!("../funcdock/http_streams.py"))?;
+    submodule("signatures", include_str!("../funcdock/signatures.py"))?;
+    let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;
     let companions = submodule("companions", include_str!("../funcdock/companions.py"))?;
     submodule("targets", include_str!("../funcdock/targets.py"))?;
     let dock = submodule("dock", include_str!("../funcdock/dock.py"))?;
     // Also a package: an import that fails then asks the finder of `dock` for the reason.
     let extensions = submodule("extensions", include_str!("../funcdock/extensions.py"))?;
     extensions.bind(py).setattr("__path__", Vec::<String>::new())?;
-    // `wsgi` uses `asgi`, which uses `tasks`.
-    let tasks = submodule("tasks", include_str!("../funcdock/tasks.py"))?;
-    let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
     Ok(Package {
         asgi,
         companions,
@@ -65,6 +68,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         dock,
         hooks: submodule("hooks", include_str!("../funcdock/hooks.py"))?,
         http: submodule("http", include_str!("../funcdock/http.py"))?,
+        http_streams,
         loader,
         logs,
         tasks,

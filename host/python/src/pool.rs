@@ -66,7 +66,11 @@ impl Pool {
                     // A panic in here is a fault of ours; it must cost the call, and not the thread.
                     let ticket = call.ticket;
                     let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, call)));
-                    let Called { outcome, rest, running } = called.unwrap_or_else(|_| Called {
+                    let Called {
+                        outcome,
+                        rest,
+                        running,
+                    } = called.unwrap_or_else(|_| Called {
                         outcome: outcomes::lost("the call panicked in the worker"),
                         rest: None,
                         running: None,

@@ -11,8 +11,8 @@ use funcdock::worker::{LoadedWorker, Worker};
 use pyo3::prelude::*;
 
 use crate::arguments::Classes;
-use crate::event_loop::EventLoop;
 use crate::asgi::NestedCalls;
+use crate::event_loop::EventLoop;
 use crate::index::{self, LoadError, Run};
 use crate::package::{self, Package};
 use crate::pool::Pool;
@@ -93,9 +93,18 @@ impl PythonRunner {
         let event_loop = Arc::new(EventLoop::new(Arc::clone(&runtime), tasks, asgi, event_loop)?);
         let nested = NestedCalls(Arc::clone(&event_loop));
         package.asgi.bind(py).call_method1("connect", (nested,))?;
+        let threads = thread_count(config);
+        package
+            .http_streams
+            .bind(py)
+            .call_method1("set_thread_count", (threads,))?;
         let pool = Arc::new(Pool::default());
-        if runtime.functions.iter().any(|function| !function.run.is_on_loop()) {
-            pool.start(thread_count(config), &runtime)?;
+        if runtime
+            .functions
+            .iter()
+            .any(|function| !function.run.is_on_loop())
+        {
+            pool.start(threads, &runtime)?;
         }
         Ok(PythonRunner {
             runtime,
@@ -148,7 +157,12 @@ impl FunctionRunner for PythonRunner {
     }
 
     fn shut_down(&self, time: Duration) {
-        if self.runtime.functions.iter().any(|function| matches!(function.run, Run::Asgi(_))) {
+        if self
+            .runtime
+            .functions
+            .iter()
+            .any(|function| matches!(function.run, Run::Asgi(_)))
+        {
             self.event_loop.shut_down(time);
         }
     }

@@ -52,10 +52,14 @@ impl Runtime {
             Prepared::Function(arguments) => {
                 let (callee, keywords) = hooks::callee(function, &arguments)?;
                 let value = callee.bind(py).call((), Some(&keywords))?;
-                Ok((outcomes::returned(function, &value, &arguments.outs), calls::take_rest()))
+                Ok((
+                    outcomes::returned(function, &value, &arguments.outs),
+                    calls::take_rest(),
+                ))
             }
         });
-        let (outcome, rest) = called.unwrap_or_else(|error| (outcomes::raised(py, &error), calls::take_rest()));
+        let (outcome, rest) =
+            called.unwrap_or_else(|error| (outcomes::raised(py, &error), calls::take_rest()));
         Called {
             outcome,
             rest,

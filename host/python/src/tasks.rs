@@ -58,11 +58,16 @@ impl Tasks {
                 is_nested,
                 ..TaskKey::of_call(invocation)
             };
-            let task = lock(&self.0).get(&key).map(|task| task.clone_ref(py));
-            // Not under the lock: cancelling may run code of the app that the task waits for.
-            if let Some(task) = task {
-                cancel(task.bind(py));
-            }
+            self.cancel_one(py, key);
+        }
+    }
+
+    /// Cancels the task with this key, if it runs. Attached.
+    pub(crate) fn cancel_one(&self, py: Python<'_>, key: TaskKey) {
+        let task = lock(&self.0).get(&key).map(|task| task.clone_ref(py));
+        // Not under the lock: cancelling may run code of the app that the task waits for.
+        if let Some(task) = task {
+            cancel(task.bind(py));
         }
     }
 

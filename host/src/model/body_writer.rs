@@ -239,7 +239,9 @@ mod tests {
     }
 
     fn next(frames: &mut super::super::Frames) -> Poll<Option<Result<Bytes, String>>> {
-        let polled = frames.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()));
+        let polled = frames
+            .as_mut()
+            .poll_frame(&mut Context::from_waker(Waker::noop()));
         polled.map(|frame| {
             frame.map(|frame| {
                 let frame = frame.map_err(|error| error.to_string())?;

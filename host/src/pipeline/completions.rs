@@ -65,6 +65,14 @@ impl Completions {
         }
     }
 
+    /// Signals outcomes that were added with `more`, if there are any. From any thread.
+    pub fn flush(&self) {
+        let waits = !self.lock().is_empty();
+        if waits && !self.signalled.swap(true, Ordering::AcqRel) {
+            self.arrived.notify_one();
+        }
+    }
+
     /// Delivers outcomes to the calls that wait for them. Never returns.
     pub(super) async fn deliver(&self) {
         let mut batch = Vec::new();

@@ -44,7 +44,9 @@ impl Sent {
     fn start(event: &Bound<'_, PyDict>) -> PyResult<Self> {
         let py = event.py();
         let code: u16 = required(event, intern!(py, "status"))?.extract()?;
-        let status = StatusCode::from_u16(code).ok().filter(|status| status.as_u16() >= 200);
+        let status = StatusCode::from_u16(code)
+            .ok()
+            .filter(|status| status.as_u16() >= 200);
         let status = status.ok_or_else(|| {
             PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)"))
         })?;

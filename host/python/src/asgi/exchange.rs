@@ -7,9 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use funcdock::model::{
-    Body, BodyWriter, Data, Frames, HttpResponse, Outcome, ReaderGone, body_writer,
-};
+use funcdock::model::{Body, BodyWriter, Data, Frames, HttpResponse, Outcome, ReaderGone, body_writer};
 use funcdock::pipeline::{RunnerCall, WorkerHold};
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -20,9 +18,10 @@ use pyo3::types::PyDict;
 use super::events;
 use super::response::ResponseBody;
 use crate::calls::Call;
-use crate::convert::header_pairs;
+use crate::convert::{content_length, header_pairs};
 use crate::event_loop::EventLoop;
 use crate::outcomes;
+use crate::tasks::TaskKey;
 
 /// Where the head of the response goes.
 pub(crate) enum Reply {
@@ -108,6 +107,9 @@ impl Exchange {
 
     /// Resolves the futures for which something has happened.
     pub(crate) fn look_again(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        if self.is_given_up() {
+            self.event_loop.cancel_task(py, TaskKey::of_exchange(self));
+        }
         let mut state = self.lock();
         let sent = match (&state.sending, &state.response) {
             (Some(_), Response::Body(writer)) => match writer.has_room() {
@@ -146,7 +148,11 @@ impl Exchange {
         let frames = match &mut state.request {
             Request::Whole => {
                 state.request = Request::Read;
-                let body = self.call.invocation.request().and_then(|request| request.body.bytes());
+                let body = self
+                    .call
+                    .invocation
+                    .request()
+                    .and_then(|request| request.body.bytes());
                 let body = body.map(|bytes| &**bytes).unwrap_or_default();
                 return events::request(py, body, false).map(Some);
             }
@@ -175,7 +181,10 @@ impl Exchange {
                     return events::request(py, &[], false).map(Some);
                 }
                 Some(Err(error)) => {
-                    tracing::debug!(invocation = self.call.invocation.id(), "the request's body: {error}");
+                    tracing::debug!(
+                        invocation = self.call.invocation.id(),
+                        "the request's body: {error}"
+                    );
                     state.request = Request::Read;
                     return events::disconnect(py).map(Some);
                 }
@@ -221,13 +230,18 @@ impl Exchange {
             Response::Head(mut head) => {
                 // The exchange owns the writer, so the writer must not own the exchange.
                 let exchange = Arc::downgrade(self);
-                let (writer, stream) = body_writer(None, move || look_again_later(&exchange));
+                let length = content_length(&head.headers);
+                let (writer, stream) = body_writer(length, move || look_again_later(&exchange));
                 // The reader is not there yet, so it cannot be gone.
                 let has_room = writer.write(body).unwrap_or(true);
                 head.body = Body::Stream(stream);
                 state.response = Response::Body(writer);
                 self.complete(py, state, Ok(head))?;
-                if has_room { Ok(None) } else { self.wait_for_room(py).map(Some) }
+                if has_room {
+                    Ok(None)
+                } else {
+                    self.wait_for_room(py).map(Some)
+                }
             }
             Response::Body(writer) => {
                 let written = writer.write(body);
@@ -269,7 +283,7 @@ impl Exchange {
                     Err(error) if self.was_cancelled(py, &error) => Outcome::Cancelled,
                     Err(error) => outcomes::raised(py, &error),
                 };
-                self.event_loop.completions().push(self.call.ticket, outcome, false);
+                self.event_loop.complete(self.call.ticket, outcome);
                 self.wake_receiver(py, state)
             }
             Reply::ToFunction(future) => {
@@ -430,6 +444,9 @@ impl RawExchange {
         if matches!(self.0.lock().response, Response::Body(_) | Response::Complete) {
             return Ok(());
         }
-        self.0.ended(py, Some(CancelledError::new_err("the task was cancelled before it began")))
+        self.0.ended(
+            py,
+            Some(CancelledError::new_err("the task was cancelled before it began")),
+        )
     }
 }

@@ -12,23 +12,23 @@ use funcdock::model::FunctionDefinition;
 use funcdock::pipeline::RunnerCall;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict};
 
 use crate::convert::RawRequest;
 use crate::event_loop::EventLoop;
 use crate::tasks::TaskKey;
 
 pub(crate) use exchange::Exchange;
-pub(crate) use response::ResponseBody;
 use exchange::{RawExchange, Reply};
+pub(crate) use response::ResponseBody;
 
 /// An ASGI app that is a function of the app.
 pub(crate) struct AsgiApp {
     app: Py<PyAny>,
     /// The entries that all scopes have.
     scope: Py<PyDict>,
-    /// What the app's lifespan gave to its calls, which each get a copy.
-    state: Py<PyDict>,
+    /// What the app's lifespan gave to its calls, which each get a copy; `None` for a function of the app.
+    state: Option<Py<PyDict>>,
 }
 
 impl AsgiApp {
@@ -39,12 +39,18 @@ impl AsgiApp {
         definition: &FunctionDefinition,
     ) -> PyResult<Self> {
         let py = asgi.py();
-        let state = asgi.call_method1(intern!(py, "start_up"), (&app,))?;
+        let state = match is_function(app.bind(py))? {
+            true => None,
+            false => {
+                let state = asgi.call_method1(intern!(py, "start_up"), (&app,))?;
+                Some(state.cast_into::<PyDict>()?.unbind())
+            }
+        };
         let folder = definition.directory.to_string_lossy();
         Ok(AsgiApp {
             app,
             scope: scope::template(py, &definition.name, &folder)?.unbind(),
-            state: state.cast_into::<PyDict>()?.unbind(),
+            state,
         })
     }
 
@@ -56,7 +62,10 @@ impl AsgiApp {
         call: RunnerCall,
     ) -> PyResult<Bound<'py, PyAny>> {
         let scope = scope::of_call(self.scope.bind(py), &call)?;
-        scope.set_item(intern!(py, "state"), self.state.bind(py).copy()?)?;
+        match &self.state {
+            Some(state) => scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?,
+            None => scope::add_for_function(&scope, &call)?,
+        }
         let exchange = Exchange::new(event_loop, call, Reply::OfCall);
         let raw = Bound::new(py, RawExchange(exchange))?;
         let module = event_loop.asgi_module(py);
@@ -65,6 +74,12 @@ impl AsgiApp {
             (event_loop.python(py), self.app.bind(py), scope, raw),
         )
     }
+}
+
+/// Whether an app is a function of the app, with a request and responses of its own.
+fn is_function(app: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let mark = app.getattr_opt(intern!(app.py(), "is_function"))?;
+    Ok(mark.is_some_and(|mark| mark.is(PyBool::new(app.py(), true))))
 }
 
 /// Starts the calls of apps to which functions hand their requests.
@@ -86,11 +101,17 @@ impl NestedCalls {
         let function = &call.function.info;
         let template = scope::template(py, &function.name, &function.directory)?;
         let scope = scope::of_call(&template, &call)?;
+        if is_function(app)? {
+            scope::add_for_function(&scope, &call)?;
+        }
         let exchange = Exchange::new(&self.0, call, Reply::ToFunction(head));
         let key = TaskKey::of_exchange(&exchange);
         let raw = Bound::new(py, RawExchange(exchange))?;
         let arguments = (self.0.python(py), app, scope, raw);
-        let task = self.0.asgi_module(py).call_method1(intern!(py, "start"), arguments)?;
+        let task = self
+            .0
+            .asgi_module(py)
+            .call_method1(intern!(py, "start"), arguments)?;
         self.0.insert_task(key, &task);
         Ok(task)
     }

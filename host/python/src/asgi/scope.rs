@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
+use crate::context::Context;
 use crate::convert::{address, scheme};
 
 /// The specification's version, from which on `send` raises `OSError` when the client has left.
@@ -29,18 +30,33 @@ pub(super) fn template<'py>(py: Python<'py>, function: &str, folder: &str) -> Py
     Ok(scope)
 }
 
+/// Adds what a function gets beside the scope of a framework's app. Attached.
+pub(super) fn add_for_function(scope: &Bound<'_, PyDict>, call: &RunnerCall) -> PyResult<()> {
+    let py = scope.py();
+    let parameters = PyDict::new(py);
+    for (name, value) in call
+        .invocation
+        .request()
+        .iter()
+        .flat_map(|request| &request.route_params)
+    {
+        parameters.set_item(name, value)?;
+    }
+    scope.set_item(intern!(py, "path_params"), parameters)?;
+    scope.set_item(intern!(py, "azure_functions.context"), Context::new(call))
+}
+
 /// Returns the scope of a call. Attached.
 ///
 /// # Errors
 /// `RuntimeError` for a call without an HTTP request.
-pub(super) fn of_call<'py>(
-    template: &Bound<'py, PyDict>,
-    call: &RunnerCall,
-) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn of_call<'py>(template: &Bound<'py, PyDict>, call: &RunnerCall) -> PyResult<Bound<'py, PyDict>> {
     let py = template.py();
     let invocation = &call.invocation;
     // The index makes ASGI apps only of functions with an HTTP trigger.
-    let request = invocation.request().ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))?;
+    let request = invocation
+        .request()
+        .ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))?;
     let scope = template.copy()?;
     let version = match request.version {
         Version::HTTP_10 => intern!(py, "1.0"),

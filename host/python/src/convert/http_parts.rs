@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use funcdock::model::HttpRequest;
 use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
@@ -48,6 +49,11 @@ pub(crate) fn header_pairs<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResul
         list.append((name.as_str(), latin1(value.as_bytes())))?;
     }
     Ok(list)
+}
+
+/// Returns the length of the body that the headers declare.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The scheme that the client used, as far as a proxy says.

@@ -9,7 +9,7 @@ use funcdock::model::Data;
 use pyo3::prelude::*;
 
 pub(crate) use generic::bytes_of;
-pub(crate) use http_parts::{address, header_pairs, latin1, latin1_bytes, scheme};
+pub(crate) use http_parts::{address, content_length, header_pairs, latin1, latin1_bytes, scheme};
 pub(crate) use http_request::RawRequest;
 
 /// The conversion of a binding's data.

@@ -47,7 +47,9 @@ pub(super) fn of_call<'py>(
     let py = wsgi.py();
     let invocation = &call.invocation;
     // The index makes WSGI apps only of functions with an HTTP trigger.
-    let request = invocation.request().ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))?;
+    let request = invocation
+        .request()
+        .ok_or_else(|| PyRuntimeError::new_err("not an HTTP call"))?;
     let environ = template.copy()?;
     let protocol = match request.version {
         Version::HTTP_10 => intern!(py, "HTTP/1.0"),
@@ -62,11 +64,17 @@ pub(super) fn of_call<'py>(
     } else {
         environ.set_item(intern!(py, "PATH_INFO"), path)?;
     }
-    environ.set_item(intern!(py, "QUERY_STRING"), request.uri.query().unwrap_or_default())?;
+    environ.set_item(
+        intern!(py, "QUERY_STRING"),
+        request.uri.query().unwrap_or_default(),
+    )?;
     environ.set_item(intern!(py, "SERVER_PROTOCOL"), protocol)?;
     environ.set_item(intern!(py, "wsgi.url_scheme"), scheme(py, request))?;
     let (host, port) = address(request.header_str("host").unwrap_or_default(), 80);
-    environ.set_item(intern!(py, "SERVER_NAME"), if host.is_empty() { "localhost" } else { host })?;
+    environ.set_item(
+        intern!(py, "SERVER_NAME"),
+        if host.is_empty() { "localhost" } else { host },
+    )?;
     environ.set_item(intern!(py, "SERVER_PORT"), port.to_string())?;
     let (host, port) = address(&request.client, 0);
     environ.set_item(intern!(py, "REMOTE_ADDR"), host)?;
@@ -86,7 +94,9 @@ fn input<'py>(wsgi: &Bound<'py, PyModule>, request: &HttpRequest) -> PyResult<Bo
         }
         Body::Stream(stream) => match stream.take() {
             Some(frames) => wsgi.call_method1(intern!(py, "input"), (RawInput::new(frames),)),
-            None => Err(PyRuntimeError::new_err("the request's body has been read already")),
+            None => Err(PyRuntimeError::new_err(
+                "the request's body has been read already",
+            )),
         },
     }
 }
@@ -97,7 +107,10 @@ fn add_headers(environ: &Bound<'_, PyDict>, request: &HttpRequest) -> PyResult<(
     let headers = &request.headers;
     for name in headers.keys() {
         let mut values = headers.get_all(name).iter();
-        let first = values.next().map(|value| latin1(value.as_bytes())).unwrap_or_default();
+        let first = values
+            .next()
+            .map(|value| latin1(value.as_bytes()))
+            .unwrap_or_default();
         let value = values.fold(first, |joined, value| joined + "," + latin1(value.as_bytes()));
         if let Some(key) = own_key(py, name) {
             environ.set_item(key, value)?;
@@ -109,7 +122,11 @@ fn add_headers(environ: &Bound<'_, PyDict>, request: &HttpRequest) -> PyResult<(
         }
         key.clear();
         key.push_str("HTTP_");
-        key.extend(name.as_str().chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() }));
+        key.extend(
+            name.as_str()
+                .chars()
+                .map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() }),
+        );
         environ.set_item(&*key, value)?;
     }
     Ok(())

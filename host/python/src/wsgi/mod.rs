@@ -10,7 +10,6 @@ mod start_response;
 use bytes::Bytes;
 use funcdock::model::{Body, FunctionDefinition, HttpResponse, body_writer};
 use funcdock::pipeline::RunnerCall;
-use http::header::CONTENT_LENGTH;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -18,7 +17,7 @@ use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
 
 use crate::asgi::ResponseBody;
 use crate::calls;
-use crate::convert::{RawRequest, bytes_of, header_pairs};
+use crate::convert::{RawRequest, bytes_of, content_length, header_pairs};
 
 pub(crate) use rest::Rest;
 use start_response::StartResponse;
@@ -101,7 +100,7 @@ fn read(made: &Bound<'_, PyAny>, start: &StartResponse) -> PyResult<(HttpRespons
     let Some(first) = first else {
         return Ok((head, None));
     };
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let length = content_length(&head.headers);
     let is_last = length == Some(first.len() as u64) || is_only_part(made)?;
     if is_last {
         head.body = Body::Bytes(first);
@@ -164,7 +163,11 @@ pub(crate) fn call_nested<'py>(
         }
     }
     let headers = header_pairs(py, &response.headers)?;
-    Ok((response.status.as_u16(), headers, ResponseBody::new(response.body)))
+    Ok((
+        response.status.as_u16(),
+        headers,
+        ResponseBody::new(response.body),
+    ))
 }
 
 /// Has the library's middleware run apps as this module does. Attached, before any code of the app is imported.

@@ -90,7 +90,9 @@ fn parse(status: &Bound<'_, PyString>, headers: &Bound<'_, PyAny>) -> PyResult<H
     let code = text.split(' ').next().and_then(|code| code.parse().ok());
     let status = code.and_then(|code: u16| StatusCode::from_u16(code).ok());
     let status = status.filter(|status| status.as_u16() >= 200).ok_or_else(|| {
-        PyValueError::new_err(format!("expected a final status such as \"200 OK\", found {text:?}"))
+        PyValueError::new_err(format!(
+            "expected a final status such as \"200 OK\", found {text:?}"
+        ))
     })?;
     let mut made = HeaderMap::new();
     for pair in headers.try_iter()? {
@@ -99,8 +101,9 @@ fn parse(status: &Bound<'_, PyString>, headers: &Bound<'_, PyAny>) -> PyResult<H
         let (name, value) = (name.cast_into::<PyString>()?, value.cast_into::<PyString>()?);
         let parsed = HeaderName::from_bytes(&latin1_bytes(&name)?)
             .map_err(|_| PyValueError::new_err(format!("{name:?} is not a valid header name")))?;
-        let value = HeaderValue::from_bytes(&latin1_bytes(&value)?)
-            .map_err(|_| PyValueError::new_err(format!("the value of header {name:?} is not valid: {value:?}")))?;
+        let value = HeaderValue::from_bytes(&latin1_bytes(&value)?).map_err(|_| {
+            PyValueError::new_err(format!("the value of header {name:?} is not valid: {value:?}"))
+        })?;
         made.append(parsed, value);
     }
     Ok(HttpResponse {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
@@ -136,7 +136,10 @@ impl Front {
             return self.refuse(&parts.headers, incoming, responses::too_many());
         };
         // A stream that is too large already is refused by `read`.
-        let body = if endpoint.streams_body && incoming.size_hint().lower() <= self.limits.body {
+        let body = if endpoint.streams_body
+            && !incoming.is_end_stream()
+            && incoming.size_hint().lower() <= self.limits.body
+        {
             Body::Stream(body::stream(incoming, self.limits.body, self.limits.pause))
         } else {
             match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
@@ -157,6 +160,7 @@ impl Front {
             Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
             None => None,
         };
+        let is_head = parts.method == Method::HEAD;
         let request = HttpRequest {
             method: parts.method,
             uri: parts.uri,
@@ -177,7 +181,7 @@ impl Front {
             // Whoever keeps the request must not keep the connection with it.
             drop(unread);
         }
-        responses::of_function(reply::into_response(invocation.function(), result))
+        responses::of_function(reply::into_response(invocation.function(), result), is_head)
     }
 
     /// Sends a response to a request whose body was not read to its end, or not at all.

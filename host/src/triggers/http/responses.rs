@@ -69,8 +69,8 @@ pub(super) fn is_bodyless(status: StatusCode) -> bool {
     matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// Returns the response of a function or an extension.
-pub(super) fn of_function(response: HttpResponse) -> Response<ResponseBody> {
+/// Returns the response of a function or an extension to a request, which asks only for the head if `is_head`.
+pub(super) fn of_function(response: HttpResponse, is_head: bool) -> Response<ResponseBody> {
     let body = if is_bodyless(response.status) {
         Body::default()
     } else {
@@ -79,8 +79,10 @@ pub(super) fn of_function(response: HttpResponse) -> Response<ResponseBody> {
     let mut sent = Response::new(ResponseBody::from(body));
     *sent.status_mut() = response.status;
     *sent.headers_mut() = response.headers;
-    // The server chooses the framing of the message.
-    sent.headers_mut().remove(http::header::CONTENT_LENGTH);
+    // The server chooses the framing of the message. Only to HEAD the function alone knows the length.
+    if !is_head {
+        sent.headers_mut().remove(http::header::CONTENT_LENGTH);
+    }
     sent.headers_mut().remove(http::header::TRANSFER_ENCODING);
     sent
 }
