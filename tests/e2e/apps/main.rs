@@ -1,3 +1,4 @@
 //! Apps in the shapes that are written today: the decorator model, web frameworks, streams.
 
 mod decorators;
+mod shapes;

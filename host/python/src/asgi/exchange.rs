@@ -37,8 +37,6 @@ pub(crate) struct Exchange {
     call: RunnerCall,
     reply: Reply,
     state: Mutex<State>,
-    /// The worker waits for what the app does after the response.
-    _hold: WorkerHold,
 }
 
 struct State {
@@ -48,6 +46,10 @@ struct State {
     receiving: Option<Py<PyAny>>,
     /// The future of a `send` that waits for room.
     sending: Option<Py<PyAny>>,
+    /// The app has sent something since the client left. Most apps learn of it by `receive`, and get the time for that.
+    knows_departure: bool,
+    /// Has the worker wait for the app, also after the response.
+    hold: Option<WorkerHold>,
 }
 
 /// What is left of the request.
@@ -81,8 +83,9 @@ impl Exchange {
                 response: Response::NotStarted,
                 receiving: None,
                 sending: None,
+                knows_departure: false,
+                hold: Some(event_loop.completions().hold_worker()),
             }),
-            _hold: event_loop.completions().hold_worker(),
         })
     }
 
@@ -111,24 +114,24 @@ impl Exchange {
             self.event_loop.cancel_task(py, TaskKey::of_exchange(self));
         }
         let mut state = self.lock();
-        let sent = match (&state.sending, &state.response) {
+        let may_send = match (&state.sending, &state.response) {
             (Some(_), Response::Body(writer)) => match writer.has_room() {
-                Ok(false) => None,
-                Ok(true) => Some(Ok(())),
-                Err(ReaderGone) => Some(Err(client_left())),
+                Ok(has_room) => has_room,
+                // The next `send` says so.
+                Err(ReaderGone) => true,
             },
-            (Some(_), _) => Some(Ok(())),
-            (None, _) => None,
+            (Some(_), _) => true,
+            (None, _) => false,
         };
-        let sending = sent.and_then(|sent| state.sending.take().map(|future| (future, sent)));
+        let sending = if may_send { state.sending.take() } else { None };
         let event = match state.receiving {
             Some(_) => self.poll_receive(py, &mut state)?,
             None => None,
         };
         let receiving = event.and_then(|event| state.receiving.take().map(|future| (future, event)));
         drop(state);
-        if let Some((future, sent)) = sending {
-            resolve(future.bind(py), sent.map(|()| py.None().into_bound(py)))?;
+        if let Some(future) = sending {
+            resolve(future.bind(py), Ok(py.None().into_bound(py)))?;
         }
         if let Some((future, event)) = receiving {
             resolve(future.bind(py), Ok(event.into_any()))?;
@@ -247,18 +250,33 @@ impl Exchange {
                 let written = writer.write(body);
                 if !more {
                     writer.end();
-                    self.wake_receiver(py, state)?;
-                    return written.map(|_| None).map_err(|ReaderGone| client_left());
+                    return self.wake_receiver(py, state).map(|()| None);
                 }
                 state.response = Response::Body(writer);
-                drop(state);
                 match written {
                     Ok(true) => Ok(None),
-                    Ok(false) => self.wait_for_room(py).map(Some),
-                    Err(ReaderGone) => Err(client_left()),
+                    Ok(false) => {
+                        drop(state);
+                        self.wait_for_room(py).map(Some)
+                    }
+                    Err(ReaderGone) if state.knows_departure => Err(client_left()),
+                    Err(ReaderGone) => {
+                        state.knows_departure = true;
+                        drop(state);
+                        self.next_turn(py).map(Some)
+                    }
                 }
             }
         }
+    }
+
+    /// Returns a future that is ready in the loop's next turn.
+    fn next_turn<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let future = self.event_loop.create_future(py)?;
+        let set_result = future.getattr(intern!(py, "set_result"))?;
+        let call_soon = self.event_loop.python(py).getattr(intern!(py, "call_soon"))?;
+        call_soon.call1((set_result, py.None()))?;
+        Ok(future)
     }
 
     fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -320,6 +338,10 @@ impl Exchange {
     /// Handles the end of the app's coroutine, with the exception that it raised.
     fn ended(self: &Arc<Self>, py: Python<'_>, error: Option<PyErr>) -> PyResult<()> {
         let mut state = self.lock();
+        // An exception refers to frames of the app, and these to the exchange: it may live until Python's next garbage
+        // collection. Nothing may depend on that.
+        let _ended = (state.sending.take(), state.hold.take());
+        let _request = std::mem::replace(&mut state.request, Request::Read);
         match std::mem::replace(&mut state.response, Response::Complete) {
             Response::NotStarted | Response::Head(_) => {
                 let error = error.unwrap_or_else(|| {
@@ -328,7 +350,7 @@ impl Exchange {
                 self.complete(py, state, Err(error))
             }
             Response::Body(writer) => {
-                drop(state);
+                self.wake_receiver(py, state)?;
                 match error {
                     Some(error) => writer.fail(Box::new(outcomes::exception(py, &error))),
                     None => writer.fail("the ASGI app ended before the response was complete".into()),
@@ -336,7 +358,7 @@ impl Exchange {
                 Ok(())
             }
             Response::Complete => {
-                drop(state);
+                self.wake_receiver(py, state)?;
                 if let Some(error) = error.filter(|error| !self.was_cancelled(py, error)) {
                     let traceback = outcomes::exception(py, &error).traceback;
                     let invocation = &self.call.invocation;
@@ -367,7 +389,7 @@ impl Wake for Exchange {
     }
 }
 
-/// The specification has `send` raise this when the client has left.
+/// Ends an app that goes on sending although the client has left.
 fn client_left() -> PyErr {
     PyOSError::new_err("the client has left")
 }

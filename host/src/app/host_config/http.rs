@@ -10,7 +10,7 @@ use crate::app::error::Problem;
 use crate::app::json::Item;
 
 /// The first segments of the host's own paths.
-pub(in crate::app) const RESERVED: [&str; 2] = ["admin", "runtime"];
+pub(crate) const RESERVED: [&str; 2] = ["admin", "runtime"];
 
 const NAME_RULE: &str = "use letters, digits and dashes";
 const VALUE_RULE: &str = "the value of an HTTP header: printable ASCII characters without line breaks";

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-pub(super) use self::http::RESERVED;
+pub(crate) use self::http::RESERVED;
 use super::error::{Problem, suggestion};
 use super::json::{Document, Item};
 use super::{HostConfig, HttpConfig, TelemetryMode};

@@ -1,10 +1,12 @@
-//! The host's own paths, for operators. A function with the route "metrics" under an empty prefix replaces the host's.
+//! The host's own paths, for operators. Those below `/admin` win over every function's route. A function with the route
+//! "metrics" under an empty prefix, or one that takes all paths, replaces the host's `/metrics`: `/admin/metrics` is the same.
 
 use std::pin::Pin;
 
 use http::{Method, Response, StatusCode};
 
 use super::responses::{self, ResponseBody};
+use crate::app::RESERVED;
 
 /// The operator's requests to a worker: reports about itself and the other workers, and a flush.
 pub trait Admin: Send + Sync + 'static {
@@ -35,12 +37,22 @@ pub enum FlushOutcome {
     Without(usize),
 }
 
+/// Whether the host keeps this path for itself, whatever the routes of functions.
+pub(super) fn is_reserved(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    RESERVED
+        .iter()
+        .any(|reserved| first.eq_ignore_ascii_case(reserved))
+}
+
 /// Responds to a request that no function's route matches.
 pub(super) async fn answer(admin: &dyn Admin, method: &Method, path: &str) -> Response<ResponseBody> {
     match (method, path) {
         (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&admin.status()),
         (&Method::GET | &Method::HEAD, "/admin/extensions") => responses::json(&admin.extensions().await),
-        (&Method::GET | &Method::HEAD, "/metrics") => responses::metrics(admin.metrics().await),
+        (&Method::GET | &Method::HEAD, "/metrics" | "/admin/metrics") => {
+            responses::metrics(admin.metrics().await)
+        }
         (&Method::POST, "/admin/extensions/flush") => match admin.flush().await {
             FlushOutcome::All => responses::no_content(),
             FlushOutcome::Busy => responses::plain(StatusCode::CONFLICT, "a flush is running already\n"),

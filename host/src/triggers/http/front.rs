@@ -116,7 +116,7 @@ impl Front {
             let response = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
             return responses::closing(response);
         }
-        let (endpoint, route_params) = match self.router.find(&parts.method, parts.uri.path()) {
+        let (endpoint, route_params) = match self.find(&parts) {
             Match::Found { value, params } => {
                 let owned = params
                     .into_iter()
@@ -182,6 +182,15 @@ impl Front {
             drop(unread);
         }
         responses::of_function(reply::into_response(invocation.function(), result), is_head)
+    }
+
+    /// Finds the function for a request. None has the host's own paths, not even one whose route takes all paths.
+    fn find<'a>(&'a self, parts: &'a Parts) -> Match<'a, Endpoint> {
+        let path = parts.uri.path();
+        match admin::is_reserved(path) {
+            true => Match::NotFound,
+            false => self.router.find(&parts.method, path),
+        }
     }
 
     /// Sends a response to a request whose body was not read to its end, or not at all.

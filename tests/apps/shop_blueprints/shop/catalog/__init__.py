@@ -1,0 +1,3 @@
+from .routes import catalog
+
+__all__ = ["catalog"]

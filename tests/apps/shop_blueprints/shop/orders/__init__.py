@@ -1,0 +1,3 @@
+from .routes import orders
+
+__all__ = ["orders"]

@@ -1,0 +1,103 @@
+"""An ASGI app without a framework."""
+
+import asyncio
+
+import azure.functions as func
+from recording import record
+
+PART = b"x" * 65536
+
+
+async def web(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            event = await receive()
+            record(hook=event["type"])
+            await send({"type": event["type"] + ".complete"})
+            if event["type"] == "lifespan.shutdown":
+                return
+    record(hook="function")
+    await PATHS[scope["path"].rpartition("/")[2]](receive, send)
+
+
+async def start(send, status=200):
+    await send({"type": "http.response.start", "status": status, "headers": [(b"x-app", b"asgi")]})
+
+
+async def returns(receive, send):
+    await start(send)
+    await send({"type": "http.response.body", "body": b"returned"})
+
+
+async def raises(receive, send):
+    raise ValueError("before the response")
+
+
+async def streams(receive, send):
+    await start(send)
+    for part in (b"one ", b"two"):
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+async def breaks(receive, send):
+    await start(send)
+    await send({"type": "http.response.body", "body": b"one ", "more_body": True})
+    raise ValueError("within the response")
+
+
+async def echoes(receive, send):
+    await start(send)
+    more = True
+    while more:
+        event = await receive()
+        more = event["more_body"]
+        await send({"type": "http.response.body", "body": event["body"], "more_body": more})
+
+
+async def endless(receive, send):
+    await start(send)
+    sent = 0
+    try:
+        while True:
+            await send({"type": "http.response.body", "body": PART, "more_body": True})
+            sent += len(PART)
+            await asyncio.sleep(0)
+    except OSError as error:
+        record(hook="left", error=str(error), sent=sent)
+
+
+async def waits(receive, send):
+    await receive()
+    event = await receive()
+    record(hook="left", error=event["type"])
+
+
+async def works_later(receive, send):
+    await returns(receive, send)
+    await asyncio.sleep(0.3)
+    record(hook="later")
+
+
+async def counts(receive, send):
+    count, more = 0, True
+    while more:
+        event = await receive()
+        count, more = count + len(event["body"]), event["more_body"]
+    await start(send)
+    await send({"type": "http.response.body", "body": b"%d" % count})
+
+
+PATHS = {
+    "returns": returns,
+    "raises": raises,
+    "streams": streams,
+    "breaks": breaks,
+    "echoes": echoes,
+    "endless": endless,
+    "waits": waits,
+    "works_later": works_later,
+    "counts": counts,
+}
+
+app = func.AsgiFunctionApp(app=web, http_auth_level=func.AuthLevel.ANONYMOUS)
