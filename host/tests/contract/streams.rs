@@ -10,7 +10,7 @@ use bytes::Bytes;
 use funcdock::app::ExtensionConfig;
 use funcdock::extensions::Extensions;
 use funcdock::model::{
-    Body, BodyError, BodyStream, Data, Exception, Frames, FunctionInfo, HttpReply, HttpResponse, Invocation,
+    Body, BodyError, BodyStream, Data, Exception, Frames, FunctionInfo, HttpReply, HttpRequest, HttpResponse,
     Outcome, Returned, Start,
 };
 use funcdock::pipeline::{Completions, FunctionRunner, LoadedFunction, Pipeline, RunnerCall};
@@ -23,7 +23,6 @@ use tokio_util::task::TaskTracker;
 use crate::support::{DEADLINE, config, counts, docked, note, noted};
 
 mod extensions;
-mod logs;
 
 /// A stream whose frames the test sends.
 struct Channel {
@@ -63,7 +62,7 @@ impl HttpReply for Reply {
         response(outcome)?.body.stream()
     }
 
-    fn sends_body(&self, _: &Invocation, status: StatusCode) -> bool {
+    fn sends_body(&self, _: Option<&HttpRequest>, status: StatusCode) -> bool {
         status != StatusCode::NO_CONTENT
     }
 
