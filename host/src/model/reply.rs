@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{BodyStream, FunctionInfo, HttpResponse, Invocation, Outcome};
+use super::{BodyStream, FunctionInfo, HttpRequest, HttpResponse, Outcome};
 
 /// Makes the HTTP response of a trigger from an outcome. Post hooks see and change that response, so it must exist before
 /// the trigger sends it.
@@ -13,8 +13,8 @@ pub trait HttpReply: Sync {
     /// Returns the body of the response if it is a stream.
     fn stream<'a>(&self, function: &FunctionInfo, outcome: &'a Outcome) -> Option<&'a BodyStream>;
 
-    /// Whether the body of a response with this status is sent at all: not if HTTP says that such a response has none.
-    fn sends_body(&self, invocation: &Invocation, status: StatusCode) -> bool;
+    /// Whether a response with this status to this request has a body: HTTP says that some have none.
+    fn sends_body(&self, request: Option<&HttpRequest>, status: StatusCode) -> bool;
 
     /// Returns the response. It does not contain the function's exception, which is only for the log.
     fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse;

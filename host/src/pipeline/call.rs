@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::failure::{log_failure, log_stream_end};
-use super::{LoadedFunction, Pipeline, RunnerCall, Ticket, stream};
+use super::{LoadedFunction, Pipeline, RunnerCall, Ticket};
 use crate::extensions::HookProgress;
 use crate::model::{CallResult, Invocation, Outcome, StreamEnd, StreamEndKind};
 
@@ -151,6 +151,14 @@ impl<G: Send + Sync + 'static> Call<G> {
         chain.stream_ended(&self.invocation, &mut self.progress, &end);
     }
 
+    /// Ends a call whose result nobody gets any more. The function makes nothing of a stream.
+    fn discard(self, result: CallResult, kind: StreamEndKind) {
+        if result.stream(&self.invocation).is_some() {
+            drop(result);
+            self.stream_ended(StreamEnd { kind, bytes: 0 });
+        }
+    }
+
     fn poll_post_hooks(&mut self, context: &mut Context<'_>) -> Poll<CallResult> {
         if let Stage::PostHooks(result) = &mut self.stage {
             let chain = &self.function.chain;
@@ -194,7 +202,7 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
                 rest.invocation.departure().leave();
                 runtime.spawn(async move {
                     let result = rest.finish().await;
-                    stream::discard(rest, result, StreamEndKind::ClientLeft);
+                    rest.discard(result, StreamEndKind::ClientLeft);
                 });
             }
             // The worker ends with this call in flight.
@@ -209,7 +217,7 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
                         Poll::Pending => rest.give_up_post_hook(),
                     }
                 };
-                stream::discard(rest, result, StreamEndKind::Cancelled);
+                rest.discard(result, StreamEndKind::Cancelled);
             }
         }
     }

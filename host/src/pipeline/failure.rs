@@ -9,6 +9,7 @@ struct Record<'a> {
     traceback: Option<&'a str>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Level {
     Error,
     Warn,
@@ -34,25 +35,25 @@ pub(super) fn log_failure(invocation: &Invocation, outcome: &Outcome) {
 
 /// Writes one record for a call whose response was streamed and is not complete.
 pub(super) fn log_stream_end(invocation: &Invocation, end: &StreamEnd) {
-    let bytes = end.bytes;
-    let record = match &end.kind {
-        StreamEndKind::Complete | StreamEndKind::Replaced => return,
+    if let Some(record) = of_stream(end) {
+        log(invocation, &record);
+    }
+}
+
+fn of_stream(end: &StreamEnd) -> Option<Record<'_>> {
+    let sent = format!("{} bytes of a streamed response", end.bytes);
+    Some(match &end.kind {
+        StreamEndKind::Complete | StreamEndKind::Replaced => return None,
         StreamEndKind::ClientLeft => Record {
             level: Level::Debug,
-            message: format!("the client left after {bytes} bytes of a streamed response"),
-            traceback: None,
+            ..Record::error(format!("the client left after {sent}"))
         },
-        StreamEndKind::Failed(exception) => {
-            raised(exception, &format!(" after {bytes} bytes of a streamed response"))
-        }
+        StreamEndKind::Failed(exception) => raised(exception, &format!(" after {sent}")),
         StreamEndKind::TimedOut(limit) => Record::error(format!(
-            "timed out after {limit:?} (functionTimeout in host.json), and {bytes} bytes of a streamed response"
+            "timed out after {limit:?} (functionTimeout in host.json) and {sent}"
         )),
-        StreamEndKind::Cancelled => Record::warn(format!(
-            "given up: the worker stops after {bytes} bytes of a streamed response"
-        )),
-    };
-    log(invocation, &record);
+        StreamEndKind::Cancelled => Record::warn(format!("given up: the worker stops after {sent}")),
+    })
 }
 
 fn raised<'a>(exception: &'a Exception, when: &str) -> Record<'a> {
@@ -109,5 +110,67 @@ fn log(invocation: &Invocation, record: &Record<'_>) {
         Level::Error => log!(error),
         Level::Warn => log!(warn),
         Level::Debug => log!(debug),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn streams_that_are_not_complete_are_logged() {
+        let exception = || {
+            Box::new(Exception {
+                type_name: "ValueError".to_owned(),
+                message: "no".to_owned(),
+                traceback: "Traceback".to_owned(),
+            })
+        };
+        let cases = [
+            (StreamEndKind::Complete, None),
+            (StreamEndKind::Replaced, None),
+            (
+                StreamEndKind::ClientLeft,
+                Some((
+                    Level::Debug,
+                    "the client left after 3 bytes of a streamed response",
+                    None,
+                )),
+            ),
+            (
+                StreamEndKind::Failed(exception()),
+                Some((
+                    Level::Error,
+                    "the function raised ValueError: no after 3 bytes of a streamed response",
+                    Some("Traceback"),
+                )),
+            ),
+            (
+                StreamEndKind::TimedOut(Duration::from_secs(1)),
+                Some((
+                    Level::Error,
+                    "timed out after 1s (functionTimeout in host.json) and 3 bytes of a streamed response",
+                    None,
+                )),
+            ),
+            (
+                StreamEndKind::Cancelled,
+                Some((
+                    Level::Warn,
+                    "given up: the worker stops after 3 bytes of a streamed response",
+                    None,
+                )),
+            ),
+        ];
+        for (kind, expected) in cases {
+            let end = StreamEnd { kind, bytes: 3 };
+            let record = of_stream(&end);
+            let found = record
+                .as_ref()
+                .map(|record| (record.level, record.message.as_str(), record.traceback));
+            assert_eq!(found, expected, "{end:?}");
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn follow<G: Send + Sync + 'static>(call: Call<G>, result: &CallResul
     let sends_body = invocation
         .http_reply()
         .zip(status)
-        .is_some_and(|(reply, status)| reply.sends_body(invocation, status));
+        .is_some_and(|(reply, status)| reply.sends_body(invocation.request(), status));
     let Some(frames) = stream.take() else {
         let error = exception(&"the stream has been read already".into());
         return call.stream_ended(end(StreamEndKind::Failed(error), 0));
@@ -62,14 +62,6 @@ pub(super) fn follow<G: Send + Sync + 'static>(call: Call<G>, result: &CallResul
         return call.stream_ended(end(StreamEndKind::Complete, 0));
     }
     stream.replace(Box::pin(StreamedCall::new(call, frames)));
-}
-
-/// Ends a call whose result nobody gets any more. The function makes nothing of its stream.
-pub(super) fn discard<G: Send + Sync + 'static>(call: Call<G>, result: CallResult, kind: StreamEndKind) {
-    if result.stream(call.invocation()).is_some() {
-        drop(result);
-        call.stream_ended(end(kind, 0));
-    }
 }
 
 fn end(kind: StreamEndKind, bytes: u64) -> StreamEnd {

@@ -88,17 +88,14 @@ fn regions(whole: &[u8]) -> Vec<(&'static str, Range<usize>)> {
 fn cases(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut numbers = Numbers(20_240_229);
     let mut cases = Vec::new();
-    let end = |name| {
-        regions(whole)
-            .into_iter()
-            .find(|(found, _)| *found == name)
-            .expect("a region")
-            .1
-            .end
+    let region = |name| {
+        let mut regions = regions(whole).into_iter();
+        let found = regions.find(|(found, _)| *found == name);
+        found.expect("a region").1
     };
     for _ in 0..CUT {
         // A loader reads only a small part of a debug build.
-        let length = numbers.below(end(".data.rel.ro"));
+        let length = numbers.below(region(".data.rel.ro").end);
         cases.push((format!("cut at {length}"), whole[..length].to_vec()));
     }
     for (name, region) in regions(whole) {
@@ -111,6 +108,10 @@ fn cases(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
             cases.push((format!("flipped in {name}"), flipped));
         }
     }
+    // The header begins with the magic string of abi_stable, which random bits need not hit.
+    let mut other = whole.to_vec();
+    other[region("the header").start] ^= 1;
+    cases.push(("another magic string".to_owned(), other));
     // The type in the ELF header makes them an object file and a core file.
     for (name, kind) in [("an object file", 1), ("a core file", 4)] {
         let mut other = whole.to_vec();

@@ -65,6 +65,7 @@ fn a_good_extension_passes_every_step() {
             "post_function_load",
             "pre_invocation",
             "post_invocation",
+            "stream_ended",
             "flush",
             "shutdown"
         ]
@@ -72,6 +73,8 @@ fn a_good_extension_passes_every_step() {
     let get = |index: usize, key: &str| records[index][key].clone();
     assert_eq!(get(3, "state"), get(2, "invocation"), "the state came back");
     assert_eq!(get(3, "outcome"), "Returned");
+    let ended = ["state", "end", "bytes"].map(|key| get(4, key));
+    assert_eq!(ended, [get(2, "invocation"), json!("Complete"), json!(5)]);
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl HttpReply for Hello {
         }
     }
 
-    fn sends_body(&self, _invocation: &Invocation, _status: StatusCode) -> bool {
+    fn sends_body(&self, _request: Option<&HttpRequest>, _status: StatusCode) -> bool {
         true
     }
 

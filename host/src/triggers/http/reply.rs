@@ -17,8 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::responses::{self, JSON, TEXT};
 use crate::model::{
-    Body, BodyStream, CallResult, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Invocation,
-    Outcome, Returned,
+    Body, BodyStream, CallResult, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Outcome, Returned,
 };
 
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -54,9 +53,9 @@ impl HttpReply for Reply {
         }
     }
 
-    fn sends_body(&self, invocation: &Invocation, status: StatusCode) -> bool {
-        let is_head = |request: &HttpRequest| request.method == Method::HEAD;
-        !responses::is_bodyless(status) && !invocation.request().is_some_and(is_head)
+    fn sends_body(&self, request: Option<&HttpRequest>, status: StatusCode) -> bool {
+        let is_head = request.is_some_and(|request| request.method == Method::HEAD);
+        !is_head && !responses::is_bodyless(status)
     }
 
     fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse {
@@ -278,5 +277,34 @@ mod tests {
         let outcome = with_outputs(Data::None);
         let sent = into_response(&function(&[]), CallResult::new(outcome));
         assert_eq!(sent.status, StatusCode::NO_CONTENT);
+    }
+
+    #[test]
+    fn a_stream_is_seen_wherever_it_is_returned() {
+        let frames = http_body_util::Empty::new();
+        let stream = BodyStream::new(http_body_util::BodyExt::map_err(frames, |never| match never {}));
+        let response = || HttpResponse {
+            body: Body::Stream(stream.clone()),
+            ..empty(StatusCode::OK)
+        };
+        let output = Output {
+            name: "response".into(),
+            data: Data::Response(Box::new(response())),
+        };
+        let outcomes = [
+            Outcome::returned(Data::Stream(stream.clone())),
+            Outcome::returned(Data::Response(Box::new(response()))),
+            Outcome::Returned(Returned {
+                value: Data::None,
+                outputs: vec![output],
+            }),
+        ];
+        let function = function(&["response"]);
+        for outcome in outcomes {
+            assert_eq!(Reply.stream(&function, &outcome), Some(&stream), "{outcome:?}");
+        }
+        let whole = Outcome::returned(Data::String("whole".to_owned()));
+        assert_eq!(Reply.stream(&function, &whole), None);
+        assert_eq!(Reply.stream(&function, &Outcome::Cancelled), None);
     }
 }

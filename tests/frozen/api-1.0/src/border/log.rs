@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::fmt::{self, Write as _};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use abi_stable::std_types::{ROption, RStr};
 use tracing::field::{Field, Visit};
@@ -43,9 +43,13 @@ pub(crate) fn current() -> Option<abi::Invocation<'static>> {
 
 /// Connects this library's `tracing` with the host. Does nothing if the library has a subscriber already.
 pub(crate) fn connect(host: abi::HostServicesRef) {
-    if HOST.set(host).is_ok() {
-        let _ = tracing::subscriber::set_global_default(Bridge);
-    }
+    static CONNECTED: Once = Once::new();
+    // Others wait here, as tests do that begin at the same time: an event before the subscriber is there would be lost.
+    CONNECTED.call_once(|| {
+        if HOST.set(host).is_ok() {
+            let _ = tracing::subscriber::set_global_default(Bridge);
+        }
+    });
 }
 
 struct Bridge;

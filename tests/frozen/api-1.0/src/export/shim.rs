@@ -74,9 +74,33 @@ pub(crate) unsafe extern "C" fn post_invocation<E: Extension>(
     // SAFETY: the slot is the one that `pre_invocation` of this type was given for this call, and nobody else uses it
     // during the call.
     let slot = unsafe { &mut *state };
-    if slot.is_empty() {
-        return abi::HookResult::Ok;
+    if keeps_state {
+        // SAFETY: as above.
+        return match unsafe { slot::get_mut::<E::State>(slot) } {
+            None => abi::HookResult::Ok,
+            Some(state) => after_call(extension, raw, outcome, |call, outcome| {
+                extension.post_invocation(call, state, outcome)
+            }),
+        };
     }
+    // SAFETY: as above.
+    match unsafe { slot::take::<E::State>(slot) } {
+        None => abi::HookResult::Ok,
+        // The state is dropped within the hook, where a panic of its destructor is caught.
+        Some(mut state) => after_call(extension, raw, outcome, move |call, outcome| {
+            extension.post_invocation(call, &mut state, outcome)
+        }),
+    }
+}
+
+/// Runs `on_exception` if there is one and the function raised, then the post hook.
+#[inline]
+fn after_call<E: Extension>(
+    extension: &E,
+    raw: abi::Invocation<'_>,
+    outcome: abi::Outcome<'_>,
+    post: impl FnOnce(&mut Invocation<'_>, &Outcome<'_>) -> Result<()>,
+) -> abi::HookResult {
     log::within(Some(raw), || {
         let (mut call, outcome) = (Invocation::with_outcome(raw, outcome), Outcome::new(outcome));
         let mut handled = abi::HookResult::Ok;
@@ -87,21 +111,7 @@ pub(crate) unsafe extern "C" fn post_invocation<E: Extension>(
             handled = hook(|| extension.on_exception(&mut call, &exception));
         }
         // The post hook runs although `on_exception` failed. If both fail, the post hook's error is reported.
-        let returned = hook(|| {
-            if keeps_state {
-                // SAFETY: as above.
-                let state = unsafe { slot::get_mut::<E::State>(slot) };
-                return state.map_or(Ok(()), |state| {
-                    extension.post_invocation(&mut call, state, &outcome)
-                });
-            }
-            // SAFETY: as above. The state is dropped here, where a panic of its destructor is caught.
-            let state = unsafe { slot::take::<E::State>(slot) };
-            state.map_or(Ok(()), |mut state| {
-                extension.post_invocation(&mut call, &mut state, &outcome)
-            })
-        });
-        match returned {
+        match hook(|| post(&mut call, &outcome)) {
             abi::HookResult::Ok => handled,
             failed => failed,
         }
