@@ -9,13 +9,10 @@ use pyo3::prelude::*;
 use uuid::Uuid;
 
 use crate::objects::to_python;
-use crate::wsgi::Rest;
 
 thread_local! {
     /// The call whose synchronous function this thread runs.
     static CURRENT: RefCell<Option<RunnerCall>> = const { RefCell::new(None) };
-    /// What this thread does after the response of the call that it runs.
-    static REST: RefCell<Option<Rest>> = const { RefCell::new(None) };
     /// The call whose `context.thread_local_storage` this thread of the app has read last.
     static NAMED: RefCell<Option<Call>> = const { RefCell::new(None) };
 }
@@ -104,16 +101,6 @@ pub(crate) fn is_current(invocation: &Arc<Invocation>) -> bool {
             .as_ref()
             .is_some_and(|current| Arc::ptr_eq(&current.invocation, invocation))
     })
-}
-
-/// Has this thread iterate the rest of a body after the response of the call that it runs.
-pub(crate) fn set_rest(rest: Rest) {
-    REST.set(Some(rest));
-}
-
-/// Returns what [`set_rest`] was given.
-pub(crate) fn take_rest() -> Option<Rest> {
-    REST.take()
 }
 
 /// Keeps the call whose id this thread may set for its log records next.

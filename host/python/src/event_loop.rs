@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use funcdock::model::{Invocation, Outcome};
-use funcdock::pipeline::{Completions, RunnerCall, Ticket};
+use funcdock::pipeline::{RunnerCall, Ticket, WorkerHold};
 use funcdock::sys::WakeFd;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::asgi::Exchange;
+use crate::asgi::{AppLoop, WaitingCall};
 use crate::calls::Call;
 use crate::index::Run;
 use crate::runtime::Runtime;
@@ -29,7 +29,7 @@ enum Order {
     /// Cancel this call, if it runs.
     GiveUp(Arc<Invocation>),
     /// Look whether something has happened that this ASGI call waits for.
-    LookAgain(Arc<Exchange>),
+    LookAgain(Arc<dyn WaitingCall>),
     /// Have the ASGI apps shut down, then say so.
     ShutDown(mpsc::Sender<()>),
 }
@@ -91,56 +91,6 @@ impl EventLoop {
         self.wake_up();
     }
 
-    /// Has an ASGI call look whether something has happened that it waits for. From any thread.
-    pub(crate) fn look_again(&self, exchange: Arc<Exchange>) {
-        self.order(Order::LookAgain(exchange));
-        self.wake_up();
-    }
-
-    /// Keeps the task of a call, until it is forgotten.
-    pub(crate) fn insert_task(&self, key: TaskKey, task: &Bound<'_, PyAny>) {
-        // A call that has ended at once has no task.
-        if !task.is_none() {
-            self.tasks.insert(key, task.clone().unbind());
-        }
-    }
-
-    /// Cancels the task of a call, if it still runs. Attached, on the loop's thread.
-    pub(crate) fn cancel_task(&self, py: Python<'_>, key: TaskKey) {
-        self.tasks.cancel_one(py, key);
-    }
-
-    /// Forgets the task of an ASGI call, which has ended.
-    pub(crate) fn forget(&self, exchange: &Exchange) {
-        self.tasks.remove(TaskKey::of_exchange(exchange));
-    }
-
-    pub(crate) fn completions(&self) -> &Arc<Completions> {
-        &self.runtime.completions
-    }
-
-    /// Reports the outcome of a call. On the loop's thread.
-    pub(crate) fn complete(&self, ticket: Ticket, outcome: Outcome) {
-        let more = self.beginning.load(Ordering::Relaxed);
-        self.runtime.completions.push(ticket, outcome, more);
-    }
-
-    /// Returns Python's object.
-    pub(crate) fn python<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        self.event_loop.bind(py)
-    }
-
-    pub(crate) fn asgi_module<'py>(&self, py: Python<'py>) -> &Bound<'py, PyModule> {
-        self.asgi_module.bind(py)
-    }
-
-    /// Makes a future of this loop. Attached.
-    pub(crate) fn create_future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.event_loop
-            .bind(py)
-            .call_method0(intern!(py, "create_future"))
-    }
-
     fn order(&self, order: Order) {
         lock(&self.queue).push(order);
         self.waiting.store(true, Ordering::Release);
@@ -157,11 +107,6 @@ impl EventLoop {
     pub(crate) fn cancel(&self) {
         self.cancelling.store(true, Ordering::Release);
         self.signal();
-    }
-
-    /// Whether running calls are cancelled.
-    pub(crate) fn is_cancelling(&self) -> bool {
-        self.cancelling.load(Ordering::Acquire)
     }
 
     /// Has the ASGI apps shut down; blocks for at most this time. From any other thread, not attached.
@@ -228,7 +173,7 @@ impl Dispatcher {
         for order in orders {
             match order {
                 Order::GiveUp(invocation) => event_loop.tasks.cancel(py, &invocation),
-                Order::LookAgain(exchange) => report(exchange.look_again(py)),
+                Order::LookAgain(call) => report(call.look_again(py)),
                 Order::ShutDown(done) => report(event_loop.begin_shut_down(py, done)),
                 Order::Begin(call) if call.invocation.is_given_up() => {}
                 Order::Begin(call) if cancelling => event_loop.complete(call.ticket, Outcome::Cancelled),
@@ -241,7 +186,7 @@ impl Dispatcher {
             }
         }
         event_loop.beginning.store(false, Ordering::Relaxed);
-        event_loop.completions().flush();
+        event_loop.runtime.completions.flush();
         if cancelling {
             event_loop.tasks.cancel_all(py);
         }
@@ -270,8 +215,9 @@ impl Dispatcher {
         let function = runtime.function(&call);
         if let (Run::Asgi(app), None) = (&function.run, &function.hooked) {
             let invocation = Arc::clone(&call.invocation);
-            let task = app.start(py, event_loop, call)?;
-            event_loop.insert_task(TaskKey::of_call(&invocation), &task);
+            let app_loop: Arc<dyn AppLoop> = Arc::clone(event_loop) as _;
+            let task = app.start(py, &app_loop, call)?;
+            event_loop.keep_task(TaskKey::of_call(&invocation), &task);
             return Ok(());
         }
         let arguments = arguments::build(py, &runtime.classes, function, &call)?;
@@ -286,7 +232,7 @@ impl Dispatcher {
         let start = event_loop.tasks_module.bind(py).getattr(intern!(py, "start"))?;
         let task = start.call1((&event_loop.event_loop, callee, keywords, Bound::new(py, call)?))?;
         // `ended` runs in a later iteration of the loop.
-        event_loop.insert_task(TaskKey::of_call(&invocation), &task);
+        event_loop.keep_task(TaskKey::of_call(&invocation), &task);
         Ok(())
     }
 }
@@ -361,5 +307,47 @@ impl EventLoop {
             .bind(py)
             .call_method1("run", (event_loop, is_stopping))?;
         Ok(())
+    }
+}
+
+impl AppLoop for EventLoop {
+    fn look_again(&self, call: Arc<dyn WaitingCall>) {
+        self.order(Order::LookAgain(call));
+        self.wake_up();
+    }
+
+    fn python<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.event_loop.bind(py)
+    }
+
+    fn asgi_module<'py>(&self, py: Python<'py>) -> &Bound<'py, PyModule> {
+        self.asgi_module.bind(py)
+    }
+
+    fn complete(&self, ticket: Ticket, outcome: Outcome) {
+        let more = self.beginning.load(Ordering::Relaxed);
+        self.runtime.completions.push(ticket, outcome, more);
+    }
+
+    fn hold_worker(&self) -> WorkerHold {
+        self.runtime.completions.hold_worker()
+    }
+
+    fn is_cancelling(&self) -> bool {
+        self.cancelling.load(Ordering::Acquire)
+    }
+
+    fn keep_task(&self, key: TaskKey, task: &Bound<'_, PyAny>) {
+        if !task.is_none() {
+            self.tasks.insert(key, task.clone().unbind());
+        }
+    }
+
+    fn cancel_task(&self, py: Python<'_>, key: TaskKey) {
+        self.tasks.cancel_one(py, key);
+    }
+
+    fn forget_task(&self, key: TaskKey) {
+        self.tasks.remove(key);
     }
 }

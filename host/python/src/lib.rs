@@ -17,6 +17,7 @@ mod context;
 mod convert;
 mod dock;
 mod event_loop;
+mod exceptions;
 mod hooks;
 mod index;
 mod logging;

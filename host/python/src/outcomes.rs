@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::Kind;
+use crate::exceptions;
 use crate::index::Function;
 
 /// Returns the outcome of a call that returned `value`, with its `Out` objects in the order of [`Function::outputs`].
@@ -27,24 +28,7 @@ pub(crate) fn lost(reason: &str) -> Outcome {
 
 /// Returns the outcome of a call that raised. Attached.
 pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
-    Outcome::Raised(Box::new(exception(py, error)))
-}
-
-/// Describes an exception. Attached.
-pub(crate) fn exception(py: Python<'_>, error: &PyErr) -> Exception {
-    let describe = || -> PyResult<(String, String, String)> {
-        let errors = py.import(intern!(py, "funcdock.errors"))?;
-        errors
-            .call_method1(intern!(py, "describe"), (error.clone_ref(py).into_value(py),))?
-            .extract()
-    };
-    let (type_name, message, traceback) =
-        describe().unwrap_or_else(|_| ("Exception".to_owned(), error.to_string(), String::new()));
-    Exception {
-        type_name,
-        message,
-        traceback,
-    }
+    Outcome::Raised(Box::new(exceptions::describe(py, error)))
 }
 
 fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> PyResult<Returned> {

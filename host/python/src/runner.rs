@@ -91,7 +91,7 @@ impl PythonRunner {
         let tasks = package.tasks.clone_ref(py);
         let asgi = package.asgi.clone_ref(py);
         let event_loop = Arc::new(EventLoop::new(Arc::clone(&runtime), tasks, asgi, event_loop)?);
-        let nested = NestedCalls(Arc::clone(&event_loop));
+        let nested = NestedCalls(Arc::clone(&event_loop) as _);
         package.asgi.bind(py).call_method1("connect", (nested,))?;
         let threads = thread_count(config);
         package

@@ -7,7 +7,7 @@ use funcdock::pipeline::{Completions, RunnerCall};
 use pyo3::prelude::*;
 
 use crate::arguments::{self, Arguments, Classes};
-use crate::calls::{self, Running};
+use crate::calls::Running;
 use crate::index::{Function, Run};
 use crate::wsgi::{PreparedApp, Rest};
 use crate::{hooks, outcomes};
@@ -54,12 +54,12 @@ impl Runtime {
                 let value = callee.bind(py).call((), Some(&keywords))?;
                 Ok((
                     outcomes::returned(function, &value, &arguments.outs),
-                    calls::take_rest(),
+                    Rest::take_later(),
                 ))
             }
         });
         let (outcome, rest) =
-            called.unwrap_or_else(|error| (outcomes::raised(py, &error), calls::take_rest()));
+            called.unwrap_or_else(|error| (outcomes::raised(py, &error), Rest::take_later()));
         Called {
             outcome,
             rest,

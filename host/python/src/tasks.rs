@@ -7,8 +7,6 @@ use funcdock::model::Invocation;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::asgi::Exchange;
-
 /// The tasks of running calls. The loop itself only has weak references to its tasks.
 #[derive(Default)]
 pub(crate) struct Tasks(Mutex<HashMap<TaskKey, Py<PyAny>>>);
@@ -31,11 +29,11 @@ impl TaskKey {
         }
     }
 
-    /// Returns the key of an app's call.
-    pub(crate) fn of_exchange(exchange: &Exchange) -> Self {
+    /// Returns the key of the call of an app to which a function handed its request.
+    pub(crate) fn of_nested_call(invocation: &Arc<Invocation>) -> Self {
         TaskKey {
-            is_nested: exchange.is_nested(),
-            ..TaskKey::of_call(&exchange.call().invocation)
+            is_nested: true,
+            ..TaskKey::of_call(invocation)
         }
     }
 }

@@ -12,11 +12,7 @@ use crate::support::{
 };
 
 /// The app of this script, with recorders in Rust at both levels, and an extension in Python if `python`.
-fn app(script: &str, python: bool) -> App {
-    app_with(script, python, "")
-}
-
-fn app_with(script: &str, python: bool, members: &str) -> App {
+fn app(script: &str, python: bool, members: &str) -> App {
     let extensions = [
         ("answer", fixture_for(&["*"], json!({}))),
         ("record", fixture(recording("native app"))),
@@ -106,7 +102,7 @@ fn hooks_are_in_order_around_apps_of_frameworks() {
                 "" => r#""extensions": {"http": {"routePrefix": ""}},"#,
                 _ => "",
             };
-            let host = app_with(script, python, members).start();
+            let host = app(script, python, members).start();
             let base = if prefix.is_empty() {
                 String::new()
             } else {
@@ -193,7 +189,7 @@ fn hooks_are_in_order_around_apps_of_frameworks() {
 fn a_stream_that_is_given_up_ends_for_hooks_and_app() {
     for script in ["asgi_app.py", "wsgi_app.py"] {
         let members = r#""functionTimeout": "00:00:01", "extensions": {"http": {"routePrefix": ""}},"#;
-        let host = app_with(script, false, members).start();
+        let host = app(script, false, members).start();
         let mut connection = TcpStream::connect(host.address()).expect("the host listens");
         write!(connection, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
         // Nothing is read: the app waits for room.

@@ -15,12 +15,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::app_loop::{AppLoop, WaitingCall};
 use super::events;
-use super::response::ResponseBody;
 use crate::calls::Call;
-use crate::convert::{content_length, header_pairs};
-use crate::event_loop::EventLoop;
-use crate::outcomes;
+use crate::convert::{ResponseBody, content_length, header_pairs};
+use crate::exceptions;
 use crate::tasks::TaskKey;
 
 /// Where the head of the response goes.
@@ -33,7 +32,7 @@ pub(crate) enum Reply {
 
 /// One ASGI call.
 pub(crate) struct Exchange {
-    event_loop: Arc<EventLoop>,
+    event_loop: Arc<dyn AppLoop>,
     call: RunnerCall,
     reply: Reply,
     state: Mutex<State>,
@@ -68,7 +67,7 @@ enum Response {
 }
 
 impl Exchange {
-    pub(crate) fn new(event_loop: &Arc<EventLoop>, call: RunnerCall, reply: Reply) -> Arc<Self> {
+    pub(crate) fn new(event_loop: &Arc<dyn AppLoop>, call: RunnerCall, reply: Reply) -> Arc<Self> {
         let body = call.invocation.request().map(|request| &request.body);
         let request = match body.and_then(Body::stream) {
             None => Request::Whole,
@@ -84,18 +83,25 @@ impl Exchange {
                 receiving: None,
                 sending: None,
                 knows_departure: false,
-                hold: Some(event_loop.completions().hold_worker()),
+                hold: Some(event_loop.hold_worker()),
             }),
         })
     }
 
-    pub(crate) fn call(&self) -> &RunnerCall {
-        &self.call
+    /// Returns the key of its task.
+    pub(super) fn task_key(&self) -> TaskKey {
+        let invocation = &self.call.invocation;
+        match self.reply {
+            Reply::OfCall => TaskKey::of_call(invocation),
+            Reply::ToFunction(_) => TaskKey::of_nested_call(invocation),
+        }
     }
 
-    /// Whether this is a call within the call of a function.
-    pub(crate) fn is_nested(&self) -> bool {
-        matches!(self.reply, Reply::ToFunction(_))
+    /// Makes a future of the loop.
+    fn create_future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.event_loop
+            .python(py)
+            .call_method0(intern!(py, "create_future"))
     }
 
     /// Locks the state. No code that holds the lock runs code of the app.
@@ -105,38 +111,7 @@ impl Exchange {
 
     /// Has the loop look again. From any thread.
     fn order(self: &Arc<Self>) {
-        self.event_loop.look_again(Arc::clone(self));
-    }
-
-    /// Resolves the futures for which something has happened.
-    pub(crate) fn look_again(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
-        if self.is_given_up() {
-            self.event_loop.cancel_task(py, TaskKey::of_exchange(self));
-        }
-        let mut state = self.lock();
-        let may_send = match (&state.sending, &state.response) {
-            (Some(_), Response::Body(writer)) => match writer.has_room() {
-                Ok(has_room) => has_room,
-                // The next `send` says so.
-                Err(ReaderGone) => true,
-            },
-            (Some(_), _) => true,
-            (None, _) => false,
-        };
-        let sending = if may_send { state.sending.take() } else { None };
-        let event = match state.receiving {
-            Some(_) => self.poll_receive(py, &mut state)?,
-            None => None,
-        };
-        let receiving = event.and_then(|event| state.receiving.take().map(|future| (future, event)));
-        drop(state);
-        if let Some(future) = sending {
-            resolve(future.bind(py), Ok(py.None().into_bound(py)))?;
-        }
-        if let Some((future, event)) = receiving {
-            resolve(future.bind(py), Ok(event.into_any()))?;
-        }
-        Ok(())
+        self.event_loop.look_again(Arc::clone(self) as _);
     }
 
     /// Returns the next event of the request, if there is one already.
@@ -272,7 +247,7 @@ impl Exchange {
 
     /// Returns a future that is ready in the loop's next turn.
     fn next_turn<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let future = self.event_loop.create_future(py)?;
+        let future = self.create_future(py)?;
         let set_result = future.getattr(intern!(py, "set_result"))?;
         let call_soon = self.event_loop.python(py).getattr(intern!(py, "call_soon"))?;
         call_soon.call1((set_result, py.None()))?;
@@ -280,10 +255,10 @@ impl Exchange {
     }
 
     fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let future = self.event_loop.create_future(py)?;
+        let future = self.create_future(py)?;
         self.lock().sending = Some(future.clone().unbind());
         // There may be room since it was asked for.
-        self.look_again(py)?;
+        Arc::clone(self).look_again(py)?;
         Ok(future)
     }
 
@@ -299,7 +274,7 @@ impl Exchange {
                 let outcome = match response {
                     Ok(response) => Outcome::returned(Data::Response(response)),
                     Err(error) if self.was_cancelled(py, &error) => Outcome::Cancelled,
-                    Err(error) => outcomes::raised(py, &error),
+                    Err(error) => Outcome::Raised(Box::new(exceptions::describe(py, &error))),
                 };
                 self.event_loop.complete(self.call.ticket, outcome);
                 self.wake_receiver(py, state)
@@ -352,7 +327,7 @@ impl Exchange {
             Response::Body(writer) => {
                 self.wake_receiver(py, state)?;
                 match error {
-                    Some(error) => writer.fail(Box::new(outcomes::exception(py, &error))),
+                    Some(error) => writer.fail(Box::new(exceptions::describe(py, &error))),
                     None => writer.fail("the ASGI app ended before the response was complete".into()),
                 }
                 Ok(())
@@ -360,7 +335,7 @@ impl Exchange {
             Response::Complete => {
                 self.wake_receiver(py, state)?;
                 if let Some(error) = error.filter(|error| !self.was_cancelled(py, error)) {
-                    let traceback = outcomes::exception(py, &error).traceback;
+                    let traceback = exceptions::describe(py, &error).traceback;
                     let invocation = &self.call.invocation;
                     tracing::error!(
                         target: "funcdock::pipeline",
@@ -380,6 +355,36 @@ impl Exchange {
 fn look_again_later(exchange: &Weak<Exchange>) {
     if let Some(exchange) = exchange.upgrade() {
         exchange.order();
+    }
+}
+
+impl WaitingCall for Exchange {
+    /// Resolves the futures for which something has happened.
+    fn look_again(self: Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        if self.is_given_up() {
+            self.event_loop.cancel_task(py, self.task_key());
+        }
+        let mut state = self.lock();
+        let may_send = match (&state.sending, &state.response) {
+            // If the client has left, the next `send` says so.
+            (Some(_), Response::Body(writer)) => writer.has_room().unwrap_or(true),
+            (Some(_), _) => true,
+            (None, _) => false,
+        };
+        let sending = if may_send { state.sending.take() } else { None };
+        let event = match state.receiving {
+            Some(_) => self.poll_receive(py, &mut state)?,
+            None => None,
+        };
+        let receiving = event.and_then(|event| state.receiving.take().map(|future| (future, event)));
+        drop(state);
+        if let Some(future) = sending {
+            resolve(future.bind(py), Ok(py.None().into_bound(py)))?;
+        }
+        if let Some((future, event)) = receiving {
+            resolve(future.bind(py), Ok(event.into_any()))?;
+        }
+        Ok(())
     }
 }
 
@@ -426,7 +431,7 @@ impl RawExchange {
         if let Some(event) = exchange.poll_receive(py, &mut state)? {
             return Ok(event.into_any());
         }
-        let future = exchange.event_loop.create_future(py)?;
+        let future = exchange.create_future(py)?;
         state.receiving = Some(future.clone().unbind());
         drop(state);
         // The exchange owns the invocation, so this must not own the exchange.
@@ -462,7 +467,7 @@ impl RawExchange {
 
     /// Handles the end of the task, which may have been cancelled before its first step.
     fn ended(&self, py: Python<'_>, _task: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.0.event_loop.forget(&self.0);
+        self.0.event_loop.forget_task(self.0.task_key());
         if matches!(self.0.lock().response, Response::Body(_) | Response::Complete) {
             return Ok(());
         }

@@ -1,9 +1,9 @@
 //! Runs ASGI apps: a call is an app's coroutine, with a scope made from the request (`scope`), and `receive` and `send`
 //! that read the request's body and make the response (`exchange`), both while they go over the connection.
 
+mod app_loop;
 mod events;
 mod exchange;
-mod response;
 mod scope;
 
 use std::sync::Arc;
@@ -15,12 +15,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
 
 use crate::convert::RawRequest;
-use crate::event_loop::EventLoop;
-use crate::tasks::TaskKey;
 
-pub(crate) use exchange::Exchange;
-use exchange::{RawExchange, Reply};
-pub(crate) use response::ResponseBody;
+pub(crate) use app_loop::{AppLoop, WaitingCall};
+use exchange::{Exchange, RawExchange, Reply};
 
 /// An ASGI app that is a function of the app.
 pub(crate) struct AsgiApp {
@@ -58,7 +55,7 @@ impl AsgiApp {
     pub(crate) fn start<'py>(
         &self,
         py: Python<'py>,
-        event_loop: &Arc<EventLoop>,
+        event_loop: &Arc<dyn AppLoop>,
         call: RunnerCall,
     ) -> PyResult<Bound<'py, PyAny>> {
         let scope = scope::of_call(self.scope.bind(py), &call)?;
@@ -84,7 +81,7 @@ fn is_function(app: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 /// Starts the calls of apps to which functions hand their requests.
 #[pyclass(frozen, module = "funcdock")]
-pub(crate) struct NestedCalls(pub(crate) Arc<EventLoop>);
+pub(crate) struct NestedCalls(pub(crate) Arc<dyn AppLoop>);
 
 #[pymethods]
 impl NestedCalls {
@@ -105,14 +102,14 @@ impl NestedCalls {
             scope::add_for_function(&scope, &call)?;
         }
         let exchange = Exchange::new(&self.0, call, Reply::ToFunction(head));
-        let key = TaskKey::of_exchange(&exchange);
+        let key = exchange.task_key();
         let raw = Bound::new(py, RawExchange(exchange))?;
         let arguments = (self.0.python(py), app, scope, raw);
         let task = self
             .0
             .asgi_module(py)
             .call_method1(intern!(py, "start"), arguments)?;
-        self.0.insert_task(key, &task);
+        self.0.keep_task(key, &task);
         Ok(task)
     }
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::generic::{shared_or_copied, text_or_bytes};
-use crate::asgi::ResponseBody;
+use super::response_body::ResponseBody;
 use crate::text::utf8;
 
 /// Converts the value that an HTTP function returned. Attached.

@@ -4,6 +4,7 @@ mod generic;
 mod http_parts;
 mod http_request;
 mod http_response;
+mod response_body;
 
 use funcdock::model::Data;
 use pyo3::prelude::*;
@@ -11,6 +12,7 @@ use pyo3::prelude::*;
 pub(crate) use generic::bytes_of;
 pub(crate) use http_parts::{address, content_length, header_pairs, latin1, latin1_bytes, scheme};
 pub(crate) use http_request::RawRequest;
+pub(crate) use response_body::ResponseBody;
 
 /// The conversion of a binding's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,9 +15,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
 
-use crate::asgi::ResponseBody;
 use crate::calls;
-use crate::convert::{RawRequest, bytes_of, content_length, header_pairs};
+use crate::convert::{RawRequest, ResponseBody, bytes_of, content_length, header_pairs};
 
 pub(crate) use rest::Rest;
 use start_response::StartResponse;
@@ -157,7 +156,7 @@ pub(crate) fn call_nested<'py>(
     if let Some(rest) = rest {
         // On another thread, the loop's say, nobody would iterate the rest.
         if calls::is_current(&call.invocation) {
-            calls::set_rest(rest);
+            rest.run_later();
         } else {
             response.body = Body::Bytes(rest.collect(py, &response.body)?);
         }

@@ -1,5 +1,7 @@
 //! The rest of a response's body, which is iterated while it is sent.
 
+use std::cell::RefCell;
+
 use bytes::{Bytes, BytesMut};
 use funcdock::model::{Body, BodyWriter};
 use pyo3::intern;
@@ -7,7 +9,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
 use crate::convert::bytes_of;
-use crate::outcomes;
+use crate::exceptions;
+
+thread_local! {
+    /// What this thread does after the response of the call that it runs.
+    static LATER: RefCell<Option<Rest>> = const { RefCell::new(None) };
+}
 
 /// An iterator of the parts of a body that are still to come. It is closed when it ends, also when the client leaves.
 pub(crate) struct Rest {
@@ -26,13 +33,23 @@ impl Rest {
         }
     }
 
+    /// Has this thread [run](Self::run) it after the response of the call that it runs.
+    pub(super) fn run_later(self) {
+        LATER.set(Some(self));
+    }
+
+    /// Returns what is to run on this thread now that the response has begun.
+    pub(crate) fn take_later() -> Option<Rest> {
+        LATER.take()
+    }
+
     /// Writes the parts, at the client's pace. Attached; detached while it waits for room.
     pub(crate) fn run(self, py: Python<'_>) {
         let written = self.write(py);
         let closed = close(self.made.bind(py));
         match written.and(closed) {
             Ok(()) => self.writer.end(),
-            Err(error) => self.writer.fail(Box::new(outcomes::exception(py, &error))),
+            Err(error) => self.writer.fail(Box::new(exceptions::describe(py, &error))),
         }
     }
 
@@ -70,7 +87,7 @@ impl Rest {
             }
         }
         let mut parts = self.parts.bind(py).clone();
-        let read = (&mut parts).try_for_each(|part| {
+        let read = parts.try_for_each(|part| {
             all.extend_from_slice(&bytes_of(&part?)?);
             Ok(())
         });
