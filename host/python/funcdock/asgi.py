@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Callable, Protocol
 from wsgiref.headers import Headers
 
@@ -93,6 +93,45 @@ class AppResponse(_HttpResponse):  # type: ignore[misc]
 
 
 response = AppResponse
+
+
+class PartsApp:
+    """The response of a function that has returned, whose body an asynchronous iterator makes."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], parts: AsyncIterator[Any]) -> None:
+        self._start = {"type": "http.response.start", "status": status, "headers": headers}
+        self._parts = parts
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        making = asyncio.current_task()
+
+        async def stop_when_client_leaves() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            if making is not None:
+                making.cancel()
+
+        watching = asyncio.ensure_future(stop_when_client_leaves())
+        try:
+            first = await _next_or(self._parts, b"")
+            await send(self._start)
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for part in self._parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body"})
+        finally:
+            watching.cancel()
+            close = getattr(self._parts, "aclose", None)
+            if close is not None:
+                await close()
+
+
+async def _next_or(parts: AsyncIterator[Any], default: Any) -> Any:
+    """Returns the next part, or the default at the end."""
+    try:
+        return await parts.__anext__()
+    except StopAsyncIteration:
+        return default
 
 
 _nested: NestedCalls

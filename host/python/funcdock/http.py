@@ -18,6 +18,9 @@ except ImportError:
 _HttpRequest: Any = func.HttpRequest if func else object
 _Out: Any = func.Out if func else object
 
+#: The library's class of responses.
+HttpResponse: Any = func.HttpResponse if func else None
+
 
 class RawRequest(Protocol):
     """The Rust side of a request."""

@@ -3,17 +3,30 @@
 use funcdock::model::Data;
 use funcdock::pipeline::RunnerCall;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::context::Context;
-use crate::convert::{self, RawRequest};
+use crate::convert::{self, PartsOf, RawRequest};
 use crate::index::{Function, ParameterKind};
 use crate::text::utf8;
 
-/// The classes of `funcdock.http` for arguments.
+/// The classes of `funcdock.http` for arguments and responses.
 pub(crate) struct Classes {
     pub(crate) request: Py<PyAny>,
     pub(crate) out: Py<PyAny>,
+    /// The library's class of responses; `None` (of Python) if the app does not have the library.
+    pub(crate) response: Py<PyAny>,
+}
+
+impl Classes {
+    /// Returns the response of a value that an HTTP function returned, if an iterator makes its body. Attached.
+    pub(crate) fn parts_of<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Option<PartsOf<'py>>> {
+        let is_plain = value.is_none()
+            || value.is_instance_of::<PyString>()
+            || value.is_instance_of::<PyBytes>()
+            || value.get_type().is(&self.response);
+        if is_plain { Ok(None) } else { convert::parts_of(value) }
+    }
 }
 
 /// A call's keyword arguments, and separate references to some of them.

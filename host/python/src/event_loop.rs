@@ -11,11 +11,13 @@ use std::time::Duration;
 use funcdock::model::{Invocation, Outcome};
 use funcdock::pipeline::{RunnerCall, Ticket, WorkerHold};
 use funcdock::sys::WakeFd;
+use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::asgi::{AppLoop, WaitingCall};
+use crate::asgi::{self, AppLoop, WaitingCall};
+use crate::convert::Kind;
 use crate::calls::Call;
 use crate::index::Run;
 use crate::runtime::Runtime;
@@ -252,6 +254,26 @@ impl AsyncCall {
         self.event_loop.is_cancelling() || self.call.invocation.is_given_up()
     }
 
+    /// Begins the response of a value whose body an iterator makes. Returns whether it is one.
+    fn return_parts(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let runtime = &self.event_loop.runtime;
+        if runtime.function(&self.call).return_kind != Some(Kind::Http) {
+            return Ok(false);
+        }
+        let Some(parts) = runtime.classes.parts_of(value)? else {
+            return Ok(false);
+        };
+        if !parts.is_async {
+            return Err(PyTypeError::new_err(
+                "a body that a generator makes needs a function without \"async\", or an async generator",
+            ));
+        }
+        self.has_outcome.store(true, Ordering::Relaxed);
+        let app_loop: Arc<dyn AppLoop> = Arc::clone(&self.event_loop) as _;
+        asgi::start_parts(value.py(), &app_loop, self.call.clone(), parts)?;
+        Ok(true)
+    }
+
     fn complete(&self, outcome: Outcome) {
         self.has_outcome.store(true, Ordering::Relaxed);
         self.event_loop.complete(self.call.ticket, outcome);
@@ -267,6 +289,11 @@ impl AsyncCall {
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {
+        match self.return_parts(value) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => return self.complete(outcomes::raised(value.py(), &error)),
+        }
         let outs = self.outs.iter().map(|out| out.bind(value.py()).clone());
         let outs: Vec<_> = outs.collect();
         let function = self.event_loop.runtime.function(&self.call);

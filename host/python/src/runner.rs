@@ -194,6 +194,7 @@ impl Prepared {
         let classes = Classes {
             request: http.getattr("HttpRequest")?.unbind(),
             out: http.getattr("Out")?.unbind(),
+            response: http.getattr("HttpResponse")?.unbind(),
         };
         let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
         dock::install(py, &package, config, worker.extensions())?;

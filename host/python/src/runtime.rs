@@ -8,8 +8,9 @@ use pyo3::prelude::*;
 
 use crate::arguments::{self, Arguments, Classes};
 use crate::calls::Running;
+use crate::convert::{Kind, Rest};
 use crate::index::{Function, Run};
-use crate::wsgi::{PreparedApp, Rest};
+use crate::wsgi::PreparedApp;
 use crate::{hooks, outcomes};
 
 /// State shared by the threads that run functions.
@@ -52,6 +53,12 @@ impl Runtime {
             Prepared::Function(arguments) => {
                 let (callee, keywords) = hooks::callee(function, &arguments)?;
                 let value = callee.bind(py).call((), Some(&keywords))?;
+                if function.return_kind == Some(Kind::Http)
+                    && let Some(parts) = self.classes.parts_of(&value)?
+                {
+                    let (response, rest) = parts.begin()?;
+                    return Ok((Outcome::returned(Data::Response(Box::new(response))), rest));
+                }
                 Ok((
                     outcomes::returned(function, &value, &arguments.outs),
                     Rest::take_later(),

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::convert::bytes_of;
 use crate::text::utf8;
@@ -75,6 +75,16 @@ impl Sent {
 fn required<'py>(event: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
     let found = event.get_item(key)?;
     found.ok_or_else(|| PyTypeError::new_err(format!("the event has no {key:?}: {event}")))
+}
+
+/// The headers as an app gives them: (name, value) pairs of bytes.
+pub(super) fn raw_headers<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for (name, value) in headers {
+        let name = PyBytes::new(py, name.as_str().as_bytes());
+        list.append((name, PyBytes::new(py, value.as_bytes())))?;
+    }
+    Ok(list)
 }
 
 /// The event with a part of the request's body.

@@ -26,6 +26,8 @@ use crate::tasks::TaskKey;
 pub(crate) enum Reply {
     /// To the pipeline: the app is the function.
     OfCall,
+    /// To the pipeline: the function has returned, and the app makes its response.
+    OfReturned,
     /// To function code that waits for it with this future: it handed its request to the app.
     ToFunction(Py<PyAny>),
 }
@@ -93,7 +95,7 @@ impl Exchange {
         let invocation = &self.call.invocation;
         match self.reply {
             Reply::OfCall => TaskKey::of_call(invocation),
-            Reply::ToFunction(_) => TaskKey::of_nested_call(invocation),
+            Reply::OfReturned | Reply::ToFunction(_) => TaskKey::of_nested_call(invocation),
         }
     }
 
@@ -270,7 +272,7 @@ impl Exchange {
         response: Result<Box<HttpResponse>, PyErr>,
     ) -> PyResult<()> {
         match &self.reply {
-            Reply::OfCall => {
+            Reply::OfCall | Reply::OfReturned => {
                 let outcome = match response {
                     Ok(response) => Outcome::returned(Data::Response(response)),
                     Err(error) if self.was_cancelled(py, &error) => Outcome::Cancelled,

@@ -14,7 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
 
-use crate::convert::RawRequest;
+use crate::convert::{PartsOf, RawRequest};
 
 pub(crate) use app_loop::{AppLoop, WaitingCall};
 use exchange::{Exchange, RawExchange, Reply};
@@ -71,6 +71,26 @@ impl AsgiApp {
             (event_loop.python(py), self.app.bind(py), scope, raw),
         )
     }
+}
+
+/// Has the parts of an asynchronous iterator make the response of a call whose function has returned. Attached, on the
+/// loop's thread.
+pub(crate) fn start_parts(
+    py: Python<'_>,
+    event_loop: &Arc<dyn AppLoop>,
+    call: RunnerCall,
+    parts: PartsOf<'_>,
+) -> PyResult<()> {
+    let headers = events::raw_headers(py, &parts.head.headers)?;
+    let module = event_loop.asgi_module(py);
+    let app = module.call_method1(intern!(py, "PartsApp"), (parts.head.status.as_u16(), headers, parts.made))?;
+    let exchange = Exchange::new(event_loop, call, Reply::OfReturned);
+    let key = exchange.task_key();
+    let raw = Bound::new(py, RawExchange(exchange))?;
+    let arguments = (event_loop.python(py), app, PyDict::new(py), raw);
+    let task = module.call_method1(intern!(py, "start"), arguments)?;
+    event_loop.keep_task(key, &task);
+    Ok(())
 }
 
 /// Whether an app is a function of the app, with a request and responses of its own.

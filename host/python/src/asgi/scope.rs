@@ -1,14 +1,14 @@
 //! The scope of an ASGI call.
 
-use funcdock::model::HttpRequest;
 use funcdock::pipeline::RunnerCall;
 use http::Version;
 use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict};
 
+use super::events::raw_headers;
 use crate::context::Context;
 use crate::convert::{address, scheme};
 
@@ -76,22 +76,12 @@ pub(super) fn of_call<'py>(template: &Bound<'py, PyDict>, call: &RunnerCall) -> 
     scope.set_item(intern!(py, "raw_path"), PyBytes::new(py, path.as_bytes()))?;
     let query = request.uri.query().unwrap_or_default();
     scope.set_item(intern!(py, "query_string"), PyBytes::new(py, query.as_bytes()))?;
-    scope.set_item(intern!(py, "headers"), headers(py, request)?)?;
+    scope.set_item(intern!(py, "headers"), raw_headers(py, &request.headers)?)?;
     scope.set_item(intern!(py, "client"), host_and_port(py, &request.client, 0)?)?;
     let host = request.header_str("host").unwrap_or_default();
     scope.set_item(intern!(py, "server"), host_and_port(py, host, 80)?)?;
     scope.set_item(intern!(py, "azure_functions.invocation_id"), invocation.id())?;
     Ok(scope)
-}
-
-fn headers<'py>(py: Python<'py>, request: &HttpRequest) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    for (name, value) in &request.headers {
-        let name = PyBytes::new(py, name.as_str().as_bytes());
-        let value = PyBytes::new(py, value.as_bytes());
-        list.append(PyTuple::new(py, [name, value])?)?;
-    }
-    Ok(list)
 }
 
 /// Returns (host, port); `None` (of Python) if there is no host.

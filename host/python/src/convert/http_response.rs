@@ -40,6 +40,14 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
         Ok(made) => (made.get().take()?, true),
         Err(_) => (Body::Bytes(shared_or_copied(body.cast::<PyBytes>()?)), false),
     };
+    let mut response = head(value, !is_of_app)?;
+    response.body = body;
+    Ok(Data::Response(Box::new(response)))
+}
+
+/// Reads the status and the headers of a response, with a content type by default if `has_content_type`. Attached.
+pub(super) fn head(value: &Bound<'_, PyAny>, has_content_type: bool) -> PyResult<HttpResponse> {
+    let py = value.py();
     let code: u16 = value.getattr(intern!(py, "status_code"))?.extract()?;
     let status = StatusCode::from_u16(code)
         .ok()
@@ -51,14 +59,14 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     if given.is_truthy()? {
         read_headers(&given, &mut headers)?;
     }
-    if !is_of_app && !headers.contains_key(CONTENT_TYPE) {
+    if has_content_type && !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, content_type(value)?);
     }
-    Ok(Data::Response(Box::new(HttpResponse {
+    Ok(HttpResponse {
         status,
         headers,
-        body,
-    })))
+        body: Body::default(),
+    })
 }
 
 fn read_headers(given: &Bound<'_, PyAny>, headers: &mut HeaderMap) -> PyResult<()> {

@@ -4,7 +4,9 @@ mod generic;
 mod http_parts;
 mod http_request;
 mod http_response;
+mod parts;
 mod response_body;
+mod rest;
 
 use funcdock::model::Data;
 use pyo3::prelude::*;
@@ -12,7 +14,9 @@ use pyo3::prelude::*;
 pub(crate) use generic::bytes_of;
 pub(crate) use http_parts::{address, content_length, header_pairs, latin1, latin1_bytes, scheme};
 pub(crate) use http_request::RawRequest;
+pub(crate) use parts::{PartsOf, parts_of};
 pub(crate) use response_body::ResponseBody;
+pub(crate) use rest::{Rest, begin, close, next_part};
 
 /// The conversion of a binding's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

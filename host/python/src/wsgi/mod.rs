@@ -1,24 +1,22 @@
 //! Runs WSGI apps on the threads of the pool: a call is an app's function, with an environ made from the request
 //! (`environ`), the request's body as a file that reads it while it arrives (`input`), and a response whose body is
-//! iterated while it is sent (`rest`).
+//! iterated while it is sent.
 
 mod environ;
 mod input;
-mod rest;
 mod start_response;
 
 use bytes::Bytes;
-use funcdock::model::{Body, FunctionDefinition, HttpResponse, body_writer};
+use funcdock::model::{Body, FunctionDefinition, HttpResponse};
 use funcdock::pipeline::RunnerCall;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList};
 
 use crate::calls;
-use crate::convert::{RawRequest, ResponseBody, bytes_of, content_length, header_pairs};
+use crate::convert::{RawRequest, ResponseBody, Rest, begin, bytes_of, close, header_pairs, next_part};
 
-pub(crate) use rest::Rest;
 use start_response::StartResponse;
 
 /// A WSGI app that is a function of the app.
@@ -80,7 +78,7 @@ fn respond<'py>(
     let read = read(&made, start.get());
     if !matches!(read, Ok((_, Some(_)))) {
         // The protocol has the server close what it iterates, however that ended.
-        let closed = rest::close(&made);
+        let closed = close(&made);
         if read.is_ok() {
             closed?;
         }
@@ -92,35 +90,11 @@ fn respond<'py>(
 fn read(made: &Bound<'_, PyAny>, start: &StartResponse) -> PyResult<(HttpResponse, Option<Rest>)> {
     let mut parts = made.try_iter()?;
     let first = next_part(&mut parts)?;
-    let (mut head, written) = start.take().ok_or_else(|| {
+    let (head, written) = start.take().ok_or_else(|| {
         PyRuntimeError::new_err("the WSGI app has not called start_response before its body")
     })?;
     let first = joined(written, first);
-    let Some(first) = first else {
-        return Ok((head, None));
-    };
-    let length = content_length(&head.headers);
-    let is_last = length == Some(first.len() as u64) || is_only_part(made)?;
-    if is_last {
-        head.body = Body::Bytes(first);
-        return Ok((head, None));
-    }
-    let (writer, stream) = body_writer(length, || {});
-    // The reader is not there yet, so it cannot be gone.
-    let _ = writer.write(first);
-    head.body = Body::Stream(stream);
-    Ok((head, Some(Rest::new(made, parts, writer))))
-}
-
-/// Returns the next part of the body that is not empty.
-fn next_part(parts: &mut Bound<'_, PyIterator>) -> PyResult<Option<Bytes>> {
-    for part in parts {
-        let part = bytes_of(&part?)?;
-        if !part.is_empty() {
-            return Ok(Some(part));
-        }
-    }
-    Ok(None)
+    begin(head, made, first, parts)
 }
 
 /// Joins what the app has written with the callable of `start_response` and the first part of its body.
@@ -132,12 +106,6 @@ fn joined(written: Vec<Bytes>, first: Option<Bytes>) -> Option<Bytes> {
             Some(parts.concat().into())
         }
     }
-}
-
-/// Whether this is a list or a tuple with one part.
-fn is_only_part(made: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let is_sequence = made.is_instance_of::<PyList>() || made.is_instance_of::<PyTuple>();
-    Ok(is_sequence && made.len()? == 1)
 }
 
 /// Calls an app to which a function handed its request; `request` is the Rust side of that. Returns (status, headers,

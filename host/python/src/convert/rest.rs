@@ -1,19 +1,60 @@
-//! The rest of a response's body, which is iterated while it is sent.
+//! Bodies that an iterator makes: the first part comes with the response, the rest is iterated while it is sent.
 
 use std::cell::RefCell;
 
 use bytes::{Bytes, BytesMut};
-use funcdock::model::{Body, BodyWriter};
+use funcdock::model::{Body, BodyWriter, HttpResponse, body_writer};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
+use pyo3::types::{PyIterator, PyList, PyTuple};
 
-use crate::convert::bytes_of;
+use super::generic::bytes_of;
+use super::http_parts::content_length;
 use crate::exceptions;
 
 thread_local! {
     /// What this thread does after the response of the call that it runs.
     static LATER: RefCell<Option<Rest>> = const { RefCell::new(None) };
+}
+
+/// Returns the response with this head, whose body begins with `first` and goes on with `parts`, which come from iterating
+/// `made`. `None` for the rest if the body is whole already. Attached.
+pub(crate) fn begin(
+    mut head: HttpResponse,
+    made: &Bound<'_, PyAny>,
+    first: Option<Bytes>,
+    parts: Bound<'_, PyIterator>,
+) -> PyResult<(HttpResponse, Option<Rest>)> {
+    let Some(first) = first else {
+        return Ok((head, None));
+    };
+    let length = content_length(&head.headers);
+    if length == Some(first.len() as u64) || is_only_part(made)? {
+        head.body = Body::Bytes(first);
+        return Ok((head, None));
+    }
+    let (writer, stream) = body_writer(length, || {});
+    // The reader is not there yet, so it cannot be gone.
+    let _ = writer.write(first);
+    head.body = Body::Stream(stream);
+    Ok((head, Some(Rest::new(made, parts, writer))))
+}
+
+/// Returns the next part of a body that is not empty. Attached.
+pub(crate) fn next_part(parts: &mut Bound<'_, PyIterator>) -> PyResult<Option<Bytes>> {
+    for part in parts {
+        let part = bytes_of(&part?)?;
+        if !part.is_empty() {
+            return Ok(Some(part));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether this is a list or a tuple with one part.
+fn is_only_part(made: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let is_sequence = made.is_instance_of::<PyList>() || made.is_instance_of::<PyTuple>();
+    Ok(is_sequence && made.len()? == 1)
 }
 
 /// An iterator of the parts of a body that are still to come. It is closed when it ends, also when the client leaves.
@@ -25,7 +66,7 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
-    pub(super) fn new(made: &Bound<'_, PyAny>, parts: Bound<'_, PyIterator>, writer: BodyWriter) -> Self {
+    fn new(made: &Bound<'_, PyAny>, parts: Bound<'_, PyIterator>, writer: BodyWriter) -> Self {
         Rest {
             made: made.clone().unbind(),
             parts: parts.unbind(),
@@ -34,7 +75,7 @@ impl Rest {
     }
 
     /// Has this thread [run](Self::run) it after the response of the call that it runs.
-    pub(super) fn run_later(self) {
+    pub(crate) fn run_later(self) {
         LATER.set(Some(self));
     }
 
@@ -75,7 +116,7 @@ impl Rest {
     }
 
     /// Returns the whole body, which begins with `first`, the stream that this would write to. Attached.
-    pub(super) fn collect(self, py: Python<'_>, first: &Body) -> PyResult<Bytes> {
+    pub(crate) fn collect(self, py: Python<'_>, first: &Body) -> PyResult<Bytes> {
         let mut all = BytesMut::new();
         if let Some(mut frames) = first.stream().and_then(|stream| stream.take()) {
             let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
@@ -97,7 +138,7 @@ impl Rest {
 }
 
 /// Calls `close` of what was iterated, if it has one.
-pub(super) fn close(made: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn close(made: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Some(close) = made.getattr_opt(intern!(made.py(), "close"))? {
         close.call0()?;
     }
