@@ -2,3 +2,4 @@
 
 mod decorators;
 mod shapes;
+mod streams;

@@ -318,7 +318,7 @@ fn what_is_wrong_with_a_binding_is_said() {
         (
             trigger(r#""methods": ["get", "GTE"]"#),
             "bindings[0].methods[1]: expected one of \"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \
-             \"HEAD\", \"OPTIONS\", \"TRACE\", \"CONNECT\", found \"GTE\"",
+             \"HEAD\", \"OPTIONS\", \"TRACE\", \"CONNECT\", \"QUERY\", found \"GTE\"",
             "no method",
         ),
         (
