@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import os
@@ -64,6 +65,8 @@ def check(
     parameters = _parameters(name, function, declared_in, bindings, app is not None)
     if app is not None:
         return Loaded(app.with_hooks, True, parameters, app)
+    if inspect.isasyncgenfunction(function):
+        return Loaded(_returns_generator(function), True, parameters, None)
     return Loaded(function, _is_async(function), parameters, None)
 
 
@@ -76,6 +79,16 @@ def _stream_app(
             parameter = binding if binding in inspect.signature(function).parameters else None
             return http_streams.app_of(function, parameter, signatures.of(function).get(binding))
     return None
+
+
+def _returns_generator(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns an asynchronous generator function as a function that returns the generator."""
+
+    @functools.wraps(function)
+    async def call(**arguments: Any) -> Any:
+        return function(**arguments)
+
+    return call
 
 
 def _module_name(root: os.PathLike[str], script_file: os.PathLike[str]) -> str:

@@ -174,6 +174,13 @@ async def generator_async(req):
     return parts()
 
 
+@app.route()
+async def itself_async(req):
+    yield b"one "
+    await asyncio.sleep(0)
+    yield b"two"
+
+
 class Csv(func.HttpResponse):
     def __init__(self, rows):
         super().__init__(status_code=201, mimetype="text/csv", headers={"X-Rows": "2"})
@@ -209,7 +216,7 @@ async def wrong(req):
             .file("function_app.py", script)
             .python(python)
             .start();
-        for name in ["generator", "returned", "generator_async"] {
+        for name in ["generator", "returned", "generator_async", "itself_async"] {
             let answer = host.get(&format!("/api/{name}"));
             assert_eq!((answer.status, answer.text().as_str()), (200, "one two"), "{name}");
             assert_eq!(answer.header("content-type"), "application/octet-stream", "{name}");
