@@ -115,6 +115,28 @@ fn a_response_begins_before_the_request_ends() {
 }
 
 #[test]
+fn a_body_that_turns_out_too_large_is_refused() {
+    for script in ["asgi_app.py", "wsgi_app.py"] {
+        let host = App::case("streams")
+            .file(
+                "host.json",
+                r#"{"version": "2.0", "extensions": {"http": {"routePrefix": "", "maxRequestBodySize": 5}}}"#,
+            )
+            .env("PYTHON_SCRIPT_FILE_NAME", script)
+            .start();
+        assert_eq!(host.post("/counts", "12345").text(), "5");
+        // The length is known.
+        let mut connection = connect(&host, "POST /counts HTTP/1.1\r\nContent-Length: 6");
+        read_until(&mut connection, "HTTP/1.1 413 ");
+        // The length is not known.
+        let mut connection = connect(&host, "POST /counts HTTP/1.1\r\nTransfer-Encoding: chunked");
+        write!(connection, "6\r\n123456\r\n0\r\n\r\n").expect("sent");
+        read_until(&mut connection, "HTTP/1.1 413 ");
+        host.stop();
+    }
+}
+
+#[test]
 fn a_slow_reader_slows_the_app() {
     for script in ["asgi_app.py", "wsgi_app.py"] {
         let host = started(script);

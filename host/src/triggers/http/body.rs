@@ -1,12 +1,14 @@
 //! Reads request bodies, with limits on their size and on the client's pauses.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
@@ -69,13 +71,17 @@ pub(super) async fn discard(mut body: Incoming, time: Duration) {
 /// The body as a stream of at most `limit` bytes, for a function that reads it while it arrives. A client that sends
 /// nothing for `pause`, while somebody waits for it, ends the stream with an error. Called within the runtime; the stream
 /// may be read on any thread.
-pub(super) fn stream(body: Incoming, limit: u64, pause: Duration) -> BodyStream {
-    BodyStream::new(Arriving {
+/// The second value says whether the body was too large, once somebody has read that far.
+pub(super) fn stream(body: Incoming, limit: u64, pause: Duration) -> (BodyStream, Arc<AtomicBool>) {
+    let is_too_large = Arc::new(AtomicBool::new(false));
+    let stream = BodyStream::new(Arriving {
         body: Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)),
         pause,
         waiting: None,
         runtime: Handle::current(),
-    })
+        is_too_large: Arc::clone(&is_too_large),
+    });
+    (stream, is_too_large)
 }
 
 /// A body that arrives.
@@ -86,6 +92,18 @@ struct Arriving {
     waiting: Option<Pin<Box<Sleep>>>,
     /// The server's: a function polls the body on a thread of its own.
     runtime: Handle,
+    is_too_large: Arc<AtomicBool>,
+}
+
+impl Arriving {
+    /// Returns the error as whoever reads the body gets it.
+    fn named(&self, error: BodyError) -> BodyError {
+        if !error.is::<LengthLimitError>() {
+            return error;
+        }
+        self.is_too_large.store(true, Ordering::Relaxed);
+        "it is longer than maxRequestBodySize in host.json allows".into()
+    }
 }
 
 impl http_body::Body for Arriving {
@@ -98,7 +116,7 @@ impl http_body::Body for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.waiting = None;
-            return Poll::Ready(frame);
+            return Poll::Ready(frame.map(|frame| frame.map_err(|error| self.named(error))));
         }
         let pause = self.pause;
         let runtime = self.runtime.clone();

@@ -136,11 +136,14 @@ impl Front {
             return self.refuse(&parts.headers, incoming, responses::too_many());
         };
         // A stream that is too large already is refused by `read`.
+        let mut arriving = None;
         let body = if endpoint.streams_body
             && !incoming.is_end_stream()
             && incoming.size_hint().lower() <= self.limits.body
         {
-            Body::Stream(body::stream(incoming, self.limits.body, self.limits.pause))
+            let (stream, is_too_large) = body::stream(incoming, self.limits.body, self.limits.pause);
+            arriving = Some((stream.clone(), is_too_large));
+            Body::Stream(stream)
         } else {
             match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
                 Ok(body) => Body::Bytes(body),
@@ -150,10 +153,6 @@ impl Front {
                 Err(ReadError::TimedOut) => return responses::closing(responses::too_slow()),
                 Err(ReadError::Broken) => return responses::closing(responses::malformed()),
             }
-        };
-        let stream = match &body {
-            Body::Bytes(_) => None,
-            Body::Stream(stream) => Some(stream.clone()),
         };
         let permit = match &self.concurrent {
             // The semaphore is never closed.
@@ -177,9 +176,14 @@ impl Front {
         };
         let call = self.calls.call(endpoint.function, start, (outstanding, permit));
         let (invocation, result) = call.await;
-        if let Some(unread) = stream.and_then(|stream| stream.take()) {
+        if let Some((stream, is_too_large)) = arriving {
             // Whoever keeps the request must not keep the connection with it.
-            drop(unread);
+            drop(stream.take());
+            let status = result.http_status(&invocation);
+            if is_too_large.load(Ordering::Relaxed) && status == Some(StatusCode::INTERNAL_SERVER_ERROR) {
+                // The function could not read on, and that is the client's fault.
+                return responses::closing(responses::too_large());
+            }
         }
         responses::of_function(reply::into_response(invocation.function(), result), is_head)
     }
