@@ -30,14 +30,19 @@ pub fn target() -> &'static Path {
     built().parent().expect("a profile's folder is in target/")
 }
 
+/// The folder in `target/` for the dependencies of all crates outside of this workspace, so that each is built once. They
+/// are not shared with this workspace, whose own crates may be among them.
+const OUTSIDE: &str = "outside-build";
+
 /// Makes cargo build a crate outside of this workspace without downloads, and put what it builds into `target/<name>`.
-/// Dependencies are shared with this workspace: each crate whose version and features are the same is built once.
 pub fn outside<'c>(command: &'c mut Command, name: &str) -> &'c mut Command {
     let target = target();
     command
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_TARGET_DIR", target.join(name))
-        .env("CARGO_BUILD_BUILD_DIR", target)
+        .env("CARGO_BUILD_BUILD_DIR", target.join(OUTSIDE))
+        // Incremental files are useless for crates whose folders always differ.
+        .env("CARGO_INCREMENTAL", "0")
 }
 
 /// Builds a crate outside of this workspace, with a profile of its own workspace, in `target/<name>`, which is kept

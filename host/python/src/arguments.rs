@@ -25,7 +25,11 @@ impl Classes {
             || value.is_instance_of::<PyString>()
             || value.is_instance_of::<PyBytes>()
             || value.get_type().is(&self.response);
-        if is_plain { Ok(None) } else { convert::parts_of(value) }
+        if is_plain {
+            Ok(None)
+        } else {
+            convert::parts_of(value)
+        }
     }
 }
 

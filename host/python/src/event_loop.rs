@@ -17,8 +17,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::asgi::{self, AppLoop, WaitingCall};
-use crate::convert::Kind;
 use crate::calls::Call;
+use crate::convert::Kind;
 use crate::index::Run;
 use crate::runtime::Runtime;
 use crate::tasks::{TaskKey, Tasks, lock};

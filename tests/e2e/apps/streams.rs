@@ -6,9 +6,10 @@ use std::net::TcpStream;
 
 use funcdock_tests::{App, Host, python, wait_for};
 
-const GIGABYTE: u64 = 1 << 30;
+/// The size of large bodies, in bytes.
+const LARGE: u64 = 256 << 20;
 
-/// The most that the worker's memory may grow by while a gigabyte passes.
+/// The most that the worker's memory may grow by while a large body passes.
 const GROWTH: u64 = 20 << 20;
 
 /// The app of this script of `tests/apps/streams`, which takes all paths.
@@ -28,7 +29,10 @@ fn resident(host: &Host) -> u64 {
         panic!("one worker: {:?}", host.workers())
     };
     let statm = fs::read_to_string(format!("/proc/{worker}/statm")).expect("a process of ours");
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
     pages.expect("a number of pages") * 4096
 }
 
@@ -63,22 +67,22 @@ fn growth(host: &Host, work: impl FnOnce(&mut dyn FnMut())) -> u64 {
 }
 
 #[test]
-fn a_gigabyte_passes_in_constant_memory() {
+fn a_large_body_passes_in_constant_memory() {
     let part = vec![b'x'; 1 << 20];
     for script in ["asgi_app.py", "wsgi_app.py"] {
         let host = started(script);
         // What is imported and allocated once does not count.
         assert_eq!(host.post("/counts", "warm").text(), "4");
         let up = growth(&host, |measure| {
-            let head = format!("POST /counts HTTP/1.1\r\nContent-Length: {GIGABYTE}");
+            let head = format!("POST /counts HTTP/1.1\r\nContent-Length: {LARGE}");
             let mut connection = connect(&host, &head);
-            for sent in 0..GIGABYTE / part.len() as u64 {
+            for sent in 0..LARGE / part.len() as u64 {
                 connection.write_all(&part).expect("the host reads");
                 if sent % 64 == 0 {
                     measure();
                 }
             }
-            let answer = read_until(&mut connection, &GIGABYTE.to_string());
+            let answer = read_until(&mut connection, &LARGE.to_string());
             assert!(answer.starts_with("HTTP/1.1 200 "), "{script}: {answer}");
         });
         assert!(up < GROWTH, "{script}: {up} bytes more for an upload");
@@ -86,7 +90,7 @@ fn a_gigabyte_passes_in_constant_memory() {
             let mut connection = connect(&host, "GET /endless HTTP/1.1");
             let mut buffer = vec![0; 1 << 20];
             let (mut received, mut next) = (0, 0);
-            while received < GIGABYTE {
+            while received < LARGE {
                 received += connection.read(&mut buffer).expect("a response") as u64;
                 if received > next {
                     measure();
@@ -155,12 +159,18 @@ fn a_slow_reader_slows_the_app() {
         drop(connection);
         let left = wait_for(|| {
             let records = fs::read_to_string(host.app().path().join("record.jsonl")).unwrap_or_default();
-            records.lines().find(|line| line.contains("\"left\"")).map(str::to_owned)
+            records
+                .lines()
+                .find(|line| line.contains("\"left\""))
+                .map(str::to_owned)
         });
         let left = left.unwrap_or_else(|| panic!("{script}: the app goes on\n{}", host.output()));
         let sent: serde_json::Value = serde_json::from_str(&left).expect("JSON");
         let sent = sent["sent"].as_u64().expect("a number");
-        assert!(sent < 32 << 20, "{script}: {sent} bytes were made for a client that reads none");
+        assert!(
+            sent < 32 << 20,
+            "{script}: {sent} bytes were made for a client that reads none"
+        );
         host.stop().assert_clean();
     }
 }
@@ -240,8 +250,16 @@ async def wrong(req):
             .start();
         for name in ["generator", "returned", "generator_async", "itself_async"] {
             let answer = host.get(&format!("/api/{name}"));
-            assert_eq!((answer.status, answer.text().as_str()), (200, "one two"), "{name}");
-            assert_eq!(answer.header("content-type"), "application/octet-stream", "{name}");
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (200, "one two"),
+                "{name}"
+            );
+            assert_eq!(
+                answer.header("content-type"),
+                "application/octet-stream",
+                "{name}"
+            );
         }
         let answer = host.get("/api/subclass");
         assert_eq!((answer.status, answer.text().as_str()), (201, "1,2\n3,4\n"));
@@ -249,7 +267,10 @@ async def wrong(req):
         assert_eq!(answer.header("x-rows"), "2");
         assert_eq!(host.get("/api/raises").status, 500);
         host.wait_for_log("ValueError: before the first part");
-        assert_eq!((host.get("/api/none").status, host.get("/api/none").text()), (200, String::new()));
+        assert_eq!(
+            (host.get("/api/none").status, host.get("/api/none").text()),
+            (200, String::new())
+        );
         assert_eq!(host.get("/api/wrong").status, 500);
         host.wait_for_log("a body that a generator makes needs a function without \"async\"");
         host.stop().assert_clean();

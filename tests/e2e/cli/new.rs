@@ -109,7 +109,8 @@ fn run(line: &str, folder: &Path) {
             .current_dir(folder)
             .env("PATH", path.expect("folders of a path"))
             .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_BUILD_BUILD_DIR", target())
+            .env("CARGO_BUILD_BUILD_DIR", target().join("outside-build"))
+            .env("CARGO_INCREMENTAL", "0")
             .env_remove("CARGO_TARGET_DIR"),
     );
     assert_eq!(done.code, Some(0), "{line}\n{}", done.output());

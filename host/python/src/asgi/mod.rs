@@ -83,7 +83,10 @@ pub(crate) fn start_parts(
 ) -> PyResult<()> {
     let headers = events::raw_headers(py, &parts.head.headers)?;
     let module = event_loop.asgi_module(py);
-    let app = module.call_method1(intern!(py, "PartsApp"), (parts.head.status.as_u16(), headers, parts.made))?;
+    let app = module.call_method1(
+        intern!(py, "PartsApp"),
+        (parts.head.status.as_u16(), headers, parts.made),
+    )?;
     let exchange = Exchange::new(event_loop, call, Reply::OfReturned);
     let key = exchange.task_key();
     let raw = Bound::new(py, RawExchange(exchange))?;

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::calls;
-use crate::convert::{RawRequest, ResponseBody, Rest, begin, bytes_of, close, header_pairs, next_part};
+use crate::convert::{RawRequest, ResponseBody, Rest, begin, close, header_pairs, next_part};
 
 use start_response::StartResponse;
 
