@@ -67,6 +67,27 @@ async def endless(receive, send):
         record(hook="left", error=str(error), sent=sent)
 
 
+async def quiet(receive, send):
+    await start(send)
+    await send({"type": "http.response.body", "body": b"xxxx", "more_body": True})
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        record(hook="left", error="cancelled")
+        raise
+
+
+async def gives_up(receive, send):
+    """Gives up waiting for a part of the request, and reads it later."""
+    try:
+        await asyncio.wait_for(receive(), 0.05)
+    except asyncio.TimeoutError:
+        await start(send)
+        await send({"type": "http.response.body", "body": b"waited ", "more_body": True})
+    event = await receive()
+    await send({"type": "http.response.body", "body": event["body"]})
+
+
 async def waits(receive, send):
     await receive()
     event = await receive()
@@ -96,6 +117,8 @@ PATHS = {
     "echoes": echoes,
     "endless": endless,
     "waits": waits,
+    "quiet": quiet,
+    "gives_up": gives_up,
     "works_later": works_later,
     "counts": counts,
 }

@@ -119,6 +119,30 @@ fn a_response_begins_before_the_request_ends() {
 }
 
 #[test]
+fn an_app_that_waits_for_something_else_is_cancelled_when_the_client_leaves() {
+    let host = started("asgi_app.py");
+    let mut connection = connect(&host, "GET /quiet HTTP/1.1");
+    read_until(&mut connection, "xxxx");
+    drop(connection);
+    let left = wait_for(|| {
+        let records = fs::read_to_string(host.app().path().join("record.jsonl")).unwrap_or_default();
+        records.contains("\"cancelled\"").then_some(())
+    });
+    assert!(left.is_some(), "{}", host.output());
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_part_of_a_request_that_nobody_waited_for_is_not_lost() {
+    let host = started("asgi_app.py");
+    let mut connection = connect(&host, "POST /gives_up HTTP/1.1\r\nContent-Length: 4");
+    read_until(&mut connection, "waited ");
+    write!(connection, "late").expect("sent");
+    read_until(&mut connection, "late");
+    host.stop().assert_clean();
+}
+
+#[test]
 fn a_body_that_turns_out_too_large_is_refused() {
     for script in ["asgi_app.py", "wsgi_app.py"] {
         let host = App::case("streams")

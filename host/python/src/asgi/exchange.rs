@@ -4,6 +4,7 @@
 //! [look again](Exchange::look_again): the server, which has sent a part of the response or has read a part of the
 //! request, and the pipeline, when the client leaves.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -43,12 +44,10 @@ pub(crate) struct Exchange {
 struct State {
     request: Request,
     response: Response,
-    /// The future of a `receive` that waits.
-    receiving: Option<Py<PyAny>>,
+    /// The futures of the calls of `receive` that wait, the first one first.
+    receiving: VecDeque<Py<PyAny>>,
     /// The future of a `send` that waits for room.
     sending: Option<Py<PyAny>>,
-    /// The app has sent something since the client left. Most apps learn of it by `receive`, and get the time for that.
-    knows_departure: bool,
     /// Has the worker wait for the app, also after the response.
     hold: Option<WorkerHold>,
 }
@@ -82,9 +81,8 @@ impl Exchange {
             state: Mutex::new(State {
                 request,
                 response: Response::NotStarted,
-                receiving: None,
+                receiving: VecDeque::new(),
                 sending: None,
-                knows_departure: false,
                 hold: Some(event_loop.hold_worker()),
             }),
         })
@@ -227,7 +225,7 @@ impl Exchange {
                 let written = writer.write(body);
                 if !more {
                     writer.end();
-                    return self.wake_receiver(py, state).map(|()| None);
+                    return self.wake_receivers(py, state).map(|()| None);
                 }
                 state.response = Response::Body(writer);
                 match written {
@@ -236,24 +234,10 @@ impl Exchange {
                         drop(state);
                         self.wait_for_room(py).map(Some)
                     }
-                    Err(ReaderGone) if state.knows_departure => Err(client_left()),
-                    Err(ReaderGone) => {
-                        state.knows_departure = true;
-                        drop(state);
-                        self.next_turn(py).map(Some)
-                    }
+                    Err(ReaderGone) => Err(client_left()),
                 }
             }
         }
-    }
-
-    /// Returns a future that is ready in the loop's next turn.
-    fn next_turn<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let future = self.create_future(py)?;
-        let set_result = future.getattr(intern!(py, "set_result"))?;
-        let call_soon = self.event_loop.python(py).getattr(intern!(py, "call_soon"))?;
-        call_soon.call1((set_result, py.None()))?;
-        Ok(future)
     }
 
     fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -279,10 +263,10 @@ impl Exchange {
                     Err(error) => Outcome::Raised(Box::new(exceptions::describe(py, &error))),
                 };
                 self.event_loop.complete(self.call.ticket, outcome);
-                self.wake_receiver(py, state)
+                self.wake_receivers(py, state)
             }
             Reply::ToFunction(future) => {
-                self.wake_receiver(py, state)?;
+                self.wake_receivers(py, state)?;
                 let made = response.and_then(|response| self.for_function(py, *response));
                 resolve(future.bind(py), made)
             }
@@ -301,15 +285,17 @@ impl Exchange {
         self.is_given_up() && error.is_instance_of::<CancelledError>(py)
     }
 
-    /// Tells a `receive` that waits if the exchange has ended.
-    fn wake_receiver(&self, py: Python<'_>, mut state: MutexGuard<'_, State>) -> PyResult<()> {
-        let waits = state.receiving.is_some() && self.has_ended(&state);
-        let receiving = if waits { state.receiving.take() } else { None };
-        drop(state);
-        match receiving {
-            Some(future) => resolve(future.bind(py), events::disconnect(py).map(Bound::into_any)),
-            None => Ok(()),
+    /// Tells all calls of `receive` that wait if the exchange has ended.
+    fn wake_receivers(&self, py: Python<'_>, mut state: MutexGuard<'_, State>) -> PyResult<()> {
+        if state.receiving.is_empty() || !self.has_ended(&state) {
+            return Ok(());
         }
+        let receiving = std::mem::take(&mut state.receiving);
+        drop(state);
+        for future in receiving {
+            resolve(future.bind(py), events::disconnect(py).map(Bound::into_any))?;
+        }
+        Ok(())
     }
 
     /// Handles the end of the app's coroutine, with the exception that it raised.
@@ -327,7 +313,7 @@ impl Exchange {
                 self.complete(py, state, Err(error))
             }
             Response::Body(writer) => {
-                self.wake_receiver(py, state)?;
+                self.wake_receivers(py, state)?;
                 match error {
                     Some(error) => writer.fail(Box::new(exceptions::describe(py, &error))),
                     None => writer.fail("the ASGI app ended before the response was complete".into()),
@@ -335,7 +321,7 @@ impl Exchange {
                 Ok(())
             }
             Response::Complete => {
-                self.wake_receiver(py, state)?;
+                self.wake_receivers(py, state)?;
                 if let Some(error) = error.filter(|error| !self.was_cancelled(py, error)) {
                     let traceback = exceptions::describe(py, &error).traceback;
                     let invocation = &self.call.invocation;
@@ -361,30 +347,42 @@ fn look_again_later(exchange: &Weak<Exchange>) {
 }
 
 impl WaitingCall for Exchange {
-    /// Resolves the futures for which something has happened.
+    /// Resolves the futures for which something has happened. If the client has left while the app waits for something
+    /// else, cancels the app: it would not notice before it sends the next part, which may be never.
     fn look_again(self: Arc<Self>, py: Python<'_>) -> PyResult<()> {
-        if self.is_given_up() {
-            self.event_loop.cancel_task(py, self.task_key());
-        }
         let mut state = self.lock();
-        let may_send = match (&state.sending, &state.response) {
-            // If the client has left, the next `send` says so.
-            (Some(_), Response::Body(writer)) => writer.has_room().unwrap_or(true),
-            (Some(_), _) => true,
-            (None, _) => false,
+        // The app may have given up waiting. What comes next is for its next `receive` then.
+        state.receiving.retain(|future| !is_done(future.bind(py)));
+        let sending = state.sending.take().filter(|future| !is_done(future.bind(py)));
+        let room = match &state.response {
+            Response::Body(writer) => writer.has_room(),
+            _ => Ok(true),
         };
-        let sending = if may_send { state.sending.take() } else { None };
-        let event = match state.receiving {
-            Some(_) => self.poll_receive(py, &mut state)?,
-            None => None,
+        let is_quiet = sending.is_none() && state.receiving.is_empty();
+        let (sending, waits) = if room == Ok(false) {
+            (None, sending)
+        } else {
+            (sending, None)
         };
-        let receiving = event.and_then(|event| state.receiving.take().map(|future| (future, event)));
+        state.sending = waits;
+        let mut received = Vec::new();
+        while !state.receiving.is_empty()
+            && let Some(event) = self.poll_receive(py, &mut state)?
+        {
+            received.extend(state.receiving.pop_front().map(|future| (future, event)));
+        }
         drop(state);
         if let Some(future) = sending {
-            resolve(future.bind(py), Ok(py.None().into_bound(py)))?;
+            let sent = room
+                .map(|_| py.None().into_bound(py))
+                .map_err(|ReaderGone| client_left());
+            resolve(future.bind(py), sent)?;
         }
-        if let Some((future, event)) = receiving {
+        for (future, event) in received {
             resolve(future.bind(py), Ok(event.into_any()))?;
+        }
+        if self.is_given_up() || (room == Err(ReaderGone) && is_quiet) {
+            self.event_loop.cancel_task(py, self.task_key());
         }
         Ok(())
     }
@@ -396,15 +394,20 @@ impl Wake for Exchange {
     }
 }
 
-/// Ends an app that goes on sending although the client has left.
+/// What `send` raises when the client has left, by the protocol.
 fn client_left() -> PyErr {
     PyOSError::new_err("the client has left")
+}
+
+fn is_done(future: &Bound<'_, PyAny>) -> bool {
+    let done = future.call_method0(intern!(future.py(), "done"));
+    done.and_then(|done| done.is_truthy()).unwrap_or(true)
 }
 
 /// Resolves a future, unless it was cancelled.
 fn resolve(future: &Bound<'_, PyAny>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
     let py = future.py();
-    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+    if is_done(future) {
         return Ok(());
     }
     match result {
@@ -434,7 +437,7 @@ impl RawExchange {
             return Ok(event.into_any());
         }
         let future = exchange.create_future(py)?;
-        state.receiving = Some(future.clone().unbind());
+        state.receiving.push_back(future.clone().unbind());
         drop(state);
         // The exchange owns the invocation, so this must not own the exchange.
         let watching = Arc::downgrade(exchange);

@@ -12,9 +12,8 @@ use super::events::raw_headers;
 use crate::context::Context;
 use crate::convert::{address, scheme};
 
-/// The specification's version. With a later one Starlette would not notice that the client of a stream has left before
-/// it sends the next part, which may be never.
-const SPEC_VERSION: &str = "2.3";
+/// The specification's version, from which on `send` raises `OSError` when the client has left.
+const SPEC_VERSION: &str = "2.4";
 
 /// Returns the entries that all scopes of a function have. Attached.
 pub(super) fn template<'py>(py: Python<'py>, function: &str, folder: &str) -> PyResult<Bound<'py, PyDict>> {
