@@ -17,7 +17,7 @@ const FUNCTIONS: [(&str, &str, &str); 4] = [
     ("blob", "class", "test_class"),
 ];
 
-/// Makes an app with a function of each template, runs its tests and calls it, on both interpreters.
+/// Makes an app with a function of each template, runs its tests and calls it, in each environment.
 fn works(model: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let made = run(folder.path(), &format!("init shop {model}"));

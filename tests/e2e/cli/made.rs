@@ -62,9 +62,13 @@ pub(crate) fn shell(folder: &Path, python: &Path, command: &str) -> Done {
     done
 }
 
-/// Returns the oldest and the newest interpreter, each with pytest.
+/// Returns the oldest and the newest interpreter with pytest, and one with the first `azure-functions` that has
+/// decorators.
 pub(crate) fn pythons() -> Vec<(&'static str, PathBuf)> {
-    python::oldest_and_newest_with("pytest", &["pytest"])
+    let mut pythons = python::oldest_and_newest_with("pytest", &["pytest"]);
+    let first = python::with("first-decorators", &["azure-functions==1.12.0", "pytest"]);
+    pythons.push(("azure-functions 1.12", first));
+    pythons
 }
 
 /// Returns the command after "Next:" that begins like this.
