@@ -17,8 +17,8 @@ pub enum AppError {
     },
     /// The folder has no host.json.
     #[error(
-        "no host.json in {}: is this a function app? Start from the folder that holds its host.json, \
-         or create one with: {{\"version\": \"2.0\"}}",
+        "no host.json in {}: is this a function app? Name the folder that holds its host.json, \
+         or make an app with: funcdock init",
         root.display()
     )]
     NoHostJson {

@@ -18,7 +18,7 @@ const SCRIPTS: [&str; 2] = ["__init__.py", "main.py"];
 
 /// The names of the app's folders that have a function.json, sorted. It may be a link to nowhere or a folder: reading it
 /// then says so.
-pub(super) fn names(root: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn names(root: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
@@ -104,13 +104,13 @@ fn is_disabled(item: &Item<'_>, settings: &AppSettings) -> Result<bool, Problem>
 }
 
 /// What is wrong with a name that is not [one of a function](is_function_name).
-pub(super) fn wrong_name(name: &str) -> String {
+pub(crate) fn wrong_name(name: &str) -> String {
     format!(
         "{name:?} cannot be the name of a function: expected a letter, then up to 127 letters, digits, \"_\" and \"-\""
     )
 }
 
-pub(super) fn is_function_name(name: &str) -> bool {
+pub(crate) fn is_function_name(name: &str) -> bool {
     let tail = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.len() <= 128 && name.bytes().all(tail)
 }

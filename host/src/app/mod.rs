@@ -31,6 +31,7 @@ pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use app_settings::{BOOLEAN, parse_boolean};
 pub(crate) use error::suggestion;
 pub use error::{AppError, Place, Position, Problem};
+pub(crate) use function::{is_function_name, names as function_folders, wrong_name};
 pub(crate) use host_config::RESERVED;
 pub use read::{ReadOptions, Reading};
 pub use script::{Declared, Script, ScriptFunctions};

@@ -1,13 +1,17 @@
 //! The command line: one file a subcommand, arguments in, exit code out.
 
 mod extension;
+mod init;
 mod listing;
+mod new;
+mod new_files;
 mod settings;
 mod start;
 mod telemetry;
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +33,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Arguments),
+    New(new::Arguments),
     Start(Box<start::Arguments>),
     Extension(extension::Arguments),
 }
@@ -42,6 +48,8 @@ pub fn main() -> ExitCode {
 /// Python module and extensions.
 pub fn main_with(python_module: &str) -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Init(arguments) => init::run(arguments),
+        Command::New(arguments) => new::run(arguments),
         Command::Start(arguments) => start::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
     };
@@ -60,9 +68,33 @@ fn print(text: &dyn Display) {
     let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
+/// Returns the path as a word of a command for a shell.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory;
+
+    #[test]
+    fn paths_become_words_of_a_shell() {
+        for (path, expected) in [
+            ("shop", "shop"),
+            ("/a/my shop", "'/a/my shop'"),
+            ("it's", r"'it'\''s'"),
+        ] {
+            assert_eq!(super::shell_word(Path::new(path)), expected);
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,9 +1,12 @@
-//! `funcdock extension …`, as users run it.
+//! The subcommands other than `funcdock start`, as users run them.
 
 mod broken;
 mod check;
+mod init;
 mod list;
+mod made;
 mod new;
+mod new_function;
 mod shipped;
 mod stubs;
 mod support;

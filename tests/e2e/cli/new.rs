@@ -10,7 +10,7 @@ use funcdock_tests::{App, binary, outside, repository, target, wait_for};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Done, extension};
+use crate::support::{self, Done, extension};
 
 /// Makes an extension and returns its folder.
 fn made(folder: &TempDir, arguments: &[&str]) -> PathBuf {
@@ -88,14 +88,7 @@ fn a_new_app_extension_works_when_docked() {
 
 /// Returns the code block of "Write an extension" after this comment.
 fn on_the_page(marker: &str) -> String {
-    let page = repository().join("docs/src/write-an-extension.md");
-    let page = fs::read_to_string(page).expect("the book exists");
-    let block = page
-        .split_once(&format!("<!-- {marker} -->\n```"))
-        .and_then(|(_, rest)| rest.split_once('\n'))
-        .and_then(|(_language, rest)| rest.split_once("\n```"));
-    let (block, _) = block.unwrap_or_else(|| panic!("the page has no block {marker:?}"));
-    block.to_owned()
+    support::on_the_page("write-an-extension.md", marker)
 }
 
 /// Runs a line of the page in a shell.

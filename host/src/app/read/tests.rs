@@ -94,8 +94,8 @@ fn folders_that_are_not_apps_are_refused() {
     assert_eq!(
         error,
         format!(
-            "no host.json in {shown}: is this a function app? Start from the folder that holds its host.json, \
-             or create one with: {{\"version\": \"2.0\"}}"
+            "no host.json in {shown}: is this a function app? Name the folder that holds its host.json, \
+             or make an app with: funcdock init"
         )
     );
     let file = root.path().join("file");

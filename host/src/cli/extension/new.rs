@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::cli::new_files::NewFiles;
 use crate::cli::print;
 
 /// The API crate in the source tree that this binary was built from.
@@ -24,7 +25,9 @@ const RESERVED: &str = "abstract as async await become box break const continue 
 const EXAMPLES: &str = "\
 Examples:
   funcdock extension new stopwatch                      At application level, in ./stopwatch
-  funcdock extension new rate-limit --scope function    One instance a function";
+  funcdock extension new rate-limit --scope function    One instance a function
+
+See also: funcdock new adds a function to an app.";
 
 /// Make a crate with a new extension
 #[derive(Debug, clap::Args)]
@@ -72,13 +75,11 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             folder.display()
         );
     }
+    let mut new_files = NewFiles::new(&folder);
     for (file, content) in files {
-        let path = folder.join(file);
-        path.parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&path, content))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        new_files.add(file, content);
     }
+    new_files.write("choose another folder with --path")?;
     print(&format_args!(
         "Made the extension {:?} in {}. Next:\n\n  cd {1}\n  cargo test\n  cargo build --release\n  \
          funcdock extension check target/release/{}\n\nIts README.md says how to dock it.\n",

@@ -1,0 +1,1 @@
+# As a package, this folder has pytest import from the app's folder.

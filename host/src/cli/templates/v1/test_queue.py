@@ -1,0 +1,12 @@
+import logging
+
+import azure.functions as func
+import pytest
+
+from template_module import main
+
+
+def test_template_def(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    main(func.QueueMessage(id="1", body=b"some work"))
+    assert caplog.messages == ["template-name got some work"]

@@ -1,0 +1,13 @@
+import logging
+
+import azure.functions as func
+import pytest
+
+from template_module import template_def
+
+
+def test_template_def(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    function = template_def.build().get_user_function()
+    function(func.timer.TimerRequest(past_due=True))
+    assert caplog.messages == ["template-name runs late"]
