@@ -63,8 +63,9 @@ async def endless(receive, send):
             await send({"type": "http.response.body", "body": PART, "more_body": True})
             sent += len(PART)
             await asyncio.sleep(0)
-    except OSError as error:
-        record(hook="left", error=str(error), sent=sent)
+    # The client leaves while the app sends, or while it waits for something else.
+    except (OSError, asyncio.CancelledError) as error:
+        record(hook="left", error=repr(error), sent=sent)
 
 
 async def quiet(receive, send):

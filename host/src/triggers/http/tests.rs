@@ -259,7 +259,7 @@ async fn a_streamed_request_is_bounded_in_size_and_pauses() {
     let end = tokio::time::timeout(LONG, ends.recv()).await.expect("in time");
     assert_eq!(
         end.as_deref(),
-        Some("length limit exceeded"),
+        Some("it is longer than maxRequestBodySize in host.json allows"),
         "the size is not known before"
     );
 
