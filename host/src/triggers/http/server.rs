@@ -32,6 +32,8 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, calls: Calls
         match accepted {
             Ok((stream, _)) => {
                 calls.spawn(connection(stream, Arc::clone(&front), calls.clone()));
+                // The new connection comes first. Of many that arrive at once, this leaves some to the other workers.
+                tokio::task::yield_now().await;
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
