@@ -80,7 +80,7 @@ async def _run(app: App, scope: dict[str, Any], raw: RawExchange) -> None:
         raw.returned()
 
 
-class AppResponse(_HttpResponse):  # type: ignore[misc]
+class AppResponse(_HttpResponse):
     """The response of an app, for the function that handed its request to it."""
 
     def __init__(self, status: int, headers: Sequence[tuple[str, str]], body: Any) -> None:

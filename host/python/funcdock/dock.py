@@ -117,9 +117,10 @@ class Attachment:
                 return
             if not found:
                 name = getattr(self._target, "__qualname__", repr(self._target))
+                file = targets.file_of(self._target)
                 raise ValueError(
-                    f"{self.extension}: {name} in {targets.file_of(self._target)} is no function of the app: "
-                    "decorate the function that the app declares, or one that it wraps with functools.wraps"
+                    f"{self.extension}: {name} in {file} is not a function of the app: decorate the function "
+                    "that the app declares, or one that it wraps with functools.wraps"
                 )
         self.functions = [function.name for function in found]
         if _dock.enabled:

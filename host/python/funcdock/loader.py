@@ -14,7 +14,6 @@ from . import http_streams, signatures
 from .paths import NAMESPACE
 from .signatures import CONTEXT, INPUT, OUT, TRIGGER
 
-
 #: (name, "in" | "out" | "inout", lower case type)
 Binding = tuple[str, str, str]
 
@@ -70,9 +69,7 @@ def check(
     return Loaded(function, _is_async(function), parameters, None)
 
 
-def _stream_app(
-    function: Callable[..., Any], bindings: Sequence[Binding]
-) -> http_streams.StreamApp | None:
+def _stream_app(function: Callable[..., Any], bindings: Sequence[Binding]) -> http_streams.StreamApp | None:
     """Returns the app of an HTTP function whose request and response are streams."""
     for binding, _, binding_type in bindings:
         if binding_type == "httptrigger":

@@ -29,8 +29,10 @@ def begin(
     coroutine: Coroutine[Any, Any, None],
     ended: Callable[[asyncio.Task[None]], None],
 ) -> asyncio.Task[None] | None:
-    """Begins a task, which calls ``ended`` later; returns None if it has ended already. The loop itself refers
-    to its tasks weakly."""
+    """Begins a task, which calls ``ended`` later; returns None if it has ended already.
+
+    The loop itself refers to its tasks weakly.
+    """
     if sys.version_info >= (3, 12):
         # Runs until it first waits: many calls need no turn of the loop.
         task = asyncio.Task(coroutine, loop=loop, eager_start=True)

@@ -11,14 +11,11 @@ use std::time::Duration;
 use funcdock::model::{Invocation, Outcome};
 use funcdock::pipeline::{RunnerCall, Ticket, WorkerHold};
 use funcdock::sys::WakeFd;
-use pyo3::exceptions::PyTypeError;
-use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::asgi::{self, AppLoop, WaitingCall};
-use crate::calls::Call;
-use crate::convert::Kind;
+use crate::asgi::{AppLoop, WaitingCall};
+use crate::async_call::AsyncCall;
 use crate::index::Run;
 use crate::runtime::Runtime;
 use crate::tasks::{TaskKey, Tasks, lock};
@@ -225,101 +222,14 @@ impl Dispatcher {
         let arguments = arguments::build(py, &runtime.classes, function, &call)?;
         let (callee, keywords) = hooks::callee(function, &arguments)?;
         let invocation = Arc::clone(&call.invocation);
-        let call = AsyncCall {
-            event_loop: Arc::clone(event_loop),
-            call,
-            outs: arguments.outs.into_iter().map(Bound::unbind).collect(),
-            has_outcome: AtomicBool::new(false),
-        };
+        let outs = arguments.outs.into_iter().map(Bound::unbind).collect();
+        let app_loop: Arc<dyn AppLoop> = Arc::clone(event_loop) as _;
+        let call = AsyncCall::new(app_loop, Arc::clone(runtime), call, outs);
         let start = event_loop.tasks_module.bind(py).getattr(intern!(py, "start"))?;
         let task = start.call1((&event_loop.event_loop, callee, keywords, Bound::new(py, call)?))?;
         // `ended` runs in a later iteration of the loop.
         event_loop.keep_task(TaskKey::of_call(&invocation), &task);
         Ok(())
-    }
-}
-
-/// A call that runs as a task, which reports its outcome and its end.
-#[pyclass(frozen, module = "funcdock")]
-struct AsyncCall {
-    event_loop: Arc<EventLoop>,
-    call: RunnerCall,
-    outs: Vec<Py<PyAny>>,
-    has_outcome: AtomicBool,
-}
-
-impl AsyncCall {
-    /// Whether the host has cancelled the call.
-    fn is_given_up(&self) -> bool {
-        self.event_loop.is_cancelling() || self.call.invocation.is_given_up()
-    }
-
-    /// Begins the response of a value whose body an iterator makes. Returns whether it is one.
-    fn return_parts(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let runtime = &self.event_loop.runtime;
-        if runtime.function(&self.call).return_kind != Some(Kind::Http) {
-            return Ok(false);
-        }
-        let Some(parts) = runtime.classes.parts_of(value)? else {
-            return Ok(false);
-        };
-        if !parts.is_async {
-            return Err(PyTypeError::new_err(
-                "a body that a generator makes needs a function without \"async\", or an async generator",
-            ));
-        }
-        self.has_outcome.store(true, Ordering::Relaxed);
-        let app_loop: Arc<dyn AppLoop> = Arc::clone(&self.event_loop) as _;
-        asgi::start_parts(value.py(), &app_loop, self.call.clone(), parts)?;
-        Ok(true)
-    }
-
-    fn complete(&self, outcome: Outcome) {
-        self.has_outcome.store(true, Ordering::Relaxed);
-        self.event_loop.complete(self.call.ticket, outcome);
-    }
-}
-
-#[pymethods]
-impl AsyncCall {
-    /// The call for the log records of its task.
-    #[getter]
-    fn for_logs(&self) -> Call {
-        Call::from(&self.call)
-    }
-
-    fn returned(&self, value: &Bound<'_, PyAny>) {
-        match self.return_parts(value) {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(error) => return self.complete(outcomes::raised(value.py(), &error)),
-        }
-        let outs = self.outs.iter().map(|out| out.bind(value.py()).clone());
-        let outs: Vec<_> = outs.collect();
-        let function = self.event_loop.runtime.function(&self.call);
-        self.complete(outcomes::returned(function, value, &outs));
-    }
-
-    fn raised(&self, error: &Bound<'_, PyAny>) {
-        let (py, error) = (error.py(), PyErr::from_value(error.clone()));
-        let was_cancelled = self.is_given_up() && error.is_instance_of::<CancelledError>(py);
-        self.complete(match was_cancelled {
-            true => Outcome::Cancelled,
-            false => outcomes::raised(py, &error),
-        });
-    }
-
-    /// Handles the end of the task. It has reported its outcome, unless it was cancelled before its first step.
-    fn ended(&self, _task: &Bound<'_, PyAny>) {
-        self.event_loop
-            .tasks
-            .remove(TaskKey::of_call(&self.call.invocation));
-        if !self.has_outcome.load(Ordering::Relaxed) {
-            self.complete(match self.is_given_up() {
-                true => Outcome::Cancelled,
-                false => outcomes::lost("the task was cancelled before it began"),
-            });
-        }
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod arguments;
 mod asgi;
+mod async_call;
 mod calls;
 mod companions;
 mod context;

@@ -104,7 +104,8 @@ impl PythonRunner {
             .iter()
             .any(|function| !function.run.is_on_loop())
         {
-            pool.start(threads, &runtime)?;
+            let switch_interval: f64 = py.import("sys")?.call_method0("getswitchinterval")?.extract()?;
+            pool.start(threads, Duration::from_secs_f64(switch_interval), &runtime)?;
         }
         Ok(PythonRunner {
             runtime,

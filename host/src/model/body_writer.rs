@@ -154,8 +154,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells a writer that wants room to look again.
-    fn tell_writer(&self, mut state: MutexGuard<'_, State>) {
+    /// Has a writer that wants room look again.
+    fn wake_writer(&self, mut state: MutexGuard<'_, State>) {
         let wants_room = std::mem::take(&mut state.wants_room);
         drop(state);
         if wants_room {
@@ -179,9 +179,9 @@ impl http_body::Body for Reader {
         let mut state = self.0.lock();
         if let Some(part) = state.parts.pop_front() {
             state.waiting -= part.len();
-            // With hysteresis, so that the writer is not told for each part.
+            // With hysteresis, so that the writer does not wake for each part.
             if state.waiting <= ROOM / 2 {
-                self.0.tell_writer(state);
+                self.0.wake_writer(state);
             }
             return Poll::Ready(Some(Ok(Frame::data(part))));
         }
@@ -215,9 +215,9 @@ impl Drop for Reader {
         state.reader_gone = true;
         let parts = std::mem::take(&mut state.parts);
         state.waiting = 0;
-        // A writer that does not want room learns of it as well: it may wait for this.
+        // A writer that does not want room wakes as well: it may wait for this.
         state.wants_room |= state.end.is_none();
-        self.0.tell_writer(state);
+        self.0.wake_writer(state);
         // Not under the lock: bytes may have an owner that runs code.
         drop(parts);
     }
@@ -230,12 +230,12 @@ mod tests {
     use super::*;
 
     fn written() -> (BodyWriter, BodyStream, Arc<AtomicU32>) {
-        let told = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&told);
+        let woken = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&woken);
         let (writer, stream) = body_writer(None, move || {
             counted.fetch_add(1, Ordering::Relaxed);
         });
-        (writer, stream, told)
+        (writer, stream, woken)
     }
 
     fn next(frames: &mut super::super::Frames) -> Poll<Option<Result<Bytes, String>>> {
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn parts_arrive_in_order_until_the_end() {
-        let (writer, stream, told) = written();
+        let (writer, stream, woken) = written();
         let mut frames = stream.take().expect("its only reader");
         assert_eq!(next(&mut frames), Poll::Pending);
         for part in ["a", "", "b"] {
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(next(&mut frames), Poll::Ready(Some(Ok("a".into()))));
         assert_eq!(next(&mut frames), Poll::Ready(Some(Ok("b".into()))));
         assert_eq!(next(&mut frames), Poll::Ready(None));
-        assert_eq!(told.load(Ordering::Relaxed), 0, "there was always room");
+        assert_eq!(woken.load(Ordering::Relaxed), 0, "there was always room");
     }
 
     #[test]
@@ -279,17 +279,17 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_without_room_is_told_when_there_is_some() {
-        let (writer, stream, told) = written();
+    fn a_writer_without_room_wakes_when_there_is_some() {
+        let (writer, stream, woken) = written();
         let mut frames = stream.take().expect("its only reader");
         let part = Bytes::from(vec![0; ROOM / 2]);
         assert_eq!(writer.write(part.clone()), Ok(true));
         assert_eq!(writer.write(part.clone()), Ok(false));
         assert_eq!(writer.has_room(), Ok(false));
         assert!(next(&mut frames).is_ready());
-        assert_eq!((told.load(Ordering::Relaxed), writer.has_room()), (1, Ok(true)));
+        assert_eq!((woken.load(Ordering::Relaxed), writer.has_room()), (1, Ok(true)));
         assert!(next(&mut frames).is_ready());
-        assert_eq!(told.load(Ordering::Relaxed), 1, "it was told already");
+        assert_eq!(woken.load(Ordering::Relaxed), 1, "it woke already");
     }
 
     #[test]
@@ -309,9 +309,9 @@ mod tests {
 
     #[test]
     fn a_writer_learns_that_the_reader_is_gone() {
-        let (writer, stream, told) = written();
+        let (writer, stream, woken) = written();
         drop(stream);
-        assert_eq!(told.load(Ordering::Relaxed), 1);
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
         assert_eq!(writer.write("a".into()), Err(ReaderGone));
     }
 }

@@ -23,17 +23,17 @@ impl Departure {
     pub fn notify(&self, call: impl FnOnce() + Send + 'static) {
         *self.lock() = Some(Box::new(call));
         if self.has_left() {
-            self.tell();
+            self.notify_waiter();
         }
     }
 
     /// Records that the client has left.
     pub fn leave(&self) {
         self.has_left.store(true, Ordering::Release);
-        self.tell();
+        self.notify_waiter();
     }
 
-    fn tell(&self) {
+    fn notify_waiter(&self) {
         let call = self.lock().take();
         // Not under the lock: it runs code of the one who wants to know.
         if let Some(call) = call {
@@ -55,20 +55,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_asks_is_told_once() {
-        let (departure, told) = (Departure::default(), Arc::new(AtomicU32::new(0)));
+    fn whoever_asks_is_notified_once() {
+        let (departure, notices) = (Departure::default(), Arc::new(AtomicU32::new(0)));
         let count = || {
-            let told = Arc::clone(&told);
+            let notices = Arc::clone(&notices);
             move || {
-                told.fetch_add(1, Ordering::Relaxed);
+                notices.fetch_add(1, Ordering::Relaxed);
             }
         };
         departure.notify(count());
         assert!(!departure.has_left());
         departure.leave();
         departure.leave();
-        assert_eq!((departure.has_left(), told.load(Ordering::Relaxed)), (true, 1));
+        assert_eq!((departure.has_left(), notices.load(Ordering::Relaxed)), (true, 1));
         departure.notify(count());
-        assert_eq!(told.load(Ordering::Relaxed), 2, "it has left already");
+        assert_eq!(notices.load(Ordering::Relaxed), 2, "it has left already");
     }
 }

@@ -172,14 +172,14 @@ fn a_slow_reader_slows_the_app() {
         read_until(&mut connection, "xxxx");
         // The app goes on until nothing more fits into the buffers on the way.
         let mut last = resident(&host);
-        let settled = wait_for(|| {
+        let steady = wait_for(|| {
             std::thread::sleep(std::time::Duration::from_millis(100));
             let now = resident(&host);
-            let is_settled = now.abs_diff(last) < 1 << 20;
+            let is_steady = now.abs_diff(last) < 1 << 20;
             last = now;
-            is_settled.then_some(())
+            is_steady.then_some(())
         });
-        assert!(settled.is_some(), "{script}: the memory grows: {last}");
+        assert!(steady.is_some(), "{script}: the memory grows: {last}");
         drop(connection);
         let left = wait_for(|| {
             let records = fs::read_to_string(host.app().path().join("record.jsonl")).unwrap_or_default();

@@ -145,3 +145,97 @@ fn nothing_is_docked_where_extensions_are_off() {
     assert!(stopped.stderr.contains(warning), "{}", stopped.stderr);
     assert!(records(&stopped.app).is_empty());
 }
+
+/// In the decorator model an extension is attached to a function, or to the functions of a file.
+#[test]
+fn decorators_attach_extensions_to_functions() {
+    const SCRIPT: &str = r#"
+import json
+
+import azure.functions as func
+from funcdock.extensions import answer
+from other import blueprint
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+app.register_functions(blueprint)
+
+
+class Own(func.FuncExtensionBase):
+    """An extension in Python."""
+
+    def __init__(self, target):
+        super().__init__(target)
+
+    def pre_invocation(self, logger, context, func_args=None, *args, **kwargs):
+        context.own = "seen"
+
+
+@app.route()
+@answer
+def below(req, context):
+    return getattr(context, "own", "not seen")
+
+
+@answer()
+@app.route()
+async def above(req, context):
+    return getattr(context, "own", "not seen")
+
+
+@app.route()
+def without(req, context):
+    return getattr(context, "own", "not seen")
+
+
+Own(below)
+Own(above)
+"#;
+    const OTHER: &str = r#"
+import azure.functions as func
+from funcdock.extensions import answer
+
+blueprint = func.Blueprint()
+answer(__file__)
+
+
+@blueprint.route()
+def elsewhere(req):
+    return ""
+"#;
+    for (_, python) in python::oldest_and_newest() {
+        let host = app(&[])
+            .env(ENABLE, "1")
+            .file("function_app.py", SCRIPT)
+            .file("other.py", OTHER)
+            .python(python)
+            .start();
+        for (function, status, text) in [
+            ("below", 202, "seen"),
+            ("above", 202, "seen"),
+            ("without", 200, "not seen"),
+            ("elsewhere", 202, ""),
+        ] {
+            assert_eq!(
+                status_of(&host, function),
+                status,
+                "{function}\n{}",
+                host.output()
+            );
+            assert_eq!(host.get(&format!("/api/{function}")).text(), text, "{function}");
+        }
+        host.stop().assert_clean();
+    }
+    let elsewhere = SCRIPT.replace("Own(above)", "answer(lambda req: None)");
+    let stopped = app(&[])
+        .env(ENABLE, "1")
+        .file("function_app.py", &elsewhere)
+        .file("other.py", OTHER)
+        .start_fails();
+    assert!(
+        stopped
+            .stderr
+            .contains("is not a function of the app: decorate the function"),
+        "{}",
+        stopped.stderr
+    );
+}

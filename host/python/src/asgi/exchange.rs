@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 
-use funcdock::model::{Body, BodyWriter, Data, Frames, HttpResponse, Outcome, ReaderGone, body_writer};
+use funcdock::model::{Body, BodyWriter, Data, HttpResponse, Outcome, ReaderGone, body_writer};
 use funcdock::pipeline::{RunnerCall, WorkerHold};
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -18,6 +18,8 @@ use pyo3::types::PyDict;
 
 use super::app_loop::{AppLoop, WaitingCall};
 use super::events;
+use super::futures::{is_done, resolve};
+use super::request::Request;
 use crate::calls::Call;
 use crate::convert::{ResponseBody, content_length, header_pairs};
 use crate::exceptions;
@@ -52,13 +54,6 @@ struct State {
     hold: Option<WorkerHold>,
 }
 
-/// What is left of the request.
-enum Request {
-    Whole,
-    Stream(Frames),
-    Read,
-}
-
 /// How far the response is.
 enum Response {
     NotStarted,
@@ -69,11 +64,7 @@ enum Response {
 
 impl Exchange {
     pub(crate) fn new(event_loop: &Arc<dyn AppLoop>, call: RunnerCall, reply: Reply) -> Arc<Self> {
-        let body = call.invocation.request().map(|request| &request.body);
-        let request = match body.and_then(Body::stream) {
-            None => Request::Whole,
-            Some(stream) => stream.take().map_or(Request::Read, Request::Stream),
-        };
+        let request = Request::of(&call.invocation);
         Arc::new(Exchange {
             event_loop: Arc::clone(event_loop),
             call,
@@ -95,6 +86,21 @@ impl Exchange {
             Reply::OfCall => TaskKey::of_call(invocation),
             Reply::OfReturned | Reply::ToFunction(_) => TaskKey::of_nested_call(invocation),
         }
+    }
+
+    /// Returns the call for the log records of its task.
+    pub(super) fn for_logs(&self) -> Call {
+        Call::from(&self.call)
+    }
+
+    /// Handles the end of the app's task, which may have been cancelled before its first step.
+    pub(super) fn task_ended(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        self.event_loop.forget_task(self.task_key());
+        if matches!(self.lock().response, Response::Body(_) | Response::Complete) {
+            return Ok(());
+        }
+        let error = CancelledError::new_err("the task was cancelled before it began");
+        self.ended(py, Some(error))
     }
 
     /// Makes a future of the loop.
@@ -123,51 +129,8 @@ impl Exchange {
         if self.has_ended(state) {
             return events::disconnect(py).map(Some);
         }
-        let frames = match &mut state.request {
-            Request::Whole => {
-                state.request = Request::Read;
-                let body = self
-                    .call
-                    .invocation
-                    .request()
-                    .and_then(|request| request.body.bytes());
-                let body = body.map(|bytes| &**bytes).unwrap_or_default();
-                return events::request(py, body, false).map(Some);
-            }
-            Request::Stream(frames) => frames,
-            Request::Read => return Ok(None),
-        };
         let waker = Waker::from(Arc::clone(self));
-        loop {
-            let polled = frames.as_mut().poll_frame(&mut Context::from_waker(&waker));
-            let frame = match polled {
-                Poll::Pending => return Ok(None),
-                Poll::Ready(frame) => frame,
-            };
-            match frame {
-                Some(Ok(frame)) => {
-                    // The programming model has no trailers.
-                    let Ok(data) = frame.into_data() else { continue };
-                    let more = !frames.is_end_stream();
-                    if !more {
-                        state.request = Request::Read;
-                    }
-                    return events::request(py, &data, more).map(Some);
-                }
-                None => {
-                    state.request = Request::Read;
-                    return events::request(py, &[], false).map(Some);
-                }
-                Some(Err(error)) => {
-                    tracing::debug!(
-                        invocation = self.call.invocation.id(),
-                        "the request's body: {error}"
-                    );
-                    state.request = Request::Read;
-                    return events::disconnect(py).map(Some);
-                }
-            }
-        }
+        state.request.poll(py, &self.call.invocation, &waker)
     }
 
     /// Whether nobody reads what the app sends, or it has sent everything.
@@ -185,8 +148,34 @@ impl Exchange {
         self.event_loop.is_cancelling() || self.call.invocation.is_given_up()
     }
 
+    /// Returns the next event of the request, or the future of one.
+    pub(super) fn receive<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut state = self.lock();
+        if let Some(event) = self.poll_receive(py, &mut state)? {
+            return Ok(event.into_any());
+        }
+        let future = self.create_future(py)?;
+        state.receiving.push_back(future.clone().unbind());
+        drop(state);
+        // The exchange owns the invocation, so this must not own the exchange.
+        let watching = Arc::downgrade(self);
+        let departure = self.call.invocation.departure();
+        departure.notify(move || look_again_later(&watching));
+        Ok(future)
+    }
+
+    /// Takes the head of the response.
+    pub(super) fn send_head(&self, head: Box<HttpResponse>) -> PyResult<()> {
+        let mut state = self.lock();
+        if !matches!(state.response, Response::NotStarted) {
+            return Err(PyRuntimeError::new_err("the response has started already"));
+        }
+        state.response = Response::Head(head);
+        Ok(())
+    }
+
     /// Takes a part of the body; returns the future of a `send` that has to wait for room.
-    fn send_body<'py>(
+    pub(super) fn send_body<'py>(
         self: &Arc<Self>,
         py: Python<'py>,
         body: bytes::Bytes,
@@ -299,7 +288,7 @@ impl Exchange {
     }
 
     /// Handles the end of the app's coroutine, with the exception that it raised.
-    fn ended(self: &Arc<Self>, py: Python<'_>, error: Option<PyErr>) -> PyResult<()> {
+    pub(super) fn ended(self: &Arc<Self>, py: Python<'_>, error: Option<PyErr>) -> PyResult<()> {
         let mut state = self.lock();
         // An exception refers to frames of the app, and these to the exchange: it may live until Python's next garbage
         // collection. Nothing may depend on that.
@@ -397,88 +386,4 @@ impl Wake for Exchange {
 /// What `send` raises when the client has left, by the protocol.
 fn client_left() -> PyErr {
     PyOSError::new_err("the client has left")
-}
-
-fn is_done(future: &Bound<'_, PyAny>) -> bool {
-    let done = future.call_method0(intern!(future.py(), "done"));
-    done.and_then(|done| done.is_truthy()).unwrap_or(true)
-}
-
-/// Resolves a future, unless it was cancelled.
-fn resolve(future: &Bound<'_, PyAny>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
-    let py = future.py();
-    if is_done(future) {
-        return Ok(());
-    }
-    match result {
-        Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
-        Err(error) => future.call_method1(intern!(py, "set_exception"), (error.into_value(py),))?,
-    };
-    Ok(())
-}
-
-/// The Rust side of `funcdock.asgi.Exchange`.
-#[pyclass(frozen, module = "funcdock")]
-pub(crate) struct RawExchange(pub(crate) Arc<Exchange>);
-
-#[pymethods]
-impl RawExchange {
-    /// The call for the log records of its task.
-    #[getter]
-    fn for_logs(&self) -> Call {
-        Call::from(&self.0.call)
-    }
-
-    /// Returns the next event of the request, or the future of one.
-    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let exchange = &self.0;
-        let mut state = exchange.lock();
-        if let Some(event) = exchange.poll_receive(py, &mut state)? {
-            return Ok(event.into_any());
-        }
-        let future = exchange.create_future(py)?;
-        state.receiving.push_back(future.clone().unbind());
-        drop(state);
-        // The exchange owns the invocation, so this must not own the exchange.
-        let watching = Arc::downgrade(exchange);
-        let departure = exchange.call.invocation.departure();
-        departure.notify(move || look_again_later(&watching));
-        Ok(future)
-    }
-
-    /// Takes an event of the response; returns a future if the app has to wait before it sends more.
-    fn send<'py>(&self, event: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = event.py();
-        match events::Sent::parse(event)? {
-            events::Sent::Start(head) => {
-                let mut state = self.0.lock();
-                if !matches!(state.response, Response::NotStarted) {
-                    return Err(PyRuntimeError::new_err("the response has started already"));
-                }
-                state.response = Response::Head(head);
-                Ok(None)
-            }
-            events::Sent::Body { body, more } => self.0.send_body(py, body, more),
-        }
-    }
-
-    fn returned(&self, py: Python<'_>) -> PyResult<()> {
-        self.0.ended(py, None)
-    }
-
-    fn raised(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.0.ended(error.py(), Some(PyErr::from_value(error.clone())))
-    }
-
-    /// Handles the end of the task, which may have been cancelled before its first step.
-    fn ended(&self, py: Python<'_>, _task: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.0.event_loop.forget_task(self.0.task_key());
-        if matches!(self.0.lock().response, Response::Body(_) | Response::Complete) {
-            return Ok(());
-        }
-        self.0.ended(
-            py,
-            Some(CancelledError::new_err("the task was cancelled before it began")),
-        )
-    }
 }

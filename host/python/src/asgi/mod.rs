@@ -4,6 +4,9 @@
 mod app_loop;
 mod events;
 mod exchange;
+mod futures;
+mod raw_exchange;
+mod request;
 mod scope;
 
 use std::sync::Arc;
@@ -17,7 +20,8 @@ use pyo3::types::{PyBool, PyDict};
 use crate::convert::{PartsOf, RawRequest};
 
 pub(crate) use app_loop::{AppLoop, WaitingCall};
-use exchange::{Exchange, RawExchange, Reply};
+use exchange::{Exchange, Reply};
+use raw_exchange::RawExchange;
 
 /// An ASGI app that is a function of the app.
 pub(crate) struct AsgiApp {

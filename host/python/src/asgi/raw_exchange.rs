@@ -1,0 +1,49 @@
+//! What `receive` and `send` in Python call: the Rust side of `funcdock.asgi.Exchange`.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::events::Sent;
+use super::exchange::Exchange;
+use crate::calls::Call;
+
+/// The Rust side of `funcdock.asgi.Exchange`.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct RawExchange(pub(super) Arc<Exchange>);
+
+#[pymethods]
+impl RawExchange {
+    /// The call for the log records of its task.
+    #[getter]
+    fn for_logs(&self) -> Call {
+        self.0.for_logs()
+    }
+
+    /// Returns the next event of the request, or the future of one.
+    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.receive(py)
+    }
+
+    /// Takes an event of the response; returns a future if the app has to wait before it sends more.
+    fn send<'py>(&self, event: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match Sent::parse(event)? {
+            Sent::Start(head) => self.0.send_head(head).map(|()| None),
+            Sent::Body { body, more } => self.0.send_body(event.py(), body, more),
+        }
+    }
+
+    fn returned(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.ended(py, None)
+    }
+
+    fn raised(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.ended(error.py(), Some(PyErr::from_value(error.clone())))
+    }
+
+    /// Handles the end of the task.
+    fn ended(&self, py: Python<'_>, _task: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.task_ended(py)
+    }
+}
