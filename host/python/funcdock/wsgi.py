@@ -59,7 +59,7 @@ def input(raw: RawInput) -> io.BufferedReader:
 
 
 def patch_middleware(call: Callable[..., Any]) -> None:
-    """Has the library's middleware run apps as the host does. Call this before code of the app is imported."""
+    """Has the library's middleware run apps as the host does. Call this before the app is imported."""
     middleware = getattr(func, "WsgiMiddleware", None)
     # `handle` and `main` both end here.
     original = getattr(middleware, "_handle", None)
