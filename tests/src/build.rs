@@ -41,8 +41,9 @@ pub fn outside<'c>(command: &'c mut Command, name: &str) -> &'c mut Command {
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_TARGET_DIR", target.join(name))
         .env("CARGO_BUILD_BUILD_DIR", target.join(OUTSIDE))
-        // Incremental files are useless for crates whose folders always differ.
+        // Incremental files are useless for crates whose folders always differ, and nobody debugs them.
         .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
 }
 
 /// Builds a crate outside of this workspace, with a profile of its own workspace, in `target/<name>`, which is kept

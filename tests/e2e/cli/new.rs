@@ -104,6 +104,7 @@ fn run(line: &str, folder: &Path) {
             .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_BUILD_BUILD_DIR", target().join("outside-build"))
             .env("CARGO_INCREMENTAL", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env_remove("CARGO_TARGET_DIR"),
     );
     assert_eq!(done.code, Some(0), "{line}\n{}", done.output());
