@@ -105,9 +105,15 @@ def _response_of(result: Any) -> Any:
         return Response(status_code=204)
     if hasattr(result, "get_body"):
         # A response of azure-functions.
-        headers = dict(result.headers)
-        headers.setdefault("content-type", result.mimetype)
-        return Response(result.get_body(), result.status_code, headers)
+        response = Response(result.get_body(), result.status_code)
+        response.headers.setdefault("content-type", result.mimetype)
+        # A header may come several times, as Set-Cookie does.
+        for name, value in result.headers.items():
+            if name.lower() == "content-type":
+                response.headers[name] = value
+            else:
+                response.headers.append(name, value)
+        return response
     return JSONResponse(jsonable_encoder(result))
 
 

@@ -170,14 +170,9 @@ fn hooks_are_in_order_around_apps_of_frameworks() {
             let request = Request::get(host.url_of(&format!("{base}/returns"))).header("x-answer", "418");
             let answer = host.send(request.body(Vec::new()).expect("a valid request"));
             assert_eq!(answer.status, 418, "{case}");
+            // The function-level extension that answers comes before the recorder of its level.
             let early = ["native app pre_invocation", "native app post_invocation"];
-            let seen = order(&host, start);
-            assert!(!seen.contains(&"function".to_owned()), "{case}: {seen:?}");
-            assert_eq!(seen.len() % 2, 0, "{case}: {seen:?}");
-            assert!(
-                early.iter().all(|hook| seen.iter().any(|it| it == hook)) || seen.is_empty(),
-                "{case}"
-            );
+            assert_eq!(order(&host, start), early, "{case}: answered early");
 
             assert_paired(host.app());
             host.stop();
