@@ -12,4 +12,5 @@ pub mod pipeline;
 pub mod supervisor;
 pub mod sys;
 pub mod triggers;
+pub mod websocket;
 pub mod worker;

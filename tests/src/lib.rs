@@ -23,6 +23,7 @@ pub mod python;
 mod raw;
 mod server;
 mod wait;
+pub mod websocket;
 pub mod zipkin;
 
 pub use app::App;

@@ -54,14 +54,47 @@ impl<T: Into<Bytes>> From<T> for Body {
     }
 }
 
+/// The error of a stream that ended early because the client is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientGone;
+
+impl fmt::Display for ClientGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client has closed the connection")
+    }
+}
+
+impl Error for ClientGone {}
+
 /// A body that is read while it arrives. Clones share it: the first one to [take](BodyStream::take) it reads it.
 #[derive(Clone)]
-pub struct BodyStream(Arc<Mutex<Option<Frames>>>);
+pub struct BodyStream {
+    frames: Arc<Mutex<Option<Frames>>>,
+    is_websocket: bool,
+}
 
 impl BodyStream {
     /// Returns a stream of these frames.
     pub fn new(frames: impl http_body::Body<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
-        BodyStream(Arc::new(Mutex::new(Some(Box::pin(frames)))))
+        BodyStream {
+            frames: Arc::new(Mutex::new(Some(Box::pin(frames)))),
+            is_websocket: false,
+        }
+    }
+
+    /// Returns the same stream as what the server sends over a WebSocket: each of its frames is one or more whole frames of
+    /// that protocol.
+    #[must_use]
+    pub fn of_websocket(self) -> Self {
+        BodyStream {
+            is_websocket: true,
+            ..self
+        }
+    }
+
+    /// Whether it is sent over a WebSocket.
+    pub fn is_of_websocket(&self) -> bool {
+        self.is_websocket
     }
 
     /// Takes the frames, for the only reader; `None` if another one has taken them.
@@ -78,14 +111,14 @@ impl BodyStream {
 
     /// Locks the frames. No code that holds the lock can panic.
     fn lock(&self) -> MutexGuard<'_, Option<Frames>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PartialEq for BodyStream {
     /// Whether both are the same stream.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.frames, &other.frames)
     }
 }
 

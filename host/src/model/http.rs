@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
-use super::Body;
+use super::{Body, BodyStream};
 
 /// An HTTP request that triggers a function.
 #[derive(Debug, Clone)]
@@ -25,6 +25,21 @@ pub struct HttpRequest {
     pub route_params: SmallVec<[(String, String); 2]>,
     /// The client's address and port; empty if unknown.
     pub client: Arc<str>,
+    /// What the client sends after this request, if it asks to go on with the WebSocket protocol.
+    pub websocket: Option<WebSocketRequest>,
+}
+
+/// The bytes of a client after the handshake of the WebSocket protocol.
+///
+/// The function accepts with a response of status 101, whose body is a stream [of a WebSocket](BodyStream::of_websocket).
+/// The trigger adds the headers of the handshake. Any other response refuses.
+#[derive(Debug, Clone)]
+pub struct WebSocketRequest {
+    /// What the client sends, as it arrives. It ends without an error when the server stops, and with [`ClientGone`] when
+    /// the client has closed the connection.
+    pub incoming: BodyStream,
+    /// The largest message that the client may send, in bytes.
+    pub max_message_size: u64,
 }
 
 impl HttpRequest {
@@ -107,6 +122,7 @@ mod tests {
             body: Body::default(),
             route_params: SmallVec::new(),
             client: Arc::from(""),
+            websocket: None,
         }
     }
 

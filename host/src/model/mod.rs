@@ -20,12 +20,12 @@ mod trace_context;
 mod trace_ids;
 
 pub use attributes::{Attribute, Attributes};
-pub use body::{Body, BodyError, BodyStream, Frames};
+pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};
 pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use data::{Data, Inputs};
 pub use departure::Departure;
 pub use function::{AuthLevel, Binding, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger};
-pub use http::{HttpRequest, HttpResponse};
+pub use http::{HttpRequest, HttpResponse, WebSocketRequest};
 pub use invocation::{Invocation, RetryContext, Start};
 pub use outcome::{Exception, Outcome, Output, Returned};
 pub use reply::HttpReply;

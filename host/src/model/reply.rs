@@ -13,8 +13,8 @@ pub trait HttpReply: Sync {
     /// Returns the body of the response if it is a stream.
     fn stream<'a>(&self, function: &FunctionInfo, outcome: &'a Outcome) -> Option<&'a BodyStream>;
 
-    /// Whether a response with this status to this request has a body: HTTP says that some have none.
-    fn sends_body(&self, request: Option<&HttpRequest>, status: StatusCode) -> bool;
+    /// Whether this body of a response with this status to this request is sent: HTTP says that some have none.
+    fn sends_body(&self, request: Option<&HttpRequest>, status: StatusCode, body: &BodyStream) -> bool;
 
     /// Returns the response. It does not contain the function's exception, which is only for the log.
     fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse;

@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 use tokio::task::AbortHandle;
 
 use super::call::Call;
-use crate::model::{BodyError, CallResult, Exception, Frames, StreamEnd, StreamEndKind};
+use crate::model::{BodyError, CallResult, ClientGone, Exception, Frames, StreamEnd, StreamEndKind};
 
 /// The frames of a streamed response. Dropping them before their end means that the client left.
 struct StreamedCall<G: Send + Sync + 'static>(Arc<Shared<G>>);
@@ -52,7 +52,7 @@ pub(super) fn follow<G: Send + Sync + 'static>(call: Call<G>, result: &CallResul
     let sends_body = invocation
         .http_reply()
         .zip(status)
-        .is_some_and(|(reply, status)| reply.sends_body(invocation.request(), status));
+        .is_some_and(|(reply, status)| reply.sends_body(invocation.request(), status, stream));
     let Some(frames) = stream.take() else {
         let error = exception(&"the stream has been read already".into());
         return call.stream_ended(end(StreamEndKind::Failed(error), 0));
@@ -143,9 +143,12 @@ impl<G: Send + Sync + 'static> Open<G> {
 
     /// Returns how it ended if the frames gave this error.
     fn failed(&self, error: &BodyError) -> StreamEndKind {
-        match self.call.pipeline().is_cancelled() {
-            true => StreamEndKind::Cancelled,
-            false => StreamEndKind::Failed(exception(error)),
+        if self.call.pipeline().is_cancelled() {
+            StreamEndKind::Cancelled
+        } else if error.is::<ClientGone>() {
+            StreamEndKind::ClientLeft
+        } else {
+            StreamEndKind::Failed(exception(error))
         }
     }
 

@@ -3,3 +3,4 @@
 mod decorators;
 mod shapes;
 mod streams;
+mod websockets;

@@ -25,14 +25,9 @@ impl Sent {
         let kind = required(event, intern!(py, "type"))?;
         let kind = kind.cast::<PyString>()?;
         match utf8(kind)? {
-            "http.response.start" => Self::start(event),
+            "http.response.start" => response_head(event).map(Sent::Start),
             "http.response.body" => {
-                let body = match event.get_item(intern!(py, "body"))? {
-                    Some(body) => bytes_of(&body)?,
-                    None => Bytes::new(),
-                };
-                let more = event.get_item(intern!(py, "more_body"))?;
-                let more = more.is_some_and(|more| more.is_truthy().unwrap_or(false));
+                let (body, more) = response_body(event)?;
                 Ok(Sent::Body { body, more })
             }
             other => Err(PyValueError::new_err(format!(
@@ -40,39 +35,55 @@ impl Sent {
             ))),
         }
     }
-
-    fn start(event: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let py = event.py();
-        let code: u16 = required(event, intern!(py, "status"))?.extract()?;
-        let status = StatusCode::from_u16(code)
-            .ok()
-            .filter(|status| status.as_u16() >= 200);
-        let status = status.ok_or_else(|| {
-            PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)"))
-        })?;
-        let mut headers = HeaderMap::new();
-        if let Some(given) = event.get_item(intern!(py, "headers"))? {
-            for pair in given.try_iter()? {
-                let pair = pair?;
-                let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
-                let (name, value) = (bytes_of(&name)?, bytes_of(&value)?);
-                let parsed = HeaderName::from_bytes(&name)
-                    .map_err(|_| PyValueError::new_err(format!("{name:?} is not a valid header name")))?;
-                let value = HeaderValue::from_maybe_shared(value).map_err(|_| {
-                    PyValueError::new_err(format!("the value of header {name:?} is not valid"))
-                })?;
-                headers.append(parsed, value);
-            }
-        }
-        Ok(Sent::Start(Box::new(HttpResponse {
-            status,
-            headers,
-            body: Body::default(),
-        })))
-    }
 }
 
-fn required<'py>(event: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+/// Returns the head of a response, without a body, in the event that starts it.
+pub(super) fn response_head(event: &Bound<'_, PyDict>) -> PyResult<Box<HttpResponse>> {
+    let code: u16 = required(event, intern!(event.py(), "status"))?.extract()?;
+    let status = StatusCode::from_u16(code)
+        .ok()
+        .filter(|status| status.as_u16() >= 200);
+    let status = status
+        .ok_or_else(|| PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)")))?;
+    Ok(Box::new(HttpResponse {
+        status,
+        headers: headers(event)?,
+        body: Body::default(),
+    }))
+}
+
+/// Returns a part of a response's body, and whether more comes.
+pub(super) fn response_body(event: &Bound<'_, PyDict>) -> PyResult<(Bytes, bool)> {
+    let py = event.py();
+    let body = match event.get_item(intern!(py, "body"))? {
+        Some(body) => bytes_of(&body)?,
+        None => Bytes::new(),
+    };
+    let more = event.get_item(intern!(py, "more_body"))?;
+    Ok((body, more.is_some_and(|more| more.is_truthy().unwrap_or(false))))
+}
+
+/// Returns the headers in an event.
+pub(super) fn headers(event: &Bound<'_, PyDict>) -> PyResult<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let Some(given) = event.get_item(intern!(event.py(), "headers"))? else {
+        return Ok(headers);
+    };
+    for pair in given.try_iter()? {
+        let pair = pair?;
+        let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+        let (name, value) = (bytes_of(&name)?, bytes_of(&value)?);
+        let parsed = HeaderName::from_bytes(&name)
+            .map_err(|_| PyValueError::new_err(format!("{name:?} is not a valid header name")))?;
+        let value = HeaderValue::from_maybe_shared(value)
+            .map_err(|_| PyValueError::new_err(format!("the value of header {name:?} is not valid")))?;
+        headers.append(parsed, value);
+    }
+    Ok(headers)
+}
+
+/// Returns a value that an event must have.
+pub(super) fn required<'py>(event: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
     let found = event.get_item(key)?;
     found.ok_or_else(|| PyTypeError::new_err(format!("the event has no {key:?}: {event}")))
 }

@@ -1,4 +1,5 @@
 //! One ASGI call: `receive` reads the request's body, `send` makes the response, each while it goes over the connection.
+//! What is special about the calls of WebSockets is in [`websocket`](super::websocket).
 //!
 //! All methods run attached on the main thread, that of the event loop. Others only order the loop to
 //! [look again](Exchange::look_again): the server, which has sent a part of the response or has read a part of the
@@ -10,6 +11,7 @@ use std::task::{Wake, Waker};
 
 use funcdock::model::{Body, BodyWriter, Data, HttpResponse, Outcome, ReaderGone, body_writer};
 use funcdock::pipeline::{RunnerCall, WorkerHold};
+use http::StatusCode;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::intern;
@@ -19,7 +21,8 @@ use pyo3::types::PyDict;
 use super::app_loop::{AppLoop, WaitingCall};
 use super::events;
 use super::futures::{is_done, resolve};
-use super::request::Request;
+use super::request::{Part, Request};
+use super::websocket::WebSocket;
 use crate::calls::Call;
 use crate::convert::{ResponseBody, content_length, header_pairs};
 use crate::exceptions;
@@ -38,14 +41,16 @@ pub(crate) enum Reply {
 /// One ASGI call.
 pub(crate) struct Exchange {
     event_loop: Arc<dyn AppLoop>,
-    call: RunnerCall,
+    pub(super) call: RunnerCall,
     reply: Reply,
     state: Mutex<State>,
 }
 
-struct State {
-    request: Request,
-    response: Response,
+pub(super) struct State {
+    pub(super) request: Request,
+    pub(super) response: Response,
+    /// `None` for plain HTTP.
+    pub(super) websocket: Option<Box<WebSocket>>,
     /// The futures of the calls of `receive` that wait, the first one first.
     receiving: VecDeque<Py<PyAny>>,
     /// The future of a `send` that waits for room.
@@ -55,7 +60,7 @@ struct State {
 }
 
 /// How far the response is.
-enum Response {
+pub(super) enum Response {
     NotStarted,
     Head(Box<HttpResponse>),
     Body(BodyWriter),
@@ -65,6 +70,28 @@ enum Response {
 impl Exchange {
     pub(crate) fn new(event_loop: &Arc<dyn AppLoop>, call: RunnerCall, reply: Reply) -> Arc<Self> {
         let request = Request::of(&call.invocation);
+        Self::with(event_loop, call, reply, request, None)
+    }
+
+    /// Returns the call of an app that may go on with the WebSocket protocol, if the client asks for that. Otherwise one of
+    /// plain HTTP.
+    pub(crate) fn of_app(event_loop: &Arc<dyn AppLoop>, call: RunnerCall, reply: Reply) -> Arc<Self> {
+        let websocket = call.invocation.request().and_then(|request| request.websocket.as_ref());
+        let Some(websocket) = websocket else {
+            return Self::new(event_loop, call, reply);
+        };
+        let request = Request::of_websocket(websocket);
+        let websocket = Some(Box::new(WebSocket::new(websocket)));
+        Self::with(event_loop, call, reply, request, websocket)
+    }
+
+    fn with(
+        event_loop: &Arc<dyn AppLoop>,
+        call: RunnerCall,
+        reply: Reply,
+        request: Request,
+        websocket: Option<Box<WebSocket>>,
+    ) -> Arc<Self> {
         Arc::new(Exchange {
             event_loop: Arc::clone(event_loop),
             call,
@@ -72,11 +99,17 @@ impl Exchange {
             state: Mutex::new(State {
                 request,
                 response: Response::NotStarted,
+                websocket,
                 receiving: VecDeque::new(),
                 sending: None,
                 hold: Some(event_loop.hold_worker()),
             }),
         })
+    }
+
+    /// Whether the client asks for a WebSocket, and the app may accept it.
+    pub(super) fn is_of_websocket(&self) -> bool {
+        self.lock().websocket.is_some()
     }
 
     /// Returns the key of its task.
@@ -111,7 +144,7 @@ impl Exchange {
     }
 
     /// Locks the state. No code that holds the lock runs code of the app.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,15 +159,44 @@ impl Exchange {
         py: Python<'py>,
         state: &mut State,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        if state.websocket.is_some() {
+            return self.poll_websocket(py, state);
+        }
         if self.has_ended(state) {
             return events::disconnect(py).map(Some);
         }
-        let waker = Waker::from(Arc::clone(self));
-        state.request.poll(py, &self.call.invocation, &waker)
+        match state.request.poll(&self.call.invocation, &self.waker()) {
+            None => Ok(None),
+            Some(Part::Bytes { bytes, more }) => events::request(py, &bytes, more).map(Some),
+            Some(Part::Broken(error)) => {
+                tracing::debug!(invocation = self.call.invocation.id(), "the request's body: {error}");
+                events::disconnect(py).map(Some)
+            }
+        }
+    }
+
+    /// Returns what has the loop look again.
+    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+
+    /// Takes the futures of those calls of `receive` for which there is something, with that.
+    fn take_received<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        state: &mut State,
+    ) -> PyResult<Vec<(Py<PyAny>, Bound<'py, PyDict>)>> {
+        let mut received = Vec::new();
+        while !state.receiving.is_empty()
+            && let Some(event) = self.poll_receive(py, state)?
+        {
+            received.extend(state.receiving.pop_front().map(|future| (future, event)));
+        }
+        Ok(received)
     }
 
     /// Whether nobody reads what the app sends, or it has sent everything.
-    fn has_ended(&self, state: &State) -> bool {
+    pub(super) fn has_ended(&self, state: &State) -> bool {
         match &state.response {
             Response::Complete => true,
             Response::Body(writer) => writer.has_room().is_err(),
@@ -198,7 +260,10 @@ impl Exchange {
                 // The exchange owns the writer, so the writer must not own the exchange.
                 let exchange = Arc::downgrade(self);
                 let length = content_length(&head.headers);
-                let (writer, stream) = body_writer(length, move || look_again_later(&exchange));
+                let (writer, mut stream) = body_writer(length, move || look_again_later(&exchange));
+                if state.websocket.is_some() && head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    stream = stream.of_websocket();
+                }
                 // The reader is not there yet, so it cannot be gone.
                 let has_room = writer.write(body).unwrap_or(true);
                 head.body = Body::Stream(stream);
@@ -229,7 +294,7 @@ impl Exchange {
         }
     }
 
-    fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let future = self.create_future(py)?;
         self.lock().sending = Some(future.clone().unbind());
         // There may be room since it was asked for.
@@ -239,7 +304,7 @@ impl Exchange {
 
     /// Gives the head of the response, or the error in its place, to whoever waits for it.
     fn complete(
-        &self,
+        self: &Arc<Self>,
         py: Python<'_>,
         state: MutexGuard<'_, State>,
         response: Result<Box<HttpResponse>, PyErr>,
@@ -275,16 +340,17 @@ impl Exchange {
     }
 
     /// Tells all calls of `receive` that wait if the exchange has ended.
-    fn wake_receivers(&self, py: Python<'_>, mut state: MutexGuard<'_, State>) -> PyResult<()> {
+    pub(super) fn wake_receivers(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        mut state: MutexGuard<'_, State>,
+    ) -> PyResult<()> {
         if state.receiving.is_empty() || !self.has_ended(&state) {
             return Ok(());
         }
-        let receiving = std::mem::take(&mut state.receiving);
+        let received = self.take_received(py, &mut state)?;
         drop(state);
-        for future in receiving {
-            resolve(future.bind(py), events::disconnect(py).map(Bound::into_any))?;
-        }
-        Ok(())
+        resolve_all(py, received)
     }
 
     /// Handles the end of the app's coroutine, with the exception that it raised.
@@ -296,15 +362,21 @@ impl Exchange {
         let _request = std::mem::replace(&mut state.request, Request::Read);
         match std::mem::replace(&mut state.response, Response::Complete) {
             Response::NotStarted | Response::Head(_) => {
-                let error = error.unwrap_or_else(|| {
-                    PyRuntimeError::new_err("the ASGI app ended without a complete response")
+                let error = error.unwrap_or_else(|| match state.websocket {
+                    None => PyRuntimeError::new_err("the ASGI app ended without a complete response"),
+                    Some(_) => PyRuntimeError::new_err("the ASGI app ended before it accepted the WebSocket"),
                 });
                 self.complete(py, state, Err(error))
             }
             Response::Body(writer) => {
+                let is_websocket = state.websocket.is_some();
+                if let Some(websocket) = &mut state.websocket {
+                    websocket.app_ended(&writer, error.is_some());
+                }
                 self.wake_receivers(py, state)?;
                 match error {
                     Some(error) => writer.fail(Box::new(exceptions::describe(py, &error))),
+                    None if is_websocket => writer.end(),
                     None => writer.fail("the ASGI app ended before the response was complete".into()),
                 }
                 Ok(())
@@ -342,6 +414,7 @@ impl WaitingCall for Exchange {
         let mut state = self.lock();
         // The app may have given up waiting. What comes next is for its next `receive` then.
         state.receiving.retain(|future| !is_done(future.bind(py)));
+        self.read_websocket(&mut state);
         let sending = state.sending.take().filter(|future| !is_done(future.bind(py)));
         let room = match &state.response {
             Response::Body(writer) => writer.has_room(),
@@ -354,12 +427,7 @@ impl WaitingCall for Exchange {
             (sending, None)
         };
         state.sending = waits;
-        let mut received = Vec::new();
-        while !state.receiving.is_empty()
-            && let Some(event) = self.poll_receive(py, &mut state)?
-        {
-            received.extend(state.receiving.pop_front().map(|future| (future, event)));
-        }
+        let received = self.take_received(py, &mut state)?;
         drop(state);
         if let Some(future) = sending {
             let sent = room
@@ -367,9 +435,7 @@ impl WaitingCall for Exchange {
                 .map_err(|ReaderGone| client_left());
             resolve(future.bind(py), sent)?;
         }
-        for (future, event) in received {
-            resolve(future.bind(py), Ok(event.into_any()))?;
-        }
+        resolve_all(py, received)?;
         if self.is_given_up() || (room == Err(ReaderGone) && is_quiet) {
             self.event_loop.cancel_task(py, self.task_key());
         }
@@ -383,7 +449,15 @@ impl Wake for Exchange {
     }
 }
 
+/// Resolves futures of `receive`.
+fn resolve_all(py: Python<'_>, received: Vec<(Py<PyAny>, Bound<'_, PyDict>)>) -> PyResult<()> {
+    for (future, event) in received {
+        resolve(future.bind(py), Ok(event.into_any()))?;
+    }
+    Ok(())
+}
+
 /// What `send` raises when the client has left, by the protocol.
-fn client_left() -> PyErr {
+pub(super) fn client_left() -> PyErr {
     PyOSError::new_err("the client has left")
 }

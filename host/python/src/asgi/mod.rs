@@ -1,5 +1,6 @@
 //! Runs ASGI apps: a call is an app's coroutine, with a scope made from the request (`scope`), and `receive` and `send`
-//! that read the request's body and make the response (`exchange`), both while they go over the connection.
+//! that read the request's body and make the response (`exchange`), both while they go over the connection. A client may
+//! go on with the WebSocket protocol (`websocket`).
 
 mod app_loop;
 mod events;
@@ -8,6 +9,8 @@ mod futures;
 mod raw_exchange;
 mod request;
 mod scope;
+mod websocket;
+mod websocket_events;
 
 use std::sync::Arc;
 
@@ -63,11 +66,17 @@ impl AsgiApp {
         call: RunnerCall,
     ) -> PyResult<Bound<'py, PyAny>> {
         let scope = scope::of_call(self.scope.bind(py), &call)?;
-        match &self.state {
-            Some(state) => scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?,
-            None => scope::add_for_function(&scope, &call)?,
-        }
-        let exchange = Exchange::new(event_loop, call, Reply::OfCall);
+        let exchange = match &self.state {
+            Some(state) => {
+                scope.set_item(intern!(py, "state"), state.bind(py).copy()?)?;
+                scope::add_for_websocket(&scope, &call)?;
+                Exchange::of_app(event_loop, call, Reply::OfCall)
+            }
+            None => {
+                scope::add_for_function(&scope, &call)?;
+                Exchange::new(event_loop, call, Reply::OfCall)
+            }
+        };
         let raw = Bound::new(py, RawExchange(exchange))?;
         let module = event_loop.asgi_module(py);
         module.call_method1(
@@ -125,10 +134,13 @@ impl NestedCalls {
         let function = &call.function.info;
         let template = scope::template(py, &function.name, &function.directory)?;
         let scope = scope::of_call(&template, &call)?;
-        if is_function(app)? {
+        let exchange = if is_function(app)? {
             scope::add_for_function(&scope, &call)?;
-        }
-        let exchange = Exchange::new(&self.0, call, Reply::ToFunction(head));
+            Exchange::new(&self.0, call, Reply::ToFunction(head))
+        } else {
+            scope::add_for_websocket(&scope, &call)?;
+            Exchange::of_app(&self.0, call, Reply::ToFunction(head))
+        };
         let key = exchange.task_key();
         let raw = Bound::new(py, RawExchange(exchange))?;
         let arguments = (self.0.python(py), app, scope, raw);

@@ -7,6 +7,7 @@ use pyo3::types::PyDict;
 
 use super::events::Sent;
 use super::exchange::Exchange;
+use super::websocket_events;
 use crate::calls::Call;
 
 /// The Rust side of `funcdock.asgi.Exchange`.
@@ -28,6 +29,10 @@ impl RawExchange {
 
     /// Takes an event of the response; returns a future if the app has to wait before it sends more.
     fn send<'py>(&self, event: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if self.0.is_of_websocket() {
+            let sent = websocket_events::Sent::parse(event)?;
+            return self.0.send_over_websocket(event.py(), sent);
+        }
         match Sent::parse(event)? {
             Sent::Start(head) => self.0.send_head(head).map(|()| None),
             Sent::Body { body, more } => self.0.send_body(event.py(), body, more),

@@ -2,20 +2,23 @@
 
 use std::task::{Context, Poll, Waker};
 
-use funcdock::model::{Body, Frames, Invocation};
-use pyo3::prelude::*;
-use pyo3::types::PyDict;
-
-use super::events;
+use bytes::Bytes;
+use funcdock::model::{Body, BodyError, Frames, Invocation, WebSocketRequest};
 
 /// What is left of a request.
 pub(super) enum Request {
     /// The whole body, which is with the invocation.
     Whole,
-    /// A body that arrives.
+    /// A body that arrives, or the bytes of a WebSocket.
     Stream(Frames),
     /// Nothing.
     Read,
+}
+
+/// What has arrived of a request.
+pub(super) enum Part {
+    Bytes { bytes: Bytes, more: bool },
+    Broken(BodyError),
 }
 
 impl Request {
@@ -28,45 +31,46 @@ impl Request {
         }
     }
 
-    /// Returns the event with the next part, if it is there. Otherwise wakes `waker` later. Attached.
-    pub(super) fn poll<'py>(
-        &mut self,
-        py: Python<'py>,
-        invocation: &Invocation,
-        waker: &Waker,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+    /// Returns what the client sends over a WebSocket. It has no other reader from now on.
+    pub(super) fn of_websocket(request: &WebSocketRequest) -> Self {
+        let incoming = request.incoming.take();
+        incoming.map_or(Request::Read, Request::Stream)
+    }
+
+    /// Returns the next part, if it is there. Otherwise wakes `waker` later, unless the request was read to its end.
+    pub(super) fn poll(&mut self, invocation: &Invocation, waker: &Waker) -> Option<Part> {
         let frames = match self {
             Request::Whole => {
                 *self = Request::Read;
                 let body = invocation.request().and_then(|request| request.body.bytes());
-                return events::request(py, body.map(|bytes| &**bytes).unwrap_or_default(), false).map(Some);
+                let bytes = body.cloned().unwrap_or_default();
+                return Some(Part::Bytes { bytes, more: false });
             }
             Request::Stream(frames) => frames,
-            Request::Read => return Ok(None),
+            Request::Read => return None,
         };
         loop {
-            let frame = match frames.as_mut().poll_frame(&mut Context::from_waker(waker)) {
-                Poll::Pending => return Ok(None),
-                Poll::Ready(frame) => frame,
+            let Poll::Ready(frame) = frames.as_mut().poll_frame(&mut Context::from_waker(waker)) else {
+                return None;
             };
-            let event = match frame {
+            let part = match frame {
                 Some(Ok(frame)) => {
                     // The programming model has no trailers.
-                    let Ok(data) = frame.into_data() else { continue };
+                    let Ok(bytes) = frame.into_data() else { continue };
                     let more = !frames.is_end_stream();
                     if more {
-                        return events::request(py, &data, true).map(Some);
+                        return Some(Part::Bytes { bytes, more });
                     }
-                    events::request(py, &data, false)
+                    Part::Bytes { bytes, more }
                 }
-                None => events::request(py, &[], false),
-                Some(Err(error)) => {
-                    tracing::debug!(invocation = invocation.id(), "the request's body: {error}");
-                    events::disconnect(py)
-                }
+                None => Part::Bytes {
+                    bytes: Bytes::new(),
+                    more: false,
+                },
+                Some(Err(error)) => Part::Broken(error),
             };
             *self = Request::Read;
-            return event.map(Some);
+            return Some(part);
         }
     }
 }

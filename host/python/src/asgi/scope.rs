@@ -2,11 +2,12 @@
 
 use funcdock::pipeline::RunnerCall;
 use http::Version;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use super::events::raw_headers;
 use crate::context::Context;
@@ -44,6 +45,31 @@ pub(super) fn add_for_function(scope: &Bound<'_, PyDict>, call: &RunnerCall) -> 
     }
     scope.set_item(intern!(py, "path_params"), parameters)?;
     scope.set_item(intern!(py, "azure_functions.context"), Context::new(call))
+}
+
+/// Makes the scope one of a WebSocket, if the client asks for that. Attached.
+pub(super) fn add_for_websocket(scope: &Bound<'_, PyDict>, call: &RunnerCall) -> PyResult<()> {
+    let request = call.invocation.request();
+    let Some(request) = request.filter(|request| request.websocket.is_some()) else {
+        return Ok(());
+    };
+    let py = scope.py();
+    scope.set_item(intern!(py, "type"), intern!(py, "websocket"))?;
+    scope.del_item(intern!(py, "method"))?;
+    let scheme = match request.header_str("x-forwarded-proto") {
+        Some("https" | "wss") => intern!(py, "wss"),
+        _ => intern!(py, "ws"),
+    };
+    scope.set_item(intern!(py, "scheme"), scheme)?;
+    let protocols = request.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let protocols = protocols
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim);
+    scope.set_item(intern!(py, "subprotocols"), PyList::new(py, protocols.collect::<Vec<_>>())?)?;
+    let extensions = PyDict::new(py);
+    extensions.set_item("websocket.http.response", PyDict::new(py))?;
+    scope.set_item(intern!(py, "extensions"), extensions)
 }
 
 /// Returns the scope of a call. Attached.

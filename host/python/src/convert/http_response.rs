@@ -1,6 +1,6 @@
 //! HTTP responses: `func.HttpResponse`, any object with its interface, text and bytes.
 
-use funcdock::model::{Body, Data, HttpResponse};
+use funcdock::model::{Body, BodyStream, Data, HttpResponse};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -36,22 +36,41 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     };
     let body = body.call0()?;
     // An app's own response has exactly the headers that the app gave it.
-    let (body, is_of_app) = match body.cast::<ResponseBody>() {
-        Ok(made) => (made.get().take()?, true),
-        Err(_) => (Body::Bytes(shared_or_copied(body.cast::<PyBytes>()?)), false),
+    let (body, maker) = match body.cast::<ResponseBody>() {
+        Ok(made) => {
+            let body = made.get().take()?;
+            let accepts_websocket = body.stream().is_some_and(BodyStream::is_of_websocket);
+            (body, Maker::App { accepts_websocket })
+        }
+        Err(_) => (
+            Body::Bytes(shared_or_copied(body.cast::<PyBytes>()?)),
+            Maker::Function,
+        ),
     };
-    let mut response = head(value, !is_of_app)?;
+    let mut response = head(value, &maker)?;
     response.body = body;
     Ok(Data::Response(Box::new(response)))
 }
 
-/// Reads the status and the headers of a response, with a content type by default if `has_content_type`. Attached.
-pub(super) fn head(value: &Bound<'_, PyAny>, has_content_type: bool) -> PyResult<HttpResponse> {
+/// Who has made a response.
+pub(super) enum Maker {
+    /// The function: the response has a content type by default.
+    Function,
+    /// An app to which the function has handed its request.
+    App {
+        /// Whether the body is that of a WebSocket, which has a status of its own.
+        accepts_websocket: bool,
+    },
+}
+
+/// Reads the status and the headers of a response. Attached.
+pub(super) fn head(value: &Bound<'_, PyAny>, maker: &Maker) -> PyResult<HttpResponse> {
     let py = value.py();
     let code: u16 = value.getattr(intern!(py, "status_code"))?.extract()?;
-    let status = StatusCode::from_u16(code)
-        .ok()
-        .filter(|status| status.as_u16() >= 200);
+    let accepts_websocket = matches!(maker, Maker::App { accepts_websocket: true });
+    let status = StatusCode::from_u16(code).ok().filter(|status| {
+        status.as_u16() >= 200 || (accepts_websocket && *status == StatusCode::SWITCHING_PROTOCOLS)
+    });
     let status = status
         .ok_or_else(|| PyValueError::new_err(format!("{code} is not a final HTTP status (200 to 999)")))?;
     let mut headers = HeaderMap::new();
@@ -59,7 +78,7 @@ pub(super) fn head(value: &Bound<'_, PyAny>, has_content_type: bool) -> PyResult
     if given.is_truthy()? {
         read_headers(&given, &mut headers)?;
     }
-    if has_content_type && !headers.contains_key(CONTENT_TYPE) {
+    if matches!(maker, Maker::Function) && !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, content_type(value)?);
     }
     Ok(HttpResponse {

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::http_response::head;
+use super::http_response::{Maker, head};
 use super::rest::{Rest, begin, next_part};
 /// A response whose body is still to be made.
 pub(crate) struct PartsOf<'py> {
@@ -42,7 +42,7 @@ pub(crate) fn parts_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<PartsO
     Ok(match iterates(&made)? {
         None => None,
         Some(is_async) => Some(PartsOf {
-            head: head(value, true)?,
+            head: head(value, &Maker::Function)?,
             made,
             is_async,
         }),

@@ -43,6 +43,7 @@ pub(super) fn invocation() -> Arc<Invocation> {
         body: Body::default(),
         route_params: SmallVec::new(),
         client: "127.0.0.1:50000".into(),
+        websocket: None,
     };
     let start = Start {
         inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
@@ -92,7 +93,7 @@ impl HttpReply for Hello {
         }
     }
 
-    fn sends_body(&self, _request: Option<&HttpRequest>, _status: StatusCode) -> bool {
+    fn sends_body(&self, _request: Option<&HttpRequest>, _status: StatusCode, _body: &BodyStream) -> bool {
         true
     }
 

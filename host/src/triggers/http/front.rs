@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::header::{EXPECT, HOST};
+use http::header::{EXPECT, HOST, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
@@ -12,9 +12,11 @@ use tokio::sync::Semaphore;
 
 use super::admin::{self, Admin};
 use super::body::{self, ReadError};
+use super::handshake::Handshake;
 use super::reply::{self, Reply};
 use super::responses::{self, ResponseBody};
 use super::router::{Match, Router};
+use super::tunnel;
 use crate::app::HttpConfig;
 use crate::model::{Body, Data, HttpRequest, HttpTrigger, Inputs, Start};
 use crate::pipeline::LoadedFunction;
@@ -110,7 +112,9 @@ impl Front {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>, client: &Arc<str>) -> Response<ResponseBody> {
+    async fn route(&self, mut request: Request<Incoming>, client: &Arc<str>) -> Response<ResponseBody> {
+        let has_upgrade = request.headers().contains_key(UPGRADE);
+        let upgrade = has_upgrade.then(|| hyper::upgrade::on(&mut request));
         let (parts, mut incoming) = request.into_parts();
         if !names_one_host(&parts) {
             let response = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
@@ -135,6 +139,14 @@ impl Front {
         let Some(outstanding) = self.outstanding() else {
             return self.refuse(&parts.headers, incoming, responses::too_many());
         };
+        let handshake = match upgrade.is_some().then(|| Handshake::read(&parts, &incoming)) {
+            Some(Err(error)) => return self.refuse(&parts.headers, incoming, error.response()),
+            Some(Ok(handshake)) => handshake.zip(upgrade),
+            None => None,
+        };
+        let (websocket, tunnel) = handshake
+            .map(|(handshake, upgrade)| tunnel::open(handshake, upgrade, self.limits.body))
+            .unzip();
         // A stream that is too large already is refused by `read`.
         let mut arriving = None;
         let body = if endpoint.streams_body
@@ -168,6 +180,7 @@ impl Front {
             body,
             route_params,
             client: Arc::clone(client),
+            websocket,
         };
         let start = Start {
             inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
@@ -185,7 +198,11 @@ impl Front {
                 return responses::closing(responses::too_large());
             }
         }
-        responses::of_function(reply::into_response(invocation.function(), result), is_head)
+        let response = reply::into_response(invocation.function(), result);
+        match tunnel {
+            Some(tunnel) => tunnel.respond(response, &self.calls),
+            None => responses::of_function(response, is_head),
+        }
     }
 
     /// Finds the function for a request. None has the host's own paths, not even one whose route takes all paths.

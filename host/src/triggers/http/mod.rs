@@ -1,17 +1,20 @@
 //! HTTP triggers: from accepted connections to responses.
 //!
 //! `server` accepts connections; `front` takes a request through the route (`router`), the limits, the body and the call;
-//! `reply` makes responses from outcomes, `responses` has those of the host itself.
+//! `reply` makes responses from outcomes, `responses` has those of the host itself. A client that goes on with the
+//! WebSocket protocol asks so with a `handshake`; its bytes go through a `tunnel` from then on.
 
 mod admin;
 mod body;
 mod front;
+mod handshake;
 mod reply;
 mod responses;
 mod router;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -53,7 +53,10 @@ impl HttpReply for Reply {
         }
     }
 
-    fn sends_body(&self, request: Option<&HttpRequest>, status: StatusCode) -> bool {
+    fn sends_body(&self, request: Option<&HttpRequest>, status: StatusCode, body: &BodyStream) -> bool {
+        if body.is_of_websocket() {
+            return status == StatusCode::SWITCHING_PROTOCOLS;
+        }
         let is_head = request.is_some_and(|request| request.method == Method::HEAD);
         !is_head && !responses::is_bodyless(status)
     }

@@ -59,7 +59,7 @@ impl HttpReply for Reply {
         response(outcome)?.body.stream()
     }
 
-    fn sends_body(&self, _: Option<&HttpRequest>, status: StatusCode) -> bool {
+    fn sends_body(&self, _: Option<&HttpRequest>, status: StatusCode, _: &BodyStream) -> bool {
         status != StatusCode::NO_CONTENT
     }
 

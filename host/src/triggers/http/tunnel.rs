@@ -1,0 +1,322 @@
+//! A connection after the handshake of the WebSocket protocol: carries the bytes of both sides until either ends.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::handshake::Handshake;
+use super::responses::{self, ResponseBody};
+use crate::model::{
+    Body, BodyWriter, ClientGone, Frames, HttpResponse, ReaderGone, WebSocketRequest, body_writer,
+};
+use crate::triggers::Calls;
+use crate::websocket;
+
+/// The number of bytes that are read at once.
+const READ_SIZE: usize = 8 << 10;
+
+/// The time that one side has to end after the other one.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// The time after which a silent client is asked whether it is still there, and which it then has to answer.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// The server's end of a connection that may become a WebSocket.
+pub(super) struct Tunnel {
+    handshake: Handshake,
+    upgrade: OnUpgrade,
+    incoming: Incoming,
+}
+
+/// The client's bytes on their way to the function.
+struct Incoming {
+    writer: BodyWriter,
+    /// Notified when the function has taken so many that there is room again, and when it takes no more.
+    progress: Arc<Notify>,
+}
+
+/// Returns what the function gets of a handshake, and the server's end.
+pub(super) fn open(
+    handshake: Handshake,
+    upgrade: OnUpgrade,
+    max_message_size: u64,
+) -> (WebSocketRequest, Tunnel) {
+    let progress = Arc::new(Notify::new());
+    let notified = Arc::clone(&progress);
+    let (writer, stream) = body_writer(None, move || notified.notify_one());
+    let request = WebSocketRequest {
+        incoming: stream,
+        max_message_size,
+    };
+    let tunnel = Tunnel {
+        handshake,
+        upgrade,
+        incoming: Incoming { writer, progress },
+    };
+    (request, tunnel)
+}
+
+impl Tunnel {
+    /// Returns the response to the handshake. If the function has accepted, its bytes and the client's are carried from then
+    /// on.
+    pub(super) fn respond(self, mut response: HttpResponse, calls: &Calls) -> Response<ResponseBody> {
+        let Some(stream) = response.body.stream().filter(|body| body.is_of_websocket()) else {
+            return responses::of_function(response, false);
+        };
+        match stream.take().filter(|_| response.status == StatusCode::SWITCHING_PROTOCOLS) {
+            Some(outgoing) => {
+                calls.spawn(carry(self.upgrade, self.incoming, outgoing, calls.clone()));
+                self.handshake.accept(response.headers)
+            }
+            None => {
+                // A post hook has refused what the function had accepted.
+                response.body = Body::default();
+                responses::of_function(response, false)
+            }
+        }
+    }
+}
+
+async fn carry(upgrade: OnUpgrade, incoming: Incoming, outgoing: Frames, calls: Calls) {
+    match upgrade.await {
+        Ok(connection) => {
+            let (reader, writer) = tokio::io::split(TokioIo::new(connection));
+            carry_both(reader, writer, incoming, outgoing, calls).await;
+        }
+        Err(error) => {
+            tracing::debug!("a WebSocket client: {error}");
+            incoming.writer.fail(Box::new(ClientGone));
+        }
+    }
+}
+
+/// Carries bytes until one side has ended, and gives the other one a little time to end as well.
+async fn carry_both(
+    mut reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    incoming: Incoming,
+    outgoing: Frames,
+    calls: Calls,
+) {
+    let heard = Notify::new();
+    let mut sending = pin!(send(writer, outgoing, &heard));
+    let sent = tokio::select! {
+        () = receive(&mut reader, &incoming, &heard, &calls) => false,
+        () = &mut sending => true,
+    };
+    drop(incoming);
+    // The client may still send: if the connection closed meanwhile, it might not get what was sent.
+    let _ = timeout(CLOSING, async {
+        let rest = discard(&mut reader);
+        if sent {
+            rest.await;
+        } else {
+            tokio::join!(sending, rest);
+        }
+    })
+    .await;
+}
+
+/// Brings the client's bytes to the function until the client ends, nobody takes them, or the server stops.
+async fn receive(reader: &mut (impl AsyncRead + Unpin), incoming: &Incoming, heard: &Notify, calls: &Calls) {
+    let mut draining = pin!(calls.draining());
+    let mut buffer = BytesMut::new();
+    loop {
+        match incoming.writer.has_room() {
+            Ok(true) => {}
+            Ok(false) => {
+                // A client whose bytes nobody takes is not silent.
+                heard.notify_one();
+                tokio::select! {
+                    () = incoming.progress.notified() => {}
+                    () = &mut draining => return incoming.writer.end(),
+                    () = tokio::time::sleep(SILENCE / 2) => {}
+                }
+                continue;
+            }
+            Err(ReaderGone) => return,
+        }
+        buffer.reserve(READ_SIZE);
+        let read = tokio::select! {
+            read = reader.read_buf(&mut buffer) => read,
+            () = incoming.progress.notified() => continue,
+            () = &mut draining => return incoming.writer.end(),
+        };
+        match read {
+            Ok(0) | Err(_) => return incoming.writer.fail(Box::new(ClientGone)),
+            Ok(_) => {
+                heard.notify_one();
+                // `has_room` finds out if nobody takes them.
+                let _ = incoming.writer.write(buffer.split().freeze());
+            }
+        }
+    }
+}
+
+/// Sends the function's frames until they end, the connection fails, or the client is silent for too long.
+async fn send(writer: impl AsyncWrite + Unpin, mut outgoing: Frames, heard: &Notify) {
+    let mut writer = BufWriter::new(writer);
+    // The rest of a frame.
+    let mut rest = Bytes::new();
+    let mut watch = Watch::new();
+    loop {
+        let is_between_frames = rest.is_empty();
+        let has_to_write = !is_between_frames || !writer.buffer().is_empty();
+        tokio::select! {
+            biased;
+            frame = outgoing.frame(), if is_between_frames => match frame {
+                Some(Ok(frame)) => rest = frame.into_data().unwrap_or_default(),
+                None | Some(Err(_)) => {
+                    let _ = writer.shutdown().await;
+                    return;
+                }
+            },
+            // Frames that wait together go together.
+            written = write(&mut writer, &mut rest), if has_to_write => match written {
+                Ok(()) => watch.progress = true,
+                Err(_) => return,
+            },
+            () = heard.notified() => watch = Watch::new(),
+            () = tokio::time::sleep_until(watch.next) => match watch.silence(is_between_frames) {
+                Silence::Ask => rest = websocket::ping(),
+                Silence::Wait => {}
+                Silence::Gone => {
+                    tracing::debug!("a WebSocket client does not answer pings");
+                    return;
+                }
+            },
+        }
+    }
+}
+
+/// Writes some of `rest`, or all that the writer holds back.
+async fn write(writer: &mut BufWriter<impl AsyncWrite + Unpin>, rest: &mut Bytes) -> io::Result<()> {
+    if rest.is_empty() {
+        writer.flush().await
+    } else {
+        writer.write_buf(rest).await.map(drop)
+    }
+}
+
+/// Watches whether the client is still there.
+struct Watch {
+    /// The time of the next look.
+    next: Instant,
+    /// The client was asked, and has not answered.
+    asked: bool,
+    /// The connection has taken nothing of a frame between the last two looks.
+    stalled: bool,
+    /// The connection has taken bytes since the last look.
+    progress: bool,
+}
+
+/// What to do about a silent client.
+enum Silence {
+    Ask,
+    Wait,
+    Gone,
+}
+
+impl Watch {
+    fn new() -> Self {
+        Watch {
+            next: Instant::now() + SILENCE,
+            asked: false,
+            stalled: false,
+            progress: false,
+        }
+    }
+
+    /// Looks at a client that was silent since the last look. A ping goes only between frames.
+    fn silence(&mut self, is_between_frames: bool) -> Silence {
+        let last = std::mem::replace(self, Watch::new());
+        match is_between_frames {
+            true if last.asked => Silence::Gone,
+            true => {
+                self.asked = true;
+                Silence::Ask
+            }
+            false if last.stalled && !last.progress => Silence::Gone,
+            false => {
+                self.asked = last.asked;
+                self.stalled = !last.progress;
+                Silence::Wait
+            }
+        }
+    }
+}
+
+/// Reads and drops what the client still sends.
+async fn discard(reader: &mut (impl AsyncRead + Unpin)) {
+    let mut buffer = [0; 1024];
+    while !matches!(reader.read(&mut buffer).await, Ok(0) | Err(_)) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What happens at one look: the client was heard, the connection took bytes, the look is between frames.
+    struct Look(bool, bool, bool);
+
+    #[test]
+    fn a_silent_client_is_asked_once() {
+        let cases: [(&[Look], &str, &str); 6] = [
+            (
+                &[Look(false, false, true), Look(false, false, true)],
+                "ask gone",
+                "nobody answers",
+            ),
+            (
+                &[Look(false, false, true), Look(true, false, true)],
+                "ask ask",
+                "it answers",
+            ),
+            (
+                &[Look(false, true, false), Look(false, true, false), Look(false, true, false)],
+                "wait wait wait",
+                "it reads slowly",
+            ),
+            (
+                &[Look(false, true, false), Look(false, true, true), Look(true, false, true)],
+                "wait ask ask",
+                "it was slow to read, then it answers",
+            ),
+            (
+                &[Look(false, false, false), Look(false, false, false)],
+                "wait gone",
+                "it does not read",
+            ),
+            (
+                &[Look(false, true, true), Look(false, true, true)],
+                "ask gone",
+                "what it should read does not tell",
+            ),
+        ];
+        for (looks, expected, reason) in cases {
+            let mut watch = Watch::new();
+            let found = looks.iter().map(|Look(heard, progress, is_between_frames)| {
+                if *heard {
+                    watch = Watch::new();
+                }
+                watch.progress = *progress;
+                match watch.silence(*is_between_frames) {
+                    Silence::Ask => "ask",
+                    Silence::Wait => "wait",
+                    Silence::Gone => "gone",
+                }
+            });
+            assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{reason}");
+        }
+    }
+}
