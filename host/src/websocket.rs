@@ -61,7 +61,9 @@ impl Closed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
     /// The code is not one that an endpoint may send.
-    #[error("{0} is not a close code that may be sent: expected 1000, 1001, 1003, 1007 to 1013, or 3000 to 4999")]
+    #[error(
+        "{0} is not a close code that may be sent: expected 1000, 1001, 1003, 1007 to 1013, or 3000 to 4999"
+    )]
     Code(u16),
     /// The reason is too long.
     #[error("the reason has {0} bytes, but at most {MAX_REASON} fit into a close frame")]

@@ -18,17 +18,21 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
-    /// Connects to a path, with these protocols to choose from.
+    /// Connects to a path, with these headers in the handshake.
     ///
     /// # Errors
     /// The status and the body of the response that refuses.
-    pub fn try_connect(host: &Host, path: &str, protocols: &[&str]) -> Result<Self, (StatusCode, String)> {
+    pub fn try_connect(
+        host: &Host,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, (StatusCode, String)> {
         let stream = TcpStream::connect(host.address()).expect("the host listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a valid timeout");
         let url = format!("ws://{}{path}", host.address());
         let mut request = ClientRequestBuilder::new(url.parse().expect("a URL"));
-        for protocol in protocols {
-            request = request.with_sub_protocol(*protocol);
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
         }
         match tungstenite::client(request, stream) {
             Ok((socket, response)) => Ok(WebSocket { socket, response }),
@@ -81,5 +85,14 @@ impl WebSocket {
                 return (frame.code.into(), frame.reason.to_string());
             }
         }
+    }
+
+    /// Waits until the server has closed the connection without a word.
+    pub fn assert_gone(&mut self) {
+        let error = self.socket.read().expect_err("no more messages");
+        assert!(
+            !matches!(&error, tungstenite::Error::Io(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+            "still open"
+        );
     }
 }

@@ -106,10 +106,16 @@ fn a_client_that_breaks_the_protocol_is_told() {
         (&[0x83, 0x80, 0, 0, 0, 0], 1002, "a reserved opcode"),
         (&[0x80, 0x80, 0, 0, 0, 0], 1002, "a continuation of nothing"),
         (&[0x09, 0x80, 0, 0, 0, 0], 1002, "a ping in several frames"),
-        (&[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28], 1007, "text that is not UTF-8"),
+        (
+            &[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28],
+            1007,
+            "text that is not UTF-8",
+        ),
         (&too_long, 1009, "a message that is too large"),
         (
-            &[0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0],
+            &[
+                0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0,
+            ],
             1009,
             "a length of all there is",
         ),

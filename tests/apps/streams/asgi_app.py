@@ -17,6 +17,9 @@ async def web(scope, receive, send):
             if event["type"] == "lifespan.shutdown":
                 return
     record(hook="function")
+    if scope["type"] == "websocket":
+        await talk(scope["path"].rpartition("/")[2], receive, send)
+        return
     await PATHS[scope["path"].rpartition("/")[2]](receive, send)
 
 
@@ -108,6 +111,17 @@ async def counts(receive, send):
         count, more = count + len(event["body"]), event["more_body"]
     await start(send)
     await send({"type": "http.response.body", "body": b"%d" % count})
+
+
+async def talk(name, receive, send):
+    """Sends each message of a WebSocket back, until the client leaves."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] == "websocket.receive":
+        if name == "breaks":
+            raise ValueError("within the conversation")
+        await send({**event, "type": "websocket.send"})
+    record(hook="left", error=event["code"])
 
 
 PATHS = {

@@ -41,7 +41,8 @@ fn messages_go_both_ways() {
 #[test]
 fn the_app_sees_the_request_and_makes_the_handshake() {
     let host = start();
-    let socket = WebSocket::try_connect(&host, "/tell_scope?a=%20b", &["a", "b"]);
+    let protocols = ("Sec-WebSocket-Protocol", "a, b");
+    let socket = WebSocket::try_connect(&host, "/tell_scope?a=%20b", &[protocols]);
     let mut socket = socket.expect("accepted");
     let header = |name: &str| socket.response.headers()[name].to_str().expect("text").to_owned();
     assert_eq!(header("sec-websocket-protocol"), "b");

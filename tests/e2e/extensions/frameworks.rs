@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use funcdock_tests::websocket::WebSocket;
 use funcdock_tests::{App, Host};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
@@ -15,6 +16,7 @@ use crate::support::{
 fn app(script: &str, python: bool, members: &str) -> App {
     let extensions = [
         ("answer", fixture_for(&["*"], json!({}))),
+        ("change", fixture(json!({"label": "change"}))),
         ("record", fixture(recording("native app"))),
         ("record-function", fixture(recording("native function"))),
     ];
@@ -197,4 +199,94 @@ fn a_stream_that_is_given_up_ends_for_hooks_and_app() {
         drop(connection);
         host.stop();
     }
+}
+
+#[test]
+fn hooks_are_in_order_around_websockets() {
+    for (python, script, base, members) in [
+        (
+            false,
+            "asgi_app.py",
+            "",
+            r#""extensions": {"http": {"routePrefix": ""}},"#,
+        ),
+        (true, "middleware_app.py", "/api/asgi", ""),
+    ] {
+        let host = app(script, python, members).start();
+        let path = format!("{base}/talks");
+
+        let start = records(host.app()).len();
+        let headers = [("x-change-append", "x-by=a hook")];
+        let mut socket = WebSocket::try_connect(&host, &path, &headers).expect("accepted");
+        assert_eq!(socket.response.headers()["x-by"], "a hook", "{script}");
+        let post = last(&host, "post_invocation");
+        assert_eq!(
+            post["status"], 101,
+            "{script}: hooks see the response to the handshake"
+        );
+        socket.send("four");
+        assert_eq!(socket.text(), "four", "{script}");
+        assert!(records_of(host.app(), "stream_ended").is_empty(), "{script}");
+        socket.close(1000, "");
+        let end = ended(&host, 1);
+        // The frames of the message and of the close: 2 + 4 and 2 + 2 bytes.
+        assert_eq!(
+            (&end["end"], &end["bytes"]),
+            (&json!("Complete"), &json!(10)),
+            "{script}"
+        );
+        wait_for_records(&host, "left", 1);
+        let mut found = order(&host, start);
+        found.retain(|entry| entry != "left");
+        assert_eq!(found, around(python, true), "{script}");
+
+        let start = records(host.app()).len();
+        drop(WebSocket::connect(&host, &path));
+        assert_eq!(ended(&host, 2)["end"], "ClientLeft", "{script}");
+        assert_eq!(order(&host, start), around(python, true), "{script}: client left");
+        let left = wait_for_records(&host, "left", 2);
+        assert_eq!(left[1]["error"], 1006, "{script}");
+
+        let start = records(host.app()).len();
+        let mut socket = WebSocket::connect(&host, &format!("{base}/breaks"));
+        socket.send("anything");
+        assert_eq!(socket.closed().0, 1011, "{script}");
+        let end = ended(&host, 3);
+        assert_eq!(end["end"], "Failed", "{script}");
+        assert_eq!(end["exception"]["message"], "within the conversation", "{script}");
+        assert_eq!(order(&host, start), around(python, true), "{script}: raises");
+
+        // Extensions refuse: before the call, after it, and by a mistake.
+        for (header, value, status) in [
+            ("x-answer", "418", 418),
+            ("x-change-status", "403", 403),
+            ("x-change-body", "no", 500),
+        ] {
+            let refused = WebSocket::try_connect(&host, &path, &[(header, value)]);
+            let (found, _) = refused.err().expect("refused");
+            assert_eq!(found.as_u16(), status, "{script}: {header}");
+        }
+        host.wait_for_log("replaced the body of a response that accepts a WebSocket");
+        // The app had accepted two of them, and hears that nobody is there.
+        let left = wait_for_records(&host, "left", 4);
+        assert_eq!(
+            (&left[2]["error"], &left[3]["error"]),
+            (&json!(1006), &json!(1006))
+        );
+        assert_paired(host.app());
+        host.stop();
+    }
+}
+
+#[test]
+fn a_websocket_that_takes_too_long_is_closed() {
+    let members = r#""functionTimeout": "00:00:01", "extensions": {"http": {"routePrefix": ""}},"#;
+    let host = app("asgi_app.py", false, members).start();
+    let mut socket = WebSocket::connect(&host, "/talks");
+    socket.send("four");
+    assert_eq!(socket.text(), "four");
+    assert_eq!(ended(&host, 1)["end"], "TimedOut");
+    host.wait_for_log("timed out after 1s");
+    socket.assert_gone();
+    host.stop();
 }

@@ -83,7 +83,10 @@ pub(super) fn headers(event: &Bound<'_, PyDict>) -> PyResult<HeaderMap> {
 }
 
 /// Returns a value that an event must have.
-pub(super) fn required<'py>(event: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn required<'py>(
+    event: &Bound<'py, PyDict>,
+    key: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
     let found = event.get_item(key)?;
     found.ok_or_else(|| PyTypeError::new_err(format!("the event has no {key:?}: {event}")))
 }

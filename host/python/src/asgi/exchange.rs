@@ -1,17 +1,19 @@
 //! One ASGI call: `receive` reads the request's body, `send` makes the response, each while it goes over the connection.
-//! What is special about the calls of WebSockets is in [`websocket`](super::websocket).
+//! What differs for WebSockets is in [`websocket`].
 //!
 //! All methods run attached on the main thread, that of the event loop. Others only order the loop to
 //! [look again](Exchange::look_again): the server, which has sent a part of the response or has read a part of the
 //! request, and the pipeline, when the client leaves.
 
+mod sending;
+mod websocket;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
 
-use funcdock::model::{Body, BodyWriter, Data, HttpResponse, Outcome, ReaderGone, body_writer};
+use funcdock::model::{BodyWriter, Data, HttpResponse, Outcome, ReaderGone};
 use funcdock::pipeline::{RunnerCall, WorkerHold};
-use http::StatusCode;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::intern;
@@ -22,11 +24,11 @@ use super::app_loop::{AppLoop, WaitingCall};
 use super::events;
 use super::futures::{is_done, resolve};
 use super::request::{Part, Request};
-use super::websocket::WebSocket;
 use crate::calls::Call;
-use crate::convert::{ResponseBody, content_length, header_pairs};
+use crate::convert::{ResponseBody, header_pairs};
 use crate::exceptions;
 use crate::tasks::TaskKey;
+use websocket::WebSocket;
 
 /// Where the head of the response goes.
 pub(crate) enum Reply {
@@ -41,16 +43,16 @@ pub(crate) enum Reply {
 /// One ASGI call.
 pub(crate) struct Exchange {
     event_loop: Arc<dyn AppLoop>,
-    pub(super) call: RunnerCall,
+    call: RunnerCall,
     reply: Reply,
     state: Mutex<State>,
 }
 
-pub(super) struct State {
-    pub(super) request: Request,
-    pub(super) response: Response,
+struct State {
+    request: Request,
+    response: Response,
     /// `None` for plain HTTP.
-    pub(super) websocket: Option<Box<WebSocket>>,
+    websocket: Option<Box<WebSocket>>,
     /// The futures of the calls of `receive` that wait, the first one first.
     receiving: VecDeque<Py<PyAny>>,
     /// The future of a `send` that waits for room.
@@ -60,7 +62,7 @@ pub(super) struct State {
 }
 
 /// How far the response is.
-pub(super) enum Response {
+enum Response {
     NotStarted,
     Head(Box<HttpResponse>),
     Body(BodyWriter),
@@ -76,7 +78,10 @@ impl Exchange {
     /// Returns the call of an app that may go on with the WebSocket protocol, if the client asks for that. Otherwise one of
     /// plain HTTP.
     pub(crate) fn of_app(event_loop: &Arc<dyn AppLoop>, call: RunnerCall, reply: Reply) -> Arc<Self> {
-        let websocket = call.invocation.request().and_then(|request| request.websocket.as_ref());
+        let websocket = call
+            .invocation
+            .request()
+            .and_then(|request| request.websocket.as_ref());
         let Some(websocket) = websocket else {
             return Self::new(event_loop, call, reply);
         };
@@ -144,7 +149,7 @@ impl Exchange {
     }
 
     /// Locks the state. No code that holds the lock runs code of the app.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -169,14 +174,17 @@ impl Exchange {
             None => Ok(None),
             Some(Part::Bytes { bytes, more }) => events::request(py, &bytes, more).map(Some),
             Some(Part::Broken(error)) => {
-                tracing::debug!(invocation = self.call.invocation.id(), "the request's body: {error}");
+                tracing::debug!(
+                    invocation = self.call.invocation.id(),
+                    "the request's body: {error}"
+                );
                 events::disconnect(py).map(Some)
             }
         }
     }
 
     /// Returns what has the loop look again.
-    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+    fn waker(self: &Arc<Self>) -> Waker {
         Waker::from(Arc::clone(self))
     }
 
@@ -196,7 +204,7 @@ impl Exchange {
     }
 
     /// Whether nobody reads what the app sends, or it has sent everything.
-    pub(super) fn has_ended(&self, state: &State) -> bool {
+    fn has_ended(&self, state: &State) -> bool {
         match &state.response {
             Response::Complete => true,
             Response::Body(writer) => writer.has_room().is_err(),
@@ -223,82 +231,6 @@ impl Exchange {
         let watching = Arc::downgrade(self);
         let departure = self.call.invocation.departure();
         departure.notify(move || look_again_later(&watching));
-        Ok(future)
-    }
-
-    /// Takes the head of the response.
-    pub(super) fn send_head(&self, head: Box<HttpResponse>) -> PyResult<()> {
-        let mut state = self.lock();
-        if !matches!(state.response, Response::NotStarted) {
-            return Err(PyRuntimeError::new_err("the response has started already"));
-        }
-        state.response = Response::Head(head);
-        Ok(())
-    }
-
-    /// Takes a part of the body; returns the future of a `send` that has to wait for room.
-    pub(super) fn send_body<'py>(
-        self: &Arc<Self>,
-        py: Python<'py>,
-        body: bytes::Bytes,
-        more: bool,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let mut state = self.lock();
-        match std::mem::replace(&mut state.response, Response::Complete) {
-            Response::NotStarted => {
-                state.response = Response::NotStarted;
-                Err(PyRuntimeError::new_err(
-                    "expected http.response.start before http.response.body",
-                ))
-            }
-            Response::Complete => Err(PyRuntimeError::new_err("the response is complete already")),
-            Response::Head(mut head) if !more => {
-                head.body = Body::Bytes(body);
-                self.complete(py, state, Ok(head)).map(|()| None)
-            }
-            Response::Head(mut head) => {
-                // The exchange owns the writer, so the writer must not own the exchange.
-                let exchange = Arc::downgrade(self);
-                let length = content_length(&head.headers);
-                let (writer, mut stream) = body_writer(length, move || look_again_later(&exchange));
-                if state.websocket.is_some() && head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    stream = stream.of_websocket();
-                }
-                // The reader is not there yet, so it cannot be gone.
-                let has_room = writer.write(body).unwrap_or(true);
-                head.body = Body::Stream(stream);
-                state.response = Response::Body(writer);
-                self.complete(py, state, Ok(head))?;
-                if has_room {
-                    Ok(None)
-                } else {
-                    self.wait_for_room(py).map(Some)
-                }
-            }
-            Response::Body(writer) => {
-                let written = writer.write(body);
-                if !more {
-                    writer.end();
-                    return self.wake_receivers(py, state).map(|()| None);
-                }
-                state.response = Response::Body(writer);
-                match written {
-                    Ok(true) => Ok(None),
-                    Ok(false) => {
-                        drop(state);
-                        self.wait_for_room(py).map(Some)
-                    }
-                    Err(ReaderGone) => Err(client_left()),
-                }
-            }
-        }
-    }
-
-    pub(super) fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let future = self.create_future(py)?;
-        self.lock().sending = Some(future.clone().unbind());
-        // There may be room since it was asked for.
-        Arc::clone(self).look_again(py)?;
         Ok(future)
     }
 
@@ -340,11 +272,7 @@ impl Exchange {
     }
 
     /// Tells all calls of `receive` that wait if the exchange has ended.
-    pub(super) fn wake_receivers(
-        self: &Arc<Self>,
-        py: Python<'_>,
-        mut state: MutexGuard<'_, State>,
-    ) -> PyResult<()> {
+    fn wake_receivers(self: &Arc<Self>, py: Python<'_>, mut state: MutexGuard<'_, State>) -> PyResult<()> {
         if state.receiving.is_empty() || !self.has_ended(&state) {
             return Ok(());
         }
@@ -458,6 +386,6 @@ fn resolve_all(py: Python<'_>, received: Vec<(Py<PyAny>, Bound<'_, PyDict>)>) ->
 }
 
 /// What `send` raises when the client has left, by the protocol.
-pub(super) fn client_left() -> PyErr {
+fn client_left() -> PyErr {
     PyOSError::new_err("the client has left")
 }

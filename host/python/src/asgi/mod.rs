@@ -1,6 +1,6 @@
 //! Runs ASGI apps: a call is an app's coroutine, with a scope made from the request (`scope`), and `receive` and `send`
 //! that read the request's body and make the response (`exchange`), both while they go over the connection. A client may
-//! go on with the WebSocket protocol (`websocket`).
+//! go on with the WebSocket protocol.
 
 mod app_loop;
 mod events;
@@ -9,7 +9,6 @@ mod futures;
 mod raw_exchange;
 mod request;
 mod scope;
-mod websocket;
 mod websocket_events;
 
 use std::sync::Arc;

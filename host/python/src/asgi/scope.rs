@@ -66,7 +66,10 @@ pub(super) fn add_for_websocket(scope: &Bound<'_, PyDict>, call: &RunnerCall) ->
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim);
-    scope.set_item(intern!(py, "subprotocols"), PyList::new(py, protocols.collect::<Vec<_>>())?)?;
+    scope.set_item(
+        intern!(py, "subprotocols"),
+        PyList::new(py, protocols.collect::<Vec<_>>())?,
+    )?;
     let extensions = PyDict::new(py);
     extensions.set_item("websocket.http.response", PyDict::new(py))?;
     scope.set_item(intern!(py, "extensions"), extensions)

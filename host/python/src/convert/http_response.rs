@@ -67,7 +67,12 @@ pub(super) enum Maker {
 pub(super) fn head(value: &Bound<'_, PyAny>, maker: &Maker) -> PyResult<HttpResponse> {
     let py = value.py();
     let code: u16 = value.getattr(intern!(py, "status_code"))?.extract()?;
-    let accepts_websocket = matches!(maker, Maker::App { accepts_websocket: true });
+    let accepts_websocket = matches!(
+        maker,
+        Maker::App {
+            accepts_websocket: true
+        }
+    );
     let status = StatusCode::from_u16(code).ok().filter(|status| {
         status.as_u16() >= 200 || (accepts_websocket && *status == StatusCode::SWITCHING_PROTOCOLS)
     });

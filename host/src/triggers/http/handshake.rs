@@ -1,8 +1,6 @@
 //! The handshake of the WebSocket protocol (RFC 6455, section 4.2).
 
-use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::Body as _;
@@ -128,7 +126,9 @@ mod tests {
         let kept = VALID.into_iter().filter(|(known, _)| *known != name);
         for (name, value) in kept.chain(value.map(|value| (name, value))) {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
-            request.headers_mut().append(name, value.parse().expect("a value"));
+            request
+                .headers_mut()
+                .append(name, value.parse().expect("a value"));
         }
         Handshake::parse(&request.into_parts().0)
     }
@@ -150,7 +150,10 @@ mod tests {
             ("connection", Some("keep-alive")),
             ("connection", None),
         ] {
-            assert!(with(name, value).expect("no error").is_none(), "{name}: {value:?}");
+            assert!(
+                with(name, value).expect("no error").is_none(),
+                "{name}: {value:?}"
+            );
         }
     }
 

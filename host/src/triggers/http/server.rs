@@ -64,7 +64,10 @@ async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
     // Without `pipeline_flush`, which holds back responses while there is input to read: forever, if the input is
     // malformed.
     http.timer(TokioTimer::new()).header_read_timeout(front.pause());
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut connection = pin!(
+        http.serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+    );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = calls.draining() => {

@@ -70,20 +70,24 @@ impl Tunnel {
     /// Returns the response to the handshake. If the function has accepted, its bytes and the client's are carried from then
     /// on.
     pub(super) fn respond(self, mut response: HttpResponse, calls: &Calls) -> Response<ResponseBody> {
-        let Some(stream) = response.body.stream().filter(|body| body.is_of_websocket()) else {
-            return responses::of_function(response, false);
-        };
-        match stream.take().filter(|_| response.status == StatusCode::SWITCHING_PROTOCOLS) {
-            Some(outgoing) => {
-                calls.spawn(carry(self.upgrade, self.incoming, outgoing, calls.clone()));
-                self.handshake.accept(response.headers)
+        let accepts = response.status == StatusCode::SWITCHING_PROTOCOLS;
+        let stream = response.body.stream().filter(|body| body.is_of_websocket());
+        match (accepts, stream) {
+            (true, Some(stream)) => {
+                if let Some(outgoing) = stream.take() {
+                    calls.spawn(carry(self.upgrade, self.incoming, outgoing, calls.clone()));
+                }
+                return self.handshake.accept(response.headers);
             }
-            None => {
-                // A post hook has refused what the function had accepted.
-                response.body = Body::default();
-                responses::of_function(response, false)
+            (true, None) => {
+                tracing::error!("an extension has replaced the body of a response that accepts a WebSocket");
+                response.status = StatusCode::INTERNAL_SERVER_ERROR;
             }
+            // An extension has refused what the function had accepted.
+            (false, Some(_)) => response.body = Body::default(),
+            (false, None) => {}
         }
+        responses::of_function(response, false)
     }
 }
 
@@ -283,12 +287,20 @@ mod tests {
                 "it answers",
             ),
             (
-                &[Look(false, true, false), Look(false, true, false), Look(false, true, false)],
+                &[
+                    Look(false, true, false),
+                    Look(false, true, false),
+                    Look(false, true, false),
+                ],
                 "wait wait wait",
                 "it reads slowly",
             ),
             (
-                &[Look(false, true, false), Look(false, true, true), Look(true, false, true)],
+                &[
+                    Look(false, true, false),
+                    Look(false, true, true),
+                    Look(true, false, true),
+                ],
                 "wait ask ask",
                 "it was slow to read, then it answers",
             ),

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from .routers import orders, session
+from .routers import orders, session, support
 from .store import SoldOutError, Store
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
 api = FastAPI(title="Orders", lifespan=lifespan)
 api.include_router(session.router)
 api.include_router(orders.router)
+api.include_router(support.router)
 
 
 @api.exception_handler(SoldOutError)

@@ -1,6 +1,7 @@
 //! FastAPI behind an AsgiFunctionApp.
 
 use funcdock_tests::Raw;
+use funcdock_tests::websocket::WebSocket;
 use serde_json::{Value, json};
 
 use super::{JSON, Streamed, ask, assert_framework_listed, request, send, start};
@@ -136,4 +137,34 @@ fn fastapi_lives_between_and_after_responses() {
     for line in ["the store opens", "the store closes with 1 orders"] {
         assert_eq!(stopped.stderr.matches(line).count(), 1, "{}", stopped.stderr);
     }
+}
+
+#[test]
+fn fastapi_talks_over_websockets() {
+    let host = start("fastapi_app");
+    let order = r#"{"item": "tea"}"#;
+    send(&host, "POST /orders", &[JSON, ("x-customer", "ada")], order, 202);
+    let connect = |path: &str, cookie: &str| WebSocket::try_connect(&host, path, &[("cookie", cookie)]);
+    for (path, cookie) in [("/support/1", "none=0"), ("/support/2", "customer=ada")] {
+        let (status, _) = connect(path, cookie).err().expect("refused");
+        assert_eq!(status.as_u16(), 403, "{path}");
+    }
+    let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    let enter = |name: &str| {
+        let mut member = connect("/support/1", &format!("customer={name}")).expect("accepted");
+        member.send(r#"{"text": "hello"}"#);
+        assert_eq!(json(&member.text()), json!({"from": name, "text": "hello"}));
+        member
+    };
+    let (mut ada, mut bob) = (enter("ada"), enter("bob"));
+    assert_eq!(json(&ada.text()), json!({"from": "bob", "text": "hello"}));
+    bob.send(r#"{"text": "bye"}"#);
+    assert_eq!(json(&ada.text()), json!({"from": "bob", "text": "bye"}));
+    assert_eq!(bob.closed(), (4000, "bye".to_owned()));
+    host.wait_for_log("bob has left, 1 stay");
+    drop(ada);
+    host.wait_for_log("ada has left, 0 stay");
+    // The host would wait for the task that waits for it.
+    ask(&host, "PUT /orders/1/confirmation", 204);
+    host.stop().assert_clean();
 }

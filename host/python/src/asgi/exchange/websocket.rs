@@ -14,10 +14,10 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::app_loop::WaitingCall as _;
-use super::exchange::{Exchange, Response, State, client_left};
-use super::request::{Part, Request};
-use super::websocket_events::{self as events, Sent};
+use super::super::app_loop::WaitingCall as _;
+use super::super::request::{Part, Request};
+use super::super::websocket_events::{self as events, Sent};
+use super::{Exchange, Response, State, client_left};
 
 /// What a call of a WebSocket keeps.
 pub(super) struct WebSocket {
@@ -151,7 +151,7 @@ impl Exchange {
     }
 
     /// Takes an event of the app; returns the future of a `send` that has to wait for room.
-    pub(super) fn send_over_websocket<'py>(
+    pub(in super::super) fn send_over_websocket<'py>(
         self: &Arc<Self>,
         py: Python<'py>,
         event: Sent,
