@@ -138,6 +138,42 @@ fn workers_share_the_load_and_replace_each_other() {
 }
 
 /// Waits until the host refuses connections.
+/// Returns the process id of the worker that answers on this connection.
+fn worker_of(connection: &mut Raw) -> i32 {
+    connection.send("GET /api/pid HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = connection.answer();
+    answer.text().parse().expect("a process id")
+}
+
+#[test]
+fn many_connections_at_once_are_distributed_among_workers() {
+    const CONNECTIONS: usize = 100;
+    let host = App::case("gates").arg("--workers").arg("2").start();
+    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| Raw::connect(&host)).collect();
+    let mut counts = std::collections::BTreeMap::<i32, usize>::new();
+    for connection in &mut connections {
+        *counts.entry(worker_of(connection)).or_default() += 1;
+    }
+    assert_eq!(counts.len(), 2, "{counts:?}");
+    // Seven standard deviations of a fair coin below the half.
+    assert!(counts.values().all(|count| *count > 15), "{counts:?}");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_worker_that_hangs_takes_no_new_connections_with_it() {
+    let host = App::case("gates").arg("--workers").arg("2").start();
+    let [hangs, lives] = host.workers()[..] else {
+        panic!("two workers: {:?}", host.workers())
+    };
+    kill(Pid::from_raw(hangs), Signal::SIGSTOP).expect("it runs");
+    for _ in 0..30 {
+        assert_eq!(worker(&host), Some(lives), "{}", host.output());
+    }
+    kill(Pid::from_raw(hangs), Signal::SIGCONT).expect("it runs");
+    host.stop().assert_clean();
+}
+
 fn wait_until_refused(host: &Host) {
     let refused = wait_for(|| TcpStream::connect(host.address()).is_err().then_some(()));
     assert!(refused.is_some(), "the port stays open\n{}", host.output());

@@ -45,15 +45,11 @@ use runner::PythonRunner;
 /// Called once, attached, on the main thread. It returns no `PyErr`: a failure before the worker is ready is reported to
 /// the supervisor.
 #[pyfunction]
-fn run(py: Python<'_>, control_fd: i32, listener_fd: i32) -> i32 {
-    // SAFETY: the supervisor passes both descriptors to this process only for this call.
-    let (control, listener) = unsafe {
-        (
-            OwnedFd::from_raw_fd(control_fd),
-            OwnedFd::from_raw_fd(listener_fd),
-        )
-    };
-    let worker = match py.detach(|| Worker::connect(control, listener)) {
+fn run(py: Python<'_>, control_fd: i32, listener_fds: Vec<i32>) -> i32 {
+    // SAFETY: the supervisor passes these descriptors to this process only for this call.
+    let owned = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
+    let (control, listeners) = (owned(control_fd), listener_fds.into_iter().map(owned).collect());
+    let worker = match py.detach(|| Worker::connect(control, listeners)) {
         Ok(worker) => worker,
         Err(code) => return code,
     };

@@ -1,4 +1,4 @@
-//! The listening socket: bound once by the supervisor, shared by all workers.
+//! The listening sockets, one a worker, all of one port.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -11,23 +11,41 @@ use super::SupervisorError;
 /// (`net.core.somaxconn`) may be lower.
 const BACKLOG: u32 = 4096;
 
-/// Binds `address`. Returns the socket and its address, where port 0 has become a free one. Needs a tokio runtime.
-pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SupervisorError> {
-    let bind = || -> io::Result<(TcpListener, SocketAddr)> {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
-        // A port with old connections in TIME_WAIT is free.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        // It stays non-blocking, which the workers' tokio needs.
-        let listener = socket.listen(BACKLOG)?.into_std()?;
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
+/// Binds `address` once for each worker: the system distributes new connections among the sockets. Returns the sockets and
+/// their address, where port 0 has become a free one. Needs a tokio runtime.
+pub(super) fn bind(
+    address: SocketAddr,
+    workers: u32,
+) -> Result<(Vec<TcpListener>, SocketAddr), SupervisorError> {
+    let bind_all = || -> io::Result<(Vec<TcpListener>, SocketAddr)> {
+        if workers == 1 {
+            let listener = bind_one(address, false)?;
+            let bound = listener.local_addr()?;
+            return Ok((vec![listener], bound));
+        }
+        // A socket that shares its port can be bound beside one of somebody else that does, too. This one cannot.
+        drop(bind_one(address, false)?);
+        let first = bind_one(address, true)?;
+        let bound = first.local_addr()?;
+        let others = (1..workers).map(|_| bind_one(bound, true));
+        let all: io::Result<Vec<_>> = std::iter::once(Ok(first)).chain(others).collect();
+        Ok((all?, bound))
     };
-    bind().map_err(|source| SupervisorError::Bind { address, source })
+    bind_all().map_err(|source| SupervisorError::Bind { address, source })
+}
+
+fn bind_one(address: SocketAddr, shares_port: bool) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // A port with old connections in TIME_WAIT is free.
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(shares_port)?;
+    socket.bind(address)?;
+    // It stays non-blocking, which the workers' tokio needs.
+    socket.listen(BACKLOG)?.into_std()
 }
 
 #[cfg(test)]
@@ -36,19 +54,29 @@ mod tests {
 
     #[tokio::test]
     async fn port_0_becomes_a_free_one_and_a_busy_one_says_what_to_do() {
-        let (_listener, bound) = bind("127.0.0.1:0".parse().expect("a literal")).expect("a free port");
-        assert_ne!(bound.port(), 0);
-        let error = bind(bound).expect_err("busy").to_string();
-        assert!(
-            error.contains(&bound.to_string()) && error.contains("--port"),
-            "{error}"
-        );
+        for workers in [1, 3] {
+            let any = "127.0.0.1:0".parse().expect("a literal");
+            let (listeners, bound) = bind(any, workers).expect("a free port");
+            assert_eq!(listeners.len(), workers as usize);
+            assert_ne!(bound.port(), 0);
+            for listener in &listeners {
+                assert_eq!(listener.local_addr().expect("bound"), bound);
+            }
+            // Also if the other host shares its port among its workers.
+            for others in [1, 2] {
+                let error = bind(bound, others).expect_err("busy").to_string();
+                assert!(
+                    error.contains(&bound.to_string()) && error.contains("--port"),
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[tokio::test]
     async fn an_address_of_another_machine_says_what_to_do() {
         // TEST-NET-1, which no machine has.
-        let error = bind("192.0.2.1:0".parse().expect("a literal"))
+        let error = bind("192.0.2.1:0".parse().expect("a literal"), 1)
             .expect_err("not ours")
             .to_string();
         assert!(error.contains("--address"), "{error}");

@@ -121,14 +121,14 @@ impl Stopped {
 /// Takes over both signals for the whole process. Needs a tokio runtime with I/O and time. `report` must not block.
 pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Result<Stopped, SupervisorError> {
     let mut signals = StopSignals::new().map_err(SupervisorError::Signals)?;
-    let (listener, address) = listener::bind(options.address)?;
+    let (listeners, address) = listener::bind(options.address, options.workers)?;
     let prepared = tokio::select! {
         spec = prepare(&options) => spec,
         number = signals.next() => return Ok(Stopped::Signalled(number)),
     };
 
     let spec = Arc::new(prepared?);
-    let (phase, watched) = watch::channel(Phase::Serving(listener));
+    let (phase, watched) = watch::channel(Phase::Serving(listeners));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
     let mut queues = Vec::new();

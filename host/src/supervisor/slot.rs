@@ -20,8 +20,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The phase of the host, the same for all slots. It only moves forward.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Serving from this socket, which closes at the end of this phase. Workers hold duplicates.
-    Serving(TcpListener),
+    /// Serving from these sockets, one a worker, which close at the end of this phase. Workers hold duplicates.
+    Serving(Vec<TcpListener>),
     /// Finishing the calls in flight until this time.
     Draining(Instant),
     /// Killing the workers.
@@ -119,17 +119,17 @@ impl Slot {
 
     /// Runs one worker from its start to its exit.
     async fn run_worker(&mut self) -> WorkerExit {
-        let listener = match &*self.phase.borrow() {
-            Phase::Serving(listener) => listener.try_clone(),
+        let listeners = match &*self.phase.borrow() {
+            Phase::Serving(listeners) => own_first(listeners, self.index as usize),
             Phase::Draining(_) | Phase::Killing => return WorkerExit::Stopped(SlotExit::Clean),
         };
-        let spawned = listener
+        let spawned = listeners
             .map_err(|source| SupervisorError::Spawn {
                 worker: self.index,
                 program: self.spec.program.interpreter.clone(),
                 source,
             })
-            .and_then(|listener| WorkerProcess::spawn(&self.spec, self.index, listener));
+            .and_then(|listeners| WorkerProcess::spawn(&self.spec, self.index, listeners));
         let mut worker = match spawned {
             Ok(worker) => worker,
             Err(reason) => {
@@ -253,6 +253,13 @@ impl Slot {
         // Fails only when the host is ending with an error of its own.
         let _ = self.events.send(event);
     }
+}
+
+/// Returns duplicates of the sockets, that of this worker first.
+fn own_first(listeners: &[TcpListener], worker: usize) -> std::io::Result<Vec<TcpListener>> {
+    let (before, from_own) = listeners.split_at(worker);
+    let all = from_own.iter().chain(before);
+    all.map(TcpListener::try_clone).collect()
 }
 
 /// Waits until the host is no longer serving. Cancel-safe.

@@ -14,7 +14,7 @@ use crate::control::{
     self, ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
 use crate::launch::python::Program;
-use crate::sys::{self, CONTROL_FD, LISTENER_FD};
+use crate::sys::{self, CONTROL_FD, FIRST_LISTENER_FD};
 
 /// How long to read the last messages of a process that has exited: they are already in the socket.
 const LAST_MESSAGES: Duration = Duration::from_millis(100);
@@ -63,11 +63,11 @@ pub(super) enum WorkerEvent {
 }
 
 impl WorkerProcess {
-    /// Starts the process, which will serve from `listener`.
+    /// Starts the process, which will serve from the first of these sockets. The others are those of the other workers.
     pub(super) fn spawn(
         spec: &WorkerSpec,
         index: u32,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
     ) -> Result<Self, SupervisorError> {
         let failed = |source| SupervisorError::Spawn {
             worker: index,
@@ -76,7 +76,7 @@ impl WorkerProcess {
         };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
 
-        let mut command = spec.program.command();
+        let mut command = spec.program.command(listeners.len());
         command
             .current_dir(&spec.config.app.root)
             .envs(
@@ -86,7 +86,8 @@ impl WorkerProcess {
                     .map(|(name, value)| (name, value)),
             )
             .stdin(Stdio::null());
-        let descriptors = [(theirs.into(), CONTROL_FD), (listener.into(), LISTENER_FD)];
+        let listeners = listeners.into_iter().map(Into::into).zip(FIRST_LISTENER_FD..);
+        let descriptors = std::iter::once((theirs.into(), CONTROL_FD)).chain(listeners);
         sys::pass_descriptors(&mut command, descriptors).map_err(failed)?;
         // The command owns the worker's descriptors. It is dropped at the end of this statement: otherwise the channel
         // would not close with the worker.

@@ -9,8 +9,8 @@ use command_fds::{CommandFdExt as _, FdMapping};
 /// The descriptor at which a worker finds its end of the control channel.
 pub(crate) const CONTROL_FD: RawFd = 3;
 
-/// The descriptor at which a worker finds the listening socket, bound and non-blocking.
-pub(crate) const LISTENER_FD: RawFd = 4;
+/// The descriptor at which a worker finds its listening socket, bound and non-blocking. Those of the other workers follow.
+pub(crate) const FIRST_LISTENER_FD: RawFd = 4;
 
 /// Hands each descriptor to the child that `command` starts, at the number beside it. `command` owns them until it is
 /// dropped.

@@ -21,7 +21,7 @@ mod process;
 mod signals;
 mod wake;
 
-pub(crate) use descriptors::{CONTROL_FD, LISTENER_FD, pass_descriptors};
+pub(crate) use descriptors::{CONTROL_FD, FIRST_LISTENER_FD, pass_descriptors};
 pub(crate) use files::is_executable;
 pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};
 pub(crate) use signals::StopSignals;

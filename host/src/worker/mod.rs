@@ -27,7 +27,7 @@ use crate::control::{Ready, WorkerConfig};
 use crate::extensions::{Companion, Extensions, Search};
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
-use crate::triggers::http::{Http, is_http_trigger};
+use crate::triggers::http::{Http, Listeners, is_http_trigger};
 use crate::triggers::{self, Setup, Trigger};
 use admin::WorkerAdmin;
 use functions::put_hooks_around;
@@ -53,7 +53,7 @@ struct Base {
     config: Box<WorkerConfig>,
     orders: Box<dyn Orders>,
     peers: Option<Arc<Peers>>,
-    listener: Option<TcpListener>,
+    listeners: Option<Listeners>,
     extensions: Arc<Mutex<Extensions>>,
 }
 
@@ -69,30 +69,32 @@ impl Base {
 impl Worker {
     /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `Err` is the exit
     /// code, after the reason was reported to the supervisor.
-    pub fn connect(control: OwnedFd, listener: OwnedFd) -> Result<Self, i32> {
+    /// `listeners` are bound and non-blocking: that of this worker, then those of the others.
+    pub fn connect(control: OwnedFd, listeners: Vec<OwnedFd>) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
             eprintln!("funcdock worker: {error}");
             1
         })?;
         let peers = Arc::clone(link.peers());
-        Self::open(config, Box::new(link), Some(peers), Some(listener.into()))
+        let mut listeners = listeners.into_iter().map(TcpListener::from);
+        let own = listeners.next();
+        let listeners = own.map(|own| Listeners {
+            own,
+            others: listeners.collect(),
+        });
+        Self::open(config, Box::new(link), Some(peers), listeners)
     }
 
-    /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has a listener, which must be
-    /// bound and non-blocking. `Err` is the exit code, after [`Orders::failed`].
-    pub fn new(
-        config: WorkerConfig,
-        orders: impl Orders,
-        listener: Option<TcpListener>,
-    ) -> Result<Self, i32> {
-        Self::open(Box::new(config), Box::new(orders), None, listener)
+    /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has listeners. `Err` is the exit code, after [`Orders::failed`].
+    pub fn new(config: WorkerConfig, orders: impl Orders, listeners: Option<Listeners>) -> Result<Self, i32> {
+        Self::open(Box::new(config), Box::new(orders), None, listeners)
     }
 
     fn open(
         config: Box<WorkerConfig>,
         mut orders: Box<dyn Orders>,
         peers: Option<Arc<Peers>>,
-        listener: Option<TcpListener>,
+        listeners: Option<Listeners>,
     ) -> Result<Self, i32> {
         crate::logging::init(config.log_format, config.verbose, config.debug_logs);
         let configs = match config.extensions_enabled {
@@ -115,7 +117,7 @@ impl Worker {
             config,
             orders,
             peers,
-            listener,
+            listeners,
             extensions,
         };
         let setup = Setup {
@@ -151,7 +153,7 @@ impl Worker {
     /// Whether a trigger of this worker serves functions whose trigger binding has this type. A function without such a
     /// trigger is listed, but never called.
     pub fn serves(&self, kind: &str) -> bool {
-        let http = self.base.listener.is_some() && is_http_trigger(kind);
+        let http = self.base.listeners.is_some() && is_http_trigger(kind);
         http || self.triggers.iter().any(|trigger| trigger.serves(kind))
     }
 
@@ -228,9 +230,9 @@ impl LoadedWorker {
             extensions: extensions.report().into_iter().map(listing::extension).collect(),
             python: language.to_owned(),
         };
-        if let Some(listener) = base.listener.take() {
+        if let Some(listeners) = base.listeners.take() {
             let admin = WorkerAdmin::new(&base.config, language, extensions.clone(), base.peers.clone());
-            let http = Http::new(listener, base.config.app.host.http.clone(), Arc::new(admin));
+            let http = Http::new(listeners, base.config.app.host.http.clone(), Arc::new(admin));
             triggers.insert(0, Box::new(http));
         }
         let timeout = base.config.app.host.function_timeout;

@@ -12,7 +12,9 @@ import struct
 import sys
 import time
 
-control, listener = socket.socket(fileno=3), socket.socket(fileno=4)
+control = socket.socket(fileno=3)
+# Its own, and those of the other workers.
+listeners = [socket.socket(fileno=4 + index) for index in range(int(sys.argv[-1]))]
 
 
 def send(message):
@@ -41,7 +43,7 @@ def hang():
     sys.exit("the supervisor is gone")
 
 
-def answer():
+def answer(listener):
     try:
         connection, _ = listener.accept()
     except BlockingIOError:  # another worker was faster
@@ -58,16 +60,15 @@ def answer():
 
 def serve():
     while True:
-        for source in select.select([control, listener], [], [])[0]:
-            if source is listener:
-                answer()
-            else:
+        for source in select.select([control] + listeners, [], [])[0]:
+            if source is control:
                 return receive()["drain"]
+            answer(source)
 
 
 signal.signal(signal.SIGINT, lambda *_: None)
 behaviour = os.environ.get("FAKE_WORKER", "")
-assert sys.argv[1:4] == ["-X", "utf8", "-c"] and len(sys.argv) == 6, sys.argv
+assert sys.argv[1:4] == ["-X", "utf8", "-c"] and len(sys.argv) == 7, sys.argv
 
 if behaviour == "dies at start":
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -101,7 +102,8 @@ send({"ready": {"functions": functions, "extensions": [extension], "python": "3.
 drain = serve()
 print("worker drains", json.dumps(drain), flush=True)
 if behaviour == "never drains":
-    listener.close()
+    for listener in listeners:
+        listener.close()
     hang()
 if behaviour == "fails to drain":
     sys.exit(9)

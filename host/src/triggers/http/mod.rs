@@ -26,19 +26,39 @@ use front::Front;
 
 pub use admin::{Admin, AdminFuture, FlushOutcome};
 
+/// The sockets that a worker serves HTTP from. They are bound and non-blocking.
+///
+/// Each worker has a socket of its own, all of one port: the system distributes new connections among them, so no
+/// worker takes those of the others. If a worker does not accept its connections in time, the others do.
+pub struct Listeners {
+    /// The worker's own.
+    pub own: TcpListener,
+    /// Those of the other workers.
+    pub others: Vec<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    /// The socket of an only worker.
+    fn from(own: TcpListener) -> Self {
+        Listeners {
+            own,
+            others: Vec::new(),
+        }
+    }
+}
+
 /// The HTTP trigger of a worker.
 pub struct Http {
-    listener: TcpListener,
+    listeners: Listeners,
     config: HttpConfig,
     admin: Arc<dyn Admin>,
 }
 
 impl Http {
-    /// Returns a trigger that serves HTTP from this socket, which is bound and non-blocking. `admin` serves the host's own
-    /// paths.
-    pub fn new(listener: TcpListener, config: HttpConfig, admin: Arc<dyn Admin>) -> Self {
+    /// Returns a trigger that serves HTTP from these sockets. `admin` serves the host's own paths.
+    pub fn new(listeners: Listeners, config: HttpConfig, admin: Arc<dyn Admin>) -> Self {
         Http {
-            listener,
+            listeners,
             config,
             admin,
         }
@@ -69,9 +89,19 @@ impl Trigger for Http {
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
     ) -> Result<TriggerFuture, String> {
-        let listener = tokio::net::TcpListener::from_std(self.listener)
-            .map_err(|error| format!("the listening socket: {error}"))?;
-        let front = Front::new(self.config, functions, calls.clone(), self.admin);
-        Ok(Box::pin(server::serve(listener, Arc::new(front), calls)))
+        let listening = |listener| {
+            tokio::net::TcpListener::from_std(listener)
+                .map_err(|error| format!("the listening socket: {error}"))
+        };
+        let front = Arc::new(Front::new(self.config, functions, calls.clone(), self.admin));
+        for other in self.listeners.others {
+            calls.spawn(server::cover(
+                listening(other)?,
+                Arc::clone(&front),
+                calls.clone(),
+            ));
+        }
+        let own = listening(self.listeners.own)?;
+        Ok(Box::pin(server::serve(own, front, calls)))
     }
 }

@@ -17,6 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// The time until the next attempt after accepting failed because of a lack of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The time that another worker has to accept the connections of its own socket.
+const OTHERS_TURN: Duration = Duration::from_millis(5);
+
 /// The time that a connection without a request has to send one when the worker drains.
 const FIRST_REQUEST: Duration = Duration::from_millis(100);
 
@@ -30,11 +33,7 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, calls: Calls
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                calls.spawn(connection(stream, Arc::clone(&front), calls.clone()));
-                // The new connection comes first. Of many that arrive at once, this leaves some to the other workers.
-                tokio::task::yield_now().await;
-            }
+            Ok((stream, _)) => calls.spawn(connection(stream, Arc::clone(&front), calls.clone())),
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 tracing::warn!("cannot accept connections: {error}");
@@ -45,6 +44,28 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, calls: Calls
     // Serves the connections that the kernel has already accepted.
     while let Some(Ok((stream, _))) = now(listener.accept()).await {
         calls.spawn(connection(stream, Arc::clone(&front), calls.clone()));
+    }
+}
+
+/// Accepts the connections of another worker that does not do so in time: it is busy, starts, or is gone.
+pub(super) async fn cover(listener: TcpListener, front: Arc<Front>, calls: Calls) {
+    let serve = |stream| calls.spawn(connection(stream, Arc::clone(&front), calls.clone()));
+    let mut draining = pin!(calls.draining());
+    loop {
+        tokio::select! {
+            () = &mut draining => return,
+            // Whether this one would have been in time is not known. One does no harm.
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                serve(stream);
+            }
+        }
+        tokio::select! {
+            () = &mut draining => return,
+            () = tokio::time::sleep(OTHERS_TURN) => {}
+        }
+        while let Some(Ok((stream, _))) = now(listener.accept()).await {
+            serve(stream);
+        }
     }
 }
 

@@ -130,7 +130,7 @@ fn serve(
         max_outstanding_requests: outstanding,
         ..HttpConfig::default()
     };
-    let http = Http::new(listener, config, Arc::new(NoAdmin));
+    let http = Http::new(listener.into(), config, Arc::new(NoAdmin));
     let calls = Calls::new(pipeline, tasks, CancellationToken::new());
     let serving = Box::new(http)
         .start(vec![Arc::new(function)], calls)
