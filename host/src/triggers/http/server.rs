@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutWriter;
 
 /// The time until the next attempt after accepting failed because of a lack of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -81,14 +82,15 @@ async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
         let (front, client) = (&front, &client);
         async move { Ok::<_, Infallible>(front.respond(request, client).await) }
     });
+    // A client that takes nothing of a response would otherwise keep it in memory for ever.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(front.pause()));
+    let stream = TokioIo::new(Box::pin(stream));
     let mut http = http1::Builder::new();
     // Without `pipeline_flush`, which holds back responses while there is input to read: forever, if the input is
     // malformed.
     http.timer(TokioTimer::new()).header_read_timeout(front.pause());
-    let mut connection = pin!(
-        http.serve_connection(TokioIo::new(stream), service)
-            .with_upgrades()
-    );
+    let mut connection = pin!(http.serve_connection(stream, service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = calls.draining() => {

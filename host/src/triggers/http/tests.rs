@@ -198,6 +198,46 @@ async fn a_stream_that_fails_ends_the_connection() {
     assert!(!rest.ends_with(b"0\r\n\r\n"), "the body must not look whole");
 }
 
+/// The bytes of a large body. Says when they are dropped.
+struct Large(Vec<u8>, mpsc::UnboundedSender<()>);
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        let _ = self.1.send(());
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_a_response_is_given_up() {
+    let (dropped, mut drops) = mpsc::unbounded_channel();
+    // More than the system buffers.
+    let large = Bytes::from_owner(Large(vec![b'x'; 64 << 20], dropped));
+    let once = std::sync::Mutex::new(Some(large));
+    let taken = move |_: &RunnerCall| {
+        Data::Bytes(
+            once.lock()
+                .ok()
+                .and_then(|mut large| large.take())
+                .unwrap_or_default(),
+        )
+    };
+    let mut client = connect(false, taken).await;
+    let request = b"GET /api/f HTTP/1.1\r\nhost: x\r\n\r\n";
+    client.write_all(request).await.expect("sent");
+    let given_up = tokio::time::timeout(LONG, drops.recv()).await;
+    assert_eq!(given_up, Ok(Some(())), "the client reads nothing");
+    let mut received = Vec::new();
+    let ended = tokio::time::timeout(LONG, client.read_to_end(&mut received)).await;
+    assert!(ended.is_ok(), "the connection is closed");
+    assert!(received.len() < 64 << 20);
+}
+
 #[tokio::test]
 async fn a_request_is_read_while_it_arrives() {
     let (sender, mut received) = mpsc::unbounded_channel();
