@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the cost of tracing while its collector fails: a steady load during every kind of failure.
 
-    cargo build --release --workspace && tests/bench/collector_trouble.py
+    cargo build --release && tests/bench/collector_trouble.py
 
 One Funcdock exports its spans to a collector that is up, down, hanging, busy (429, 503 with Retry-After),
 sending garbage, and up again; another has the extension without an exporter. They run at the same time and

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the same FastAPI and the same Flask app on Funcdock and on the servers that people use for them.
 
-    cargo build --release --workspace && tests/bench/frameworks.py
+    cargo build --release && tests/bench/frameworks.py
 
 Each framework is a table of its own. All its servers run at the same time and take turns under wrk, round by
 round, as in hello.py. In each round the app is also called in a loop without any server, on one core: the

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the same hello on Funcdock and its peers: throughput and p99 in one interleaved run.
 
-    cargo build --release --workspace && tests/bench/hello.py
+    cargo build --release && tests/bench/hello.py
 
 The peers run as their own documentation says, with the worker counts that were best in trials:
 `gunicorn-flask:5` is gunicorn with Flask and 5 worker processes. All servers run at the same time and take
@@ -216,7 +216,7 @@ def funcdocks(python: Path, app: Path, ports: Iterator[int]) -> list[Server]:
     """Returns Funcdock with one worker, its default, and with one per core."""
     funcdock = ROOT / "target/release/funcdock"
     if not funcdock.exists():
-        sys.exit(f"{funcdock} is missing: cargo build --release --workspace")
+        sys.exit(f"{funcdock} is missing: cargo build --release")
     found = []
     for workers in sorted({1, CORES}):
         port = next(ports)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures a worker's time to the first response, and the growth of its memory.
 
-    cargo build --release --workspace && tests/bench/worker.py
+    cargo build --release && tests/bench/worker.py
 
 Start: the time from `funcdock start` to the first answer, of an app whose environment exists; the median of
 several starts. Memory: the worker's resident set after 20,000 requests and after 200,000 more. Needs wrk.
