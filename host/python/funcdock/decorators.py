@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import os
 import sys
 from typing import Any, Callable, NamedTuple
@@ -47,13 +48,21 @@ def declared(root: os.PathLike[str], script: os.PathLike[str]) -> list[Declared]
         found.append(
             Declared(
                 name=function.get_function_name(),
-                json=function.get_function_json(),
+                json=_declaration(function),
                 file=file,
                 function=user_function,
                 framework=_framework(user_function),
             )
         )
     return found
+
+
+def _declaration(function: Any) -> str:
+    """Returns the declaration as the text of a function.json, with what the library keeps apart from it."""
+    text: str = function.get_function_json()
+    settings = getattr(function, "get_settings_dict", None)
+    retry = settings("retry_policy") if settings is not None else None
+    return json.dumps({**json.loads(text), "retry": retry}) if retry else text
 
 
 def _framework(function: Any) -> tuple[str, Any] | None:

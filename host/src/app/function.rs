@@ -8,6 +8,7 @@ use super::AppSettings;
 use super::binding;
 use super::error::Problem;
 use super::json::{Document, Item};
+use super::retry;
 use super::routes::Enabled;
 use crate::model::FunctionDefinition;
 
@@ -64,6 +65,7 @@ pub(super) fn read(
     if !is_function_name(name) {
         return Err(top.problem(format!("{}; rename the folder", wrong_name(name))));
     }
+    retry::warn(&top, warnings)?;
     let script_file = script_file(&top, root, name)?;
     let entry_point = top.get("entryPoint")?;
     let entry_point = entry_point

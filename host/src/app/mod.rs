@@ -13,6 +13,7 @@ mod json;
 mod local_settings;
 mod overrides;
 mod read;
+mod retry;
 mod routes;
 mod script;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Place, Problem, suggestion};
 use super::function::{is_disabled_by_setting, is_function_name, wrong_name};
 use super::json::Document;
+use super::retry;
 use super::routes::{self, Enabled};
 use super::{App, AppError, AppSetting, AppSettings, binding};
 use crate::model::FunctionDefinition;
@@ -123,7 +124,7 @@ impl App {
                 ));
                 continue;
             }
-            match self.read_one(function) {
+            match self.read_one(function, &mut warnings) {
                 Ok(function) => {
                     enabled.push(function);
                     indices.push(index);
@@ -146,13 +147,14 @@ impl App {
         })
     }
 
-    fn read_one(&self, declared: &Declared) -> Result<Enabled, Problem> {
+    fn read_one(&self, declared: &Declared, warnings: &mut Vec<Problem>) -> Result<Enabled, Problem> {
         let file = self.shown(&declared.file);
         let document = Document::made_by_code(file.to_owned(), &declared.json)?;
         let top = document.item_at(&declared.name);
         if !is_function_name(&declared.name) {
             return Err(top.problem(format!("{}; rename it", wrong_name(&declared.name))));
         }
+        retry::warn(&top, warnings)?;
         let bindings = top.get("bindings")?;
         let bindings =
             bindings.ok_or_else(|| top.problem("expected a trigger: decorate the function with one"))?;

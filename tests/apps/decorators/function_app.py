@@ -54,4 +54,5 @@ def nothing(req: func.HttpRequest) -> None:
 
 
 @app.timer_trigger(schedule="0 */5 * * * *", arg_name="timer")
+@app.retry(strategy="fixed_delay", max_retry_count="3", delay_interval="00:00:10")
 def tick(timer: func.TimerRequest) -> None: ...

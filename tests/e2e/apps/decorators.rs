@@ -49,6 +49,7 @@ fn functions_are_listed_and_answer() {
         host.wait_for_log(
             "function \"tick\" is never called: it has a timerTrigger, and this host serves HTTP only",
         );
+        host.wait_for_log("function_app.py: tick.retry: has no effect");
         host.stop().assert_clean();
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) use self::http::RESERVED;
 use super::error::{Problem, suggestion};
 use super::json::{Document, Item};
-use super::{HostConfig, HttpConfig, TelemetryMode};
+use super::{HostConfig, HttpConfig, TelemetryMode, retry};
 
 const SECTION: &str = "workerExtensions";
 const TELEMETRY_MODE: &str = "telemetryMode";
@@ -64,6 +64,7 @@ pub(super) fn read(
     if let Some(mode) = top.get(TELEMETRY_MODE)? {
         config.telemetry_mode = telemetry_mode(&mode)?;
     }
+    retry::warn(&top, warnings)?;
     if let Some(functions) = top.get("functions")? {
         // An empty list is not a filter: other tools read it like this.
         config.functions = Some(functions.strings()?).filter(|names| !names.is_empty());

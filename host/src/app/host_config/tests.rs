@@ -311,6 +311,11 @@ fn a_warning_says_what_is_odd() {
             "{\"telemetrymod\": \"\"}",
             "host.json:1: telemetrymod: unknown key, ignored (did you mean \"telemetryMode\"?)",
         ),
+        (
+            "{\"retry\": {\"strategy\": \"fixedDelay\", \"maxRetryCount\": 2}}",
+            "host.json:1: retry: has no effect: calls of HTTP functions are never retried, and this version serves no \
+             other trigger",
+        ),
     ];
     for (text, expected) in cases {
         let (_, warnings) = parse(text, &[]).expect(expected);

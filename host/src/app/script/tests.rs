@@ -162,6 +162,20 @@ fn declarations_are_read_like_a_function_json() {
 }
 
 #[test]
+fn a_retry_policy_is_named_as_it_has_no_effect() {
+    let retried = HTTP.replacen('{', r#"{"retry": {"strategy": "fixed_delay"}, "#, 1);
+    let (names, _, warnings) = declared("{}", &[], &[], &[("hello", &retried)]).expect("valid");
+    assert_eq!(names, ["hello"]);
+    assert_eq!(
+        warnings,
+        [
+            "blueprints/one.py: hello.retry: has no effect: calls of HTTP functions are never retried, and this version \
+             serves no other trigger"
+        ]
+    );
+}
+
+#[test]
 fn a_wrong_declaration_is_named() {
     let changed = |from: &str, to: &str| {
         assert!(HTTP.contains(from));
