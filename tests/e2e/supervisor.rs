@@ -137,7 +137,6 @@ fn workers_share_the_load_and_replace_each_other() {
     );
 }
 
-/// Waits until the host refuses connections.
 /// Returns the process id of the worker that answers on this connection.
 fn worker_of(connection: &mut Raw) -> i32 {
     connection.send("GET /api/pid HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -161,7 +160,7 @@ fn many_connections_at_once_are_distributed_among_workers() {
 }
 
 #[test]
-fn a_worker_that_hangs_takes_no_new_connections_with_it() {
+fn a_worker_that_is_stopped_keeps_no_new_connections_waiting() {
     let host = App::case("gates").arg("--workers").arg("2").start();
     let [hangs, lives] = host.workers()[..] else {
         panic!("two workers: {:?}", host.workers())
@@ -174,6 +173,7 @@ fn a_worker_that_hangs_takes_no_new_connections_with_it() {
     host.stop().assert_clean();
 }
 
+/// Waits until the host refuses connections.
 fn wait_until_refused(host: &Host) {
     let refused = wait_for(|| TcpStream::connect(host.address()).is_err().then_some(()));
     assert!(refused.is_some(), "the port stays open\n{}", host.output());

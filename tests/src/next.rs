@@ -118,7 +118,13 @@ pub fn write_workspace(folder: &Path, change: &mut dyn FnMut(&str, &str) -> Stri
     // The versions and dependencies of the present, without its members.
     let root = fs::read_to_string(repository().join("Cargo.toml")).expect("the workspace's manifest");
     let members = format!("members = [{api:?}, {extension:?}] # ");
-    let manifest = replaced("Cargo.toml", &root, "members = ", &members);
+    let manifest = replaced("Cargo.toml", &root, "\nmembers = ", &format!("\n{members}"));
+    let manifest = replaced(
+        "Cargo.toml",
+        &manifest,
+        "\ndefault-members = ",
+        "\n# default-members = ",
+    );
     write(&folder.join("Cargo.toml"), &manifest);
     fs::copy(repository().join("Cargo.lock"), folder.join("Cargo.lock")).expect("target/ is writable");
 }

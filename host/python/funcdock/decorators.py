@@ -62,7 +62,7 @@ def _declaration(function: Any) -> str:
     text: str = function.get_function_json()
     settings = getattr(function, "get_settings_dict", None)
     retry = settings("retry_policy") if settings is not None else None
-    return json.dumps({**json.loads(text), "retry": retry}) if retry else text
+    return json.dumps({**json.loads(text), "retry": retry}, default=str) if retry else text
 
 
 def _framework(function: Any) -> tuple[str, Any] | None:

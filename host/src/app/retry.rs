@@ -1,4 +1,4 @@
-//! `retry` policies of host.json and of functions, which no trigger of this version uses.
+//! `retry` policies of host.json and of functions, which are not followed.
 
 use super::error::Problem;
 use super::json::Item;
@@ -10,7 +10,7 @@ const KEY: &str = "retry";
 pub(super) fn warn(top: &Item<'_>, warnings: &mut Vec<Problem>) -> Result<(), Problem> {
     if let Some(policy) = top.get(KEY)? {
         warnings.push(policy.problem(
-            "has no effect: calls of HTTP functions are never retried, and this version serves no other trigger",
+            "has no effect: Funcdock follows no retry policy, and calls of HTTP functions are never retried",
         ));
     }
     Ok(())

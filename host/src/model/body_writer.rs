@@ -79,7 +79,8 @@ impl BodyWriter {
             reader = state.reader.take();
         }
         let has_room = state.waiting < ROOM;
-        state.wants_room = !has_room;
+        // Another writer may still want room.
+        state.wants_room |= !has_room;
         drop(state);
         wake(reader);
         Ok(has_room)

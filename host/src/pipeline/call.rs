@@ -143,9 +143,6 @@ impl<G: Send + Sync + 'static> Call<G> {
 
     /// Ends a call whose response was streamed: runs the hooks at the end of the stream, and releases what the call holds.
     pub(super) fn stream_ended(mut self, end: StreamEnd) {
-        if matches!(end.kind, StreamEndKind::TimedOut(_) | StreamEndKind::Cancelled) {
-            self.invocation.give_up();
-        }
         log_stream_end(&self.invocation, &end);
         let chain = &self.function.chain;
         chain.stream_ended(&self.invocation, &mut self.progress, &end);

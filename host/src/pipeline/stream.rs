@@ -137,6 +137,10 @@ impl<G: Send + Sync + 'static> Open<G> {
         if let Some(watchdog) = self.watchdog {
             watchdog.abort();
         }
+        if matches!(kind, StreamEndKind::TimedOut(_) | StreamEndKind::Cancelled) {
+            // Whoever makes the frames looks for the reason when they are dropped.
+            self.call.invocation().give_up();
+        }
         drop(self.frames);
         self.call.stream_ended(end(kind, self.bytes));
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use socket2::SockRef;
 use tokio::net::TcpSocket;
 
 use super::SupervisorError;
@@ -10,6 +11,11 @@ use super::SupervisorError;
 /// The number of connections that may wait to be accepted, also while a worker restarts. The system's own limit
 /// (`net.core.somaxconn`) may be lower.
 const BACKLOG: u32 = 4096;
+
+/// The number of bytes of a response that a connection takes beyond those that are on their way, which bounds the kernel's
+/// memory. Without it a full connection has room again only when the client has read a megabyte: a slow one looks like one
+/// that does not read at all.
+const NOT_SENT: u32 = 256 << 10;
 
 /// Binds `address` once for each worker: the system distributes new connections among the sockets. Returns the sockets and
 /// their address, where port 0 has become a free one. Needs a tokio runtime.
@@ -44,6 +50,8 @@ fn bind_one(address: SocketAddr, shares_port: bool) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(shares_port)?;
     socket.bind(address)?;
+    // Connections inherit it.
+    SockRef::from(&socket).set_tcp_notsent_lowat(NOT_SENT)?;
     // It stays non-blocking, which the workers' tokio needs.
     socket.listen(BACKLOG)?.into_std()
 }
@@ -71,6 +79,17 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[tokio::test]
+    async fn connections_take_little_in_advance() {
+        let any = "127.0.0.1:0".parse().expect("a literal");
+        let (listeners, bound) = bind(any, 1).expect("a free port");
+        listeners[0].set_nonblocking(false).expect("set");
+        let _client = std::net::TcpStream::connect(bound).expect("connected");
+        let (connection, _) = listeners[0].accept().expect("accepted");
+        let limit = SockRef::from(&connection).tcp_notsent_lowat().expect("read");
+        assert_eq!(limit, NOT_SENT);
     }
 
     #[tokio::test]

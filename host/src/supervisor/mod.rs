@@ -264,7 +264,7 @@ async fn prepare(options: &Options) -> Result<WorkerSpec, SupervisorError> {
     })
 }
 
-/// Has the slots drain and closes our listening socket. Returns whether they were serving until now.
+/// Has the slots drain and closes our listening sockets. Returns whether they were serving until now.
 fn begin_drain(phase: &watch::Sender<Phase>, time: Duration) -> bool {
     phase.send_if_modified(|phase| {
         let serving = matches!(phase, Phase::Serving(_));

@@ -1,4 +1,4 @@
-//! One worker process: spawns it with its two descriptors, exchanges messages with it, and ends it.
+//! One worker process: spawns it with its descriptors, exchanges messages with it, and ends it.
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;

@@ -67,9 +67,9 @@ impl Base {
 }
 
 impl Worker {
-    /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `Err` is the exit
-    /// code, after the reason was reported to the supervisor.
-    /// `listeners` are bound and non-blocking: that of this worker, then those of the others.
+    /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `listeners` are bound
+    /// and non-blocking: that of this worker, then those of the others. `Err` is the exit code, after the reason was
+    /// reported to the supervisor.
     pub fn connect(control: OwnedFd, listeners: Vec<OwnedFd>) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
             eprintln!("funcdock worker: {error}");
@@ -85,7 +85,8 @@ impl Worker {
         Self::open(config, Box::new(link), Some(peers), listeners)
     }
 
-    /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has listeners. `Err` is the exit code, after [`Orders::failed`].
+    /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has listeners. `Err` is the exit
+    /// code, after [`Orders::failed`].
     pub fn new(config: WorkerConfig, orders: impl Orders, listeners: Option<Listeners>) -> Result<Self, i32> {
         Self::open(Box::new(config), Box::new(orders), None, listeners)
     }

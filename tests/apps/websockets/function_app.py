@@ -77,6 +77,20 @@ async def refuse_with_response(scope: Event, receive: Receive, send: Send) -> No
     await respond(send, 401, b"who are you?", prefix="websocket.")
 
 
+async def refuse_with_stream(scope: Event, receive: Receive, send: Send) -> None:
+    """Refuses with a large body in parts, and listens meanwhile; says what it may not send then."""
+    await send({"type": "websocket.http.response.start", "status": 429, "headers": []})
+    try:
+        await send({"type": "websocket.send", "text": "no frame"})
+    except RuntimeError as error:
+        logger.info("while it refuses: %s", error)
+    listening = asyncio.ensure_future(receive())
+    for _ in range(16):
+        await send({"type": "websocket.http.response.body", "body": b"x" * 65536, "more_body": True})
+    await send({"type": "websocket.http.response.body", "body": b"end"})
+    logger.info("refused with a stream: %s", (await listening)["code"])
+
+
 async def leave_early(scope: Event, receive: Receive, send: Send) -> None:
     """Ends without a word."""
 
@@ -130,6 +144,18 @@ async def flood(scope: Event, receive: Receive, send: Send) -> None:
     await counting
 
 
+async def crowd(scope: Event, receive: Receive, send: Send) -> None:
+    """Two tasks send at once, until the client is gone; logs that both have noticed."""
+    await accept(send)
+
+    async def shout() -> None:
+        while True:
+            await send({"type": "websocket.send", "bytes": bytes(10_000)})
+
+    ends = await asyncio.gather(shout(), shout(), return_exceptions=True)
+    logger.info("the crowd ends: %s", [type(end).__name__ for end in ends])
+
+
 async def deaf(scope: Event, receive: Receive, send: Send) -> None:
     """Never receives while the client is there; sends something from time to time."""
     await accept(send)
@@ -150,12 +176,14 @@ CONVERSATIONS = {
         close,
         refuse,
         refuse_with_response,
+        refuse_with_stream,
         leave_early,
         fail_early,
         end,
         fail,
         wrong,
         flood,
+        crowd,
         deaf,
     )
 }

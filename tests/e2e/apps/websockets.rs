@@ -1,5 +1,7 @@
 //! WebSockets: what an ASGI app hears and says over them, as a function app and behind a function of its own.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Instant;
 
 use funcdock_tests::websocket::{Message, WebSocket};
@@ -7,6 +9,10 @@ use funcdock_tests::{App, DEADLINE, Host, Raw, python, wait_for};
 
 /// The ways to the app of `tests/apps/websockets`.
 const WAYS: [&str; 2] = ["", "/function"];
+
+/// The headers of a handshake.
+const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 fn start() -> Host {
     App::case("websockets").start()
@@ -73,8 +79,22 @@ fn an_app_refuses() {
             assert_eq!((found.as_u16(), &*text), (status, body), "{way}/{path}");
         }
     }
+    let mut connection = TcpStream::connect(host.address()).expect("the host listens");
+    let closing = HANDSHAKE.replace("Upgrade\r\nUpgrade", "Upgrade, close\r\nUpgrade");
+    let head = format!("GET /refuse_with_stream HTTP/1.1\r\nHost: h\r\n{closing}\r\n");
+    connection.write_all(head.as_bytes()).expect("sent");
+    let mut refused = String::new();
+    connection.read_to_string(&mut refused).expect("text");
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused:.100}");
+    assert_eq!(refused.matches('x').count(), 16 * 65_536);
+    assert!(
+        refused.ends_with("\r\n3\r\nend\r\n0\r\n\r\n"),
+        "the body is whole"
+    );
+    host.wait_for_log("while it refuses: the app has closed the WebSocket already");
+    host.wait_for_log("refused with a stream: 1006");
     host.wait_for_log("refused: 1006");
-    host.wait_for_log("ended before it accepted the WebSocket");
+    host.wait_for_log("ended before it accepted or refused the WebSocket");
     host.wait_for_log("ValueError: before the handshake");
     // The connections were ones of HTTP all along.
     assert_eq!(host.get("/echo").text(), "plain HTTP");
@@ -140,7 +160,7 @@ fn a_client_that_breaks_the_protocol_is_refused() {
     assert_eq!((old.status, old.header("sec-websocket-version")), (426, "13"));
     assert_eq!(handshake(&format!("{upgrade}{version}")).status, 400);
     assert_eq!(handshake(&format!("{upgrade}{version}{key}{key}")).status, 400);
-    let with_body = handshake(&format!("{upgrade}{version}{key}Content-Length: 1\r\n"));
+    let with_body = handshake(&format!("{HANDSHAKE}Content-Length: 1\r\n"));
     assert_eq!(with_body.text(), "a WebSocket handshake has no body\n");
     // Another protocol is none of our business.
     let other = handshake("Connection: Upgrade\r\nUpgrade: h2c\r\n");
@@ -196,6 +216,19 @@ fn a_client_that_does_not_read_slows_the_app() {
     assert!(sent.is_some_and(|sent| sent < 32 << 10), "{log}");
     drop(socket);
     host.wait_for_log("the flood ends: the client has left");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn tasks_that_send_at_once_all_learn_that_the_client_is_gone() {
+    let host = start();
+    let mut socket = WebSocket::connect(&host, "/crowd");
+    // Both have waited for room by then.
+    for _ in 0..1000 {
+        assert_eq!(socket.receive().len(), 10_000);
+    }
+    drop(socket);
+    host.wait_for_log("the crowd ends: ['OSError', 'OSError']");
     host.stop().assert_clean();
 }
 

@@ -55,8 +55,8 @@ struct State {
     websocket: Option<Box<WebSocket>>,
     /// The futures of the calls of `receive` that wait, the first one first.
     receiving: VecDeque<Py<PyAny>>,
-    /// The future of a `send` that waits for room.
-    sending: Option<Py<PyAny>>,
+    /// The futures of the calls of `send` that wait for room: tasks of an app may send over one WebSocket.
+    sending: Vec<Py<PyAny>>,
     /// Has the worker wait for the app, also after the response.
     hold: Option<WorkerHold>,
 }
@@ -66,6 +66,8 @@ enum Response {
     NotStarted,
     Head(Box<HttpResponse>),
     Body(BodyWriter),
+    /// The app has accepted a WebSocket, and sends its frames.
+    WebSocket(BodyWriter),
     Complete,
 }
 
@@ -106,7 +108,7 @@ impl Exchange {
                 response: Response::NotStarted,
                 websocket,
                 receiving: VecDeque::new(),
-                sending: None,
+                sending: Vec::new(),
                 hold: Some(event_loop.hold_worker()),
             }),
         })
@@ -134,7 +136,7 @@ impl Exchange {
     /// Handles the end of the app's task, which may have been cancelled before its first step.
     pub(super) fn task_ended(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
         self.event_loop.forget_task(self.task_key());
-        if matches!(self.lock().response, Response::Body(_) | Response::Complete) {
+        if !matches!(self.lock().response, Response::NotStarted | Response::Head(_)) {
             return Ok(());
         }
         let error = CancelledError::new_err("the task was cancelled before it began");
@@ -207,7 +209,7 @@ impl Exchange {
     fn has_ended(&self, state: &State) -> bool {
         match &state.response {
             Response::Complete => true,
-            Response::Body(writer) => writer.has_room().is_err(),
+            Response::Body(writer) | Response::WebSocket(writer) => writer.has_room().is_err(),
             Response::NotStarted | Response::Head(_) => {
                 self.call.invocation.departure().has_left() || self.is_given_up()
             }
@@ -286,25 +288,46 @@ impl Exchange {
         let mut state = self.lock();
         // An exception refers to frames of the app, and these to the exchange: it may live until Python's next garbage
         // collection. Nothing may depend on that.
-        let _ended = (state.sending.take(), state.hold.take());
+        let _hold = state.hold.take();
         let _request = std::mem::replace(&mut state.request, Request::Read);
+        // Other tasks of the app may wait. Their next `send` says that it is too late.
+        let sending = std::mem::take(&mut state.sending);
+        self.end(py, state, error)?;
+        resolve_sent(py, sending, Ok(true))
+    }
+
+    /// Ends the response as the app has ended.
+    fn end(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        mut state: MutexGuard<'_, State>,
+        error: Option<PyErr>,
+    ) -> PyResult<()> {
         match std::mem::replace(&mut state.response, Response::Complete) {
             Response::NotStarted | Response::Head(_) => {
                 let error = error.unwrap_or_else(|| match state.websocket {
                     None => PyRuntimeError::new_err("the ASGI app ended without a complete response"),
-                    Some(_) => PyRuntimeError::new_err("the ASGI app ended before it accepted the WebSocket"),
+                    Some(_) => PyRuntimeError::new_err(
+                        "the ASGI app ended before it accepted or refused the WebSocket",
+                    ),
                 });
                 self.complete(py, state, Err(error))
             }
-            Response::Body(writer) => {
-                let is_websocket = state.websocket.is_some();
+            Response::WebSocket(writer) => {
                 if let Some(websocket) = &mut state.websocket {
                     websocket.app_ended(&writer, error.is_some());
                 }
                 self.wake_receivers(py, state)?;
                 match error {
                     Some(error) => writer.fail(Box::new(exceptions::describe(py, &error))),
-                    None if is_websocket => writer.end(),
+                    None => writer.end(),
+                }
+                Ok(())
+            }
+            Response::Body(writer) => {
+                self.wake_receivers(py, state)?;
+                match error {
+                    Some(error) => writer.fail(Box::new(exceptions::describe(py, &error))),
                     None => writer.fail("the ASGI app ended before the response was complete".into()),
                 }
                 Ok(())
@@ -342,27 +365,22 @@ impl WaitingCall for Exchange {
         let mut state = self.lock();
         // The app may have given up waiting. What comes next is for its next `receive` then.
         state.receiving.retain(|future| !is_done(future.bind(py)));
+        state.sending.retain(|future| !is_done(future.bind(py)));
         self.read_websocket(&mut state);
-        let sending = state.sending.take().filter(|future| !is_done(future.bind(py)));
         let room = match &state.response {
-            Response::Body(writer) => writer.has_room(),
+            Response::Body(writer) | Response::WebSocket(writer) => writer.has_room(),
+            _ if state.has_lost_websocket() => Err(ReaderGone),
             _ => Ok(true),
         };
-        let is_quiet = sending.is_none() && state.receiving.is_empty();
-        let (sending, waits) = if room == Ok(false) {
-            (None, sending)
-        } else {
-            (sending, None)
+        // An app that talks over a WebSocket may be in the middle of handling a message.
+        let is_quiet = state.websocket.is_none() && state.sending.is_empty() && state.receiving.is_empty();
+        let sending = match room {
+            Ok(false) => Vec::new(),
+            _ => std::mem::take(&mut state.sending),
         };
-        state.sending = waits;
         let received = self.take_received(py, &mut state)?;
         drop(state);
-        if let Some(future) = sending {
-            let sent = room
-                .map(|_| py.None().into_bound(py))
-                .map_err(|ReaderGone| client_left());
-            resolve(future.bind(py), sent)?;
-        }
+        resolve_sent(py, sending, room)?;
         resolve_all(py, received)?;
         if self.is_given_up() || (room == Err(ReaderGone) && is_quiet) {
             self.event_loop.cancel_task(py, self.task_key());
@@ -381,6 +399,17 @@ impl Wake for Exchange {
 fn resolve_all(py: Python<'_>, received: Vec<(Py<PyAny>, Bound<'_, PyDict>)>) -> PyResult<()> {
     for (future, event) in received {
         resolve(future.bind(py), Ok(event.into_any()))?;
+    }
+    Ok(())
+}
+
+/// Resolves futures of `send`.
+fn resolve_sent(py: Python<'_>, sending: Vec<Py<PyAny>>, room: Result<bool, ReaderGone>) -> PyResult<()> {
+    for future in sending {
+        let sent = room
+            .map(|_| py.None().into_bound(py))
+            .map_err(|ReaderGone| client_left());
+        resolve(future.bind(py), sent)?;
     }
     Ok(())
 }

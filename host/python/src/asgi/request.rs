@@ -57,11 +57,10 @@ impl Request {
                 Some(Ok(frame)) => {
                     // The programming model has no trailers.
                     let Ok(bytes) = frame.into_data() else { continue };
-                    let more = !frames.is_end_stream();
-                    if more {
-                        return Some(Part::Bytes { bytes, more });
+                    Part::Bytes {
+                        bytes,
+                        more: !frames.is_end_stream(),
                     }
-                    Part::Bytes { bytes, more }
                 }
                 None => Part::Bytes {
                     bytes: Bytes::new(),
@@ -69,7 +68,9 @@ impl Request {
                 },
                 Some(Err(error)) => Part::Broken(error),
             };
-            *self = Request::Read;
+            if !matches!(part, Part::Bytes { more: true, .. }) {
+                *self = Request::Read;
+            }
             return Some(part);
         }
     }

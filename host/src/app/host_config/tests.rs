@@ -313,8 +313,8 @@ fn a_warning_says_what_is_odd() {
         ),
         (
             "{\"retry\": {\"strategy\": \"fixedDelay\", \"maxRetryCount\": 2}}",
-            "host.json:1: retry: has no effect: calls of HTTP functions are never retried, and this version serves no \
-             other trigger",
+            "host.json:1: retry: has no effect: Funcdock follows no retry policy, and calls of HTTP functions are never \
+             retried",
         ),
     ];
     for (text, expected) in cases {

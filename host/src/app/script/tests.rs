@@ -169,8 +169,8 @@ fn a_retry_policy_is_named_as_it_has_no_effect() {
     assert_eq!(
         warnings,
         [
-            "blueprints/one.py: hello.retry: has no effect: calls of HTTP functions are never retried, and this version \
-             serves no other trigger"
+            "blueprints/one.py: hello.retry: has no effect: Funcdock follows no retry policy, and calls of HTTP functions \
+             are never retried"
         ]
     );
 }

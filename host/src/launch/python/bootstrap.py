@@ -1,6 +1,6 @@
 # The first code of a worker process: `python -X utf8 -c <this text> <module.so> <number of listening sockets>`. It
-# loads the module and hands over to Rust. If that fails, it reports the error through the control channel. Any version of Python can parse it, so that
-# a version that is too old gets our message and not a SyntaxError.
+# loads the module and hands over to Rust. If that fails, it reports the error through the control channel. Any version
+# of Python can parse it, so that a version that is too old gets our message and not a SyntaxError.
 import os
 import signal
 import sys

@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::coop::unconstrained;
 use tokio_io_timeout::TimeoutWriter;
 
 /// The time until the next attempt after accepting failed because of a lack of file descriptors or memory.
@@ -48,25 +49,29 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, calls: Calls
     }
 }
 
-/// Accepts the connections of another worker that does not do so in time: it is busy, starts, or is gone.
+/// Accepts the connections of another worker that does not do so in time: it starts, is stopped, or is gone.
 pub(super) async fn cover(listener: TcpListener, front: Arc<Front>, calls: Calls) {
     let serve = |stream| calls.spawn(connection(stream, Arc::clone(&front), calls.clone()));
     let mut draining = pin!(calls.draining());
     loop {
         tokio::select! {
-            () = &mut draining => return,
+            biased;
+            () = &mut draining => break,
             // Whether this one would have been in time is not known. One does no harm.
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                 serve(stream);
             }
         }
         tokio::select! {
-            () = &mut draining => return,
+            () = &mut draining => break,
             () = tokio::time::sleep(OTHERS_TURN) => {}
         }
         while let Some(Ok((stream, _))) = now(listener.accept()).await {
             serve(stream);
         }
+    }
+    while let Some(Ok((stream, _))) = now(listener.accept()).await {
+        serve(stream);
     }
 }
 
@@ -122,7 +127,8 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 
 /// Returns the future's output if it is ready at once.
 async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
+    // Also if this task has done much already, for which tokio would have it wait.
+    let mut future = pin!(unconstrained(future));
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(match future.as_mut().poll(context) {
             std::task::Poll::Ready(value) => Some(value),

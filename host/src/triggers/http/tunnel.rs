@@ -25,7 +25,11 @@ use crate::websocket;
 /// The number of bytes that are read at once.
 const READ_SIZE: usize = 8 << 10;
 
-/// The time that one side has to end after the other one.
+/// The largest message of a client, in bytes, if host.json allows bodies of that size. As much is reserved as soon as a
+/// client announces it.
+const MAX_MESSAGE: u64 = 16 << 20;
+
+/// The time that a client has to close the connection after the server, or to read the rest after it has left.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// The time after which a silent client is asked whether it is still there, and which it then has to answer.
@@ -45,18 +49,18 @@ struct Incoming {
     progress: Arc<Notify>,
 }
 
-/// Returns what the function gets of a handshake, and the server's end.
+/// Returns what the function gets of a handshake, and the server's end. Bodies have at most `max_body_size` bytes.
 pub(super) fn open(
     handshake: Handshake,
     upgrade: OnUpgrade,
-    max_message_size: u64,
+    max_body_size: u64,
 ) -> (WebSocketRequest, Tunnel) {
     let progress = Arc::new(Notify::new());
     let notified = Arc::clone(&progress);
     let (writer, stream) = body_writer(None, move || notified.notify_one());
     let request = WebSocketRequest {
         incoming: stream,
-        max_message_size,
+        max_message_size: max_body_size.min(MAX_MESSAGE),
     };
     let tunnel = Tunnel {
         handshake,
@@ -104,7 +108,7 @@ async fn carry(upgrade: OnUpgrade, incoming: Incoming, outgoing: Frames, calls: 
     }
 }
 
-/// Carries bytes until one side has ended, and gives the other one a little time to end as well.
+/// Carries bytes in both directions until both sides have ended.
 async fn carry_both(
     mut reader: impl AsyncRead + Unpin,
     writer: impl AsyncWrite + Unpin,
@@ -114,25 +118,47 @@ async fn carry_both(
 ) {
     let heard = Notify::new();
     let mut sending = pin!(send(writer, outgoing, &heard, SILENCE));
-    let sent = tokio::select! {
-        () = receive(&mut reader, &incoming, &heard, &calls) => false,
-        () = &mut sending => true,
+    let received = tokio::select! {
+        received = receive(&mut reader, &incoming, &heard, &calls) => Some(received),
+        () = &mut sending => None,
     };
+    // The first end counts: this one is for a connection that fails while it sends.
+    incoming.writer.fail(Box::new(ClientGone));
     drop(incoming);
-    // The client may still send: if the connection closed meanwhile, it might not get what was sent.
-    let _ = timeout(CLOSING, async {
-        let rest = discard(&mut reader);
-        if sent {
-            rest.await;
-        } else {
-            tokio::join!(sending, rest);
+    match received {
+        None => {}
+        Some(Received::All) => {
+            // The client may still read, if it has only ended its side.
+            let _ = timeout(CLOSING, sending).await;
+            return;
         }
-    })
-    .await;
+        Some(Received::Enough) => {
+            // It ends by itself, or with the call. What the client still sends must not fill the connection.
+            tokio::select! {
+                () = sending => {}
+                () = async { discard(&mut reader).await; std::future::pending().await } => {}
+            }
+        }
+    }
+    // If the connection closed while the client still sends, it might not get what was sent.
+    let _ = timeout(CLOSING, discard(&mut reader)).await;
+}
+
+/// Why [`receive`] has ended.
+enum Received {
+    /// The client has ended.
+    All,
+    /// Nobody takes more, or the server stops.
+    Enough,
 }
 
 /// Brings the client's bytes to the function until the client ends, nobody takes them, or the server stops.
-async fn receive(reader: &mut (impl AsyncRead + Unpin), incoming: &Incoming, heard: &Notify, calls: &Calls) {
+async fn receive(
+    reader: &mut (impl AsyncRead + Unpin),
+    incoming: &Incoming,
+    heard: &Notify,
+    calls: &Calls,
+) -> Received {
     let mut draining = pin!(calls.draining());
     let mut buffer = BytesMut::new();
     loop {
@@ -143,21 +169,24 @@ async fn receive(reader: &mut (impl AsyncRead + Unpin), incoming: &Incoming, hea
                 heard.notify_one();
                 tokio::select! {
                     () = incoming.progress.notified() => {}
-                    () = &mut draining => return incoming.writer.end(),
+                    () = &mut draining => break,
                     () = tokio::time::sleep(SILENCE / 2) => {}
                 }
                 continue;
             }
-            Err(ReaderGone) => return,
+            Err(ReaderGone) => return Received::Enough,
         }
         buffer.reserve(READ_SIZE);
         let read = tokio::select! {
             read = reader.read_buf(&mut buffer) => read,
             () = incoming.progress.notified() => continue,
-            () = &mut draining => return incoming.writer.end(),
+            () = &mut draining => break,
         };
         match read {
-            Ok(0) | Err(_) => return incoming.writer.fail(Box::new(ClientGone)),
+            Ok(0) | Err(_) => {
+                incoming.writer.fail(Box::new(ClientGone));
+                return Received::All;
+            }
             Ok(_) => {
                 heard.notify_one();
                 // `has_room` finds out if nobody takes them.
@@ -165,6 +194,8 @@ async fn receive(reader: &mut (impl AsyncRead + Unpin), incoming: &Incoming, hea
             }
         }
     }
+    incoming.writer.end();
+    Received::Enough
 }
 
 /// Sends the function's frames until they end, the connection fails, or the client does not answer a ping: it gets one
@@ -189,7 +220,12 @@ async fn send(writer: impl AsyncWrite + Unpin, mut outgoing: Frames, heard: &Not
             },
             // Frames that wait together go together.
             written = write(&mut writer, &mut rest), if has_to_write => match written {
-                Ok(()) => {}
+                // The client reads, though what it reads may be far behind.
+                Ok(Written::AfterAWait) => {
+                    silent_at = Instant::now() + silence;
+                    asked = false;
+                }
+                Ok(Written::AtOnce) => {}
                 Err(_) => return,
             },
             () = heard.notified() => {
@@ -209,13 +245,33 @@ async fn send(writer: impl AsyncWrite + Unpin, mut outgoing: Frames, heard: &Not
     }
 }
 
+/// How a write went.
+enum Written {
+    /// The connection had room.
+    AtOnce,
+    /// The connection had no room first.
+    AfterAWait,
+}
+
 /// Writes some of `rest`, or all that the writer holds back.
-async fn write(writer: &mut BufWriter<impl AsyncWrite + Unpin>, rest: &mut Bytes) -> io::Result<()> {
-    if rest.is_empty() {
-        writer.flush().await
-    } else {
-        writer.write_buf(rest).await.map(drop)
-    }
+async fn write(writer: &mut BufWriter<impl AsyncWrite + Unpin>, rest: &mut Bytes) -> io::Result<Written> {
+    let mut writing = pin!(async {
+        if rest.is_empty() {
+            writer.flush().await
+        } else {
+            writer.write_buf(rest).await.map(drop)
+        }
+    });
+    let mut written = Written::AtOnce;
+    std::future::poll_fn(|context| {
+        let polled = writing.as_mut().poll(context);
+        if polled.is_pending() {
+            written = Written::AfterAWait;
+        }
+        polled
+    })
+    .await?;
+    Ok(written)
 }
 
 /// Reads and drops what the client still sends.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use funcdock::model::{Body, HttpResponse, ReaderGone, body_writer};
-use http::StatusCode;
+use funcdock::model::{Body, BodyStream, BodyWriter, HttpResponse, ReaderGone, body_writer};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -34,23 +33,27 @@ impl Exchange {
         match std::mem::replace(&mut state.response, Response::Complete) {
             Response::NotStarted => {
                 state.response = Response::NotStarted;
-                Err(PyRuntimeError::new_err(
-                    "expected http.response.start before http.response.body",
-                ))
+                let prefix = match state.websocket {
+                    None => "",
+                    Some(_) => "websocket.",
+                };
+                Err(PyRuntimeError::new_err(format!(
+                    "expected {prefix}http.response.start before {prefix}http.response.body"
+                )))
             }
             Response::Complete => Err(PyRuntimeError::new_err("the response is complete already")),
+            Response::WebSocket(writer) => {
+                state.response = Response::WebSocket(writer);
+                Err(PyRuntimeError::new_err(
+                    "the app has accepted the WebSocket already",
+                ))
+            }
             Response::Head(mut head) if !more => {
                 head.body = Body::Bytes(body);
                 self.complete(py, state, Ok(head)).map(|()| None)
             }
             Response::Head(mut head) => {
-                // The exchange owns the writer, so the writer must not own the exchange.
-                let exchange = Arc::downgrade(self);
-                let length = content_length(&head.headers);
-                let (writer, mut stream) = body_writer(length, move || look_again_later(&exchange));
-                if state.websocket.is_some() && head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    stream = stream.of_websocket();
-                }
+                let (writer, stream) = self.new_body(content_length(&head.headers));
                 // The reader is not there yet, so it cannot be gone.
                 let has_room = writer.write(body).unwrap_or(true);
                 head.body = Body::Stream(stream);
@@ -81,9 +84,16 @@ impl Exchange {
         }
     }
 
+    /// Makes a body of this number of bytes, if it is known, that is sent while it is made.
+    pub(super) fn new_body(self: &Arc<Self>, length: Option<u64>) -> (BodyWriter, BodyStream) {
+        // The exchange owns the writer, so the writer must not own the exchange.
+        let exchange = Arc::downgrade(self);
+        body_writer(length, move || look_again_later(&exchange))
+    }
+
     pub(super) fn wait_for_room<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let future = self.create_future(py)?;
-        self.lock().sending = Some(future.clone().unbind());
+        self.lock().sending.push(future.clone().unbind());
         // There may be room since it was asked for.
         Arc::clone(self).look_again(py)?;
         Ok(future)

@@ -1,8 +1,9 @@
 //! The ASGI calls of WebSockets: what differs from HTTP in an [`Exchange`].
 //!
 //! The response of such a call is its handshake. The body of that response has the frames that the app sends, and the
-//! request has those of the client. These are read ahead, so that the client's pings and its close are answered while
-//! the app does something else.
+//! request has those of the client. These are read ahead of the app, so that the client's pings and its close are answered
+//! while the app waits for something else. Only the loop reads, a little in each turn: a client that sends without a pause
+//! must not keep the loop from other calls.
 
 use std::sync::Arc;
 
@@ -14,16 +15,19 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::super::app_loop::WaitingCall as _;
 use super::super::request::{Part, Request};
 use super::super::websocket_events::{self as events, Sent};
 use super::{Exchange, Response, State, client_left};
+
+/// The number of bytes that are read in one turn of the loop.
+const READ_AT_ONCE: usize = 64 << 10;
 
 /// What a call of a WebSocket keeps.
 pub(super) struct WebSocket {
     socket: Socket,
     /// The app has received the event with which each call begins.
     has_connected: bool,
+    /// The app has closed the connection, or refused it.
     closed_by_app: bool,
 }
 
@@ -63,26 +67,41 @@ impl WebSocket {
 }
 
 impl State {
+    /// Whether the client of a WebSocket was gone without a close.
+    pub(super) fn has_lost_websocket(&self) -> bool {
+        let websocket = self.websocket.as_ref();
+        websocket.is_some_and(|websocket| websocket.socket.is_lost())
+    }
+
     /// Reads what has arrived of a WebSocket, as far as there is room for it, and answers what the protocol itself
-    /// answers. Returns whether the connection is closed, which ends the response.
-    fn read_ahead(&mut self, exchange: &Arc<Exchange>) -> bool {
-        let (Some(websocket), Response::Body(writer)) = (&mut self.websocket, &self.response) else {
-            return false;
+    /// answers.
+    fn read_ahead(&mut self, exchange: &Arc<Exchange>) {
+        let (Some(websocket), Response::WebSocket(writer)) = (&mut self.websocket, &self.response) else {
+            return;
         };
         let waker = exchange.waker();
-        while websocket.socket.closed().is_none() && !websocket.socket.is_full() {
+        let mut read = 0;
+        while websocket.socket.closed().is_none() {
             match writer.has_room() {
                 Ok(true) => {}
                 // The client does not read: what it sends could only make more that waits for it.
-                Ok(false) => return false,
+                Ok(false) => break,
                 Err(_) => {
                     websocket.socket.lost();
                     break;
                 }
             }
+            if websocket.socket.is_full() {
+                break;
+            }
+            if read >= READ_AT_ONCE {
+                exchange.order();
+                break;
+            }
             match self.request.poll(&exchange.call.invocation, &waker) {
                 None => break,
                 Some(Part::Bytes { bytes, more }) => {
+                    read += bytes.len();
                     websocket.socket.receive(bytes);
                     if !more {
                         websocket.socket.go_away();
@@ -92,14 +111,16 @@ impl State {
             }
             websocket.flush(writer);
         }
-        websocket.socket.closed().is_some()
     }
 
     /// Ends the response of a WebSocket that is closed.
-    fn end_websocket(&mut self) {
-        let (Some(websocket), Response::Body(writer)) = (&mut self.websocket, &self.response) else {
+    fn end_if_closed(&mut self) {
+        let (Some(websocket), Response::WebSocket(writer)) = (&mut self.websocket, &self.response) else {
             return;
         };
+        if websocket.socket.closed().is_none() {
+            return;
+        }
         websocket.flush(writer);
         match websocket.socket.is_lost() {
             true => writer.fail(Box::new(ClientGone)),
@@ -111,11 +132,10 @@ impl State {
 }
 
 impl Exchange {
-    /// Reads what has arrived of a WebSocket; does nothing for HTTP.
+    /// Reads what has arrived of a WebSocket; does nothing for HTTP. In a turn of the loop of its own.
     pub(super) fn read_websocket(self: &Arc<Self>, state: &mut State) {
-        if state.read_ahead(self) {
-            state.end_websocket();
-        }
+        state.read_ahead(self);
+        state.end_if_closed();
     }
 
     /// Returns the next event of a WebSocket, if there is one already.
@@ -124,6 +144,7 @@ impl Exchange {
         py: Python<'py>,
         state: &mut State,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let has_ended = self.has_ended(state);
         let Some(websocket) = &mut state.websocket else {
             return Ok(None);
         };
@@ -131,14 +152,11 @@ impl Exchange {
             websocket.has_connected = true;
             return events::connect(py).map(Some);
         }
-        let message = websocket.socket.next_message();
-        // Also if there is a message: now there is room for another one.
-        self.read_websocket(state);
-        let has_ended = self.has_ended(state);
-        let Some(websocket) = &mut state.websocket else {
-            return Ok(None);
-        };
-        if let Some(message) = message.or_else(|| websocket.socket.next_message()) {
+        let was_full = websocket.socket.is_full();
+        if let Some(message) = websocket.socket.next_message() {
+            if was_full && !websocket.socket.is_full() {
+                self.order();
+            }
             return events::receive(py, &message).map(Some);
         }
         if has_ended {
@@ -160,16 +178,32 @@ impl Exchange {
             Sent::Accept(headers) => self.accept(py, headers).map(|()| None),
             Sent::Frame(frame) => self.send_frame(py, frame),
             Sent::Close { code, reason } => self.close(py, code, &reason).map(|()| None),
-            Sent::RefusalStart(head) => self.send_head(head).map(|()| None),
+            Sent::RefusalStart(head) => self.refuse(head).map(|()| None),
             Sent::RefusalBody { body, more } => self.send_body(py, body, more),
         }
     }
 
     fn accept(self: &Arc<Self>, py: Python<'_>, headers: HeaderMap) -> PyResult<()> {
-        self.send_head(head(StatusCode::SWITCHING_PROTOCOLS, headers))?;
-        self.send_body(py, Bytes::new(), true)?;
-        // From now on, the client's bytes are read ahead.
-        Arc::clone(self).look_again(py)
+        let mut state = self.lock();
+        if !matches!(state.response, Response::NotStarted) {
+            return Err(PyRuntimeError::new_err("the response has started already"));
+        }
+        let (writer, stream) = self.new_body(None);
+        state.response = Response::WebSocket(writer);
+        let mut head = head(StatusCode::SWITCHING_PROTOCOLS, headers);
+        head.body = Body::Stream(stream.of_websocket());
+        self.complete(py, state, Ok(head))?;
+        // From now on, the client's bytes are read.
+        self.order();
+        Ok(())
+    }
+
+    fn refuse(&self, head: Box<HttpResponse>) -> PyResult<()> {
+        self.send_head(head)?;
+        if let Some(websocket) = &mut self.lock().websocket {
+            websocket.closed_by_app = true;
+        }
+        Ok(())
     }
 
     fn send_frame<'py>(
@@ -180,7 +214,7 @@ impl Exchange {
         let mut guard = self.lock();
         let state = &mut *guard;
         match (&state.response, &mut state.websocket) {
-            (Response::Body(writer), Some(websocket)) => match writer.write(frame) {
+            (Response::WebSocket(writer), Some(websocket)) => match writer.write(frame) {
                 Ok(true) => Ok(None),
                 Ok(false) => {
                     drop(guard);
@@ -188,14 +222,14 @@ impl Exchange {
                 }
                 Err(_) => {
                     websocket.socket.lost();
-                    state.end_websocket();
+                    state.end_if_closed();
                     Err(client_left())
                 }
             },
-            (Response::Complete, Some(websocket)) => Err(websocket.closed_error()),
-            _ => Err(PyRuntimeError::new_err(
+            (Response::NotStarted, _) | (_, None) => Err(PyRuntimeError::new_err(
                 "expected websocket.accept or websocket.close before websocket.send",
             )),
+            (_, Some(websocket)) => Err(websocket.closed_error()),
         }
     }
 
@@ -203,21 +237,22 @@ impl Exchange {
         let mut guard = self.lock();
         let state = &mut *guard;
         match (&state.response, &mut state.websocket) {
-            (Response::NotStarted, Some(websocket)) => {
-                websocket.closed_by_app = true;
+            (Response::NotStarted, _) => {
                 drop(guard);
-                self.send_head(head(StatusCode::FORBIDDEN, HeaderMap::new()))?;
+                self.refuse(head(StatusCode::FORBIDDEN, HeaderMap::new()))?;
                 self.send_body(py, Bytes::new(), false).map(drop)
             }
-            (Response::Body(_), Some(websocket)) => {
+            (Response::WebSocket(_), Some(websocket)) => {
                 let closed = websocket.socket.close(code, reason);
                 closed.map_err(|error| PyValueError::new_err(error.to_string()))?;
                 websocket.closed_by_app = true;
-                state.end_websocket();
-                self.wake_receivers(py, guard)
+                state.end_if_closed();
+                // Other tasks of the app may wait in `send` or `receive`.
+                self.order();
+                Ok(())
             }
-            (Response::Complete, Some(websocket)) => Err(websocket.closed_error()),
-            _ => Err(PyRuntimeError::new_err("the response has started already")),
+            (_, Some(websocket)) => Err(websocket.closed_error()),
+            (_, None) => Ok(()),
         }
     }
 }
