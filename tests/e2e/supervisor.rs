@@ -162,14 +162,23 @@ fn many_connections_at_once_are_distributed_among_workers() {
 #[test]
 fn a_worker_that_is_stopped_keeps_no_new_connections_waiting() {
     let host = App::case("gates").arg("--workers").arg("2").start();
-    let [hangs, lives] = host.workers()[..] else {
+    let [stopped, lives] = host.workers()[..] else {
         panic!("two workers: {:?}", host.workers())
     };
-    kill(Pid::from_raw(hangs), Signal::SIGSTOP).expect("it runs");
+    kill(Pid::from_raw(stopped), Signal::SIGSTOP).expect("it runs");
+    // Until then it may accept a connection.
+    let is_stopped = || {
+        fs::read_to_string(format!("/proc/{stopped}/status"))
+            .is_ok_and(|status| status.contains("\nState:\tT"))
+    };
+    assert!(
+        wait_for(|| is_stopped().then_some(())).is_some(),
+        "it does not stop"
+    );
     for _ in 0..30 {
         assert_eq!(worker(&host), Some(lives), "{}", host.output());
     }
-    kill(Pid::from_raw(hangs), Signal::SIGCONT).expect("it runs");
+    kill(Pid::from_raw(stopped), Signal::SIGCONT).expect("it runs");
     host.stop().assert_clean();
 }
 
