@@ -5,6 +5,7 @@
 //! [look again](Exchange::look_again): the server, which has sent a part of the response or has read a part of the
 //! request, and the pipeline, when the client leaves.
 
+mod ending;
 mod sending;
 mod websocket;
 
@@ -12,10 +13,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
 
-use funcdock::model::{BodyWriter, Data, HttpResponse, Outcome, ReaderGone};
+use funcdock::model::{BodyWriter, HttpResponse, ReaderGone};
 use funcdock::pipeline::{RunnerCall, WorkerHold};
+use pyo3::exceptions::PyOSError;
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -25,8 +26,6 @@ use super::events;
 use super::futures::{is_done, resolve};
 use super::request::{Part, Request};
 use crate::calls::Call;
-use crate::convert::{ResponseBody, header_pairs};
-use crate::exceptions;
 use crate::tasks::TaskKey;
 use websocket::WebSocket;
 
@@ -45,6 +44,8 @@ pub(crate) struct Exchange {
     event_loop: Arc<dyn AppLoop>,
     call: RunnerCall,
     reply: Reply,
+    /// Whether the client asks for a WebSocket, and the app may accept it.
+    pub(super) is_websocket: bool,
     state: Mutex<State>,
 }
 
@@ -103,6 +104,7 @@ impl Exchange {
             event_loop: Arc::clone(event_loop),
             call,
             reply,
+            is_websocket: websocket.is_some(),
             state: Mutex::new(State {
                 request,
                 response: Response::NotStarted,
@@ -112,11 +114,6 @@ impl Exchange {
                 hold: Some(event_loop.hold_worker()),
             }),
         })
-    }
-
-    /// Whether the client asks for a WebSocket, and the app may accept it.
-    pub(super) fn is_of_websocket(&self) -> bool {
-        self.lock().websocket.is_some()
     }
 
     /// Returns the key of its task.
@@ -166,7 +163,7 @@ impl Exchange {
         py: Python<'py>,
         state: &mut State,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        if state.websocket.is_some() {
+        if self.is_websocket {
             return self.poll_websocket(py, state);
         }
         if self.has_ended(state) {
@@ -235,120 +232,6 @@ impl Exchange {
         departure.notify(move || look_again_later(&watching));
         Ok(future)
     }
-
-    /// Gives the head of the response, or the error in its place, to whoever waits for it.
-    fn complete(
-        self: &Arc<Self>,
-        py: Python<'_>,
-        state: MutexGuard<'_, State>,
-        response: Result<Box<HttpResponse>, PyErr>,
-    ) -> PyResult<()> {
-        match &self.reply {
-            Reply::OfCall | Reply::OfReturned => {
-                let outcome = match response {
-                    Ok(response) => Outcome::returned(Data::Response(response)),
-                    Err(error) if self.was_cancelled(py, &error) => Outcome::Cancelled,
-                    Err(error) => Outcome::Raised(Box::new(exceptions::describe(py, &error))),
-                };
-                self.event_loop.complete(self.call.ticket, outcome);
-                self.wake_receivers(py, state)
-            }
-            Reply::ToFunction(future) => {
-                self.wake_receivers(py, state)?;
-                let made = response.and_then(|response| self.for_function(py, *response));
-                resolve(future.bind(py), made)
-            }
-        }
-    }
-
-    /// Returns the response as function code gets it.
-    fn for_function<'py>(&self, py: Python<'py>, response: HttpResponse) -> PyResult<Bound<'py, PyAny>> {
-        let headers = header_pairs(py, &response.headers)?;
-        let body = ResponseBody::new(response.body);
-        let module = self.event_loop.asgi_module(py);
-        module.call_method1(intern!(py, "response"), (response.status.as_u16(), headers, body))
-    }
-
-    fn was_cancelled(&self, py: Python<'_>, error: &PyErr) -> bool {
-        self.is_given_up() && error.is_instance_of::<CancelledError>(py)
-    }
-
-    /// Tells all calls of `receive` that wait if the exchange has ended.
-    fn wake_receivers(self: &Arc<Self>, py: Python<'_>, mut state: MutexGuard<'_, State>) -> PyResult<()> {
-        if state.receiving.is_empty() || !self.has_ended(&state) {
-            return Ok(());
-        }
-        let received = self.take_received(py, &mut state)?;
-        drop(state);
-        resolve_all(py, received)
-    }
-
-    /// Handles the end of the app's coroutine, with the exception that it raised.
-    pub(super) fn ended(self: &Arc<Self>, py: Python<'_>, error: Option<PyErr>) -> PyResult<()> {
-        let mut state = self.lock();
-        // An exception refers to frames of the app, and these to the exchange: it may live until Python's next garbage
-        // collection. Nothing may depend on that.
-        let _hold = state.hold.take();
-        let _request = std::mem::replace(&mut state.request, Request::Read);
-        // Other tasks of the app may wait. Their next `send` says that it is too late.
-        let sending = std::mem::take(&mut state.sending);
-        self.end(py, state, error)?;
-        resolve_sent(py, sending, Ok(true))
-    }
-
-    /// Ends the response as the app has ended.
-    fn end(
-        self: &Arc<Self>,
-        py: Python<'_>,
-        mut state: MutexGuard<'_, State>,
-        error: Option<PyErr>,
-    ) -> PyResult<()> {
-        match std::mem::replace(&mut state.response, Response::Complete) {
-            Response::NotStarted | Response::Head(_) => {
-                let error = error.unwrap_or_else(|| match state.websocket {
-                    None => PyRuntimeError::new_err("the ASGI app ended without a complete response"),
-                    Some(_) => PyRuntimeError::new_err(
-                        "the ASGI app ended before it accepted or refused the WebSocket",
-                    ),
-                });
-                self.complete(py, state, Err(error))
-            }
-            Response::WebSocket(writer) => {
-                if let Some(websocket) = &mut state.websocket {
-                    websocket.app_ended(&writer, error.is_some());
-                }
-                self.wake_receivers(py, state)?;
-                match error {
-                    Some(error) => writer.fail(Box::new(exceptions::describe(py, &error))),
-                    None => writer.end(),
-                }
-                Ok(())
-            }
-            Response::Body(writer) => {
-                self.wake_receivers(py, state)?;
-                match error {
-                    Some(error) => writer.fail(Box::new(exceptions::describe(py, &error))),
-                    None => writer.fail("the ASGI app ended before the response was complete".into()),
-                }
-                Ok(())
-            }
-            Response::Complete => {
-                self.wake_receivers(py, state)?;
-                if let Some(error) = error.filter(|error| !self.was_cancelled(py, error)) {
-                    let traceback = exceptions::describe(py, &error).traceback;
-                    let invocation = &self.call.invocation;
-                    tracing::error!(
-                        target: "funcdock::pipeline",
-                        function = invocation.function().name.as_str(),
-                        invocation = invocation.id(),
-                        traceback,
-                        "the app raised after its response: {error}"
-                    );
-                }
-                Ok(())
-            }
-        }
-    }
 }
 
 /// Has the loop look again at an exchange that still goes on. From any thread.
@@ -373,7 +256,7 @@ impl WaitingCall for Exchange {
             _ => Ok(true),
         };
         // An app that talks over a WebSocket may be in the middle of handling a message.
-        let is_quiet = state.websocket.is_none() && state.sending.is_empty() && state.receiving.is_empty();
+        let is_quiet = !self.is_websocket && state.sending.is_empty() && state.receiving.is_empty();
         let sending = match room {
             Ok(false) => Vec::new(),
             _ => std::mem::take(&mut state.sending),

@@ -29,7 +29,7 @@ impl RawExchange {
 
     /// Takes an event of the response; returns a future if the app has to wait before it sends more.
     fn send<'py>(&self, event: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if self.0.is_of_websocket() {
+        if self.0.is_websocket {
             let sent = websocket_events::Sent::parse(event)?;
             return self.0.send_over_websocket(event.py(), sent);
         }

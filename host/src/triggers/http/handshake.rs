@@ -1,6 +1,9 @@
 //! The handshake of the WebSocket protocol (RFC 6455, section 4.2).
 
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::Body as _;
@@ -68,6 +71,9 @@ impl Handshake {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = headers;
         let headers = response.headers_mut();
+        // A handshake has no body, whatever the function says.
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(TRANSFER_ENCODING);
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept);
@@ -137,8 +143,13 @@ mod tests {
     fn the_key_is_answered_as_in_the_example_of_the_specification() {
         let handshake = with("", None).expect("valid").expect("a handshake");
         assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        let response = handshake.accept(HeaderMap::new());
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("7"));
+        headers.insert("x-own", HeaderValue::from_static("kept"));
+        let response = handshake.accept(headers);
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert!(!response.headers().contains_key(CONTENT_LENGTH));
+        assert_eq!(response.headers()["x-own"], "kept");
         assert_eq!(response.headers()[UPGRADE], "websocket");
     }
 

@@ -87,7 +87,7 @@ async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
         let (front, client) = (&front, &client);
         async move { Ok::<_, Infallible>(front.respond(request, client).await) }
     });
-    // A client that takes nothing of a response would otherwise keep it in memory for ever.
+    // Otherwise the response to a client that reads nothing would stay in memory.
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(front.pause()));
     let stream = TokioIo::new(Box::pin(stream));
