@@ -62,7 +62,13 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def is_ours(code: types.CodeType) -> bool:
+    """Whether this is code of the host."""
+    return code.co_filename.startswith(OURS)
+
+
 def _is_internal(frame: types.TracebackType) -> bool:
-    file = frame.tb_frame.f_code.co_filename
+    code = frame.tb_frame.f_code
     importlib = os.path.join("importlib", "__init__.py")
-    return file.startswith((OURS, "<frozen importlib")) or file.endswith(importlib)
+    file = code.co_filename
+    return is_ours(code) or file.startswith("<frozen importlib") or file.endswith(importlib)

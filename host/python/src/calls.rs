@@ -37,9 +37,6 @@ impl Call {
         }
     }
 
-    pub(crate) fn function(&self) -> &str {
-        &self.function.info.name
-    }
 }
 
 impl From<&RunnerCall> for Call {
@@ -53,6 +50,12 @@ impl Call {
     #[getter]
     pub(crate) fn invocation_id(&self) -> String {
         self.id.to_string()
+    }
+
+    /// The name of the function.
+    #[getter]
+    pub(crate) fn function(&self) -> &str {
+        &self.function.info.name
     }
 
     /// Returns the attribute that an extension has set under this name; None if there is none, or the call has ended.

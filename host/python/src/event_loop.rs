@@ -6,7 +6,7 @@
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use funcdock::model::{Invocation, Outcome};
 use funcdock::pipeline::{RunnerCall, Ticket, WorkerHold};
@@ -31,6 +31,8 @@ enum Order {
     LookAgain(Arc<dyn WaitingCall>),
     /// Have the ASGI apps shut down, then say so.
     ShutDown(mpsc::Sender<()>),
+    /// Show that the loop makes progress.
+    Ping,
 }
 
 /// The worker's event loop, and the queue of orders for it.
@@ -53,6 +55,8 @@ pub(crate) struct EventLoop {
     /// No more calls begin, and running ones are cancelled.
     cancelling: AtomicBool,
     stopping: AtomicBool,
+    /// When the loop was pinged; `None` if it has answered.
+    pinged: Mutex<Option<Instant>>,
 }
 
 impl EventLoop {
@@ -76,6 +80,7 @@ impl EventLoop {
             beginning: AtomicBool::new(false),
             cancelling: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            pinged: Mutex::new(None),
         })
     }
 
@@ -123,6 +128,19 @@ impl EventLoop {
         self.asgi_module(py)
             .call_method1(intern!(py, "shut_down"), (done,))?;
         Ok(())
+    }
+
+    /// Returns how long the loop has not answered the last ping, and pings it unless it owes an answer. From any thread.
+    pub(crate) fn silence(&self) -> Duration {
+        let mut pinged = lock(&self.pinged);
+        if let Some(at) = *pinged {
+            return at.elapsed();
+        }
+        *pinged = Some(Instant::now());
+        drop(pinged);
+        self.order(Order::Ping);
+        self.wake_up();
+        Duration::ZERO
     }
 
     /// Ends [`run`](Self::run). From any thread.
@@ -174,6 +192,7 @@ impl Dispatcher {
                 Order::GiveUp(invocation) => event_loop.tasks.cancel(py, &invocation),
                 Order::LookAgain(call) => report(call.look_again(py)),
                 Order::ShutDown(done) => report(event_loop.begin_shut_down(py, done)),
+                Order::Ping => *lock(&event_loop.pinged) = None,
                 Order::Begin(call) if call.invocation.is_given_up() => {}
                 Order::Begin(call) if cancelling => event_loop.complete(call.ticket, Outcome::Cancelled),
                 Order::Begin(call) => {

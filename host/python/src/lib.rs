@@ -8,10 +8,13 @@
 //! | main | loads the functions, then runs the event loop | yes, except while it waits |
 //! | `serving` | serves triggers, runs hooks | never |
 //! | `function-N` | runs synchronous functions | while there are calls |
+//! | `interpreter` | starts threads, reads their stacks | while it does |
+//! | `watchdog` | watches that all of these make progress | never |
 
 mod arguments;
 mod asgi;
 mod async_call;
+mod call_context;
 mod calls;
 mod companions;
 mod context;
@@ -21,6 +24,7 @@ mod event_loop;
 mod exceptions;
 mod hooks;
 mod index;
+mod interpreter_thread;
 mod logging;
 mod objects;
 mod outcomes;
@@ -30,6 +34,7 @@ mod runner;
 mod runtime;
 mod tasks;
 mod text;
+mod watchdog;
 mod wsgi;
 
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -45,11 +50,11 @@ use runner::PythonRunner;
 /// Called once, attached, on the main thread. It returns no `PyErr`: a failure before the worker is ready is reported to
 /// the supervisor.
 #[pyfunction]
-fn run(py: Python<'_>, control_fd: i32, listener_fds: Vec<i32>) -> i32 {
+fn run(py: Python<'_>, control_fd: i32, listener_fd: i32, loads_fd: i32) -> i32 {
     // SAFETY: the supervisor passes these descriptors to this process only for this call.
     let owned = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
-    let (control, listeners) = (owned(control_fd), listener_fds.into_iter().map(owned).collect());
-    let worker = match py.detach(|| Worker::connect(control, listeners)) {
+    let (control, listener, loads) = (owned(control_fd), owned(listener_fd), owned(loads_fd));
+    let worker = match py.detach(|| Worker::connect(control, listener, loads)) {
         Ok(worker) => worker,
         Err(code) => return code,
     };

@@ -17,7 +17,9 @@ pub(crate) struct Package {
     pub(crate) http: Py<PyModule>,
     pub(crate) loader: Py<PyModule>,
     pub(crate) logs: Py<PyModule>,
+    pub(crate) stalls: Py<PyModule>,
     pub(crate) tasks: Py<PyModule>,
+    pub(crate) threads: Py<PyModule>,
     pub(crate) wsgi: Py<PyModule>,
 }
 
@@ -71,7 +73,9 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         http_streams,
         loader,
         logs,
+        stalls: submodule("stalls", include_str!("../funcdock/stalls.py"))?,
         tasks,
+        threads: submodule("threads", include_str!("../funcdock/threads.py"))?,
         wsgi: submodule("wsgi", include_str!("../funcdock/wsgi.py"))?,
     })
 }

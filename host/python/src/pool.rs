@@ -8,23 +8,37 @@
 //! have ended meanwhile, the others serve the queue well: the thread gives the GIL back and waits again. So does a thread
 //! whose call was interrupted while calls of others ended, once that call has ended. Otherwise all threads would soon take
 //! turns of an interval each, with an interrupted call in each of them.
+//!
+//! Threads start when they are needed: one more than there are calls that run. A thread whose call was given up, and goes
+//! on, is lost until that call ends. Another one takes its place.
+
+mod places;
 
 use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use funcdock::pipeline::RunnerCall;
+use funcdock::model::Invocation;
+use funcdock::pipeline::{LoadedFunction, RunnerCall};
 use pyo3::prelude::*;
 
 use crate::outcomes;
 use crate::runtime::{self, Called, Runtime};
 
+pub(crate) use places::LostThread;
+use places::Places;
+
 /// The queue that the threads share.
-#[derive(Default)]
 pub(crate) struct Pool {
     state: Mutex<State>,
     available: Condvar,
+    /// The number of threads that take calls at most.
+    most: usize,
+    /// Python's `sys.getswitchinterval()`.
+    switch_interval: Duration,
+    /// Asks for another thread, which then [serves](Self::serve). From any thread, attached or not; does not block.
+    start_thread: Box<dyn Fn() + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -35,6 +49,9 @@ struct State {
     waking: bool,
     /// The number of calls that have ended; wraps around.
     ended: u32,
+    /// A thread was asked for, and does not serve yet.
+    starting: bool,
+    places: Places,
 }
 
 /// A moment, and the number of calls that had ended by then.
@@ -44,30 +61,36 @@ struct Mark {
     ended: u32,
 }
 
+/// What a thread does after a call.
+enum Next {
+    Run(RunnerCall, Mark),
+    Wait,
+    /// Another thread has taken its place.
+    Leave,
+}
+
 /// The time until a thread that gave the GIL back tries again.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The stack size of CPython's main thread: deep recursion in a function must work as it does there.
-const STACK_SIZE: usize = 8 << 20;
-
 impl Pool {
-    /// Starts the threads, which end with the process.
-    ///
-    /// `switch_interval` is Python's `sys.getswitchinterval()`.
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        threads: usize,
+    /// Returns a pool of at most this number of threads. It has none yet: `start_thread` starts one that serves.
+    pub(crate) fn new(
+        most: usize,
         switch_interval: Duration,
-        runtime: &Arc<Runtime>,
-    ) -> std::io::Result<()> {
-        for index in 0..threads {
-            let (pool, runtime) = (Arc::clone(self), Arc::clone(runtime));
-            std::thread::Builder::new()
-                .name(format!("function-{index}"))
-                .stack_size(STACK_SIZE)
-                .spawn(move || pool.serve(&runtime, switch_interval))?;
+        start_thread: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Pool {
+            state: Mutex::default(),
+            available: Condvar::new(),
+            most,
+            switch_interval,
+            start_thread: Box::new(start_thread),
         }
-        Ok(())
+    }
+
+    /// Has the first thread start.
+    pub(crate) fn start(&self) {
+        self.keep_spare(&mut self.lock());
     }
 
     /// Queues a call. From any thread, attached or not.
@@ -80,49 +103,84 @@ impl Pool {
         self.wake_one(&mut self.lock());
     }
 
-    /// Runs calls on one thread until the process ends.
-    fn serve(&self, runtime: &Runtime, switch_interval: Duration) {
-        // This makes the thread state once; attaching and detaching later only takes and releases the GIL.
-        Python::attach(|py| {
-            loop {
-                let mut mark = py.detach(|| self.wait(false));
-                while mark.at.elapsed() >= switch_interval && self.lock().ended != mark.ended {
-                    mark = py.detach(|| {
-                        std::thread::sleep(PAUSE);
-                        self.wait(true)
-                    });
-                }
-                let mut next;
-                (next, mark) = self.begin();
-                while let Some(call) = next {
-                    // A panic in here is a fault of ours; it must cost the call, and not the thread.
-                    let ticket = call.ticket;
-                    let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, call)));
-                    let Called {
-                        outcome,
-                        rest,
-                        running,
-                    } = called.unwrap_or_else(|_| Called {
-                        outcome: outcomes::lost("the call panicked in the worker"),
-                        rest: None,
-                        running: None,
-                    });
-                    if let Some(rest) = rest {
-                        // The response begins; the rest of its body is made while it is sent.
-                        let _hold = runtime.completions.hold_worker();
-                        runtime.completions.push(ticket, outcome, false);
-                        // The writer that is dropped ends the response with an error.
-                        let _ = panic::catch_unwind(AssertUnwindSafe(|| rest.run(py)));
-                        runtime::end(py, running);
-                        (next, mark) = self.next(mark, switch_interval);
-                        continue;
-                    }
-                    runtime::end(py, running);
-                    (next, mark) = self.next(mark, switch_interval);
-                    runtime.completions.push(ticket, outcome, next.is_some());
-                }
+    /// Handles a call whose time is over: a thread cannot be stopped, so if the call runs, its thread is lost. From any
+    /// thread.
+    pub(crate) fn give_up(&self, function: &Arc<LoadedFunction>, invocation: &Arc<Invocation>) {
+        let mut state = self.lock();
+        if state.places.lose(function, invocation) {
+            self.keep_spare(&mut state);
+        }
+    }
+
+    /// Whether a call that is queued now would begin before others have ended. From any thread.
+    pub(crate) fn has_idle_place(&self) -> bool {
+        let state = self.lock();
+        state.places.running() + state.queue.len() < self.most
+    }
+
+    /// Returns the threads that were lost at least this long ago and are not back, each once.
+    pub(crate) fn lost_threads(&self, since: Duration) -> Vec<LostThread> {
+        self.lock().places.take_lost(since)
+    }
+
+    /// Handles that the thread that was asked for could not be started.
+    pub(crate) fn not_started(&self) {
+        self.lock().starting = false;
+    }
+
+    /// Runs calls on this thread until the process ends, or another thread has taken its place. Attached.
+    pub(crate) fn serve(&self, py: Python<'_>, ident: u64, runtime: &Runtime) {
+        let place = {
+            let mut state = self.lock();
+            state.starting = false;
+            state.places.take(ident)
+        };
+        loop {
+            let mut mark = py.detach(|| self.wait(false));
+            while mark.at.elapsed() >= self.switch_interval && self.lock().ended != mark.ended {
+                mark = py.detach(|| {
+                    std::thread::sleep(PAUSE);
+                    self.wait(true)
+                });
             }
+            let mut next = self.begin(place);
+            while let Next::Run(call, mark) = next {
+                next = self.run(py, place, call, mark, runtime);
+            }
+            if let Next::Leave = next {
+                return;
+            }
+        }
+    }
+
+    /// Runs a call, and reports its outcome. Attached.
+    fn run(&self, py: Python<'_>, place: usize, call: RunnerCall, mark: Mark, runtime: &Runtime) -> Next {
+        // A panic in here is a fault of ours; it must cost the call, and not the thread.
+        let ticket = call.ticket;
+        let called = panic::catch_unwind(AssertUnwindSafe(|| runtime.call(py, call)));
+        let Called {
+            outcome,
+            rest,
+            running,
+        } = called.unwrap_or_else(|_| Called {
+            outcome: outcomes::lost("the call panicked in the worker"),
+            rest: None,
+            running: None,
         });
+        if let Some(rest) = rest {
+            // The response begins; the rest of its body is made while it is sent.
+            let _hold = runtime.completions.hold_worker();
+            runtime.completions.push(ticket, outcome, false);
+            // The writer that is dropped ends the response with an error.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| rest.run(py)));
+            runtime::end(py, running);
+            return self.next(place, mark);
+        }
+        runtime::end(py, running);
+        let next = self.next(place, mark);
+        let more = matches!(next, Next::Run(..));
+        runtime.completions.push(ticket, outcome, more);
+        next
     }
 
     /// Waits until there is a call in the queue, and no other thread is about to take it. `is_woken` says that this thread is
@@ -147,36 +205,62 @@ impl Pool {
     }
 
     /// Takes the first call of a thread that was woken, if it is still there. Attached.
-    fn begin(&self) -> (Option<RunnerCall>, Mark) {
+    fn begin(&self, place: usize) -> Next {
         let at = Instant::now();
         let mut state = self.lock();
         let call = state.queue.pop_front();
         state.waking = false;
         self.wake_one(&mut state);
+        let Some(call) = call else {
+            return Next::Wait;
+        };
+        state.places.set(place, &call);
+        self.keep_spare(&mut state);
         let ended = state.ended;
-        (call, Mark { at, ended })
+        Next::Run(call, Mark { at, ended })
     }
 
     /// Ends the call that began at this mark. Takes the next one, unless others serve the queue. Attached.
-    fn next(&self, mark: Mark, switch_interval: Duration) -> (Option<RunnerCall>, Mark) {
+    fn next(&self, place: usize, mark: Mark) -> Next {
         let at = Instant::now();
-        let was_interrupted = at.duration_since(mark.at) >= switch_interval;
+        let was_interrupted = at.duration_since(mark.at) >= self.switch_interval;
         let mut state = self.lock();
         let others_serve = was_interrupted && state.ended != mark.ended;
         state.ended = state.ended.wrapping_add(1);
         let ended = state.ended;
+        if state.places.is_replaced(place, self.most) {
+            state.places.leave(place);
+            return Next::Leave;
+        }
         let call = if others_serve {
             None
         } else {
             state.queue.pop_front()
         };
-        (call, Mark { at, ended })
+        match call {
+            Some(call) => {
+                state.places.set(place, &call);
+                Next::Run(call, Mark { at, ended })
+            }
+            None => {
+                state.places.clear(place);
+                Next::Wait
+            }
+        }
     }
 
     fn wake_one(&self, state: &mut State) {
         if !state.waking && state.sleeping > 0 && !state.queue.is_empty() {
             state.waking = true;
             self.available.notify_one();
+        }
+    }
+
+    /// Asks for a thread, unless one sleeps or starts, or there are enough.
+    fn keep_spare(&self, state: &mut State) {
+        if state.sleeping == 0 && !state.starting && state.places.has_room(self.most) {
+            state.starting = true;
+            (self.start_thread)();
         }
     }
 

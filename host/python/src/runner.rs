@@ -1,22 +1,26 @@
 //! The [`FunctionRunner`] for CPython: runs synchronous functions on the pool, asynchronous ones on the loop.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use funcdock::control::WorkerConfig;
 use funcdock::extensions::ExtensionReport;
-use funcdock::model::Outcome;
-use funcdock::pipeline::{FunctionRunner, RunnerCall};
+use funcdock::model::{Invocation, Outcome};
+use funcdock::pipeline::{FunctionRunner, LoadedFunction, RunnerCall};
 use funcdock::worker::{LoadedWorker, Worker};
 use pyo3::prelude::*;
 
 use crate::arguments::Classes;
 use crate::asgi::NestedCalls;
+use crate::call_context::Contexts;
 use crate::event_loop::EventLoop;
 use crate::index::{self, LoadError, Run};
+use crate::interpreter_thread::interpreter_thread;
 use crate::package::{self, Package};
 use crate::pool::Pool;
 use crate::runtime::Runtime;
+use crate::tasks::lock;
+use crate::watchdog::{Stacks, Watchdog};
 use crate::{companions, context, dock, hooks, logging, wsgi};
 
 /// Calls the functions of an app.
@@ -25,6 +29,8 @@ pub(crate) struct PythonRunner {
     pool: Arc<Pool>,
     event_loop: Arc<EventLoop>,
     extensions: Vec<ExtensionReport>,
+    /// Starts when the loop runs.
+    watchdog: Mutex<Option<Watchdog>>,
 }
 
 impl PythonRunner {
@@ -55,15 +61,17 @@ impl PythonRunner {
         let started = companions::run(py, &prepared.package, companions).and_then(|()| {
             let mut functions = index.functions;
             let extensions = dock_extensions(py, &prepared.package, &worker, &mut functions)?;
+            let contexts = Contexts::new(prepared.package.threads.bind(py)).map_err(LoadError::Prepare)?;
             let runtime = Arc::new(Runtime {
                 functions,
                 classes: prepared.classes,
                 completions,
                 wsgi: prepared.package.wsgi.clone_ref(py),
+                contexts,
             });
             Self::start(
                 py,
-                worker.config(),
+                &worker,
                 &prepared.package,
                 prepared.event_loop,
                 runtime,
@@ -82,7 +90,7 @@ impl PythonRunner {
 
     fn start(
         py: Python<'_>,
-        config: &WorkerConfig,
+        worker: &LoadedWorker,
         package: &Package,
         event_loop: Py<PyAny>,
         runtime: Arc<Runtime>,
@@ -93,30 +101,56 @@ impl PythonRunner {
         let event_loop = Arc::new(EventLoop::new(Arc::clone(&runtime), tasks, asgi, event_loop)?);
         let nested = NestedCalls(Arc::clone(&event_loop) as _);
         package.asgi.bind(py).call_method1("connect", (nested,))?;
-        let threads = thread_count(config);
+        let threads = thread_count(worker.config());
         package
             .http_streams
             .bind(py)
             .call_method1("set_thread_count", (threads,))?;
-        let pool = Arc::new(Pool::default());
+        let switch_interval: f64 = py.import("sys")?.call_method0("getswitchinterval")?.extract()?;
+        let (interpreter, thread) = interpreter_thread();
+        let starter = interpreter.clone();
+        let pool = Arc::new(Pool::new(
+            threads,
+            Duration::from_secs_f64(switch_interval),
+            move || starter.start_thread(),
+        ));
+        thread.start(
+            Arc::clone(&pool),
+            Arc::clone(&runtime),
+            package.threads.clone_ref(py),
+            package.stalls.clone_ref(py),
+        )?;
         if runtime
             .functions
             .iter()
             .any(|function| !function.run.is_on_loop())
         {
-            let switch_interval: f64 = py.import("sys")?.call_method0("getswitchinterval")?.extract()?;
-            pool.start(threads, Duration::from_secs_f64(switch_interval), &runtime)?;
+            pool.start();
         }
+        let watchdog = Watchdog {
+            pool: Arc::clone(&pool),
+            event_loop: Arc::clone(&event_loop),
+            interpreter,
+            stacks: Stacks::new(package.stalls.bind(py))?,
+            health: worker.health().clone(),
+            limit: worker.config().app.host.function_timeout,
+            loop_thread: py.import("threading")?.call_method0("get_ident")?.extract()?,
+        };
         Ok(PythonRunner {
             runtime,
             pool,
             event_loop,
             extensions,
+            watchdog: Mutex::new(Some(watchdog)),
         })
     }
 
     /// Runs asynchronous functions until [`stop`](Self::stop). Attached, on the main thread.
     pub(crate) fn run_event_loop(&self, py: Python<'_>) {
+        let watchdog = lock(&self.watchdog).take();
+        if let Some(Err(error)) = watchdog.map(Watchdog::start) {
+            tracing::error!("cannot start the watchdog: {error}");
+        }
         if let Err(error) = self.event_loop.run(py) {
             tracing::error!("the event loop ended: {error}");
         }
@@ -146,11 +180,21 @@ impl FunctionRunner for PythonRunner {
         self.event_loop.wake_up();
     }
 
-    fn give_up(&self, call: &RunnerCall) {
-        // A thread cannot be stopped.
-        if self.runtime.function(call).run.is_on_loop() {
-            self.event_loop.give_up(Arc::clone(&call.invocation));
+    fn give_up(&self, function: &Arc<LoadedFunction>, invocation: &Arc<Invocation>) {
+        if self.runtime.functions[function.index].run.is_on_loop() {
+            self.event_loop.give_up(Arc::clone(invocation));
+        } else {
+            self.pool.give_up(function, invocation);
         }
+    }
+
+    fn give_up_stream(&self, function: &Arc<LoadedFunction>, invocation: &Arc<Invocation>) {
+        // On the loop, the frames that were dropped have cancelled it.
+        self.pool.give_up(function, invocation);
+    }
+
+    fn has_idle_place(&self) -> bool {
+        self.pool.has_idle_place()
     }
 
     fn cancel(&self) {

@@ -29,10 +29,11 @@ Examples:
 The interpreter is --python, else the app's .venv, else $VIRTUAL_ENV, else python3. An app that has a
 requirements.txt and none of the first three gets a .venv made, with its requirements installed.
 
-Ctrl-C lets running calls finish; a second one does not.";
+Ctrl-C lets running calls finish; a second one does not. SIGHUP reads the app again and replaces the workers, one after
+the other, without losing a request.";
 
 /// Serve a function app
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The app's folder: the one with host.json
@@ -72,9 +73,13 @@ pub(super) struct Arguments {
     #[arg(long, env = "FUNCDOCK_START_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     start_timeout: Duration,
 
-    /// Seconds that running calls get to finish when the host stops
+    /// Seconds that running calls get to finish when the host stops, or replaces a worker
     #[arg(long, env = "FUNCDOCK_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     drain_timeout: Duration,
+
+    /// Seconds without a sign of life after which a worker is killed and started again
+    #[arg(long, env = "FUNCDOCK_HEARTBEAT_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    heartbeat_timeout: Duration,
 
     /// Format of the log on stderr
     #[arg(
@@ -114,13 +119,16 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
 }
 
 fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
+    let module = python_module.to_owned();
+    let again = arguments.clone();
+    let reread = move || options(again.clone(), &module).map_err(|error| format!("{error:#}"));
     let options = options(arguments, python_module)?;
     let route_prefix = options.app.host.http.route_prefix.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the event loop of the host")?;
-    let stopped = runtime.block_on(supervisor::run(options, |progress| {
+    let stopped = runtime.block_on(supervisor::run(options, reread, |progress| {
         report(progress, &route_prefix)
     }))?;
     Ok(ExitCode::from(stopped.exit_code()))
@@ -147,6 +155,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
         install: !arguments.no_install,
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
+        heartbeat_timeout: arguments.heartbeat_timeout,
         extensions_enabled: settings::extensions_enabled(&settings),
         extension_path: settings::extension_path(&settings, &app.root, binary_folder),
         threads: settings::threads(&settings),

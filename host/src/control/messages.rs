@@ -17,6 +17,8 @@ pub enum SupervisorMessage {
         /// Milliseconds until calls that still run are given up.
         deadline_ms: u64,
     },
+    /// A question whether the worker still serves. The answer is a [`WorkerMessage::Pong`].
+    Ping,
     /// A question of another worker. The answer is a [`WorkerMessage::PeerReply`].
     PeerRequest {
         /// The index of the worker that asks.
@@ -57,6 +59,10 @@ pub enum WorkerMessage {
         /// Why it failed; may contain a Python traceback.
         message: String,
     },
+    /// The answer to a [`SupervisorMessage::Ping`], from a worker that still serves.
+    Pong,
+    /// The worker cannot go on serving, for this reason. It is to be replaced, and drained then.
+    Unhealthy(String),
     /// A question for all other workers that are ready. Only a worker that is ready sends it.
     PeerRequest {
         /// The worker's id of the question.
@@ -116,6 +122,8 @@ pub struct WorkerConfig {
     pub index: u32,
     /// The number of workers.
     pub workers: u32,
+    /// The index of this worker's cell in the [`Loads`](super::Loads).
+    pub load_cell: u32,
     /// Whether worker extensions are on (`PYTHON_ENABLE_WORKER_EXTENSIONS`).
     pub extensions_enabled: bool,
     /// The folders that the interpreter imports packages from, if extensions are searched for there

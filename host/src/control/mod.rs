@@ -4,17 +4,22 @@
 //! first: [`SupervisorMessage::Start`] has its [`PROTOCOL`], so that a worker module of another build reports the
 //! difference and does not misread what follows. When one side exits, the other reads the end of the stream. A worker
 //! must then exit: nobody supervises it any more.
+//!
+//! Beside it, all processes share the number of each worker's connections (`loads`).
 
 mod channel;
+mod loads;
 mod messages;
 
 pub use channel::{ControlError, MAX_FRAME, Receiver, Sender, supervisor_end, worker_end};
+pub(crate) use loads::Cell;
+pub use loads::{Loads, OwnLoad};
 pub use messages::{
     ExtensionListing, FunctionListing, Question, Ready, Reply, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
 
 /// The version of this protocol. It grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 #[cfg(test)]
 mod tests;

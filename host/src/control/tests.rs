@@ -20,6 +20,7 @@ fn config(root: &str) -> WorkerConfig {
         app,
         index: 1,
         workers: 2,
+        load_cell: 3,
         extensions_enabled: true,
         debug_logs: false,
         skip_post_on_exception: false,

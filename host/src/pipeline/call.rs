@@ -61,6 +61,10 @@ impl<G: Send + Sync + 'static> Call<G> {
         &self.pipeline
     }
 
+    pub(super) fn function(&self) -> &Arc<LoadedFunction> {
+        &self.function
+    }
+
     pub(super) fn invocation(&self) -> &Arc<Invocation> {
         &self.invocation
     }
@@ -131,7 +135,7 @@ impl<G: Send + Sync + 'static> Call<G> {
             if let Stage::Running(ticket) = self.stage {
                 self.pipeline.completions.waiters.close(ticket);
                 if matches!(outcome, Outcome::TimedOut(_)) {
-                    self.pipeline.runner.give_up(&self.runner_call(ticket));
+                    self.pipeline.runner.give_up(&self.function, &self.invocation);
                 }
             }
         }

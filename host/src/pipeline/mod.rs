@@ -108,6 +108,11 @@ impl Pipeline {
         self.runner.cancel();
     }
 
+    /// Whether another call would begin at once.
+    pub(crate) fn has_idle_place(&self) -> bool {
+        self.runner.has_idle_place()
+    }
+
     /// Whether the calls that still run are given up.
     fn is_cancelled(&self) -> bool {
         self.cancelled.is_cancelled()

@@ -37,7 +37,16 @@ pub trait FunctionRunner: Send + Sync + 'static {
 
     /// Ends a call that took too long, as far as the language can. Nobody waits for its outcome any more. It may have
     /// ended meanwhile, or not begun.
-    fn give_up(&self, _call: &RunnerCall) {}
+    fn give_up(&self, _function: &Arc<LoadedFunction>, _invocation: &Arc<Invocation>) {}
+
+    /// Handles that the time of a call is over which had begun to stream its response. The frames were dropped before; it
+    /// may have ended.
+    fn give_up_stream(&self, _function: &Arc<LoadedFunction>, _invocation: &Arc<Invocation>) {}
+
+    /// Whether another call would begin at once, and not wait for the end of one that runs.
+    fn has_idle_place(&self) -> bool {
+        true
+    }
 
     /// Ends running calls as far as the language can, with their outcomes soon after, and begins no more.
     fn cancel(&self) {}

@@ -85,6 +85,7 @@ fn exception(error: &BodyError) -> Box<Exception> {
 impl<G: Send + Sync + 'static> StreamedCall<G> {
     fn new(call: Call<G>, frames: Frames) -> Self {
         let (pipeline, deadline) = (Arc::clone(call.pipeline()), call.deadline());
+        let (function, invocation) = (Arc::clone(call.function()), Arc::downgrade(call.invocation()));
         let length = frames.size_hint().exact();
         let shared = Arc::new(Shared(Mutex::new(State {
             open: Some(Open {
@@ -100,8 +101,13 @@ impl<G: Send + Sync + 'static> StreamedCall<G> {
         let watched = Arc::downgrade(&shared);
         let watchdog = tokio::spawn(async move {
             let kind = pipeline.given_up(deadline).await;
+            let is_overdue = matches!(kind, StreamEndKind::TimedOut(_));
             if let Some(shared) = Weak::upgrade(&watched) {
                 shared.give_up(kind);
+            }
+            // Whoever makes frames may not have noticed yet, or hang.
+            if let Some(invocation) = invocation.upgrade().filter(|_| is_overdue) {
+                pipeline.runner.give_up_stream(&function, &invocation);
             }
         });
         if let Some(open) = &mut shared.lock().open {
@@ -134,7 +140,10 @@ impl<G: Send + Sync + 'static> Shared<G> {
 impl<G: Send + Sync + 'static> Open<G> {
     /// Ends the call. Not under the lock: this runs hooks, and code of whoever makes the frames.
     fn end(self, kind: StreamEndKind) {
-        if let Some(watchdog) = self.watchdog {
+        // Without a client, too, what makes the frames must end in time.
+        if let Some(watchdog) = self.watchdog
+            && !matches!(kind, StreamEndKind::ClientLeft)
+        {
             watchdog.abort();
         }
         if matches!(kind, StreamEndKind::TimedOut(_) | StreamEndKind::Cancelled) {

@@ -14,7 +14,7 @@ use crate::sys::describe_exit;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SupervisorError {
-    /// Handlers for SIGINT and SIGTERM cannot be installed.
+    /// Handlers for the signals cannot be installed.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
     /// The address cannot be bound.
@@ -25,6 +25,9 @@ pub enum SupervisorError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The memory that workers share cannot be made.
+    #[error("cannot make the memory that workers share")]
+    SharedMemory(#[source] io::Error),
     /// The app's Python cannot be found or prepared.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -87,6 +90,19 @@ pub enum SupervisorError {
         worker: u32,
         /// What it did.
         problem: &'static str,
+    },
+    /// A worker does not answer any more.
+    #[error(
+        "worker {worker} (pid {pid}) has shown no sign of life for {} s and was killed",
+        silent_for.as_secs()
+    )]
+    Silent {
+        /// Which worker.
+        worker: u32,
+        /// Its process.
+        pid: u32,
+        /// How long it has been silent.
+        silent_for: Duration,
     },
     /// A worker that had been ready cannot be started again.
     #[error("worker {worker} failed to start again {times} times in a row; the last time")]

@@ -5,10 +5,13 @@
 //! file sets the phase of all slots and handles their events.
 
 mod backoff;
+mod ending;
 mod environment;
 mod error;
+mod heartbeat;
 mod listener;
 mod relay;
+mod reload;
 mod slot;
 mod worker_process;
 
@@ -16,6 +19,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -23,18 +27,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::ending::Ending;
 pub use self::error::SupervisorError;
 use self::relay::PeerRelay;
+use self::reload::Reload;
 use self::slot::{Phase, Slot, SlotEvent, SlotExit};
 use self::worker_process::WorkerSpec;
 use crate::app::App;
-use crate::control::{PROTOCOL, Ready, WorkerConfig};
+use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
 use crate::launch::python::{self, InterpreterSearch, Program};
-use crate::sys::StopSignals;
+use crate::sys::{HostSignal, HostSignals};
 
-/// The number of messages that may wait until a worker reads them.
-const QUEUED_MESSAGES: usize = 64;
+/// The number of orders that may wait until a slot takes them.
+const QUEUED_ORDERS: usize = 64;
 
 /// The app to run, and how.
 #[derive(Debug, Clone)]
@@ -53,8 +59,10 @@ pub struct Options {
     pub install: bool,
     /// The time until a worker must be ready.
     pub start_timeout: Duration,
-    /// The time for the calls in flight when the host stops.
+    /// The time for the calls in flight when the host stops, or a worker is replaced.
     pub drain_timeout: Duration,
+    /// The time without a sign of life after which a worker is killed and started again.
+    pub heartbeat_timeout: Duration,
     /// See [`WorkerConfig::extensions_enabled`].
     pub extensions_enabled: bool,
     /// See [`WorkerConfig::extension_path`].
@@ -116,38 +124,51 @@ impl Stopped {
     }
 }
 
-/// Runs the host until SIGINT or SIGTERM, or until a worker cannot be started.
+/// Runs the host until SIGINT, SIGTERM or SIGQUIT, or until no worker can be started. At SIGHUP it reads the options with
+/// `reread` and replaces its workers one after the other; an error is logged, and the workers stay as they are.
 ///
-/// Takes over both signals for the whole process. Needs a tokio runtime with I/O and time. `report` must not block.
-pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Result<Stopped, SupervisorError> {
-    let mut signals = StopSignals::new().map_err(SupervisorError::Signals)?;
-    let (listeners, address) = listener::bind(options.address, options.workers)?;
-    let prepared = tokio::select! {
-        spec = prepare(&options) => spec,
-        number = signals.next() => return Ok(Stopped::Signalled(number)),
+/// Takes over these signals for the whole process. Needs a tokio runtime with I/O and time. `report` must not block.
+pub async fn run(
+    options: Options,
+    reread: impl Fn() -> Result<Options, String> + Send + Sync + 'static,
+    mut report: impl FnMut(Progress<'_>),
+) -> Result<Stopped, SupervisorError> {
+    let mut signals = HostSignals::new().map_err(SupervisorError::Signals)?;
+    let (listener, address) = listener::bind(options.address)?;
+    let loads = Arc::new(Loads::new().map_err(SupervisorError::SharedMemory)?);
+    let mut preparing = std::pin::pin!(prepare(&options, &loads));
+    let prepared = loop {
+        tokio::select! {
+            spec = preparing.as_mut() => break spec,
+            signal = signals.next() => match signal {
+                HostSignal::Stop(number) => return Ok(Stopped::Signalled(number)),
+                // The app is being read.
+                HostSignal::Reload => {}
+            }
+        }
     };
 
     let spec = Arc::new(prepared?);
-    let (phase, watched) = watch::channel(Phase::Serving(listeners));
+    let (phase, watched) = watch::channel(Phase::Serving(listener));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
     let mut queues = Vec::new();
+    let ready = Arc::new(AtomicU32::new(0));
     for index in 0..options.workers {
-        let (queue, messages) = mpsc::channel(QUEUED_MESSAGES);
+        let (queue, orders) = mpsc::channel(QUEUED_ORDERS);
         queues.push(queue);
-        let (spec, phase, events) = (spec.clone(), watched.clone(), sender.clone());
-        slots.spawn(
-            Slot {
-                index,
-                spec,
-                phase,
-                events,
-                messages,
-            }
-            .run(),
-        );
+        let (phase, events) = (watched.clone(), sender.clone());
+        let slot = Slot {
+            spec: Arc::clone(&spec),
+            ending: Ending { index, phase, events },
+            orders,
+            ready: Arc::clone(&ready),
+            retired: JoinSet::new(),
+        };
+        slots.spawn(slot.run());
     }
     drop((watched, sender));
+    let mut reload = Reload::new(options.clone(), reread, Arc::clone(&loads), queues.clone());
 
     let mut been_ready = BTreeSet::new();
     let mut relay = PeerRelay::new(queues);
@@ -171,6 +192,7 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
                         report(Progress::AllReady);
                     }
                 }
+                SlotEvent::Replaced(worker) => tracing::debug!("worker {worker} was replaced"),
                 SlotEvent::Exited(worker) => relay.remove(worker),
                 SlotEvent::PeerRequest { asker, id, question } => relay.request(asker, id, question),
                 SlotEvent::PeerReply { worker, asker, id, reply } => relay.reply(worker, asker, id, reply),
@@ -178,14 +200,16 @@ pub async fn run(options: Options, mut report: impl FnMut(Progress<'_>)) -> Resu
                     report(Progress::Statistics { worker, statistics: &statistics });
                 }
             },
-            number = signals.next() => {
-                if begin_drain(&phase, options.drain_timeout) {
+            signal = signals.next() => match signal {
+                HostSignal::Reload => reload.begin(),
+                HostSignal::Stop(number) => if begin_drain(&phase, options.drain_timeout) {
                     tracing::info!("stopping; a second signal stops at once");
                 } else {
                     phase.send_replace(Phase::Killing);
                     outcome = outcome.and(Ok(Stopped::Signalled(number)));
                 }
-            }
+            },
+            () = reload.step() => {}
             ended = slots.join_next() => match ended {
                 None => return outcome,
                 Some(Ok(SlotExit::Clean)) => {}
@@ -217,7 +241,7 @@ pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<Pat
 }
 
 /// Prepares everything that workers need.
-async fn prepare(options: &Options) -> Result<WorkerSpec, SupervisorError> {
+async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, SupervisorError> {
     let app = &options.app;
     let environment = environment::Environment::of(app, |name| std::env::var_os(name));
     for name in &environment.overridden {
@@ -250,6 +274,7 @@ async fn prepare(options: &Options) -> Result<WorkerSpec, SupervisorError> {
             app: app.clone(),
             index: 0,
             workers: options.workers,
+            load_cell: 0,
             extensions_enabled: options.extensions_enabled,
             site_packages,
             extension_path: options.extension_path.clone(),
@@ -260,11 +285,14 @@ async fn prepare(options: &Options) -> Result<WorkerSpec, SupervisorError> {
             strict: options.strict,
             threads: options.threads,
         },
+        loads: Arc::clone(loads),
         start_timeout: options.start_timeout,
+        drain_timeout: options.drain_timeout,
+        heartbeat_timeout: options.heartbeat_timeout,
     })
 }
 
-/// Has the slots drain and closes our listening sockets. Returns whether they were serving until now.
+/// Has the slots drain and closes our listening socket. Returns whether they were serving until now.
 fn begin_drain(phase: &watch::Sender<Phase>, time: Duration) -> bool {
     phase.send_if_modified(|phase| {
         let serving = matches!(phase, Phase::Serving(_));

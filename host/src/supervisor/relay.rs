@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use tokio::sync::mpsc::Sender;
 
+use super::slot::SlotOrder;
 use crate::control::{Question, Reply, SupervisorMessage};
 
 /// Passes messages from worker to worker.
 pub(super) struct PeerRelay {
     /// The messages for each slot, by the worker's index.
-    slots: Vec<Sender<SupervisorMessage>>,
+    slots: Vec<Sender<SlotOrder>>,
     /// The workers that are ready.
     ready: BTreeSet<u32>,
 }
 
 impl PeerRelay {
     /// Returns a relay for these slots. No worker is ready.
-    pub(super) fn new(slots: Vec<Sender<SupervisorMessage>>) -> Self {
+    pub(super) fn new(slots: Vec<Sender<SlotOrder>>) -> Self {
         PeerRelay {
             slots,
             ready: BTreeSet::new(),
@@ -58,7 +59,7 @@ impl PeerRelay {
         if let Some(slot) = self.slots.get(worker as usize) {
             // A full queue means that the worker does not read: the asker stops waiting at its timeout. A closed one
             // means that the slot has ended.
-            let _ = slot.try_send(message);
+            let _ = slot.try_send(SlotOrder::PassOn(message));
         }
     }
 }
@@ -82,7 +83,10 @@ mod tests {
         // An asker that does not exist.
         relay.reply(0, 9, 7, Reply::Flush(true));
 
-        let mut received = |worker: usize| ends[worker].try_recv().ok();
+        let mut received = |worker: usize| match ends[worker].try_recv().ok()? {
+            SlotOrder::PassOn(message) => Some(message),
+            order => panic!("{order:?}"),
+        };
         let count = SupervisorMessage::PeerCount { id: 7, others: 1 };
         assert_eq!(received(1), Some(count));
         let reply = SupervisorMessage::PeerReply {

@@ -1,27 +1,34 @@
-//! A worker slot: starts a worker process, restarts it when it dies, and ends the last one.
+//! A worker slot: starts a worker process, restarts it when it dies, replaces it when it is to be, and ends the last one.
 
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::SupervisorError;
 use super::backoff::{Backoff, Next};
+use super::ending::Ending;
+use super::heartbeat::Heartbeat;
 use super::worker_process::{WorkerEvent, WorkerProcess, WorkerSpec};
 use crate::control::{Question, Ready, Reply, SupervisorMessage, WorkerMessage};
-use crate::sys::describe_exit;
 
-/// The time between the drain deadline of a worker and its kill.
-const GRACE: Duration = Duration::from_secs(2);
+/// The time between attempts to start a worker that failed again and again, while others serve.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// The least time between two replacements of unhealthy workers: a successor may be as unhealthy as its predecessor.
+const REPLACEMENT_PAUSE: Duration = Duration::from_secs(10);
 
 /// The phase of the host, the same for all slots. It only moves forward.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Serving from these sockets, one a worker, which close at the end of this phase. Workers hold duplicates.
-    Serving(Vec<TcpListener>),
+    /// Serving from this socket, which closes at the end of this phase. Workers hold duplicates.
+    Serving(TcpListener),
     /// Finishing the calls in flight until this time.
     Draining(Instant),
     /// Killing the workers.
@@ -33,6 +40,8 @@ pub(super) enum Phase {
 pub(super) enum SlotEvent {
     /// The worker is ready.
     Ready(u32, Ready),
+    /// A successor of the worker is ready, and the worker ends.
+    Replaced(u32),
     /// The worker has exited, or could not be started.
     Exited(u32),
     /// The worker has a question for all others.
@@ -48,26 +57,48 @@ pub(super) enum SlotEvent {
     Statistics(u32, Value),
 }
 
+/// An order to a slot.
+#[derive(Debug)]
+pub(super) enum SlotOrder {
+    /// Pass this message on to the worker.
+    PassOn(SupervisorMessage),
+    /// Replace the worker by one of this kind, then say so.
+    Replace(Arc<WorkerSpec>, Replacing),
+}
+
+/// Who waits for a replacement.
+type Replacing = oneshot::Sender<Result<(), SupervisorError>>;
+
 /// How a slot ended.
 #[derive(Debug)]
 pub(super) enum SlotExit {
-    /// The host stopped, and the worker finished its work.
+    /// The host stopped, and the workers finished their work.
     Clean,
-    /// The host stopped, but the worker was killed or failed.
+    /// The host stopped, but a worker was killed or failed.
     Forced,
     /// The worker cannot be started.
     Failed(SupervisorError),
 }
 
 /// One slot.
-#[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) index: u32,
     pub(super) spec: Arc<WorkerSpec>,
-    pub(super) phase: watch::Receiver<Phase>,
-    pub(super) events: mpsc::UnboundedSender<SlotEvent>,
-    /// Messages for the worker.
-    pub(super) messages: mpsc::Receiver<SupervisorMessage>,
+    pub(super) ending: Ending,
+    pub(super) orders: mpsc::Receiver<SlotOrder>,
+    /// The number of slots whose worker is ready.
+    pub(super) ready: Arc<AtomicU32>,
+    /// Predecessors that finish their calls.
+    pub(super) retired: JoinSet<SlotExit>,
+}
+
+/// A worker that starts.
+type Starting = Pin<Box<dyn Future<Output = Started> + Send>>;
+
+enum Started {
+    Ready(Box<WorkerProcess>, Ready),
+    Failed(SupervisorError),
+    /// The host stopped meanwhile.
+    Stopped(SlotExit),
 }
 
 /// How one worker of a slot ended.
@@ -79,187 +110,263 @@ enum WorkerExit {
         /// How long it was ready; `None` if never.
         ready_for: Option<Duration>,
         reason: SupervisorError,
+        /// The successor that starts already.
+        successor: Option<Successor>,
     },
+}
+
+/// A worker that starts while its predecessor serves.
+struct Successor {
+    starting: Starting,
+    spec: Arc<WorkerSpec>,
+    /// `None` if it replaces an unhealthy worker.
+    replacing: Option<Replacing>,
 }
 
 impl Slot {
     /// Keeps a worker running until the host stops serving.
     pub(super) async fn run(mut self) -> SlotExit {
+        let exit = self.run_workers().await;
+        let mut all_clean = true;
+        while let Some(ended) = self.retired.join_next().await {
+            all_clean &= matches!(ended, Ok(SlotExit::Clean));
+        }
+        match exit {
+            SlotExit::Clean if !all_clean => SlotExit::Forced,
+            exit => exit,
+        }
+    }
+
+    async fn run_workers(&mut self) -> SlotExit {
+        let index = self.ending.index;
         let mut backoff = Backoff::default();
+        let mut starting = self.start(Arc::clone(&self.spec));
         loop {
-            let exit = self.run_worker().await;
-            self.report(SlotEvent::Exited(self.index));
-            let (ready_for, reason) = match exit {
+            let exit = self.run_worker(starting).await;
+            self.ending.report(SlotEvent::Exited(index));
+            let (ready_for, reason, successor) = match exit {
                 WorkerExit::Stopped(exit) => return exit,
-                WorkerExit::Died { ready_for, reason } => (ready_for, reason),
+                WorkerExit::Died {
+                    ready_for,
+                    reason,
+                    successor,
+                } => (ready_for, reason, successor),
             };
-            let delay = match backoff.died(ready_for) {
+            let next = backoff.died(ready_for);
+            let text = with_causes(&reason);
+            if let Some(successor) = successor {
+                tracing::error!("{text}; its successor starts already");
+                if let Some(replacing) = successor.replacing {
+                    // Nobody waits any more if the host stops.
+                    let _ = replacing.send(Ok(()));
+                }
+                self.spec = successor.spec;
+                starting = successor.starting;
+                continue;
+            }
+            let delay = match next {
                 Next::Restart(delay) => delay,
+                Next::GiveUp(_) if self.ready.load(Ordering::Relaxed) > 0 => RETRY,
                 Next::GiveUp(1) => return SlotExit::Failed(reason),
                 Next::GiveUp(times) => {
                     let last = Box::new(reason);
                     return SlotExit::Failed(SupervisorError::GaveUp {
-                        worker: self.index,
+                        worker: index,
                         times,
                         last,
                     });
                 }
             };
-            let reason = with_causes(&reason);
             match delay {
-                Duration::ZERO => tracing::error!("{reason}; starting another one"),
-                _ => tracing::error!("{reason}; starting another one in {delay:?}"),
+                Duration::ZERO => tracing::error!("{text}; starting another one"),
+                RETRY => {
+                    tracing::error!("{text}; the other workers serve, and the next attempt is in {RETRY:?}")
+                }
+                _ => tracing::error!("{text}; starting another one in {delay:?}"),
             }
             tokio::select! {
                 () = sleep(delay) => {}
-                () = stop(&mut self.phase) => return SlotExit::Clean,
+                () = stop(&mut self.ending.phase) => return SlotExit::Clean,
             }
+            starting = self.start(Arc::clone(&self.spec));
         }
     }
 
-    /// Runs one worker from its start to its exit.
-    async fn run_worker(&mut self) -> WorkerExit {
-        let listeners = match &*self.phase.borrow() {
-            Phase::Serving(listeners) => own_first(listeners, self.index as usize),
-            Phase::Draining(_) | Phase::Killing => return WorkerExit::Stopped(SlotExit::Clean),
-        };
-        let spawned = listeners
-            .map_err(|source| SupervisorError::Spawn {
-                worker: self.index,
-                program: self.spec.program.interpreter.clone(),
-                source,
-            })
-            .and_then(|listeners| WorkerProcess::spawn(&self.spec, self.index, listeners));
-        let mut worker = match spawned {
-            Ok(worker) => worker,
-            Err(reason) => {
-                return WorkerExit::Died {
-                    ready_for: None,
-                    reason,
-                };
+    /// Starts a worker.
+    fn start(&self, spec: Arc<WorkerSpec>) -> Starting {
+        let mut ending = self.ending.clone();
+        Box::pin(async move {
+            let listener = match &*ending.phase.borrow() {
+                Phase::Serving(listener) => listener.try_clone(),
+                Phase::Draining(_) | Phase::Killing => return Started::Stopped(SlotExit::Clean),
+            };
+            let spawned = listener
+                .map_err(|source| spec.spawn_error(ending.index, source))
+                .and_then(|listener| WorkerProcess::spawn(&spec, ending.index, listener));
+            let mut worker = match spawned {
+                Ok(worker) => worker,
+                Err(reason) => return Started::Failed(reason),
+            };
+            let started = tokio::select! {
+                started = worker.start(&spec) => started,
+                () = stop(&mut ending.phase) => return Started::Stopped(ending.terminate(worker).await),
+            };
+            match started {
+                Ok(ready) => Started::Ready(Box::new(worker), ready),
+                Err(reason) => {
+                    worker.kill().await;
+                    Started::Failed(reason)
+                }
             }
-        };
+        })
+    }
 
-        let started = tokio::select! {
-            started = worker.start(&self.spec) => started,
-            () = stop(&mut self.phase) => {
-                // No call is in flight yet, and the import of an app may be slow: do not wait.
-                worker.terminate();
-                return WorkerExit::Stopped(self.finish(worker, false).await);
-            }
-        };
-        match started {
-            Ok(ready) => {
-                // These messages were for its predecessor.
-                while self.messages.try_recv().is_ok() {}
-                self.report(SlotEvent::Ready(self.index, ready));
-            }
-            Err(reason) => {
-                worker.kill().await;
+    /// Runs one worker, and those that replace it, until one dies or the host stops.
+    async fn run_worker(&mut self, starting: Starting) -> WorkerExit {
+        let (worker, ready) = match starting.await {
+            Started::Ready(worker, ready) => (*worker, ready),
+            Started::Stopped(exit) => return WorkerExit::Stopped(exit),
+            Started::Failed(reason) => {
                 return WorkerExit::Died {
                     ready_for: None,
                     reason,
+                    successor: None,
                 };
+            }
+        };
+        // These messages were for its predecessor. Replacing it is done.
+        while let Ok(order) = self.orders.try_recv() {
+            if let SlotOrder::Replace(spec, replacing) = order {
+                self.spec = spec;
+                let _ = replacing.send(Ok(()));
             }
         }
-        let since = Instant::now();
+        self.ending.report(SlotEvent::Ready(self.ending.index, ready));
+        self.ready.fetch_add(1, Ordering::Relaxed);
+        let exit = self.serve(worker).await;
+        self.ready.fetch_sub(1, Ordering::Relaxed);
+        exit
+    }
+
+    async fn serve(&mut self, mut worker: WorkerProcess) -> WorkerExit {
+        let mut since = Instant::now();
+        let mut heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
+        let mut successor: Option<Successor> = None;
+        let mut replace_at: Option<Instant> = None;
+        let mut last_replaced: Option<Instant> = None;
         let reason = loop {
             tokio::select! {
                 event = worker.next_event() => match event {
-                    WorkerEvent::Message(message) => self.handle(message),
+                    WorkerEvent::Message(WorkerMessage::Pong) => heartbeat.answered(),
+                    WorkerEvent::Message(WorkerMessage::Unhealthy(_)) => {
+                        let now = Instant::now();
+                        replace_at = Some(last_replaced.map_or(now, |last| now.max(last + REPLACEMENT_PAUSE)));
+                    }
+                    WorkerEvent::Message(message) => self.ending.handle(message),
                     WorkerEvent::ChannelClosed(error) => break worker.channel_error(error, true).await,
                     WorkerEvent::Exited(status) => break worker.exit_error(status, true),
                 },
-                Some(message) = self.messages.recv() => if let Err(reason) = worker.pass_on(&message).await {
-                    break reason;
+                Some(order) = self.orders.recv() => match order {
+                    SlotOrder::PassOn(message) => if let Err(reason) = worker.pass_on(&message).await {
+                        break reason;
+                    },
+                    SlotOrder::Replace(spec, replacing) => {
+                        let starting = self.start(Arc::clone(&spec));
+                        successor = Some(Successor { starting, spec, replacing: Some(replacing) });
+                    }
                 },
-                () = stop(&mut self.phase) => return WorkerExit::Stopped(self.finish(worker, true).await),
+                ping = heartbeat.next() => {
+                    let alive = match ping {
+                        Ok(()) => worker.pass_on(&SupervisorMessage::Ping).await,
+                        Err(silent_for) => Err(worker.silent_error(silent_for)),
+                    };
+                    if let Err(reason) = alive {
+                        break reason;
+                    }
+                }
+                () = until(replace_at), if successor.is_none() => {
+                    replace_at = None;
+                    let (starting, spec) = (self.start(Arc::clone(&self.spec)), Arc::clone(&self.spec));
+                    successor = Some(Successor { starting, spec, replacing: None });
+                }
+                started = started(&mut successor) => {
+                    let Some(Successor { spec, replacing, .. }) = successor.take() else { continue };
+                    match started {
+                        Started::Ready(next, _) => {
+                            let predecessor = std::mem::replace(&mut worker, *next);
+                            self.retire(predecessor, &worker);
+                            self.spec = spec;
+                            heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
+                            since = Instant::now();
+                            last_replaced = Some(since);
+                            replace_at = None;
+                            if let Some(replacing) = replacing {
+                                let _ = replacing.send(Ok(()));
+                            }
+                        }
+                        Started::Failed(reason) => match replacing {
+                            Some(replacing) => drop(replacing.send(Err(reason))),
+                            None => {
+                                let pause = REPLACEMENT_PAUSE;
+                                tracing::error!("{}; the next attempt is in {pause:?}", with_causes(&reason));
+                                replace_at = Some(Instant::now() + pause);
+                            }
+                        },
+                        // The phase has changed, which ends this loop.
+                        Started::Stopped(_) => {}
+                    }
+                }
+                () = stop(&mut self.ending.phase) => {
+                    if let Some(Successor { starting, .. }) = successor {
+                        self.retired.spawn(async move {
+                            match starting.await {
+                                Started::Stopped(exit) => exit,
+                                _ => SlotExit::Clean,
+                            }
+                        });
+                    }
+                    return WorkerExit::Stopped(self.ending.clone().drain(worker, None).await);
+                }
             }
         };
         worker.kill().await;
         WorkerExit::Died {
             ready_for: Some(since.elapsed()),
             reason,
+            successor,
         }
     }
 
-    /// Waits until a worker exits, and kills it after its deadline. Has it drain first if it `serves`.
-    async fn finish(&mut self, mut worker: WorkerProcess, serves: bool) -> SlotExit {
-        let deadline = match *self.phase.borrow_and_update() {
-            Phase::Draining(deadline) => Some(deadline),
-            Phase::Serving(_) | Phase::Killing => None,
-        };
-        let Some(deadline) = deadline else {
-            worker.kill().await;
-            return SlotExit::Forced;
-        };
-        if serves {
-            worker
-                .drain(deadline.saturating_duration_since(Instant::now()))
-                .await;
-        }
-        loop {
-            tokio::select! {
-                event = worker.next_event() => match event {
-                    WorkerEvent::Message(message) => self.handle(message),
-                    WorkerEvent::ChannelClosed(_) => {}
-                    WorkerEvent::Exited(status) if status.success() || !serves => return SlotExit::Clean,
-                    WorkerEvent::Exited(status) => {
-                        let (index, pid) = (self.index, worker.pid());
-                        tracing::error!("worker {index} (pid {pid}) {} while it drained", describe_exit(status));
-                        return SlotExit::Forced;
-                    }
-                },
-                () = sleep_until(deadline + GRACE) => {
-                    let (index, pid) = (self.index, worker.pid());
-                    tracing::error!("worker {index} (pid {pid}) did not finish in time and is killed");
-                    worker.kill().await;
-                    return SlotExit::Forced;
-                }
-                // The phase after draining is killing.
-                _ = self.phase.changed() => {
-                    worker.kill().await;
-                    return SlotExit::Forced;
-                }
-            }
-        }
-    }
-
-    /// Handles a message of a worker that is ready.
-    fn handle(&self, message: WorkerMessage) {
-        let index = self.index;
-        match message {
-            WorkerMessage::PeerRequest { id, question } => self.report(SlotEvent::PeerRequest {
-                asker: index,
-                id,
-                question,
-            }),
-            WorkerMessage::PeerReply { asker, id, reply } => self.report(SlotEvent::PeerReply {
-                worker: index,
-                asker,
-                id,
-                reply,
-            }),
-            WorkerMessage::Statistics(value) => self.report(SlotEvent::Statistics(index, value)),
-            WorkerMessage::Drained => tracing::debug!("worker {index} has drained"),
-            WorkerMessage::Failed { phase, message } => {
-                tracing::error!("worker {index}: {phase} failed\n{message}");
-            }
-            WorkerMessage::Ready(_) => tracing::warn!("worker {index} reports again that it is ready"),
-        }
-    }
-
-    fn report(&self, event: SlotEvent) {
-        // Fails only when the host is ending with an error of its own.
-        let _ = self.events.send(event);
+    /// Has a worker finish its calls while its successor serves.
+    fn retire(&mut self, predecessor: WorkerProcess, successor: &WorkerProcess) {
+        let index = self.ending.index;
+        tracing::info!(
+            "worker {index} is replaced: pid {} serves, and pid {} finishes its calls",
+            successor.pid(),
+            predecessor.pid()
+        );
+        self.ending.report(SlotEvent::Replaced(index));
+        while self.retired.try_join_next().is_some() {}
+        let deadline = Instant::now() + self.spec.drain_timeout;
+        self.retired
+            .spawn(self.ending.clone().drain(predecessor, Some(deadline)));
     }
 }
 
-/// Returns duplicates of the sockets, that of this worker first.
-fn own_first(listeners: &[TcpListener], worker: usize) -> std::io::Result<Vec<TcpListener>> {
-    let (before, from_own) = listeners.split_at(worker);
-    let all = from_own.iter().chain(before);
-    all.map(TcpListener::try_clone).collect()
+/// Waits until the successor has started, if there is one. Cancel-safe.
+async fn started(successor: &mut Option<Successor>) -> Started {
+    match successor {
+        Some(successor) => successor.starting.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until this time; for ever without one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until the host is no longer serving. Cancel-safe.
@@ -269,7 +376,7 @@ async fn stop(phase: &mut watch::Receiver<Phase>) {
 }
 
 /// Returns an error and all its causes on one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

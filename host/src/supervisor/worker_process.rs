@@ -1,8 +1,10 @@
 //! One worker process: spawns it with its descriptors, exchanges messages with it, and ends it.
 
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -11,10 +13,10 @@ use tokio::time::timeout;
 use super::SupervisorError;
 use super::environment::Environment;
 use crate::control::{
-    self, ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
+    self, Cell, ControlError, Loads, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
 use crate::launch::python::Program;
-use crate::sys::{self, CONTROL_FD, FIRST_LISTENER_FD};
+use crate::sys::{self, CONTROL_FD, LISTENER_FD, LOADS_FD};
 
 /// How long to read the last messages of a process that has exited: they are already in the socket.
 const LAST_MESSAGES: Duration = Duration::from_millis(100);
@@ -32,10 +34,27 @@ pub(super) struct WorkerSpec {
     pub(super) program: Program,
     /// The variables to add to our environment.
     pub(super) environment: Environment,
-    /// The configuration of each worker, except its `index`.
+    /// The configuration of each worker, except its `index` and `load_cell`.
     pub(super) config: WorkerConfig,
+    /// The connections of all workers.
+    pub(super) loads: Arc<Loads>,
     /// The time until a worker must be ready.
     pub(super) start_timeout: Duration,
+    /// The time for the calls in flight when the worker is replaced.
+    pub(super) drain_timeout: Duration,
+    /// The time without a sign of life after which a worker is killed.
+    pub(super) heartbeat_timeout: Duration,
+}
+
+impl WorkerSpec {
+    /// Returns the error for a worker whose process cannot be started.
+    pub(super) fn spawn_error(&self, worker: u32, source: io::Error) -> SupervisorError {
+        SupervisorError::Spawn {
+            worker,
+            program: self.program.interpreter.clone(),
+            source,
+        }
+    }
 }
 
 /// A running worker. Killed on drop.
@@ -46,6 +65,7 @@ pub(super) struct WorkerProcess {
     child: Child,
     sender: Sender<SupervisorMessage>,
     receiver: Receiver<WorkerMessage>,
+    cell: Cell,
     /// Whether the channel is open.
     open: bool,
     exited: Option<ExitStatus>,
@@ -63,20 +83,18 @@ pub(super) enum WorkerEvent {
 }
 
 impl WorkerProcess {
-    /// Starts the process, which will serve from the first of these sockets. The others are those of the other workers.
+    /// Starts the process, which will serve from this socket.
     pub(super) fn spawn(
         spec: &WorkerSpec,
         index: u32,
-        listeners: Vec<TcpListener>,
+        listener: TcpListener,
     ) -> Result<Self, SupervisorError> {
-        let failed = |source| SupervisorError::Spawn {
-            worker: index,
-            program: spec.program.interpreter.clone(),
-            source,
-        };
+        let failed = |source| spec.spawn_error(index, source);
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let cell = spec.loads.give().map_err(failed)?;
+        let loads = spec.loads.descriptor().map_err(failed)?;
 
-        let mut command = spec.program.command(listeners.len());
+        let mut command = spec.program.command();
         command
             .current_dir(&spec.config.app.root)
             .envs(
@@ -86,8 +104,11 @@ impl WorkerProcess {
                     .map(|(name, value)| (name, value)),
             )
             .stdin(Stdio::null());
-        let listeners = listeners.into_iter().map(Into::into).zip(FIRST_LISTENER_FD..);
-        let descriptors = std::iter::once((theirs.into(), CONTROL_FD)).chain(listeners);
+        let descriptors = [
+            (theirs.into(), CONTROL_FD),
+            (listener.into(), LISTENER_FD),
+            (loads, LOADS_FD),
+        ];
         sys::pass_descriptors(&mut command, descriptors).map_err(failed)?;
         // The command owns the worker's descriptors. It is dropped at the end of this statement: otherwise the channel
         // would not close with the worker.
@@ -110,6 +131,7 @@ impl WorkerProcess {
             child,
             sender,
             receiver,
+            cell,
             open: true,
             exited: None,
         })
@@ -124,6 +146,7 @@ impl WorkerProcess {
         let worker = self.index;
         let config = Box::new(WorkerConfig {
             index: worker,
+            load_cell: self.cell.index(),
             ..spec.config.clone()
         });
         let started = timeout(spec.start_timeout, async {
@@ -207,6 +230,15 @@ impl WorkerProcess {
                 problem: "it closed its control channel",
             },
             (Some(source), _) => SupervisorError::Control { worker, source },
+        }
+    }
+
+    /// Returns the error for a worker that does not answer.
+    pub(super) fn silent_error(&self, silent_for: Duration) -> SupervisorError {
+        SupervisorError::Silent {
+            worker: self.index,
+            pid: self.pid,
+            silent_for,
         }
     }
 

@@ -1,12 +1,21 @@
-//! Permissions of files.
+//! Permissions of files, and files without a path.
 
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{AccessFlags, access};
 
 /// Whether this is a file that the process may run.
 pub(crate) fn is_executable(path: &Path) -> bool {
     path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+}
+
+/// Returns an empty file in memory, for which debuggers show this name.
+pub fn memory_file(name: &CStr) -> io::Result<File> {
+    Ok(File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
 }
 
 #[cfg(test)]

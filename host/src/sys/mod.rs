@@ -8,8 +8,8 @@
 //! | `wake` | wakes an event loop that polls a descriptor | `eventfd` | a pipe, non-blocking and close-on-exec; `drain` reads until it is empty |
 //! | `descriptors` | hands open sockets to a child, at fixed numbers | `dup2` after `fork` | the same |
 //! | `process` | how a process ended, how to end it | `kill`, `prctl(PR_SET_PDEATHSIG)` | `kill`; no death signal: the child watches its stdin for the end |
-//! | `signals` | the signals that stop the host | SIGINT, SIGTERM | the same |
-//! | `files` | whether a file can be run | `access(X_OK)` | the same |
+//! | `signals` | the signals for the host, and one that a process sends itself | SIGINT, SIGTERM, SIGQUIT, SIGHUP | the same |
+//! | `files` | whether a file can be run; a file without a path | `access(X_OK)`; `memfd_create` | the same; `tmpfile` |
 //! | `image` | whether a library is whole and for this machine, before the system's loader maps it | reads the ELF headers | reads the Mach-O headers |
 //!
 //! `host/python` depends on `add_reader` of asyncio for [`WakeFd`]; that works on every Unix.
@@ -21,8 +21,10 @@ mod process;
 mod signals;
 mod wake;
 
-pub(crate) use descriptors::{CONTROL_FD, FIRST_LISTENER_FD, pass_descriptors};
+pub(crate) use descriptors::{CONTROL_FD, LISTENER_FD, LOADS_FD, pass_descriptors, watch_listener};
 pub(crate) use files::is_executable;
+pub use files::memory_file;
 pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};
-pub(crate) use signals::StopSignals;
+pub use signals::raise;
+pub(crate) use signals::{HostSignal, HostSignals};
 pub use wake::WakeFd;

@@ -32,7 +32,7 @@ pub trait Trigger: Send + 'static {
 
     /// Prepares to serve these functions, and returns what serves them. Called within the tokio runtime of the serving
     /// thread, before that thread starts. The worker drives the returned future until it ends by itself, which it does soon after
-    /// [`Calls::draining`].
+    /// [`Calls::draining`]. An error of it says why the trigger cannot go on: the worker is replaced.
     ///
     /// # Errors
     /// A message for the user that says what is wrong. The worker does not start.
@@ -44,7 +44,7 @@ pub trait Trigger: Send + 'static {
 }
 
 /// The future that serves the functions of a trigger.
-pub type TriggerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type TriggerFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// A trigger's handle to start calls and to notice that the worker drains. Cheap to clone.
 #[derive(Clone)]
@@ -77,6 +77,11 @@ impl Calls {
     /// Runs a task that the worker waits for when it drains.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
+    }
+
+    /// Whether another call would begin at once.
+    pub(crate) fn has_idle_place(&self) -> bool {
+        self.pipeline.has_idle_place()
     }
 
     /// Waits until the worker drains. From then on, start only calls that were already requested.

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::Health;
 use super::exposition;
 use super::listing::{AllExtensions, lock};
 use super::peers::{PeerReplies, Peers};
 use crate::control::{Question, Reply, WorkerConfig};
-use crate::triggers::http::{Admin, AdminFuture, FlushOutcome};
+use crate::triggers::http::{Admin, AdminFuture, FlushOutcome, Status};
 
 /// The time for extensions to flush when the operator asks for it.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -28,6 +29,7 @@ pub(super) struct WorkerAdmin {
     reporting: Semaphore,
     workers: u32,
     language: String,
+    health: Health,
     start: Instant,
 }
 
@@ -45,6 +47,7 @@ impl WorkerAdmin {
         language: &str,
         extensions: AllExtensions,
         peers: Option<Arc<Peers>>,
+        health: Health,
     ) -> Self {
         let own = Arc::new(OwnAdmin {
             worker: config.index,
@@ -61,6 +64,7 @@ impl WorkerAdmin {
             reporting: Semaphore::new(1),
             workers: config.workers,
             language: language.to_owned(),
+            health,
             start: Instant::now(),
         }
     }
@@ -132,8 +136,9 @@ impl OwnAdmin {
 }
 
 impl Admin for WorkerAdmin {
-    fn status(&self) -> Value {
-        json!({
+    fn status(&self) -> Status {
+        let failure = self.health.failure();
+        let mut report = json!({
             "state": "Running",
             "version": env!("CARGO_PKG_VERSION"),
             "python": self.language,
@@ -141,7 +146,15 @@ impl Admin for WorkerAdmin {
             "workers": self.workers,
             "processUptime": self.start.elapsed().as_millis() as u64,
             "extensions": self.own.extensions.report(),
-        })
+        });
+        if let Some(reason) = failure {
+            report["state"] = "Unhealthy".into();
+            report["reason"] = reason.into();
+        }
+        Status {
+            is_healthy: failure.is_none(),
+            report,
+        }
     }
 
     fn extensions(&self) -> AdminFuture<'_, Value> {

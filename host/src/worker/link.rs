@@ -1,7 +1,7 @@
 //! The worker's end of the control channel, read by its own thread.
 
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::orders::Orders;
 use super::peers::{PeerEvent, Peers};
+use super::service::Pulse;
 use crate::control::{
     ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
@@ -20,6 +21,8 @@ pub(super) struct Link {
     sender: Arc<Mutex<Sender<WorkerMessage>>>,
     peers: Arc<Peers>,
     drain: oneshot::Receiver<Duration>,
+    /// Set when calls are served.
+    pulse: Arc<OnceLock<Pulse>>,
 }
 
 impl Link {
@@ -54,13 +57,21 @@ impl Link {
         let sender = Arc::new(Mutex::new(sender));
         let others = config.workers.saturating_sub(1);
         let peers = Arc::new(Peers::new(runtime.handle().clone(), Arc::clone(&sender), others));
-        runtime.spawn(read_messages(receiver, drained, Arc::clone(&peers)));
+        let pulse = Arc::default();
+        let reader = Reader {
+            sender: Arc::clone(&sender),
+            drained: Some(drained),
+            peers: Arc::clone(&peers),
+            pulse: Arc::clone(&pulse),
+        };
+        runtime.spawn(reader.read(receiver));
         Ok((
             Link {
                 runtime,
                 sender,
                 peers,
                 drain,
+                pulse,
             },
             config,
         ))
@@ -71,20 +82,26 @@ impl Link {
         &self.peers
     }
 
-    /// Sends a message. It fails only when the supervisor has exited, which ends the process.
     fn send(&self, message: WorkerMessage) {
-        let sent = self
-            .runtime
-            .block_on(async { self.sender.lock().await.send(&message).await });
-        if let Err(error) = sent {
-            tracing::debug!("control channel: {error}");
-        }
+        self.runtime.block_on(send(Arc::clone(&self.sender), message));
     }
 }
 
 impl Orders for Link {
-    fn ready(&mut self, ready: Ready) {
+    fn ready(&mut self, ready: Ready, pulse: Pulse) {
+        // It is ready once.
+        let _ = self.pulse.set(pulse);
         self.send(WorkerMessage::Ready(ready));
+    }
+
+    fn unhealthy(&self) -> Box<dyn Fn(&str) + Send + Sync> {
+        let (control, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
+        Box::new(move |reason| {
+            control.spawn(send(
+                Arc::clone(&sender),
+                WorkerMessage::Unhealthy(reason.to_owned()),
+            ));
+        })
     }
 
     fn failed(&mut self, phase: &str, message: &str) {
@@ -106,35 +123,61 @@ impl Orders for Link {
     }
 }
 
-/// Handles the messages of the supervisor until it exits, which ends the process.
-async fn read_messages(
-    mut receiver: Receiver<SupervisorMessage>,
-    drained: oneshot::Sender<Duration>,
+/// Sends a message. It fails only when the supervisor has exited, which ends the process.
+async fn send(sender: Arc<Mutex<Sender<WorkerMessage>>>, message: WorkerMessage) {
+    if let Err(error) = sender.lock().await.send(&message).await {
+        tracing::debug!("control channel: {error}");
+    }
+}
+
+/// Reads what the supervisor sends.
+struct Reader {
+    sender: Arc<Mutex<Sender<WorkerMessage>>>,
+    drained: Option<oneshot::Sender<Duration>>,
     peers: Arc<Peers>,
-) {
-    let mut drained = Some(drained);
-    loop {
-        match receiver.recv().await {
-            Ok(Some(SupervisorMessage::Drain { deadline_ms })) => {
-                peers.close();
-                if let Some(drained) = drained.take() {
+    pulse: Arc<OnceLock<Pulse>>,
+}
+
+impl Reader {
+    /// Handles the messages of the supervisor until it exits, which ends the process.
+    async fn read(mut self, mut receiver: Receiver<SupervisorMessage>) {
+        loop {
+            match receiver.recv().await {
+                Ok(Some(message)) => self.handle(message),
+                Ok(None) | Err(_) => std::process::exit(1),
+            }
+        }
+    }
+
+    fn handle(&mut self, message: SupervisorMessage) {
+        match message {
+            SupervisorMessage::Drain { deadline_ms } => {
+                self.peers.close();
+                if let Some(drained) = self.drained.take() {
                     // The channel keeps the value while the app is loading.
                     let _ = drained.send(Duration::from_millis(deadline_ms));
                 }
             }
-            Ok(Some(SupervisorMessage::PeerRequest { asker, id, question })) => {
-                peers.reply_to(asker, id, question);
+            SupervisorMessage::Ping => {
+                if let Some(pulse) = self.pulse.get().cloned() {
+                    let sender = Arc::clone(&self.sender);
+                    tokio::spawn(async move {
+                        if pulse.beat().await {
+                            send(sender, WorkerMessage::Pong).await;
+                        }
+                    });
+                }
             }
-            Ok(Some(SupervisorMessage::PeerCount { id, others })) => {
-                peers.deliver(id, PeerEvent::Count(others))
+            SupervisorMessage::PeerRequest { asker, id, question } => {
+                self.peers.reply_to(asker, id, question);
             }
-            Ok(Some(SupervisorMessage::PeerReply { id, worker, reply })) => {
-                peers.deliver(id, PeerEvent::Reply(worker, reply));
+            SupervisorMessage::PeerCount { id, others } => {
+                self.peers.deliver(id, PeerEvent::Count(others));
             }
-            Ok(Some(SupervisorMessage::Start(_))) => {
-                tracing::debug!("control channel: a second start message")
+            SupervisorMessage::PeerReply { id, worker, reply } => {
+                self.peers.deliver(id, PeerEvent::Reply(worker, reply));
             }
-            Ok(None) | Err(_) => std::process::exit(1),
+            SupervisorMessage::Start(_) => tracing::debug!("control channel: a second start message"),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod admin;
 mod exposition;
 mod functions;
+mod health;
 mod link;
 mod listing;
 mod orders;
@@ -23,11 +24,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::control::{Ready, WorkerConfig};
+use crate::control::{OwnLoad, Ready, WorkerConfig};
 use crate::extensions::{Companion, Extensions, Search};
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
-use crate::triggers::http::{Http, Listeners, is_http_trigger};
+use crate::triggers::http::{Http, Listener, is_http_trigger};
 use crate::triggers::{self, Setup, Trigger};
 use admin::WorkerAdmin;
 use functions::put_hooks_around;
@@ -36,7 +37,9 @@ use listing::{AllExtensions, lock};
 use peers::Peers;
 use service::Service;
 
+pub use health::Health;
 pub use orders::Orders;
+pub use service::Pulse;
 
 /// The time for extensions to shut down if running calls have used up the deadline, or the worker cannot start.
 const LEAST_SHUTDOWN: Duration = Duration::from_secs(1);
@@ -53,8 +56,9 @@ struct Base {
     config: Box<WorkerConfig>,
     orders: Box<dyn Orders>,
     peers: Option<Arc<Peers>>,
-    listeners: Option<Listeners>,
+    listener: Option<Listener>,
     extensions: Arc<Mutex<Extensions>>,
+    health: Health,
 }
 
 impl Base {
@@ -67,35 +71,31 @@ impl Base {
 }
 
 impl Worker {
-    /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `listeners` are bound
-    /// and non-blocking: that of this worker, then those of the others. `Err` is the exit code, after the reason was
-    /// reported to the supervisor.
-    pub fn connect(control: OwnedFd, listeners: Vec<OwnedFd>) -> Result<Self, i32> {
+    /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `listener` is bound and
+    /// non-blocking, `loads` a file that the supervisor has made. `Err` is the exit code, after the reason was reported to
+    /// the supervisor.
+    pub fn connect(control: OwnedFd, listener: OwnedFd, loads: OwnedFd) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
             eprintln!("funcdock worker: {error}");
             1
         })?;
         let peers = Arc::clone(link.peers());
-        let mut listeners = listeners.into_iter().map(TcpListener::from);
-        let own = listeners.next();
-        let listeners = own.map(|own| Listeners {
-            own,
-            others: listeners.collect(),
-        });
-        Self::open(config, Box::new(link), Some(peers), listeners)
+        let load = OwnLoad::new(loads, config.load_cell);
+        let listener = Listener::shared(TcpListener::from(listener), load);
+        Self::open(config, Box::new(link), Some(peers), Some(listener))
     }
 
-    /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has listeners. `Err` is the exit
+    /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has a listener. `Err` is the exit
     /// code, after [`Orders::failed`].
-    pub fn new(config: WorkerConfig, orders: impl Orders, listeners: Option<Listeners>) -> Result<Self, i32> {
-        Self::open(Box::new(config), Box::new(orders), None, listeners)
+    pub fn new(config: WorkerConfig, orders: impl Orders, listener: Option<Listener>) -> Result<Self, i32> {
+        Self::open(Box::new(config), Box::new(orders), None, listener)
     }
 
     fn open(
         config: Box<WorkerConfig>,
         mut orders: Box<dyn Orders>,
         peers: Option<Arc<Peers>>,
-        listeners: Option<Listeners>,
+        listener: Option<Listener>,
     ) -> Result<Self, i32> {
         crate::logging::init(config.log_format, config.verbose, config.debug_logs);
         let configs = match config.extensions_enabled {
@@ -116,9 +116,10 @@ impl Worker {
         };
         let base = Base {
             config,
+            health: Health::new(orders.unhealthy()),
             orders,
             peers,
-            listeners,
+            listener,
             extensions,
         };
         let setup = Setup {
@@ -154,7 +155,7 @@ impl Worker {
     /// Whether a trigger of this worker serves functions whose trigger binding has this type. A function without such a
     /// trigger is listed, but never called.
     pub fn serves(&self, kind: &str) -> bool {
-        let http = self.base.listeners.is_some() && is_http_trigger(kind);
+        let http = self.base.listener.is_some() && is_http_trigger(kind);
         http || self.triggers.iter().any(|trigger| trigger.serves(kind))
     }
 
@@ -200,6 +201,11 @@ impl LoadedWorker {
         self.worker.config()
     }
 
+    /// Returns the worker's health, for the runner to report that it cannot go on.
+    pub fn health(&self) -> &Health {
+        &self.worker.base.health
+    }
+
     /// Reports why the app cannot be served; returns the exit code. `phase` is a noun phrase.
     pub fn fail(self, phase: &str, message: &str) -> i32 {
         self.worker.fail(phase, message)
@@ -231,18 +237,31 @@ impl LoadedWorker {
             extensions: extensions.report().into_iter().map(listing::extension).collect(),
             python: language.to_owned(),
         };
-        if let Some(listeners) = base.listeners.take() {
-            let admin = WorkerAdmin::new(&base.config, language, extensions.clone(), base.peers.clone());
-            let http = Http::new(listeners, base.config.app.host.http.clone(), Arc::new(admin));
+        if let Some(listener) = base.listener.take() {
+            let admin = WorkerAdmin::new(
+                &base.config,
+                language,
+                extensions.clone(),
+                base.peers.clone(),
+                base.health.clone(),
+            );
+            let http = Http::new(listener, base.config.app.host.http.clone(), Arc::new(admin));
             triggers.insert(0, Box::new(http));
         }
         let timeout = base.config.app.host.function_timeout;
         let serving_runner = Arc::clone(&runner);
-        let service = match Service::start(&functions, triggers, serving_runner, completions, timeout) {
+        let service = match Service::start(
+            &functions,
+            triggers,
+            serving_runner,
+            completions,
+            timeout,
+            base.health.clone(),
+        ) {
             Ok(service) => service,
             Err(error) => return Err(base.fail("start of the triggers", &error)),
         };
-        base.orders.ready(ready);
+        base.orders.ready(ready, service.pulse());
         if let Some(peers) = &base.peers {
             peers.open();
         }

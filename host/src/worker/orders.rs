@@ -4,16 +4,24 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::service::Pulse;
 use crate::control::Ready;
 
 /// The owner of a worker: the supervisor, over the control channel, or a program with its own worker. The functions may
 /// block; they are called from one thread at a time.
 pub trait Orders: Send + 'static {
-    /// Reports that all functions and extensions are loaded, and calls are served.
-    fn ready(&mut self, ready: Ready);
+    /// Reports that all functions and extensions are loaded, and calls are served. `pulse` tells from then on whether they
+    /// still are.
+    fn ready(&mut self, ready: Ready, pulse: Pulse);
 
     /// Reports that the worker cannot serve the app: `phase`, a noun phrase, failed with this message.
     fn failed(&mut self, phase: &str, message: &str);
+
+    /// Returns what reports that the worker cannot go on serving, and why: its owner may replace it. It may be called from
+    /// any thread, and does not block.
+    fn unhealthy(&self) -> Box<dyn Fn(&str) + Send + Sync> {
+        Box::new(|_| {})
+    }
 
     /// Waits for the order to stop; returns the time for running calls to finish.
     fn wait_for_drain(&mut self) -> Duration;

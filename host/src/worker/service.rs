@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Health;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction, Pipeline};
 use crate::triggers::{Calls, Trigger, TriggerFuture};
 
@@ -19,6 +20,18 @@ const CANCEL_GRACE: Duration = Duration::from_millis(250);
 pub(super) struct Service {
     thread: JoinHandle<bool>,
     drain: oneshot::Sender<Duration>,
+    pulse: Pulse,
+}
+
+/// The pulse of the serving thread.
+#[derive(Debug, Clone)]
+pub struct Pulse(Handle);
+
+impl Pulse {
+    /// Waits until the serving thread has shown that it goes on; returns `false` if it has ended.
+    pub async fn beat(&self) -> bool {
+        self.0.spawn(async {}).await.is_ok()
+    }
 }
 
 impl Service {
@@ -29,6 +42,7 @@ impl Service {
         runner: Arc<dyn FunctionRunner>,
         completions: Arc<Completions>,
         timeout: Option<Duration>,
+        health: Health,
     ) -> Result<Self, String> {
         let tasks = completions.in_flight().clone();
         let drain = CancellationToken::new();
@@ -42,16 +56,26 @@ impl Service {
             start_triggers(functions, triggers, &calls)?
         };
         let (order, ordered) = oneshot::channel();
+        let pulse = Pulse(runtime.handle().clone());
         let thread = std::thread::Builder::new()
             .name("serving".to_owned())
             .spawn(move || {
-                let in_time = runtime.block_on(run(serving, pipeline, tasks, drain, ordered));
+                let alarm = Alarm(health);
+                let in_time = runtime.block_on(run(serving, pipeline, tasks, drain, ordered, &alarm.0));
                 // A flush that blocks must not prevent the shutdown of the others.
                 runtime.shutdown_background();
                 in_time
             });
         let thread = thread.map_err(|error| format!("cannot start the serving thread: {error}"))?;
-        Ok(Service { thread, drain: order })
+        Ok(Service {
+            thread,
+            drain: order,
+            pulse,
+        })
+    }
+
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Ends the triggers, and waits for their calls. Calls that still run at the deadline are given up: they are cancelled
@@ -60,6 +84,17 @@ impl Service {
         // Sending fails only when the thread has panicked, which is printed.
         let _ = self.drain.send(deadline);
         self.thread.join().unwrap_or(false)
+    }
+}
+
+/// Reports a panic of the serving thread.
+struct Alarm(Health);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the thread that serves requests has panicked", "");
+        }
     }
 }
 
@@ -105,10 +140,16 @@ async fn run(
     tasks: TaskTracker,
     drain: CancellationToken,
     ordered: oneshot::Receiver<Duration>,
+    health: &Health,
 ) -> bool {
     pipeline.drive();
     for trigger in serving {
-        tasks.spawn(trigger);
+        let health = health.clone();
+        tasks.spawn(async move {
+            if let Err(error) = trigger.await {
+                health.fail(&error, "");
+            }
+        });
     }
     let deadline = ordered.await.unwrap_or_default();
     drain.cancel();

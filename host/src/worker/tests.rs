@@ -27,7 +27,7 @@ struct TestOrders {
 }
 
 impl Orders for TestOrders {
-    fn ready(&mut self, ready: Ready) {
+    fn ready(&mut self, ready: Ready, _pulse: Pulse) {
         let names = ready.functions.into_iter().map(|function| function.name);
         let _ = self.reports.send(Report::Ready(names.collect()));
     }
@@ -86,6 +86,7 @@ impl Trigger for OnceTrigger {
                 RESULTS.lock().unwrap_or_else(PoisonError::into_inner).push(text);
             }
             calls.draining().await;
+            Ok(())
         }))
     }
 }
@@ -120,6 +121,7 @@ fn config() -> WorkerConfig {
         app: crate::app::testing::app("/app"),
         index: 0,
         workers: 1,
+        load_cell: 0,
         extensions_enabled: false,
         site_packages: Vec::new(),
         extension_path: Vec::new(),

@@ -13,8 +13,7 @@ import sys
 import time
 
 control = socket.socket(fileno=3)
-# Its own, and those of the other workers.
-listeners = [socket.socket(fileno=4 + index) for index in range(int(sys.argv[-1]))]
+listener = socket.socket(fileno=4)
 
 
 def send(message):
@@ -43,7 +42,7 @@ def hang():
     sys.exit("the supervisor is gone")
 
 
-def answer(listener):
+def answer():
     try:
         connection, _ = listener.accept()
     except BlockingIOError:  # another worker was faster
@@ -60,15 +59,20 @@ def answer(listener):
 
 def serve():
     while True:
-        for source in select.select([control] + listeners, [], [])[0]:
-            if source is control:
-                return receive()["drain"]
-            answer(source)
+        for source in select.select([control, listener], [], [])[0]:
+            if source is listener:
+                answer()
+                continue
+            message = receive()
+            if message != "ping":
+                return message["drain"]
+            if behaviour != "is silent":
+                send("pong")
 
 
 signal.signal(signal.SIGINT, lambda *_: None)
 behaviour = os.environ.get("FAKE_WORKER", "")
-assert sys.argv[1:4] == ["-X", "utf8", "-c"] and len(sys.argv) == 7, sys.argv
+assert sys.argv[1:4] == ["-X", "utf8", "-c"] and len(sys.argv) == 6, sys.argv
 
 if behaviour == "dies at start":
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -102,8 +106,7 @@ send({"ready": {"functions": functions, "extensions": [extension], "python": "3.
 drain = serve()
 print("worker drains", json.dumps(drain), flush=True)
 if behaviour == "never drains":
-    for listener in listeners:
-        listener.close()
+    listener.close()
     hang()
 if behaviour == "fails to drain":
     sys.exit(9)

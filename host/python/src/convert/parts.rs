@@ -60,19 +60,38 @@ fn iterates(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
 }
 
 impl PartsOf<'_> {
+    /// Returns the response for another context to begin. Attached.
+    pub(crate) fn unbind(self) -> UnboundParts {
+        UnboundParts {
+            head: self.head,
+            made: self.made.unbind(),
+            is_async: self.is_async,
+        }
+    }
+}
+
+/// A response whose body is still to be made, not bound to the interpreter.
+pub(crate) struct UnboundParts {
+    head: HttpResponse,
+    made: Py<PyAny>,
+    is_async: bool,
+}
+
+impl UnboundParts {
     /// Returns the response with the first part of its body, and the rest if there is more. Attached, on a thread of the
     /// pool.
     ///
     /// # Errors
     /// `TypeError` for an asynchronous iterator, which needs the event loop; the exception of the iterator.
-    pub(crate) fn begin(self) -> PyResult<(HttpResponse, Option<Rest>)> {
+    pub(crate) fn begin(self, py: Python<'_>) -> PyResult<(HttpResponse, Option<Rest>)> {
         if self.is_async {
             return Err(PyTypeError::new_err(
                 "a body that an async generator makes needs an async function: write \"async def\"",
             ));
         }
-        let mut parts = self.made.try_iter()?;
+        let made = self.made.bind(py);
+        let mut parts = made.try_iter()?;
         let first = next_part(&mut parts)?;
-        begin(self.head, &self.made, first, parts)
+        begin(self.head, made, first, parts)
     }
 }

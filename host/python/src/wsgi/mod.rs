@@ -41,29 +41,25 @@ impl WsgiApp {
     }
 
     /// Prepares a call. Attached.
-    pub(crate) fn prepare<'py>(
-        &self,
-        wsgi: &Bound<'py, PyModule>,
-        call: &RunnerCall,
-    ) -> PyResult<PreparedApp<'py>> {
+    pub(crate) fn prepare(&self, wsgi: &Bound<'_, PyModule>, call: &RunnerCall) -> PyResult<PreparedApp> {
         Ok(PreparedApp {
-            app: self.app.bind(wsgi.py()).clone(),
-            environ: environ::of_call(wsgi, self.environ.bind(wsgi.py()), call)?,
+            app: self.app.clone_ref(wsgi.py()),
+            environ: environ::of_call(wsgi, self.environ.bind(wsgi.py()), call)?.unbind(),
         })
     }
 }
 
 /// A call of a WSGI app that is about to begin.
-pub(crate) struct PreparedApp<'py> {
-    app: Bound<'py, PyAny>,
-    environ: Bound<'py, PyDict>,
+pub(crate) struct PreparedApp {
+    app: Py<PyAny>,
+    environ: Py<PyDict>,
 }
 
-impl PreparedApp<'_> {
+impl PreparedApp {
     /// Calls the app. Returns the response, and the rest of its body if that is still to be iterated. Attached, on a
     /// thread of the pool.
-    pub(crate) fn call(self) -> PyResult<(HttpResponse, Option<Rest>)> {
-        respond(&self.app, self.environ)
+    pub(crate) fn call(self, py: Python<'_>) -> PyResult<(HttpResponse, Option<Rest>)> {
+        respond(self.app.bind(py), self.environ.into_bound(py))
     }
 }
 

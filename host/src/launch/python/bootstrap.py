@@ -1,11 +1,11 @@
-# The first code of a worker process: `python -X utf8 -c <this text> <module.so> <number of listening sockets>`. It
-# loads the module and hands over to Rust. If that fails, it reports the error through the control channel. Any version
+# The first code of a worker process: `python -X utf8 -c <this text> <module.so>`. It loads the module and hands over
+# to Rust. If that fails, it reports the error through the control channel. Any version
 # of Python can parse it, so that a version that is too old gets our message and not a SyntaxError.
 import os
 import signal
 import sys
 
-CONTROL, FIRST_LISTENER = 3, 4
+CONTROL, LISTENER, LOADS = 3, 4, 5
 OLDEST = (3, 9)
 
 
@@ -43,9 +43,8 @@ def main():
             % ((sys.executable,) + tuple(sys.version_info[:2]) + OLDEST),
         )
     # A program that a function starts must not keep the port or the channel open.
-    path, count = sys.argv[1], int(sys.argv[2])
-    listeners = list(range(FIRST_LISTENER, FIRST_LISTENER + count))
-    for descriptor in [CONTROL] + listeners:
+    path = sys.argv[1]
+    for descriptor in (CONTROL, LISTENER, LOADS):
         os.set_inheritable(descriptor, False)
     # The command that serves the app, for code that reads its arguments, as the settings of some Django projects do.
     sys.argv[:] = ["funcdock", "start", os.getcwd()]
@@ -61,7 +60,7 @@ def main():
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
     # Rust owns the descriptors from here on: an exception goes to stderr, not through the channel.
-    return module.run(CONTROL, listeners)
+    return module.run(CONTROL, LISTENER, LOADS)
 
 
 def leave(code):

@@ -31,12 +31,10 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Returns the command that runs a worker with this number of listening sockets: the interpreter loads the module and
-    /// hands over to it.
-    pub(crate) fn command(&self, listeners: usize) -> Command {
+    /// Returns the command that runs a worker: the interpreter loads the module and hands over to it.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.interpreter);
         command.args(["-X", "utf8", "-c", BOOTSTRAP]).arg(&self.module);
-        command.arg(listeners.to_string());
         command
     }
 }

@@ -11,7 +11,7 @@ use crate::app::RESERVED;
 /// The operator's requests to a worker: reports about itself and the other workers, and a flush.
 pub trait Admin: Send + Sync + 'static {
     /// `GET /admin/host/status`.
-    fn status(&self) -> serde_json::Value;
+    fn status(&self) -> Status;
 
     /// `GET /admin/extensions`, of all workers.
     fn extensions(&self) -> AdminFuture<'_, serde_json::Value>;
@@ -21,6 +21,15 @@ pub trait Admin: Send + Sync + 'static {
 
     /// `POST /admin/extensions/flush`, of all workers.
     fn flush(&self) -> AdminFuture<'_, FlushOutcome>;
+}
+
+/// The state of a worker.
+#[derive(Debug)]
+pub struct Status {
+    /// Whether the worker can go on serving.
+    pub is_healthy: bool,
+    /// What operators see.
+    pub report: serde_json::Value,
 }
 
 /// The future of a method of [`Admin`] that waits for other workers.
@@ -48,7 +57,14 @@ pub(super) fn is_reserved(path: &str) -> bool {
 /// Responds to a request that no function's route matches.
 pub(super) async fn answer(admin: &dyn Admin, method: &Method, path: &str) -> Response<ResponseBody> {
     match (method, path) {
-        (&Method::GET | &Method::HEAD, "/admin/host/status") => responses::json(&admin.status()),
+        (&Method::GET | &Method::HEAD, "/admin/host/status") => {
+            let Status { is_healthy, report } = admin.status();
+            let mut response = responses::json(&report);
+            if !is_healthy {
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            }
+            response
+        }
         (&Method::GET | &Method::HEAD, "/admin/extensions") => responses::json(&admin.extensions().await),
         (&Method::GET | &Method::HEAD, "/metrics" | "/admin/metrics") => {
             responses::metrics(admin.metrics().await)

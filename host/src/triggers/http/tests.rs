@@ -1,6 +1,6 @@
 //! The trigger with a runner of the test: bodies that are streams.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -63,8 +63,11 @@ impl<F: Fn(&RunnerCall) -> Data + Send + Sync + 'static> FunctionRunner for Runn
 struct NoAdmin;
 
 impl Admin for NoAdmin {
-    fn status(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    fn status(&self) -> Status {
+        Status {
+            is_healthy: true,
+            report: serde_json::Value::Null,
+        }
     }
 
     fn extensions(&self) -> AdminFuture<'_, serde_json::Value> {

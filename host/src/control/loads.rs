@@ -1,0 +1,152 @@
+//! The number of connections of each worker, in a file in memory that all processes of a host share. A worker that has more
+//! connections than others leaves new ones to them.
+//!
+//! Each worker process has a cell of its own, which only it writes while it lives. A cell that is read while it is written
+//! may be old: then one connection more or less goes to a worker.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::sys::memory_file;
+
+/// The number of worker processes that may live at once: a worker has predecessors while these finish their calls.
+const CELLS: usize = 64;
+
+/// The size of a cell: a u32 of this machine. 0 is a worker that takes no connections; others have 1 more than they say.
+const SIZE: usize = 4;
+
+/// The connections of all workers.
+#[derive(Debug)]
+pub struct Loads {
+    file: File,
+    /// The cells in use, as the supervisor has given them away.
+    used: Mutex<[bool; CELLS]>,
+}
+
+impl Loads {
+    /// Makes the file. In the supervisor.
+    pub(crate) fn new() -> io::Result<Self> {
+        let file = memory_file(c"funcdock-loads")?;
+        file.set_len((CELLS * SIZE) as u64)?;
+        Ok(Loads {
+            file,
+            used: Mutex::new([false; CELLS]),
+        })
+    }
+
+    /// Gives a cell to a new worker process.
+    pub(crate) fn give(self: &Arc<Self>) -> io::Result<Cell> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = used.iter().position(|used| !used);
+        let index = free.ok_or_else(|| io::Error::other("too many workers finish their calls"))?;
+        used[index] = true;
+        Ok(Cell {
+            loads: Arc::clone(self),
+            index,
+        })
+    }
+
+    /// Returns a descriptor of the file for a worker.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(self.file.try_clone()?.into())
+    }
+}
+
+/// The cell of a worker process, in the supervisor. The next worker may have it when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    loads: Arc<Loads>,
+    index: usize,
+}
+
+impl Cell {
+    pub(crate) fn index(&self) -> u32 {
+        self.index as u32
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        // The process has ended, and may have been killed.
+        let _ = write(&self.loads.file, self.index, None);
+        let mut used = self.loads.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used[self.index] = false;
+    }
+}
+
+/// The cell of this process, in a worker, beside those of the others.
+#[derive(Debug)]
+pub struct OwnLoad {
+    file: File,
+    index: usize,
+}
+
+impl OwnLoad {
+    /// Returns the cell with this index in a file that the supervisor has made.
+    pub(crate) fn new(file: OwnedFd, index: u32) -> Self {
+        OwnLoad {
+            file: file.into(),
+            index: index as usize,
+        }
+    }
+
+    /// Says how many connections this worker has; `None` if it takes no more.
+    pub(crate) fn set(&self, connections: Option<u32>) {
+        // Without it the load is uneven, and nothing is wrong.
+        let _ = write(&self.file, self.index, connections);
+    }
+
+    /// Returns the least number of connections that another worker has, of those that take connections; `None` if there is
+    /// no other.
+    pub(crate) fn least_of_others(&self) -> Option<u32> {
+        let mut all = [0; CELLS * SIZE];
+        self.file.read_exact_at(&mut all, 0).ok()?;
+        let (cells, _) = all.as_chunks::<SIZE>();
+        let others = cells.iter().enumerate().filter(|(index, _)| *index != self.index);
+        let counts = others.map(|(_, cell)| u32::from_ne_bytes(*cell));
+        counts.filter_map(|count| count.checked_sub(1)).min()
+    }
+}
+
+fn write(file: &File, index: usize, connections: Option<u32>) -> io::Result<()> {
+    let value = connections.map_or(0, |count| count.saturating_add(1));
+    file.write_all_at(&value.to_ne_bytes(), (index * SIZE) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_see_the_least_of_the_others_that_take_connections() {
+        let loads = Arc::new(Loads::new().expect("a file"));
+        let cells: Vec<_> = (0..3).map(|_| loads.give().expect("free")).collect();
+        let own = |cell: &Cell| OwnLoad::new(loads.descriptor().expect("open"), cell.index());
+        let workers: Vec<_> = cells.iter().map(own).collect();
+        assert_eq!(workers[0].least_of_others(), None, "nobody serves yet");
+        for (worker, count) in workers.iter().zip([2, 7, 0]) {
+            worker.set(Some(count));
+        }
+        let least = || workers.iter().map(OwnLoad::least_of_others).collect::<Vec<_>>();
+        assert_eq!(least(), [Some(0), Some(0), Some(2)]);
+        workers[2].set(None);
+        assert_eq!(least(), [Some(7), Some(2), Some(2)]);
+    }
+
+    #[test]
+    fn the_cell_of_a_worker_that_was_killed_is_given_away_as_new() {
+        let loads = Arc::new(Loads::new().expect("a file"));
+        let (first, second) = (loads.give().expect("free"), loads.give().expect("free"));
+        let own = OwnLoad::new(loads.descriptor().expect("open"), first.index());
+        let other = OwnLoad::new(loads.descriptor().expect("open"), second.index());
+        own.set(Some(3));
+        assert_eq!(other.least_of_others(), Some(3));
+        let index = first.index();
+        drop(first);
+        assert_eq!(other.least_of_others(), None);
+        assert_eq!(loads.give().expect("free").index(), index);
+    }
+}

@@ -1,0 +1,120 @@
+//! The end of a worker that was ready: it finishes its calls, or is killed at its deadline.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::slot::{Phase, SlotEvent, SlotExit};
+use super::worker_process::{WorkerEvent, WorkerProcess};
+use crate::control::WorkerMessage;
+use crate::sys::describe_exit;
+
+/// The time between the drain deadline of a worker and its kill.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Ends workers of a slot.
+#[derive(Debug, Clone)]
+pub(super) struct Ending {
+    /// The index of the workers.
+    pub(super) index: u32,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) events: mpsc::UnboundedSender<SlotEvent>,
+}
+
+impl Ending {
+    /// Has a worker drain, and waits until it exits, at most until the host's deadline or its own.
+    pub(super) async fn drain(
+        mut self,
+        mut worker: WorkerProcess,
+        own_deadline: Option<Instant>,
+    ) -> SlotExit {
+        let Some(deadline) = self.deadline(own_deadline) else {
+            worker.kill().await;
+            return SlotExit::Forced;
+        };
+        worker
+            .drain(deadline.saturating_duration_since(Instant::now()))
+            .await;
+        self.wait(worker, deadline, true).await
+    }
+
+    /// Ends a worker that has no calls in flight yet. It may be importing an app, which may be slow: does not wait for that.
+    pub(super) async fn terminate(mut self, worker: WorkerProcess) -> SlotExit {
+        let Some(deadline) = self.deadline(None) else {
+            worker.kill().await;
+            return SlotExit::Forced;
+        };
+        worker.terminate();
+        self.wait(worker, deadline, false).await
+    }
+
+    /// Returns the deadline of the phase, or the worker's own if that is earlier; `None` if the worker is to be killed.
+    fn deadline(&mut self, own: Option<Instant>) -> Option<Instant> {
+        match *self.phase.borrow_and_update() {
+            Phase::Serving(_) => own,
+            Phase::Draining(deadline) => Some(own.map_or(deadline, |own| own.min(deadline))),
+            Phase::Killing => None,
+        }
+    }
+
+    async fn wait(&mut self, mut worker: WorkerProcess, mut deadline: Instant, drains: bool) -> SlotExit {
+        let (index, pid) = (self.index, worker.pid());
+        loop {
+            tokio::select! {
+                event = worker.next_event() => match event {
+                    WorkerEvent::Message(message) => self.handle(message),
+                    WorkerEvent::ChannelClosed(_) => {}
+                    WorkerEvent::Exited(status) if status.success() || !drains => return SlotExit::Clean,
+                    WorkerEvent::Exited(status) => {
+                        tracing::error!("worker {index} (pid {pid}) {} while it drained", describe_exit(status));
+                        return SlotExit::Forced;
+                    }
+                },
+                () = sleep_until(deadline + GRACE) => {
+                    tracing::error!("worker {index} (pid {pid}) did not finish in time and is killed");
+                    worker.kill().await;
+                    return SlotExit::Forced;
+                }
+                _ = self.phase.changed() => match self.deadline(Some(deadline)) {
+                    Some(earlier) => deadline = earlier,
+                    None => {
+                        worker.kill().await;
+                        return SlotExit::Forced;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Handles a message of a worker that is or was ready.
+    pub(super) fn handle(&self, message: WorkerMessage) {
+        let index = self.index;
+        match message {
+            WorkerMessage::PeerRequest { id, question } => self.report(SlotEvent::PeerRequest {
+                asker: index,
+                id,
+                question,
+            }),
+            WorkerMessage::PeerReply { asker, id, reply } => self.report(SlotEvent::PeerReply {
+                worker: index,
+                asker,
+                id,
+                reply,
+            }),
+            WorkerMessage::Statistics(value) => self.report(SlotEvent::Statistics(index, value)),
+            WorkerMessage::Drained => tracing::debug!("worker {index} has drained"),
+            WorkerMessage::Failed { phase, message } => {
+                tracing::error!("worker {index}: {phase} failed\n{message}");
+            }
+            WorkerMessage::Ready(_) => tracing::warn!("worker {index} reports again that it is ready"),
+            // It ends already, or the slot has handled it.
+            WorkerMessage::Pong | WorkerMessage::Unhealthy(_) => {}
+        }
+    }
+
+    pub(super) fn report(&self, event: SlotEvent) {
+        // Fails only when the host is ending with an error of its own.
+        let _ = self.events.send(event);
+    }
+}

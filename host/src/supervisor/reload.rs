@@ -1,0 +1,113 @@
+//! Reads the app again and replaces the workers, one after the other: as long as one of the new ones does not start, the
+//! others stay as they are.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
+
+use super::slot::{SlotOrder, with_causes};
+use super::{Options, prepare};
+use crate::control::Loads;
+
+/// The reloads of a host.
+pub(super) struct Reload<F> {
+    /// The options that the host was started with.
+    options: Options,
+    reread: Arc<F>,
+    loads: Arc<Loads>,
+    slots: Vec<Sender<SlotOrder>>,
+    running: Option<Running>,
+    /// Whether another reload was asked for meanwhile.
+    again: bool,
+}
+
+/// A reload that runs. Its error says why some workers, or all, are as before.
+type Running = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+impl<F: Fn() -> Result<Options, String> + Send + Sync + 'static> Reload<F> {
+    /// Returns the reloads of these slots.
+    pub(super) fn new(options: Options, reread: F, loads: Arc<Loads>, slots: Vec<Sender<SlotOrder>>) -> Self {
+        Reload {
+            options,
+            reread: Arc::new(reread),
+            loads,
+            slots,
+            running: None,
+            again: false,
+        }
+    }
+
+    /// Begins a reload. While one runs, another one follows it: it may have read the app before the last change.
+    pub(super) fn begin(&mut self) {
+        if self.running.is_some() {
+            self.again = true;
+            return;
+        }
+        tracing::info!("reading the app again");
+        self.running = Some(Box::pin(reload(
+            self.options.clone(),
+            Arc::clone(&self.reread),
+            Arc::clone(&self.loads),
+            self.slots.clone(),
+        )));
+    }
+
+    /// Goes on with the reload that runs until it has ended; for ever if there is none. Cancel-safe.
+    pub(super) async fn step(&mut self) {
+        let Some(running) = &mut self.running else {
+            return std::future::pending().await;
+        };
+        match running.as_mut().await {
+            Ok(()) => tracing::info!("all workers serve the app as it is now"),
+            Err(reason) => tracing::error!("{reason}\nthe app is served as it was before"),
+        }
+        self.running = None;
+        if std::mem::take(&mut self.again) {
+            self.begin();
+        }
+    }
+}
+
+async fn reload<F>(
+    old: Options,
+    reread: Arc<F>,
+    loads: Arc<Loads>,
+    slots: Vec<Sender<SlotOrder>>,
+) -> Result<(), String>
+where
+    F: Fn() -> Result<Options, String> + Send + Sync + 'static,
+{
+    // It reads files, which may be slow.
+    let read = tokio::task::spawn_blocking(move || reread()).await;
+    let new = read.map_err(|error| format!("the app cannot be read: {error}"))??;
+    for (name, differs) in [
+        ("the port or address", new.address != old.address),
+        ("the number of workers", new.workers != old.workers),
+    ] {
+        if differs {
+            tracing::warn!("{name} has changed, which needs a restart of the host");
+        }
+    }
+    let new = Options {
+        address: old.address,
+        workers: old.workers,
+        ..new
+    };
+    let spec = prepare(&new, &loads).await.map_err(|error| with_causes(&error))?;
+    let spec = Arc::new(spec);
+    for slot in slots {
+        let (replacing, replaced) = oneshot::channel();
+        let order = SlotOrder::Replace(Arc::clone(&spec), replacing);
+        if slot.send(order).await.is_err() {
+            return Err("the host stops".to_owned());
+        }
+        match replaced.await {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => return Err(with_causes(&reason)),
+            Err(_) => return Err("the host stops".to_owned()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Accepts connections until the worker drains.
+//!
+//! All workers accept from one socket. One that has more connections than another, or no idle place for a call, leaves a new
+//! connection to the others for a moment. So the load is even, and a connection never waits for a worker that is gone: the
+//! others take it after that moment.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::front::Front;
+use super::server::connection;
+use crate::control::OwnLoad;
+use crate::sys::watch_listener;
+use crate::triggers::Calls;
+
+/// The time until the next attempt after accepting failed because of a lack of file descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The time that other workers have to take a connection that is theirs.
+const OTHERS_TURN: Duration = Duration::from_millis(5);
+
+/// The time for which nothing is left to others that have not taken a connection in their time.
+const OTHERS_LATE: Duration = Duration::from_millis(100);
+
+/// The socket that a worker serves HTTP from. It is bound and non-blocking.
+pub struct Listener {
+    pub(super) socket: TcpListener,
+    pub(super) load: Option<OwnLoad>,
+}
+
+impl Listener {
+    /// Returns a socket that workers share; `load` is that of this one.
+    pub(crate) fn shared(socket: TcpListener, load: OwnLoad) -> Self {
+        Listener {
+            socket,
+            load: Some(load),
+        }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    /// The socket of an only worker.
+    fn from(socket: TcpListener) -> Self {
+        Listener { socket, load: None }
+    }
+}
+
+/// Accepts connections from a socket.
+pub(super) struct Acceptor {
+    socket: AsyncFd<TcpListener>,
+    share: Arc<Share>,
+    front: Arc<Front>,
+    calls: Calls,
+    /// Until then, nothing is left to the others.
+    others_late_until: Option<Instant>,
+}
+
+impl Acceptor {
+    /// Prepares to accept. Needs a tokio runtime.
+    pub(super) fn new(listener: Listener, front: Arc<Front>, calls: Calls) -> io::Result<Self> {
+        Ok(Acceptor {
+            socket: watch_listener(listener.socket)?,
+            share: Arc::new(Share::new(listener.load)),
+            front,
+            calls,
+            others_late_until: None,
+        })
+    }
+
+    /// Serves until the worker drains, then stops accepting and returns. Connections continue as tasks that the worker waits
+    /// for.
+    ///
+    /// # Errors
+    /// The socket is broken: function code may have closed it.
+    pub(super) async fn serve(mut self) -> Result<(), String> {
+        self.share.set_open(true);
+        let calls = self.calls.clone();
+        let served = tokio::select! {
+            biased;
+            () = calls.draining() => Ok(()),
+            Err(error) = self.accept_all() => Err(format!("cannot accept connections: {error}")),
+        };
+        self.share.set_open(false);
+        if served.is_ok() {
+            // Serves the connections that the system has accepted for us already.
+            while let Ok((stream, _)) = self.socket.get_ref().accept() {
+                self.open(stream);
+            }
+        }
+        served
+    }
+
+    /// Accepts connections until the socket is broken. Cancel-safe.
+    async fn accept_all(&mut self) -> io::Result<std::convert::Infallible> {
+        loop {
+            let mut ready = self.socket.readable().await?;
+            let waited_for = match self.others_turn() {
+                true => {
+                    let before = self.share.least_of_others();
+                    tokio::time::sleep(OTHERS_TURN).await;
+                    Some(before)
+                }
+                false => None,
+            };
+            match ready.try_io(|socket| socket.get_ref().accept()) {
+                // Another worker has taken it.
+                Err(_would_block) => {}
+                Ok(Ok((stream, _))) => {
+                    drop(ready);
+                    // If they have taken others meanwhile, they are only busy.
+                    if waited_for.is_some_and(|before| before == self.share.least_of_others()) {
+                        self.others_late_until = Some(Instant::now() + OTHERS_LATE);
+                    }
+                    self.open(stream);
+                }
+                Ok(Err(error)) if is_of_the_connection(&error) => {}
+                Ok(Err(error)) if is_of_the_socket(&error) => return Err(error),
+                Ok(Err(error)) => {
+                    drop(ready);
+                    tracing::warn!("cannot accept connections: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Whether another worker is to have the next connection.
+    fn others_turn(&self) -> bool {
+        let Some(least) = self.share.least_of_others() else {
+            return false;
+        };
+        if self.others_late_until.is_some_and(|until| Instant::now() < until) {
+            return false;
+        }
+        is_ahead(self.share.connections.load(Ordering::Relaxed), least) || !self.calls.has_idle_place()
+    }
+
+    fn open(&self, stream: std::net::TcpStream) {
+        let counted = Counted::new(&self.share);
+        let (front, calls) = (Arc::clone(&self.front), self.calls.clone());
+        // The system accepts sockets that block.
+        let stream = stream
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(stream));
+        match stream {
+            Ok(stream) => self.calls.spawn(async move {
+                connection(stream, front, calls).await;
+                drop(counted);
+            }),
+            Err(error) => tracing::warn!("cannot serve a connection: {error}"),
+        }
+    }
+}
+
+/// Whether a worker with this many connections has too many beside one with `least`. A quarter more is still even: it lets
+/// a burst of connections in without many turns.
+fn is_ahead(connections: u32, least: u32) -> bool {
+    connections > least + least / 4
+}
+
+/// The connections of this worker, beside those of the others.
+struct Share {
+    connections: AtomicU32,
+    /// Whether it takes connections.
+    is_open: AtomicBool,
+    load: Option<OwnLoad>,
+}
+
+impl Share {
+    fn new(load: Option<OwnLoad>) -> Self {
+        Share {
+            connections: AtomicU32::new(0),
+            is_open: AtomicBool::new(false),
+            load,
+        }
+    }
+
+    fn set_open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::Relaxed);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if let Some(load) = &self.load {
+            let connections = self.connections.load(Ordering::Relaxed);
+            load.set(self.is_open.load(Ordering::Relaxed).then_some(connections));
+        }
+    }
+
+    fn least_of_others(&self) -> Option<u32> {
+        self.load.as_ref()?.least_of_others()
+    }
+}
+
+/// A connection that counts, until it is dropped.
+struct Counted(Arc<Share>);
+
+impl Counted {
+    fn new(share: &Arc<Share>) -> Self {
+        share.connections.fetch_add(1, Ordering::Relaxed);
+        share.tell();
+        Counted(Arc::clone(share))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.tell();
+    }
+}
+
+/// Whether an error of `accept` concerns only one connection, not the socket.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}
+
+/// Whether an error of `accept` comes back for ever: the descriptor was closed, or is another one by now.
+fn is_of_the_socket(error: &io::Error) -> bool {
+    use nix::libc::{EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP};
+    matches!(error.raw_os_error(), Some(EBADF | EINVAL | ENOTSOCK | EOPNOTSUPP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_ahead_with_more_than_a_quarter_more() {
+        let most = |least| (0..).take_while(|count| !is_ahead(*count, least)).last();
+        // One more than these is what a worker ends up with.
+        for (least, expected) in [(0, 0), (1, 1), (3, 3), (4, 5), (16, 20)] {
+            assert_eq!(most(least), Some(expected), "beside {least}");
+        }
+    }
+}
