@@ -137,28 +137,6 @@ fn workers_share_the_load_and_replace_each_other() {
     );
 }
 
-/// Returns the process id of the worker that answers on this connection.
-fn worker_of(connection: &mut Raw) -> i32 {
-    connection.send("GET /api/pid HTTP/1.1\r\nHost: h\r\n\r\n");
-    let answer = connection.answer();
-    answer.text().parse().expect("a process id")
-}
-
-#[test]
-fn many_connections_at_once_are_distributed_among_workers() {
-    const CONNECTIONS: usize = 100;
-    let host = App::case("gates").arg("--workers").arg("2").start();
-    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| Raw::connect(&host)).collect();
-    let mut counts = std::collections::BTreeMap::<i32, usize>::new();
-    for connection in &mut connections {
-        *counts.entry(worker_of(connection)).or_default() += 1;
-    }
-    assert_eq!(counts.len(), 2, "{counts:?}");
-    // Seven standard deviations of a fair coin below the half.
-    assert!(counts.values().all(|count| *count > 15), "{counts:?}");
-    host.stop().assert_clean();
-}
-
 #[test]
 fn a_worker_that_is_stopped_keeps_no_new_connections_waiting() {
     let host = App::case("gates").arg("--workers").arg("2").start();

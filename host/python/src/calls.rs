@@ -36,7 +36,6 @@ impl Call {
             invocation: Arc::downgrade(invocation),
         }
     }
-
 }
 
 impl From<&RunnerCall> for Call {

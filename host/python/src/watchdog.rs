@@ -88,11 +88,12 @@ impl Watchdog {
         let silence = self.event_loop.silence().max(gil_silence);
         let is_over = self.limit.is_some_and(|limit| silence >= limit + self.grace());
         let due = match silence {
-            _ if is_over && self.health.failure().is_none() => Told::Failure,
+            _ if is_over => Told::Failure,
             silence if silence >= SLOW => Told::Warning,
             _ => Told::Nothing,
         };
-        if due <= told {
+        let is_known = due == Told::Failure && self.health.failure().is_some();
+        if due <= told || is_known {
             // A stall that has ended may be followed by another one.
             return if due == Told::Nothing { due } else { told };
         }

@@ -96,21 +96,17 @@ fn a_worker_that_cannot_start_stops_the_host_with_the_reason() {
 }
 
 #[test]
-fn one_worker_of_several_that_cannot_start_stops_the_others_too() {
+fn one_worker_of_several_that_cannot_start_leaves_the_others_serving() {
     let mut host = Host::start("second fails later", &["--workers", "2"]);
     // The first worker is ready by now.
     host.wait_for("Clock: timerTrigger");
     std::fs::write(host.app.path().join("fail"), "").expect("written");
+    host.wait_for("worker 1 did not start: second try failed");
+    host.wait_for("the other workers serve, and the next attempt is in 60s");
+    host.signal(Signal::SIGTERM);
     let (status, output) = host.wait();
-    assert_eq!(status.code(), Some(1), "{output}");
-    assert_printed(
-        &output,
-        &[
-            "error: worker 1 did not start: second try failed",
-            "worker drains",
-        ],
-    );
-    assert!(!output.contains("Worker process started"), "{output}");
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert_printed(&output, &["worker drains"]);
 }
 
 #[test]

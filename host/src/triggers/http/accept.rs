@@ -23,11 +23,17 @@ use crate::triggers::Calls;
 /// The time until the next attempt after accepting failed because of a lack of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The time that other workers have to take a connection that is theirs.
-const OTHERS_TURN: Duration = Duration::from_millis(5);
+/// The time that other workers have to take a connection that is theirs. On a busy machine they may need longer to wake.
+const OTHERS_TURN: Duration = Duration::from_millis(10);
 
-/// The time for which nothing is left to others that have not taken a connection in their time.
-const OTHERS_LATE: Duration = Duration::from_millis(100);
+/// The number of turns for which a worker without an idle place leaves a connection to others, which may be ahead of it.
+const TURNS_WHEN_FULL: u32 = 5;
+
+/// The number of turns in a row after which others that have taken nothing count as hanging.
+const TURNS: u32 = 10;
+
+/// The time for which nothing is left to workers that hang.
+const WITHOUT_OTHERS: Duration = Duration::from_secs(1);
 
 /// The socket that a worker serves HTTP from. It is bound and non-blocking.
 pub struct Listener {
@@ -58,8 +64,10 @@ pub(super) struct Acceptor {
     share: Arc<Share>,
     front: Arc<Front>,
     calls: Calls,
+    /// The number of turns in a row that others have missed.
+    missed: u32,
     /// Until then, nothing is left to the others.
-    others_late_until: Option<Instant>,
+    alone_until: Option<Instant>,
 }
 
 impl Acceptor {
@@ -70,7 +78,8 @@ impl Acceptor {
             share: Arc::new(Share::new(listener.load)),
             front,
             calls,
-            others_late_until: None,
+            missed: 0,
+            alone_until: None,
         })
     }
 
@@ -88,8 +97,8 @@ impl Acceptor {
             Err(error) = self.accept_all() => Err(format!("cannot accept connections: {error}")),
         };
         self.share.set_open(false);
-        if served.is_ok() {
-            // Serves the connections that the system has accepted for us already.
+        // What waits is for those that go on. The last worker serves it.
+        if served.is_ok() && self.share.least_of_others().is_none() {
             while let Ok((stream, _)) = self.socket.get_ref().accept() {
                 self.open(stream);
             }
@@ -101,23 +110,20 @@ impl Acceptor {
     async fn accept_all(&mut self) -> io::Result<std::convert::Infallible> {
         loop {
             let mut ready = self.socket.readable().await?;
-            let waited_for = match self.others_turn() {
-                true => {
+            let waited_for = match self.others_turns() {
+                0 => None,
+                turns => {
                     let before = self.share.least_of_others();
-                    tokio::time::sleep(OTHERS_TURN).await;
+                    tokio::time::sleep(turns * OTHERS_TURN).await;
                     Some(before)
                 }
-                false => None,
             };
             match ready.try_io(|socket| socket.get_ref().accept()) {
                 // Another worker has taken it.
                 Err(_would_block) => {}
                 Ok(Ok((stream, _))) => {
                     drop(ready);
-                    // If they have taken others meanwhile, they are only busy.
-                    if waited_for.is_some_and(|before| before == self.share.least_of_others()) {
-                        self.others_late_until = Some(Instant::now() + OTHERS_LATE);
-                    }
+                    self.count_turn(waited_for);
                     self.open(stream);
                 }
                 Ok(Err(error)) if is_of_the_connection(&error) => {}
@@ -131,15 +137,33 @@ impl Acceptor {
         }
     }
 
-    /// Whether another worker is to have the next connection.
-    fn others_turn(&self) -> bool {
+    /// Returns for how many turns the next connection is left to the other workers.
+    fn others_turns(&self) -> u32 {
         let Some(least) = self.share.least_of_others() else {
-            return false;
+            return 0;
         };
-        if self.others_late_until.is_some_and(|until| Instant::now() < until) {
-            return false;
+        if self.alone_until.is_some_and(|until| Instant::now() < until) {
+            0
+        } else if !self.calls.has_idle_place() {
+            TURNS_WHEN_FULL
+        } else {
+            u32::from(is_ahead(self.share.connections.load(Ordering::Relaxed), least))
         }
-        is_ahead(self.share.connections.load(Ordering::Relaxed), least) || !self.calls.has_idle_place()
+    }
+
+    /// Counts a turn that the others may have missed, when the least of them had this many connections.
+    fn count_turn(&mut self, least_before: Option<Option<u32>>) {
+        let Some(before) = least_before else { return };
+        // If they have taken others meanwhile, they are only busy.
+        self.missed = if before == self.share.least_of_others() {
+            self.missed + 1
+        } else {
+            0
+        };
+        if self.missed >= TURNS {
+            self.missed = 0;
+            self.alone_until = Some(Instant::now() + WITHOUT_OTHERS);
+        }
     }
 
     fn open(&self, stream: std::net::TcpStream) {
