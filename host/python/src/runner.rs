@@ -74,6 +74,7 @@ impl PythonRunner {
                 &worker,
                 &prepared.package,
                 prepared.event_loop,
+                prepared.stacks,
                 runtime,
                 extensions,
             )
@@ -93,6 +94,7 @@ impl PythonRunner {
         worker: &LoadedWorker,
         package: &Package,
         event_loop: Py<PyAny>,
+        stacks: Arc<Mutex<Stacks>>,
         runtime: Arc<Runtime>,
         extensions: Vec<ExtensionReport>,
     ) -> PyResult<Self> {
@@ -131,7 +133,7 @@ impl PythonRunner {
             pool: Arc::clone(&pool),
             event_loop: Arc::clone(&event_loop),
             interpreter,
-            stacks: Stacks::new(package.stalls.bind(py))?,
+            stacks,
             health: worker.health().clone(),
             limit: worker.config().app.host.function_timeout,
             loop_thread: py.import("threading")?.call_method0("get_ident")?.extract()?,
@@ -222,6 +224,7 @@ struct Prepared {
     package: Package,
     classes: Classes,
     event_loop: Py<PyAny>,
+    stacks: Arc<Mutex<Stacks>>,
 }
 
 impl Prepared {
@@ -229,6 +232,9 @@ impl Prepared {
         let config = worker.config();
         let package = package::import(py, &config.app.root)?;
         logging::install(py, &package, config.log_format, config.debug_logs)?;
+        let stacks = Arc::new(Mutex::new(Stacks::new(package.stalls.bind(py))?));
+        let explained = Arc::clone(&stacks);
+        worker.can_explain(move || lock(&explained).read());
         let http = package.http.bind(py);
         let contexts = (
             py.get_type::<context::Context>(),
@@ -252,6 +258,7 @@ impl Prepared {
             package,
             classes,
             event_loop,
+            stacks,
         })
     }
 }

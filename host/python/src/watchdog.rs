@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::fd::AsRawFd as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use funcdock::sys::{memory_file, raise};
@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use crate::event_loop::EventLoop;
 use crate::interpreter_thread::{Doing, InterpreterThread};
 use crate::pool::{LostThread, Pool};
+use crate::tasks::lock;
 
 /// The time that a call which was given up has to end, if its time limit is not shorter.
 const LONGEST_GRACE: Duration = Duration::from_secs(10);
@@ -29,7 +30,7 @@ pub(crate) struct Watchdog {
     pub(crate) pool: Arc<Pool>,
     pub(crate) event_loop: Arc<EventLoop>,
     pub(crate) interpreter: InterpreterThread,
-    pub(crate) stacks: Stacks,
+    pub(crate) stacks: Arc<Mutex<Stacks>>,
     pub(crate) health: Health,
     /// The time limit of calls; without one nothing takes too long.
     pub(crate) limit: Option<Duration>,
@@ -124,7 +125,7 @@ impl Watchdog {
             .describe(thread, GIL_WAIT)
             .unwrap_or_else(|| Doing {
                 function: None,
-                stack: self.stacks.read(),
+                stack: lock(&self.stacks).read(),
             })
     }
 }

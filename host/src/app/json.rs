@@ -1,7 +1,6 @@
 //! Reads JSON as people write it (comments, trailing commas, a byte order mark) into a tree. Each value knows where it
 //! is from, so that an error can name file, line and key.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::error::{Place, Position, Problem};
+use crate::sys;
 
 mod item;
 
@@ -61,7 +61,7 @@ impl Document {
     /// Reads `file` (relative to `root`); `None` if it does not exist.
     pub(super) fn open(root: &Path, file: impl Into<PathBuf>) -> Result<Option<Self>, Problem> {
         let file = file.into();
-        let bytes = match fs::read(root.join(&file)) {
+        let bytes = match sys::read_regular(&root.join(&file)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Problem::of_file(&file, format!("cannot be read: {error}"))),

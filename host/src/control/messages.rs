@@ -17,6 +17,8 @@ pub enum SupervisorMessage {
         /// Milliseconds until calls that still run are given up.
         deadline_ms: u64,
     },
+    /// A question what the worker does, as it does not become ready. The answer is a [`WorkerMessage::Explanation`].
+    Explain,
     /// A question whether the worker still serves. The answer is a [`WorkerMessage::Pong`].
     Ping,
     /// A question of another worker. The answer is a [`WorkerMessage::PeerReply`].
@@ -59,6 +61,8 @@ pub enum WorkerMessage {
         /// Why it failed; may contain a Python traceback.
         message: String,
     },
+    /// The answer to [`SupervisorMessage::Explain`]: the stacks of its threads, as its language prints them.
+    Explanation(String),
     /// The answer to a [`SupervisorMessage::Ping`], from a worker that still serves.
     Pong,
     /// The worker cannot go on serving, for this reason. It is to be replaced, and drained then.

@@ -41,6 +41,23 @@ pub enum SupervisorError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The app's folder is gone.
+    #[error("the app's folder {} does not exist any more", app.display())]
+    AppGone {
+        /// The folder.
+        app: PathBuf,
+    },
+    /// The app's settings do not fit into the environment of a process.
+    #[error(
+        "the app's settings are too large for environment variables: {name} of local.settings.json has {bytes} bytes; \
+         the system takes 128 KiB for one and some MiB for all, so keep large values in files"
+    )]
+    SettingsTooLarge {
+        /// The largest setting.
+        name: String,
+        /// Its size.
+        bytes: usize,
+    },
     /// A worker reported why it cannot serve.
     #[error("worker {worker} did not start: {phase} failed\n{message}")]
     WorkerStart {
@@ -66,14 +83,17 @@ pub enum SupervisorError {
     /// A worker was not ready in time.
     #[error(
         "worker {worker} was not ready after {} s and was killed; if the app needs longer to import, \
-         raise --start-timeout",
-        after.as_secs()
+         raise --start-timeout{}",
+        after.as_secs(),
+        doing.as_deref().map(|doing| format!("\nit was here:\n{doing}")).unwrap_or_default()
     )]
     StartDeadline {
         /// Which worker.
         worker: u32,
         /// The time that it had.
         after: Duration,
+        /// What it was doing, if it could tell.
+        doing: Option<String>,
     },
     /// The control channel to a worker failed.
     #[error("lost the control channel to worker {worker}")]

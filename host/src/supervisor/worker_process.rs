@@ -1,5 +1,6 @@
 //! One worker process: spawns it with its descriptors, exchanges messages with it, and ends it.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -23,6 +24,9 @@ const LAST_MESSAGES: Duration = Duration::from_millis(100);
 
 /// How long a worker may leave a full channel unread.
 const READ_GRACE: Duration = Duration::from_secs(5);
+
+/// How long a worker has to tell what it does.
+const EXPLANATION: Duration = Duration::from_secs(1);
 
 /// How long a process may run after its channel has closed.
 const CLOSED_GRACE: Duration = Duration::from_secs(2);
@@ -49,6 +53,20 @@ pub(super) struct WorkerSpec {
 impl WorkerSpec {
     /// Returns the error for a worker whose process cannot be started.
     pub(super) fn spawn_error(&self, worker: u32, source: io::Error) -> SupervisorError {
+        let app = &self.config.app.root;
+        // The system reports both as if they were errors of the interpreter.
+        if source.kind() == io::ErrorKind::NotFound && !app.is_dir() {
+            return SupervisorError::AppGone { app: app.clone() };
+        }
+        let size = |(_, value): &&(String, OsString)| value.len();
+        if source.kind() == io::ErrorKind::ArgumentListTooLong
+            && let Some(largest) = self.environment.variables.iter().max_by_key(size)
+        {
+            return SupervisorError::SettingsTooLarge {
+                name: largest.0.clone(),
+                bytes: largest.1.len(),
+            };
+        }
         SupervisorError::Spawn {
             worker,
             program: self.program.interpreter.clone(),
@@ -177,8 +195,24 @@ impl WorkerProcess {
             Err(_) => Err(SupervisorError::StartDeadline {
                 worker,
                 after: spec.start_timeout,
+                doing: self.ask_what_it_does().await,
             }),
         }
+    }
+
+    /// Asks a worker that does not become ready what it does; `None` if it cannot tell.
+    async fn ask_what_it_does(&mut self) -> Option<String> {
+        self.send(&SupervisorMessage::Explain).await;
+        let answer = timeout(EXPLANATION, async {
+            loop {
+                match self.next_event().await {
+                    WorkerEvent::Message(WorkerMessage::Explanation(doing)) => return Some(doing),
+                    WorkerEvent::Message(_) => {}
+                    WorkerEvent::ChannelClosed(_) | WorkerEvent::Exited(_) => return None,
+                }
+            }
+        });
+        answer.await.ok().flatten()
     }
 
     /// Waits for the next event. After `ChannelClosed` only `Exited` follows; after that, `Exited` again. Cancel-safe.

@@ -1,4 +1,4 @@
-//! Permissions of files, and files without a path.
+//! Permissions of files, their content, and files without a path.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -13,6 +13,18 @@ pub(crate) fn is_executable(path: &Path) -> bool {
     path.is_file() && access(path, AccessFlags::X_OK).is_ok()
 }
 
+/// Reads a file. Fails for a pipe or a device, which may have no end, or block.
+pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("it is a pipe, a socket or a device, not a file"));
+    }
+    std::fs::read(path)
+}
+
 /// Returns an empty file in memory, for which debuggers show this name.
 pub fn memory_file(name: &CStr) -> io::Result<File> {
     Ok(File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
@@ -24,6 +36,20 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "content").expect("written");
+        assert_eq!(read_regular(&file).expect("read"), b"content");
+        let kind = |path: &Path| read_regular(path).expect_err("not a file").kind();
+        assert_eq!(kind(folder.path()), io::ErrorKind::IsADirectory);
+        assert_eq!(kind(&folder.path().join("none")), io::ErrorKind::NotFound);
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        assert_eq!(kind(&pipe), io::ErrorKind::Other);
+    }
 
     #[test]
     fn only_files_with_the_permission_can_be_run() {

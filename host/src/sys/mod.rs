@@ -22,8 +22,8 @@ mod signals;
 mod wake;
 
 pub(crate) use descriptors::{CONTROL_FD, LISTENER_FD, LOADS_FD, pass_descriptors, watch_listener};
-pub(crate) use files::is_executable;
 pub use files::memory_file;
+pub(crate) use files::{is_executable, read_regular};
 pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};
 pub use signals::raise;
 pub(crate) use signals::{HostSignal, HostSignals};

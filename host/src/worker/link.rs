@@ -23,7 +23,11 @@ pub(super) struct Link {
     drain: oneshot::Receiver<Duration>,
     /// Set when calls are served.
     pulse: Arc<OnceLock<Pulse>>,
+    explain: Arc<OnceLock<Explain>>,
 }
+
+/// Tells what the threads of the worker's language do.
+pub(super) type Explain = Box<dyn Fn() -> String + Send + Sync>;
 
 impl Link {
     /// Connects and receives the configuration. From then on the process exits when the supervisor does: nobody would
@@ -57,12 +61,13 @@ impl Link {
         let sender = Arc::new(Mutex::new(sender));
         let others = config.workers.saturating_sub(1);
         let peers = Arc::new(Peers::new(runtime.handle().clone(), Arc::clone(&sender), others));
-        let pulse = Arc::default();
+        let (pulse, explain) = (Arc::default(), Arc::default());
         let reader = Reader {
             sender: Arc::clone(&sender),
             drained: Some(drained),
             peers: Arc::clone(&peers),
             pulse: Arc::clone(&pulse),
+            explain: Arc::clone(&explain),
         };
         runtime.spawn(reader.read(receiver));
         Ok((
@@ -72,6 +77,7 @@ impl Link {
                 peers,
                 drain,
                 pulse,
+                explain,
             },
             config,
         ))
@@ -92,6 +98,11 @@ impl Orders for Link {
         // It is ready once.
         let _ = self.pulse.set(pulse);
         self.send(WorkerMessage::Ready(ready));
+    }
+
+    fn can_explain(&self, explain: Explain) {
+        // There is one language.
+        let _ = self.explain.set(explain);
     }
 
     fn unhealthy(&self) -> Box<dyn Fn(&str) + Send + Sync> {
@@ -136,6 +147,7 @@ struct Reader {
     drained: Option<oneshot::Sender<Duration>>,
     peers: Arc<Peers>,
     pulse: Arc<OnceLock<Pulse>>,
+    explain: Arc<OnceLock<Explain>>,
 }
 
 impl Reader {
@@ -156,6 +168,12 @@ impl Reader {
                 if let Some(drained) = self.drained.take() {
                     // The channel keeps the value while the app is loading.
                     let _ = drained.send(Duration::from_millis(deadline_ms));
+                }
+            }
+            SupervisorMessage::Explain => {
+                if let Some(explain) = self.explain.get() {
+                    let explanation = WorkerMessage::Explanation(explain());
+                    tokio::spawn(send(Arc::clone(&self.sender), explanation));
                 }
             }
             SupervisorMessage::Ping => {

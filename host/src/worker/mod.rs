@@ -142,6 +142,12 @@ impl Worker {
         &self.base.config
     }
 
+    /// Takes what tells what the threads of the language do, before code of the app is imported. It may be called from any
+    /// thread, and must not wait for the interpreter.
+    pub fn can_explain(&self, explain: impl Fn() -> String + Send + Sync + 'static) {
+        self.base.orders.can_explain(Box::new(explain));
+    }
+
     /// Returns the extensions, which function code docks and configures while it is imported.
     pub fn extensions(&self) -> &Arc<Mutex<Extensions>> {
         &self.base.extensions

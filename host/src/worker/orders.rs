@@ -17,6 +17,10 @@ pub trait Orders: Send + 'static {
     /// Reports that the worker cannot serve the app: `phase`, a noun phrase, failed with this message.
     fn failed(&mut self, phase: &str, message: &str);
 
+    /// Takes what tells what the threads of the worker's language do, for an owner that asks why the worker does not become
+    /// ready. It may be called from any thread.
+    fn can_explain(&self, _explain: Box<dyn Fn() -> String + Send + Sync>) {}
+
     /// Returns what reports that the worker cannot go on serving, and why: its owner may replace it. It may be called from
     /// any thread, and does not block.
     fn unhealthy(&self) -> Box<dyn Fn(&str) + Send + Sync> {

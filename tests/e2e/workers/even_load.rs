@@ -83,13 +83,16 @@ fn two_calls_at_once_are_on_two_workers() {
 fn a_worker_without_an_idle_thread_leaves_calls_to_one_that_has_some() {
     let app = App::case("gates").arg("--workers").arg("2");
     let host = app.env("PYTHON_THREADPOOL_THREAD_COUNT", "1").start();
-    // Both have as many connections, and one has no thread left.
-    let (mut open, counts) = connections(&host, 2);
-    assert_eq!(counts.len(), 2, "{counts:?}");
-    let busy: i32 = {
-        open[0].send("GET /api/pid HTTP/1.1\r\nHost: h\r\n\r\n");
-        open[0].answer().text().parse().expect("a process id")
-    };
+    // Each has connections, so that one without an idle thread is not the one with fewer.
+    let mut open = Vec::new();
+    let spread = wait_for(|| {
+        let (mut more, counts) = connections(&host, 2);
+        open.append(&mut more);
+        (counts.len() == 2).then_some(())
+    });
+    assert!(spread.is_some(), "one worker gets all\n{}", host.output());
+    open[0].send("GET /api/pid HTTP/1.1\r\nHost: h\r\n\r\n");
+    let busy: i32 = open[0].answer().text().parse().expect("a process id");
     open[0].send("GET /api/wait_sync?gate=thread HTTP/1.1\r\nHost: h\r\n\r\n");
     let gate = Gate::new(&host, "thread");
     gate.wait_until_entered();

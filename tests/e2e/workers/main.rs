@@ -1,5 +1,6 @@
 //! A worker's threads and contexts, and workers that are replaced, reloaded, and share the load.
 
+mod causes;
 mod contexts;
 mod even_load;
 mod reload;

@@ -1,5 +1,7 @@
 //! JSON files: what is accepted, and the messages of errors.
 
+use std::fs;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Document, Problem> {

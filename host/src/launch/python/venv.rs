@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::LaunchError;
-use crate::sys::{describe_exit, is_executable};
+use crate::sys::{self, describe_exit, is_executable};
 
 const MAKING: &str = ".funcdock-making";
 const INSTALLED: &str = ".funcdock-installed";
@@ -226,7 +226,7 @@ async fn lock(root: &Path) -> Result<File, LaunchError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LaunchError> {
-    fs::read(path).map_err(|source| LaunchError::Environment {
+    sys::read_regular(path).map_err(|source| LaunchError::Environment {
         path: path.to_owned(),
         source,
     })

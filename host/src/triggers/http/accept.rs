@@ -24,10 +24,10 @@ use crate::triggers::Calls;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The time that other workers have to take a connection that is theirs. On a busy machine they may need longer to wake.
-const OTHERS_TURN: Duration = Duration::from_millis(10);
+const OTHERS_TURN: Duration = Duration::from_millis(20);
 
 /// The number of turns for which a worker without an idle place leaves a connection to others, which may be ahead of it.
-const TURNS_WHEN_FULL: u32 = 5;
+const TURNS_WHEN_FULL: u32 = 3;
 
 /// The number of turns in a row after which others that have taken nothing count as hanging.
 const TURNS: u32 = 10;
