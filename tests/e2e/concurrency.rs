@@ -50,7 +50,8 @@ fn synchronous_calls_run_concurrently_up_to_the_pools_size() {
         .env("PYTHON_THREADPOOL_THREAD_COUNT", "many")
         .start();
     host.wait_for_log(
-        "app setting PYTHON_THREADPOOL_THREAD_COUNT: expected a number of at least 1, found \"many\" in the environment; the \
+        "app setting PYTHON_THREADPOOL_THREAD_COUNT: expected a number from 1 to 10000, as each thread has a stack and waits \
+         for the one GIL; found \"many\" in the environment; the \
          default is used",
     );
     assert_concurrent(&host, "wait_sync", 5);

@@ -14,6 +14,9 @@ const DEBUG_LOGS: &str = "PYTHON_ENABLE_DEBUG_LOGGING";
 const SKIP_POST: &str = "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION";
 const THREADS: &str = "PYTHON_THREADPOOL_THREAD_COUNT";
 
+/// The largest number of threads for synchronous functions that makes any sense.
+const MOST_THREADS: u32 = 10_000;
+
 /// Returns the number of worker processes; 1 by default.
 pub(super) fn workers(settings: &AppSettings) -> Result<u32> {
     let Some(AppSetting { value, source, .. }) = settings.get(WORKERS) else {
@@ -47,11 +50,17 @@ pub(super) fn skip_post_on_exception(settings: &AppSettings) -> bool {
 /// problem of the settings.
 pub(super) fn threads(settings: &AppSettings) -> Option<u32> {
     let AppSetting { value, source, .. } = settings.get(THREADS)?;
-    let number = value.parse().ok().filter(|number| *number > 0);
+    let number = value
+        .parse()
+        .ok()
+        .filter(|number| (1..=MOST_THREADS).contains(number));
     if number.is_none() {
         settings.add_problem(
             THREADS,
-            format!("expected a number of at least 1, found {value:?} in {source}; the default is used"),
+            format!(
+                "expected a number from 1 to {MOST_THREADS}, as each thread has a stack and waits for the one GIL; \
+                 found {value:?} in {source}; the default is used"
+            ),
         );
     }
     number
@@ -170,7 +179,15 @@ mod tests {
 
     #[test]
     fn a_bad_number_of_threads_counts_as_none() {
-        for (value, expected) in [("8", Some(8)), ("0", None), ("x", None), ("", None)] {
+        let cases = [
+            ("8", Some(8)),
+            ("10000", Some(10_000)),
+            ("10001", None),
+            ("0", None),
+            ("x", None),
+            ("", None),
+        ];
+        for (value, expected) in cases {
             let settings = settings(&[(THREADS, value)], &[]);
             assert_eq!(threads(&settings), expected, "{value:?}");
             let is_bad = expected.is_none() && !value.is_empty();
