@@ -1,10 +1,12 @@
 //! The thread that does what needs the GIL for those that must not wait for it: starts threads of the pool, and tells what
 //! a thread of Python does.
 
+use std::ffi::CString;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use funcdock::sys::name_thread;
 use pyo3::prelude::*;
 
 use crate::pool::Pool;
@@ -94,6 +96,7 @@ impl NotStarted {
                 Python::attach(|py| match job {
                     Job::StartThread => {
                         let serve = Serve {
+                            number,
                             pool: Arc::clone(&pool),
                             runtime: Arc::clone(&runtime),
                         };
@@ -132,6 +135,7 @@ fn describe(stalls: &Bound<'_, PyModule>, thread: u64) -> Option<Doing> {
 /// What a thread of the pool runs.
 #[pyclass(frozen, module = "funcdock")]
 struct Serve {
+    number: u32,
     pool: Arc<Pool>,
     runtime: Arc<Runtime>,
 }
@@ -139,6 +143,10 @@ struct Serve {
 #[pymethods]
 impl Serve {
     fn __call__(&self, py: Python<'_>, thread: u64) {
+        // The same as Python's, which the system learns of only from version 3.14 on.
+        if let Ok(name) = CString::new(format!("function-{}", self.number)) {
+            name_thread(&name);
+        }
         self.pool.serve(py, thread, &self.runtime);
     }
 }

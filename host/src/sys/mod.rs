@@ -24,6 +24,7 @@ mod wake;
 pub(crate) use descriptors::{CONTROL_FD, LISTENER_FD, LOADS_FD, pass_descriptors, watch_listener};
 pub use files::memory_file;
 pub(crate) use files::{is_executable, read_regular};
+pub use process::name_thread;
 pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};
 pub use signals::raise;
 pub(crate) use signals::{HostSignal, HostSignals};

@@ -1,5 +1,6 @@
 //! Processes: how one ended, and how to end it.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -38,6 +39,12 @@ pub(crate) fn die_with_parent() {
     // Neither is worth an error: both only clean up after a process that hangs or crashes.
     let _ = prctl::set_pdeathsig(Signal::SIGKILL);
     let _ = prctl::set_dumpable(false);
+}
+
+/// Gives this thread a name for debuggers and `top`, of which the system keeps 15 bytes.
+pub fn name_thread(name: &CStr) {
+    // Only people miss it.
+    let _ = prctl::set_name(name);
 }
 
 /// Returns this process's stdout, and sends to stderr what is printed from now on.

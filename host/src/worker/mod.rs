@@ -276,7 +276,7 @@ impl LoadedWorker {
             let in_time = drain(service, &*runner, &base, deadline);
             base.orders.drained(json!(extensions.report()));
             stop();
-            in_time
+            (in_time, base)
         });
         Ok(ServingWorker { thread })
     }
@@ -284,16 +284,18 @@ impl LoadedWorker {
 
 /// A worker that serves.
 pub struct ServingWorker {
-    thread: JoinHandle<bool>,
+    /// Whether nothing was given up. The parts stay until the process ends: a worker whose language hangs must still notice
+    /// that its supervisor is gone.
+    thread: JoinHandle<(bool, Base)>,
 }
 
 impl ServingWorker {
     /// Waits until the worker has drained; returns the exit code, which is 0 if nothing was given up.
     pub fn join(self) -> i32 {
         match self.thread.join() {
-            Ok(true) => 0,
+            Ok((true, _)) => 0,
             // The thread has logged the calls that it gave up, or printed its panic.
-            Ok(false) | Err(_) => 1,
+            Ok((false, _)) | Err(_) => 1,
         }
     }
 }

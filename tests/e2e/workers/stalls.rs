@@ -154,3 +154,21 @@ fn a_worker_that_shows_no_sign_of_life_is_replaced() {
     host.wait_for_log("has shown no sign of life for 1 s and was killed; starting another one");
     successor_of(&host, "/pid-async", worker);
 }
+
+#[test]
+fn a_worker_that_hangs_does_not_outlive_its_supervisor() {
+    let host = stalls().start();
+    let worker = pid(&host, "/pid").expect("a process id");
+    assert_eq!(get(&host, "/holds-gil-async").map(|answer| answer.0), Some(504));
+    successor_of(&host, "/pid-async", worker);
+    // It has drained, and its interpreter does not end.
+    assert!(is_alive(worker), "{}", host.output());
+    host.signal(nix::sys::signal::Signal::SIGKILL);
+    let gone = wait_for(|| (!is_alive(worker)).then_some(()));
+    assert!(gone.is_some(), "it runs on\n{}", host.output());
+}
+
+fn is_alive(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    !status.is_empty() && !status.contains("\nState:\tZ")
+}

@@ -1,10 +1,14 @@
 //! A file: OTLP's JSON, one batch a line. A full file is renamed, and a new one begins.
+//!
+//! The file is locked while a batch is written, so that several processes may append to it: a worker and its successor do.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::AnyValue;
@@ -19,6 +23,12 @@ use crate::export::{Batch, Delivery, ExportError, Exporter, FileError, ShutdownS
 use crate::settings::FileTarget;
 use crate::signal::Signal;
 
+/// The time that another process may keep the file locked.
+const LOCKED: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 5000 });
+
+/// The time between two attempts to lock it.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Appends batches to a file of JSON lines. A full file becomes `<name>.1`, the former `<name>.1` becomes `<name>.2`, and so
 /// on.
 pub(super) struct LinesFile {
@@ -31,7 +41,7 @@ pub(super) struct LinesFile {
     open: Option<OpenFile>,
 }
 
-/// The open file, and its length, which is the end of a line.
+/// The open file, and its length after our last line.
 struct OpenFile {
     file: File,
     length: u64,
@@ -60,19 +70,30 @@ impl LinesFile {
     }
 
     fn append(&mut self, line: &[u8]) -> Result<(), FileError> {
-        let mut open = match self.open.take().filter(|open| open.is_at(&self.path)) {
-            Some(open) => open,
-            None => OpenFile::at(&self.path)?,
-        };
-        if open.can_be_renamed() && open.length > 0 && open.length + line.len() as u64 > self.max_bytes {
-            self.rotate()?;
-            open = OpenFile::at(&self.path)?;
+        loop {
+            let mut open = match self.open.take() {
+                Some(open) => open,
+                None => OpenFile::at(&self.path)?,
+            };
+            open.lock()
+                .map_err(|error| FileError::new("lock", &self.path, error))?;
+            if !open.is_at(&self.path) {
+                // Another process, or somebody, has put it aside meanwhile.
+                continue;
+            }
+            open.catch_up()
+                .map_err(|error| FileError::new("repair", &self.path, error))?;
+            if open.can_be_renamed() && open.length > 0 && open.length + line.len() as u64 > self.max_bytes {
+                self.rotate()?;
+                continue;
+            }
+            // After an error it is opened again.
+            open.append(line)
+                .and_then(|()| open.unlock())
+                .map_err(|error| FileError::new("write to", &self.path, error))?;
+            self.open = Some(open);
+            return Ok(());
         }
-        // After an error it is opened again, which also removes an unfinished line.
-        open.append(line)
-            .map_err(|error| FileError::new("write to", &self.path, error))?;
-        self.open = Some(open);
-        Ok(())
     }
 
     /// Renames the file and the renamed ones up to the first gap. The oldest is removed.
@@ -107,28 +128,49 @@ impl Exporter for LinesFile {
 }
 
 impl OpenFile {
-    /// Opens the file for this process alone. Creates it and its folder if they are missing, and removes an unfinished line
-    /// at its end.
+    /// Opens the file. Creates it and its folder if they are missing.
     fn at(path: &Path) -> Result<Self, FileError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| FileError::new("make the folder", folder, error))?;
         }
-        let open = || {
-            let file = File::options().read(true).append(true).create(true).open(path)?;
-            match file.try_lock() {
-                Ok(()) => {}
+        let file = File::options().read(true).append(true).create(true).open(path);
+        let file = file.map_err(|error| FileError::new("open", path, error))?;
+        Ok(OpenFile { file, length: 0 })
+    }
+
+    /// Locks the file against other processes, which hold it for one batch.
+    fn lock(&self) -> io::Result<()> {
+        let deadline = Instant::now() + LOCKED;
+        loop {
+            match self.file.try_lock() {
+                Ok(()) => return Ok(()),
                 // Some network drives do not support locks.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                    return Ok(());
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::other("another process writes to it"));
+                    return Err(io::Error::other("another process has locked it"));
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            Ok(file)
-        };
-        let mut file = open().map_err(|error| FileError::new("open", path, error))?;
-        let length = repair(&mut file).map_err(|error| FileError::new("repair", path, error))?;
-        Ok(OpenFile { file, length })
+        }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        match self.file.unlock() {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads what others have appended, and removes an unfinished line at the end. Locked.
+    fn catch_up(&mut self) -> io::Result<()> {
+        let length = self.file.seek(SeekFrom::End(0))?;
+        if length != self.length {
+            self.length = repair(&mut self.file)?;
+        }
+        Ok(())
     }
 
     /// Whether it is a file that can be full; a device such as `/dev/stdout` is not.

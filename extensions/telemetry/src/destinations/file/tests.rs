@@ -207,21 +207,40 @@ fn trouble_is_told_and_passes() {
     export(&mut lines, "b").expect("nothing is in the way");
     assert_eq!(names(&path), ["b"]);
 
-    // Another process, or another open file of this one.
-    let mut second = lines_to(path.clone(), 1 << 20, 5);
-    let error = export(&mut second, "c").expect_err("it is in use");
-    assert!(error.ends_with("another process writes to it"), "{error}");
-    drop(lines);
-    export(&mut second, "d").expect("it is free");
+    // Another process, or another open file of this one, which keeps the lock.
+    let other = File::open(&path).expect("it is there");
+    other.lock().expect("locked");
+    let error = export(&mut lines, "c").expect_err("it is in use");
+    assert!(error.ends_with("another process has locked it"), "{error}");
+    drop(other);
+    export(&mut lines, "d").expect("it is free");
     assert_eq!(names(&path), ["b", "d"]);
 
     // A folder where the file should be put aside.
     fs::create_dir(blocker.join("traces.jsonl.1")).expect("a folder");
-    drop(second);
     let mut third = lines_to(path.clone(), 1, 1);
     let error = export(&mut third, "e").expect_err("it cannot be put aside");
     assert!(error.starts_with("cannot put aside "), "{error}");
     assert_eq!(names(&path), ["b", "d"], "nothing of it is harmed");
+}
+
+#[test]
+fn a_worker_and_its_successor_share_a_file() {
+    let folder = folder();
+    let path = folder.path().join("traces.jsonl");
+    // Room for two lines.
+    let mut single = lines_to(folder.path().join("one.jsonl"), 1 << 20, 5);
+    export(&mut single, "a").expect("written");
+    let line = fs::metadata(folder.path().join("one.jsonl"))
+        .expect("a file")
+        .len();
+    let mut both = [0, 1].map(|_| lines_to(path.clone(), 2 * line, 5));
+    for (turn, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+        export(&mut both[turn % 2], name).expect("written");
+    }
+    assert_eq!(names(&path), ["e"]);
+    assert_eq!(names(&folder.path().join("traces.jsonl.1")), ["c", "d"]);
+    assert_eq!(names(&folder.path().join("traces.jsonl.2")), ["a", "b"]);
 }
 
 #[test]
