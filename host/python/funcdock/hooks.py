@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple
 
-from . import companions, targets
+from . import companions, errors, targets
 
 try:
     import azure.functions as func
@@ -60,7 +60,8 @@ class Hook(NamedTuple):
         # Catches SystemExit, too: only this hook fails.
         except BaseException as error:
             # The traceback begins in the extension.
-            trace = error.__traceback__ and error.__traceback__.tb_next
+            trace = errors.traceback_of(error)
+            trace = trace and trace.tb_next
             self.logger.error("%s failed", self.name, exc_info=(type(error), error, trace))
 
 

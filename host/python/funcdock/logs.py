@@ -13,6 +13,8 @@ import logging
 import threading
 from typing import Any, Callable, Optional
 
+from . import errors
+
 #: The call of the asynchronous function that is running, in its task and what it awaits.
 call: contextvars.ContextVar[Any] = contextvars.ContextVar("call", default=None)
 
@@ -50,14 +52,19 @@ class HostHandler(logging.Handler):
             # The record was not made by a logger.
             if not record.__dict__.keys() >= set(ATTRIBUTES):
                 _add_ids(record)
-            message, exception, fields = self.format(record), None, None
+            try:
+                message = self.format(record)
+            # An argument or an exception raises when it is shown, or the arguments do not fit the message.
+            except BaseException as error:
+                message = _unformatted(record, error)
+            exception, fields = None, None
             if self._as_json:
                 message, exception = _split(message, record.exc_text)
                 fields = _fields(record)
             ids = (record.__dict__[name] for name in ATTRIBUTES)
             # Function code may have set values of any type.
-            texts = [None if value is None else str(value) for value in ids]
-            self._write(record.levelno, record.name, message, texts, exception, fields)
+            texts = [value if value is None or type(value) is str else errors.text(value) for value in ids]
+            self._write(record.levelno, errors.text(record.name), message, texts, exception, fields)
         except Exception:
             self.handleError(record)
 
@@ -96,6 +103,29 @@ def _add_ids(record: logging.LogRecord) -> None:
         record.__dict__.setdefault(name, value)
 
 
+def message_of(record: logging.LogRecord) -> str:
+    """Returns a record's message, or what can be said of it; never raises."""
+    try:
+        return str.__str__(record.getMessage())
+    except BaseException as error:
+        name, message, _ = errors.describe(error)
+        place = f"{errors.text(record.pathname)}:{record.lineno}"
+        return f"{errors.text(record.msg)} (not formatted with its arguments, in {place}: {name}: {message})"
+
+
+def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
+    """Returns the text of a record that its formatter fails on, with its exception."""
+    message = message_of(record)
+    if record.exc_info and record.exc_info[1] is not None:
+        # For other handlers, too, which do not make it again.
+        record.exc_text = errors.describe(record.exc_info[1])[2]
+        return f"{message}\n{record.exc_text}"
+    # The arguments are not to blame.
+    if not record.args:
+        return f"{message} (not formatted: {': '.join(errors.describe(error)[:2])})"
+    return message
+
+
 def _split(text: str, exception: str | None) -> tuple[str, str | None]:
     """Splits a formatter's text into the message and the exception."""
     if not exception:
@@ -111,8 +141,8 @@ def _fields(record: logging.LogRecord) -> str | None:
     if not fields:
         return None
     try:
-        return json.dumps(fields, default=str, allow_nan=False, ensure_ascii=False)
+        return json.dumps(fields, default=errors.text, allow_nan=False, ensure_ascii=False)
     # JSON cannot represent it: a key that is not a string, NaN, a list that contains itself.
-    except Exception:
-        fields = {str(key): repr(value) for key, value in fields.items()}
+    except BaseException:
+        fields = {errors.text(key): errors.text(value, repr) for key, value in fields.items()}
         return json.dumps(fields, ensure_ascii=False)

@@ -17,6 +17,7 @@ pub(crate) struct Package {
     pub(crate) http: Py<PyModule>,
     pub(crate) loader: Py<PyModule>,
     pub(crate) logs: Py<PyModule>,
+    pub(crate) paths: Py<PyModule>,
     pub(crate) tasks: Py<PyModule>,
     pub(crate) wsgi: Py<PyModule>,
 }
@@ -71,6 +72,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         http_streams,
         loader,
         logs,
+        paths,
         tasks,
         wsgi: submodule("wsgi", include_str!("../funcdock/wsgi.py"))?,
     })
