@@ -13,6 +13,7 @@ use crate::asgi::{self, AppLoop};
 use crate::calls::Call;
 use crate::convert::Kind;
 use crate::outcomes;
+use crate::output;
 use crate::runtime::Runtime;
 use crate::tasks::TaskKey;
 
@@ -82,6 +83,7 @@ impl AsyncCall {
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {
+        output::flush(value.py());
         match self.return_parts(value) {
             Ok(true) => return,
             Ok(false) => {}
@@ -95,6 +97,7 @@ impl AsyncCall {
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
+        output::flush(py);
         let was_cancelled = self.is_given_up() && error.is_instance_of::<CancelledError>(py);
         self.complete(match was_cancelled {
             true => Outcome::Cancelled,

@@ -24,11 +24,13 @@ mod index;
 mod logging;
 mod objects;
 mod outcomes;
+mod output;
 mod package;
 mod pool;
 mod runner;
 mod runtime;
 mod tasks;
+mod termination;
 mod text;
 mod wsgi;
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::{output, termination};
+
 /// The package's modules that Rust calls.
 pub(crate) struct Package {
     pub(crate) asgi: Py<PyModule>,
@@ -50,8 +52,11 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     paths.bind(py).call_method1("prepare", (app,))?;
     // Each uses only modules above it.
     submodule("errors", include_str!("../funcdock/errors.py"))?;
+    let output = submodule("output", include_str!("../funcdock/output.py"))?;
+    output::install(output.bind(py))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
     let tasks = submodule("tasks", include_str!("../funcdock/tasks.py"))?;
+    termination::install(tasks.bind(py))?;
     let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
     let http_streams = submodule("http_streams", include_str!("../funcdock/http_streams.py"))?;
     submodule("signatures", include_str!("../funcdock/signatures.py"))?;

@@ -17,7 +17,7 @@ use crate::index::{self, LoadError, Run};
 use crate::package::{self, Package};
 use crate::pool::Pool;
 use crate::runtime::Runtime;
-use crate::{companions, context, dock, hooks, logging, wsgi};
+use crate::{companions, context, dock, hooks, logging, termination, wsgi};
 
 /// Calls the functions of an app.
 pub(crate) struct PythonRunner {
@@ -155,6 +155,10 @@ impl FunctionRunner for PythonRunner {
 
     fn cancel(&self) {
         self.event_loop.cancel();
+    }
+
+    fn begin_stop(&self) {
+        termination::begin();
     }
 
     fn shut_down(&self, time: Duration) {

@@ -11,7 +11,7 @@ use crate::calls::Running;
 use crate::convert::{Kind, Rest};
 use crate::index::{Function, Run};
 use crate::wsgi::PreparedApp;
-use crate::{hooks, outcomes};
+use crate::{hooks, outcomes, output};
 
 /// State shared by the threads that run functions.
 pub(crate) struct Runtime {
@@ -92,6 +92,7 @@ pub(crate) struct Called {
 
 /// Ends a call. Attached.
 pub(crate) fn end(py: Python<'_>, running: Option<Running>) {
+    output::flush(py);
     match running.and_then(Running::finish) {
         Some(call) if call.invocation.is_given_up() => drop_detached(py, call),
         // The pipeline holds it until it has the outcome.

@@ -8,7 +8,7 @@
 //! | `wake` | wakes an event loop that polls a descriptor | `eventfd` | a pipe, non-blocking and close-on-exec; `drain` reads until it is empty |
 //! | `descriptors` | hands open sockets to a child, at fixed numbers | `dup2` after `fork` | the same |
 //! | `process` | how a process ended, how to end it | `kill`, `prctl(PR_SET_PDEATHSIG)` | `kill`; no death signal: the child watches its stdin for the end |
-//! | `signals` | the signals that stop the host | SIGINT, SIGTERM | the same |
+//! | `signals` | the signals that stop the host; the one that tells an app | SIGINT, SIGTERM | the same, but for the thread that gets it |
 //! | `files` | whether a file can be run | `access(X_OK)` | the same |
 //! | `image` | whether a library is whole and for this machine, before the system's loader maps it | reads the ELF headers | reads the Mach-O headers |
 //!
@@ -25,4 +25,5 @@ pub(crate) use descriptors::{CONTROL_FD, FIRST_LISTENER_FD, pass_descriptors};
 pub(crate) use files::is_executable;
 pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};
 pub(crate) use signals::StopSignals;
+pub use signals::terminate_if_handled;
 pub use wake::WakeFd;

@@ -23,8 +23,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects and receives the configuration. From then on the process exits when the supervisor does: nobody would
-    /// restart or stop it any more.
+    /// Connects and receives the configuration. From then on the process ends soon after the supervisor does.
     pub(super) fn connect(stream: UnixStream) -> Result<(Self, Box<WorkerConfig>), ControlError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -106,7 +105,30 @@ impl Orders for Link {
     }
 }
 
-/// Handles the messages of the supervisor until it exits, which ends the process.
+/// The time for calls to finish when the supervisor has exited: nobody could restart or stop the worker any more.
+const ORPHAN_DRAIN: Duration = Duration::from_secs(2);
+
+/// How long a worker without a supervisor may take to end by itself.
+const ORPHAN_GRACE: Duration = Duration::from_secs(5);
+
+/// Ends the process: by itself, as at any other stop, or else after a time.
+fn end_without_supervisor(drained: Option<oneshot::Sender<Duration>>) {
+    let exit = || std::process::exit(1);
+    let timer = std::thread::Builder::new().name("orphan".to_owned());
+    let started = timer.spawn(move || {
+        std::thread::sleep(ORPHAN_GRACE);
+        exit()
+    });
+    if started.is_err() {
+        exit();
+    }
+    if let Some(drained) = drained {
+        // The channel keeps the value while the app is loading.
+        let _ = drained.send(ORPHAN_DRAIN);
+    }
+}
+
+/// Handles the messages of the supervisor until it exits.
 async fn read_messages(
     mut receiver: Receiver<SupervisorMessage>,
     drained: oneshot::Sender<Duration>,
@@ -134,7 +156,10 @@ async fn read_messages(
             Ok(Some(SupervisorMessage::Start(_))) => {
                 tracing::debug!("control channel: a second start message")
             }
-            Ok(None) | Err(_) => std::process::exit(1),
+            Ok(None) | Err(_) => {
+                peers.close();
+                return end_without_supervisor(drained);
+            }
         }
     }
 }

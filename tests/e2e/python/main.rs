@@ -2,6 +2,7 @@
 
 mod exceptions;
 mod imports;
+mod stops;
 
 use funcdock_tests::{App, Host, python};
 use serde_json::{Value, json};

@@ -9,6 +9,7 @@ use super::events::Sent;
 use super::exchange::Exchange;
 use super::websocket_events;
 use crate::calls::Call;
+use crate::output;
 
 /// The Rust side of `funcdock.asgi.Exchange`.
 #[pyclass(frozen, module = "funcdock")]
@@ -40,10 +41,12 @@ impl RawExchange {
     }
 
     fn returned(&self, py: Python<'_>) -> PyResult<()> {
+        output::flush(py);
         self.0.ended(py, None)
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        output::flush(error.py());
         self.0.ended(error.py(), Some(PyErr::from_value(error.clone())))
     }
 

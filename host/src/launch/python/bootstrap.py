@@ -66,9 +66,6 @@ def main():
             "%s cannot be imported by %s (Python %s): %s: %s"
             % (path, sys.executable, sys.version.split()[0], type(error).__name__, error),
         )
-    # Shows each line that functions print at once, also to a reader of a pipe.
-    if sys.stdout is not None:
-        sys.stdout.reconfigure(line_buffering=True)
     # Rust owns the descriptors from here on: an exception goes to stderr, not through the channel.
     return module.run(CONTROL, listeners)
 
