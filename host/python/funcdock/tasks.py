@@ -9,13 +9,14 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Callable
 
-from . import logs, output
+from . import import_loop, logs, output
 
 logger = logging.getLogger("funcdock")
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """Makes the worker's event loop: uvloop's if the app has uvloop."""
+    """Makes the worker's event loop: uvloop's if the app has uvloop. It counts as running until it does."""
+    import_loop.prepare()
     try:
         import uvloop
     except ImportError:
@@ -23,6 +24,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     else:
         loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+    import_loop.begin(loop)
     return loop
 
 
@@ -102,6 +104,7 @@ class Termination:
 
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
     """Runs the loop until the worker stops, even if a task of the app raises through the loop."""
+    import_loop.end()
     own = signal.getsignal(signal.SIGTERM)
     # None is a handler that is not Python's.
     if own not in (signal.SIG_IGN, None):

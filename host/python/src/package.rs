@@ -55,6 +55,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     let output = submodule("output", include_str!("../funcdock/output.py"))?;
     output::install(output.bind(py))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
+    submodule("import_loop", include_str!("../funcdock/import_loop.py"))?;
     let tasks = submodule("tasks", include_str!("../funcdock/tasks.py"))?;
     termination::install(tasks.bind(py))?;
     let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
