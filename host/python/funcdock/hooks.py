@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple
 
-from . import companions, errors, targets
+from . import companions, errors, forks, targets
 
 try:
     import azure.functions as func
@@ -55,6 +55,9 @@ class Hook(NamedTuple):
     logger: logging.Logger
 
     def __call__(self, *arguments: Any) -> None:
+        # The call, with its hooks, is the parent's.
+        if forks.is_child:
+            return
         try:
             self.call(*arguments)
         # Catches SystemExit, too: only this hook fails.

@@ -8,7 +8,9 @@ So this loop is hidden from that check.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 Loop = Optional[asyncio.AbstractEventLoop]
@@ -41,6 +43,27 @@ def end() -> None:
     _replace(_get, _set)
     # A module may have set another one, and `asyncio.run` leaves none.
     asyncio.set_event_loop(loop)
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+    """Leaves no loop that counts as running, for libraries that look for one in other ways than asyncio."""
+    is_idle = _loop is not None and _get() is _loop and not _loop.is_running()
+    if is_idle:
+        _set(None)
+    try:
+        yield
+    finally:
+        if is_idle:
+            _set(_loop)
+
+
+def forget() -> None:
+    """Leaves no loop in a forked child, neither running nor counted as such."""
+    global _loop
+    _loop = None
+    _set(None)
+    _replace(_get, _set)
 
 
 def _get_unless_idle() -> Loop:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any, Callable
 
@@ -69,6 +70,9 @@ async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: An
         call.returned(result)
 
 
+#: The thread that runs the loop.
+thread = 0
+
 #: Tells the host that the process has got a SIGTERM. Set by the host.
 signal_received: Callable[[], None] = lambda: None  # noqa: E731
 
@@ -104,6 +108,8 @@ class Termination:
 
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
     """Runs the loop until the worker stops, even if a task of the app raises through the loop."""
+    global thread
+    thread = threading.get_ident()
     import_loop.end()
     own = signal.getsignal(signal.SIGTERM)
     # None is a handler that is not Python's.

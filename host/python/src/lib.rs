@@ -19,6 +19,7 @@ mod convert;
 mod dock;
 mod event_loop;
 mod exceptions;
+mod forks;
 mod hooks;
 mod index;
 mod logging;
@@ -34,7 +35,7 @@ mod termination;
 mod text;
 mod wsgi;
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 use funcdock::worker::Worker;
@@ -50,7 +51,12 @@ use runner::PythonRunner;
 fn run(py: Python<'_>, control_fd: i32, listener_fds: Vec<i32>) -> i32 {
     // SAFETY: the supervisor passes these descriptors to this process only for this call.
     let owned = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
-    let (control, listeners) = (owned(control_fd), listener_fds.into_iter().map(owned).collect());
+    let (control, listeners) = (
+        owned(control_fd),
+        listener_fds.into_iter().map(owned).collect::<Vec<_>>(),
+    );
+    let shared: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
+    forks::remember(control.as_fd(), &shared);
     let worker = match py.detach(|| Worker::connect(control, listeners)) {
         Ok(worker) => worker,
         Err(code) => return code,

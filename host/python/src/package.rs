@@ -56,8 +56,11 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     output::install(output.bind(py))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
     submodule("import_loop", include_str!("../funcdock/import_loop.py"))?;
+    let patches = submodule("patches", include_str!("../funcdock/patches.py"))?;
+    patches.bind(py).call_method1("install", (app,))?;
     let tasks = submodule("tasks", include_str!("../funcdock/tasks.py"))?;
     termination::install(tasks.bind(py))?;
+    submodule("forks", include_str!("../funcdock/forks.py"))?;
     let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
     let http_streams = submodule("http_streams", include_str!("../funcdock/http_streams.py"))?;
     submodule("signatures", include_str!("../funcdock/signatures.py"))?;

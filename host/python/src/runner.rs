@@ -17,7 +17,7 @@ use crate::index::{self, LoadError, Run};
 use crate::package::{self, Package};
 use crate::pool::Pool;
 use crate::runtime::Runtime;
-use crate::{companions, context, dock, hooks, logging, termination, wsgi};
+use crate::{companions, context, dock, forks, hooks, logging, termination, wsgi};
 
 /// Calls the functions of an app.
 pub(crate) struct PythonRunner {
@@ -202,6 +202,7 @@ impl Prepared {
             response: http.getattr("HttpResponse")?.unbind(),
         };
         let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
+        forks::install(py, &event_loop, config.log_format)?;
         dock::install(py, &package, config, worker.extensions())?;
         package.asgi.bind(py).call_method0("patch_middleware")?;
         wsgi::patch_middleware(package.wsgi.bind(py))?;

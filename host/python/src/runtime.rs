@@ -11,7 +11,7 @@ use crate::calls::Running;
 use crate::convert::{Kind, Rest};
 use crate::index::{Function, Run};
 use crate::wsgi::PreparedApp;
-use crate::{hooks, outcomes, output};
+use crate::{forks, hooks, outcomes, output};
 
 /// State shared by the threads that run functions.
 pub(crate) struct Runtime {
@@ -65,6 +65,7 @@ impl Runtime {
                 ))
             }
         });
+        forks::end_call_of_child(py, called.as_ref().err());
         let (outcome, rest) =
             called.unwrap_or_else(|error| (outcomes::raised(py, &error), Rest::take_later()));
         Called {
@@ -92,6 +93,8 @@ pub(crate) struct Called {
 
 /// Ends a call. Attached.
 pub(crate) fn end(py: Python<'_>, running: Option<Running>) {
+    // While the body of the response was made.
+    forks::end_call_of_child(py, None);
     output::flush(py);
     match running.and_then(Running::finish) {
         Some(call) if call.invocation.is_given_up() => drop_detached(py, call),

@@ -6,7 +6,7 @@
 //! | file | what | on Linux | on macOS it would be |
 //! |---|---|---|---|
 //! | `wake` | wakes an event loop that polls a descriptor | `eventfd` | a pipe, non-blocking and close-on-exec; `drain` reads until it is empty |
-//! | `descriptors` | hands open sockets to a child, at fixed numbers | `dup2` after `fork` | the same |
+//! | `descriptors` | hands open sockets to a child, at fixed numbers; closes those that a forked child must not have | `dup2` after `fork`; `/proc/self/fd` | the same; `/dev/fd` |
 //! | `process` | how a process ended, how to end it | `kill`, `prctl(PR_SET_PDEATHSIG)` | `kill`; no death signal: the child watches its stdin for the end |
 //! | `signals` | the signals that stop the host; the one that tells an app | SIGINT, SIGTERM | the same, but for the thread that gets it |
 //! | `files` | whether a file can be run | `access(X_OK)` | the same |
@@ -21,6 +21,7 @@ mod process;
 mod signals;
 mod wake;
 
+pub use descriptors::SharedSockets;
 pub(crate) use descriptors::{CONTROL_FD, FIRST_LISTENER_FD, pass_descriptors};
 pub(crate) use files::is_executable;
 pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};

@@ -147,24 +147,32 @@ fn a_client_session_is_made_at_the_top_level() {
 import asyncio
 
 import aiohttp
+import anyio
 
 session = aiohttp.ClientSession()
-asyncio.run(asyncio.sleep(0))
+
+
+async def ready():
+    await anyio.sleep(0)
+    return 'ready'
+
+made = anyio.run(ready)
+assert asyncio.get_running_loop() is session._loop
 
 
 async def main(req):
     url = req.url.replace('fetches', 'answers')
     async with session.get(url) as response:
-        return await response.text()
+        return made + ' ' + await response.text()
 ";
-    for (version, python) in python::oldest_and_newest_with("aiohttp", &["aiohttp"]) {
+    for (version, python) in python::oldest_and_newest_with("aiohttp", &["aiohttp", "anyio"]) {
         let host = App::without_functions()
             .function("fetches", code)
             .function("answers", "def main(req):\n    return 'the answer'\n")
             .python(python)
             .start();
         let answer = host.get("/api/fetches").text();
-        assert_eq!(answer, "the answer", "{version}\n{}", host.output());
+        assert_eq!(answer, "ready the answer", "{version}\n{}", host.output());
         host.stop().assert_clean();
     }
 }

@@ -1,6 +1,7 @@
 //! Functions as their authors write them: their arguments, the values they return, and their imports.
 
 mod exceptions;
+mod forks;
 mod import_loop;
 mod imports;
 mod stops;
