@@ -60,6 +60,20 @@ impl App {
         self
     }
 
+    /// Adds a function in a folder of this name, which answers any request to `/api/<name>`.
+    pub fn function(self, name: &str, code: &str) -> Self {
+        let bindings = r#"{ "bindings": [
+            { "type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous" },
+            { "type": "http", "direction": "out", "name": "$return" } ] }"#;
+        let app = self.file(&format!("{name}/function.json"), bindings);
+        app.file(&format!("{name}/__init__.py"), code)
+    }
+
+    /// Makes an app without functions.
+    pub fn without_functions() -> Self {
+        App::empty().file("host.json", r#"{ "version": "2.0" }"#)
+    }
+
     /// Sets an environment variable of the host.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, Callable, NamedTuple
 
-from . import targets
+from . import paths, targets
 from .loader import LoadError
 
 try:
@@ -35,7 +35,7 @@ def declared(root: os.PathLike[str], script: os.PathLike[str]) -> list[Declared]
     """Imports the script and returns the functions that it declares, in their order."""
     name = os.path.basename(script)
     _require_library(name)
-    module = importlib.import_module(os.path.splitext(name)[0])
+    module = importlib.import_module(paths.top_level_name(root, script))
     app = _only_app(name, module)
     found = []
     # Asking twice is an error: the library then finds each name taken.

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple
 
-from . import companions, targets
+from . import companions, errors, forks, targets
 
 try:
     import azure.functions as func
@@ -55,12 +55,16 @@ class Hook(NamedTuple):
     logger: logging.Logger
 
     def __call__(self, *arguments: Any) -> None:
+        # The call, with its hooks, is the parent's.
+        if forks.is_child:
+            return
         try:
             self.call(*arguments)
         # Catches SystemExit, too: only this hook fails.
         except BaseException as error:
             # The traceback begins in the extension.
-            trace = error.__traceback__ and error.__traceback__.tb_next
+            trace = errors.traceback_of(error)
+            trace = trace and trace.tb_next
             self.logger.error("%s failed", self.name, exc_info=(type(error), error, trace))
 
 

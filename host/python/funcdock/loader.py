@@ -10,8 +10,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from . import http_streams, signatures
-from .paths import NAMESPACE
+from . import http_streams, paths, signatures
 from .signatures import CONTEXT, INPUT, OUT, TRIGGER
 
 #: (name, "in" | "out" | "inout", lower case type)
@@ -42,7 +41,7 @@ def load(
 ) -> Loaded:
     """Imports the script of a function.json and checks that the function fits its bindings, unless it is
     never called."""
-    module = importlib.import_module(_module_name(root, script_file))
+    module = importlib.import_module(paths.module_name(root, script_file))
     function = getattr(module, entry_point, None)
     if function is None:
         raise LoadError(
@@ -86,14 +85,6 @@ def _returns_generator(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(**arguments)
 
     return call
-
-
-def _module_name(root: os.PathLike[str], script_file: os.PathLike[str]) -> str:
-    relative = os.path.splitext(os.path.relpath(script_file, root))[0]
-    parts = relative.split(os.sep)
-    if parts[-1] == "__init__":
-        parts.pop()
-    return ".".join([NAMESPACE, *parts])
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -10,8 +10,13 @@ import contextlib
 import contextvars
 import json
 import logging
+import os
+import sys
 import threading
+from datetime import datetime, timezone
 from typing import Any, Callable, Optional
+
+from . import errors
 
 #: The call of the asynchronous function that is running, in its task and what it awaits.
 call: contextvars.ContextVar[Any] = contextvars.ContextVar("call", default=None)
@@ -24,6 +29,9 @@ thread_local = threading.local()
 #: that logs, with the span id of the call, or None for a record outside of calls. It must not log itself.
 current_span: Callable[[str | None], tuple[str, str] | None] | None = None
 
+#: The host's names of levels, by the least level of each in Python.
+LEVELS = ((40, "ERROR"), (30, "WARN"), (20, "INFO"), (10, "DEBUG"), (-sys.maxsize, "TRACE"))
+
 #: (invocation id, function, trace id, span id), as the host returns them.
 Ids = tuple[Optional[str], Optional[str], Optional[str], Optional[str]]
 
@@ -33,6 +41,7 @@ ATTRIBUTES = ("invocation_id", "function_name", "trace_id", "span_id")
 #: The attributes that every record has, or gets from a formatter. Others come from ``extra`` or a filter.
 STANDARD = {*vars(logging.makeLogRecord({})), *ATTRIBUTES, "asctime", "message", "taskName"}
 
+_handler: HostHandler
 _make_record = logging.Logger.makeRecord
 _ids: Callable[[Any, Any], Ids]
 
@@ -42,7 +51,7 @@ class HostHandler(logging.Handler):
 
     def __init__(self, write: Callable[..., None], as_json: bool) -> None:
         super().__init__()
-        self._write = write
+        self.write = write
         self._as_json = as_json
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -50,14 +59,19 @@ class HostHandler(logging.Handler):
             # The record was not made by a logger.
             if not record.__dict__.keys() >= set(ATTRIBUTES):
                 _add_ids(record)
-            message, exception, fields = self.format(record), None, None
+            try:
+                message = self.format(record)
+            # An argument or an exception raises when it is shown, or the arguments do not fit the message.
+            except BaseException as error:
+                message = _unformatted(record, error)
+            exception, fields = None, None
             if self._as_json:
                 message, exception = _split(message, record.exc_text)
                 fields = _fields(record)
             ids = (record.__dict__[name] for name in ATTRIBUTES)
             # Function code may have set values of any type.
-            texts = [None if value is None else str(value) for value in ids]
-            self._write(record.levelno, record.name, message, texts, exception, fields)
+            texts = [value if value is None or type(value) is str else errors.text(value) for value in ids]
+            self.write(record.levelno, errors.text(record.name), message, texts, exception, fields)
         except Exception:
             self.handleError(record)
 
@@ -74,9 +88,58 @@ def install(
     # A record factory or a filter does not work here: ``extra`` must not set what a factory has set (a
     # KeyError), an app may replace the factory, and the filters of a logger do not apply to its children.
     logging.Logger.makeRecord = _make_record_with_ids  # type: ignore[method-assign]
+    global _handler
+    _handler = HostHandler(write, as_json)
     root = logging.getLogger()
-    root.handlers.insert(0, HostHandler(write, as_json))
+    root.handlers.insert(0, _handler)
     root.setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+def write_in_children(as_json: bool, most_verbose: int) -> Callable[[], None]:
+    """Returns what lets a forked child write its records itself: the host's log may be locked there.
+
+    ``most_verbose`` is the least level that the host's log has.
+    """
+
+    def write(
+        level: int,
+        logger: str,
+        message: str,
+        ids: list[str | None],
+        exception: str | None,
+        fields: str | None,
+    ) -> None:
+        if level < most_verbose:
+            return
+        name = next(name for least, name in LEVELS if level >= least)
+        time = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%fZ}"
+        invocation, function, trace_id, span_id = ids
+        if as_json:
+            found = {
+                "timestamp": time,
+                "level": name,
+                "logger": logger,
+                "message": message,
+                "invocation_id": invocation,
+                "function": function,
+                "trace_id": trace_id,
+                "span_id": span_id,
+                "exception": exception,
+                "fields": fields and json.loads(fields),
+            }
+            line = json.dumps({key: value for key, value in found.items() if value is not None})
+        else:
+            first, separator, rest = message.partition("\n")
+            call = f" invocation={invocation}" if invocation else ""
+            line = f"{time} {name:>5} {logger}: {first}{call}{separator}{rest}"
+        data = f"{line}\n".encode(errors="replace")
+        while data:
+            data = data[os.write(2, data) :]
+
+    def replace() -> None:
+        _handler.write = write
+
+    return replace
 
 
 def _make_record_with_ids(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -96,6 +159,29 @@ def _add_ids(record: logging.LogRecord) -> None:
         record.__dict__.setdefault(name, value)
 
 
+def message_of(record: logging.LogRecord) -> str:
+    """Returns a record's message, or what can be said of it; never raises."""
+    try:
+        return str.__str__(record.getMessage())
+    except BaseException as error:
+        name, message, _ = errors.describe(error)
+        place = f"{errors.text(record.pathname)}:{record.lineno}"
+        return f"{errors.text(record.msg)} (not formatted with its arguments, in {place}: {name}: {message})"
+
+
+def _unformatted(record: logging.LogRecord, error: BaseException) -> str:
+    """Returns the text of a record that its formatter fails on, with its exception."""
+    message = message_of(record)
+    if record.exc_info and record.exc_info[1] is not None:
+        # For other handlers, too, which do not make it again.
+        record.exc_text = errors.describe(record.exc_info[1])[2]
+        return f"{message}\n{record.exc_text}"
+    # The arguments are not to blame.
+    if not record.args:
+        return f"{message} (not formatted: {': '.join(errors.describe(error)[:2])})"
+    return message
+
+
 def _split(text: str, exception: str | None) -> tuple[str, str | None]:
     """Splits a formatter's text into the message and the exception."""
     if not exception:
@@ -111,8 +197,8 @@ def _fields(record: logging.LogRecord) -> str | None:
     if not fields:
         return None
     try:
-        return json.dumps(fields, default=str, allow_nan=False, ensure_ascii=False)
+        return json.dumps(fields, default=errors.text, allow_nan=False, ensure_ascii=False)
     # JSON cannot represent it: a key that is not a string, NaN, a list that contains itself.
-    except Exception:
-        fields = {str(key): repr(value) for key, value in fields.items()}
+    except BaseException:
+        fields = {errors.text(key): errors.text(value, repr) for key, value in fields.items()}
         return json.dumps(fields, ensure_ascii=False)

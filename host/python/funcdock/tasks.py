@@ -6,14 +6,18 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any, Callable
 
-from . import logs
+from . import import_loop, logs, output
+
+logger = logging.getLogger("funcdock")
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """Makes the worker's event loop: uvloop's if the app has uvloop."""
+    """Makes the worker's event loop: uvloop's if the app has uvloop. It counts as running until it does."""
+    import_loop.prepare()
     try:
         import uvloop
     except ImportError:
@@ -21,6 +25,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     else:
         loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+    import_loop.begin(loop)
     return loop
 
 
@@ -65,16 +70,56 @@ async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: An
         call.returned(result)
 
 
+#: The thread that runs the loop.
+thread = 0
+
+#: Tells the host that the process has got a SIGTERM. Set by the host.
+signal_received: Callable[[], None] = lambda: None  # noqa: E731
+
+
+class Termination:
+    """The handler of SIGTERM: calls the app's own, once.
+
+    It does not end the worker. The supervisor decides when that ends, but service managers signal all
+    processes of a service at once. Not an ignored signal: the programs that a function starts would inherit
+    that.
+    """
+
+    def __init__(self, own: Any) -> None:
+        #: What was installed before: a callable, or SIG_DFL.
+        self.own = own
+        self._is_called = False
+
+    def __call__(self, number: int, frame: Any) -> None:
+        if self._is_called:
+            return
+        self._is_called = True
+        signal_received()
+        if not callable(self.own):
+            return
+        try:
+            self.own(number, frame)
+        except SystemExit:
+            logger.debug("the app's handler of SIGTERM exits: the worker does so when its calls have ended")
+        # It must not end the function that happens to run on this thread.
+        except BaseException:
+            logger.exception("the app's handler of SIGTERM raised")
+
+
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
     """Runs the loop until the worker stops, even if a task of the app raises through the loop."""
-    # The supervisor decides when the worker ends, but service managers signal all processes of a service at
-    # once. A handler that does nothing, as for SIGINT: programs that a function starts would inherit an
-    # ignored signal.
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, lambda *_: None)
+    global thread
+    thread = threading.get_ident()
+    import_loop.end()
+    own = signal.getsignal(signal.SIGTERM)
+    # None is a handler that is not Python's.
+    if own not in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGTERM, Termination(own))
+    # What was printed while the app was imported.
+    output.flush()
     while not is_stopping():
         try:
             loop.run_forever()
         # Most likely SystemExit in one of the app's own tasks.
         except BaseException:
-            logging.getLogger("funcdock").exception("a background task of the app raised")
+            logger.exception("a background task of the app raised")

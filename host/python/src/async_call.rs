@@ -12,7 +12,9 @@ use pyo3::prelude::*;
 use crate::asgi::{self, AppLoop};
 use crate::calls::Call;
 use crate::convert::Kind;
+use crate::forks;
 use crate::outcomes;
+use crate::output;
 use crate::runtime::Runtime;
 use crate::tasks::TaskKey;
 
@@ -82,6 +84,8 @@ impl AsyncCall {
     }
 
     fn returned(&self, value: &Bound<'_, PyAny>) {
+        forks::end_call_of_child(value.py(), None);
+        output::flush(value.py());
         match self.return_parts(value) {
             Ok(true) => return,
             Ok(false) => {}
@@ -95,6 +99,8 @@ impl AsyncCall {
 
     fn raised(&self, error: &Bound<'_, PyAny>) {
         let (py, error) = (error.py(), PyErr::from_value(error.clone()));
+        forks::end_call_of_child(py, Some(&error));
+        output::flush(py);
         let was_cancelled = self.is_given_up() && error.is_instance_of::<CancelledError>(py);
         self.complete(match was_cancelled {
             true => Outcome::Cancelled,

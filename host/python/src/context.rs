@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::calls::{self, Call};
 use crate::objects::to_python;
-use crate::text::utf8;
+use crate::text::{lossy, utf8};
 
 /// The invocation's context. Function code may set attributes of its own. Those that extensions set are read from the
 /// invocation on first use.
@@ -87,7 +87,9 @@ impl Context {
     /// Returns an attribute that an extension set. Python only calls this for names that it does not find otherwise.
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let text = utf8(name)?;
+        let Ok(text) = utf8(name) else {
+            return Err(slf.get().no_attribute(&lossy(name)));
+        };
         let Context {
             invocation, function, ..
         } = slf.get();

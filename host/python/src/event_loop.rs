@@ -19,7 +19,7 @@ use crate::async_call::AsyncCall;
 use crate::index::Run;
 use crate::runtime::Runtime;
 use crate::tasks::{TaskKey, Tasks, lock};
-use crate::{arguments, hooks, outcomes};
+use crate::{arguments, forks, hooks, outcomes};
 
 /// An order to the loop.
 enum Order {
@@ -197,7 +197,9 @@ impl Dispatcher {
                 Order::Begin(call) if cancelling => event_loop.complete(call.ticket, Outcome::Cancelled),
                 Order::Begin(call) => {
                     let ticket = call.ticket;
-                    if let Err(error) = self.start(py, call) {
+                    let started = self.start(py, call);
+                    forks::end_child_in_loop(py);
+                    if let Err(error) = started {
                         event_loop.complete(ticket, outcomes::raised(py, &error));
                     }
                 }

@@ -176,7 +176,32 @@ pub(crate) fn index(
         index.functions.push(function);
         index.definitions.push(definition);
     }
+    // One worker says so for all of them.
+    if config.index == 0 {
+        warn_of_hidden(py, package, app, &index.definitions).map_err(LoadError::Prepare)?;
+    }
     Ok(index)
+}
+
+/// Warns about modules of the app that others hide from it.
+fn warn_of_hidden(
+    py: Python<'_>,
+    package: &Package,
+    app: &App,
+    definitions: &[FunctionDefinition],
+) -> PyResult<()> {
+    let folders: Vec<_> = match app.declarations {
+        Declarations::Folders(_) => definitions
+            .iter()
+            .filter_map(|definition| definition.directory.file_name())
+            .collect(),
+        Declarations::Script(_) => Vec::new(),
+    };
+    package
+        .paths
+        .bind(py)
+        .call_method1("warn_of_hidden", (&app.root, folders))?;
+    Ok(())
 }
 
 /// Imports a function, unless code has declared it, and checks it.

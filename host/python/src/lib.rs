@@ -22,22 +22,25 @@ mod convert;
 mod dock;
 mod event_loop;
 mod exceptions;
+mod forks;
 mod hooks;
 mod index;
 mod interpreter_thread;
 mod logging;
 mod objects;
 mod outcomes;
+mod output;
 mod package;
 mod pool;
 mod runner;
 mod runtime;
 mod tasks;
+mod termination;
 mod text;
 mod watchdog;
 mod wsgi;
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 use funcdock::worker::Worker;
@@ -54,6 +57,7 @@ fn run(py: Python<'_>, control_fd: i32, listener_fd: i32, loads_fd: i32) -> i32 
     // SAFETY: the supervisor passes these descriptors to this process only for this call.
     let owned = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
     let (control, listener, loads) = (owned(control_fd), owned(listener_fd), owned(loads_fd));
+    forks::remember(control.as_fd(), listener.as_fd());
     let worker = match py.detach(|| Worker::connect(control, listener, loads)) {
         Ok(worker) => worker,
         Err(code) => return code,

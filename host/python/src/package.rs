@@ -6,6 +6,8 @@ use std::path::Path;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::{output, termination};
+
 /// The package's modules that Rust calls.
 pub(crate) struct Package {
     pub(crate) asgi: Py<PyModule>,
@@ -17,6 +19,7 @@ pub(crate) struct Package {
     pub(crate) http: Py<PyModule>,
     pub(crate) loader: Py<PyModule>,
     pub(crate) logs: Py<PyModule>,
+    pub(crate) paths: Py<PyModule>,
     pub(crate) stalls: Py<PyModule>,
     pub(crate) tasks: Py<PyModule>,
     pub(crate) threads: Py<PyModule>,
@@ -51,8 +54,15 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     paths.bind(py).call_method1("prepare", (app,))?;
     // Each uses only modules above it.
     submodule("errors", include_str!("../funcdock/errors.py"))?;
+    let output = submodule("output", include_str!("../funcdock/output.py"))?;
+    output::install(output.bind(py))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
+    submodule("import_loop", include_str!("../funcdock/import_loop.py"))?;
+    let patches = submodule("patches", include_str!("../funcdock/patches.py"))?;
+    patches.bind(py).call_method1("install", (app,))?;
     let tasks = submodule("tasks", include_str!("../funcdock/tasks.py"))?;
+    termination::install(tasks.bind(py))?;
+    submodule("forks", include_str!("../funcdock/forks.py"))?;
     let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
     let http_streams = submodule("http_streams", include_str!("../funcdock/http_streams.py"))?;
     submodule("signatures", include_str!("../funcdock/signatures.py"))?;
@@ -73,6 +83,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         http_streams,
         loader,
         logs,
+        paths,
         stalls: submodule("stalls", include_str!("../funcdock/stalls.py"))?,
         tasks,
         threads: submodule("threads", include_str!("../funcdock/threads.py"))?,

@@ -21,7 +21,7 @@ use crate::pool::Pool;
 use crate::runtime::Runtime;
 use crate::tasks::lock;
 use crate::watchdog::{Stacks, Watchdog};
-use crate::{companions, context, dock, hooks, logging, wsgi};
+use crate::{companions, context, dock, forks, hooks, logging, termination, wsgi};
 
 /// Calls the functions of an app.
 pub(crate) struct PythonRunner {
@@ -203,6 +203,10 @@ impl FunctionRunner for PythonRunner {
         self.event_loop.cancel();
     }
 
+    fn begin_stop(&self) {
+        termination::begin();
+    }
+
     fn shut_down(&self, time: Duration) {
         if self
             .runtime
@@ -248,6 +252,7 @@ impl Prepared {
             response: http.getattr("HttpResponse")?.unbind(),
         };
         let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
+        forks::install(py, &event_loop, config.log_format)?;
         dock::install(py, &package, config, worker.extensions())?;
         package.asgi.bind(py).call_method0("patch_middleware")?;
         wsgi::patch_middleware(package.wsgi.bind(py))?;

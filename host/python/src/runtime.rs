@@ -12,7 +12,7 @@ use crate::calls::{Call, Running};
 use crate::convert::{Kind, Rest};
 use crate::index::{Function, Run};
 use crate::wsgi::PreparedApp;
-use crate::{hooks, outcomes};
+use crate::{forks, hooks, outcomes, output};
 
 /// State shared by the threads that run functions.
 pub(crate) struct Runtime {
@@ -49,6 +49,7 @@ impl Runtime {
         let for_logs = Call::from(&call);
         let running = Running::start(call);
         let called = prepared.and_then(|prepared| self.call_prepared(py, function, prepared, for_logs));
+        forks::end_call_of_child(py, called.as_ref().err());
         let (outcome, rest) = called.unwrap_or_else(|error| {
             // A framework's response may have begun before the function raised.
             let rest = Rest::take_later().map(|rest| RestInContext { rest, context: None });
@@ -142,6 +143,9 @@ pub(crate) struct Called {
 
 /// Ends a call. Attached.
 pub(crate) fn end(py: Python<'_>, running: Option<Running>) {
+    // While the body of the response was made.
+    forks::end_call_of_child(py, None);
+    output::flush(py);
     match running.and_then(Running::finish) {
         Some(call) if call.invocation.is_given_up() => drop_detached(py, call),
         // The pipeline holds it until it has the outcome.

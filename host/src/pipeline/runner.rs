@@ -20,7 +20,8 @@ pub struct RunnerCall {
 
 /// Runs functions: the border between the pipeline and a language runtime.
 ///
-/// [`extensions`](Self::extensions) is called before there are calls. All other methods are called from the thread that
+/// [`extensions`](Self::extensions) is called before there are calls, [`begin_stop`](Self::begin_stop) and
+/// [`shut_down`](Self::shut_down) when the worker stops. All other methods are called from the thread that
 /// serves triggers, and must not block.
 ///
 /// A response may have a body that the function makes while it is sent: a [`Body::Stream`](crate::model::Body::Stream). If
@@ -50,6 +51,10 @@ pub trait FunctionRunner: Send + Sync + 'static {
 
     /// Ends running calls as far as the language can, with their outcomes soon after, and begins no more.
     fn cancel(&self) {}
+
+    /// Tells the app that the worker is about to stop, before its last calls end. Called from the thread of
+    /// [`shut_down`](Self::shut_down).
+    fn begin_stop(&self) {}
 
     /// Ends what the runtime runs beside calls, after the last call. Unlike the others, it is called from a thread of its
     /// own, and may block for this time.

@@ -176,6 +176,8 @@ impl WorkerProcess {
             match self.next_event().await {
                 WorkerEvent::Message(WorkerMessage::Ready(ready)) => Ok(ready),
                 WorkerEvent::Message(WorkerMessage::Failed { phase, message }) => {
+                    // Its `atexit` handlers run. Killed after this time, when it is dropped.
+                    let _ = timeout(CLOSED_GRACE, self.child.wait()).await;
                     Err(SupervisorError::WorkerStart {
                         worker,
                         phase,

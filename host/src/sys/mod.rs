@@ -6,9 +6,9 @@
 //! | file | what | on Linux | on macOS it would be |
 //! |---|---|---|---|
 //! | `wake` | wakes an event loop that polls a descriptor | `eventfd` | a pipe, non-blocking and close-on-exec; `drain` reads until it is empty |
-//! | `descriptors` | hands open sockets to a child, at fixed numbers | `dup2` after `fork` | the same |
+//! | `descriptors` | hands open sockets to a child, at fixed numbers; closes those that a forked child must not have | `dup2` after `fork`; `/proc/self/fd` | the same; `/dev/fd` |
 //! | `process` | how a process ended, how to end it | `kill`, `prctl(PR_SET_PDEATHSIG)` | `kill`; no death signal: the child watches its stdin for the end |
-//! | `signals` | the signals for the host, and one that a process sends itself | SIGINT, SIGTERM, SIGQUIT, SIGHUP | the same |
+//! | `signals` | the signals for the host; those that a process sends itself | SIGINT, SIGTERM, SIGQUIT, SIGHUP | the same, but for the thread that gets it |
 //! | `files` | whether a file can be run; a file without a path | `access(X_OK)`; `memfd_create` | the same; `tmpfile` |
 //! | `image` | whether a library is whole and for this machine, before the system's loader maps it | reads the ELF headers | reads the Mach-O headers |
 //!
@@ -21,11 +21,12 @@ mod process;
 mod signals;
 mod wake;
 
+pub use descriptors::SharedSockets;
 pub(crate) use descriptors::{CONTROL_FD, LISTENER_FD, LOADS_FD, pass_descriptors, watch_listener};
 pub use files::memory_file;
 pub(crate) use files::{is_executable, read_regular};
 pub use process::name_thread;
 pub(crate) use process::{describe_exit, die_with_parent, failed_exit, take_stdout, terminate};
-pub use signals::raise;
 pub(crate) use signals::{HostSignal, HostSignals};
+pub use signals::{raise, terminate_if_handled};
 pub use wake::WakeFd;

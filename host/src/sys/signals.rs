@@ -3,7 +3,22 @@
 use std::fs;
 use std::io;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::signal::unix::{self, SignalKind, signal};
+
+/// Sends this process a SIGTERM, unless that would end it or do nothing: unless no handler is installed.
+pub fn terminate_if_handled() {
+    // SAFETY: all zeros is a valid `sigaction`.
+    let mut current: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: it changes nothing, and writes to a variable of its type.
+    let read = unsafe { libc::sigaction(libc::SIGTERM, std::ptr::null(), &raw mut current) };
+    if read == 0 && ![libc::SIG_DFL, libc::SIG_IGN].contains(&current.sa_sigaction) {
+        // Linux gives it to the main thread, unless that blocks it. It can only fail for want of memory.
+        let _ = kill(Pid::this(), Signal::SIGTERM);
+    }
+}
 
 /// A signal for the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +32,10 @@ pub(crate) enum HostSignal {
 /// SIGINT, SIGTERM, SIGQUIT and SIGHUP, taken over for the whole process.
 #[derive(Debug)]
 pub(crate) struct HostSignals {
-    interrupt: Signal,
-    terminate: Signal,
-    quit: Signal,
-    hang_up: Signal,
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    quit: unix::Signal,
+    hang_up: unix::Signal,
     /// Whether the host belongs to a terminal, and ends with it.
     ends_with_terminal: bool,
     /// Whether the host stays when its terminal is closed: `nohup` has it ignore the signal.

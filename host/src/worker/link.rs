@@ -30,8 +30,7 @@ pub(super) struct Link {
 pub(super) type Explain = Box<dyn Fn() -> String + Send + Sync>;
 
 impl Link {
-    /// Connects and receives the configuration. From then on the process exits when the supervisor does: nobody would
-    /// restart or stop it any more.
+    /// Connects and receives the configuration. From then on the process ends soon after the supervisor does.
     pub(super) fn connect(stream: UnixStream) -> Result<(Self, Box<WorkerConfig>), ControlError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -141,6 +140,29 @@ async fn send(sender: Arc<Mutex<Sender<WorkerMessage>>>, message: WorkerMessage)
     }
 }
 
+/// The time for calls to finish when the supervisor has exited: nobody could restart or stop the worker any more.
+const ORPHAN_DRAIN: Duration = Duration::from_secs(2);
+
+/// How long a worker without a supervisor may take to end by itself.
+const ORPHAN_GRACE: Duration = Duration::from_secs(5);
+
+/// Ends the process: by itself, as at any other stop, or else after a time.
+fn end_without_supervisor(drained: Option<oneshot::Sender<Duration>>) {
+    let exit = || std::process::exit(1);
+    let timer = std::thread::Builder::new().name("orphan".to_owned());
+    let started = timer.spawn(move || {
+        std::thread::sleep(ORPHAN_GRACE);
+        exit()
+    });
+    if started.is_err() {
+        exit();
+    }
+    if let Some(drained) = drained {
+        // The channel keeps the value while the app is loading.
+        let _ = drained.send(ORPHAN_DRAIN);
+    }
+}
+
 /// Reads what the supervisor sends.
 struct Reader {
     sender: Arc<Mutex<Sender<WorkerMessage>>>,
@@ -151,12 +173,15 @@ struct Reader {
 }
 
 impl Reader {
-    /// Handles the messages of the supervisor until it exits, which ends the process.
+    /// Handles the messages of the supervisor until it exits.
     async fn read(mut self, mut receiver: Receiver<SupervisorMessage>) {
         loop {
             match receiver.recv().await {
                 Ok(Some(message)) => self.handle(message),
-                Ok(None) | Err(_) => std::process::exit(1),
+                Ok(None) | Err(_) => {
+                    self.peers.close();
+                    return end_without_supervisor(self.drained);
+                }
             }
         }
     }

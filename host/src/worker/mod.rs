@@ -304,6 +304,7 @@ impl ServingWorker {
 fn drain(service: Service, runner: &dyn FunctionRunner, base: &Base, deadline: Duration) -> bool {
     let end = Instant::now() + deadline;
     let left = || end.saturating_duration_since(Instant::now());
+    runner.begin_stop();
     let in_time = service.drain(deadline);
     runner.shut_down(left().max(LEAST_SHUTDOWN));
     if let Some(peers) = &base.peers {

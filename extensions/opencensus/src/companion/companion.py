@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from typing import Any
 
@@ -18,6 +19,7 @@ class Companion:
         #: The tracers in use, by the ids of their invocations' own spans.
         self._tracers: weakref.WeakValueDictionary[str, spans.Tracer] = weakref.WeakValueDictionary()
         self.attributes = {"tracer": self.tracer}
+        os.register_at_fork(after_in_child=native.enter_forked_child)
         logs.connect(native)
         opentelemetry_api.connect(native, self.running)
         opencensus_api.connect(self.running)

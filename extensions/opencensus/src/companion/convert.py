@@ -6,7 +6,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Union
 
+from funcdock import errors
+
 logger = logging.getLogger("funcdock.opencensus")
+
+#: How deep lists may be nested: deeper ones most likely contain themselves.
+MAX_DEPTH = 16
 
 #: The values of attributes in OpenTelemetry.
 Attribute = Union[str, bool, int, float, "list[str]", "list[bool]", "list[int]", "list[float]"]
@@ -14,12 +19,14 @@ Attribute = Union[str, bool, int, float, "list[str]", "list[bool]", "list[int]",
 
 def plain_text(value: Any) -> str:
     """Text without lone surrogates, which names of files may have and UTF-8 cannot encode."""
-    text = value if type(value) is str else str(value)
+    text = value if type(value) is str else errors.text(value)
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def plain_value(value: Any) -> Attribute:
+def plain_value(value: Any, depth: int = 0) -> Attribute:
     """Converts a value for the extension; raises TypeError or OverflowError."""
+    if depth > MAX_DEPTH:
+        raise TypeError(f"a list nested more than {MAX_DEPTH} deep")
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, (bool, float)):
@@ -29,7 +36,7 @@ def plain_value(value: Any) -> Attribute:
             raise OverflowError("an int beyond 64 bits")
         return value
     if isinstance(value, (list, tuple)):
-        values: list[Any] = [plain_value(item) for item in value]
+        values: list[Any] = [plain_value(item, depth + 1) for item in value]
         return values
     raise TypeError(f"a value of type {type(value).__name__}")
 
@@ -40,8 +47,9 @@ def plain_attributes(attributes: Mapping[str, Attribute] | None) -> dict[str, At
     for key, value in (attributes or {}).items():
         try:
             plain[plain_text(key)] = plain_value(value)
-        except (TypeError, OverflowError) as error:
-            logger.warning("attribute %r is ignored: %s", key, error)
+        # Lists of other classes run their own code, which may raise anything.
+        except Exception as error:
+            logger.warning("attribute %s is ignored: %s", errors.text(key, repr), errors.text(error))
     return plain
 
 

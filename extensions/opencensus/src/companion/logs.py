@@ -60,7 +60,7 @@ class Handler(logging.Handler):
             self._logger.log(
                 record.levelno,
                 convert.plain_text(record.name),
-                convert.plain_text(record.getMessage()),
+                convert.plain_text(logs.message_of(record)),
                 record.created,
                 trace_id,
                 span_id,
@@ -94,5 +94,5 @@ def _plain(value: Any) -> Any:
         return None
     try:
         return convert.plain_value(value)
-    except (TypeError, OverflowError):
+    except Exception:
         return convert.plain_text(value)

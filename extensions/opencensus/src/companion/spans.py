@@ -153,7 +153,8 @@ class Span:
             raise TypeError(f"an attribute's key is a str, not {type(attribute_key).__name__}")
         try:
             self._native.attribute(attribute_key, attribute_value)
-        except (TypeError, OverflowError, UnicodeEncodeError):
+        # A type that it does not take, a lone surrogate, a list that contains itself.
+        except Exception:
             for key, value in plain_attributes({attribute_key: attribute_value}).items():
                 self._native.attribute(key, value)
 

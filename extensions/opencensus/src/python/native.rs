@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use funcdock_extension_api::{Arguments, ContextObject, Error, ErrorKind, Result, Value};
 use funcdock_telemetry::context::SpanContext;
+use funcdock_telemetry::export::enter_forked_child;
 use funcdock_telemetry::propagation::{Baggage, Caller, Decision, HeaderList};
 use funcdock_telemetry::span::Span;
 use opentelemetry::trace::SpanKind;
@@ -20,7 +21,7 @@ impl ContextObject for Root {
     }
 
     fn methods(&self) -> &'static [&'static str] {
-        &["span", "inject", "extract"]
+        &["span", "inject", "extract", "enter_forked_child"]
     }
 
     fn call(&self, method: &str, arguments: Arguments) -> Result<Value> {
@@ -47,6 +48,11 @@ impl ContextObject for Root {
                 Ok(caller
                     .parent
                     .map_or(Value::None, |span| Value::List(context(&span))))
+            }
+            "enter_forked_child" => {
+                let [] = arguments.bind([])?;
+                enter_forked_child();
+                Ok(Value::None)
             }
             _ => Err(no_method("OpenCensus", method)),
         }

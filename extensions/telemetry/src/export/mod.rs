@@ -18,7 +18,7 @@ pub use batch::Batch;
 pub use error::{ExportError, FlushErrors};
 pub(crate) use error::{FileError, GrpcError};
 pub(crate) use failure_log::{FailureLog, RejectionLog};
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, enter_forked_child};
 pub(crate) use processor::Processor;
 pub use shutdown_signal::ShutdownSignal;
 pub use tally::{Fate, Meter};

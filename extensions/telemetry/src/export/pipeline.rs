@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Exporter;
@@ -15,6 +16,18 @@ use crate::signal::Signal;
 
 /// The memory that a thread keeps for encoding a span for several exporters.
 const SCRATCH_BYTES: usize = 64 << 10;
+
+/// This process was forked from the one that has the exporters' threads.
+static IS_FORKED_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// Exports nothing from now on, as this process is a forked child, which has no exporters' threads.
+pub fn enter_forked_child() {
+    IS_FORKED_CHILD.store(true, Ordering::Relaxed);
+}
+
+fn is_forked_child() -> bool {
+    IS_FORKED_CHILD.load(Ordering::Relaxed)
+}
 
 /// Where ended spans go, or log records. Used by any number of threads.
 pub struct Pipeline {
@@ -50,7 +63,7 @@ impl Pipeline {
 
     /// Whether spans are worth recording.
     pub fn is_on(&self) -> bool {
-        !self.processors.is_empty()
+        !self.processors.is_empty() && !is_forked_child()
     }
 
     /// The most that a span keeps.
@@ -65,6 +78,8 @@ impl Pipeline {
         }
         match &self.processors[..] {
             [] => {}
+            // Another thread may have held the queue's lock when it was forked, and the parent exports what is in there.
+            _ if is_forked_child() => {}
             [only] => only.put(encode),
             several => SCRATCH.with_borrow_mut(|scratch| {
                 encode(scratch);

@@ -9,6 +9,8 @@ use super::events::Sent;
 use super::exchange::Exchange;
 use super::websocket_events;
 use crate::calls::Call;
+use crate::forks;
+use crate::output;
 
 /// The Rust side of `funcdock.asgi.Exchange`.
 #[pyclass(frozen, module = "funcdock")]
@@ -40,11 +42,16 @@ impl RawExchange {
     }
 
     fn returned(&self, py: Python<'_>) -> PyResult<()> {
+        forks::end_call_of_child(py, None);
+        output::flush(py);
         self.0.ended(py, None)
     }
 
     fn raised(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.0.ended(error.py(), Some(PyErr::from_value(error.clone())))
+        let (py, error) = (error.py(), PyErr::from_value(error.clone()));
+        forks::end_call_of_child(py, Some(&error));
+        output::flush(py);
+        self.0.ended(py, Some(error))
     }
 
     /// Handles the end of the task.

@@ -6,6 +6,8 @@ use funcdock::app::{App, AppError};
 use funcdock::model::Exception;
 use pyo3::prelude::*;
 
+use crate::text::lossy;
+
 /// Why a worker cannot serve the app, or one of its functions.
 #[derive(Debug)]
 pub(crate) enum LoadError {
@@ -59,9 +61,9 @@ fn described(py: Python<'_>, app: &App, error: &PyErr) -> String {
     let describe = || -> PyResult<String> {
         let errors = py.import("funcdock.errors")?;
         let value = error.clone_ref(py).into_value(py);
-        errors
-            .call_method1("describe_load", (value, &app.root))?
-            .extract()
+        let text = errors.call_method1("describe_load", (value, &app.root))?;
+        // The names of files may have lone surrogates.
+        Ok(lossy(&text.cast_into()?).into_owned())
     };
     describe().unwrap_or_else(|_| error.to_string())
 }

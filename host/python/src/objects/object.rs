@@ -9,11 +9,11 @@ use funcdock::model::Attribute;
 use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::extend;
 use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyList, PyNone, PyString, PyTuple};
 
 use super::arguments::from_python;
+use crate::exceptions;
 use crate::text::utf8;
 
 /// An object of an extension: attributes, methods and `with` are calls into its library, made detached.
@@ -116,11 +116,11 @@ impl ExtensionObject {
         let described = if exception.is_none() {
             None
         } else {
-            Some(describe(exception)?)
+            Some(exceptions::texts(exception)?)
         };
         let raw = described
             .as_ref()
-            .map(|(type_name, message, traceback)| abi::Exception {
+            .map(|[type_name, message, traceback]| abi::Exception {
                 type_name: RStr::from_str(type_name),
                 message: RStr::from_str(message),
                 traceback: RStr::from_str(traceback),
@@ -189,14 +189,6 @@ impl ExtensionMethod {
             error
         }
     }
-}
-
-/// (type name, message, traceback) of an exception. Attached.
-fn describe(exception: &Bound<'_, PyAny>) -> PyResult<(String, String, String)> {
-    let py = exception.py();
-    py.import(intern!(py, "funcdock.errors"))?
-        .call_method1(intern!(py, "describe"), (exception,))?
-        .extract()
 }
 
 fn result<T>(result: RResult<T, abi::Error>) -> PyResult<T> {

@@ -1,9 +1,18 @@
 # The first code of a worker process: `python -X utf8 -c <this text> <module.so>`. It loads the module and hands over
 # to Rust. If that fails, it reports the error through the control channel. Any version
 # of Python can parse it, so that a version that is too old gets our message and not a SyntaxError.
+import sys
+
+# Before any other import: the first entry is the working directory, the app's folder, in a Python before 3.11, which does
+# not know the variable PYTHONSAFEPATH. The app's folder comes last instead: see funcdock.paths.
+sys.path[:] = [path for path in sys.path if path]
+
 import os
 import signal
-import sys
+
+if os.environ.get("PYTHONSAFEPATH") == "funcdock":
+    # Programs that functions start do not get it.
+    del os.environ["PYTHONSAFEPATH"]
 
 CONTROL, LISTENER, LOADS = 3, 4, 5
 OLDEST = (3, 9)
@@ -56,9 +65,6 @@ def main():
             "%s cannot be imported by %s (Python %s): %s: %s"
             % (path, sys.executable, sys.version.split()[0], type(error).__name__, error),
         )
-    # Shows each line that functions print at once, also to a reader of a pipe.
-    if sys.stdout is not None:
-        sys.stdout.reconfigure(line_buffering=True)
     # Rust owns the descriptors from here on: an exception goes to stderr, not through the channel.
     return module.run(CONTROL, LISTENER, LOADS)
 

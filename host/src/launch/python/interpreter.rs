@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::LaunchError;
 use super::venv::{self, Venv};
+use super::{LaunchError, SAFE_PATH};
 use crate::sys::{describe_exit, is_executable};
 
 /// Where to look for an interpreter.
@@ -103,7 +103,7 @@ impl InterpreterSearch {
 }
 
 /// Prints the folders that Python imports packages from. Any version of Python can parse it. It imports no module that
-/// the app's folder, the working directory, could hide.
+/// the app's folder, the working directory, could hide in a Python that does not know [`SAFE_PATH`].
 const SITE_PACKAGES: &str = "\
 import os, sys
 standard = os.path.dirname(os.__file__)
@@ -127,6 +127,7 @@ pub(crate) async fn site_packages(
         .args(["-X", "utf8", "-c", SITE_PACKAGES])
         .current_dir(root)
         .envs(variables.iter().map(|(name, value)| (name, value)))
+        .env(SAFE_PATH, "1")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let problem = match timeout(PROBE_TIMEOUT, command.output()).await {

@@ -21,6 +21,13 @@ pub(crate) const WORKER_RUNTIME: &str = "python";
 
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
+/// The variable by which Python does not put the working directory, the app's folder, first on its path: from 3.11 on. An
+/// older Python imports nothing between that and the bootstrap's first line, which removes it.
+pub(crate) const SAFE_PATH: &str = "PYTHONSAFEPATH";
+
+/// The value by which the bootstrap knows that the variable is ours. It is not meant for what functions start.
+const OURS: &str = "funcdock";
+
 /// The program of a worker: an interpreter and the module that it loads. Both paths are absolute.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -35,6 +42,9 @@ impl Program {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.interpreter);
         command.args(["-X", "utf8", "-c", BOOTSTRAP]).arg(&self.module);
+        if std::env::var_os(SAFE_PATH).is_none_or(|value| value.is_empty()) {
+            command.env(SAFE_PATH, OURS);
+        }
         command
     }
 }

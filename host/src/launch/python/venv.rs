@@ -102,11 +102,12 @@ pub(super) async fn bring_up_to_date(
     })?;
     let unfinished = Unfinished(&venv);
     write(&venv.join(MAKING), b"")?;
+    // `-m` imports from the working directory first. This one is empty, and the app's may have a folder `venv` or `email`.
     run(
         Command::new(base)
             .args(["-m", "venv"])
             .arg(&venv)
-            .current_dir(root),
+            .current_dir(&venv),
         verbose,
     )
     .await?;
@@ -119,10 +120,10 @@ pub(super) async fn bring_up_to_date(
 }
 
 async fn pip_install(root: &Path, venv: &Path, verbose: bool) -> Result<(), LaunchError> {
+    // Not `-m pip`, which imports from the working directory first. That is the app's, as paths in requirements.txt are
+    // relative to it.
     let mut pip = Command::new(venv.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
+    pip.arg(venv.join("bin/pip")).args([
         "install",
         "--disable-pip-version-check",
         "--no-input",

@@ -56,7 +56,7 @@ async fn requirements_that_cannot_be_installed_leave_no_environment_and_show_the
         .expect_err("cannot be installed")
         .to_string();
     for expected in [
-        "-m pip install",
+        "bin/pip install",
         "exited with status 1",
         "not-there",
         "requirements.txt",

@@ -1,5 +1,11 @@
 //! Functions as their authors write them: their arguments, the values they return, and their imports.
 
+mod exceptions;
+mod forks;
+mod import_loop;
+mod imports;
+mod stops;
+
 use funcdock_tests::{App, Host, python};
 use serde_json::{Value, json};
 use ureq::http::Request;
@@ -220,7 +226,12 @@ fn code_is_imported_as_the_programming_model_says() {
     assert_eq!(seen["AzureWebJobsScriptRoot"], root);
     assert_eq!(seen["FUNCTIONS_WORKER_RUNTIME"], "python");
     assert_eq!(seen["name"], "__app__.environment");
-    assert_eq!(seen["path"][0], root, "the app comes before all packages");
+    let path = seen["path"].as_array().expect("a list");
+    assert_eq!(
+        path.last().expect("a folder"),
+        root,
+        "the app comes after all packages"
+    );
     // The line appears at once, not when the worker ends.
     host.wait_for_stdout("printed by Ada\n");
     host.wait_for_log("an error line");
