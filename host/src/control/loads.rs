@@ -1,5 +1,5 @@
-//! The number of connections of each worker, in a file in memory that all processes of a host share. A worker that has more
-//! connections than others leaves new ones to them.
+//! The load of each worker, in a file in memory that all processes of a host share. A worker that has more than others leaves
+//! new connections to them.
 //!
 //! Each worker process has a cell of its own, which only it writes while it lives. A cell that is read while it is written
 //! may be old: then one connection more or less goes to a worker.
@@ -15,7 +15,7 @@ use crate::sys::memory_file;
 /// The number of worker processes that may live at once: a worker has predecessors while these finish their calls.
 const CELLS: usize = 64;
 
-/// The size of a cell: a u32 of this machine. 0 is a worker that takes no connections; others have 1 more than they say.
+/// The size of a cell: a u32 of this machine. 0 is a worker that takes no connections, as in a new file.
 const SIZE: usize = 4;
 
 /// The connections of all workers.
@@ -93,26 +93,51 @@ impl OwnLoad {
         }
     }
 
-    /// Says how many connections this worker has; `None` if it takes no more.
-    pub(crate) fn set(&self, connections: Option<u32>) {
+    /// Says what load this worker has; `None` if it takes no connections.
+    pub(crate) fn set(&self, load: Option<Load>) {
         // Without it the load is uneven, and nothing is wrong.
-        let _ = write(&self.file, self.index, connections);
+        let _ = write(&self.file, self.index, load);
     }
 
-    /// Returns the least number of connections that another worker has, of those that take connections; `None` if there is
-    /// no other.
-    pub(crate) fn least_of_others(&self) -> Option<u32> {
+    /// Returns the least load of another worker, of those that take connections; `None` if there is no other.
+    pub(crate) fn least_of_others(&self) -> Option<Load> {
         let mut all = [0; CELLS * SIZE];
         self.file.read_exact_at(&mut all, 0).ok()?;
         let (cells, _) = all.as_chunks::<SIZE>();
         let others = cells.iter().enumerate().filter(|(index, _)| *index != self.index);
-        let counts = others.map(|(_, cell)| u32::from_ne_bytes(*cell));
-        counts.filter_map(|count| count.checked_sub(1)).min()
+        others
+            .filter_map(|(_, cell)| Load::read(u32::from_ne_bytes(*cell)))
+            .min()
     }
 }
 
-fn write(file: &File, index: usize, connections: Option<u32>) -> io::Result<()> {
-    let value = connections.map_or(0, |count| count.saturating_add(1));
+/// The load of a worker. One that is full has more than any that is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Load {
+    /// Whether no thread is left for a call. It is said when there is a connection to leave to others, and may be old.
+    pub(crate) is_full: bool,
+    pub(crate) connections: u32,
+}
+
+impl Load {
+    const FULL: u32 = 1 << 31;
+
+    fn read(cell: u32) -> Option<Self> {
+        let connections = (cell & !Self::FULL).checked_sub(1)?;
+        Some(Load {
+            is_full: cell & Self::FULL != 0,
+            connections,
+        })
+    }
+
+    fn cell(self) -> u32 {
+        let full = if self.is_full { Self::FULL } else { 0 };
+        (self.connections.saturating_add(1) & !Self::FULL) | full
+    }
+}
+
+fn write(file: &File, index: usize, load: Option<Load>) -> io::Result<()> {
+    let value = load.map_or(0, Load::cell);
     file.write_all_at(&value.to_ne_bytes(), (index * SIZE) as u64)
 }
 
@@ -127,13 +152,26 @@ mod tests {
         let own = |cell: &Cell| OwnLoad::new(loads.descriptor().expect("open"), cell.index());
         let workers: Vec<_> = cells.iter().map(own).collect();
         assert_eq!(workers[0].least_of_others(), None, "nobody serves yet");
-        for (worker, count) in workers.iter().zip([2, 7, 0]) {
-            worker.set(Some(count));
+        for (worker, connections) in workers.iter().zip([2, 7, 0]) {
+            worker.set(Some(idle(connections)));
         }
         let least = || workers.iter().map(OwnLoad::least_of_others).collect::<Vec<_>>();
-        assert_eq!(least(), [Some(0), Some(0), Some(2)]);
-        workers[2].set(None);
-        assert_eq!(least(), [Some(7), Some(2), Some(2)]);
+        assert_eq!(least(), [idle(0), idle(0), idle(2)].map(Some));
+        let full = Load {
+            is_full: true,
+            connections: 0,
+        };
+        workers[2].set(Some(full));
+        assert_eq!(least(), [idle(7), idle(2), idle(2)].map(Some));
+        workers[1].set(None);
+        assert_eq!(least(), [Some(full), Some(idle(2)), Some(idle(2))]);
+    }
+
+    fn idle(connections: u32) -> Load {
+        Load {
+            is_full: false,
+            connections,
+        }
     }
 
     #[test]
@@ -142,8 +180,8 @@ mod tests {
         let (first, second) = (loads.give().expect("free"), loads.give().expect("free"));
         let own = OwnLoad::new(loads.descriptor().expect("open"), first.index());
         let other = OwnLoad::new(loads.descriptor().expect("open"), second.index());
-        own.set(Some(3));
-        assert_eq!(other.least_of_others(), Some(3));
+        own.set(Some(idle(3)));
+        assert_eq!(other.least_of_others(), Some(idle(3)));
         let index = first.index();
         drop(first);
         assert_eq!(other.least_of_others(), None);

@@ -5,14 +5,14 @@
 //! difference and does not misread what follows. When one side exits, the other reads the end of the stream. A worker
 //! must then exit: nobody supervises it any more.
 //!
-//! Beside it, all processes share the number of each worker's connections (`loads`).
+//! Beside it, all processes share the load of each worker (`loads`).
 
 mod channel;
 mod loads;
 mod messages;
 
 pub use channel::{ControlError, MAX_FRAME, Receiver, Sender, supervisor_end, worker_end};
-pub(crate) use loads::Cell;
+pub(crate) use loads::{Cell, Load};
 pub use loads::{Loads, OwnLoad};
 pub use messages::{
     ExtensionListing, FunctionListing, Question, Ready, Reply, SupervisorMessage, WorkerConfig, WorkerMessage,

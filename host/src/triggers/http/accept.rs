@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::front::Front;
 use super::server::connection;
-use crate::control::OwnLoad;
+use crate::control::{Load, OwnLoad};
 use crate::sys::watch_listener;
 use crate::triggers::Calls;
 
@@ -26,8 +26,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The time that other workers have to take a connection that is theirs. On a busy machine they may need longer to wake.
 const OTHERS_TURN: Duration = Duration::from_millis(20);
 
-/// The number of turns for which a worker without an idle place leaves a connection to others, which may be ahead of it.
-const TURNS_WHEN_FULL: u32 = 3;
+/// The number of turns for which a worker without an idle place leaves a connection to one that has some.
+const TURNS_WHEN_FULL: u32 = 10;
 
 /// The number of turns in a row after which others that have taken nothing count as hanging.
 const TURNS: u32 = 10;
@@ -139,20 +139,20 @@ impl Acceptor {
 
     /// Returns for how many turns the next connection is left to the other workers.
     fn others_turns(&self) -> u32 {
-        let Some(least) = self.share.least_of_others() else {
-            return 0;
+        let own = Load {
+            is_full: !self.calls.has_idle_place(),
+            connections: self.share.connections.load(Ordering::Relaxed),
         };
-        if self.alone_until.is_some_and(|until| Instant::now() < until) {
-            0
-        } else if !self.calls.has_idle_place() {
-            TURNS_WHEN_FULL
-        } else {
-            u32::from(is_ahead(self.share.connections.load(Ordering::Relaxed), least))
+        self.share.tell(own.is_full);
+        let is_alone = self.alone_until.is_some_and(|until| Instant::now() < until);
+        match self.share.least_of_others() {
+            Some(least) if !is_alone => turns(own, least),
+            _ => 0,
         }
     }
 
     /// Counts a turn that the others may have missed, when the least of them had this many connections.
-    fn count_turn(&mut self, least_before: Option<Option<u32>>) {
+    fn count_turn(&mut self, least_before: Option<Option<Load>>) {
         let Some(before) = least_before else { return };
         // If they have taken others meanwhile, they are only busy.
         self.missed = if before == self.share.least_of_others() {
@@ -183,10 +183,14 @@ impl Acceptor {
     }
 }
 
-/// Whether a worker with this many connections has too many beside one with `least`. A quarter more is still even: it lets
-/// a burst of connections in without many turns.
-fn is_ahead(connections: u32, least: u32) -> bool {
-    connections > least + least / 4
+/// Returns for how many turns a worker leaves a connection to one with the load `least`. A quarter more connections are still
+/// even: it lets a burst of them in without many turns.
+fn turns(own: Load, least: Load) -> u32 {
+    match (own.is_full, least.is_full) {
+        (true, false) => TURNS_WHEN_FULL,
+        (false, true) => 0,
+        _ => u32::from(own.connections > least.connections + least.connections / 4),
+    }
 }
 
 /// The connections of this worker, beside those of the others.
@@ -208,17 +212,20 @@ impl Share {
 
     fn set_open(&self, is_open: bool) {
         self.is_open.store(is_open, Ordering::Relaxed);
-        self.tell();
+        self.tell(false);
     }
 
-    fn tell(&self) {
+    fn tell(&self, is_full: bool) {
         if let Some(load) = &self.load {
-            let connections = self.connections.load(Ordering::Relaxed);
-            load.set(self.is_open.load(Ordering::Relaxed).then_some(connections));
+            let own = Load {
+                is_full,
+                connections: self.connections.load(Ordering::Relaxed),
+            };
+            load.set(self.is_open.load(Ordering::Relaxed).then_some(own));
         }
     }
 
-    fn least_of_others(&self) -> Option<u32> {
+    fn least_of_others(&self) -> Option<Load> {
         self.load.as_ref()?.least_of_others()
     }
 }
@@ -229,7 +236,7 @@ struct Counted(Arc<Share>);
 impl Counted {
     fn new(share: &Arc<Share>) -> Self {
         share.connections.fetch_add(1, Ordering::Relaxed);
-        share.tell();
+        share.tell(false);
         Counted(Arc::clone(share))
     }
 }
@@ -237,7 +244,7 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
-        self.0.tell();
+        self.0.tell(false);
     }
 }
 
@@ -260,12 +267,28 @@ fn is_of_the_socket(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
+    const fn load(is_full: bool, connections: u32) -> Load {
+        Load { is_full, connections }
+    }
+
     #[test]
-    fn a_worker_is_ahead_with_more_than_a_quarter_more() {
-        let most = |least| (0..).take_while(|count| !is_ahead(*count, least)).last();
-        // One more than these is what a worker ends up with.
-        for (least, expected) in [(0, 0), (1, 1), (3, 3), (4, 5), (16, 20)] {
-            assert_eq!(most(least), Some(expected), "beside {least}");
+    fn a_worker_takes_a_quarter_more_than_the_least() {
+        for (least, most) in [(0, 0), (1, 1), (3, 3), (4, 5), (16, 20)] {
+            // One more than these is what a worker ends up with.
+            assert_eq!(turns(load(false, most), load(false, least)), 0, "beside {least}");
+            assert_eq!(
+                turns(load(false, most + 1), load(false, least)),
+                1,
+                "beside {least}"
+            );
         }
+    }
+
+    #[test]
+    fn one_that_is_full_comes_after_one_that_is_not() {
+        assert_eq!(turns(load(true, 0), load(false, 9)), TURNS_WHEN_FULL);
+        assert_eq!(turns(load(false, 9), load(true, 0)), 0);
+        assert_eq!(turns(load(true, 0), load(true, 9)), 0);
+        assert_eq!(turns(load(true, 9), load(true, 0)), 1);
     }
 }
