@@ -58,6 +58,7 @@ fn established(host: &Host) -> usize {
 #[test]
 fn two_calls_at_once_are_on_two_workers() {
     let host = App::case("gates").arg("--workers").arg("2").start();
+    let mut met = Vec::new();
     for round in 0..10 {
         let names = [format!("{round}-a"), format!("{round}-b")];
         let gates = names.each_ref().map(|name| Gate::new(&host, name));
@@ -71,11 +72,16 @@ fn two_calls_at_once_are_on_two_workers() {
             calls.map(|call| call.join().expect("an answer"))
         });
         assert!(
-            pids[0].is_some() && pids[0] != pids[1],
-            "round {round}: {pids:?}\n{}",
+            pids[0].is_some() && pids[1].is_some(),
+            "{pids:?}\n{}",
             host.output()
         );
+        if pids[0] == pids[1] {
+            met.push(round);
+        }
     }
+    // A busy machine may wake a worker too late. Without counting, they meet in half of the rounds.
+    assert!(met.len() <= 1, "calls met in {met:?}\n{}", host.output());
     host.stop().assert_clean();
 }
 
@@ -97,7 +103,8 @@ fn a_worker_without_an_idle_thread_leaves_calls_to_one_that_has_some() {
     let gate = Gate::new(&host, "thread");
     gate.wait_until_entered();
     for _ in 0..5 {
-        let served = pid(&host, "/api/pid").expect("an answer");
+        let served =
+            pid(&host, "/api/pid").unwrap_or_else(|| panic!("no answer, busy: {busy}\n{}", host.output()));
         assert_ne!(served, busy, "{}", host.output());
     }
     gate.open();

@@ -24,13 +24,13 @@ use crate::triggers::Calls;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The time that other workers have to take a connection that is theirs. On a busy machine they may need longer to wake.
-const OTHERS_TURN: Duration = Duration::from_millis(20);
+const OTHERS_TURN: Duration = Duration::from_millis(50);
 
 /// The number of turns for which a worker without an idle place leaves a connection to one that has some.
-const TURNS_WHEN_FULL: u32 = 10;
+const TURNS_WHEN_FULL: u32 = 4;
 
 /// The number of turns in a row after which others that have taken nothing count as hanging.
-const TURNS: u32 = 10;
+const TURNS: u32 = 4;
 
 /// The time for which nothing is left to workers that hang.
 const WITHOUT_OTHERS: Duration = Duration::from_secs(1);
