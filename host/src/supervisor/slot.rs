@@ -234,24 +234,31 @@ impl Slot {
                 };
             }
         };
-        // These messages were for its predecessor. Replacing it is done.
+        // The messages were for its predecessor. A worker of another kind is still to come.
+        let mut successor = None;
         while let Ok(order) = self.orders.try_recv() {
             if let SlotOrder::Replace(spec, replacing) = order {
-                self.spec = spec;
-                let _ = replacing.send(Ok(()));
+                successor = Some(self.start_successor(spec, Some(replacing)));
             }
         }
         self.ending.report(SlotEvent::Ready(self.ending.index, ready));
         self.ready.fetch_add(1, Ordering::Relaxed);
-        let exit = self.serve(worker).await;
+        let exit = self.serve(worker, successor).await;
         self.ready.fetch_sub(1, Ordering::Relaxed);
         exit
     }
 
-    async fn serve(&mut self, mut worker: WorkerProcess) -> WorkerExit {
+    fn start_successor(&self, spec: Arc<WorkerSpec>, replacing: Option<Replacing>) -> Successor {
+        Successor {
+            starting: self.start(Arc::clone(&spec)),
+            spec,
+            replacing,
+        }
+    }
+
+    async fn serve(&mut self, mut worker: WorkerProcess, mut successor: Option<Successor>) -> WorkerExit {
         let mut since = Instant::now();
         let mut heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
-        let mut successor: Option<Successor> = None;
         let mut replace_at: Option<Instant> = None;
         let mut last_replaced: Option<Instant> = None;
         let reason = loop {
@@ -271,8 +278,7 @@ impl Slot {
                         break reason;
                     },
                     SlotOrder::Replace(spec, replacing) => {
-                        let starting = self.start(Arc::clone(&spec));
-                        successor = Some(Successor { starting, spec, replacing: Some(replacing) });
+                        successor = Some(self.start_successor(spec, Some(replacing)));
                     }
                 },
                 ping = heartbeat.next() => {
@@ -286,8 +292,7 @@ impl Slot {
                 }
                 () = until(replace_at), if successor.is_none() => {
                     replace_at = None;
-                    let (starting, spec) = (self.start(Arc::clone(&self.spec)), Arc::clone(&self.spec));
-                    successor = Some(Successor { starting, spec, replacing: None });
+                    successor = Some(self.start_successor(Arc::clone(&self.spec), None));
                 }
                 started = started(&mut successor) => {
                     let Some(Successor { spec, replacing, .. }) = successor.take() else { continue };
