@@ -39,7 +39,7 @@ impl Link {
         let (mut sender, receiver, config) = connected?;
         let config = match config {
             Ok(Some(config)) => config,
-            Ok(None) => std::process::exit(1),
+            Ok(None) => crate::logging::exit(1),
             Err(error) => {
                 let failed = WorkerMessage::Failed {
                     phase: "reading of the start message".to_owned(),
@@ -134,7 +134,7 @@ async fn read_messages(
             Ok(Some(SupervisorMessage::Start(_))) => {
                 tracing::debug!("control channel: a second start message")
             }
-            Ok(None) | Err(_) => std::process::exit(1),
+            Ok(None) | Err(_) => crate::logging::exit(1),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Worker {
     /// reported to the supervisor.
     pub fn connect(control: OwnedFd, listeners: Vec<OwnedFd>) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
-            eprintln!("funcdock worker: {error}");
+            crate::logging::print_error(&format_args!("funcdock worker: {error}"));
             1
         })?;
         let peers = Arc::clone(link.peers());

@@ -12,6 +12,7 @@ use super::outcome::Outcome;
 use crate::cli::print;
 use crate::cli::start::seconds;
 use crate::extensions::{Check, Depth, Described, Event, Step};
+use crate::logging::print_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,13 +76,13 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         print(&format_args!("{report:#}\n"));
     }
     for error in outcome.errors() {
-        eprintln!("error: {error}");
+        print_error(&format_args!("error: {error}"));
     }
     if outcome.failed(Step::Configure) || outcome.failed(Step::Init) {
-        eprintln!(
+        print_error(&format_args!(
             "note: the check used the settings {}; pass others with --settings",
             Json::Object(check.settings)
-        );
+        ));
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
