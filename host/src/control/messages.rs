@@ -57,6 +57,9 @@ pub enum WorkerMessage {
         /// Why it failed; may contain a Python traceback.
         message: String,
     },
+    /// What the worker does from now on, if it may not survive it: "loaded extension x", as the end of "it died while it
+    /// …". `None` when that is over. Only a worker that is not ready yet sends it.
+    Activity(Option<String>),
     /// A question for all other workers that are ready. Only a worker that is ready sends it.
     PeerRequest {
         /// The worker's id of the question.

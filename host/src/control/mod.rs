@@ -14,7 +14,7 @@ pub use messages::{
 };
 
 /// The version of this protocol. It grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Logs panics instead of printing them.
 pub(super) fn log_them() {
-    panic::set_hook(Box::new(|info| log(info)));
+    panic::set_hook(Box::new(log));
 }
 
 fn log(info: &PanicHookInfo<'_>) {

@@ -49,7 +49,10 @@ pub enum SupervisorError {
         message: String,
     },
     /// A worker died without a message.
-    #[error("worker {worker} (pid {pid}) {}{}", describe_exit(*status), if *ready { "" } else { " before it was ready" })]
+    #[error(
+        "worker {worker} (pid {pid}) {}{}{}",
+        describe_exit(*status), if *ready { "" } else { " before it was ready" }, during(activity.as_deref())
+    )]
     WorkerDied {
         /// Which worker.
         worker: u32,
@@ -59,18 +62,22 @@ pub enum SupervisorError {
         status: ExitStatus,
         /// Whether it was ready by then.
         ready: bool,
+        /// What it did then, if it has said so.
+        activity: Option<String>,
     },
     /// A worker was not ready in time.
     #[error(
-        "worker {worker} was not ready after {} s and was killed; if the app needs longer to import, \
+        "worker {worker} was not ready after {} s and was killed{}; if the app needs longer to import, \
          raise --start-timeout",
-        after.as_secs()
+        after.as_secs(), during(activity.as_deref())
     )]
     StartDeadline {
         /// Which worker.
         worker: u32,
         /// The time that it had.
         after: Duration,
+        /// What it did then, if it has said so.
+        activity: Option<String>,
     },
     /// The control channel to a worker failed.
     #[error("lost the control channel to worker {worker}")]
@@ -99,6 +106,12 @@ pub enum SupervisorError {
         #[source]
         last: Box<SupervisorError>,
     },
+}
+
+fn during(activity: Option<&str>) -> String {
+    activity
+        .map(|what| format!(" while it {what}"))
+        .unwrap_or_default()
 }
 
 fn bind_advice(address: &SocketAddr, source: &io::Error) -> String {

@@ -245,6 +245,7 @@ impl Slot {
             WorkerMessage::Failed { phase, message } => {
                 tracing::error!("worker {index}: {phase} failed\n{message}");
             }
+            WorkerMessage::Activity(_) => {}
             WorkerMessage::Ready(_) => tracing::warn!("worker {index} reports again that it is ready"),
         }
     }

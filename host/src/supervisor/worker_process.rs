@@ -49,6 +49,8 @@ pub(super) struct WorkerProcess {
     /// Whether the channel is open.
     open: bool,
     exited: Option<ExitStatus>,
+    /// What it does now, if it has said so.
+    activity: Option<String>,
 }
 
 /// An event of a worker.
@@ -112,6 +114,7 @@ impl WorkerProcess {
             receiver,
             open: true,
             exited: None,
+            activity: None,
         })
     }
 
@@ -132,7 +135,13 @@ impl WorkerProcess {
                 Ok(()) | Err(ControlError::Io(_)) => {}
                 Err(source) => return Err(SupervisorError::Control { worker, source }),
             }
-            match self.next_event().await {
+            let event = loop {
+                match self.next_event().await {
+                    WorkerEvent::Message(WorkerMessage::Activity(activity)) => self.activity = activity,
+                    event => break event,
+                }
+            };
+            match event {
                 WorkerEvent::Message(WorkerMessage::Ready(ready)) => Ok(ready),
                 WorkerEvent::Message(WorkerMessage::Failed { phase, message }) => {
                     Err(SupervisorError::WorkerStart {
@@ -154,6 +163,7 @@ impl WorkerProcess {
             Err(_) => Err(SupervisorError::StartDeadline {
                 worker,
                 after: spec.start_timeout,
+                activity: self.activity.clone(),
             }),
         }
     }
@@ -217,6 +227,7 @@ impl WorkerProcess {
             pid: self.pid,
             status,
             ready,
+            activity: self.activity.clone(),
         }
     }
 

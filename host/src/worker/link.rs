@@ -13,6 +13,7 @@ use super::peers::{PeerEvent, Peers};
 use crate::control::{
     ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
+use crate::extensions::Activity;
 
 /// The connection to the supervisor. All functions block.
 pub(super) struct Link {
@@ -69,6 +70,16 @@ impl Link {
     /// Returns the other workers.
     pub(super) fn peers(&self) -> &Arc<Peers> {
         &self.peers
+    }
+
+    /// Returns what tells the supervisor what the worker does before it is ready.
+    pub(super) fn activity(&self) -> Activity {
+        let (runtime, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
+        Activity::new(move |what| {
+            let message = WorkerMessage::Activity(what.map(str::to_owned));
+            // It fails only when the supervisor has exited, which ends the process.
+            let _ = runtime.block_on(async { sender.lock().await.send(&message).await });
+        })
     }
 
     /// Sends a message. It fails only when the supervisor has exited, which ends the process.

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::control::{Ready, WorkerConfig};
-use crate::extensions::{Companion, Extensions, Search};
+use crate::extensions::{Activity, Companion, Extensions, Search};
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
 use crate::triggers::http::{Http, Listeners, is_http_trigger};
@@ -82,13 +82,20 @@ impl Worker {
             own,
             others: listeners.collect(),
         });
-        Self::open(config, Box::new(link), Some(peers), listeners)
+        let activity = link.activity();
+        Self::open(config, Box::new(link), Some(peers), listeners, activity)
     }
 
     /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has listeners. `Err` is the exit
     /// code, after [`Orders::failed`].
     pub fn new(config: WorkerConfig, orders: impl Orders, listeners: Option<Listeners>) -> Result<Self, i32> {
-        Self::open(Box::new(config), Box::new(orders), None, listeners)
+        Self::open(
+            Box::new(config),
+            Box::new(orders),
+            None,
+            listeners,
+            Activity::default(),
+        )
     }
 
     fn open(
@@ -96,6 +103,7 @@ impl Worker {
         mut orders: Box<dyn Orders>,
         peers: Option<Arc<Peers>>,
         listeners: Option<Listeners>,
+        activity: Activity,
     ) -> Result<Self, i32> {
         crate::logging::init(config.log_format, config.verbose, config.debug_logs);
         let configs = match config.extensions_enabled {
@@ -107,7 +115,7 @@ impl Worker {
             wheels: config.site_packages.clone(),
             path: config.extension_path.clone(),
         };
-        let extensions = match Extensions::load(configs, &search) {
+        let extensions = match Extensions::load(configs, &search, activity) {
             Ok(extensions) => Arc::new(Mutex::new(extensions)),
             Err(error) => {
                 orders.failed("loading of the extensions", &error.to_string());

@@ -41,7 +41,9 @@ fn nothing_in_a_record_looks_like_another_one() {
 
 #[test]
 fn a_record_of_json_is_one_line_for_every_reader() {
-    let host = App::case("log_trouble").env("FUNCDOCK_LOG_FORMAT", "json").start();
+    let host = App::case("log_trouble")
+        .env("FUNCDOCK_LOG_FORMAT", "json")
+        .start();
     assert_eq!(host.post("/api/forges", FORGED).status, 500);
     host.wait_for_log("the function raised ValueError");
     let stopped = host.stop();

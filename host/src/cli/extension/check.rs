@@ -55,6 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let check = Check {
         file: Some(file.clone()),
         name: arguments.name,
+        sha256: None,
         settings: arguments.settings,
         depth: Depth::Run,
     };
