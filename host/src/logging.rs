@@ -1,6 +1,7 @@
 //! The log. The host logs through `tracing`. Functions and extensions log through [`record`], because their logger and
 //! level are known only at run time. Nobody who logs waits for the reader: see `output`.
 
+mod credentials;
 mod escape;
 mod json;
 mod output;
@@ -18,6 +19,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
+pub(crate) use credentials::{hide_credentials, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
 use output::{STDERR, STDOUT};
 

@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use crate::cli::print;
 use crate::cli::start::seconds;
 use crate::extensions::{Check, Depth, Described, Event, Step};
-use crate::logging::print_error;
+use crate::logging::{print_error, settings_to_show};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     if outcome.failed(Step::Configure) || outcome.failed(Step::Init) {
         print_error(&format_args!(
             "note: the check used the settings {}; pass others with --settings",
-            Json::Object(check.settings)
+            Json::Object(settings_to_show(&check.settings))
         ));
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -16,7 +16,7 @@ use crate::app::{App, ExtensionConfig};
 use crate::cli::start::{read_app, seconds};
 use crate::cli::{settings, telemetry};
 use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Source};
-use crate::logging::Format;
+use crate::logging::{Format, settings_to_show};
 
 const ABOUT: &str = "\
 Opens and configures docked extensions as a worker does before it runs the app's code, and starts none. Each is
@@ -125,7 +125,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
         entry,
         required: config.required,
         functions,
-        settings: config.settings.clone(),
+        settings: settings_to_show(&config.settings),
     })
 }
 

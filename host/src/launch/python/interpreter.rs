@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::LaunchError;
 use super::venv::{self, Venv};
+use crate::logging::hide_credentials;
 use crate::sys::{describe_exit, is_executable};
 
 /// Where to look for an interpreter.
@@ -148,8 +149,9 @@ pub(crate) async fn site_packages(
         Err(_) => format!("it printed nothing within {} s", PROBE_TIMEOUT.as_secs()),
     };
     tracing::warn!(
-        "cannot search the packages of {} for extensions: {problem}",
-        python.display()
+        "cannot search the packages of {} for extensions: {}",
+        python.display(),
+        hide_credentials(&problem)
     );
     Vec::new()
 }
