@@ -142,6 +142,16 @@ impl Image {
         Ok(format!("/proc/{process}/fd/{descriptor}").into())
     }
 
+    /// Looks at all that is looked at in any library.
+    pub(crate) fn inspect(
+        &self,
+        file: &Path,
+        symbol: &str,
+    ) -> (Result<(), ImageError>, Option<PathBuf>, bool) {
+        let has_symbol = has_symbol(self.bytes(), symbol).unwrap_or(false);
+        (self.check(), self.neighbour(file), has_symbol)
+    }
+
     fn seal(&self, name: &OsStr) -> io::Result<OwnedFd> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let mut copy = File::from(memfd_create(name, flags)?);
@@ -164,6 +174,12 @@ impl Image {
                 let found = &mut buffer[..piece.len()];
                 copy.read_exact_at(found, (index * PIECE) as u64).is_ok() && found == piece
             })
+    }
+}
+
+impl From<Vec<u8>> for Image {
+    fn from(bytes: Vec<u8>) -> Self {
+        Image(bytes)
     }
 }
 
