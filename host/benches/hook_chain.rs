@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{Extensions, HookChain, HookProgress, Search};
+use funcdock::extensions::{Activity, Extensions, HookChain, HookProgress, Search};
 use funcdock::model::{CallResult, Data, FunctionInfo, Invocation, Outcome, Start};
 
 // Linked extensions are found through the registrations of the crates that are linked: name one.
@@ -118,8 +118,8 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
             ..ExtensionConfig::new(*name)
         })
         .collect();
-    let mut extensions =
-        Extensions::load(&configs, &Search::default()).unwrap_or_else(|error| panic!("{error}"));
+    let mut extensions = Extensions::load(&configs, &Search::default(), Activity::default())
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut chains = extensions
         .start("/", 0, &[Arc::new(function())])
         .unwrap_or_else(|error| panic!("{error}"));

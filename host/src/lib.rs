@@ -5,6 +5,8 @@ pub mod app;
 pub mod cli;
 pub mod control;
 pub mod extensions;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod launch;
 pub mod logging;
 pub mod model;

@@ -1,15 +1,27 @@
 //! The log. The host logs through `tracing`. Functions and extensions log through [`record`], because their logger and
-//! level are known only at run time.
+//! level are known only at run time. Nobody who logs waits for the reader: see `output`.
 
+mod credentials;
+mod escape;
 mod json;
+mod output;
+mod panics;
+#[cfg(test)]
+mod testing;
 mod text;
 
-use std::io::IsTerminal as _;
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
+
+pub(crate) use credentials::{hide_credentials, settings_to_show};
+pub(crate) use escape::{Indented, Lines, OneLine};
+use output::{STDERR, STDOUT};
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -73,14 +85,60 @@ pub fn init(format: Format, verbose: bool, debug_apps: bool) {
         // By default tracing reports a record that it cannot write (a full disk, a closed pipe) on stderr, and panics if
         // that fails too.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| Queued)
+        .with_ansi(io::stderr().is_terminal())
         .with_env_filter(filter);
+    panics::log_them();
     // Fails if a custom build has set its own subscriber, which then stays.
     let _ = match format {
         Format::Text => tracing::subscriber::set_global_default(builder.event_format(text::Line).finish()),
         Format::Json => tracing::subscriber::set_global_default(builder.event_format(json::Line).finish()),
     };
+}
+
+/// Writes each record to the queue for stderr.
+struct Queued;
+
+impl io::Write for Queued {
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        STDERR.write(record);
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How long the end of a process waits for the readers of its output.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Waits until all records are written, but not for long if nobody reads them. To be called before the process exits.
+pub fn flush() {
+    STDERR.flush(LAST_WORDS);
+    STDOUT.flush(LAST_WORDS);
+}
+
+/// Exits at once, after the records are written.
+pub(crate) fn exit(code: i32) -> ! {
+    flush();
+    std::process::exit(code)
+}
+
+/// Lets a child of `fork` log: it has no thread that writes. To be called in the child, before anything else logs there.
+/// Its records go straight to stderr. Takes no lock.
+pub fn after_fork_in_child() {
+    output::write_directly();
+}
+
+/// Writes to stdout as the log goes to stderr: does not wait for the reader.
+pub(crate) fn print_unread(text: &dyn Display) {
+    STDOUT.write(text.to_string().as_bytes());
+}
+
+/// Writes a line to stderr that is not a record, in order with the records. Its further lines are indented, as theirs.
+pub(crate) fn print_error(text: &dyn Display) {
+    STDERR.write(format!("{}\n", Indented(&text.to_string())).as_bytes());
 }
 
 fn app_at_debug() -> Directive {

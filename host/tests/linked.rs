@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{ExtensionState, Extensions, HookChain, HookProgress, Search, Source};
+use funcdock::extensions::{Activity, ExtensionState, Extensions, HookChain, HookProgress, Search, Source};
 use funcdock::model::{Attribute, CallResult, Data, FunctionInfo, Invocation, Outcome, Start};
 use serde_json::{Value as Json, json};
 
@@ -41,7 +41,7 @@ fn function() -> FunctionInfo {
 
 /// Loads and starts these in the app at `root`; the hook chain is that of its one function.
 fn start(root: &Path, configs: &[ExtensionConfig]) -> (Extensions, HookChain) {
-    let mut extensions = Extensions::load(configs, &search(root)).expect("linked");
+    let mut extensions = Extensions::load(configs, &search(root), Activity::default()).expect("linked");
     let chains = extensions.start(&root.to_string_lossy(), 0, &[Arc::new(function())]);
     let chain = chains.expect("they start").remove(0);
     (extensions, chain)
@@ -112,7 +112,7 @@ fn it_is_found_before_any_file() {
     let mut file = config("noop", &json!({}));
     file.library = Some(app.path().join(".extensions/libnoop.so"));
     assert!(
-        Extensions::load(&[file], &search(app.path())).is_err(),
+        Extensions::load(&[file], &search(app.path()), Activity::default()).is_err(),
         "a library that host.json names is not replaced"
     );
 }
@@ -136,7 +136,7 @@ fn its_panics_cost_a_hook_call() {
 fn its_settings_are_checked_at_load() {
     let app = tempfile::tempdir().expect("a folder");
     let wrong = config("noop", &json!({ "level": 1 }));
-    let error = Extensions::load(&[wrong], &search(app.path()))
+    let error = Extensions::load(&[wrong], &search(app.path()), Activity::default())
         .err()
         .expect("refused");
     assert!(error.to_string().contains("unknown key \"level\""), "{error}");
@@ -149,7 +149,7 @@ fn a_digest_needs_a_file() {
         sha256: Some("0".repeat(64)),
         ..config("noop", &json!({}))
     };
-    let error = Extensions::load(&[pinned], &search(app.path()))
+    let error = Extensions::load(&[pinned], &search(app.path()), Activity::default())
         .err()
         .expect("refused");
     assert!(

@@ -27,12 +27,12 @@ fn an_exception_is_one_record_that_starts_in_the_apps_code() {
         .join("raises/__init__.py");
     for function in ["raises", "raises_async"] {
         let start = format!(
-            "\nTraceback (most recent call last):\n  File \"{}\", line ",
+            "\n  Traceback (most recent call last):\n    File \"{}\", line ",
             script.display()
         );
         for (what, expected) in [
             ("value", "ValueError: a value is wrong"),
-            ("own", "__app__.raises.OwnError: with 🐍\nand a second line"),
+            ("own", "__app__.raises.OwnError: with 🐍\n  and a second line"),
             ("unprintable", "__app__.raises.Unprintable: <"),
             ("recursion", "RecursionError: maximum recursion depth exceeded"),
             ("exit", "SystemExit: 3"),

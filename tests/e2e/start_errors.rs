@@ -183,14 +183,14 @@ fn errors_at_import_are_shown_with_their_traceback() {
             "import",
             "\nimport not_installed\n",
             &[
-                "__init__.py\", line 2, in <module>\n    import not_installed\n",
+                "__init__.py\", line 2, in <module>\n      import not_installed\n",
                 "ModuleNotFoundError: No module named",
             ][..],
         ),
         (
             "syntax",
             "def main(req):\n    return (\n",
-            &["__init__.py\", line 2\n    return (\n", "\nSyntaxError: "],
+            &["__init__.py\", line 2\n      return (\n", "\n  SyntaxError: "],
         ),
         (
             "raise",

@@ -20,6 +20,7 @@ pub struct App {
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
     log: Option<PathBuf>,
+    stdout: Option<PathBuf>,
 }
 
 impl App {
@@ -44,6 +45,7 @@ impl App {
             arguments: Vec::new(),
             environment: Vec::new(),
             log: None,
+            stdout: None,
         }
     }
 
@@ -89,6 +91,12 @@ impl App {
     /// Sends the log to this existing file instead of to the test.
     pub fn log_to(mut self, path: impl Into<PathBuf>) -> Self {
         self.log = Some(path.into());
+        self
+    }
+
+    /// Sends stdout to this existing file. The host is then to be started with [`spawn`](App::spawn).
+    pub fn stdout_to(mut self, path: impl Into<PathBuf>) -> Self {
+        self.stdout = Some(path.into());
         self
     }
 
@@ -154,17 +162,18 @@ impl App {
             }
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let output = |path: &Option<PathBuf>| match path {
+            Some(path) => File::options()
+                .write(true)
+                .open(path)
+                .expect("the file for the output")
+                .into(),
+            None => Stdio::piped(),
+        };
         command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(match &self.log {
-                Some(path) => File::options()
-                    .write(true)
-                    .open(path)
-                    .expect("the file for the log")
-                    .into(),
-                None => Stdio::piped(),
-            });
+            .stdout(output(&self.stdout))
+            .stderr(output(&self.log));
         command
     }
 }

@@ -42,7 +42,7 @@ struct Stream {
 
 impl Host {
     pub(crate) fn new(mut child: Child, app: App) -> Self {
-        let stdout = Stream::read(child.stdout.take().expect("stdout is piped"));
+        let stdout = child.stdout.take().map_or_else(Stream::none, Stream::read);
         let stderr = child.stderr.take().map_or_else(Stream::none, Stream::read);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)

@@ -44,7 +44,10 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
         })),
         (Err(error), None) => {
             let path = track.path().to_string();
-            let error = without_position(&error);
+            let mut error = without_position(&error);
+            if is_secret(&path) {
+                error = without_strings(&error);
+            }
             // Only the text of serde's errors distinguishes these.
             let is_type = ["invalid type", "missing field", "unknown field"]
                 .iter()
@@ -87,6 +90,31 @@ fn without_position(error: &serde_json::Error) -> String {
     match text.rfind(" at line ") {
         Some(end) => text[..end].to_owned(),
         None => text,
+    }
+}
+
+/// Whether the name of a setting says that it is secret.
+fn is_secret(path: &str) -> bool {
+    const PARTS: [&str; 7] = [
+        "connection",
+        "credential",
+        "header",
+        "key",
+        "password",
+        "secret",
+        "token",
+    ];
+    let path = path.to_ascii_lowercase();
+    PARTS.iter().any(|part| path.contains(part))
+}
+
+/// Returns one of serde's errors without the value that it quotes.
+fn without_strings(error: &str) -> String {
+    match (error.find('"'), error.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}\"***\"{}", &error[..first], &error[last + 1..])
+        }
+        _ => error.to_owned(),
     }
 }
 

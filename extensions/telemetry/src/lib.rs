@@ -27,6 +27,7 @@
 
 pub mod context;
 pub mod conventions;
+mod credentials;
 pub mod destinations;
 pub mod encode;
 pub mod export;

@@ -29,8 +29,6 @@ _kept: list[Any] = []
 
 def install(
     loop: asyncio.AbstractEventLoop,
-    before: Callable[[], None],
-    after_in_parent: Callable[[], None],
     after_in_child: Callable[[], None],
     as_json: bool,
     most_verbose: int,
@@ -49,7 +47,7 @@ def install(
         _reset_signals()
         _leave_loop()
 
-    os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=enter_child)
+    os.register_at_fork(after_in_child=enter_child)
 
 
 def end_call(error: BaseException | None) -> NoReturn:

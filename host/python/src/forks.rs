@@ -3,8 +3,6 @@
 //! A child has the thread that forked it and none of ours, and shares our sockets. So it closes those, does not wait for
 //! locks that other threads held, and never ends a call: it ends itself.
 
-use std::cell::RefCell;
-use std::io::StderrLock;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +19,6 @@ static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
 /// What children close.
 static SOCKETS: OnceLock<SharedSockets> = OnceLock::new();
-
-thread_local! {
-    /// Held while this thread forks, so that no other thread holds it in the child, where that one does not exist.
-    static STDERR: RefCell<Option<StderrLock<'static>>> = const { RefCell::new(None) };
-}
 
 /// Remembers the sockets of the worker.
 pub(crate) fn remember(control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
@@ -45,8 +38,6 @@ pub(crate) fn install(py: Python<'_>, event_loop: &Py<PyAny>, format: Format) ->
     };
     let arguments = (
         event_loop,
-        wrap_pyfunction!(before, py)?,
-        wrap_pyfunction!(after_in_parent, py)?,
         wrap_pyfunction!(after_in_child, py)?,
         format == Format::Json,
         most_verbose,
@@ -56,19 +47,9 @@ pub(crate) fn install(py: Python<'_>, event_loop: &Py<PyAny>, format: Format) ->
 }
 
 #[pyfunction]
-fn before(py: Python<'_>) {
-    py.detach(|| STDERR.set(Some(std::io::stderr().lock())));
-}
-
-#[pyfunction]
-fn after_in_parent() {
-    STDERR.set(None);
-}
-
-#[pyfunction]
 fn after_in_child() {
     IS_CHILD.store(true, Ordering::Relaxed);
-    STDERR.set(None);
+    logging::after_fork_in_child();
     if let Some(sockets) = SOCKETS.get() {
         sockets.close_in_child();
     }

@@ -77,8 +77,15 @@ fn run(py: Python<'_>, control_fd: i32, listener_fd: i32, loads_fd: i32) -> i32 
     py.detach(|| serving.join())
 }
 
+/// Waits until the log is written, as far as somebody reads it. Attached; called last before the process exits.
+#[pyfunction]
+fn flush_log(py: Python<'_>) {
+    py.detach(funcdock::logging::flush);
+}
+
 /// The extension module.
 #[pymodule]
 fn _funcdock(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(run, module)?)
+    module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(flush_log, module)?)
 }

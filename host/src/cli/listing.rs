@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::control::FunctionListing;
+use crate::logging::OneLine;
 
 /// Formats the list, with an empty line before it, after its title, and after it.
 pub(super) struct Listing<'a> {
@@ -25,20 +26,21 @@ impl Display for Listing<'_> {
             route,
         } in self.functions
         {
+            let (name, kind) = (OneLine(name), OneLine(kind));
             let Some(route) = route else {
                 writeln!(f, "\t{name}: {kind}")?;
                 continue;
             };
             write!(f, "\t{name}: ")?;
             if !methods.is_empty() {
-                write!(f, "[{}] ", methods.join(","))?;
+                write!(f, "[{}] ", OneLine(&methods.join(",")))?;
             }
             write!(f, "http://{}", authority(self.address))?;
             for part in [self.route_prefix, route]
                 .into_iter()
                 .filter(|part| !part.is_empty())
             {
-                write!(f, "/{part}")?;
+                write!(f, "/{}", OneLine(part))?;
             }
             writeln!(f)?;
         }
@@ -90,6 +92,16 @@ mod tests {
             "\nFunctions:\n\n\tClock: timerTrigger\n\
              \tHello: [GET,POST] http://localhost:7071/api/hello/{name}\n\
              \tAny: http://localhost:7071/api/Any\n\n"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_look_like_another_function() {
+        let forged = function("a\n\tAdmin", "x\x1b[2J", &[], None);
+        let route = function("b", "httpTrigger", &["GET"], Some("r\n\tAdmin: "));
+        assert_eq!(
+            listing("127.0.0.1:7071", "api", &[forged, route]),
+            "\nFunctions:\n\n\ta\\n\tAdmin: x\\x1b[2J\n\tb: [GET] http://localhost:7071/api/r\\n\tAdmin: \n\n"
         );
     }
 

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::launch::python;
+use crate::logging::{self, Lines};
 
 /// Runs Python function apps and docks worker extensions onto them.
 #[derive(Debug, Parser)]
@@ -53,19 +54,22 @@ pub fn main_with(python_module: &str) -> ExitCode {
         Command::Start(arguments) => start::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+    let code = result.unwrap_or_else(|error| {
+        logging::print_error(&format_args!("error: {error}"));
         for cause in error.chain().skip(1) {
-            eprintln!("  caused by: {cause}");
+            logging::print_error(&format_args!("  caused by: {cause}"));
         }
         ExitCode::FAILURE
-    })
+    });
+    logging::flush();
+    code
 }
 
-/// Prints and flushes. Ignores an error: a closed stdout must not stop the host.
+/// Prints and flushes. Waits for the reader: a host that serves uses [`logging::print_unread`]. Ignores an error, such as
+/// that of a closed stdout.
 fn print(text: &dyn Display) {
     let mut stdout = std::io::stdout().lock();
-    let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
+    let _ = write!(stdout, "{}", Lines(&text.to_string())).and_then(|()| stdout.flush());
 }
 
 /// Returns the path as a word of a command for a shell.

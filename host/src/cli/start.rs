@@ -8,12 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::listing::Listing;
-use super::print;
 use super::{settings, telemetry};
 use crate::app::{App, AppSettings, BOOLEAN, ReadOptions, Reading, parse_boolean};
 use crate::control::ExtensionListing;
 use crate::launch::python;
-use crate::logging::Format;
+use crate::logging::{Format, print_unread};
 use crate::supervisor::{self, Options, Progress};
 
 const DEFAULT_PORT: u16 = 7071;
@@ -203,13 +202,13 @@ fn report(progress: Progress<'_>, route_prefix: &str) {
                     "the app has no functions: declare one in function_app.py, or in a folder with a function.json"
                 );
             }
-            print(&Listing {
+            print_unread(&Listing {
                 functions: &ready.functions,
                 address,
                 route_prefix,
             });
         }
-        Progress::AllReady => print(&"Worker process started and initialized.\n"),
+        Progress::AllReady => print_unread(&"Worker process started and initialized.\n"),
         Progress::Statistics { worker, statistics } => tracing::debug!("worker {worker}: {statistics}"),
     }
 }

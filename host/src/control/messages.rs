@@ -67,6 +67,9 @@ pub enum WorkerMessage {
     Pong,
     /// The worker cannot go on serving, for this reason. It is to be replaced, and drained then.
     Unhealthy(String),
+    /// What the worker does from now on, if it may not survive it: "loaded extension x", as the end of "it died while it
+    /// …". `None` when that is over. Only a worker that is not ready yet sends it.
+    Activity(Option<String>),
     /// A question for all other workers that are ready. Only a worker that is ready sends it.
     PeerRequest {
         /// The worker's id of the question.

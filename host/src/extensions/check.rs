@@ -38,6 +38,8 @@ pub struct Check {
     pub file: Option<PathBuf>,
     /// The name of one extension; `None` for all in the library. Required for a linked extension.
     pub name: Option<String>,
+    /// The digest that the library must have, in lower-case hex.
+    pub sha256: Option<String>,
     /// What the extensions are configured with.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// How far to go.
@@ -113,11 +115,12 @@ impl Check {
         let name = self.name();
         let Some(file) = &self.file else {
             report(Event::Begin(Step::Select));
-            let found = finding::linked(&name).ok_or_else(|| ExtensionError::Select {
-                name,
-                file: "this host".into(),
-                found: Vec::new(),
-            })?;
+            let found =
+                finding::linked(&name, self.sha256.as_deref())?.ok_or_else(|| ExtensionError::Select {
+                    name,
+                    file: "this host".into(),
+                    found: Vec::new(),
+                })?;
             report(Event::Opened {
                 api_version: abi::VERSION.to_owned(),
             });
@@ -126,7 +129,9 @@ impl Check {
         let Library {
             api_version,
             extensions,
-        } = finding::load(&name, file, &mut |step| report(Event::Begin(step)))?;
+        } = finding::load(&name, file, self.sha256.as_deref(), &mut |step| {
+            report(Event::Begin(step))
+        })?;
         report(Event::Opened { api_version });
         report(Event::Begin(Step::Select));
         match &self.name {

@@ -96,7 +96,7 @@ impl Extensions {
         let found = available
             .map(|found| found.name)
             .find(|found| normalised(found) == wanted);
-        let open = |name: &str| ExtensionSlot::open(ExtensionConfig::new(name), &self.search);
+        let open = |name: &str| ExtensionSlot::open(ExtensionConfig::new(name), &self.search, &self.activity);
         let mut slot = match open(found.as_deref().unwrap_or(name)) {
             // A file's name does not distinguish `_` from `-`: the library may have the extension under the other spelling.
             Err(ExtensionError::Select { name, file, found }) => {

@@ -8,7 +8,7 @@
 //! 3. `instance`: one instance, with what is counted and logged of its hooks; `init_watch`: reports an `init` that blocks
 //! 4. `chain`: the hooks around one function, for every call; `tables/`: the functions that a hook can call in the host
 //! 5. `counters`, `statistics`, `ticks`: what the hooks did, and their time; `metrics/`: the same for `/metrics`, and the
-//!    metrics of extensions; `report`: what is listed
+//!    metrics of extensions; `report`: what is listed; `activity`: what the supervisor is told before it is done
 //! 6. `check`, `step`: `funcdock extension check`; `error`: why an extension cannot be docked
 //!
 //! `unsafe` is in three places. `finding/library` opens libraries: it gives out an extension only after all checks.
@@ -16,6 +16,7 @@
 //! lives. `metrics/registered` gives out handles to values that are never freed. (`ticks` reads a register.) The calls into
 //! extensions are in `funcdock_extension_api::driver`, and safe here.
 
+mod activity;
 mod chain;
 mod check;
 mod counters;
@@ -33,6 +34,7 @@ mod step;
 mod tables;
 mod ticks;
 
+pub use activity::Activity;
 pub use chain::{HookChain, HookProgress};
 pub use check::{Check, Depth};
 pub use error::ExtensionError;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use funcdock_extension_api::driver::Scope;
 
+use super::activity::Activity;
 use super::chain::HookChain;
 use super::error::ExtensionError;
 use super::finding::Search;
@@ -22,6 +23,8 @@ pub struct Extensions {
     pub(super) slots: Vec<ExtensionSlot>,
     /// Where to search for the extensions that function code docks.
     pub(super) search: Search,
+    /// Who is told what may crash or hang.
+    pub(super) activity: Activity,
     /// The metrics of the worker, once the extensions have started.
     metrics: Option<Metrics>,
 }
@@ -31,15 +34,21 @@ impl Extensions {
     ///
     /// # Errors
     /// The first failure of an extension that is `required`. Those of others are logged and kept for the report.
-    pub fn load(configs: &[ExtensionConfig], search: &Search) -> Result<Self, ExtensionError> {
+    pub fn load(
+        configs: &[ExtensionConfig],
+        search: &Search,
+        activity: Activity,
+    ) -> Result<Self, ExtensionError> {
         // From here on ticks are measured, until the extensions start.
         ticks::now();
         let mut extensions = Extensions {
             search: search.clone(),
+            activity,
             ..Extensions::default()
         };
         for config in configs {
-            extensions.slots.extend(load(config, search)?);
+            let slot = load(config, search, &extensions.activity)?;
+            extensions.slots.extend(slot);
         }
         Ok(extensions)
     }
@@ -67,6 +76,7 @@ impl Extensions {
             worker_index,
             functions,
             metrics: self.metrics.insert(Metrics::new(worker_index)),
+            activity: &self.activity,
         };
         // For each function the list of instances that apply to it: app level first, then function level.
         let mut app_level: Vec<Vec<Arc<Instance>>> = vec![Vec::new(); functions.len()];
@@ -84,6 +94,9 @@ impl Extensions {
         for (index, function) in functions.iter().enumerate() {
             // On load the function's own extensions come first, as in the model that we follow.
             for instance in function_level[index].iter().chain(&app_level[index]) {
+                let _calls = self
+                    .activity
+                    .begin(|| format!("called post_function_load of extension {:?}", instance.name));
                 instance.post_function_load(function);
             }
         }
@@ -142,8 +155,12 @@ impl Extensions {
 
 /// Opens an extension and checks its settings. `None` if it is missing and only implied: then function code that
 /// imports it gets the error.
-fn load(config: &ExtensionConfig, search: &Search) -> Result<Option<ExtensionSlot>, ExtensionError> {
-    let mut slot = match ExtensionSlot::open(config.clone(), search) {
+fn load(
+    config: &ExtensionConfig,
+    search: &Search,
+    activity: &Activity,
+) -> Result<Option<ExtensionSlot>, ExtensionError> {
+    let mut slot = match ExtensionSlot::open(config.clone(), search, activity) {
         Ok(slot) => slot,
         Err(error) => {
             if let (ExtensionError::Find { .. }, Some(by), false) =
@@ -158,6 +175,7 @@ fn load(config: &ExtensionConfig, search: &Search) -> Result<Option<ExtensionSlo
     };
     // If it applies to no function yet, function code attaches it, and may have settings for it.
     if !config.functions.is_empty() {
+        let _checks = activity.begin(|| format!("checked the settings of extension {:?}", config.name));
         let checked = slot.check_settings();
         slot.keep_or_fail(checked)?;
     }

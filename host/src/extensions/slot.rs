@@ -8,6 +8,7 @@ use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::{Hook, LoadedExtension, Scope};
 use serde_json::{Map, Value};
 
+use super::activity::Activity;
 use super::counters::Counters;
 use super::error::ExtensionError;
 use super::finding::{self, Search, Source};
@@ -77,8 +78,12 @@ impl ExtensionSlot {
     ///
     /// # Errors
     /// It is not found, or its library is not one that this host can load.
-    pub(super) fn open(config: ExtensionConfig, search: &Search) -> Result<Self, ExtensionError> {
-        let (extension, source) = finding::find(&config, search)?;
+    pub(super) fn open(
+        config: ExtensionConfig,
+        search: &Search,
+        activity: &Activity,
+    ) -> Result<Self, ExtensionError> {
+        let (extension, source) = finding::find(&config, search, activity)?;
         let library = OpenLibrary {
             extension,
             source,

@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::escape::is_control;
+
 /// Formats records as JSON.
 pub(super) struct Line;
 
@@ -35,7 +37,17 @@ where
             object.logger = event.metadata().target().to_owned();
         }
         let text = serde_json::to_string(&object).map_err(|_| fmt::Error)?;
-        writeln!(writer, "{text}")
+        // JSON escapes no others than C0. They occur only inside of strings.
+        for piece in text.split_inclusive(is_control) {
+            match piece.chars().next_back().filter(|last| is_control(*last)) {
+                Some(last) => {
+                    let before = &piece[..piece.len() - last.len_utf8()];
+                    write!(writer, "{before}\\u{:04x}", u32::from(last))?;
+                }
+                None => writer.write_str(piece)?,
+            }
+        }
+        writeln!(writer)
     }
 }
 
@@ -111,40 +123,16 @@ impl Visit for Object {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex, PoisonError};
-
     use serde_json::json;
 
+    use super::super::testing;
     use super::*;
     use crate::logging::{Level, Record, record};
 
     /// Returns the records that `act` logs, each line parsed.
     fn logged(act: impl FnOnce()) -> Vec<Value> {
-        #[derive(Clone, Default)]
-        struct Sink(Arc<Mutex<Vec<u8>>>);
-        impl io::Write for Sink {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                sink.extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let sink = Sink::default();
-        let writer = sink.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .event_format(Line)
-            .finish();
-        tracing::subscriber::with_default(subscriber, act);
-        let bytes = sink.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let text = String::from_utf8(bytes).expect("UTF-8");
         let parse = |line| serde_json::from_str(line).expect(line);
-        text.lines().map(parse).collect()
+        testing::logged(Line, act).lines().map(parse).collect()
     }
 
     /// Removes the time of a record and checks its format.
@@ -209,5 +197,16 @@ mod tests {
                 }),
             ]
         );
+    }
+
+    #[test]
+    fn a_record_is_one_line_for_every_reader() {
+        let message = "a\nb\r\x1b\x7f\u{85}\u{9b}\u{2028}\u{2029}ü";
+        let log = testing::logged(Line, || tracing::warn!("{message}"));
+        let (line, rest) = log.split_once('\n').expect("a line");
+        assert_eq!(rest, "");
+        assert!(!line.contains(is_control), "{line:?}");
+        let record: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(record["message"], message);
     }
 }

@@ -1,5 +1,5 @@
 //! Records for people: `time LEVEL logger: message name=value …`. More lines of a message, and a traceback, follow on
-//! their own lines.
+//! lines of their own, which begin with two spaces. So every line that does not is the start of a record.
 
 use std::fmt::{self, Write as _};
 
@@ -9,6 +9,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::escape::{Indented, OneLine};
 
 /// Formats records as lines for people.
 pub(super) struct Line;
@@ -38,16 +40,15 @@ where
             .as_deref()
             .unwrap_or_else(|| event.metadata().target());
         // The fields go to the first line, even if the message has more lines.
-        let (first, rest) = match parts.message.split_once('\n') {
-            Some((first, rest)) => (first, Some(rest)),
-            None => (parts.message.as_str(), None),
-        };
-        writeln!(writer, "{logger}: {first}{}", parts.fields)?;
-        if let Some(rest) = rest {
-            writeln!(writer, "{rest}")?;
-        }
-        match parts.traceback {
-            Some(traceback) if !traceback.is_empty() => writeln!(writer, "{traceback}"),
+        let message = parts.message.trim_end_matches('\n');
+        let first_end = message.find('\n').unwrap_or(message.len());
+        let (first, rest) = message.split_at(first_end);
+        let (logger, first, rest) = (OneLine(logger), OneLine(first), Indented(rest));
+        writeln!(writer, "{logger}: {first}{}{rest}", OneLine(&parts.fields))?;
+        match parts.traceback.as_deref().map(|text| text.trim_end_matches('\n')) {
+            Some(traceback) if !traceback.is_empty() => {
+                writeln!(writer, "  {}", Indented(traceback))
+            }
             _ => Ok(()),
         }
     }
@@ -99,5 +100,51 @@ impl Visit for Parts {
                 let _ = write!(self.fields, " {name}={value}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::logged;
+    use super::*;
+    use crate::logging::{Level, Record, record};
+
+    #[test]
+    fn nothing_in_a_record_looks_like_another_one() {
+        let forged = "2025-01-01T00:00:00.000000Z  INFO funcdock: all is well";
+        let log = logged(Line, || {
+            record(
+                Level::Error,
+                &Record {
+                    invocation: Some("i\rd"),
+                    exception: Some(&format!("Traceback:\n  File \"x\"\n{forged}\n\x1b[2J\n")),
+                    ..Record::new(
+                        &format!("shop\n{forged}"),
+                        &format!("first\r\n{forged}\n\nlast\n"),
+                    )
+                },
+            );
+            tracing::warn!(path = %format!("/a\n{forged}"), word = "b\x1b", "one\u{2028}line");
+        });
+        let lines: Vec<&str> = log.lines().collect();
+        let (time, first) = lines[0].split_at(27);
+        assert!(time.ends_with('Z'), "{time}");
+        assert_eq!(
+            first,
+            format!(" ERROR shop\\n{forged}: first\\r invocation=\"i\\rd\"")
+        );
+        let further = [
+            &format!("  {forged}"),
+            "  ",
+            "  last",
+            "  Traceback:",
+            "    File \"x\"",
+            &format!("  {forged}"),
+            "  \\x1b[2J",
+        ];
+        assert_eq!(lines[1..8], further);
+        let last = format!("one\\u2028line path=/a\\n{forged} word=b\\x1b");
+        assert!(lines[8].ends_with(&last), "{}", lines[8]);
+        assert_eq!(lines.len(), 9, "{log}");
     }
 }

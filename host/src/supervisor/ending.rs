@@ -109,7 +109,10 @@ impl Ending {
             }
             WorkerMessage::Ready(_) => tracing::warn!("worker {index} reports again that it is ready"),
             // It ends already, or the slot has handled it.
-            WorkerMessage::Pong | WorkerMessage::Unhealthy(_) | WorkerMessage::Explanation(_) => {}
+            WorkerMessage::Pong
+            | WorkerMessage::Unhealthy(_)
+            | WorkerMessage::Explanation(_)
+            | WorkerMessage::Activity(_) => {}
         }
     }
 

@@ -69,7 +69,10 @@ pub enum SupervisorError {
         message: String,
     },
     /// A worker died without a message.
-    #[error("worker {worker} (pid {pid}) {}{}", describe_exit(*status), if *ready { "" } else { " before it was ready" })]
+    #[error(
+        "worker {worker} (pid {pid}) {}{}{}",
+        describe_exit(*status), if *ready { "" } else { " before it was ready" }, during(activity.as_deref())
+    )]
     WorkerDied {
         /// Which worker.
         worker: u32,
@@ -79,12 +82,14 @@ pub enum SupervisorError {
         status: ExitStatus,
         /// Whether it was ready by then.
         ready: bool,
+        /// What it did then, if it has said so.
+        activity: Option<String>,
     },
     /// A worker was not ready in time.
     #[error(
-        "worker {worker} was not ready after {} s and was killed; if the app needs longer to import, \
+        "worker {worker} was not ready after {} s and was killed{}; if the app needs longer to import, \
          raise --start-timeout{}",
-        after.as_secs(),
+        after.as_secs(), during(activity.as_deref()),
         doing.as_deref().map(|doing| format!("\nit was here:\n{doing}")).unwrap_or_default()
     )]
     StartDeadline {
@@ -92,7 +97,9 @@ pub enum SupervisorError {
         worker: u32,
         /// The time that it had.
         after: Duration,
-        /// What it was doing, if it could tell.
+        /// What it has said that it does.
+        activity: Option<String>,
+        /// The stacks of its threads, if it could tell them.
         doing: Option<String>,
     },
     /// The control channel to a worker failed.
@@ -135,6 +142,12 @@ pub enum SupervisorError {
         #[source]
         last: Box<SupervisorError>,
     },
+}
+
+fn during(activity: Option<&str>) -> String {
+    activity
+        .map(|what| format!(" while it {what}"))
+        .unwrap_or_default()
 }
 
 fn bind_advice(address: &SocketAddr, source: &io::Error) -> String {

@@ -87,6 +87,8 @@ pub(super) struct WorkerProcess {
     /// Whether the channel is open.
     open: bool,
     exited: Option<ExitStatus>,
+    /// What it does now, if it has said so.
+    activity: Option<String>,
 }
 
 /// An event of a worker.
@@ -152,6 +154,7 @@ impl WorkerProcess {
             cell,
             open: true,
             exited: None,
+            activity: None,
         })
     }
 
@@ -173,7 +176,13 @@ impl WorkerProcess {
                 Ok(()) | Err(ControlError::Io(_)) => {}
                 Err(source) => return Err(SupervisorError::Control { worker, source }),
             }
-            match self.next_event().await {
+            let event = loop {
+                match self.next_event().await {
+                    WorkerEvent::Message(WorkerMessage::Activity(activity)) => self.activity = activity,
+                    event => break event,
+                }
+            };
+            match event {
                 WorkerEvent::Message(WorkerMessage::Ready(ready)) => Ok(ready),
                 WorkerEvent::Message(WorkerMessage::Failed { phase, message }) => {
                     // Its `atexit` handlers run. Killed after this time, when it is dropped.
@@ -197,6 +206,7 @@ impl WorkerProcess {
             Err(_) => Err(SupervisorError::StartDeadline {
                 worker,
                 after: spec.start_timeout,
+                activity: self.activity.clone(),
                 doing: self.ask_what_it_does().await,
             }),
         }
@@ -285,6 +295,7 @@ impl WorkerProcess {
             pid: self.pid,
             status,
             ready,
+            activity: self.activity.clone(),
         }
     }
 

@@ -1,17 +1,29 @@
-//! What kind of file a library is: checked before the system's loader maps it.
+//! A library file: read once, checked, and loaded from a copy in memory that nobody can change.
 //!
-//! The loader trusts the file: one that was cut short, by an interrupted copy say, ends the process (SIGBUS) and
-//! not the call; and one for another machine it calls "not found".
+//! The system's loader trusts the file that it maps: one that was cut short, by an interrupted copy say, ends the process
+//! (SIGBUS) and not the call; one for another machine it calls "not found"; and one that somebody overwrites later (`cp`
+//! over it) changes under the code that runs. So the bytes that are checked go into a sealed file in memory, and the
+//! loader maps that.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use object::elf::{
-    EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN, FileHeader64, Machine, PT_LOAD, SHT_DYNSYM,
+    DT_NEEDED, DT_RPATH, DT_RUNPATH, EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN, FileHeader64,
+    Machine, PT_LOAD, SHT_DYNSYM,
 };
 use object::read::elf::{FileHeader as _, ProgramHeader as _, Sym as _};
-use object::{Endianness, FileKind, ReadCache, ReadRef as _};
+use object::{Endianness, FileKind, ReadCache, ReadRef};
+
+/// The size of a file that is certainly not a library, in bytes (1 GiB).
+const TOO_LARGE: u64 = 1 << 30;
 
 /// Why the file is not a library for this machine, as far as this can be seen without loading it.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +34,15 @@ pub(crate) enum ImageError {
     /// There is a folder of that name.
     #[error("a folder")]
     Folder,
+    /// There is something else of that name, such as a pipe.
+    #[error("neither a file nor a folder")]
+    Special,
+    /// It is too large to be one.
+    #[error("a file of {0} bytes, which is too large for a library")]
+    TooLarge(u64),
+    /// Somebody wrote it while it was read.
+    #[error("a file that changed while it was read")]
+    Changed,
     /// It is not an ELF file.
     #[error("a file that is not a library (it has no ELF header)")]
     Other,
@@ -44,13 +65,141 @@ pub(crate) enum ImageError {
     Damaged(#[from] object::read::Error),
 }
 
-/// Checks that it is safe to give `file` to the system's loader.
-pub(crate) fn check(file: &Path) -> Result<(), ImageError> {
-    let opened = File::open(file)?;
-    if opened.metadata()?.is_dir() {
-        return Err(ImageError::Folder);
+/// The content of a library file.
+pub(crate) struct Image(Vec<u8>);
+
+impl Image {
+    /// Reads a file, whole and once. What happens to the file from then on does not matter.
+    pub(crate) fn read(file: &Path) -> Result<Self, ImageError> {
+        let file = open(file)?;
+        let before = file.metadata()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
+        (&file).take(TOO_LARGE).read_to_end(&mut bytes)?;
+        let after = file.metadata()?;
+        let state = |metadata: &std::fs::Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+        if state(&before) != state(&after) || bytes.len() as u64 != after.len() {
+            return Err(ImageError::Changed);
+        }
+        Ok(Image(bytes))
     }
-    let data = &ReadCache::new(opened);
+
+    /// Returns the content.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Checks that it is safe to give it to the system's loader.
+    pub(crate) fn check(&self) -> Result<(), ImageError> {
+        check(self.bytes()).map(|_| ())
+    }
+
+    /// Returns the part that the loader maps: debug information comes after it, and may be many times as large.
+    fn loaded(&self) -> &[u8] {
+        let end = check(self.bytes()).ok().flatten();
+        let end = end.and_then(|end| usize::try_from(end).ok());
+        self.0.get(..end.unwrap_or(self.0.len())).unwrap_or(&self.0)
+    }
+
+    /// Returns a library that the loader would search for in the folder of `file`, from which this was read (`$ORIGIN`),
+    /// and which is there. A copy in memory has no folder.
+    pub(crate) fn neighbour(&self, file: &Path) -> Option<PathBuf> {
+        let folder = file.parent()?;
+        let dynamic = Dynamic::of(self.bytes()).unwrap_or_default();
+        let mut candidates = dynamic
+            .search
+            .iter()
+            .flat_map(|path| path.split(':'))
+            .flat_map(|path| {
+                let rest = ["$ORIGIN", "${ORIGIN}"]
+                    .iter()
+                    .find_map(|origin| path.strip_prefix(origin));
+                let rest = rest.map(|rest| rest.trim_start_matches('/'));
+                let folder = rest.map(|rest| folder.join(rest));
+                dynamic
+                    .needed
+                    .iter()
+                    .filter_map(move |name| Some(folder.as_ref()?.join(name)))
+            });
+        candidates.find(|candidate| candidate.is_file())
+    }
+
+    /// Returns the path of a copy in memory, for the system's loader: sealed, and there for as long as the
+    /// process lives. The same content has the same copy, so that the loader maps it once. `name` is for people who look
+    /// at the maps of the process.
+    pub(crate) fn sealed(&self, name: &OsStr) -> io::Result<PathBuf> {
+        /// Kept open: a path leads to its number, which must not get another file.
+        static COPIES: Mutex<Vec<File>> = Mutex::new(Vec::new());
+        let mut copies = COPIES.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = match copies.iter().position(|copy| self.is_in(copy)) {
+            Some(index) => index,
+            None => {
+                copies.push(self.seal(name)?.into());
+                copies.len() - 1
+            }
+        };
+        // Not `self`, so that a debugger finds it too.
+        let (process, descriptor) = (std::process::id(), copies[index].as_raw_fd());
+        Ok(format!("/proc/{process}/fd/{descriptor}").into())
+    }
+
+    /// Looks at all that is looked at in any library.
+    pub(crate) fn inspect(
+        &self,
+        file: &Path,
+        symbol: &str,
+    ) -> (Result<(), ImageError>, Option<PathBuf>, bool) {
+        let has_symbol = has_symbol(self.bytes(), symbol).unwrap_or(false);
+        (self.check(), self.neighbour(file), has_symbol)
+    }
+
+    fn seal(&self, name: &OsStr) -> io::Result<OwnedFd> {
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let mut copy = File::from(memfd_create(name, flags)?);
+        copy.write_all(self.loaded())?;
+        let seals =
+            SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+        fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;
+        Ok(copy.into())
+    }
+
+    fn is_in(&self, copy: &File) -> bool {
+        const PIECE: usize = 1 << 14;
+        let (loaded, mut buffer) = (self.loaded(), [0; PIECE]);
+        let has_length = copy
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() == loaded.len() as u64);
+        let mut pieces = loaded.chunks(PIECE).enumerate();
+        has_length
+            && pieces.all(|(index, piece)| {
+                let found = &mut buffer[..piece.len()];
+                copy.read_exact_at(found, (index * PIECE) as u64).is_ok() && found == piece
+            })
+    }
+}
+
+impl From<Vec<u8>> for Image {
+    fn from(bytes: Vec<u8>) -> Self {
+        Image(bytes)
+    }
+}
+
+/// Opens a file to read, but nothing that would block, such as a pipe.
+fn open(path: &Path) -> Result<File, ImageError> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)?;
+    let metadata = file.metadata()?;
+    match metadata.file_type() {
+        kind if kind.is_dir() => Err(ImageError::Folder),
+        kind if !kind.is_file() => Err(ImageError::Special),
+        _ if metadata.len() > TOO_LARGE => Err(ImageError::TooLarge(metadata.len())),
+        _ => Ok(file),
+    }
+}
+
+/// Returns the end of what is mapped; `None` if nothing is.
+fn check<'d>(data: impl ReadRef<'d>) -> Result<Option<u64>, ImageError> {
     match FileKind::parse(data) {
         Ok(FileKind::Elf64) => {}
         Ok(FileKind::Elf32) => return Err(ImageError::Machine("a 32-bit machine".to_owned())),
@@ -77,26 +226,57 @@ pub(crate) fn check(file: &Path) -> Result<(), ImageError> {
         .max();
     match needed {
         Some(needed) if needed > length => Err(ImageError::Truncated { length, needed }),
-        _ => Ok(()),
+        end => Ok(end),
     }
 }
 
 /// Whether `file` is a library for this machine that has this symbol for others.
 pub(crate) fn exports(file: &Path, symbol: &str) -> bool {
-    let look = || {
-        check(file).ok()?;
-        let data = &ReadCache::new(File::open(file).ok()?);
+    open(file).is_ok_and(|file| has_symbol(&ReadCache::new(file), symbol).unwrap_or(false))
+}
+
+fn has_symbol<'d>(data: impl ReadRef<'d>, symbol: &str) -> Option<bool> {
+    check(data).ok()?;
+    let header = FileHeader64::<Endianness>::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, data).ok()?;
+    let symbols = sections.symbols(endian, data, SHT_DYNSYM).ok()?;
+    Some(symbols.iter().any(|found| {
+        let name = found.name(endian, symbols.strings());
+        name == Ok(symbol.as_bytes()) && !found.is_undefined(endian)
+    }))
+}
+
+/// What a library says of the libraries that it needs.
+#[derive(Default)]
+struct Dynamic {
+    /// Their names.
+    needed: Vec<String>,
+    /// Where to search for them: folders separated by colons.
+    search: Vec<String>,
+}
+
+impl Dynamic {
+    fn of(data: &[u8]) -> Option<Self> {
         let header = FileHeader64::<Endianness>::parse(data).ok()?;
         let endian = header.endian().ok()?;
-        let sections = header.sections(endian, data).ok()?;
-        let symbols = sections.symbols(endian, data, SHT_DYNSYM).ok()?;
-        let found = symbols.iter().any(|found| {
-            let name = found.name(endian, symbols.strings());
-            name == Ok(symbol.as_bytes()) && !found.is_undefined(endian)
-        });
-        Some(found)
-    };
-    look().unwrap_or(false)
+        let table = header
+            .sections(endian, data)
+            .ok()?
+            .dynamic_table(endian, data)
+            .ok()?;
+        let mut dynamic = Dynamic::default();
+        for entry in table.iter() {
+            let texts = match entry.tag {
+                DT_NEEDED => &mut dynamic.needed,
+                DT_RPATH | DT_RUNPATH => &mut dynamic.search,
+                _ => continue,
+            };
+            let text = table.string(entry).ok();
+            texts.extend(text.map(|text| String::from_utf8_lossy(text).into_owned()));
+        }
+        Some(dynamic)
+    }
 }
 
 /// The machine that this process is built for; `None` where its own file cannot be read.
@@ -128,13 +308,17 @@ mod tests {
         std::fs::read("/proc/self/exe").expect("a process can read its own file")
     }
 
-    fn checked(content: &[u8]) -> String {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::fs::write(file.path(), content).expect("written");
-        match check(file.path()) {
+    fn error_of(file: &Path) -> String {
+        match Image::read(file).and_then(|image| image.check()) {
             Ok(()) => "fine".to_owned(),
             Err(error) => error.to_string(),
         }
+    }
+
+    fn checked(content: &[u8]) -> String {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), content).expect("written");
+        error_of(file.path())
     }
 
     #[test]
@@ -174,9 +358,38 @@ mod tests {
             let found = checked(&other);
             assert!(found.starts_with(expected), "{found}");
         }
+        assert_eq!(error_of(Path::new("/")), "a folder");
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
         assert_eq!(
-            check(Path::new("/")).expect_err("a folder").to_string(),
-            "a folder"
+            error_of(&pipe),
+            "neither a file nor a folder",
+            "and nobody waits for a writer"
         );
+        let large = folder.path().join("large");
+        File::create(&large)
+            .and_then(|file| file.set_len(TOO_LARGE + 1))
+            .expect("a sparse file");
+        assert_eq!(
+            error_of(&large),
+            "a file of 1073741825 bytes, which is too large for a library"
+        );
+    }
+
+    #[test]
+    fn a_copy_has_the_content_that_was_read_and_cannot_be_changed() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "first").expect("written");
+        let image = Image::read(file.path()).expect("a file");
+        std::fs::write(file.path(), "other").expect("written");
+        let other = Image::read(file.path()).expect("a file");
+        let path = image.sealed(OsStr::new("x.so")).expect("a copy");
+        assert_eq!(std::fs::read(&path).expect("read"), b"first");
+        std::fs::write(&path, "wrong").expect_err("it is sealed");
+        assert_eq!(image.sealed(OsStr::new("x.so")).expect("a copy"), path, "once");
+        let other = other.sealed(OsStr::new("x.so")).expect("a copy");
+        assert_ne!(other, path);
+        assert_eq!(std::fs::read(other).expect("read"), b"other");
     }
 }

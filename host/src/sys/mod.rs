@@ -10,7 +10,7 @@
 //! | `process` | how a process ended, how to end it | `kill`, `prctl(PR_SET_PDEATHSIG)` | `kill`; no death signal: the child watches its stdin for the end |
 //! | `signals` | the signals for the host; those that a process sends itself | SIGINT, SIGTERM, SIGQUIT, SIGHUP | the same, but for the thread that gets it |
 //! | `files` | whether a file can be run; a file without a path | `access(X_OK)`; `memfd_create` | the same; `tmpfile` |
-//! | `image` | whether a library is whole and for this machine, before the system's loader maps it | reads the ELF headers | reads the Mach-O headers |
+//! | `image` | reads a library once, checks that it is whole and for this machine, and has the system's loader map what was checked | reads the ELF headers; a sealed `memfd` | reads the Mach-O headers; a private copy in a folder of its own |
 //!
 //! `host/python` depends on `add_reader` of asyncio for [`WakeFd`]; that works on every Unix.
 

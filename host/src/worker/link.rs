@@ -14,6 +14,7 @@ use super::service::Pulse;
 use crate::control::{
     ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
+use crate::extensions::Activity;
 
 /// The connection to the supervisor. All functions block.
 pub(super) struct Link {
@@ -45,7 +46,7 @@ impl Link {
         let (mut sender, receiver, config) = connected?;
         let config = match config {
             Ok(Some(config)) => config,
-            Ok(None) => std::process::exit(1),
+            Ok(None) => crate::logging::exit(1),
             Err(error) => {
                 let failed = WorkerMessage::Failed {
                     phase: "reading of the start message".to_owned(),
@@ -85,6 +86,15 @@ impl Link {
     /// Returns the other workers.
     pub(super) fn peers(&self) -> &Arc<Peers> {
         &self.peers
+    }
+
+    /// Returns what tells the supervisor what the worker does before it is ready.
+    pub(super) fn activity(&self) -> Activity {
+        let (control, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
+        Activity::new(move |what| {
+            let message = WorkerMessage::Activity(what.map(str::to_owned));
+            control.block_on(send(Arc::clone(&sender), message));
+        })
     }
 
     fn send(&self, message: WorkerMessage) {
@@ -148,7 +158,7 @@ const ORPHAN_GRACE: Duration = Duration::from_secs(5);
 
 /// Ends the process: by itself, as at any other stop, or else after a time.
 fn end_without_supervisor(drained: Option<oneshot::Sender<Duration>>) {
-    let exit = || std::process::exit(1);
+    let exit = || crate::logging::exit(1);
     let timer = std::thread::Builder::new().name("orphan".to_owned());
     let started = timer.spawn(move || {
         std::thread::sleep(ORPHAN_GRACE);

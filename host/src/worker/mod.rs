@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::control::{OwnLoad, Ready, WorkerConfig};
-use crate::extensions::{Companion, Extensions, Search};
+use crate::extensions::{Activity, Companion, Extensions, Search};
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
 use crate::triggers::http::{Http, Listener, is_http_trigger};
@@ -76,19 +76,26 @@ impl Worker {
     /// the supervisor.
     pub fn connect(control: OwnedFd, listener: OwnedFd, loads: OwnedFd) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
-            eprintln!("funcdock worker: {error}");
+            crate::logging::print_error(&format_args!("funcdock worker: {error}"));
             1
         })?;
         let peers = Arc::clone(link.peers());
         let load = OwnLoad::new(loads, config.load_cell);
         let listener = Listener::shared(TcpListener::from(listener), load);
-        Self::open(config, Box::new(link), Some(peers), Some(listener))
+        let activity = link.activity();
+        Self::open(config, Box::new(link), Some(peers), Some(listener), activity)
     }
 
     /// Makes a worker without a supervisor, and opens its extensions. It serves HTTP if it has a listener. `Err` is the exit
     /// code, after [`Orders::failed`].
     pub fn new(config: WorkerConfig, orders: impl Orders, listener: Option<Listener>) -> Result<Self, i32> {
-        Self::open(Box::new(config), Box::new(orders), None, listener)
+        Self::open(
+            Box::new(config),
+            Box::new(orders),
+            None,
+            listener,
+            Activity::default(),
+        )
     }
 
     fn open(
@@ -96,6 +103,7 @@ impl Worker {
         mut orders: Box<dyn Orders>,
         peers: Option<Arc<Peers>>,
         listener: Option<Listener>,
+        activity: Activity,
     ) -> Result<Self, i32> {
         crate::logging::init(config.log_format, config.verbose, config.debug_logs);
         let configs = match config.extensions_enabled {
@@ -107,7 +115,7 @@ impl Worker {
             wheels: config.site_packages.clone(),
             path: config.extension_path.clone(),
         };
-        let extensions = match Extensions::load(configs, &search) {
+        let extensions = match Extensions::load(configs, &search, activity) {
             Ok(extensions) => Arc::new(Mutex::new(extensions)),
             Err(error) => {
                 orders.failed("loading of the extensions", &error.to_string());

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use funcdock::app::ExtensionConfig;
-use funcdock::extensions::{ExtensionError, Extensions, HookChain, HookProgress, Search};
+use funcdock::extensions::{Activity, ExtensionError, Extensions, HookChain, HookProgress, Search};
 use funcdock::model::{CallResult, Data, FunctionDefinition, FunctionInfo, Invocation, Outcome, Start};
 use funcdock::pipeline::LoadedFunction;
 use serde::Deserialize;
@@ -51,7 +51,7 @@ pub(crate) fn config(name: &str, label: &str, what: &str) -> ExtensionConfig {
 
 /// Loads these.
 pub(crate) fn loaded(configs: &[ExtensionConfig]) -> Result<Extensions, ExtensionError> {
-    Extensions::load(configs, &Search::default())
+    Extensions::load(configs, &Search::default(), Activity::default())
 }
 
 /// Starts them for functions of these names; the chains are those of the functions, in order.

@@ -158,7 +158,11 @@ fn checked(case: &str, file: &Path) -> String {
             let error = failed["error"].as_str().expect("an error");
             assert!(error.starts_with("extension \"noop\": "), "{case}: {error}");
             assert!(error.contains("\n  next: "), "{case}: {error}");
-            assert!(done.stderr.contains(error), "{case}\n{}", done.output());
+            assert!(
+                done.stderr.contains(&error.replace('\n', "\n  ")),
+                "{case}\n{}",
+                done.output()
+            );
             let found = error
                 .lines()
                 .find_map(|line| line.strip_prefix("  found: "))

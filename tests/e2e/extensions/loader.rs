@@ -25,7 +25,7 @@ fn normalised(stderr: &str) -> String {
         ("found: other extensions: ", "\n", "<names>"),
         ("in the packages of ", "\n", "<folders>"),
         // Of a library that was built a moment ago.
-        ("that host.json expects\n  found: ", "\n", "<digest>"),
+        ("that host.json expects\n    found: ", "\n", "<digest>"),
     ] {
         text = replaced_between(&text, before, after, placeholder);
     }

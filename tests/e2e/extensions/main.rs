@@ -12,6 +12,7 @@ mod memory_profile;
 mod metrics;
 mod minors;
 mod objects;
+mod opened_once;
 mod outside;
 mod panics;
 mod python;

@@ -2,6 +2,7 @@
 
 mod basics;
 mod book;
+mod credentials;
 mod exporters;
 mod libraries;
 mod logs;

@@ -175,7 +175,7 @@ fn a_missing_extension_is_an_error_where_the_app_requires_it() {
     for part in [
         "extension \"opencensus\": not found\n",
         "add the library's folder to FUNCDOCK_EXTENSION_PATH",
-        "\n  asked for: telemetryMode is \"OpenTelemetry\"\n",
+        "\n    asked for: telemetryMode is \"OpenTelemetry\"\n",
     ] {
         assert!(
             stopped.stderr.contains(part),
@@ -186,7 +186,7 @@ fn a_missing_extension_is_an_error_where_the_app_requires_it() {
 
     let host = app().start();
     host.wait_for_log(
-        "OTEL_EXPORTER_OTLP_ENDPOINT is set in the environment, but there are no traces:\nextension \"opencensus\": \
+        "OTEL_EXPORTER_OTLP_ENDPOINT is set in the environment, but there are no traces:\n  extension \"opencensus\": \
          not found\n",
     );
     assert_eq!(docked(&host), [""; 0]);

@@ -14,6 +14,7 @@ use std::path::Path;
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
+use crate::credentials::url_to_show;
 use crate::encode::Limits;
 use crate::export::{Exporter, Meter, Pipeline, Processor};
 use crate::settings::{Collector, Config, Destination, ExporterConfig, LogsConfig, Protocol};
@@ -99,7 +100,7 @@ pub(crate) fn logs(config: Option<LogsConfig>, resource: &Resource) -> Result<Pi
         return Ok(Pipeline::off());
     };
     let exporter = otlp(Signal::Logs, &collector, resource)?;
-    let target = collector.url.to_string();
+    let target = url_to_show(&collector.url.to_string());
     let processor = Processor::start(Signal::Logs, exporter, target, batching, None)?;
     Ok(Pipeline::new(vec![processor], Limits::default()))
 }
@@ -124,16 +125,16 @@ fn connect(
 ) -> Result<(Box<dyn Exporter>, String), StartError> {
     Ok(match destination {
         Destination::Otlp(collector) => {
-            let target = collector.url.to_string();
+            let target = url_to_show(&collector.url.to_string());
             (otlp(Signal::Traces, &collector, resource)?, target)
         }
         Destination::Zipkin(to) => {
             let zipkin = Zipkin::new(&to, resource).map_err(Cause::from)?;
-            (Box::new(zipkin), to.url.to_string())
+            (Box::new(zipkin), url_to_show(&to.url.to_string()))
         }
         Destination::Azure(connection, to) => {
             let azure = AzureMonitor::new(&connection, &to, resource).map_err(Cause::from)?;
-            (Box::new(azure), to.url.to_string())
+            (Box::new(azure), url_to_show(&to.url.to_string()))
         }
         Destination::File(to) => {
             let path = to.path_of(worker.app_root, worker.index);

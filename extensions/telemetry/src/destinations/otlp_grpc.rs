@@ -21,6 +21,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::envelope::Envelope;
+use crate::credentials::Credentials;
 use crate::export::{Batch, Delivery, ExportError, Exporter, GrpcError, RejectionLog, ShutdownSignal};
 use crate::scope;
 use crate::settings::{Collector, Compression, Tls};
@@ -41,6 +42,7 @@ pub(super) struct OtlpGrpc {
     retry: Retry,
     envelope: Envelope,
     rejections: RejectionLog,
+    credentials: Credentials,
 }
 
 /// No client can be made of the settings.
@@ -71,6 +73,7 @@ impl OtlpGrpc {
                 .tls_config(client_tls(&collector.tls))
                 .map_err(|error| ConnectError::Tls(with_causes(&error)))?;
         }
+        let credentials = Credentials::of(&collector.url, &collector.headers);
         Ok(OtlpGrpc {
             method: PathAndQuery::from_static(signal.grpc_path()),
             client: client(&runtime, &endpoint, collector.compression),
@@ -80,7 +83,8 @@ impl OtlpGrpc {
             metadata: MetadataMap::from_headers(collector.headers.clone()),
             retry: Retry::new(collector.timeout),
             envelope: Envelope::new(signal, resource),
-            rejections: RejectionLog::new(signal),
+            rejections: RejectionLog::new(signal, credentials.clone()),
+            credentials,
         })
     }
 }
@@ -117,6 +121,7 @@ impl Exporter for OtlpGrpc {
             metadata,
             method,
             rejections,
+            credentials,
             ..
         } = self;
         self.retry.run(closing, |left| {
@@ -133,7 +138,7 @@ impl Exporter for OtlpGrpc {
                         rejected: rejections.read(response),
                     });
                 }
-                Ok(Err(status)) => failure(&status),
+                Ok(Err(status)) => failure(&status, credentials),
                 Err(_) => Failure {
                     error: GrpcError::Timeout(left).into(),
                     again: Again::Unreached,
@@ -162,11 +167,11 @@ async fn call(
 }
 
 /// Returns what a status means, by the specification of OTLP.
-fn failure(status: &Status) -> Failure {
+fn failure(status: &Status, credentials: &Credentials) -> Failure {
     // The client makes a status of transport errors, too.
     if let Some(cause) = status.source() {
         return Failure {
-            error: GrpcError::Transport(with_causes(cause)).into(),
+            error: GrpcError::Transport(credentials.hide(&with_causes(cause))).into(),
             again: Again::Unreached,
         };
     }
@@ -182,7 +187,8 @@ fn failure(status: &Status) -> Failure {
         Code::ResourceExhausted if delay.is_some() => Again::Busy(delay),
         _ => Again::Never,
     };
-    let shown: String = status.message().chars().take(SHOWN_MESSAGE).collect();
+    let message = credentials.hide(status.message());
+    let shown: String = message.chars().take(SHOWN_MESSAGE).collect();
     Failure {
         error: GrpcError::Answered {
             code: status.code(),
@@ -283,15 +289,23 @@ mod tests {
             (Status::from_error(refused.into()), Again::Unreached),
         ];
         for (status, again) in cases {
-            assert_eq!(failure(&status).again, again, "{status:?}");
+            assert_eq!(
+                failure(&status, &Credentials::default()).again,
+                again,
+                "{status:?}"
+            );
         }
     }
 
     #[test]
     fn errors_say_what_the_collector_said() {
-        let error = failure(&Status::invalid_argument("no such\ntenant")).error;
+        let error = failure(
+            &Status::invalid_argument("no such\ntenant"),
+            &Credentials::default(),
+        )
+        .error;
         assert_eq!(error.to_string(), "it answered InvalidArgument: no such\\ntenant");
         let long = Status::internal("x".repeat(10_000));
-        assert!(failure(&long).error.to_string().len() < 300);
+        assert!(failure(&long, &Credentials::default()).error.to_string().len() < 300);
     }
 }

@@ -5,6 +5,7 @@ use opentelemetry_sdk::Resource;
 use prost::Message;
 
 use super::envelope::Envelope;
+use crate::credentials::Credentials;
 use crate::export::{Batch, Delivery, ExportError, Exporter, RejectionLog, ShutdownSignal};
 use crate::settings::{Collector, HttpTarget};
 use crate::signal::Signal;
@@ -42,7 +43,7 @@ impl OtlpHttp {
         Ok(OtlpHttp {
             client: Client::new(&target, &PROTOCOL)?,
             envelope: Envelope::new(signal, resource),
-            rejections: RejectionLog::new(signal),
+            rejections: RejectionLog::new(signal, Credentials::of(&collector.url, &collector.headers)),
         })
     }
 }

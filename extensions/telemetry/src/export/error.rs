@@ -9,6 +9,8 @@ use http::StatusCode;
 use thiserror::Error;
 use tonic::Code;
 
+use crate::credentials::hide_urls;
+
 /// A batch was not delivered.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -17,7 +19,7 @@ pub enum ExportError {
     #[error("{0}")]
     Write(#[from] io::Error),
     /// It cannot be sent.
-    #[error("{0}")]
+    #[error("{}", hide_urls(&.0.to_string()))]
     Send(#[from] ureq::Error),
     /// The receiver refused it.
     #[error("it answered {status}: {body}")]

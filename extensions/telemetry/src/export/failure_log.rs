@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 
+use crate::credentials::Credentials;
 use crate::signal::Signal;
 
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
@@ -99,13 +100,16 @@ impl FailureLog {
 #[derive(Debug)]
 pub(crate) struct RejectionLog {
     signal: Signal,
+    /// What the receiver may repeat.
+    credentials: Credentials,
     warnings: Throttle,
 }
 
 impl RejectionLog {
-    pub(crate) fn new(signal: Signal) -> Self {
+    pub(crate) fn new(signal: Signal, credentials: Credentials) -> Self {
         RejectionLog {
             signal,
+            credentials,
             warnings: Throttle::new(LOGGED_EVERY),
         }
     }
@@ -122,7 +126,7 @@ impl RejectionLog {
     /// Logs who refused items of a batch, and why.
     pub(crate) fn log(&self, who: &str, rejected: usize, reason: &str) {
         if (rejected > 0 || !reason.is_empty()) && self.warnings.is_due() {
-            let items = self.signal.items();
+            let (items, reason) = (self.signal.items(), self.credentials.hide(reason));
             tracing::warn!("{who} rejected {rejected} {items} of a batch: {reason}");
         }
     }

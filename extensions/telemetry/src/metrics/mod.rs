@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use opentelemetry_sdk::Resource;
 use thiserror::Error;
 
+use crate::credentials::url_to_show;
 use crate::destinations::{self, StartError};
 use crate::export::{ExportError, Exporter};
 use crate::settings::MetricsConfig;
@@ -118,7 +119,7 @@ impl Metrics {
         let target = config.map(|MetricsConfig { collector, interval }| {
             Ok::<_, StartError>(Target {
                 exporter: destinations::otlp(Signal::Metrics, &collector, resource)?,
-                name: collector.url.to_string(),
+                name: url_to_show(&collector.url.to_string()),
                 interval,
             })
         });

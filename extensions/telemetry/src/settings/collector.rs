@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::variables::{self, first, number, secret};
 use super::{Settings, SettingsError, Tls, positive};
+use crate::credentials::url_to_show;
 use crate::signal::Signal;
 
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
@@ -54,7 +55,9 @@ pub(super) fn endpoint(
 ) -> Result<Option<Uri>, SettingsError> {
     if let Some(given) = &settings.endpoint {
         if protocol == Protocol::Http && given.trim_end_matches('/').ends_with(Signal::Traces.http_path()) {
-            return Err(SettingsError::WholeEndpoint { given: given.clone() });
+            return Err(SettingsError::WholeEndpoint {
+                given: url_to_show(given),
+            });
         }
         return target(signal, protocol, "endpoint", given).map(Some);
     }
@@ -179,15 +182,17 @@ fn base_url(signal: Signal, key: &'static str, given: &str) -> Result<Uri, Setti
 /// gRPC's own paths follow the authority.
 fn authority(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
     let uri = http_uri(key, given)?;
-    match uri.path_and_query().map_or("/", |path| path.as_str()) {
-        "/" => Ok(uri),
-        path => Err(SettingsError::Endpoint {
-            key,
-            given: given.to_owned(),
-            reason: format!("the protocol is grpc, which has no use for the path {path:?}"),
-            example: DEFAULT_GRPC_ENDPOINT,
-        }),
-    }
+    let useless = match (uri.path(), uri.query()) {
+        ("/" | "", None) => return Ok(uri),
+        ("/" | "", Some(_)) => "a query".to_owned(),
+        (path, _) => format!("the path {path:?}"),
+    };
+    Err(SettingsError::Endpoint {
+        key,
+        given: url_to_show(given),
+        reason: format!("the protocol is grpc, which has no use for {useless}"),
+        example: DEFAULT_GRPC_ENDPOINT,
+    })
 }
 
 fn http_uri(key: &'static str, given: &str) -> Result<Uri, SettingsError> {
@@ -207,7 +212,7 @@ pub(super) fn http_url(given: &str) -> Result<Uri, String> {
 fn bad_url(key: &'static str, given: &str, reason: impl Into<String>) -> SettingsError {
     SettingsError::Endpoint {
         key,
-        given: given.to_owned(),
+        given: url_to_show(given),
         reason: reason.into(),
         example: DEFAULT_ENDPOINT,
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use http::Uri;
 
 use super::collector::http_url;
+use crate::credentials::url_to_show;
 
 const TRACK_PATH: &str = "/v2.1/track";
 /// The endpoint of connection strings that name none.
@@ -72,8 +73,9 @@ impl ConnectionString {
         let url = format!("{}{TRACK_PATH}", endpoint.trim_end_matches('/'));
         Ok(ConnectionString {
             instrumentation_key: instrumentation_key.to_owned(),
-            track_url: http_url(&url)
-                .map_err(|reason| format!("{culprit}: {endpoint:?} is not a URL ({reason})"))?,
+            track_url: http_url(&url).map_err(|reason| {
+                format!("{culprit}: {:?} is not a URL ({reason})", url_to_show(&endpoint))
+            })?,
         })
     }
 }

@@ -11,6 +11,7 @@ use super::collector::http_url;
 use super::exporters::Name;
 use super::variables::number;
 use super::{Collector, Compression, ConnectionString, Settings, SettingsError, Tls, positive};
+use crate::credentials::url_to_show;
 use crate::signal::Signal;
 
 const ZIPKIN_ENDPOINT: &str = "http://localhost:9411/api/v2/spans";
@@ -114,7 +115,7 @@ pub(super) fn zipkin(
     let (key, given) = given.unwrap_or_else(|| ("zipkin_endpoint", ZIPKIN_ENDPOINT.to_owned()));
     let url = http_url(&given).map_err(|reason| SettingsError::Zipkin {
         key,
-        given,
+        given: url_to_show(&given),
         reason,
         expected: ZIPKIN_ENDPOINT,
     })?;

@@ -141,7 +141,7 @@ fn errors_say_what_was_given() {
         ),
         (
             r#"{"endpoint": "http://c?key=1"}"#,
-            r#"endpoint: "http://c?key=1" is not the URL of a collector (a base URL has no query); expected one like "http://localhost:4318""#,
+            r#"endpoint: "http://c?***" is not the URL of a collector (a base URL has no query); expected one like "http://localhost:4318""#,
         ),
         (
             r#"{"headers": {"api key": "x"}}"#,

@@ -15,6 +15,7 @@ use ureq::unversioned::transport::DefaultConnector;
 
 use super::address_cache::AddressCache;
 use super::retry::{Again, Failure, Retry};
+use crate::credentials::{Credentials, url_to_show};
 use crate::export::{ExportError, ShutdownSignal};
 use crate::scope;
 use crate::settings::{Compression, HttpTarget, Tls};
@@ -44,8 +45,8 @@ pub(crate) struct Client {
     headers: HeaderMap,
     compression: Compression,
     retry: Retry,
-    /// A text that messages must not show.
-    secret: Option<String>,
+    /// What messages must not show.
+    credentials: Credentials,
 }
 
 /// A server's response to a batch that it took.
@@ -92,13 +93,13 @@ impl Client {
             headers,
             compression: target.compression,
             retry: Retry::new(target.timeout),
-            secret: None,
+            credentials: Credentials::of(&target.url, &target.headers),
         })
     }
 
     /// Hides this text in messages, even if the server repeats it.
     pub(crate) fn hiding(mut self, secret: &str) -> Self {
-        self.secret = Some(secret.to_owned());
+        self.credentials.add(secret);
         self
     }
 
@@ -144,17 +145,14 @@ impl Client {
             }
         }
         Err(Failure::never(ExportError::Redirect {
-            to: url.to_string(),
+            to: url_to_show(&url.to_string()),
             problem: "it redirects again and again",
         }))
     }
 
-    /// Prepares a server's text for a message: short, on one line, without the secret.
+    /// Prepares a server's text for a message: short, on one line, without credentials.
     pub(crate) fn for_message(&self, text: &[u8]) -> String {
-        let mut text = String::from_utf8_lossy(text).into_owned();
-        if let Some(secret) = &self.secret {
-            text = text.replace(secret.as_str(), "(hidden)");
-        }
+        let mut text = self.credentials.hide(&String::from_utf8_lossy(text));
         let cut = text.char_indices().nth(LOGGED_RESPONSE);
         if let Some((end, _)) = cut {
             text.truncate(end);
@@ -228,7 +226,7 @@ fn elsewhere(from: &Uri, headers: &HeaderMap) -> Result<Uri, ExportError> {
         .map(HeaderValue::as_bytes)
         .unwrap_or_default();
     let problem = |problem| ExportError::Redirect {
-        to: String::from_utf8_lossy(to).into_owned(),
+        to: url_to_show(&String::from_utf8_lossy(to)),
         problem,
     };
     let mut uri = Uri::try_from(to).map_err(|_| problem("that is not a URL"))?;

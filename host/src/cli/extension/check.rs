@@ -12,6 +12,7 @@ use super::outcome::Outcome;
 use crate::cli::print;
 use crate::cli::start::seconds;
 use crate::extensions::{Check, Depth, Described, Event, Step};
+use crate::logging::{print_error, settings_to_show};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,6 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let check = Check {
         file: Some(file.clone()),
         name: arguments.name,
+        sha256: None,
         settings: arguments.settings,
         depth: Depth::Run,
     };
@@ -75,13 +77,13 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         print(&format_args!("{report:#}\n"));
     }
     for error in outcome.errors() {
-        eprintln!("error: {error}");
+        print_error(&format_args!("error: {error}"));
     }
     if outcome.failed(Step::Configure) || outcome.failed(Step::Init) {
-        eprintln!(
+        print_error(&format_args!(
             "note: the check used the settings {}; pass others with --settings",
-            Json::Object(check.settings)
-        );
+            Json::Object(settings_to_show(&check.settings))
+        ));
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -30,11 +30,13 @@ pub(super) fn main() -> Result<ExitCode> {
         serde_json::from_str(&text).context("stdin is not a check; this subcommand is internal")?;
     crate::logging::init(Format::Text, false, false);
     check.run(&mut |event| {
+        // The library may crash in the step that begins now, and the parent kills this process after the last one.
+        crate::logging::flush();
         let mut line = serde_json::json!(event).to_string();
         line.push('\n');
         if events.write_all(line.as_bytes()).is_err() {
             // The parent has exited.
-            std::process::exit(1);
+            crate::logging::exit(1);
         }
     });
     Ok(ExitCode::SUCCESS)

@@ -9,14 +9,14 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::open::{check, in_parallel, opened, search};
+use super::open::{check, check_of, in_parallel, opened, search};
 use super::outcome::Outcome;
 use super::table::Table;
 use crate::app::{App, ExtensionConfig};
 use crate::cli::start::{read_app, seconds};
 use crate::cli::{settings, telemetry};
 use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Source};
-use crate::logging::Format;
+use crate::logging::{Format, settings_to_show};
 
 const ABOUT: &str = "\
 Opens and configures docked extensions as a worker does before it runs the app's code, and starts none. Each is
@@ -113,13 +113,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
     match search.locate(config) {
         Ok(source) => {
             entry.source = Some(source.to_string());
-            let check = check(
-                source,
-                Some(config.name.clone()),
-                config.settings.clone(),
-                Depth::Configure,
-            );
-            entry.add(opened(&check, time)?);
+            entry.add(opened(&check_of(config, source, Depth::Configure), time)?);
         }
         Err(error) => entry.fail(error.to_string()),
     }
@@ -131,7 +125,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
         entry,
         required: config.required,
         functions,
-        settings: config.settings.clone(),
+        settings: settings_to_show(&config.settings),
     })
 }
 
@@ -168,7 +162,7 @@ fn functions(config: &ExtensionConfig, app: &App) -> Result<Vec<String>, Extensi
 fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
     let Available { name, source } = available;
     let linked = (*source == Source::Linked).then(|| name.clone());
-    let outcome = opened(&check(source.clone(), linked, Map::new(), Depth::Open), time)?;
+    let outcome = opened(&check(source.clone(), linked), time)?;
     let entry = |name: &str| Entry {
         name: name.to_owned(),
         version: None,

@@ -5,11 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::{Map, Value as Json};
+use serde_json::Map;
 
 use super::child;
 use super::outcome::Outcome;
-use crate::app::{App, AppSettings};
+use crate::app::{App, AppSettings, ExtensionConfig};
 use crate::cli::settings;
 use crate::extensions::{Check, Depth, Search, Source};
 use crate::supervisor;
@@ -41,21 +41,27 @@ fn packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>> {
     }))
 }
 
-/// Returns the check of the extension with this name, or of all extensions in a library.
-pub(super) fn check(
-    source: Source,
-    name: Option<String>,
-    settings: Map<String, Json>,
-    depth: Depth,
-) -> Check {
+/// Returns the check of all extensions in a library, or of the linked one with this name.
+pub(super) fn check(source: Source, name: Option<String>) -> Check {
     Check {
         file: match source {
             Source::File(file) => Some(file),
             Source::Linked => None,
         },
         name,
-        settings,
+        sha256: None,
+        settings: Map::new(),
+        depth: Depth::Open,
+    }
+}
+
+/// Returns the check of an extension of host.json.
+pub(super) fn check_of(config: &ExtensionConfig, source: Source, depth: Depth) -> Check {
+    Check {
+        sha256: config.sha256.clone(),
+        settings: config.settings.clone(),
         depth,
+        ..check(source, Some(config.name.clone()))
     }
 }
 

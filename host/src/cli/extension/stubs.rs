@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Map;
 
-use super::open::{check, in_parallel, opened, search};
+use super::open::{check, check_of, in_parallel, opened, search};
 use crate::cli::start::{read_app, seconds};
 use crate::extensions::{Depth, Described, Setting, Source};
 use crate::logging::Format;
@@ -57,17 +56,14 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     // The extensions of host.json come first, as in a worker. `library` may name a file outside of the search path.
     let configured = app.host.worker_extensions.iter().filter_map(|config| {
         let source = search.locate(config).ok()?;
-        Some((source, Some(config.name.clone())))
+        Some(check_of(config, source, Depth::Open))
     });
     let available = search.available().into_iter().map(|found| match found.source {
-        Source::Linked => (Source::Linked, Some(found.name)),
-        file @ Source::File(_) => (file, None),
+        Source::Linked => check(Source::Linked, Some(found.name)),
+        file @ Source::File(_) => check(file, None),
     });
-    let sources: Vec<_> = configured.chain(available).collect();
-    let outcomes = in_parallel(&sources, |(source, name)| {
-        let check = check(source.clone(), name.clone(), Map::new(), Depth::Open);
-        opened(&check, arguments.timeout)
-    })?;
+    let checks: Vec<_> = configured.chain(available).collect();
+    let outcomes = in_parallel(&checks, |check| opened(check, arguments.timeout))?;
     let mut extensions: Vec<Described> = Vec::new();
     for outcome in outcomes {
         if let Some(error) = outcome.errors().next() {

@@ -32,7 +32,15 @@ pub(super) fn image(name: &str, file: &Path, error: &ImageError) -> ExtensionErr
         ImageError::Truncated { .. } | ImageError::Damaged(_) => {
             (error.to_string(), "copy it again, or rebuild it")
         }
-        ImageError::Folder | ImageError::Other | ImageError::Kind => (
+        ImageError::Changed => (
+            error.to_string(),
+            "start again when it is complete; a new library is best moved to its place (mv, install)",
+        ),
+        ImageError::Folder
+        | ImageError::Special
+        | ImageError::TooLarge(_)
+        | ImageError::Other
+        | ImageError::Kind => (
             error.to_string(),
             "check that this is the right file: the one that cargo makes of a crate with crate-type = \
              [\"cdylib\"]",
@@ -46,16 +54,38 @@ pub(super) fn image(name: &str, file: &Path, error: &ImageError) -> ExtensionErr
     }
 }
 
-/// An [`ExtensionError::Open`] for a file that the system's loader refused, saying this.
-pub(super) fn open(name: &str, file: &Path, reason: &str) -> ExtensionError {
-    // dlopen repeats the file's name, which the first line has.
-    let reason = reason
-        .strip_prefix(&format!("{}: ", file.display()))
-        .unwrap_or(reason);
+/// An [`ExtensionError::Open`] for a library with a digest that needs another one in its folder.
+pub(super) fn neighbour(name: &str, file: &Path, neighbour: &Path) -> ExtensionError {
     ExtensionError::Open {
         name: name.to_owned(),
         file: file.to_owned(),
-        reason: reason.to_owned(),
+        reason: format!(
+            "a library that loads another one from its own folder, which sha256 does not cover: {}",
+            neighbour.display()
+        ),
+        advice: "link it statically, or remove this extension's sha256 from host.json",
+    }
+}
+
+/// An [`ExtensionError::Open`] for a library of which no copy can be made in memory.
+pub(super) fn copy(name: &str, file: &Path, error: &io::Error) -> ExtensionError {
+    ExtensionError::Open {
+        name: name.to_owned(),
+        file: file.to_owned(),
+        reason: format!("no place for a copy in memory: {error}"),
+        advice: "give the host more memory, and let it call memfd_create if a sandbox forbids it",
+    }
+}
+
+/// An [`ExtensionError::Open`] for a file that the system's loader refused when it got `loaded`, saying this.
+pub(super) fn open(name: &str, file: &Path, loaded: &Path, reason: &str) -> ExtensionError {
+    // dlopen repeats the file's name, which the first line has.
+    let loaded = loaded.display().to_string();
+    let reason = reason.strip_prefix(&format!("{loaded}: ")).unwrap_or(reason);
+    ExtensionError::Open {
+        name: name.to_owned(),
+        file: file.to_owned(),
+        reason: reason.replace(&loaded, &file.display().to_string()),
         advice: "install the system library that it needs, or rebuild it on this machine",
     }
 }

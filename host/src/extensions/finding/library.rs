@@ -1,11 +1,13 @@
-//! Opens an extension's library, in steps that check more and more: it is a library for this machine, and whole; the
-//! system's loader takes it; it has our header; abi_stable agrees; its API version is compatible; the layouts match; it
-//! has the requested extension.
+//! Opens an extension's library, in steps that check more and more: it is what host.json expects, a library for this
+//! machine, and whole; the system's loader takes it; it has our header; abi_stable agrees; its API version is compatible;
+//! the layouts match; it has the requested extension.
+//!
+//! The file is read once: what is checked is what is loaded (see `sys::image`).
 //!
 //! Libraries are never unloaded: their functions, statics and threads live as long as the process. Rust
 //! offers no way to end those, and a worker ends soon after it stops using them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use abi_stable::StableAbi;
 use abi_stable::abi_stability::abi_checking::{
@@ -17,11 +19,12 @@ use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::LoadedExtension;
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 
+use super::digest::check_digest;
 use super::errors;
 use crate::extensions::error::ExtensionError;
 use crate::extensions::step::Step;
 use crate::extensions::tables::HOST_SERVICES;
-use crate::sys::image;
+use crate::sys::image::{Image, ImageError};
 
 /// A library that is open.
 pub(in crate::extensions) struct Library {
@@ -31,19 +34,17 @@ pub(in crate::extensions) struct Library {
     pub(in crate::extensions) extensions: Vec<LoadedExtension>,
 }
 
-/// Opens `file` and returns its extension called `name`.
-pub(super) fn open(name: &str, file: &Path) -> Result<LoadedExtension, ExtensionError> {
-    let library = load(name, file, &mut |_| {})?;
-    select(name, file, &library.extensions)
-}
-
-/// Opens `file`, called `name` in errors. `begin` is called with each step before it is taken.
+/// Opens `file`, called `name` in errors. `sha256` is the digest that it must have, in lower-case hex. `begin` is called
+/// with each step before it is taken.
 pub(in crate::extensions) fn load(
     name: &str,
     file: &Path,
+    sha256: Option<&str>,
     begin: &mut dyn FnMut(Step),
 ) -> Result<Library, ExtensionError> {
-    let header = header(name, file, begin)?;
+    begin(Step::Look);
+    let to_load = look(name, file, sha256)?;
+    let header = header(name, file, &to_load, begin)?;
     begin(Step::ApiVersion);
     let api_version = header.version_strings().version.to_string();
     check_version(name, file, &api_version)?;
@@ -95,18 +96,36 @@ pub(in crate::extensions) fn select(
     })
 }
 
+/// Reads the library and checks it; returns the path of what to load.
+fn look(name: &str, file: &Path, sha256: Option<&str>) -> Result<PathBuf, ExtensionError> {
+    let failed = |error: ImageError| errors::image(name, file, &error);
+    let image = Image::read(file).map_err(failed)?;
+    if let Some(expected) = sha256 {
+        check_digest(name, Some((file, image.bytes())), expected)?;
+    }
+    image.check().map_err(failed)?;
+    match image.neighbour(file) {
+        // The loader finds it only by the path of the library.
+        Some(_) if sha256.is_none() => Ok(file.to_owned()),
+        Some(neighbour) => Err(errors::neighbour(name, file, &neighbour)),
+        None => image
+            .sealed(file.file_name().unwrap_or_default())
+            .map_err(|error| errors::copy(name, file, &error)),
+    }
+}
+
+/// Loads `to_load`, called `file` in errors.
 fn header(
     name: &str,
     file: &Path,
+    to_load: &Path,
     begin: &mut dyn FnMut(Step),
 ) -> Result<&'static LibHeader, ExtensionError> {
-    begin(Step::Look);
-    image::check(file).map_err(|error| errors::image(name, file, &error))?;
     begin(Step::Open);
     // SAFETY: this runs the library's initialisers. The user named the library in host.json, and it can do whatever
     // any other part of this process can.
-    let library = unsafe { unix::Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
-    let library = library.map_err(|error| errors::open(name, file, &innermost(&error)))?;
+    let library = unsafe { unix::Library::open(Some(to_load), RTLD_NOW | RTLD_LOCAL) };
+    let library = library.map_err(|error| errors::open(name, file, to_load, &innermost(&error)))?;
     begin(Step::Header);
     // SAFETY: a symbol of this name is an abi_stable header; a library that uses the name for something else
     // is recognised by the magic string at its start.

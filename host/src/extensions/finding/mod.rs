@@ -8,6 +8,7 @@ mod wheel;
 
 use funcdock_extension_api::driver::LoadedExtension;
 
+use super::activity::Activity;
 use super::error::ExtensionError;
 use crate::app::ExtensionConfig;
 
@@ -22,19 +23,32 @@ pub use search::{Available, Search, Source};
 pub(super) fn find(
     config: &ExtensionConfig,
     search: &Search,
+    activity: &Activity,
 ) -> Result<(LoadedExtension, Source), ExtensionError> {
     let source = search.locate(config)?;
+    let (name, sha256) = (config.name.as_str(), config.sha256.as_deref());
     let extension = match &source {
-        Source::File(file) => library::open(&config.name, file)?,
+        Source::File(file) => {
+            let _loads = activity.begin(|| format!("loaded extension {name:?} from {}", file.display()));
+            let library = load(name, file, sha256, &mut |_| {})?;
+            select(name, file, &library.extensions)?
+        }
         // `locate` has just found it.
-        Source::Linked => linked(&config.name).ok_or_else(|| search.not_found(&config.name))?,
+        Source::Linked => linked(name, sha256)?.ok_or_else(|| search.not_found(name))?,
     };
     Ok((extension, source))
 }
 
 /// The extension of this name that is linked into this host.
-pub(super) fn linked(name: &str) -> Option<LoadedExtension> {
-    LoadedExtension::linked().find(|linked| linked.name() == name)
+///
+/// # Errors
+/// host.json expects a digest, which only a file has.
+pub(super) fn linked(name: &str, sha256: Option<&str>) -> Result<Option<LoadedExtension>, ExtensionError> {
+    let found = LoadedExtension::linked().find(|linked| linked.name() == name);
+    if let (Some(_), Some(expected)) = (found, sha256) {
+        digest::check_digest(name, None, expected)?;
+    }
+    Ok(found)
 }
 
 /// The name with `-` for `_`: cargo makes the one of the other.

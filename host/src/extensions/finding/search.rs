@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::LoadedExtension;
 
-use super::digest::check_digest;
 use super::{errors, normalised, wheel};
 use crate::app::ExtensionConfig;
 use crate::extensions::error::ExtensionError;
@@ -42,15 +41,6 @@ pub enum Source {
     Linked,
 }
 
-impl Source {
-    fn file(&self) -> Option<&Path> {
-        match self {
-            Source::File(file) => Some(file),
-            Source::Linked => None,
-        }
-    }
-}
-
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,20 +60,16 @@ pub struct Available {
 }
 
 impl Search {
-    /// Where this extension comes from. Nothing of it is loaded; its digest is checked where host.json has one.
+    /// Where this extension comes from. Nothing of it is read.
     ///
     /// # Errors
-    /// It is nowhere, an installed package leads nowhere, or the file is not the one that host.json expects.
+    /// It is nowhere, or an installed package leads nowhere.
     pub fn locate(&self, config: &ExtensionConfig) -> Result<Source, ExtensionError> {
         let name = config.name.as_str();
-        let source = match &config.library {
-            Some(file) => Source::File(file.clone()),
-            None => self.by_name(name)?.ok_or_else(|| self.not_found(name))?,
-        };
-        if let Some(expected) = &config.sha256 {
-            check_digest(name, source.file(), expected)?;
+        match &config.library {
+            Some(file) => Ok(Source::File(file.clone())),
+            None => self.by_name(name)?.ok_or_else(|| self.not_found(name)),
         }
-        Ok(source)
     }
 
     /// Whether one of these is not found before [`wheels`](Self::wheels): only then those folders are needed.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use funcdock_extension_api::driver::Scope;
 
 use super::{ExtensionSlot, OpenLibrary, State, shut_down};
+use crate::extensions::activity::Activity;
 use crate::extensions::error::ExtensionError;
 use crate::extensions::init_watch::InitWatch;
 use crate::extensions::instance::Instance;
@@ -19,6 +20,7 @@ pub(in crate::extensions) struct StartContext<'a> {
     pub(in crate::extensions) worker_index: u32,
     pub(in crate::extensions) functions: &'a [Arc<FunctionInfo>],
     pub(in crate::extensions) metrics: &'a Metrics,
+    pub(in crate::extensions) activity: &'a Activity,
 }
 
 /// An instance that applies to a function.
@@ -120,6 +122,9 @@ impl ExtensionSlot {
             metrics: context.metrics,
         };
         let _watch = InitWatch::start(&self.name);
+        let _calls = context
+            .activity
+            .begin(|| format!("called init of extension {:?}", self.name));
         match extension.init(settings, init.raw()) {
             Ok(instance) => Ok(Arc::new(Instance::new(&self.name, counters, instance))),
             Err(error) => {

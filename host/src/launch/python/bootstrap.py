@@ -76,6 +76,8 @@ def leave(code):
     import threading
 
     flushes = [stream.flush for stream in (sys.stdout, sys.stderr) if stream is not None]
+    # The log comes last: the others may write to it.
+    flushes.append(sys.modules["_funcdock"].flush_log)
     for end in [threading._shutdown, atexit._run_exitfuncs] + flushes:
         try:
             end()

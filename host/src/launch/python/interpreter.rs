@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::venv::{self, Venv};
 use super::{LaunchError, SAFE_PATH};
+use crate::logging::hide_credentials;
 use crate::sys::{describe_exit, is_executable};
 
 /// Where to look for an interpreter.
@@ -149,8 +150,9 @@ pub(crate) async fn site_packages(
         Err(_) => format!("it printed nothing within {} s", PROBE_TIMEOUT.as_secs()),
     };
     tracing::warn!(
-        "cannot search the packages of {} for extensions: {problem}",
-        python.display()
+        "cannot search the packages of {} for extensions: {}",
+        python.display(),
+        hide_credentials(&problem)
     );
     Vec::new()
 }

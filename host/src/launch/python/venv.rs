@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use super::LaunchError;
+use crate::logging::hide_credentials;
 use crate::sys::{self, describe_exit, is_executable};
 
 const MAKING: &str = ".funcdock-making";
@@ -133,14 +135,14 @@ async fn pip_install(root: &Path, venv: &Path, verbose: bool) -> Result<(), Laun
     run(pip.current_dir(root), verbose).await
 }
 
-/// Runs a command until it ends. Shows its output on stderr if `verbose`, or keeps it for the error.
+/// Runs a command until it ends. Keeps its output for the error, or logs it if `verbose`. Neither shows the
+/// credentials of an index, or of a repository in requirements.txt.
 async fn run(command: &mut Command, verbose: bool) -> Result<(), LaunchError> {
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    if verbose {
-        command.stdout(io::stderr()).stderr(Stdio::inherit());
-    } else {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let std = command.as_std();
     let words = std::iter::once(std.get_program()).chain(std.get_args());
     let line = words
@@ -152,22 +154,42 @@ async fn run(command: &mut Command, verbose: bool) -> Result<(), LaunchError> {
         outcome,
         output,
     };
-    // Not `output()`, which would pipe the output that is shown.
-    let child = match command.spawn() {
+    let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Err(failed(format!("cannot be run: {error}"), String::new())),
     };
-    match child.wait_with_output().await {
-        Ok(done) if done.status.success() => Ok(()),
-        Ok(done) => {
-            let text = [done.stdout, done.stderr].concat();
-            Err(failed(
-                describe_exit(done.status),
-                String::from_utf8_lossy(&text).trim_end().to_owned(),
-            ))
-        }
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let read = async { tokio::join!(lines_of(stdout, verbose), lines_of(stderr, verbose)) };
+    let ((stdout, stderr), ended) = tokio::join!(read, child.wait());
+    match ended {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed(
+            describe_exit(status),
+            [stdout, stderr].concat().join("\n"),
+        )),
         Err(error) => Err(failed(format!("cannot be waited for: {error}"), String::new())),
     }
+}
+
+/// Reads a stream to its end. Returns its lines, without credentials, or logs each at once if `verbose`.
+async fn lines_of(stream: Option<impl AsyncRead + Unpin>, verbose: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(stream) = stream else { return lines };
+    let (mut stream, mut line) = (BufReader::new(stream), Vec::new());
+    // An error of a pipe is its end.
+    while stream
+        .read_until(b'\n', &mut line)
+        .await
+        .is_ok_and(|read| read > 0)
+    {
+        let text = hide_credentials(String::from_utf8_lossy(&line).trim_end());
+        match verbose {
+            true => tracing::info!("{text}"),
+            false => lines.push(text),
+        }
+        line.clear();
+    }
+    lines
 }
 
 /// Removes an unfinished environment when it is dropped.

@@ -12,6 +12,7 @@ use std::io;
 use opentelemetry_sdk::Resource;
 use serde::Deserialize;
 
+use crate::credentials::Credentials;
 use crate::export::{Batch, Delivery, ExportError, Exporter, RejectionLog, ShutdownSignal};
 use crate::settings::{ConnectionString, HttpTarget};
 use crate::signal::Signal;
@@ -77,7 +78,7 @@ impl AzureMonitor {
         Ok(AzureMonitor {
             client: Client::new(target, &PROTOCOL)?.hiding(key),
             identity: Identity::new(key, resource),
-            rejections: RejectionLog::new(Signal::Traces),
+            rejections: RejectionLog::new(Signal::Traces, Credentials::default()),
         })
     }
 }

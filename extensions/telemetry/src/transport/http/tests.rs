@@ -92,7 +92,7 @@ fn no_message_shows_the_secret() {
     let error = client.send(&ending(), b"", b"").expect_err("it is refused");
     assert_eq!(
         error.to_string(),
-        "it answered 400 Bad Request: no such key: (hidden)\\nsorry"
+        "it answered 400 Bad Request: no such key: ***\\nsorry"
     );
 }
 

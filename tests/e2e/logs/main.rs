@@ -1,5 +1,8 @@
 //! Python's `logging` in the host's log: levels, formats, and each record's call.
 
+mod lines;
+mod unread;
+
 use funcdock_tests::{Answer, App, Host, python};
 use serde_json::{Value, json};
 use ureq::http::Request;
@@ -59,9 +62,9 @@ fn records_have_level_logger_and_call() {
     assert_record(&host, "ERROR", "at error", "shop.orders", Some(&id));
     assert_record(&host, "ERROR", "at critical", "root", Some(&id));
     host.wait_for_log(&format!(
-        "root: caught invocation={id}\nTraceback (most recent call last):\n"
+        "root: caught invocation={id}\n  Traceback (most recent call last):\n    File \""
     ));
-    host.wait_for_log("ZeroDivisionError: division by zero");
+    host.wait_for_log("\n  ZeroDivisionError: division by zero");
     assert!(!host.stderr().contains("at debug"), "INFO is the default");
 
     let host = App::case("logs").env("PYTHON_ENABLE_DEBUG_LOGGING", "1").start();
