@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use smallvec::SmallVec;
 
 use super::{Body, BodyStream};
@@ -91,6 +91,23 @@ impl HttpRequest {
         }
         (traceparent, tracestate)
     }
+}
+
+/// The headers that belong to the connection and to the framing of messages. The server alone sets them.
+pub static CONNECTION_HEADERS: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Whether the server alone sets this header.
+pub fn is_connection_header(name: &HeaderName) -> bool {
+    CONNECTION_HEADERS.contains(name)
 }
 
 /// An HTTP response made by a function or an extension.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use funcdock::model::HttpRequest;
-use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, COOKIE};
+use http::{HeaderMap, HeaderName};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
@@ -12,11 +12,8 @@ use pyo3::types::{PyBytes, PyList, PyString};
 use crate::text::utf8;
 
 /// Decodes bytes that are UTF-8 as such, and others with one character per byte, for the library's requests.
-pub(super) fn text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => latin1(bytes).into_owned(),
-    }
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| latin1(bytes), Cow::Borrowed)
 }
 
 /// Decodes bytes with one character per byte.
@@ -49,6 +46,19 @@ pub(crate) fn header_pairs<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResul
         list.append((name.as_str(), latin1(value.as_bytes())))?;
     }
     Ok(list)
+}
+
+/// Returns the values of a header as one text, each decoded by `decode`. Several are joined by commas as HTTP says, those of
+/// `Cookie` by "; ".
+pub(crate) fn joined<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    decode: impl Fn(&'a [u8]) -> Cow<'a, str>,
+) -> Cow<'a, str> {
+    let mut values = headers.get_all(name).iter().map(|value| decode(value.as_bytes()));
+    let first = values.next().unwrap_or_default();
+    let separator = if *name == COOKIE { "; " } else { "," };
+    values.fold(first, |joined, value| joined + separator + value)
 }
 
 /// Returns the length of the body that the headers declare.

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use super::http_parts::text;
+use super::http_parts::{joined, text};
 
 /// The source of the fields of `funcdock.http.HttpRequest`.
 #[pyclass(frozen, module = "funcdock")]
@@ -51,18 +51,12 @@ impl RawRequest {
         Ok(format!("{scheme}://{host}{}", request.uri))
     }
 
-    /// Returns the headers, with names in lower case and the values of one name joined by commas.
+    /// Returns the headers, with names in lower case and the values of one name joined.
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let headers = &self.request()?.headers;
         let dict = PyDict::new(py);
         for name in headers.keys() {
-            let mut values = headers.get_all(name).iter();
-            let first = values
-                .next()
-                .map(|value| text(value.as_bytes()))
-                .unwrap_or_default();
-            let joined = values.fold(first, |joined, value| joined + "," + &text(value.as_bytes()));
-            dict.set_item(name.as_str(), joined)?;
+            dict.set_item(name.as_str(), joined(headers, name, text))?;
         }
         Ok(dict)
     }

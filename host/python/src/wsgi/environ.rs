@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::input::RawInput;
-use crate::convert::{address, latin1, scheme};
+use crate::convert::{address, joined, latin1, scheme};
 
 /// Returns the entries that all environs of a function have. Attached.
 pub(super) fn template<'py>(
@@ -106,12 +106,7 @@ fn add_headers(environ: &Bound<'_, PyDict>, request: &HttpRequest) -> PyResult<(
     let mut key = String::with_capacity(32);
     let headers = &request.headers;
     for name in headers.keys() {
-        let mut values = headers.get_all(name).iter();
-        let first = values
-            .next()
-            .map(|value| latin1(value.as_bytes()))
-            .unwrap_or_default();
-        let value = values.fold(first, |joined, value| joined + "," + latin1(value.as_bytes()));
+        let value = joined(headers, name, latin1);
         if let Some(key) = own_key(py, name) {
             environ.set_item(key, value)?;
             continue;

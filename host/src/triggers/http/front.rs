@@ -120,6 +120,12 @@ impl Front {
             let response = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
             return responses::closing(response);
         }
+        match Target::of(&parts) {
+            Target::Resource => {}
+            Target::Server => return self.refuse(&parts.headers, incoming, responses::options()),
+            Target::Proxy => return responses::closing(responses::no_tunnels()),
+            Target::Unknown => return responses::closing(responses::bad_target()),
+        }
         let (endpoint, route_params) = match self.find(&parts) {
             Match::Found { value, params } => {
                 let owned = params
@@ -239,6 +245,35 @@ impl Front {
         };
         let counted = Outstanding(Some(Arc::clone(&self.outstanding)));
         (self.outstanding.fetch_add(1, Ordering::Relaxed) < limit).then_some(counted)
+    }
+}
+
+/// What a request is about.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    /// A resource: the target is its path, or its URL.
+    Resource,
+    /// The server as a whole: `OPTIONS *`.
+    Server,
+    /// Another server: CONNECT.
+    Proxy,
+    /// Nothing that HTTP knows.
+    Unknown,
+}
+
+impl Target {
+    fn of(parts: &Parts) -> Self {
+        let path = parts.uri.path();
+        if parts.method == Method::CONNECT {
+            Target::Proxy
+        } else if path.starts_with('/') {
+            Target::Resource
+        } else if path == "*" && parts.method == Method::OPTIONS {
+            Target::Server
+        } else {
+            // A host alone, or "*" with another method.
+            Target::Unknown
+        }
     }
 }
 

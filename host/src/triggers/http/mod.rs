@@ -6,6 +6,7 @@
 
 mod admin;
 mod body;
+mod connection_headers;
 mod front;
 mod handshake;
 mod reply;

@@ -1,0 +1,4 @@
+//! HTTP on the wire.
+
+mod connections;
+mod methods;
