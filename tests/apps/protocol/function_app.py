@@ -98,6 +98,11 @@ def length(req: func.HttpRequest) -> str:
     return str(len(req.get_body()))
 
 
+@app.route(route="large")
+def large(req: func.HttpRequest) -> bytes:
+    return bytes(64 << 20)
+
+
 @app.route(route="{any}/of/{parameters:alpha}")
 def parameters(req: func.HttpRequest) -> str:
     return json.dumps(dict(req.route_params))

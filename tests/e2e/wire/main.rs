@@ -1,4 +1,6 @@
 //! HTTP on the wire.
 
 mod connections;
+mod drain;
+mod half_closed;
 mod methods;

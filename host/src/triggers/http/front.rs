@@ -1,5 +1,6 @@
 //! Takes a request to its response: the route, the limits, the body, the call.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::responses::{self, ResponseBody};
 use super::router::{Match, Router};
 use super::tunnel;
 use crate::app::HttpConfig;
-use crate::model::{Body, Data, HttpRequest, HttpTrigger, Inputs, Start};
+use crate::model::{Body, Data, Departure, HttpRequest, HttpTrigger, Inputs, Start};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
@@ -31,6 +32,32 @@ pub(super) struct Front {
     outstanding: Arc<AtomicU32>,
     custom_headers: HeaderMap,
     admin: Arc<dyn Admin>,
+}
+
+/// The client of a connection.
+pub(super) struct Client {
+    address: Arc<str>,
+    departure: Arc<Departure>,
+}
+
+impl Client {
+    /// Returns the client at this address.
+    pub(super) fn new(address: Option<SocketAddr>) -> Self {
+        Client {
+            address: address.map_or_else(|| "".into(), |address| address.to_string().into()),
+            departure: Arc::default(),
+        }
+    }
+
+    /// Returns its address and port; empty if unknown.
+    pub(super) fn address(&self) -> &Arc<str> {
+        &self.address
+    }
+
+    /// Returns its departure, of which its calls learn.
+    pub(super) fn departure(&self) -> &Arc<Departure> {
+        &self.departure
+    }
 }
 
 /// A function at its route.
@@ -99,11 +126,11 @@ impl Front {
         self.limits.pause
     }
 
-    /// Responds to a request of the client at this address.
+    /// Responds to a request of this client.
     pub(super) async fn respond(
         &self,
         request: Request<Incoming>,
-        client: &Arc<str>,
+        client: &Client,
     ) -> Response<ResponseBody> {
         let mut response = self.route(request, client).await;
         for (name, value) in &self.custom_headers {
@@ -112,7 +139,7 @@ impl Front {
         response
     }
 
-    async fn route(&self, mut request: Request<Incoming>, client: &Arc<str>) -> Response<ResponseBody> {
+    async fn route(&self, mut request: Request<Incoming>, client: &Client) -> Response<ResponseBody> {
         let has_upgrade = request.headers().contains_key(UPGRADE);
         let upgrade = has_upgrade.then(|| hyper::upgrade::on(&mut request));
         let (parts, mut incoming) = request.into_parts();
@@ -169,6 +196,9 @@ impl Front {
                     return self.refuse(&parts.headers, incoming, responses::too_large());
                 }
                 Err(ReadError::TimedOut) => return responses::closing(responses::too_slow()),
+                Err(ReadError::Broken) if self.calls.is_draining() => {
+                    return responses::closing(responses::stopping());
+                }
                 Err(ReadError::Broken) => return responses::closing(responses::malformed()),
             }
         };
@@ -185,12 +215,13 @@ impl Front {
             headers: parts.headers,
             body,
             route_params,
-            client: Arc::clone(client),
+            client: Arc::clone(&client.address),
             websocket,
         };
         let start = Start {
             inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
             http_reply: Some(&Reply),
+            departure: Some(Arc::clone(&client.departure)),
             ..Start::default()
         };
         let call = self.calls.call(endpoint.function, start, (outstanding, permit));

@@ -1,11 +1,12 @@
 //! HTTP triggers: from accepted connections to responses.
 //!
-//! `server` accepts connections; `front` takes a request through the route (`router`), the limits, the body and the call;
+//! `server` accepts connections; `connection` serves one, over its `wire`; `front` takes a request through the route (`router`), the limits, the body and the call;
 //! `reply` makes responses from outcomes, `responses` has those of the host itself. A client that goes on with the
 //! WebSocket protocol asks so with a `handshake`; its bytes go through a `tunnel` from then on.
 
 mod admin;
 mod body;
+mod connection;
 mod connection_headers;
 mod front;
 mod handshake;
@@ -16,6 +17,8 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod watch;
+mod wire;
 
 use std::net::TcpListener;
 use std::sync::Arc;

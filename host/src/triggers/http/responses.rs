@@ -139,9 +139,26 @@ pub(super) fn too_slow() -> Response<ResponseBody> {
     plain(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
 }
 
+/// 503: the worker stops, and does not wait for the rest of the body.
+pub(super) fn stopping() -> Response<ResponseBody> {
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the server stops; send the request again\n",
+    );
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// 400: the framing of the body is not valid HTTP.
 pub(super) fn malformed() -> Response<ResponseBody> {
     plain(StatusCode::BAD_REQUEST, "the request's body is malformed\n")
+}
+
+/// Whether the connection goes on with another protocol.
+pub(super) fn is_upgrade(response: &Response<ResponseBody>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Makes the response the last one of its connection: the request was not read to its end.
