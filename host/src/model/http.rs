@@ -110,6 +110,28 @@ pub fn is_connection_header(name: &HeaderName) -> bool {
     CONNECTION_HEADERS.contains(name)
 }
 
+/// The most headers that a response of a function or an extension has. A map holds 24,576, and panics beyond; the host adds
+/// some of its own.
+pub const MAX_RESPONSE_HEADERS: usize = 24_000;
+
+/// A response would have more than [`MAX_RESPONSE_HEADERS`] headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a response has at most {MAX_RESPONSE_HEADERS} headers")]
+pub struct TooManyHeaders;
+
+/// Adds a header to those of a response that other code makes.
+pub fn append_header(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Result<(), TooManyHeaders> {
+    if headers.len() >= MAX_RESPONSE_HEADERS {
+        return Err(TooManyHeaders);
+    }
+    headers.try_append(name, value).map_err(|_| TooManyHeaders)?;
+    Ok(())
+}
+
 /// An HTTP response made by a function or an extension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpResponse {

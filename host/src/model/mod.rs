@@ -25,7 +25,10 @@ pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use data::{Data, Inputs};
 pub use departure::Departure;
 pub use function::{AuthLevel, Binding, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger};
-pub use http::{CONNECTION_HEADERS, HttpRequest, HttpResponse, WebSocketRequest, is_connection_header};
+pub use http::{
+    CONNECTION_HEADERS, HttpRequest, HttpResponse, MAX_RESPONSE_HEADERS, TooManyHeaders, WebSocketRequest,
+    append_header, is_connection_header,
+};
 pub use invocation::{Invocation, RetryContext, Start};
 pub use outcome::{Exception, Outcome, Output, Returned};
 pub use reply::HttpReply;

@@ -3,4 +3,5 @@
 mod connections;
 mod drain;
 mod half_closed;
+mod limits;
 mod methods;

@@ -1,7 +1,7 @@
 //! The events of an ASGI call as Python has them, and as Rust does.
 
 use bytes::Bytes;
-use funcdock::model::{Body, HttpResponse};
+use funcdock::model::{Body, HttpResponse, append_header};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
@@ -77,7 +77,8 @@ pub(super) fn headers(event: &Bound<'_, PyDict>) -> PyResult<HeaderMap> {
             .map_err(|_| PyValueError::new_err(format!("{name:?} is not a valid header name")))?;
         let value = HeaderValue::from_maybe_shared(value)
             .map_err(|_| PyValueError::new_err(format!("the value of header {name:?} is not valid")))?;
-        headers.append(parsed, value);
+        append_header(&mut headers, parsed, value)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
     }
     Ok(headers)
 }

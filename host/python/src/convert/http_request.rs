@@ -1,5 +1,8 @@
 //! The Rust side of `func.HttpRequest`: its fields become Python objects when they are read.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use funcdock::model::HttpRequest;
 use funcdock::pipeline::RunnerCall;
 use pyo3::exceptions::PyRuntimeError;
@@ -65,14 +68,22 @@ impl RawRequest {
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         let query = self.request()?.uri.query().unwrap_or("");
+        let mut repeated = HashMap::<_, String>::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match dict.get_item(&*name)? {
-                Some(known) => {
-                    let known: String = known.extract()?;
-                    dict.set_item(&*name, known + "," + &value)?;
-                }
-                None => dict.set_item(&*name, &*value)?,
-            }
+            let Some(known) = dict.get_item(&*name)? else {
+                dict.set_item(&*name, &*value)?;
+                continue;
+            };
+            let joined = match repeated.entry(name) {
+                Entry::Occupied(joined) => joined.into_mut(),
+                Entry::Vacant(first) => first.insert(known.extract()?),
+            };
+            joined.push(',');
+            joined.push_str(&value);
+        }
+        for (name, joined) in repeated {
+            // The order is that of the first values.
+            dict.set_item(&*name, joined)?;
         }
         Ok(dict)
     }

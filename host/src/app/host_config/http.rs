@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::time;
 use crate::app::HttpConfig;
 use crate::app::error::Problem;
 use crate::app::json::Item;
+use crate::model::is_connection_header;
 
 /// The first segments of the host's own paths.
 pub(crate) const RESERVED: [&str; 2] = ["admin", "runtime"];
+
+/// Each response has them, and clients read them all.
+const MAX_CUSTOM_HEADERS: usize = 500;
+
+/// Headers of which a second value would be wrong, beside those of the connection.
+static OF_THE_SERVER: [HeaderName; 2] = [header::DATE, header::SEC_WEBSOCKET_ACCEPT];
 
 const NAME_RULE: &str = "use letters, digits and dashes";
 const VALUE_RULE: &str = "the value of an HTTP header: printable ASCII characters without line breaks";
@@ -60,6 +67,14 @@ fn custom_headers(item: &Item<'_>) -> Result<HeaderMap, Problem> {
         let name = HeaderName::try_from(name)
             .map_err(|_| value.problem(format!("{name:?} is not a valid HTTP header name; {NAME_RULE}")))?;
         let text = HeaderValue::from_str(text).map_err(|_| value.wrong_value(VALUE_RULE))?;
+        if is_connection_header(&name) || OF_THE_SERVER.contains(&name) {
+            return Err(value.problem(format!(
+                "the server itself sets the header {name:?}, to what fits each response; remove it"
+            )));
+        }
+        if headers.len() >= MAX_CUSTOM_HEADERS {
+            return Err(item.problem(format!("there are at most {MAX_CUSTOM_HEADERS} custom headers")));
+        }
         headers.append(name, text);
     }
     Ok(headers)

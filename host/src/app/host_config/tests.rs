@@ -173,6 +173,24 @@ fn an_error_says_what_is_wrong() {
             "a line break in a header",
         ),
         (
+            http("\"customHeaders\": {\"Transfer-Encoding\": \"chunked\"}"),
+            "host.json:1: extensions.http.customHeaders.Transfer-Encoding: the server itself sets the header \
+             \"transfer-encoding\", to what fits each response; remove it",
+            "framing",
+        ),
+        (
+            http("\"customHeaders\": {\"keep-alive\": \"timeout=5\"}"),
+            "host.json:1: extensions.http.customHeaders.keep-alive: the server itself sets the header \
+             \"keep-alive\", to what fits each response; remove it",
+            "the connection",
+        ),
+        (
+            http("\"customHeaders\": {\"Date\": \"today\"}"),
+            "host.json:1: extensions.http.customHeaders.Date: the server itself sets the header \"date\", to what fits \
+             each response; remove it",
+            "the date",
+        ),
+        (
             http("\"customHeaders\": {\"a\": 1}"),
             "host.json:1: extensions.http.customHeaders.a: expected a string, found number",
             "a number as header",

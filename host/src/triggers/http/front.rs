@@ -19,6 +19,7 @@ use super::responses::{self, ResponseBody};
 use super::router::{Match, Router};
 use super::tunnel;
 use crate::app::HttpConfig;
+use crate::model::route::RequestPath;
 use crate::model::{Body, Data, Departure, HttpRequest, HttpTrigger, Inputs, Start};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
@@ -153,11 +154,16 @@ impl Front {
             Target::Proxy => return responses::closing(responses::no_tunnels()),
             Target::Unknown => return responses::closing(responses::bad_target()),
         }
-        let (endpoint, route_params) = match self.find(&parts) {
+        if has_too_many_parameters(parts.uri.query()) {
+            let response = responses::plain(StatusCode::BAD_REQUEST, TOO_MANY_PARAMETERS);
+            return self.refuse(&parts.headers, incoming, response);
+        }
+        let path = RequestPath::new(parts.uri.path());
+        let (endpoint, route_params) = match self.find(&parts, &path) {
             Match::Found { value, params } => {
                 let owned = params
                     .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value.into_owned()));
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()));
                 (value.clone(), owned.collect())
             }
             Match::MethodNotAllowed { allow } => {
@@ -243,9 +249,8 @@ impl Front {
     }
 
     /// Finds the function for a request. None has the host's own paths, not even one whose route takes all paths.
-    fn find<'a>(&'a self, parts: &'a Parts) -> Match<'a, Endpoint> {
-        let path = parts.uri.path();
-        match admin::is_reserved(path) {
+    fn find<'a>(&'a self, parts: &Parts, path: &'a RequestPath<'_>) -> Match<'a, Endpoint> {
+        match admin::is_reserved(parts.uri.path()) {
             true => Match::NotFound,
             false => self.router.find(&parts.method, path),
         }
@@ -306,6 +311,18 @@ impl Target {
             Target::Unknown
         }
     }
+}
+
+/// The most parameters of a query, as in Django; Kestrel has 1,024. Whoever parses more of them (the host for functions, or
+/// a framework) keeps the interpreter from other calls meanwhile.
+const MAX_PARAMETERS: usize = 1_000;
+
+const TOO_MANY_PARAMETERS: &str = "the query has more than 1000 parameters\n";
+
+fn has_too_many_parameters(query: Option<&str>) -> bool {
+    // Shorter ones cannot.
+    let query = query.filter(|query| query.len() > MAX_PARAMETERS);
+    query.is_some_and(|query| memchr::memchr_iter(b'&', query.as_bytes()).count() >= MAX_PARAMETERS)
 }
 
 /// Whether the request has exactly one `Host`, as HTTP/1.1 requires: a proxy may use the other one of two.
