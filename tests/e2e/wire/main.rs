@@ -1,5 +1,6 @@
 //! HTTP on the wire.
 
+mod bodies;
 mod connections;
 mod drain;
 mod half_closed;

@@ -8,10 +8,10 @@ use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyDict, PyString};
 
 use super::input::RawInput;
-use crate::convert::{address, joined, latin1, scheme};
+use crate::convert::{address, body_bytes, joined, latin1, scheme};
 
 /// Returns the entries that all environs of a function have. Attached.
 pub(super) fn template<'py>(
@@ -89,7 +89,7 @@ fn input<'py>(wsgi: &Bound<'py, PyModule>, request: &HttpRequest) -> PyResult<Bo
     let py = wsgi.py();
     match &request.body {
         Body::Bytes(bytes) => {
-            let bytes = PyBytes::new(py, bytes);
+            let bytes = body_bytes(py, bytes)?;
             wsgi.call_method1(intern!(py, "whole_input"), (bytes,))
         }
         Body::Stream(stream) => match stream.take() {

@@ -13,6 +13,12 @@ use crate::model::is_connection_header;
 /// The first segments of the host's own paths.
 pub(crate) const RESERVED: [&str; 2] = ["admin", "runtime"];
 
+const DEFAULT_BODY_SIZE: u64 = 100 << 20;
+
+/// The number of the largest bodies that a worker holds at once by default. With a copy of each for Python, they fit into
+/// the gigabyte that a small machine has for a worker.
+const DEFAULT_BODIES: u64 = 4;
+
 /// Each response has them, and clients read them all.
 const MAX_CUSTOM_HEADERS: usize = 500;
 
@@ -29,7 +35,8 @@ impl Default for HttpConfig {
             custom_headers: HeaderMap::new(),
             max_concurrent_requests: None,
             max_outstanding_requests: None,
-            max_request_body_size: 100 * 1024 * 1024,
+            max_request_body_size: DEFAULT_BODY_SIZE,
+            max_total_request_body_size: DEFAULT_BODIES * DEFAULT_BODY_SIZE,
             client_timeout: Duration::from_secs(30),
         }
     }
@@ -54,10 +61,25 @@ pub(super) fn read(http: &Item<'_>) -> Result<HttpConfig, Problem> {
         let bytes = size.integer(0..=i64::MAX, "a number of bytes")?;
         config.max_request_body_size = bytes.unsigned_abs();
     }
+    config.max_total_request_body_size = match http.get("maxTotalRequestBodySize")? {
+        Some(size) => total_size(&size, config.max_request_body_size)?,
+        None => config.max_request_body_size.saturating_mul(DEFAULT_BODIES),
+    };
     if let Some(timeout) = http.get("clientTimeout")? {
         config.client_timeout = time(&timeout, "a time \"hh:mm:ss\" of at least a second")?;
     }
     Ok(config)
+}
+
+/// Reads the size of all bodies together, of which each may have `each` bytes; -1 means unlimited.
+fn total_size(item: &Item<'_>, each: u64) -> Result<u64, Problem> {
+    let expected =
+        format!("a number of bytes of at least maxRequestBodySize, which is {each}, or -1 for unlimited");
+    match u64::try_from(item.integer(-1..=i64::MAX, &expected)?) {
+        Err(_) => Ok(u64::MAX),
+        Ok(bytes) if bytes >= each => Ok(bytes),
+        Ok(_) => Err(item.wrong_value(&expected)),
+    }
 }
 
 fn custom_headers(item: &Item<'_>) -> Result<HeaderMap, Problem> {

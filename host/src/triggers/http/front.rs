@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::admin::{self, Admin};
 use super::body::{self, ReadError};
+use super::budget::Budget;
 use super::handshake::Handshake;
 use super::reply::{self, Reply};
 use super::responses::{self, ResponseBody};
@@ -31,6 +32,7 @@ pub(super) struct Front {
     limits: Limits,
     concurrent: Option<Arc<Semaphore>>,
     outstanding: Arc<AtomicU32>,
+    bodies: Arc<Budget>,
     custom_headers: HeaderMap,
     admin: Arc<dyn Admin>,
 }
@@ -112,6 +114,7 @@ impl Front {
                 .max_concurrent_requests
                 .map(|count| Arc::new(Semaphore::new(count as usize))),
             outstanding: Arc::default(),
+            bodies: Budget::new(config.max_total_request_body_size),
             limits: Limits {
                 body: config.max_request_body_size,
                 pause: config.client_timeout,
@@ -188,6 +191,7 @@ impl Front {
             .unzip();
         // A stream that is too large already is refused by `read`.
         let mut arriving = None;
+        let mut share = None;
         let body = if endpoint.streams_body
             && !incoming.is_end_stream()
             && incoming.size_hint().lower() <= self.limits.body
@@ -196,10 +200,17 @@ impl Front {
             arriving = Some((stream.clone(), is_too_large));
             Body::Stream(stream)
         } else {
-            match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
-                Ok(body) => Body::Bytes(body),
+            let limits = &self.limits;
+            match body::read(&mut incoming, limits.body, limits.pause, &self.bodies).await {
+                Ok((body, its_share)) => {
+                    share = its_share;
+                    Body::Bytes(body)
+                }
                 Err(ReadError::TooLarge) => {
                     return self.refuse(&parts.headers, incoming, responses::too_large());
+                }
+                Err(ReadError::NoRoom) => {
+                    return self.refuse(&parts.headers, incoming, responses::no_room());
                 }
                 Err(ReadError::TimedOut) => return responses::closing(responses::too_slow()),
                 Err(ReadError::Broken) if self.calls.is_draining() => {
@@ -230,7 +241,8 @@ impl Front {
             departure: Some(Arc::clone(&client.departure)),
             ..Start::default()
         };
-        let call = self.calls.call(endpoint.function, start, (outstanding, permit));
+        let held = (outstanding, permit, share);
+        let call = self.calls.call(endpoint.function, start, held);
         let (invocation, result) = call.await;
         if let Some((stream, is_too_large)) = arriving {
             // Whoever keeps the request must not keep the connection with it.

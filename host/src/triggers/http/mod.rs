@@ -6,6 +6,7 @@
 
 mod admin;
 mod body;
+mod budget;
 mod connection;
 mod connection_headers;
 mod front;

@@ -134,6 +134,18 @@ pub(super) fn too_large() -> Response<ResponseBody> {
     plain(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n")
 }
 
+/// 503: the bodies of other requests take all the memory that host.json allows.
+pub(super) fn no_room() -> Response<ResponseBody> {
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the server holds too many request bodies; send the request again later\n",
+    );
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// 408: the client paused within the body for longer than host.json allows.
 pub(super) fn too_slow() -> Response<ResponseBody> {
     plain(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
