@@ -27,7 +27,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::model::FunctionDefinition;
+use crate::model::{FunctionDefinition, TrustedProxies};
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use app_settings::{BOOLEAN, parse_boolean};
 pub(crate) use error::suggestion;
@@ -118,6 +118,8 @@ pub struct HttpConfig {
     /// `clientTimeout`: the longest time for the head of a request, and the longest pause within its body or between
     /// two requests. 30 seconds by default.
     pub client_timeout: Duration,
+    /// The proxies whose `X-Forwarded-*` headers count: `--forwarded-allow-ips`, not in host.json.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// One entry of host.json's `workerExtensions`.

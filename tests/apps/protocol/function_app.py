@@ -95,6 +95,10 @@ def generator(req: func.HttpRequest):
 @app.route(route="length")
 def length(req: func.HttpRequest) -> str:
     time.sleep(float(req.params.get("sleep", 0)))
+    if "held" in req.params:
+        record("held")
+        while not (ROOT / "open").exists():
+            time.sleep(0.01)
     return str(len(req.get_body()))
 
 

@@ -1,5 +1,6 @@
 //! The memory that request bodies take together.
 
+use std::fs;
 use std::process::Command;
 
 use funcdock_tests::{Answer, App, Host, Raw, at_once, wait_for};
@@ -44,19 +45,17 @@ fn bodies_beyond_the_budget_are_refused_until_calls_end() {
     // Two bodies that calls hold, and one that arrives.
     let mut held: Vec<Raw> = (0..2).map(|_| Raw::connect(&host)).collect();
     for raw in &mut held {
-        raw.send(post("length?sleep=4", 400_000));
+        raw.send(post("length?held", 400_000));
     }
+    let record = || fs::read_to_string(host.app().path().join("record")).unwrap_or_default();
+    let are_held = wait_for(|| (record() == "held\nheld\n").then_some(()));
+    assert!(are_held.is_some(), "{}", host.output());
     let mut arriving = Raw::connect(&host);
     arriving.send(&post("length", 400_000)[..100_000]);
-    let refused = || {
-        let mut raw = Raw::connect(&host);
-        // A client that sends everything before it reads gets its answer.
-        raw.send(post("length", 300_000));
-        let answer = raw.answer();
-        (answer.status != 200).then_some(answer)
-    };
-    let refused = wait_for(refused).expect("the bodies are held");
-    assert_refused(&refused);
+    // A client that sends everything before it reads gets its answer.
+    let mut refused = Raw::connect(&host);
+    refused.send(post("length", 300_000));
+    assert_refused(&refused.answer());
     // Chunks, whose number nobody knows before.
     let mut chunked = Raw::connect(&host);
     chunked.send("POST /api/length HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -70,6 +69,7 @@ fn bodies_beyond_the_budget_are_refused_until_calls_end() {
     // Requests without a body need nothing, and small ones little.
     assert_eq!(host.get("/api/plain?parts=fine").text(), "fine");
     assert_eq!(host.post("/api/length", "small").text(), "5");
+    fs::write(host.app().path().join("open"), "").expect("the app's folder is writable");
     for raw in &mut held {
         assert_eq!(raw.answer().text(), "400000");
     }
@@ -102,7 +102,7 @@ fn many_uploads_do_not_end_a_worker_that_has_little_memory() {
         panic!("one worker: {workers:?}")
     };
     // What the four bodies of the default budget and their copies need; not what twelve need.
-    let statm = std::fs::read_to_string(format!("/proc/{worker}/statm")).expect("a process of ours");
+    let statm = fs::read_to_string(format!("/proc/{worker}/statm")).expect("a process of ours");
     let pages: u64 = statm
         .split(' ')
         .next()

@@ -6,3 +6,4 @@ mod drain;
 mod half_closed;
 mod limits;
 mod methods;
+mod origin;

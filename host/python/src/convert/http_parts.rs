@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use funcdock::model::HttpRequest;
+use funcdock::model::{HttpRequest, Scheme};
 use http::header::{CONTENT_LENGTH, COOKIE};
 use http::{HeaderMap, HeaderName};
 use pyo3::intern;
@@ -82,12 +82,11 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The scheme that the client used, as far as a proxy says.
-pub(crate) fn scheme<'py>(py: Python<'py>, request: &HttpRequest) -> Bound<'py, PyString> {
-    match request.header_str("x-forwarded-proto") {
-        None | Some("http") => intern!(py, "http").clone(),
-        Some("https") => intern!(py, "https").clone(),
-        Some(other) => PyString::new(py, other),
+/// Returns the scheme that the client used.
+pub(crate) fn scheme<'py>(py: Python<'py>, request: &HttpRequest) -> &'py Bound<'py, PyString> {
+    match request.scheme {
+        Scheme::Http => intern!(py, "http"),
+        Scheme::Https => intern!(py, "https"),
     }
 }
 

@@ -45,13 +45,8 @@ impl RawRequest {
     #[getter]
     fn url(&self) -> PyResult<String> {
         let request = self.request()?;
-        // An absolute request target already is the URL.
-        if request.uri.authority().is_some() {
-            return Ok(request.uri.to_string());
-        }
-        let host = request.header_str("host").unwrap_or("localhost");
-        let scheme = request.header_str("x-forwarded-proto").unwrap_or("http");
-        Ok(format!("{scheme}://{host}{}", request.uri))
+        let scheme = request.scheme.as_str();
+        Ok(format!("{scheme}://{}{}", request.host_str(), request.uri))
     }
 
     /// Returns the headers, with names in lower case and the values of one name joined.

@@ -70,11 +70,8 @@ pub(super) fn of_call<'py>(
     )?;
     environ.set_item(intern!(py, "SERVER_PROTOCOL"), protocol)?;
     environ.set_item(intern!(py, "wsgi.url_scheme"), scheme(py, request))?;
-    let (host, port) = address(request.header_str("host").unwrap_or_default(), 80);
-    environ.set_item(
-        intern!(py, "SERVER_NAME"),
-        if host.is_empty() { "localhost" } else { host },
-    )?;
+    let (host, port) = address(request.host_str(), request.scheme.default_port());
+    environ.set_item(intern!(py, "SERVER_NAME"), host)?;
     environ.set_item(intern!(py, "SERVER_PORT"), port.to_string())?;
     let (host, port) = address(&request.client, 0);
     environ.set_item(intern!(py, "REMOTE_ADDR"), host)?;

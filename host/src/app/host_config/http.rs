@@ -8,7 +8,7 @@ use super::time;
 use crate::app::HttpConfig;
 use crate::app::error::Problem;
 use crate::app::json::Item;
-use crate::model::is_connection_header;
+use crate::model::{TrustedProxies, is_connection_header};
 
 /// The first segments of the host's own paths.
 pub(crate) const RESERVED: [&str; 2] = ["admin", "runtime"];
@@ -38,6 +38,7 @@ impl Default for HttpConfig {
             max_request_body_size: DEFAULT_BODY_SIZE,
             max_total_request_body_size: DEFAULT_BODIES * DEFAULT_BODY_SIZE,
             client_timeout: Duration::from_secs(30),
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }

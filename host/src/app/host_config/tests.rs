@@ -4,6 +4,7 @@ use ::http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::app::{AppSettings, ExtensionConfig, overrides};
+use crate::model::TrustedProxies;
 
 /// Reads host.json with settings that override it. Returns the warnings too.
 fn parse(text: &str, settings: &[(&str, &str)]) -> Result<(HostConfig, Vec<String>), String> {
@@ -79,6 +80,7 @@ fn every_key_that_we_use_is_read() {
             max_request_body_size: 0,
             max_total_request_body_size: 0,
             client_timeout: Duration::from_secs(10),
+            trusted_proxies: TrustedProxies::default(),
         },
         function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),
         telemetry_mode: TelemetryMode::OpenTelemetry,

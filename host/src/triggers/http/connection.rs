@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
-use super::front::{Client, Front};
+use super::front::Front;
 use super::responses;
 use super::watch::Watch;
 use super::wire::Wire;
@@ -23,7 +23,7 @@ const LAST_REQUESTS: Duration = Duration::from_millis(100);
 /// Serves the client until it leaves. When the worker drains, answers what has arrived whole, and closes.
 pub(super) async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
     let (wire, io) = Wire::new(stream, front.pause());
-    let client = Client::new(wire.peer());
+    let client = front.client(wire.peer());
     let service = service_fn(|request| {
         let (front, wire, client) = (&*front, &*wire, &client);
         wire.begin(&request);

@@ -5,23 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::header::{EXPECT, HOST, UPGRADE};
+use http::header::{EXPECT, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::admin::{self, Admin};
 use super::body::{self, ReadError};
 use super::budget::Budget;
+use super::client::Client;
 use super::handshake::Handshake;
+use super::origin::Origin;
 use super::reply::{self, Reply};
 use super::responses::{self, ResponseBody};
 use super::router::{Match, Router};
+use super::target;
 use super::tunnel;
 use crate::app::HttpConfig;
 use crate::model::route::RequestPath;
-use crate::model::{Body, Data, Departure, HttpRequest, HttpTrigger, Inputs, Start};
+use crate::model::{Body, Data, HttpRequest, HttpTrigger, Inputs, Start, TrustedProxies};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
@@ -34,33 +37,8 @@ pub(super) struct Front {
     outstanding: Arc<AtomicU32>,
     bodies: Arc<Budget>,
     custom_headers: HeaderMap,
+    proxies: TrustedProxies,
     admin: Arc<dyn Admin>,
-}
-
-/// The client of a connection.
-pub(super) struct Client {
-    address: Arc<str>,
-    departure: Arc<Departure>,
-}
-
-impl Client {
-    /// Returns the client at this address.
-    pub(super) fn new(address: Option<SocketAddr>) -> Self {
-        Client {
-            address: address.map_or_else(|| "".into(), |address| address.to_string().into()),
-            departure: Arc::default(),
-        }
-    }
-
-    /// Returns its address and port; empty if unknown.
-    pub(super) fn address(&self) -> &Arc<str> {
-        &self.address
-    }
-
-    /// Returns its departure, of which its calls learn.
-    pub(super) fn departure(&self) -> &Arc<Departure> {
-        &self.departure
-    }
 }
 
 /// A function at its route.
@@ -121,6 +99,7 @@ impl Front {
                 outstanding: config.max_outstanding_requests,
             },
             custom_headers: config.custom_headers,
+            proxies: config.trusted_proxies,
             admin,
         }
     }
@@ -128,6 +107,11 @@ impl Front {
     /// Returns the longest pause of a client within a request.
     pub(super) fn pause(&self) -> Duration {
         self.limits.pause
+    }
+
+    /// Returns the client at this address.
+    pub(super) fn client(&self, address: Option<SocketAddr>) -> Client {
+        Client::new(address, &self.proxies)
     }
 
     /// Responds to a request of this client.
@@ -146,21 +130,14 @@ impl Front {
     async fn route(&self, mut request: Request<Incoming>, client: &Client) -> Response<ResponseBody> {
         let has_upgrade = request.headers().contains_key(UPGRADE);
         let upgrade = has_upgrade.then(|| hyper::upgrade::on(&mut request));
-        let (parts, mut incoming) = request.into_parts();
-        if !names_one_host(&parts) {
-            let response = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
-            return responses::closing(response);
-        }
-        match Target::of(&parts) {
-            Target::Resource => {}
-            Target::Server => return self.refuse(&parts.headers, incoming, responses::options()),
-            Target::Proxy => return responses::closing(responses::no_tunnels()),
-            Target::Unknown => return responses::closing(responses::bad_target()),
-        }
-        if has_too_many_parameters(parts.uri.query()) {
-            let response = responses::plain(StatusCode::BAD_REQUEST, TOO_MANY_PARAMETERS);
+        let (mut parts, mut incoming) = request.into_parts();
+        if let Some(response) = target::answer(&parts) {
             return self.refuse(&parts.headers, incoming, response);
         }
+        let Ok(origin) = Origin::read(&mut parts, client.is_trusted()) else {
+            let response = responses::plain(StatusCode::BAD_REQUEST, INVALID_HOST);
+            return responses::closing(response);
+        };
         let path = RequestPath::new(parts.uri.path());
         let (endpoint, route_params) = match self.find(&parts, &path) {
             Match::Found { value, params } => {
@@ -232,13 +209,16 @@ impl Front {
             headers: parts.headers,
             body,
             route_params,
-            client: Arc::clone(&client.address),
+            scheme: origin.scheme,
+            host: origin.host,
+            client: origin.client.unwrap_or_else(|| Arc::clone(client.address())),
+            peer: Arc::clone(client.address()),
             websocket,
         };
         let start = Start {
             inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
             http_reply: Some(&Reply),
-            departure: Some(Arc::clone(&client.departure)),
+            departure: Some(Arc::clone(client.departure())),
             ..Start::default()
         };
         let held = (outstanding, permit, share);
@@ -296,54 +276,7 @@ impl Front {
     }
 }
 
-/// What a request is about.
-#[derive(Debug, PartialEq, Eq)]
-enum Target {
-    /// A resource: the target is its path, or its URL.
-    Resource,
-    /// The server as a whole: `OPTIONS *`.
-    Server,
-    /// Another server: CONNECT.
-    Proxy,
-    /// Nothing that HTTP knows.
-    Unknown,
-}
-
-impl Target {
-    fn of(parts: &Parts) -> Self {
-        let path = parts.uri.path();
-        if parts.method == Method::CONNECT {
-            Target::Proxy
-        } else if path.starts_with('/') {
-            Target::Resource
-        } else if path == "*" && parts.method == Method::OPTIONS {
-            Target::Server
-        } else {
-            // A host alone, or "*" with another method.
-            Target::Unknown
-        }
-    }
-}
-
-/// The most parameters of a query, as in Django; Kestrel has 1,024. Whoever parses more of them (the host for functions, or
-/// a framework) keeps the interpreter from other calls meanwhile.
-const MAX_PARAMETERS: usize = 1_000;
-
-const TOO_MANY_PARAMETERS: &str = "the query has more than 1000 parameters\n";
-
-fn has_too_many_parameters(query: Option<&str>) -> bool {
-    // Shorter ones cannot.
-    let query = query.filter(|query| query.len() > MAX_PARAMETERS);
-    query.is_some_and(|query| memchr::memchr_iter(b'&', query.as_bytes()).count() >= MAX_PARAMETERS)
-}
-
-/// Whether the request has exactly one `Host`, as HTTP/1.1 requires: a proxy may use the other one of two.
-fn names_one_host(parts: &Parts) -> bool {
-    match parts.headers.get_all(HOST).iter().count() {
-        0 => parts.version < Version::HTTP_11,
-        count => count == 1,
-    }
-}
+const INVALID_HOST: &str = "the request has no valid Host, or several\n";
 
 /// One of the requests that run or wait, until dropped.
 struct Outstanding(Option<Arc<AtomicU32>>);

@@ -7,14 +7,17 @@
 mod admin;
 mod body;
 mod budget;
+mod client;
 mod connection;
 mod connection_headers;
 mod front;
 mod handshake;
+mod origin;
 mod reply;
 mod responses;
 mod router;
 mod server;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tunnel;
