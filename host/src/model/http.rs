@@ -50,14 +50,11 @@ pub enum Scheme {
 impl Scheme {
     /// Parses a scheme in any case, also one of WebSockets.
     pub fn parse(text: &str) -> Option<Self> {
-        let is = |scheme: &&str| text.eq_ignore_ascii_case(scheme);
-        if ["https", "wss"].iter().any(|scheme| is(scheme)) {
+        let is_one_of = |schemes: [&str; 2]| schemes.iter().any(|scheme| text.eq_ignore_ascii_case(scheme));
+        if is_one_of(["https", "wss"]) {
             Some(Scheme::Https)
         } else {
-            ["http", "ws"]
-                .iter()
-                .any(|scheme| is(scheme))
-                .then_some(Scheme::Http)
+            is_one_of(["http", "ws"]).then_some(Scheme::Http)
         }
     }
 
