@@ -160,12 +160,6 @@ fn a_worker_that_is_stopped_keeps_no_new_connections_waiting() {
     host.stop().assert_clean();
 }
 
-/// Waits until the host refuses connections.
-fn wait_until_refused(host: &Host) {
-    let refused = wait_for(|| TcpStream::connect(host.address()).is_err().then_some(()));
-    assert!(refused.is_some(), "the port stays open\n{}", host.output());
-}
-
 #[test]
 fn calls_finish_while_the_host_stops() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
@@ -187,7 +181,7 @@ fn calls_finish_while_the_host_stops() {
                 kill(Pid::from_raw(*pid), signal).expect("it runs");
             }
             host.signal(signal);
-            wait_until_refused(&host);
+            host.wait_until_refused();
             // Connections without a request are closed at once.
             idle.assert_closed();
             slow.open();

@@ -1,6 +1,7 @@
 //! A running host.
 
 use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -195,6 +196,13 @@ impl Host {
             "stdout does not have {text:?}\n{}",
             self.output()
         );
+    }
+
+    /// Waits until the host refuses connections: all workers drain.
+    #[track_caller]
+    pub fn wait_until_refused(&self) {
+        let refused = wait_for(|| TcpStream::connect(self.address()).is_err().then_some(()));
+        assert!(refused.is_some(), "the port stays open\n{}", self.output());
     }
 
     /// Sends a signal to the host.

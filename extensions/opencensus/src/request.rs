@@ -1,7 +1,7 @@
 //! What is read of a call's request: headers of callers, and what its span says about it.
 
 use funcdock_extension_api::{HttpRequest, Invocation, TraceContext};
-use funcdock_telemetry::conventions::{Forwarded, Request};
+use funcdock_telemetry::conventions::Request;
 use funcdock_telemetry::propagation::Carrier;
 
 /// The headers of a call; without an HTTP request, the trace context alone.
@@ -42,9 +42,10 @@ pub(crate) fn describe(request: HttpRequest<'_>) -> Request<'_> {
         path: request.path(),
         query: request.query(),
         version: request.version(),
-        peer: request.client_address(),
+        scheme: request.scheme(),
+        client: request.client_address(),
+        peer: request.peer_address(),
         user_agent: request.header("user-agent"),
-        host: request.header("host"),
-        forwarded: Forwarded::read(|name| request.header(name)),
+        host: request.host(),
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
         let name = HeaderName::try_from(name).map_err(D::Error::custom)?;
-        headers.append(name, HeaderValue::from_str(&value).map_err(D::Error::custom)?);
+        let value = HeaderValue::from_str(&value).map_err(D::Error::custom)?;
+        headers.try_append(name, value).map_err(D::Error::custom)?;
     }
     Ok(headers)
 }

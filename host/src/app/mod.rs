@@ -27,7 +27,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::model::FunctionDefinition;
+use crate::model::{FunctionDefinition, TrustedProxies};
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use app_settings::{BOOLEAN, parse_boolean};
 pub(crate) use error::suggestion;
@@ -112,9 +112,14 @@ pub struct HttpConfig {
     pub max_outstanding_requests: Option<u32>,
     /// `maxRequestBodySize` in bytes; 100 MB (104,857,600) by default.
     pub max_request_body_size: u64,
+    /// `maxTotalRequestBodySize`: the bytes that the bodies of a worker's requests have together; beyond it the answer is 503.
+    /// Four times `max_request_body_size` by default; `u64::MAX` is unlimited.
+    pub max_total_request_body_size: u64,
     /// `clientTimeout`: the longest time for the head of a request, and the longest pause within its body or between
     /// two requests. 30 seconds by default.
     pub client_timeout: Duration,
+    /// The proxies whose `X-Forwarded-*` headers count: `--forwarded-allow-ips`, not in host.json.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// One entry of host.json's `workerExtensions`.

@@ -13,6 +13,7 @@ use crate::app::{App, AppSettings, BOOLEAN, ReadOptions, Reading, parse_boolean}
 use crate::control::ExtensionListing;
 use crate::launch::python;
 use crate::logging::{Format, print_unread};
+use crate::model::TrustedProxies;
 use crate::supervisor::{self, Options, Progress};
 
 const DEFAULT_PORT: u16 = 7071;
@@ -51,6 +52,15 @@ pub(super) struct Arguments {
     // Not clap's `env`: local.settings.json may have the setting too.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10))]
     workers: Option<u32>,
+
+    /// Proxies whose X-Forwarded-For, -Proto and -Host count: IP addresses and networks, separated by commas; * is everybody
+    #[arg(
+        long,
+        env = "FUNCDOCK_FORWARDED_ALLOW_IPS",
+        value_name = "IPS",
+        default_value = "127.0.0.1,::1"
+    )]
+    forwarded_allow_ips: TrustedProxies,
 
     /// Python interpreter to run the app with: a path, or a name in PATH
     #[arg(long, env = "FUNCDOCK_PYTHON", value_name = "PATH")]
@@ -135,6 +145,7 @@ fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
 
 fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
     let (mut app, settings) = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
+    app.host.http.trusted_proxies = arguments.forwarded_allow_ips;
     telemetry::dock(&mut app, &settings);
     let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// What is called when the client leaves.
 type OnDeparture = Box<dyn FnOnce() + Send>;
 
-/// Whether the client has left, and who wants to know. The call goes on: its function may end it sooner.
+/// Whether the client has left, and who wants to know. The call goes on: its function may end it sooner. The calls of one
+/// connection may share it, as they come one after the other.
 #[derive(Default)]
 pub struct Departure {
     has_left: AtomicBool,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use smallvec::SmallVec;
 
 use super::{Body, BodyStream};
@@ -13,8 +13,13 @@ use super::{Body, BodyStream};
 pub struct HttpRequest {
     /// The method.
     pub method: Method,
-    /// The request target as sent; its path is percent-encoded.
+    /// The path and the query as sent; the path is percent-encoded.
     pub uri: Uri,
+    /// The scheme with which the client has sent the request: of a proxy that is trusted, or `http`.
+    pub scheme: Scheme,
+    /// The host and port to which the client has sent the request: of a proxy that is trusted, or in `Host`. Always a valid
+    /// authority.
+    pub host: HeaderValue,
     /// HTTP/1.0 or HTTP/1.1.
     pub version: Version,
     /// The headers.
@@ -23,10 +28,83 @@ pub struct HttpRequest {
     pub body: Body,
     /// Values of the route's parameters, percent-decoded, in the template's order.
     pub route_params: SmallVec<[(String, String); 2]>,
-    /// The client's address and port; empty if unknown.
+    /// The client's address and port: of a proxy that is trusted (port 0 if it does not say), or the peer's. Empty if
+    /// unknown.
     pub client: Arc<str>,
+    /// The address and port of the other end of the connection, which may be a proxy; empty if unknown.
+    pub peer: Arc<str>,
     /// What the client sends after this request, if it asks to go on with the WebSocket protocol.
     pub websocket: Option<WebSocketRequest>,
+}
+
+/// The scheme of a URL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// `http`.
+    #[default]
+    Http,
+    /// `https`.
+    Https,
+}
+
+impl Scheme {
+    /// Parses a scheme in any case, also one of WebSockets.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_one_of = |schemes: [&str; 2]| schemes.iter().any(|scheme| text.eq_ignore_ascii_case(scheme));
+        if is_one_of(["https", "wss"]) {
+            Some(Scheme::Https)
+        } else {
+            is_one_of(["http", "ws"]).then_some(Scheme::Http)
+        }
+    }
+
+    /// Returns the name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    /// Returns the port of URLs that have none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
+
+/// Whether this is the authority of a URL (RFC 3986) without user information: a name, an IPv4 address or an IPv6 address in
+/// brackets, and maybe a port.
+pub fn is_authority(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let (is_host, rest) = match text.strip_prefix('[') {
+        Some(text) => text.split_once(']').map_or((false, ""), |(address, rest)| {
+            (address.parse::<std::net::Ipv6Addr>().is_ok(), rest)
+        }),
+        None => {
+            let end = text.find(':').unwrap_or(text.len());
+            (is_name(&text.as_bytes()[..end]), &text[end..])
+        }
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    is_host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Whether this is a `reg-name`, and not empty.
+fn is_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    while let [byte, behind @ ..] = rest {
+        rest = match (byte, behind) {
+            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => behind,
+            (byte, behind) if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => behind,
+            _ => return false,
+        };
+    }
+    !name.is_empty()
 }
 
 /// The bytes of a client after the handshake of the WebSocket protocol.
@@ -43,6 +121,11 @@ pub struct WebSocketRequest {
 }
 
 impl HttpRequest {
+    /// Returns the host and port to which the client has sent the request.
+    pub fn host_str(&self) -> &str {
+        self.host.to_str().unwrap_or_default()
+    }
+
     /// Returns the first value of a header. The case of the name does not matter.
     pub fn header(&self, name: &str) -> Option<&HeaderValue> {
         self.all(name).next()
@@ -93,6 +176,45 @@ impl HttpRequest {
     }
 }
 
+/// The headers that belong to the connection and to the framing of messages. The server alone sets them.
+pub static CONNECTION_HEADERS: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Whether the server alone sets this header.
+pub fn is_connection_header(name: &HeaderName) -> bool {
+    CONNECTION_HEADERS.contains(name)
+}
+
+/// The most headers that a response of a function or an extension has. A map holds 24,576, and panics beyond; the host adds
+/// some of its own.
+pub const MAX_RESPONSE_HEADERS: usize = 24_000;
+
+/// A response would have more than [`MAX_RESPONSE_HEADERS`] headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a response has at most {MAX_RESPONSE_HEADERS} headers")]
+pub struct TooManyHeaders;
+
+/// Adds a header to those of a response that other code makes.
+pub fn append_header(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Result<(), TooManyHeaders> {
+    if headers.len() >= MAX_RESPONSE_HEADERS {
+        return Err(TooManyHeaders);
+    }
+    headers.try_append(name, value).map_err(|_| TooManyHeaders)?;
+    Ok(())
+}
+
 /// An HTTP response made by a function or an extension.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpResponse {
@@ -117,11 +239,14 @@ mod tests {
         HttpRequest {
             method: Method::GET,
             uri: Uri::default(),
+            scheme: Scheme::Http,
+            host: HeaderValue::from_static("localhost"),
             version: Version::HTTP_11,
             headers: made,
             body: Body::default(),
             route_params: SmallVec::new(),
             client: Arc::from(""),
+            peer: Arc::from(""),
             websocket: None,
         }
     }

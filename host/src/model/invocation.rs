@@ -25,6 +25,8 @@ pub struct Start {
     pub retry: RetryContext,
     /// Makes the HTTP response from the outcome, for a trigger that responds over HTTP.
     pub http_reply: Option<&'static dyn HttpReply>,
+    /// The departure of the client, for a trigger whose client waits for the reply.
+    pub departure: Option<Arc<Departure>>,
 }
 
 /// The number of a call's attempt.
@@ -52,7 +54,7 @@ pub struct Invocation {
     /// The contexts that the trigger and extensions set, or else the one joined from several header fields.
     trace_contexts: TraceContexts,
     given_up: AtomicBool,
-    departure: Departure,
+    departure: Option<Arc<Departure>>,
 }
 
 impl Invocation {
@@ -73,7 +75,7 @@ impl Invocation {
             attributes: Attributes::default(),
             trace_contexts,
             given_up: AtomicBool::new(false),
-            departure: Departure::default(),
+            departure: start.departure,
         })
     }
 
@@ -173,9 +175,9 @@ impl Invocation {
         self.given_up.store(true, Ordering::Release);
     }
 
-    /// Returns whether and when the client leaves before it has the response.
-    pub fn departure(&self) -> &Departure {
-        &self.departure
+    /// Returns whether and when the client leaves before it has the response; `None` if no client waits for it.
+    pub fn departure(&self) -> Option<&Departure> {
+        self.departure.as_deref()
     }
 }
 

@@ -12,6 +12,7 @@ mod function;
 mod http;
 mod invocation;
 mod outcome;
+mod proxies;
 mod reply;
 mod result;
 pub mod route;
@@ -25,9 +26,13 @@ pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use data::{Data, Inputs};
 pub use departure::Departure;
 pub use function::{AuthLevel, Binding, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger};
-pub use http::{HttpRequest, HttpResponse, WebSocketRequest};
+pub use http::{
+    CONNECTION_HEADERS, HttpRequest, HttpResponse, MAX_RESPONSE_HEADERS, Scheme, TooManyHeaders,
+    WebSocketRequest, append_header, is_authority, is_connection_header,
+};
 pub use invocation::{Invocation, RetryContext, Start};
 pub use outcome::{Exception, Outcome, Output, Returned};
+pub use proxies::{ProxyError, TrustedProxies};
 pub use reply::HttpReply;
 pub use result::CallResult;
 pub use stream_end::{StreamEnd, StreamEndKind};

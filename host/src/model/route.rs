@@ -1,22 +1,23 @@
 //! Route templates (`items/{id:int?}`, `files/{*path}`), and their match with a path.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 mod constraint;
 mod parse;
+mod path;
 
 use constraint::Constraint;
+use path::DecodedPath;
 
 pub use parse::RouteError;
+pub use path::RequestPath;
 
 /// The names and values of the parameters in a path, in the order of the template, without those that were left out and
 /// have no default.
-pub type Params<'a> = SmallVec<[(&'a str, Cow<'a, str>); 4]>;
+pub type Params<'a> = SmallVec<[(&'a str, &'a str); 4]>;
 
 /// A parsed route template.
 ///
@@ -130,38 +131,47 @@ impl RouteTemplate {
         self.segments.iter().map(segment).collect::<Vec<_>>().join("/")
     }
 
-    /// Matches `path`, which is still percent-encoded. Ignores one slash at its start and one at its end.
-    pub fn matches<'a>(&'a self, path: &'a str) -> Option<Params<'a>> {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let mut rest = Some(path).filter(|path| !path.is_empty());
+    /// Returns the number of segments of a path that [`matches`](Self::matches) has to know.
+    pub fn segments_needed(&self) -> usize {
+        // One more shows that a path is too long.
+        self.segments.len() + 1
+    }
+
+    /// Matches a path, of which at least [`segments_needed`](Self::segments_needed) are split off. Ignores one slash at its
+    /// start and one at its end.
+    pub fn matches<'a>(&'a self, path: &'a RequestPath<'_>, segments: usize) -> Option<Params<'a>> {
+        let path = path.decoded(segments);
+        // Most templates differ in their literal text, which takes the least time to compare.
+        if !self.fits(path) {
+            return None;
+        }
         let mut params = Params::new();
-        for segment in &self.segments {
-            if let Segment::CatchAll(parameter) = segment {
-                return parameter
-                    .take_rest(rest.unwrap_or_default(), &mut params)
-                    .then_some(params);
-            }
-            let Some(text) = rest else {
+        for (number, segment) in self.segments.iter().enumerate() {
+            let matches = match (segment, path.segment(number)) {
+                (Segment::CatchAll(parameter), _) => parameter.take_rest(path.rest(number), &mut params),
+                (segment, Some(text)) => segment.matches(text, &mut params),
                 // The path has ended: all remaining segments must be parameters that can be left out.
-                let Segment::Parameter(parameter) = segment else {
-                    return None;
-                };
-                match &parameter.default {
-                    Some(default) => params.push((&parameter.name, Cow::Borrowed(default))),
-                    None if parameter.optional => {}
-                    None => return None,
-                }
-                continue;
+                (Segment::Parameter(parameter), None) => parameter.leave_out(&mut params),
+                (_, None) => false,
             };
-            let (piece, behind) = text
-                .split_once('/')
-                .map_or((text, None), |(piece, rest)| (piece, Some(rest)));
-            if !segment.matches(piece, &mut params) {
+            if !matches {
                 return None;
             }
-            rest = behind.filter(|behind| !behind.is_empty());
         }
-        rest.is_none().then_some(params)
+        Some(params)
+    }
+
+    /// Whether the path has all literal segments in their places, and not too many segments.
+    fn fits(&self, path: &DecodedPath<'_>) -> bool {
+        let is_open = matches!(self.segments.last(), Some(Segment::CatchAll(_)));
+        let literals = self.segments.iter().enumerate();
+        (is_open || path.segment(self.segments.len()).is_none())
+            && literals.into_iter().all(|(number, segment)| match segment {
+                Segment::Literal(literal) => path
+                    .segment(number)
+                    .is_some_and(|text| text.eq_ignore_ascii_case(literal)),
+                _ => true,
+            })
     }
 }
 
@@ -198,7 +208,6 @@ impl Part {
 impl Segment {
     /// Matches the text between two slashes, which must not be empty, and adds the parameters to `params`.
     fn matches<'a>(&'a self, text: &'a str, params: &mut Params<'a>) -> bool {
-        let text = decode(text);
         match self {
             Self::Literal(literal) => text.eq_ignore_ascii_case(literal),
             Self::Parameter(parameter) => parameter.take(text, params),
@@ -206,12 +215,12 @@ impl Segment {
             Self::CatchAll(_) => false,
             Self::Mixed(parts) => {
                 let found = params.len();
-                take_mixed(parts, &text, params) || {
+                take_mixed(parts, text, params) || {
                     params.truncate(found);
                     match parts.as_slice() {
                         // Without the last parameter, the "." before it goes too.
                         [before @ .., _, Part::Parameter(last)] if last.optional => {
-                            take_mixed(before, &text, params)
+                            take_mixed(before, text, params)
                         }
                         _ => false,
                     }
@@ -226,36 +235,40 @@ impl Parameter {
         self.constraints.iter().all(|constraint| constraint.allows(value))
     }
 
-    fn take<'a>(&'a self, value: Cow<'a, str>, params: &mut Params<'a>) -> bool {
-        let taken = !value.is_empty() && self.allows(&value);
+    fn take<'a>(&'a self, value: &'a str, params: &mut Params<'a>) -> bool {
+        let taken = !value.is_empty() && self.allows(value);
         if taken {
             params.push((&self.name, value));
         }
         taken
     }
 
+    /// Takes no value; returns whether it can do without.
+    fn leave_out<'a>(&'a self, params: &mut Params<'a>) -> bool {
+        if let Some(default) = &self.default {
+            params.push((&self.name, default));
+        }
+        self.optional || self.default.is_some()
+    }
+
     /// Takes the value of a catch-all: `rest` may be empty.
     fn take_rest<'a>(&'a self, rest: &'a str, params: &mut Params<'a>) -> bool {
         match (rest, &self.default) {
-            ("", Some(default)) => {
-                params.push((&self.name, Cow::Borrowed(default)));
-                true
-            }
+            ("", Some(_)) => self.leave_out(params),
             ("", None) => self.allows(""),
-            (rest, _) => self.take(decode(rest), params),
+            (rest, _) => self.take(rest, params),
         }
     }
 }
 
 /// Matches the parts of a segment from its end to its start. Each parameter takes at least one character, and each
 /// literal is searched from the right: if this finds no match, there is none.
-fn take_mixed<'a>(parts: &'a [Part], text: &str, params: &mut Params<'a>) -> bool {
+fn take_mixed<'a>(parts: &'a [Part], text: &'a str, params: &mut Params<'a>) -> bool {
     let first = params.len();
     let mut rest = text;
     // The parameter whose end is known, but not its start.
     let mut open: Option<&'a Parameter> = None;
-    let mut close =
-        |parameter: &'a Parameter, value: &str| parameter.take(Cow::Owned(value.to_owned()), params);
+    let mut close = |parameter: &'a Parameter, value: &'a str| parameter.take(value, params);
     for part in parts.iter().rev() {
         match (part, open.take()) {
             (Part::Parameter(parameter), _) => open = Some(parameter),
@@ -295,11 +308,6 @@ fn split_at_last<'t>(text: &'t str, literal: &str) -> Option<(&'t str, &'t str)>
         let (found, behind) = end.split_at_checked(literal.len())?;
         found.eq_ignore_ascii_case(literal).then_some((before, behind))
     })
-}
-
-/// Percent-decodes text; bytes that are not UTF-8 become replacement characters.
-fn decode(text: &str) -> Cow<'_, str> {
-    percent_decode_str(text).decode_utf8_lossy()
 }
 
 #[cfg(test)]

@@ -200,7 +200,9 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.detached => {
-                rest.invocation.departure().leave();
+                if let Some(departure) = rest.invocation.departure() {
+                    departure.leave();
+                }
                 runtime.spawn(async move {
                     let result = rest.finish().await;
                     rest.discard(result, StreamEndKind::ClientLeft);

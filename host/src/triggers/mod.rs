@@ -84,6 +84,11 @@ impl Calls {
         self.pipeline.has_idle_place()
     }
 
+    /// Whether the worker drains.
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
+    }
+
     /// Waits until the worker drains. From then on, start only calls that were already requested.
     pub async fn draining(&self) {
         self.drain.cancelled().await;

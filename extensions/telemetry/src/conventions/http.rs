@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::forwarded::Forwarded;
 use crate::encode::Attributes;
 
 /// What a span says about an HTTP request.
@@ -16,14 +15,16 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// The protocol's version, such as `1.1`.
     pub version: &'static str,
-    /// The peer of the connection, with its port.
+    /// The scheme with which the client sent the request; `http` if empty.
+    pub scheme: &'a str,
+    /// The client, with its port.
+    pub client: Option<&'a str>,
+    /// The other end of the connection, with its port: the client, or a proxy.
     pub peer: Option<&'a str>,
     /// The header `User-Agent`.
     pub user_agent: Option<&'a str>,
-    /// The header `Host`.
+    /// The host to which the client sent the request.
     pub host: Option<&'a str>,
-    /// What proxies report.
-    pub forwarded: Forwarded<'a>,
 }
 
 impl Request<'_> {
@@ -35,18 +36,19 @@ impl Request<'_> {
             attributes.string("http.request.method", "_OTHER");
             attributes.string("http.request.method_original", self.method);
         }
-        let forwarded = &self.forwarded;
-        attributes.string("url.scheme", forwarded.scheme.unwrap_or("http"));
+        let is_plain = self.scheme.is_empty();
+        attributes.string("url.scheme", if is_plain { "http" } else { self.scheme });
         attributes.string("url.path", self.path);
         if !self.query.is_empty() {
             attributes.string("url.query", &without_secrets(self.query));
         }
         attributes.string("network.protocol.version", self.version);
-        if let Some(client) = forwarded.client.or(self.peer) {
+        if let Some(client) = self.client {
             attributes.string("client.address", split_port(client).0);
         }
         // Without a proxy it is the client's address.
-        if let (Some(_), Some((peer, port))) = (forwarded.client, self.peer.map(split_port)) {
+        let proxy = self.peer.filter(|_| self.peer != self.client);
+        if let Some((peer, port)) = proxy.map(split_port) {
             attributes.string("network.peer.address", peer);
             if let Some(port) = port {
                 attributes.int("network.peer.port", port.into());
@@ -55,7 +57,7 @@ impl Request<'_> {
         if let Some(agent) = self.user_agent {
             attributes.string("user_agent.original", agent);
         }
-        if let Some((host, port)) = forwarded.host.or(self.host).map(split_port) {
+        if let Some((host, port)) = self.host.map(split_port) {
             attributes.string("server.address", host);
             if let Some(port) = port {
                 attributes.int("server.port", port.into());

@@ -1,11 +1,9 @@
 //! What a function's span says about its call, by OpenTelemetry's semantic conventions for FaaS and HTTP.
 
 mod faas;
-mod forwarded;
 mod http;
 
 pub use faas::{TracedFunction, faas_trigger};
-pub use forwarded::Forwarded;
 pub use http::Request;
 
 use crate::encode::Attributes;

@@ -1,14 +1,14 @@
 //! The events of an ASGI call as Python has them, and as Rust does.
 
 use bytes::Bytes;
-use funcdock::model::{Body, HttpResponse};
+use funcdock::model::{Body, HttpResponse, append_header};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use crate::convert::bytes_of;
+use crate::convert::{body_bytes, bytes_of};
 use crate::text::utf8;
 
 /// An event that an app sends.
@@ -77,7 +77,8 @@ pub(super) fn headers(event: &Bound<'_, PyDict>) -> PyResult<HeaderMap> {
             .map_err(|_| PyValueError::new_err(format!("{name:?} is not a valid header name")))?;
         let value = HeaderValue::from_maybe_shared(value)
             .map_err(|_| PyValueError::new_err(format!("the value of header {name:?} is not valid")))?;
-        headers.append(parsed, value);
+        append_header(&mut headers, parsed, value)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
     }
     Ok(headers)
 }
@@ -105,7 +106,7 @@ pub(super) fn raw_headers<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResult
 pub(super) fn request<'py>(py: Python<'py>, body: &[u8], more: bool) -> PyResult<Bound<'py, PyDict>> {
     let event = PyDict::new(py);
     event.set_item(intern!(py, "type"), intern!(py, "http.request"))?;
-    event.set_item(intern!(py, "body"), PyBytes::new(py, body))?;
+    event.set_item(intern!(py, "body"), body_bytes(py, body)?)?;
     event.set_item(intern!(py, "more_body"), more)?;
     Ok(event)
 }

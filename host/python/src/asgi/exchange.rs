@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
 
-use funcdock::model::{BodyWriter, HttpResponse, ReaderGone};
+use funcdock::model::{BodyWriter, Departure, HttpResponse, ReaderGone};
 use funcdock::pipeline::{RunnerCall, WorkerHold};
 use pyo3::exceptions::PyOSError;
 use pyo3::exceptions::asyncio::CancelledError;
@@ -208,7 +208,8 @@ impl Exchange {
             Response::Complete => true,
             Response::Body(writer) | Response::WebSocket(writer) => writer.has_room().is_err(),
             Response::NotStarted | Response::Head(_) => {
-                self.call.invocation.departure().has_left() || self.is_given_up()
+                let departure = self.call.invocation.departure();
+                departure.is_some_and(Departure::has_left) || self.is_given_up()
             }
         }
     }
@@ -228,8 +229,9 @@ impl Exchange {
         drop(state);
         // The exchange owns the invocation, so this must not own the exchange.
         let watching = Arc::downgrade(self);
-        let departure = self.call.invocation.departure();
-        departure.notify(move || look_again_later(&watching));
+        if let Some(departure) = self.call.invocation.departure() {
+            departure.notify(move || look_again_later(&watching));
+        }
         Ok(future)
     }
 }

@@ -1,5 +1,6 @@
 //! The scope of an ASGI call.
 
+use funcdock::model::Scheme;
 use funcdock::pipeline::RunnerCall;
 use http::Version;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
@@ -56,9 +57,9 @@ pub(super) fn add_for_websocket(scope: &Bound<'_, PyDict>, call: &RunnerCall) ->
     let py = scope.py();
     scope.set_item(intern!(py, "type"), intern!(py, "websocket"))?;
     scope.del_item(intern!(py, "method"))?;
-    let scheme = match request.header_str("x-forwarded-proto") {
-        Some("https" | "wss") => intern!(py, "wss"),
-        _ => intern!(py, "ws"),
+    let scheme = match request.scheme {
+        Scheme::Https => intern!(py, "wss"),
+        Scheme::Http => intern!(py, "ws"),
     };
     scope.set_item(intern!(py, "scheme"), scheme)?;
     let protocols = request.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
@@ -106,8 +107,9 @@ pub(super) fn of_call<'py>(template: &Bound<'py, PyDict>, call: &RunnerCall) -> 
     scope.set_item(intern!(py, "query_string"), PyBytes::new(py, query.as_bytes()))?;
     scope.set_item(intern!(py, "headers"), raw_headers(py, &request.headers)?)?;
     scope.set_item(intern!(py, "client"), host_and_port(py, &request.client, 0)?)?;
-    let host = request.header_str("host").unwrap_or_default();
-    scope.set_item(intern!(py, "server"), host_and_port(py, host, 80)?)?;
+    let default_port = request.scheme.default_port();
+    let server = host_and_port(py, request.host_str(), default_port)?;
+    scope.set_item(intern!(py, "server"), server)?;
     scope.set_item(intern!(py, "azure_functions.invocation_id"), invocation.id())?;
     Ok(scope)
 }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use funcdock::model::HttpRequest;
-use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
+use funcdock::model::{HttpRequest, Scheme};
+use http::header::{CONTENT_LENGTH, COOKIE};
+use http::{HeaderMap, HeaderName};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
@@ -12,11 +12,8 @@ use pyo3::types::{PyBytes, PyList, PyString};
 use crate::text::utf8;
 
 /// Decodes bytes that are UTF-8 as such, and others with one character per byte, for the library's requests.
-pub(super) fn text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => latin1(bytes).into_owned(),
-    }
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| latin1(bytes), Cow::Borrowed)
 }
 
 /// Decodes bytes with one character per byte.
@@ -51,17 +48,45 @@ pub(crate) fn header_pairs<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResul
     Ok(list)
 }
 
+/// Returns the values of a header as one text, each decoded by `decode`. Several are joined by commas as HTTP says, those of
+/// `Cookie` by "; ".
+pub(crate) fn joined<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    decode: impl Fn(&'a [u8]) -> Cow<'a, str>,
+) -> Cow<'a, str> {
+    let mut values = headers.get_all(name).iter().map(|value| decode(value.as_bytes()));
+    let first = values.next().unwrap_or_default();
+    let separator = if *name == COOKIE { "; " } else { "," };
+    values.fold(first, |joined, value| joined + separator + value)
+}
+
+/// Returns the bytes of a body as Python has them. Attached.
+///
+/// # Errors
+/// `MemoryError` if there is no memory for a copy.
+pub(crate) fn body_bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    /// A copy of fewer bytes needs no look at the memory.
+    const LARGE: usize = 1 << 20;
+    if bytes.len() < LARGE {
+        return Ok(PyBytes::new(py, bytes));
+    }
+    PyBytes::new_with(py, bytes.len(), |copy| {
+        copy.copy_from_slice(bytes);
+        Ok(())
+    })
+}
+
 /// Returns the length of the body that the headers declare.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The scheme that the client used, as far as a proxy says.
-pub(crate) fn scheme<'py>(py: Python<'py>, request: &HttpRequest) -> Bound<'py, PyString> {
-    match request.header_str("x-forwarded-proto") {
-        None | Some("http") => intern!(py, "http").clone(),
-        Some("https") => intern!(py, "https").clone(),
-        Some(other) => PyString::new(py, other),
+/// Returns the scheme that the client used.
+pub(crate) fn scheme<'py>(py: Python<'py>, request: &HttpRequest) -> &'py Bound<'py, PyString> {
+    match request.scheme {
+        Scheme::Http => intern!(py, "http"),
+        Scheme::Https => intern!(py, "https"),
     }
 }
 

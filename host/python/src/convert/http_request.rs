@@ -1,12 +1,15 @@
 //! The Rust side of `func.HttpRequest`: its fields become Python objects when they are read.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use funcdock::model::HttpRequest;
 use funcdock::pipeline::RunnerCall;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use super::http_parts::text;
+use super::http_parts::{body_bytes, joined, text};
 
 /// The source of the fields of `funcdock.http.HttpRequest`.
 #[pyclass(frozen, module = "funcdock")]
@@ -42,27 +45,16 @@ impl RawRequest {
     #[getter]
     fn url(&self) -> PyResult<String> {
         let request = self.request()?;
-        // An absolute request target already is the URL.
-        if request.uri.authority().is_some() {
-            return Ok(request.uri.to_string());
-        }
-        let host = request.header_str("host").unwrap_or("localhost");
-        let scheme = request.header_str("x-forwarded-proto").unwrap_or("http");
-        Ok(format!("{scheme}://{host}{}", request.uri))
+        let scheme = request.scheme.as_str();
+        Ok(format!("{scheme}://{}{}", request.host_str(), request.uri))
     }
 
-    /// Returns the headers, with names in lower case and the values of one name joined by commas.
+    /// Returns the headers, with names in lower case and the values of one name joined.
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let headers = &self.request()?.headers;
         let dict = PyDict::new(py);
         for name in headers.keys() {
-            let mut values = headers.get_all(name).iter();
-            let first = values
-                .next()
-                .map(|value| text(value.as_bytes()))
-                .unwrap_or_default();
-            let joined = values.fold(first, |joined, value| joined + "," + &text(value.as_bytes()));
-            dict.set_item(name.as_str(), joined)?;
+            dict.set_item(name.as_str(), joined(headers, name, text))?;
         }
         Ok(dict)
     }
@@ -71,14 +63,22 @@ impl RawRequest {
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         let query = self.request()?.uri.query().unwrap_or("");
+        let mut repeated = HashMap::<_, String>::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match dict.get_item(&*name)? {
-                Some(known) => {
-                    let known: String = known.extract()?;
-                    dict.set_item(&*name, known + "," + &value)?;
-                }
-                None => dict.set_item(&*name, &*value)?,
-            }
+            let Some(known) = dict.get_item(&*name)? else {
+                dict.set_item(&*name, &*value)?;
+                continue;
+            };
+            let joined = match repeated.entry(name) {
+                Entry::Occupied(joined) => joined.into_mut(),
+                Entry::Vacant(first) => first.insert(known.extract()?),
+            };
+            joined.push(',');
+            joined.push_str(&value);
+        }
+        for (name, joined) in repeated {
+            // The order is that of the first values.
+            dict.set_item(&*name, joined)?;
         }
         Ok(dict)
     }
@@ -96,6 +96,6 @@ impl RawRequest {
         let bytes = body.ok_or_else(|| {
             PyRuntimeError::new_err("the body is a stream, which the web framework reads: a hook cannot")
         })?;
-        Ok(PyBytes::new(py, bytes))
+        body_bytes(py, bytes)
     }
 }

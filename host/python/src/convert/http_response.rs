@@ -1,6 +1,6 @@
 //! HTTP responses: `func.HttpResponse`, any object with its interface, text and bytes.
 
-use funcdock::model::{Body, BodyStream, Data, HttpResponse};
+use funcdock::model::{Body, BodyStream, Data, HttpResponse, append_header};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -104,7 +104,7 @@ fn read_headers(given: &Bound<'_, PyAny>, headers: &mut HeaderMap) -> PyResult<(
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
             PyValueError::new_err(format!("the value of header {name:?} is not valid: {value:?}"))
         })?;
-        headers.append(parsed, value);
+        append_header(headers, parsed, value).map_err(|error| PyValueError::new_err(error.to_string()))?;
     }
     Ok(())
 }

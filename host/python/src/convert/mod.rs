@@ -12,7 +12,9 @@ use funcdock::model::Data;
 use pyo3::prelude::*;
 
 pub(crate) use generic::bytes_of;
-pub(crate) use http_parts::{address, content_length, header_pairs, latin1, latin1_bytes, scheme};
+pub(crate) use http_parts::{
+    address, body_bytes, content_length, header_pairs, joined, latin1, latin1_bytes, scheme,
+};
 pub(crate) use http_request::RawRequest;
 pub(crate) use parts::{PartsOf, parts_of};
 pub(crate) use response_body::ResponseBody;

@@ -8,10 +8,10 @@ use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyDict, PyString};
 
 use super::input::RawInput;
-use crate::convert::{address, latin1, scheme};
+use crate::convert::{address, body_bytes, joined, latin1, scheme};
 
 /// Returns the entries that all environs of a function have. Attached.
 pub(super) fn template<'py>(
@@ -70,11 +70,8 @@ pub(super) fn of_call<'py>(
     )?;
     environ.set_item(intern!(py, "SERVER_PROTOCOL"), protocol)?;
     environ.set_item(intern!(py, "wsgi.url_scheme"), scheme(py, request))?;
-    let (host, port) = address(request.header_str("host").unwrap_or_default(), 80);
-    environ.set_item(
-        intern!(py, "SERVER_NAME"),
-        if host.is_empty() { "localhost" } else { host },
-    )?;
+    let (host, port) = address(request.host_str(), request.scheme.default_port());
+    environ.set_item(intern!(py, "SERVER_NAME"), host)?;
     environ.set_item(intern!(py, "SERVER_PORT"), port.to_string())?;
     let (host, port) = address(&request.client, 0);
     environ.set_item(intern!(py, "REMOTE_ADDR"), host)?;
@@ -89,7 +86,7 @@ fn input<'py>(wsgi: &Bound<'py, PyModule>, request: &HttpRequest) -> PyResult<Bo
     let py = wsgi.py();
     match &request.body {
         Body::Bytes(bytes) => {
-            let bytes = PyBytes::new(py, bytes);
+            let bytes = body_bytes(py, bytes)?;
             wsgi.call_method1(intern!(py, "whole_input"), (bytes,))
         }
         Body::Stream(stream) => match stream.take() {
@@ -106,12 +103,7 @@ fn add_headers(environ: &Bound<'_, PyDict>, request: &HttpRequest) -> PyResult<(
     let mut key = String::with_capacity(32);
     let headers = &request.headers;
     for name in headers.keys() {
-        let mut values = headers.get_all(name).iter();
-        let first = values
-            .next()
-            .map(|value| latin1(value.as_bytes()))
-            .unwrap_or_default();
-        let value = values.fold(first, |joined, value| joined + "," + latin1(value.as_bytes()));
+        let value = joined(headers, name, latin1);
         if let Some(key) = own_key(py, name) {
             environ.set_item(key, value)?;
             continue;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use funcdock::model::{Body, HttpResponse};
+use funcdock::model::{Body, HttpResponse, append_header};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -104,7 +104,7 @@ fn parse(status: &Bound<'_, PyString>, headers: &Bound<'_, PyAny>) -> PyResult<H
         let value = HeaderValue::from_bytes(&latin1_bytes(&value)?).map_err(|_| {
             PyValueError::new_err(format!("the value of header {name:?} is not valid: {value:?}"))
         })?;
-        made.append(parsed, value);
+        append_header(&mut made, parsed, value).map_err(|error| PyValueError::new_err(error.to_string()))?;
     }
     Ok(HttpResponse {
         status,

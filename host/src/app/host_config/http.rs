@@ -2,15 +2,28 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::time;
 use crate::app::HttpConfig;
 use crate::app::error::Problem;
 use crate::app::json::Item;
+use crate::model::{TrustedProxies, is_connection_header};
 
 /// The first segments of the host's own paths.
 pub(crate) const RESERVED: [&str; 2] = ["admin", "runtime"];
+
+const DEFAULT_BODY_SIZE: u64 = 100 << 20;
+
+/// The number of the largest bodies that a worker holds at once by default. With a copy of each for Python, they fit into
+/// the gigabyte that a small machine has for a worker.
+const DEFAULT_BODIES: u64 = 4;
+
+/// Each response has them, and clients read them all.
+const MAX_CUSTOM_HEADERS: usize = 500;
+
+/// Headers of which a second value would be wrong, beside those of the connection.
+static OF_THE_SERVER: [HeaderName; 2] = [header::DATE, header::SEC_WEBSOCKET_ACCEPT];
 
 const NAME_RULE: &str = "use letters, digits and dashes";
 const VALUE_RULE: &str = "the value of an HTTP header: printable ASCII characters without line breaks";
@@ -22,8 +35,10 @@ impl Default for HttpConfig {
             custom_headers: HeaderMap::new(),
             max_concurrent_requests: None,
             max_outstanding_requests: None,
-            max_request_body_size: 100 * 1024 * 1024,
+            max_request_body_size: DEFAULT_BODY_SIZE,
+            max_total_request_body_size: DEFAULT_BODIES * DEFAULT_BODY_SIZE,
             client_timeout: Duration::from_secs(30),
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
@@ -47,10 +62,25 @@ pub(super) fn read(http: &Item<'_>) -> Result<HttpConfig, Problem> {
         let bytes = size.integer(0..=i64::MAX, "a number of bytes")?;
         config.max_request_body_size = bytes.unsigned_abs();
     }
+    config.max_total_request_body_size = match http.get("maxTotalRequestBodySize")? {
+        Some(size) => total_size(&size, config.max_request_body_size)?,
+        None => config.max_request_body_size.saturating_mul(DEFAULT_BODIES),
+    };
     if let Some(timeout) = http.get("clientTimeout")? {
         config.client_timeout = time(&timeout, "a time \"hh:mm:ss\" of at least a second")?;
     }
     Ok(config)
+}
+
+/// Reads the size of all bodies together, of which each may have `each` bytes; -1 means unlimited.
+fn total_size(item: &Item<'_>, each: u64) -> Result<u64, Problem> {
+    let expected =
+        format!("a number of bytes of at least maxRequestBodySize, which is {each}, or -1 for unlimited");
+    match u64::try_from(item.integer(-1..=i64::MAX, &expected)?) {
+        Err(_) => Ok(u64::MAX),
+        Ok(bytes) if bytes >= each => Ok(bytes),
+        Ok(_) => Err(item.wrong_value(&expected)),
+    }
 }
 
 fn custom_headers(item: &Item<'_>) -> Result<HeaderMap, Problem> {
@@ -60,6 +90,14 @@ fn custom_headers(item: &Item<'_>) -> Result<HeaderMap, Problem> {
         let name = HeaderName::try_from(name)
             .map_err(|_| value.problem(format!("{name:?} is not a valid HTTP header name; {NAME_RULE}")))?;
         let text = HeaderValue::from_str(text).map_err(|_| value.wrong_value(VALUE_RULE))?;
+        if is_connection_header(&name) || OF_THE_SERVER.contains(&name) {
+            return Err(value.problem(format!(
+                "the server itself sets the header {name:?}, to what fits each response; remove it"
+            )));
+        }
+        if headers.len() >= MAX_CUSTOM_HEADERS {
+            return Err(item.problem(format!("there are at most {MAX_CUSTOM_HEADERS} custom headers")));
+        }
         headers.append(name, text);
     }
     Ok(headers)

@@ -4,6 +4,7 @@ use ::http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::app::{AppSettings, ExtensionConfig, overrides};
+use crate::model::TrustedProxies;
 
 /// Reads host.json with settings that override it. Returns the warnings too.
 fn parse(text: &str, settings: &[(&str, &str)]) -> Result<(HostConfig, Vec<String>), String> {
@@ -24,6 +25,7 @@ fn defaults_are_those_of_the_model() {
     assert_eq!(config, HostConfig::default());
     assert_eq!(config.http.route_prefix, "api");
     assert_eq!(config.http.max_request_body_size, 104_857_600);
+    assert_eq!(config.http.max_total_request_body_size, 419_430_400);
     assert_eq!(config.http.client_timeout, Duration::from_secs(30));
     assert_eq!(config.function_timeout, Some(Duration::from_secs(1800)));
     assert_eq!(config.telemetry_mode, TelemetryMode::ApplicationInsights);
@@ -76,7 +78,9 @@ fn every_key_that_we_use_is_read() {
             max_concurrent_requests: Some(100),
             max_outstanding_requests: None,
             max_request_body_size: 0,
+            max_total_request_body_size: 0,
             client_timeout: Duration::from_secs(10),
+            trusted_proxies: TrustedProxies::default(),
         },
         function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),
         telemetry_mode: TelemetryMode::OpenTelemetry,
@@ -173,6 +177,24 @@ fn an_error_says_what_is_wrong() {
             "a line break in a header",
         ),
         (
+            http("\"customHeaders\": {\"Transfer-Encoding\": \"chunked\"}"),
+            "host.json:1: extensions.http.customHeaders.Transfer-Encoding: the server itself sets the header \
+             \"transfer-encoding\", to what fits each response; remove it",
+            "framing",
+        ),
+        (
+            http("\"customHeaders\": {\"keep-alive\": \"timeout=5\"}"),
+            "host.json:1: extensions.http.customHeaders.keep-alive: the server itself sets the header \
+             \"keep-alive\", to what fits each response; remove it",
+            "the connection",
+        ),
+        (
+            http("\"customHeaders\": {\"Date\": \"today\"}"),
+            "host.json:1: extensions.http.customHeaders.Date: the server itself sets the header \"date\", to what fits \
+             each response; remove it",
+            "the date",
+        ),
+        (
             http("\"customHeaders\": {\"a\": 1}"),
             "host.json:1: extensions.http.customHeaders.a: expected a string, found number",
             "a number as header",
@@ -194,6 +216,12 @@ fn an_error_says_what_is_wrong() {
             "host.json:1: extensions.http.maxOutstandingRequests: expected a number of at least 1, or -1 for \
              unlimited, found string",
             "a number in quotes",
+        ),
+        (
+            http("\"maxRequestBodySize\": 1000, \"maxTotalRequestBodySize\": 999"),
+            "host.json:1: extensions.http.maxTotalRequestBodySize: expected a number of bytes of at least \
+             maxRequestBodySize, which is 1000, or -1 for unlimited, found 999",
+            "not one body would fit",
         ),
         (
             http("\"maxRequestBodySize\": \"1 MB\""),

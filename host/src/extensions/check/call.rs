@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::model::{
     Body, BodyStream, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Inputs, Invocation, Outcome,
-    Returned, Start,
+    Returned, Scheme, Start,
 };
 
 /// A call as an HTTP trigger makes it: `GET /api/check?name=Funcdock`.
@@ -42,7 +42,10 @@ pub(super) fn invocation() -> Arc<Invocation> {
         headers,
         body: Body::default(),
         route_params: SmallVec::new(),
+        scheme: Scheme::Http,
+        host: HeaderValue::from_static("localhost"),
         client: "127.0.0.1:50000".into(),
+        peer: "127.0.0.1:50000".into(),
         websocket: None,
     };
     let start = Start {

@@ -6,11 +6,22 @@ use funcdock_extension_api::driver::table;
 
 use super::data;
 use crate::model::HttpRequest;
+use http::HeaderValue;
 
 /// Makes a context of a request.
 pub(super) fn http_request(request: &HttpRequest) -> abi::HttpRequest<'_> {
     // SAFETY: the table is one for this type, and the value is borrowed as long as the context.
     unsafe { abi::HttpRequest::new(HTTP_REQUEST, std::ptr::from_ref(request).cast()) }
+}
+
+/// Returns the first value of a header, or what the host knows of the request by a name that no header has.
+fn field<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a [u8]> {
+    match name {
+        abi::SCHEME => Some(request.scheme.as_str().as_bytes()),
+        abi::AUTHORITY => Some(request.host.as_bytes()),
+        abi::PEER => Some(request.peer.as_bytes()),
+        name => request.header(name).map(HeaderValue::as_bytes),
+    }
 }
 
 table! {
@@ -20,8 +31,7 @@ table! {
         fn query(request) -> RStr<'static> { RStr::from_str(request.uri.query().unwrap_or("")) }
         fn minor_version(request) -> u8 { u8::from(request.version != http::Version::HTTP_10) }
         fn header(request, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
-            let value = request.header(name.as_str());
-            value.map(|value| RSlice::from_slice(value.as_bytes())).into()
+            field(request, name.as_str()).map(RSlice::from_slice).into()
         }
         fn header_at(request, index: usize) -> ROption<Tuple2<RStr<'static>, RSlice<'static, u8>>> {
             let header = request.headers.iter().nth(index);

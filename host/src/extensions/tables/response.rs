@@ -8,17 +8,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::data;
 use super::ended_call::EndedCall;
-use crate::model::HttpResponse;
+use crate::model::{HttpResponse, MAX_RESPONSE_HEADERS, append_header};
 
 /// Takes the response that a pre hook gave.
 ///
 /// # Errors
 /// It cannot be sent: the status or a header is not valid in HTTP.
 pub(in crate::extensions) fn http_response(response: abi::Response) -> Result<HttpResponse, String> {
-    let mut headers = HeaderMap::with_capacity(response.headers.len());
+    let mut headers = HeaderMap::with_capacity(response.headers.len().min(MAX_RESPONSE_HEADERS));
     for Tuple2(name, value) in &response.headers {
         let (name, value) = header(name, value)?;
-        headers.append(name, value);
+        append_header(&mut headers, name, value).map_err(|error| error.to_string())?;
     }
     Ok(HttpResponse {
         status: status(response.status)?,
@@ -83,13 +83,12 @@ table! {
         }
         fn set_header(mut call, name: RStr<'_>, value: RStr<'_>, append: bool) -> RResult<(), abi::Error> {
             super::response::header(name.as_str(), value.as_str())
-                .map(|(name, value)| {
+                .and_then(|(name, value)| {
                     let headers = &mut call.http_mut().headers;
-                    if append {
-                        headers.append(name, value);
-                    } else {
-                        headers.insert(name, value);
+                    if !append {
+                        headers.remove(&name);
                     }
+                    append_header(headers, name, value).map_err(|error| error.to_string())
                 })
                 .map_err(invalid)
                 .into()
@@ -102,6 +101,31 @@ table! {
         }
         fn set_body(mut call, body: RVec<u8>) {
             call.http_mut().body = Bytes::from(body.into_vec()).into();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use abi_stable::std_types::RString;
+
+    use super::*;
+
+    #[test]
+    fn a_response_with_too_many_headers_is_refused() {
+        let response = |count| {
+            let header = |number| Tuple2(RString::from(format!("x-{number}")), RString::new());
+            http_response(abi::Response {
+                status: 200,
+                headers: (0..count).map(header).collect(),
+                body: RVec::new(),
+            })
+        };
+        let most = response(MAX_RESPONSE_HEADERS).expect("as many as are allowed");
+        assert_eq!(most.headers.len(), MAX_RESPONSE_HEADERS);
+        for count in [MAX_RESPONSE_HEADERS + 1, 40_000] {
+            let problem = response(count).expect_err("too many");
+            assert_eq!(problem, "a response has at most 24000 headers");
         }
     }
 }

@@ -5,7 +5,8 @@ use super::*;
 /// The parameters that `path` gives, as `name=value;name=value`.
 fn matched(template: &str, path: &str) -> Option<String> {
     let template = RouteTemplate::parse(template).expect(template);
-    let params = template.matches(path)?;
+    let path = RequestPath::new(path);
+    let params = template.matches(&path, template.segments_needed())?;
     Some(
         params
             .iter()

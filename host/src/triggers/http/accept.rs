@@ -14,8 +14,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::connection::connection;
 use super::front::Front;
-use super::server::connection;
 use crate::control::{Load, OwnLoad};
 use crate::sys::watch_listener;
 use crate::triggers::Calls;

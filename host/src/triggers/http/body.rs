@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
+use super::budget::{Budget, Share};
 use crate::model::{BodyError, BodyStream};
 
 /// The reason why a body was not read.
@@ -20,23 +21,39 @@ use crate::model::{BodyError, BodyStream};
 pub(super) enum ReadError {
     /// It is longer than allowed.
     TooLarge,
+    /// There is no memory for it beside the others.
+    NoRoom,
     /// The client sent nothing for too long.
     TimedOut,
     /// The client disconnected, or broke the protocol.
     Broken,
 }
 
-/// Reads a body of at most `limit` bytes, and never holds more than that. Does not read a body at all whose declared
-/// length is beyond the limit, and drops others when they pass it.
-pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Result<Bytes, ReadError> {
+/// The memory that is reserved first for a body that does not come in one piece.
+const FIRST_RESERVE: usize = 64 << 10;
+
+/// Reads a body of at most `limit` bytes, and never holds more than that, nor more than the budget allows. Does not read a
+/// body at all whose declared length is beyond the limit, and drops others when they pass it. Returns the body's share of the
+/// budget as well.
+pub(super) async fn read(
+    body: &mut Incoming,
+    limit: u64,
+    pause: Duration,
+    budget: &Arc<Budget>,
+) -> Result<(Bytes, Option<Share>), ReadError> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok((Bytes::new(), None));
     }
     if body.size_hint().lower() > limit {
         return Err(ReadError::TooLarge);
     }
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let longest = body.size_hint().upper().map_or(limit, |length| length.min(limit));
+    let mut whole = Whole {
+        first: Bytes::new(),
+        rest: Vec::new(),
+        longest: usize::try_from(longest).unwrap_or(usize::MAX),
+        share: budget.share(),
+    };
     while let Some(frame) = tokio::time::timeout(pause, body.frame())
         .await
         .map_err(|_| ReadError::TimedOut)?
@@ -45,20 +62,57 @@ pub(super) async fn read(body: &mut Incoming, limit: u64, pause: Duration) -> Re
         let Ok(data) = frame.map_err(|_| ReadError::Broken)?.into_data() else {
             continue;
         };
-        if (first.len() + rest.len() + data.len()) as u64 > limit {
+        if (whole.len() + data.len()) as u64 > limit {
             return Err(ReadError::TooLarge);
         }
-        // Most bodies arrive in one piece, which needs no copy.
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&data);
+        whole.add(data)?;
+    }
+    Ok(match whole.rest.is_empty() {
+        true => (whole.first, Some(whole.share)),
+        false => (whole.rest.into(), Some(whole.share)),
+    })
+}
+
+/// A body on the way to be whole.
+struct Whole {
+    /// Most bodies arrive in one piece, which needs no copy.
+    first: Bytes,
+    rest: Vec<u8>,
+    /// The length that it may have.
+    longest: usize,
+    share: Share,
+}
+
+impl Whole {
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    /// Adds a part. Memory is reserved as parts arrive, not as the client announces them: it could announce much.
+    fn add(&mut self, data: Bytes) -> Result<(), ReadError> {
+        let needed = self.len() + data.len();
+        if self.len() == 0 {
+            self.first = data;
+            return self.grow_share(needed);
+        }
+        if needed > self.rest.capacity() {
+            let wanted = (2 * self.rest.capacity()).max(FIRST_RESERVE).min(self.longest);
+            let capacity = needed.max(wanted);
+            self.grow_share(capacity)?;
+            let reserved = self.rest.try_reserve_exact(capacity - self.rest.len());
+            reserved.map_err(|_| ReadError::NoRoom)?;
+        }
+        self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+        self.rest.extend_from_slice(&data);
+        Ok(())
+    }
+
+    fn grow_share(&mut self, bytes: usize) -> Result<(), ReadError> {
+        match self.share.grow_to(bytes as u64) {
+            true => Ok(()),
+            false => Err(ReadError::NoRoom),
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
 /// Reads and drops the rest of a body, for at most `time`.

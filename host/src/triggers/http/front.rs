@@ -1,24 +1,30 @@
 //! Takes a request to its response: the route, the limits, the body, the call.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::header::{EXPECT, HOST, UPGRADE};
+use http::header::{EXPECT, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::admin::{self, Admin};
 use super::body::{self, ReadError};
+use super::budget::Budget;
+use super::client::Client;
 use super::handshake::Handshake;
+use super::origin::Origin;
 use super::reply::{self, Reply};
 use super::responses::{self, ResponseBody};
 use super::router::{Match, Router};
+use super::target;
 use super::tunnel;
 use crate::app::HttpConfig;
-use crate::model::{Body, Data, HttpRequest, HttpTrigger, Inputs, Start};
+use crate::model::route::RequestPath;
+use crate::model::{Body, Data, HttpRequest, HttpTrigger, Inputs, Start, TrustedProxies};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
@@ -29,7 +35,9 @@ pub(super) struct Front {
     limits: Limits,
     concurrent: Option<Arc<Semaphore>>,
     outstanding: Arc<AtomicU32>,
+    bodies: Arc<Budget>,
     custom_headers: HeaderMap,
+    proxies: TrustedProxies,
     admin: Arc<dyn Admin>,
 }
 
@@ -84,12 +92,14 @@ impl Front {
                 .max_concurrent_requests
                 .map(|count| Arc::new(Semaphore::new(count as usize))),
             outstanding: Arc::default(),
+            bodies: Budget::new(config.max_total_request_body_size),
             limits: Limits {
                 body: config.max_request_body_size,
                 pause: config.client_timeout,
                 outstanding: config.max_outstanding_requests,
             },
             custom_headers: config.custom_headers,
+            proxies: config.trusted_proxies,
             admin,
         }
     }
@@ -99,11 +109,16 @@ impl Front {
         self.limits.pause
     }
 
-    /// Responds to a request of the client at this address.
+    /// Returns the client at this address.
+    pub(super) fn client(&self, address: Option<SocketAddr>) -> Client {
+        Client::new(address, &self.proxies)
+    }
+
+    /// Responds to a request of this client.
     pub(super) async fn respond(
         &self,
         request: Request<Incoming>,
-        client: &Arc<str>,
+        client: &Client,
     ) -> Response<ResponseBody> {
         let mut response = self.route(request, client).await;
         for (name, value) in &self.custom_headers {
@@ -112,19 +127,23 @@ impl Front {
         response
     }
 
-    async fn route(&self, mut request: Request<Incoming>, client: &Arc<str>) -> Response<ResponseBody> {
+    async fn route(&self, mut request: Request<Incoming>, client: &Client) -> Response<ResponseBody> {
         let has_upgrade = request.headers().contains_key(UPGRADE);
         let upgrade = has_upgrade.then(|| hyper::upgrade::on(&mut request));
-        let (parts, mut incoming) = request.into_parts();
-        if !names_one_host(&parts) {
-            let response = responses::plain(StatusCode::BAD_REQUEST, "the request has no Host, or several\n");
-            return responses::closing(response);
+        let (mut parts, mut incoming) = request.into_parts();
+        if let Some(response) = target::answer(&parts) {
+            return self.refuse(&parts.headers, incoming, response);
         }
-        let (endpoint, route_params) = match self.find(&parts) {
+        let Ok(origin) = Origin::read(&mut parts, client.is_trusted()) else {
+            let response = responses::plain(StatusCode::BAD_REQUEST, INVALID_HOST);
+            return responses::closing(response);
+        };
+        let path = RequestPath::new(parts.uri.path());
+        let (endpoint, route_params) = match self.find(&parts, &path) {
             Match::Found { value, params } => {
                 let owned = params
                     .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value.into_owned()));
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()));
                 (value.clone(), owned.collect())
             }
             Match::MethodNotAllowed { allow } => {
@@ -149,6 +168,7 @@ impl Front {
             .unzip();
         // A stream that is too large already is refused by `read`.
         let mut arriving = None;
+        let mut share = None;
         let body = if endpoint.streams_body
             && !incoming.is_end_stream()
             && incoming.size_hint().lower() <= self.limits.body
@@ -157,12 +177,22 @@ impl Front {
             arriving = Some((stream.clone(), is_too_large));
             Body::Stream(stream)
         } else {
-            match body::read(&mut incoming, self.limits.body, self.limits.pause).await {
-                Ok(body) => Body::Bytes(body),
+            let limits = &self.limits;
+            match body::read(&mut incoming, limits.body, limits.pause, &self.bodies).await {
+                Ok((body, its_share)) => {
+                    share = its_share;
+                    Body::Bytes(body)
+                }
                 Err(ReadError::TooLarge) => {
                     return self.refuse(&parts.headers, incoming, responses::too_large());
                 }
+                Err(ReadError::NoRoom) => {
+                    return self.refuse(&parts.headers, incoming, responses::no_room());
+                }
                 Err(ReadError::TimedOut) => return responses::closing(responses::too_slow()),
+                Err(ReadError::Broken) if self.calls.is_draining() => {
+                    return responses::closing(responses::stopping());
+                }
                 Err(ReadError::Broken) => return responses::closing(responses::malformed()),
             }
         };
@@ -179,15 +209,20 @@ impl Front {
             headers: parts.headers,
             body,
             route_params,
-            client: Arc::clone(client),
+            scheme: origin.scheme,
+            host: origin.host,
+            client: origin.client.unwrap_or_else(|| Arc::clone(client.address())),
+            peer: Arc::clone(client.address()),
             websocket,
         };
         let start = Start {
             inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
             http_reply: Some(&Reply),
+            departure: Some(Arc::clone(client.departure())),
             ..Start::default()
         };
-        let call = self.calls.call(endpoint.function, start, (outstanding, permit));
+        let held = (outstanding, permit, share);
+        let call = self.calls.call(endpoint.function, start, held);
         let (invocation, result) = call.await;
         if let Some((stream, is_too_large)) = arriving {
             // Whoever keeps the request must not keep the connection with it.
@@ -206,9 +241,8 @@ impl Front {
     }
 
     /// Finds the function for a request. None has the host's own paths, not even one whose route takes all paths.
-    fn find<'a>(&'a self, parts: &'a Parts) -> Match<'a, Endpoint> {
-        let path = parts.uri.path();
-        match admin::is_reserved(path) {
+    fn find<'a>(&'a self, parts: &Parts, path: &'a RequestPath<'_>) -> Match<'a, Endpoint> {
+        match admin::is_reserved(parts.uri.path()) {
             true => Match::NotFound,
             false => self.router.find(&parts.method, path),
         }
@@ -242,13 +276,7 @@ impl Front {
     }
 }
 
-/// Whether the request has exactly one `Host`, as HTTP/1.1 requires: a proxy may use the other one of two.
-fn names_one_host(parts: &Parts) -> bool {
-    match parts.headers.get_all(HOST).iter().count() {
-        0 => parts.version < Version::HTTP_11,
-        count => count == 1,
-    }
-}
+const INVALID_HOST: &str = "the request has no valid Host, or several\n";
 
 /// One of the requests that run or wait, until dropped.
 struct Outstanding(Option<Arc<AtomicU32>>);

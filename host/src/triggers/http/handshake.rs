@@ -1,16 +1,15 @@
 //! The handshake of the WebSocket protocol (RFC 6455, section 4.2).
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::Body as _;
 use hyper::body::Incoming;
 use tungstenite::handshake::derive_accept_key;
 
+use super::connection_headers::has_token;
 use super::responses::{self, ResponseBody};
+use crate::model::{Body, HttpResponse};
 
 /// The version of the protocol.
 const VERSION: HeaderValue = HeaderValue::from_static("13");
@@ -67,13 +66,13 @@ impl Handshake {
 
     /// Returns the response that accepts, with these headers of the function.
     pub(super) fn accept(self, headers: HeaderMap) -> Response<ResponseBody> {
-        let mut response = responses::no_content();
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        *response.headers_mut() = headers;
+        let head = HttpResponse {
+            status: StatusCode::SWITCHING_PROTOCOLS,
+            headers,
+            body: Body::default(),
+        };
+        let mut response = responses::of_function(head, false);
         let headers = response.headers_mut();
-        // A handshake has no body, whatever the function says.
-        headers.remove(CONTENT_LENGTH);
-        headers.remove(TRANSFER_ENCODING);
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept);
@@ -103,19 +102,10 @@ impl HandshakeError {
     }
 }
 
-/// Whether a header, which is a list, has this token, in any case.
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|found| found.trim().eq_ignore_ascii_case(token))
-}
-
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::header::CONTENT_LENGTH;
+    use http::{HeaderName, Request};
 
     use super::*;
 
@@ -145,10 +135,12 @@ mod tests {
         assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("7"));
+        headers.insert("keep-alive", HeaderValue::from_static("timeout=5"));
         headers.insert("x-own", HeaderValue::from_static("kept"));
         let response = handshake.accept(headers);
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert!(!response.headers().contains_key(CONTENT_LENGTH));
+        assert!(!response.headers().contains_key("keep-alive"));
         assert_eq!(response.headers()["x-own"], "kept");
         assert_eq!(response.headers()[UPGRADE], "websocket");
     }

@@ -1,21 +1,29 @@
 //! HTTP triggers: from accepted connections to responses.
 //!
-//! `accept` takes connections, and `server` serves one; `front` takes a request through the route (`router`), the limits, the body and the call;
+//! `accept` takes connections; `connection` serves one, over its `wire`; `front` takes a request through the route (`router`),
+//! the limits, the body and the call;
 //! `reply` makes responses from outcomes, `responses` has those of the host itself. A client that goes on with the
 //! WebSocket protocol asks so with a `handshake`; its bytes go through a `tunnel` from then on.
 
 mod accept;
 mod admin;
 mod body;
+mod budget;
+mod client;
+mod connection;
+mod connection_headers;
 mod front;
 mod handshake;
+mod origin;
 mod reply;
 mod responses;
 mod router;
-mod server;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod watch;
+mod wire;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::Full;
 
+use super::connection_headers;
 use crate::model::{Body, BodyError, Frames, HttpResponse};
 
 /// The body of every response.
@@ -63,6 +64,7 @@ impl http_body::Body for ResponseBody {
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
 
 /// Whether a response with this status has no body, even if the function returns one.
 pub(super) fn is_bodyless(status: StatusCode) -> bool {
@@ -70,20 +72,14 @@ pub(super) fn is_bodyless(status: StatusCode) -> bool {
 }
 
 /// Returns the response of a function or an extension to a request, which asks only for the head if `is_head`.
-pub(super) fn of_function(response: HttpResponse, is_head: bool) -> Response<ResponseBody> {
-    let body = if is_bodyless(response.status) {
-        Body::default()
-    } else {
-        response.body
-    };
-    let mut sent = Response::new(ResponseBody::from(body));
+pub(super) fn of_function(mut response: HttpResponse, is_head: bool) -> Response<ResponseBody> {
+    if is_bodyless(response.status) {
+        response.body = Body::default();
+    }
+    connection_headers::remove(&mut response, is_head);
+    let mut sent = Response::new(ResponseBody::from(response.body));
     *sent.status_mut() = response.status;
     *sent.headers_mut() = response.headers;
-    // The server chooses the framing of the message. Only to HEAD the function alone knows the length.
-    if !is_head {
-        sent.headers_mut().remove(http::header::CONTENT_LENGTH);
-    }
-    sent.headers_mut().remove(http::header::TRANSFER_ENCODING);
     sent
 }
 
@@ -102,6 +98,28 @@ pub(super) fn method_not_allowed(allow: HeaderValue) -> Response<ResponseBody> {
     response
 }
 
+/// 405: the host is not a proxy, which CONNECT asks for.
+pub(super) fn no_tunnels() -> Response<ResponseBody> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "this server is not a proxy\n");
+    response.headers_mut().insert(ALLOW, METHODS);
+    response
+}
+
+/// 204, with the methods that functions may allow: the answer to `OPTIONS *`, which asks about the server as a whole.
+pub(super) fn options() -> Response<ResponseBody> {
+    let mut response = no_content();
+    response.headers_mut().insert(ALLOW, METHODS);
+    response
+}
+
+/// 400: the target of the request is not the path of a resource.
+pub(super) fn bad_target() -> Response<ResponseBody> {
+    plain(
+        StatusCode::BAD_REQUEST,
+        "the target of the request is neither a path nor an http URL\n",
+    )
+}
+
 /// 429: more requests are waiting than host.json allows.
 pub(super) fn too_many() -> Response<ResponseBody> {
     let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "too many requests are waiting\n");
@@ -116,14 +134,43 @@ pub(super) fn too_large() -> Response<ResponseBody> {
     plain(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large\n")
 }
 
+/// 503: the bodies of other requests take all the memory that host.json allows.
+pub(super) fn no_room() -> Response<ResponseBody> {
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the server holds too many request bodies; send the request again later\n",
+    );
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// 408: the client paused within the body for longer than host.json allows.
 pub(super) fn too_slow() -> Response<ResponseBody> {
     plain(StatusCode::REQUEST_TIMEOUT, "the request's body took too long\n")
 }
 
+/// 503: the worker stops, and does not wait for the rest of the body.
+pub(super) fn stopping() -> Response<ResponseBody> {
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the server stops; send the request again\n",
+    );
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// 400: the framing of the body is not valid HTTP.
 pub(super) fn malformed() -> Response<ResponseBody> {
     plain(StatusCode::BAD_REQUEST, "the request's body is malformed\n")
+}
+
+/// Whether the connection goes on with another protocol.
+pub(super) fn is_upgrade(response: &Response<ResponseBody>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Makes the response the last one of its connection: the request was not read to its end.

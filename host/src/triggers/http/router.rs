@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method};
 
-use crate::model::route::{Params, RouteTemplate};
+use crate::model::route::{Params, RequestPath, RouteTemplate};
 
 /// Finds the most specific route for a request.
 ///
@@ -15,6 +15,8 @@ pub(super) struct Router<T> {
     routes: Vec<Route<T>>,
     /// The lower-case paths of the routes without parameters, sorted: nearly all requests are for one of these.
     literals: Vec<(Box<str>, usize)>,
+    /// The number of segments of a path that the templates have to know.
+    segments: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -80,14 +82,18 @@ impl<T> Router<T> {
         };
         let mut literals: Vec<_> = routes.iter().enumerate().filter_map(literal).collect();
         literals.sort_unstable();
-        Self { routes, literals }
+        let segments = routes.iter().map(|route| route.template.segments_needed());
+        Self {
+            segments: segments.max().unwrap_or(0),
+            routes,
+            literals,
+        }
     }
 
-    /// Finds the route for a request. `path` is the request's, percent-encoded, without the query. Nothing is
-    /// allocated for a route without parameters.
-    pub(super) fn find<'a>(&'a self, method: &Method, path: &'a str) -> Match<'a, T> {
+    /// Finds the route for a request. Nothing is allocated for a route without parameters.
+    pub(super) fn find<'a>(&'a self, method: &Method, path: &'a RequestPath<'_>) -> Match<'a, T> {
         // Literal text in each segment is the most specific that a route can be.
-        if let Some(route) = self.literal(path).find(|route| route.allows(method)) {
+        if let Some(route) = self.literal(path.trimmed()).find(|route| route.allows(method)) {
             return Match::Found {
                 value: &route.value,
                 params: Params::new(),
@@ -95,7 +101,7 @@ impl<T> Router<T> {
         }
         let mut refused = Vec::new();
         for route in &self.routes {
-            let Some(params) = route.template.matches(path) else {
+            let Some(params) = route.template.matches(path, self.segments) else {
                 continue;
             };
             if route.allows(method) {
@@ -114,13 +120,8 @@ impl<T> Router<T> {
         }
     }
 
-    /// Returns the routes with exactly this literal path.
+    /// Returns the routes with exactly this literal path, which has no slashes around it.
     fn literal(&self, path: &str) -> impl Iterator<Item = &Route<T>> {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let path = path
-            .strip_suffix('/')
-            .filter(|path| !path.is_empty())
-            .unwrap_or(path);
         let lowered = || path.bytes().map(|byte| byte.to_ascii_lowercase());
         let start = self
             .literals

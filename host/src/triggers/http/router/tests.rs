@@ -12,7 +12,7 @@ fn router<'t>(prefix: &str, routes: &[(&'t str, &[Method])]) -> Router<&'t str> 
 
 /// What was found: the value, "405 <methods>" or "404".
 fn found(router: &Router<&str>, method: Method, path: &str) -> String {
-    match router.find(&method, path) {
+    match router.find(&method, &RequestPath::new(path)) {
         Match::Found { value, .. } => (*value).to_owned(),
         Match::MethodNotAllowed { allow } => format!("405 {}", allow.to_str().expect("ASCII")),
         Match::NotFound => "404".to_owned(),
@@ -154,14 +154,32 @@ fn methods_decide_among_routes() {
 #[test]
 fn parameters_come_with_the_route() {
     let router = router("api", &[("items/{id:int}/{name}", &[])]);
-    let Match::Found { params, .. } = router.find(&Method::GET, "/api/items/7/a%20b") else {
+    let path = RequestPath::new("/api/items/7/a%20b");
+    let Match::Found { params, .. } = router.find(&Method::GET, &path) else {
         panic!("there is such a route");
     };
-    let params: Vec<_> = params
-        .iter()
-        .map(|(name, value)| (*name, value.as_ref()))
+    assert_eq!(params.as_slice(), [("id", "7"), ("name", "a b")]);
+}
+
+#[test]
+fn parameters_of_many_routes_are_those_of_one_decoded_path() {
+    let templates: Vec<String> = (0..500)
+        .map(|number| format!("{{id}}/r{number}/{{*rest}}"))
         .collect();
-    assert_eq!(params, [("id", "7"), ("name", "a b")]);
+    let routes: Vec<(&str, &[Method])> = templates.iter().map(|text| (text.as_str(), &[][..])).collect();
+    let router = router("", &routes);
+    let long = format!("/%41{}/r499/{}", "x".repeat(30_000), "%42/".repeat(7_500));
+    let path = RequestPath::new(&long);
+    let found = || match router.find(&Method::GET, &path) {
+        Match::Found { params, .. } => params,
+        other => panic!("{other:?}"),
+    };
+    let params = found();
+    assert_eq!(params[0].1.len(), 30_001);
+    assert_eq!(params[1].1, "B/".repeat(7_500));
+    // No matter how many routes look at the path, and how often, the values are parts of the same text.
+    let again = found();
+    assert!(std::ptr::eq(params[0].1, again[0].1) && std::ptr::eq(params[1].1, again[1].1));
 }
 
 /// Templates and paths made of the characters that mean something: whatever they are, nothing panics, and a
@@ -224,13 +242,14 @@ fn garbage_is_survived() {
         parsed += 1;
         let literal = route.literal_path();
         let router = Router::new("", [(route, vec![Method::GET], ())]);
-        router.find(&Method::GET, &path);
-        router.find(&Method::PUT, &path);
+        router.find(&Method::GET, &RequestPath::new(&path));
+        router.find(&Method::PUT, &RequestPath::new(&path));
         if let Some(literal) = literal {
+            let literal = RequestPath::new(&literal);
             let own = router.find(&Method::GET, &literal);
             assert!(
                 matches!(own, Match::Found { .. }),
-                "{template:?} finds {literal:?}"
+                "{template:?} does not find its own path"
             );
         }
     }

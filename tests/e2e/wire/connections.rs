@@ -1,4 +1,4 @@
-//! HTTP on the wire: connections, bodies, and clients that are slow, disconnect, or do not speak HTTP.
+//! Connections and bodies, and clients that are slow, disconnect, or do not speak HTTP.
 
 use funcdock_tests::{App, Gate, Raw, at_once};
 

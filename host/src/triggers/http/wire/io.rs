@@ -1,0 +1,183 @@
+//! The server's end of a wire.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::framing::{self, Part};
+use super::{Exchange, Follows, OPEN, Wire, stream};
+
+/// The time in which a client has to take something of a response while the worker drains.
+const DRAINING_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the server reads and writes.
+pub(in super::super) struct WireIo {
+    wire: Arc<Wire>,
+    /// The part of a request that comes next.
+    part: Part,
+    /// What was read behind a request.
+    ahead: BytesMut,
+    /// Ends when the client has taken nothing for too long; there while something waits to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl WireIo {
+    pub(super) fn new(wire: Arc<Wire>) -> Self {
+        WireIo {
+            wire,
+            part: Part::HEAD,
+            ahead: BytesMut::new(),
+            stalled: None,
+        }
+    }
+
+    /// Finds out which part comes next.
+    fn begin_part(&mut self) {
+        let follows = self.wire.follows.load(Relaxed);
+        match follows {
+            Follows::UNKNOWN => {}
+            Follows::CHUNKS => self.part = Part::CHUNKS,
+            Follows::PROTOCOL => self.part = Part::Protocol,
+            length => self.part = Part::body(length),
+        }
+        if follows != Follows::PROTOCOL {
+            self.wire.follows.store(Follows::UNKNOWN, Relaxed);
+        }
+        if matches!(self.part, Part::Head(_)) {
+            // The server would not read if it had something to send.
+            self.wire.exchange.store(Exchange::None as u8, Relaxed);
+        }
+    }
+
+    /// Takes note of what follows the part that was read.
+    fn end_part(&self) {
+        if matches!(self.part, Part::Head(_)) {
+            self.wire.is_whole.store(true, Relaxed);
+        }
+        self.wire.ahead.store(self.ahead.len(), Relaxed);
+        let has_head = !self.ahead.is_empty() && framing::has_head(&self.ahead);
+        self.wire.head_is_ahead.store(has_head, Relaxed);
+    }
+
+    /// Reads from the socket; returns nothing at the end of the input.
+    fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let wire = &*self.wire;
+        let input = match self.part {
+            Part::Protocol => OPEN,
+            _ => wire.input.load(Relaxed),
+        };
+        let room = self.part.most().min(input).min(buffer.remaining());
+        if room == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let read = ready!(stream::poll_read(&wire.stream, context, buffer, room))?;
+        if input != OPEN {
+            wire.input.store(input - read, Relaxed);
+        }
+        let taken = self.part.take(&buffer.filled()[before..]);
+        if taken < read {
+            self.ahead.extend_from_slice(&buffer.filled()[before + taken..]);
+            buffer.set_filled(before + taken);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether the client has taken nothing for too long.
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let pause = match self.wire.is_draining() {
+            true => self.wire.pause.min(DRAINING_PAUSE),
+            false => self.wire.pause,
+        };
+        let latest = Instant::now() + pause;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(latest)));
+        if stalled.deadline() > latest {
+            stalled.as_mut().reset(latest);
+        }
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn poll_written(
+        &mut self,
+        context: &mut Context<'_>,
+        write: impl FnOnce(&TcpStream, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = write(&self.wire.stream, context) else {
+            return self.poll_stalled(context);
+        };
+        self.stalled = None;
+        self.wire.written.fetch_add(1, Relaxed);
+        Poll::Ready(written)
+    }
+}
+
+impl AsyncRead for WireIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.begin_part();
+        if self.ahead.is_empty() {
+            ready!(self.poll_socket(context, buffer))?;
+        } else {
+            let this = &mut *self;
+            let most = this.part.most().min(buffer.remaining()).min(this.ahead.len());
+            let taken = this.part.take(&this.ahead[..most]);
+            buffer.put_slice(&this.ahead[..taken]);
+            this.ahead.advance(taken);
+            if this.ahead.is_empty() {
+                // Hardly any client sends requests before it has its answers.
+                this.ahead = BytesMut::new();
+            }
+        }
+        self.end_part();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for WireIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_written(context, |stream, context| {
+            stream::poll_write(stream, context, || stream.try_write(bytes))
+        })
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_written(context, |stream, context| {
+            stream::poll_write(stream, context, || stream.try_write_vectored(parts))
+        })
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The system does.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(stream::end(&self.wire.stream))
+    }
+}
