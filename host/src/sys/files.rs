@@ -16,10 +16,7 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 /// Reads a file. Fails for a pipe or a device, which may have no end, or block.
 pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let kind = std::fs::metadata(path)?.file_type();
-    if kind.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if !kind.is_file() {
+    if !kind.is_file() && !kind.is_dir() {
         return Err(io::Error::other("it is a pipe, a socket or a device, not a file"));
     }
     std::fs::read(path)

@@ -72,7 +72,7 @@ fn a_worker_that_cannot_start_stops_the_host_with_the_reason() {
         (
             "fails",
             &[
-                "error: worker 0 did not start: import of function Hello failed\nTraceback:\nModuleNotFoundError: nope",
+                "error: worker 0 did not start: import of function Hello failed\n  Traceback:\n  ModuleNotFoundError: nope",
             ][..],
         ),
         (

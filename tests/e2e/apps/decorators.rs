@@ -59,7 +59,7 @@ fn a_script_without_exactly_one_app_says_what_it_has() {
     let cases = [
         (
             script("x = 1\n"),
-            "import of function_app.py failed\nfunction_app.py has no function app at its top level: add app = \
+            "import of function_app.py failed\n  function_app.py has no function app at its top level: add app = \
              func.FunctionApp(), and declare the functions with its decorators",
         ),
         (
@@ -138,7 +138,7 @@ fn a_function_that_cannot_be_loaded_fails_alone() {
     for (name, reason) in [
         (
             "sends",
-            "load of function \"sends\" failed, so its calls are answered with an error:\n\
+            "load of function \"sends\" failed, so its calls are answered with an error:\n  \
              function 'sends': the binding 'message' of its decorators is of type 'queue'",
         ),
         (
