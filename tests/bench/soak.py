@@ -3,14 +3,14 @@
 
     cargo build --release && tests/bench/soak.py
 
-Three workers serve functions that return, raise, are slow, stream, fork, take too long and hang for ever. Clients stall,
-reset, and close their half of the connection. SIGHUP replaces all workers each minute. In the second part workers are
-killed as well. It asserts
+Three workers serve functions that return, raise, are slow, stream, fork, take too long and hang for ever.
+Clients stall, reset, and close their half of the connection. SIGHUP replaces all workers each minute. In the
+second part workers are killed as well. It asserts
 
 - that each request which arrived whole is answered, unless its client left or its worker was killed;
 - that the port never refuses a connection;
-- that the sums are exact: spans, calls of native hooks, calls of Python's hooks (in the first part: what a killed worker has
-  counted is gone with it);
+- that the sums are exact: spans, calls of native hooks, calls of Python's hooks (in the first part: what a
+  killed worker has counted is gone with it);
 - that the memory of workers does not grow with the generations, and that of the supervisor does not grow.
 """
 
@@ -50,6 +50,7 @@ MIX = {
 #: Ways in which clients behave, by their part.
 CLIENTS = {"good": 80, "half-closes": 8, "resets": 6, "stalls": 6}
 WORKERS = 3
+SETTINGS = {"PYTHON_ENABLE_WORKER_EXTENSIONS": "1", "FUNCDOCK_LOG": "info,funcdock=debug"}
 # How much more memory late generations of workers may have than early ones.
 GROWTH = 1.15
 
@@ -83,7 +84,7 @@ class Host:
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
                 command,
-                env={**os.environ, "PYTHON_ENABLE_WORKER_EXTENSIONS": "1", "FUNCDOCK_LOG": "info,funcdock=debug"},
+                env={**os.environ, **SETTINGS},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -151,6 +152,8 @@ class Clients:
         #: Until when a lost answer is the fault of a kill.
         self.killed_until = 0.0
         self.lost_to_kills = 0
+        #: The connections on which there was an answer.
+        self.used: dict[asyncio.StreamWriter, bool] = {}
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -234,8 +237,6 @@ class Clients:
         if status not in MIX.get(path, (0, {504}))[1]:
             self.problem(f"{kind} {path}: {status}", sent)
         return kind == "good"
-
-    used: dict[asyncio.StreamWriter, bool] = {}
 
     def was_idle(self, writer: asyncio.StreamWriter) -> bool:
         return self.used.pop(writer, False)

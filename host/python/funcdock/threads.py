@@ -12,8 +12,8 @@ from . import logs
 class FunctionThread(threading.Thread):
     """A thread of Python's own, so that debuggers and profilers see it.
 
-    The interpreter does not wait for it at its end, as a call may hang. It does wait for the threads that functions
-    start, unless these say otherwise: a new thread is a daemon if the one that starts it is.
+    The interpreter does not wait for it at its end, as a call may hang. It does wait for the threads that
+    functions start, unless these say otherwise: a new thread is a daemon if the one that starts it is.
     """
 
     def __init__(self, name: str, serve: Callable[[int], None]) -> None:

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::slot::{Phase, SlotEvent, SlotExit};
+use super::phase::{Phase, SlotEvent, SlotExit};
 use super::worker_process::{WorkerEvent, WorkerProcess};
 use crate::control::WorkerMessage;
 use crate::sys::describe_exit;

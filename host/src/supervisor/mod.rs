@@ -10,9 +10,11 @@ mod environment;
 mod error;
 mod heartbeat;
 mod listener;
+mod phase;
 mod relay;
 mod reload;
 mod slot;
+mod starting;
 mod worker_process;
 
 use std::collections::BTreeSet;
@@ -29,9 +31,10 @@ use tokio::time::Instant;
 
 use self::ending::Ending;
 pub use self::error::SupervisorError;
+use self::phase::{Phase, SlotEvent, SlotExit};
 use self::relay::PeerRelay;
 use self::reload::Reload;
-use self::slot::{Phase, Slot, SlotEvent, SlotExit};
+use self::slot::Slot;
 use self::worker_process::WorkerSpec;
 use crate::app::App;
 use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};

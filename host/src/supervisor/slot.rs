@@ -1,13 +1,10 @@
 //! A worker slot: starts a worker process, restarts it when it dies, replaces it when it is to be, and ends the last one.
 
-use std::net::TcpListener;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -15,47 +12,16 @@ use super::SupervisorError;
 use super::backoff::{Backoff, Next};
 use super::ending::Ending;
 use super::heartbeat::Heartbeat;
+use super::phase::{SlotEvent, SlotExit, stop};
+use super::starting::{Replacing, Started, Starting, Successor, start, started};
 use super::worker_process::{WorkerEvent, WorkerProcess, WorkerSpec};
-use crate::control::{Question, Ready, Reply, SupervisorMessage, WorkerMessage};
+use crate::control::{SupervisorMessage, WorkerMessage};
 
 /// The time between attempts to start a worker that failed again and again, while others serve.
 const RETRY: Duration = Duration::from_secs(60);
 
 /// The least time between two replacements of unhealthy workers: a successor may be as unhealthy as its predecessor.
 const REPLACEMENT_PAUSE: Duration = Duration::from_secs(10);
-
-/// The phase of the host, the same for all slots. It only moves forward.
-#[derive(Debug)]
-pub(super) enum Phase {
-    /// Serving from this socket, which closes at the end of this phase. Workers hold duplicates.
-    Serving(TcpListener),
-    /// Finishing the calls in flight until this time.
-    Draining(Instant),
-    /// Killing the workers.
-    Killing,
-}
-
-/// An event of a slot.
-#[derive(Debug)]
-pub(super) enum SlotEvent {
-    /// The worker is ready.
-    Ready(u32, Ready),
-    /// A successor of the worker is ready, and the worker ends.
-    Replaced(u32),
-    /// The worker has exited, or could not be started.
-    Exited(u32),
-    /// The worker has a question for all others.
-    PeerRequest { asker: u32, id: u64, question: Question },
-    /// The worker replies to another one.
-    PeerReply {
-        worker: u32,
-        asker: u32,
-        id: u64,
-        reply: Reply,
-    },
-    /// The statistics of the worker's extensions.
-    Statistics(u32, Value),
-}
 
 /// An order to a slot.
 #[derive(Debug)]
@@ -64,20 +30,6 @@ pub(super) enum SlotOrder {
     PassOn(SupervisorMessage),
     /// Replace the worker by one of this kind, then say so.
     Replace(Arc<WorkerSpec>, Replacing),
-}
-
-/// Who waits for a replacement.
-type Replacing = oneshot::Sender<Result<(), SupervisorError>>;
-
-/// How a slot ended.
-#[derive(Debug)]
-pub(super) enum SlotExit {
-    /// The host stopped, and the workers finished their work.
-    Clean,
-    /// The host stopped, but a worker was killed or failed.
-    Forced,
-    /// The worker cannot be started.
-    Failed(SupervisorError),
 }
 
 /// One slot.
@@ -89,16 +41,6 @@ pub(super) struct Slot {
     pub(super) ready: Arc<AtomicU32>,
     /// Predecessors that finish their calls.
     pub(super) retired: JoinSet<SlotExit>,
-}
-
-/// A worker that starts.
-type Starting = Pin<Box<dyn Future<Output = Started> + Send>>;
-
-enum Started {
-    Ready(Box<WorkerProcess>, Ready),
-    Failed(SupervisorError),
-    /// The host stopped meanwhile.
-    Stopped(SlotExit),
 }
 
 /// How one worker of a slot ended.
@@ -113,14 +55,6 @@ enum WorkerExit {
         /// The successor that starts already.
         successor: Option<Successor>,
     },
-}
-
-/// A worker that starts while its predecessor serves.
-struct Successor {
-    starting: Starting,
-    spec: Arc<WorkerSpec>,
-    /// `None` if it replaces an unhealthy worker.
-    replacing: Option<Replacing>,
 }
 
 impl Slot {
@@ -140,7 +74,7 @@ impl Slot {
     async fn run_workers(&mut self) -> SlotExit {
         let index = self.ending.index;
         let mut backoff = Backoff::default();
-        let mut starting = self.start(Arc::clone(&self.spec));
+        let mut starting = start(self.ending.clone(), Arc::clone(&self.spec));
         loop {
             let exit = self.run_worker(starting).await;
             self.ending.report(SlotEvent::Exited(index));
@@ -188,37 +122,8 @@ impl Slot {
                 () = sleep(delay) => {}
                 () = stop(&mut self.ending.phase) => return SlotExit::Clean,
             }
-            starting = self.start(Arc::clone(&self.spec));
+            starting = start(self.ending.clone(), Arc::clone(&self.spec));
         }
-    }
-
-    /// Starts a worker.
-    fn start(&self, spec: Arc<WorkerSpec>) -> Starting {
-        let mut ending = self.ending.clone();
-        Box::pin(async move {
-            let listener = match &*ending.phase.borrow() {
-                Phase::Serving(listener) => listener.try_clone(),
-                Phase::Draining(_) | Phase::Killing => return Started::Stopped(SlotExit::Clean),
-            };
-            let spawned = listener
-                .map_err(|source| spec.spawn_error(ending.index, source))
-                .and_then(|listener| WorkerProcess::spawn(&spec, ending.index, listener));
-            let mut worker = match spawned {
-                Ok(worker) => worker,
-                Err(reason) => return Started::Failed(reason),
-            };
-            let started = tokio::select! {
-                started = worker.start(&spec) => started,
-                () = stop(&mut ending.phase) => return Started::Stopped(ending.terminate(worker).await),
-            };
-            match started {
-                Ok(ready) => Started::Ready(Box::new(worker), ready),
-                Err(reason) => {
-                    worker.kill().await;
-                    Started::Failed(reason)
-                }
-            }
-        })
     }
 
     /// Runs one worker, and those that replace it, until one dies or the host stops.
@@ -238,7 +143,7 @@ impl Slot {
         let mut successor = None;
         while let Ok(order) = self.orders.try_recv() {
             if let SlotOrder::Replace(spec, replacing) = order {
-                successor = Some(self.start_successor(spec, Some(replacing)));
+                successor = Some(Successor::start(&self.ending, spec, Some(replacing)));
             }
         }
         self.ending.report(SlotEvent::Ready(self.ending.index, ready));
@@ -246,14 +151,6 @@ impl Slot {
         let exit = self.serve(worker, successor).await;
         self.ready.fetch_sub(1, Ordering::Relaxed);
         exit
-    }
-
-    fn start_successor(&self, spec: Arc<WorkerSpec>, replacing: Option<Replacing>) -> Successor {
-        Successor {
-            starting: self.start(Arc::clone(&spec)),
-            spec,
-            replacing,
-        }
     }
 
     async fn serve(&mut self, mut worker: WorkerProcess, mut successor: Option<Successor>) -> WorkerExit {
@@ -278,7 +175,7 @@ impl Slot {
                         break reason;
                     },
                     SlotOrder::Replace(spec, replacing) => {
-                        successor = Some(self.start_successor(spec, Some(replacing)));
+                        successor = Some(Successor::start(&self.ending, spec, Some(replacing)));
                     }
                 },
                 ping = heartbeat.next() => {
@@ -292,7 +189,7 @@ impl Slot {
                 }
                 () = until(replace_at), if successor.is_none() => {
                     replace_at = None;
-                    successor = Some(self.start_successor(Arc::clone(&self.spec), None));
+                    successor = Some(Successor::start(&self.ending, Arc::clone(&self.spec), None));
                 }
                 started = started(&mut successor) => {
                     let Some(Successor { spec, replacing, .. }) = successor.take() else { continue };
@@ -358,26 +255,12 @@ impl Slot {
     }
 }
 
-/// Waits until the successor has started, if there is one. Cancel-safe.
-async fn started(successor: &mut Option<Successor>) -> Started {
-    match successor {
-        Some(successor) => successor.starting.as_mut().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Waits until this time; for ever without one.
 async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-/// Waits until the host is no longer serving. Cancel-safe.
-async fn stop(phase: &mut watch::Receiver<Phase>) {
-    // An error means that the host has ended.
-    let _ = phase.wait_for(|phase| !matches!(phase, Phase::Serving(_))).await;
 }
 
 /// Returns an error and all its causes on one line.

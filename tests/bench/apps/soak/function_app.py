@@ -24,7 +24,9 @@ class Counting(func.AppExtensionBase):
         counts["pre"] += 1
 
     @classmethod
-    def post_invocation_app_level(cls, logger, context, func_args=None, func_ret=None, *args, **kwargs) -> None:
+    def post_invocation_app_level(
+        cls, logger, context, func_args=None, func_ret=None, *args, **kwargs
+    ) -> None:
         counts["post"] += 1
 
 

@@ -1,0 +1,80 @@
+//! Workers that start: the first of a slot, and those that are to replace one.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::SupervisorError;
+use super::ending::Ending;
+use super::phase::{Phase, SlotExit, stop};
+use super::worker_process::{WorkerProcess, WorkerSpec};
+use crate::control::Ready;
+
+/// A worker that starts.
+pub(super) type Starting = Pin<Box<dyn Future<Output = Started> + Send>>;
+
+pub(super) enum Started {
+    Ready(Box<WorkerProcess>, Ready),
+    Failed(SupervisorError),
+    /// The host stopped meanwhile.
+    Stopped(SlotExit),
+}
+
+/// Who waits for a replacement.
+pub(super) type Replacing = oneshot::Sender<Result<(), SupervisorError>>;
+
+/// A worker that starts while its predecessor serves.
+pub(super) struct Successor {
+    pub(super) starting: Starting,
+    pub(super) spec: Arc<WorkerSpec>,
+    /// `None` if it replaces an unhealthy worker.
+    pub(super) replacing: Option<Replacing>,
+}
+
+impl Successor {
+    /// Starts a successor.
+    pub(super) fn start(ending: &Ending, spec: Arc<WorkerSpec>, replacing: Option<Replacing>) -> Self {
+        Successor {
+            starting: start(ending.clone(), Arc::clone(&spec)),
+            spec,
+            replacing,
+        }
+    }
+}
+
+/// Starts a worker, which `ending` ends if the host stops meanwhile.
+pub(super) fn start(mut ending: Ending, spec: Arc<WorkerSpec>) -> Starting {
+    Box::pin(async move {
+        let listener = match &*ending.phase.borrow() {
+            Phase::Serving(listener) => listener.try_clone(),
+            Phase::Draining(_) | Phase::Killing => return Started::Stopped(SlotExit::Clean),
+        };
+        let spawned = listener
+            .map_err(|source| spec.spawn_error(ending.index, source))
+            .and_then(|listener| WorkerProcess::spawn(&spec, ending.index, listener));
+        let mut worker = match spawned {
+            Ok(worker) => worker,
+            Err(reason) => return Started::Failed(reason),
+        };
+        let started = tokio::select! {
+            started = worker.start(&spec) => started,
+            () = stop(&mut ending.phase) => return Started::Stopped(ending.terminate(worker).await),
+        };
+        match started {
+            Ok(ready) => Started::Ready(Box::new(worker), ready),
+            Err(reason) => {
+                worker.kill().await;
+                Started::Failed(reason)
+            }
+        }
+    })
+}
+
+/// Waits until the successor has started, if there is one. Cancel-safe.
+pub(super) async fn started(successor: &mut Option<Successor>) -> Started {
+    match successor {
+        Some(successor) => successor.starting.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
