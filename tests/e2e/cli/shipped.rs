@@ -89,7 +89,10 @@ fn a_wheel_is_built_installed_and_docked_by_name() {
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
     // maturin looks at the packages of all platforms, of which builds have downloaded only ours.
-    let fetched = Command::new("cargo").arg("fetch").current_dir(repository()).status();
+    let fetched = Command::new("cargo")
+        .arg("fetch")
+        .current_dir(repository())
+        .status();
     assert!(fetched.is_ok_and(|status| status.success()), "cargo fetch fails");
     run(Command::new(tools.join("maturin"))
         .args(["build", "--out"])

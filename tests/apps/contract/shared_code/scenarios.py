@@ -42,9 +42,11 @@ def raised(call: Callable[[], Any]) -> str:
 
 
 def mapped() -> list:
-    """Returns the names of the libraries that this process has mapped."""
+    """Returns the names of the libraries that this process has mapped: files, and copies in memory."""
     maps = pathlib.Path("/proc/self/maps").read_text(encoding="utf-8")
-    return sorted({line.rsplit("/", 1)[-1] for line in maps.splitlines() if line.endswith(".so")})
+    # A copy is named "/memfd:name (deleted)".
+    files = [line.removesuffix(" (deleted)").replace(":", "/") for line in maps.splitlines()]
+    return sorted({file.rsplit("/", 1)[-1] for file in files if file.endswith(".so")})
 
 
 def note_the_end() -> None:
