@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
 use crate::support::{
-    app_with, assert_paired, fixture, lines, open_gate, order, recording, records_of, wait_for_records,
+    app_with, assert_paired, fixture, leave, lines, open_gate, order, recording, records_of, wait_for_records,
 };
 
 const WAITING: [&str; 2] = ["waits", "waits_async"];
@@ -51,10 +51,7 @@ fn a_client_that_leaves_does_not_end_the_call() {
         let mut client = TcpStream::connect(host.address()).expect("the host listens");
         write!(client, "GET /api/{path} HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
         wait_for_records(&host, "function", number + 1);
-        let address = client.local_addr().expect("an address");
-        drop(client);
-        // The host has seen it leave.
-        host.wait_for_log(&format!("client={address}\n"));
+        leave(&host, client);
     }
     assert_eq!(
         records_of(host.app(), "post_invocation").len(),
