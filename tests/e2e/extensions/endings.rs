@@ -2,16 +2,14 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use funcdock_tests::{App, Host};
 use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
-use socket2::SockRef;
 use ureq::http::Request;
 
 use crate::support::{
-    app_with, assert_paired, fixture, lines, open_gate, order, recording, records_of, wait_for_records,
+    app_with, assert_paired, fixture, leave, lines, open_gate, order, recording, records_of, wait_for_records,
 };
 
 const WAITING: [&str; 2] = ["waits", "waits_async"];
@@ -53,13 +51,7 @@ fn a_client_that_leaves_does_not_end_the_call() {
         let mut client = TcpStream::connect(host.address()).expect("the host listens");
         write!(client, "GET /api/{path} HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
         wait_for_records(&host, "function", number + 1);
-        let address = client.local_addr().expect("an address");
-        // A reset, as a client that only ends its side may still wait for the answer.
-        let resets = SockRef::from(&client).set_linger(Some(Duration::ZERO));
-        resets.expect("an open socket");
-        drop(client);
-        // The host has seen it leave.
-        host.wait_for_log(&format!("client={address}\n"));
+        leave(&host, client);
     }
     assert_eq!(
         records_of(host.app(), "post_invocation").len(),

@@ -1,9 +1,12 @@
 //! The app of these tests, and the records of its extensions.
 
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use funcdock_tests::{Answer, App, Host, library, wait_for};
 use serde_json::{Value as Json, json};
+use socket2::SockRef;
 use ureq::http::Request;
 
 /// The app setting that turns extensions on.
@@ -183,4 +186,14 @@ pub(crate) fn wait_for_lines(host: &Host, texts: &[&str], count: usize) -> Vec<S
         (found.len() >= count).then(|| found.into_iter().map(str::to_owned).collect())
     });
     found.unwrap_or_else(|| panic!("fewer than {count} lines with {texts:?} in\n{}", host.stderr()))
+}
+
+/// Leaves without an answer, and waits until the host has seen it. A client that only closed its side might wait for one.
+#[track_caller]
+pub(crate) fn leave(host: &Host, client: TcpStream) {
+    let address = client.local_addr().expect("an address");
+    let resets = SockRef::from(&client).set_linger(Some(Duration::ZERO));
+    resets.expect("a TCP socket");
+    drop(client);
+    host.wait_for_log(&format!("client={address}\n"));
 }

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    app_of, counts, extension, fixture, fixture_with, lines, open_gate, recording, records_of, send,
+    app_of, counts, extension, fixture, fixture_with, leave, lines, open_gate, recording, records_of, send,
     wait_for_lines, wait_for_records,
 };
 
@@ -275,10 +275,7 @@ fn a_client_that_leaves_while_a_hook_waits_does_not_end_the_call() {
         .arg("--verbose")
         .start();
     let client = waiting_client(&host);
-    let address = client.local_addr().expect("an address");
-    drop(client);
-    // The host has seen it leave.
-    host.wait_for_log(&format!("client={address}\n"));
+    leave(&host, client);
     assert_eq!(
         records_of(host.app(), "post_invocation").len(),
         0,
