@@ -108,12 +108,13 @@ fn is_secret(path: &str) -> bool {
     PARTS.iter().any(|part| path.contains(part))
 }
 
-/// Returns one of serde's errors without the value that it quotes.
+/// Returns an error without the value, if it is one of serde's that quote it. The words of an author stay.
 fn without_strings(error: &str) -> String {
-    match (error.find('"'), error.rfind('"')) {
-        (Some(first), Some(last)) if first < last => {
-            format!("{}\"***\"{}", &error[..first], &error[last + 1..])
-        }
+    let quoted = ["invalid type: string \"", "invalid value: string \""]
+        .into_iter()
+        .find(|start| error.starts_with(start));
+    match (quoted, error.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start.len() <= end => format!("{start}***{}", &error[end..]),
         _ => error.to_owned(),
     }
 }
