@@ -149,6 +149,27 @@ mod tests {
     }
 
     #[test]
+    fn only_the_values_that_serde_quotes_are_hidden() {
+        for (error, expected) in [
+            (
+                r#"invalid type: string "pa"ss", expected u32"#,
+                r#"invalid type: string "***", expected u32"#,
+            ),
+            (
+                r#"invalid value: string "x", expected a URL"#,
+                r#"invalid value: string "***", expected a URL"#,
+            ),
+            (
+                r#"expected "a" or "b", found "c""#,
+                r#"expected "a" or "b", found "c""#,
+            ),
+            ("missing field `key`", "missing field `key`"),
+        ] {
+            assert_eq!(without_strings(error), expected);
+        }
+    }
+
+    #[test]
     fn errors_name_the_key() {
         let cases = [
             ("{}", "Ok(Settings { rate: 1.0, exporter: Console })", "defaults"),
