@@ -172,6 +172,7 @@ fn the_address_of_an_index_is_shown_without_them() {
         let bin = app.path().join(".venv/bin");
         std::fs::create_dir(&bin)
             .and_then(|()| std::os::unix::fs::symlink(python::any(), bin.join("python")))
+            .and_then(|()| std::os::unix::fs::symlink(python::any().with_file_name("pip"), bin.join("pip")))
             .expect("an environment in the copy");
         let app = app.bare().arg("--port").arg("0").env("PIP_RETRIES", "0");
         let app = if verbose { app.arg("--verbose") } else { app };

@@ -206,7 +206,8 @@ fn workers_write_files_of_their_own() {
 fn a_full_file_loses_spans_but_no_calls() {
     let app = app(&json!({ "exporter": ["file"], "file": "spans.jsonl" }));
     let limited = app.path().join("limited");
-    // A limit on the file's size has the effect of a full disk. Shells count in blocks of 512 or 1024 bytes.
+    // A limit on the file's size has the effect of a full disk. Shells count in blocks of 512 or 1024 bytes. The copy of a
+    // library in memory meets the limit, too: it is loaded from its file.
     let script = format!("#!/bin/sh\nulimit -f 32\nexec {:?} \"$@\"\n", binary());
     fs::write(&limited, script).expect("a file in the copy");
     fs::set_permissions(&limited, fs::Permissions::from_mode(0o755)).expect("the test owns the file");

@@ -73,7 +73,8 @@ pub(super) fn copy(name: &str, file: &Path, error: &io::Error) -> ExtensionError
         name: name.to_owned(),
         file: file.to_owned(),
         reason: format!("no place for a copy in memory: {error}"),
-        advice: "give the host more memory, and let it call memfd_create if a sandbox forbids it",
+        advice: "raise the host's limits on memory and on the size of files, and let it call memfd_create if a sandbox \
+                 forbids it; or remove this extension's sha256 from host.json",
     }
 }
 

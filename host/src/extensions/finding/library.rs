@@ -108,9 +108,16 @@ fn look(name: &str, file: &Path, sha256: Option<&str>) -> Result<PathBuf, Extens
         // The loader finds it only by the path of the library.
         Some(_) if sha256.is_none() => Ok(file.to_owned()),
         Some(neighbour) => Err(errors::neighbour(name, file, &neighbour)),
-        None => image
-            .sealed(file.file_name().unwrap_or_default())
-            .map_err(|error| errors::copy(name, file, &error)),
+        None => match image.sealed(file.file_name().unwrap_or_default()) {
+            Err(error) if sha256.is_none() => {
+                tracing::warn!(
+                    "extension {name:?} runs from its file, which must not be overwritten: a copy in memory cannot be \
+                     made ({error}), as with a limit on the size of files"
+                );
+                Ok(file.to_owned())
+            }
+            sealed => sealed.map_err(|error| errors::copy(name, file, &error)),
+        },
     }
 }
 
