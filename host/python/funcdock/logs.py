@@ -95,6 +95,15 @@ def install(
     root.setLevel(logging.DEBUG if debug else logging.INFO)
 
 
+#: The control characters that the host's log escapes, as it does.
+CONTROLS = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+    if chr(code) not in "\t\n"
+} | {ord("\r"): "\\r"}
+NEW_LINE, ESCAPED_NEW_LINE, INDENTED_NEW_LINE = "\n", "\\n", "\n  "
+
+
 def write_in_children(as_json: bool, most_verbose: int) -> Callable[[], None]:
     """Returns what lets a forked child write its records itself: the host's log may be locked there.
 
@@ -131,7 +140,8 @@ def write_in_children(as_json: bool, most_verbose: int) -> Callable[[], None]:
         else:
             first, separator, rest = message.partition("\n")
             call = f" invocation={invocation}" if invocation else ""
-            line = f"{time} {name:>5} {logger}: {first}{call}{separator}{rest}"
+            text = f"{logger.replace(NEW_LINE, ESCAPED_NEW_LINE)}: {first}{call}{separator}{rest}"
+            line = f"{time} {name:>5} {text.translate(CONTROLS).replace(NEW_LINE, INDENTED_NEW_LINE)}"
         data = f"{line}\n".encode(errors="replace")
         while data:
             data = data[os.write(2, data) :]

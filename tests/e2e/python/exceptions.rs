@@ -134,7 +134,7 @@ fn an_exception_that_cannot_be_shown_is_logged_with_its_type_and_lines() {
                 if what == "header" {
                     continue;
                 }
-                host.wait_for_log_from(length, "\nTraceback (most recent call last):\n");
+                host.wait_for_log_from(length, "\n  Traceback (most recent call last):\n");
                 host.wait_for_log_from(length, "/shared_code/hostile.py\", line ");
                 if what == "file" {
                     host.wait_for_log_from(length, "me.py\", line 2, in fails");
