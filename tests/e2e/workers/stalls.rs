@@ -17,17 +17,17 @@ fn a_worker_whose_call_never_ends_is_replaced_and_says_what_the_call_does() {
         (
             "sleeps",
             "function \"sleeps\" does not end",
-            "in sleeps\n    time.sleep(1000)",
+            "in sleeps\n      time.sleep(1000)",
         ),
         (
             "deadlocks",
             "function \"deadlocks\" does not end",
-            "in deadlocks\n    lock.acquire()",
+            "in deadlocks\n      lock.acquire()",
         ),
         (
             "blocks",
             "function \"blocks\" blocks it",
-            "in blocks\n    time.sleep(1000)",
+            "in blocks\n      time.sleep(1000)",
         ),
         // The stack is read without the GIL, which has no lines of code.
         (

@@ -146,7 +146,8 @@ impl Acceptor {
         self.share.tell(own.is_full);
         let is_alone = self.alone_until.is_some_and(|until| Instant::now() < until);
         match self.share.least_of_others() {
-            Some(least) if !is_alone => turns(own, least),
+            // One that only wakes late may be idle, and a call here would have to wait for another one.
+            Some(least) if !is_alone || own.is_full => turns(own, least),
             _ => 0,
         }
     }
