@@ -100,9 +100,9 @@ fn a_call_that_timed_out_in_the_queue_never_runs() {
             scope.spawn(|| assert_eq!(host.get("/api/waits?what=slow").status, 504));
         }
     });
-    // One has the thread, and one the thread that took its place. They may still run, so this one may time out, too.
+    // One has the thread, and another one may have got the thread that takes its place. The third never has one.
     let made = wait_for(|| Some(host.get("/api/waits?what=quick")).filter(|answer| answer.status == 200));
     let made = made.expect("the thread is free again").text();
-    assert_eq!(made.matches("slow").count(), 2, "{made}");
+    assert!((1..=2).contains(&made.matches("slow").count()), "{made}");
     host.stop().assert_clean();
 }
