@@ -7,6 +7,7 @@
 
 mod accept;
 mod admin;
+mod balance;
 mod body;
 mod budget;
 mod client;
