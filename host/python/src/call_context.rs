@@ -12,8 +12,11 @@ use crate::tasks::lock;
 
 /// Makes the contexts of calls.
 pub(crate) struct Contexts {
-    /// The context after the app was imported, which those of calls are copies of.
-    imported: Py<PyAny>,
+    /// `copy` of the context after the app was imported, which those of calls begin as. Bound once, as `enter` is looked up
+    /// once: this is on the way of each call.
+    copy: Py<PyAny>,
+    /// `contextvars.Context.run`.
+    enter: Py<PyAny>,
     /// `funcdock.threads.run`.
     run: Py<PyAny>,
 }
@@ -24,8 +27,10 @@ pub(crate) struct CallContext(Py<PyAny>);
 impl Contexts {
     /// Begins contexts as copies of the current one. Attached, after the app was imported.
     pub(crate) fn new(threads: &Bound<'_, PyModule>) -> PyResult<Self> {
+        let imported = threads.call_method0("context")?;
         Ok(Contexts {
-            imported: threads.call_method0("context")?.unbind(),
+            copy: imported.getattr("copy")?.unbind(),
+            enter: imported.get_type().getattr("run")?.unbind(),
             run: threads.getattr("run")?.unbind(),
         })
     }
@@ -39,9 +44,11 @@ impl Contexts {
         keywords: &Bound<'py, PyDict>,
     ) -> PyResult<(CallContext, Bound<'py, PyAny>)> {
         // A copy takes the same time however many variables there are.
-        let context = self.imported.call_method0(py, intern!(py, "copy"))?;
-        let arguments = (&self.run, call, function, keywords);
-        let value = context.bind(py).call_method1(intern!(py, "run"), arguments)?;
+        let context = self.copy.call0(py)?;
+        let value = self
+            .enter
+            .bind(py)
+            .call1((&context, &self.run, call, function, keywords))?;
         Ok((CallContext(context), value))
     }
 
