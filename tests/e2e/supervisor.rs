@@ -5,10 +5,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use funcdock_tests::{App, DEADLINE, Gate, Host, Raw, wait_for};
+use funcdock_tests::{App, DEADLINE, Gate, Host, Raw, under_load, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -56,16 +56,12 @@ fn a_killed_worker_loses_its_calls_and_nothing_else() {
     let host = App::case("gates").start();
     let first = worker(&host).expect("an answer");
     assert_eq!(host.workers(), [first]);
-    let (done, lost, answered) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let back = std::thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    let counter = if worker(&host).is_some() { &answered } else { &lost };
-                    counter.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
+    let (lost, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let call = || {
+        let counter = if worker(&host).is_some() { &answered } else { &lost };
+        counter.fetch_add(1, Ordering::Relaxed);
+    };
+    let back = under_load(CLIENTS, call, || {
         let busy = wait_for(|| (answered.load(Ordering::Relaxed) > 100).then_some(()));
         assert!(busy.is_some(), "no load");
         let killed = Instant::now();
@@ -76,7 +72,6 @@ fn a_killed_worker_loses_its_calls_and_nothing_else() {
         let before = answered.load(Ordering::Relaxed);
         let busy = wait_for(|| (answered.load(Ordering::Relaxed) > before + 100).then_some(()));
         assert!(busy.is_some(), "no load");
-        done.store(true, Ordering::Relaxed);
         back
     });
     assert!(back < Duration::from_secs(2), "{back:?}");

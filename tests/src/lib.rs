@@ -34,4 +34,4 @@ pub use host::{Host, Stopped};
 pub use http::Answer;
 pub use raw::Raw;
 pub use unread::UnreadPipe;
-pub use wait::{DEADLINE, at_once, wait_for};
+pub use wait::{DEADLINE, at_once, under_load, wait_for};

@@ -1,5 +1,7 @@
 //! Waits for conditions, and runs work concurrently.
 
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,25 @@ pub fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> Option<T> {
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Repeats `work` on `threads` threads while `body` runs, and returns what `body` does. The threads end also if an assertion
+/// of `body` fails, which would otherwise wait for them for ever.
+pub fn under_load<T>(threads: usize, work: impl Fn() + Sync, body: impl FnOnce() -> T) -> T {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (work, done) = (&work, &done);
+        for _ in 0..threads {
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    work();
+                }
+            });
+        }
+        let result = panic::catch_unwind(AssertUnwindSafe(body));
+        done.store(true, Ordering::Relaxed);
+        result.unwrap_or_else(|failure| panic::resume_unwind(failure))
+    })
 }
 
 /// Runs `work` on `threads` threads at once, each with its number. Returns the results in the order of the numbers.

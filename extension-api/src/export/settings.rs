@@ -1,6 +1,7 @@
 //! An extension's settings: JSON from host.json into the author's type.
 
 mod describe;
+mod secret;
 
 use std::any::TypeId;
 
@@ -9,6 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::abi;
 use crate::author::error::{Error, ErrorKind, Result};
+
+pub use secret::is_secret_name;
 
 /// Reads settings (a JSON object). A key that the type does not know is an error, with or without
 /// `deny_unknown_fields`, so that a misspelt setting fails at start.
@@ -45,7 +48,7 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
         (Err(error), None) => {
             let path = track.path().to_string();
             let mut error = without_position(&error);
-            if is_secret(&path) {
+            if is_secret_name(&path) {
                 error = without_strings(&error);
             }
             // Only the text of serde's errors distinguishes these.
@@ -91,21 +94,6 @@ fn without_position(error: &serde_json::Error) -> String {
         Some(end) => text[..end].to_owned(),
         None => text,
     }
-}
-
-/// Whether the name of a setting says that it is secret.
-fn is_secret(path: &str) -> bool {
-    const PARTS: [&str; 7] = [
-        "connection",
-        "credential",
-        "header",
-        "key",
-        "password",
-        "secret",
-        "token",
-    ];
-    let path = path.to_ascii_lowercase();
-    PARTS.iter().any(|part| path.contains(part))
 }
 
 /// Returns an error without the value, if it is one of serde's that quote it. The words of an author stay.

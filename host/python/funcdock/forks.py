@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any, Callable, NoReturn
 
-from . import errors, import_loop, logs, tasks
+from . import errors, import_loop, tasks
 
 #: Whether this process is such a child.
 is_child = False
@@ -30,20 +30,16 @@ _kept: list[Any] = []
 def install(
     loop: asyncio.AbstractEventLoop,
     after_in_child: Callable[[], None],
-    as_json: bool,
-    most_verbose: int,
 ) -> None:
     """Prepares for children. Call this before code of the app is imported."""
     global _loop
     _loop = loop
     _handlers[signal.SIGINT] = signal.getsignal(signal.SIGINT)
-    write_log = logs.write_in_children(as_json, most_verbose)
 
     def enter_child() -> None:
         global is_child
         is_child = True
         after_in_child()
-        write_log()
         _reset_signals()
         _leave_loop()
 

@@ -10,10 +10,7 @@ import contextlib
 import contextvars
 import json
 import logging
-import os
-import sys
 import threading
-from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
 from . import errors
@@ -29,9 +26,6 @@ thread_local = threading.local()
 #: that logs, with the span id of the call, or None for a record outside of calls. It must not log itself.
 current_span: Callable[[str | None], tuple[str, str] | None] | None = None
 
-#: The host's names of levels, by the least level of each in Python.
-LEVELS = ((40, "ERROR"), (30, "WARN"), (20, "INFO"), (10, "DEBUG"), (-sys.maxsize, "TRACE"))
-
 #: (invocation id, function, trace id, span id), as the host returns them.
 Ids = tuple[Optional[str], Optional[str], Optional[str], Optional[str]]
 
@@ -41,7 +35,6 @@ ATTRIBUTES = ("invocation_id", "function_name", "trace_id", "span_id")
 #: The attributes that every record has, or gets from a formatter. Others come from ``extra`` or a filter.
 STANDARD = {*vars(logging.makeLogRecord({})), *ATTRIBUTES, "asctime", "message", "taskName"}
 
-_handler: HostHandler
 _make_record = logging.Logger.makeRecord
 _ids: Callable[[Any, Any], Ids]
 
@@ -51,7 +44,7 @@ class HostHandler(logging.Handler):
 
     def __init__(self, write: Callable[..., None], as_json: bool) -> None:
         super().__init__()
-        self.write = write
+        self._write = write
         self._as_json = as_json
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -71,7 +64,7 @@ class HostHandler(logging.Handler):
             ids = (record.__dict__[name] for name in ATTRIBUTES)
             # Function code may have set values of any type.
             texts = [value if value is None or type(value) is str else errors.text(value) for value in ids]
-            self.write(record.levelno, errors.text(record.name), message, texts, exception, fields)
+            self._write(record.levelno, errors.text(record.name), message, texts, exception, fields)
         except Exception:
             self.handleError(record)
 
@@ -88,68 +81,9 @@ def install(
     # A record factory or a filter does not work here: ``extra`` must not set what a factory has set (a
     # KeyError), an app may replace the factory, and the filters of a logger do not apply to its children.
     logging.Logger.makeRecord = _make_record_with_ids  # type: ignore[method-assign]
-    global _handler
-    _handler = HostHandler(write, as_json)
     root = logging.getLogger()
-    root.handlers.insert(0, _handler)
+    root.handlers.insert(0, HostHandler(write, as_json))
     root.setLevel(logging.DEBUG if debug else logging.INFO)
-
-
-#: The control characters that the host's log escapes, as it does.
-CONTROLS = {
-    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
-    if chr(code) not in "\t\n"
-} | {ord("\r"): "\\r"}
-NEW_LINE, ESCAPED_NEW_LINE, INDENTED_NEW_LINE = "\n", "\\n", "\n  "
-
-
-def write_in_children(as_json: bool, most_verbose: int) -> Callable[[], None]:
-    """Returns what lets a forked child write its records itself: the host's log may be locked there.
-
-    ``most_verbose`` is the least level that the host's log has.
-    """
-
-    def write(
-        level: int,
-        logger: str,
-        message: str,
-        ids: list[str | None],
-        exception: str | None,
-        fields: str | None,
-    ) -> None:
-        if level < most_verbose:
-            return
-        name = next(name for least, name in LEVELS if level >= least)
-        time = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%fZ}"
-        invocation, function, trace_id, span_id = ids
-        if as_json:
-            found = {
-                "timestamp": time,
-                "level": name,
-                "logger": logger,
-                "message": message,
-                "invocation_id": invocation,
-                "function": function,
-                "trace_id": trace_id,
-                "span_id": span_id,
-                "exception": exception,
-                "fields": fields and json.loads(fields),
-            }
-            line = json.dumps({key: value for key, value in found.items() if value is not None})
-        else:
-            first, separator, rest = message.partition("\n")
-            call = f" invocation={invocation}" if invocation else ""
-            text = f"{logger.replace(NEW_LINE, ESCAPED_NEW_LINE)}: {first}{call}{separator}{rest}"
-            line = f"{time} {name:>5} {text.translate(CONTROLS).replace(NEW_LINE, INDENTED_NEW_LINE)}"
-        data = f"{line}\n".encode(errors="replace")
-        while data:
-            data = data[os.write(2, data) :]
-
-    def replace() -> None:
-        _handler.write = write
-
-    return replace
 
 
 def _make_record_with_ids(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use funcdock::logging::{self, Format};
+use funcdock::logging;
 use funcdock::sys::SharedSockets;
 use pyo3::call::PyCallArgs;
 use pyo3::intern;
@@ -27,22 +27,10 @@ pub(crate) fn remember(control: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
 }
 
 /// Prepares for children. `event_loop` is the worker's. Attached, before code of the app is imported.
-pub(crate) fn install(py: Python<'_>, event_loop: &Py<PyAny>, format: Format) -> PyResult<()> {
-    let most_verbose = match logging::max_level() {
-        0 => i32::MAX,
-        1 => 40,
-        2 => 30,
-        3 => 20,
-        4 => 10,
-        _ => i32::MIN,
-    };
-    let arguments = (
-        event_loop,
-        wrap_pyfunction!(after_in_child, py)?,
-        format == Format::Json,
-        most_verbose,
-    );
-    py.import("funcdock.forks")?.call_method1("install", arguments)?;
+pub(crate) fn install(py: Python<'_>, event_loop: &Py<PyAny>) -> PyResult<()> {
+    let after_in_child = wrap_pyfunction!(after_in_child, py)?;
+    py.import("funcdock.forks")?
+        .call_method1("install", (event_loop, after_in_child))?;
     Ok(())
 }
 

@@ -252,7 +252,7 @@ impl Prepared {
             response: http.getattr("HttpResponse")?.unbind(),
         };
         let event_loop = package.tasks.bind(py).call_method0("new_event_loop")?.unbind();
-        forks::install(py, &event_loop, config.log_format)?;
+        forks::install(py, &event_loop)?;
         dock::install(py, &package, config, worker.extensions())?;
         package.asgi.bind(py).call_method0("patch_middleware")?;
         wsgi::patch_middleware(package.wsgi.bind(py))?;

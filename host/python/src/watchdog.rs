@@ -83,7 +83,8 @@ impl Watchdog {
         }
     }
 
-    /// Looks at the loop, and at the GIL, without which it does nothing. Takes and returns what was told of this stall.
+    /// Looks whether the event loop stands still, or the interpreter as a whole. `told` is what the log has of this stall so
+    /// far; returns what it has now.
     fn look_at_loop(&mut self, told: Told) -> Told {
         let gil_silence = self.interpreter.silence();
         let silence = self.event_loop.silence().max(gil_silence);

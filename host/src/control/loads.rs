@@ -99,7 +99,7 @@ impl OwnLoad {
         let _ = write(&self.file, self.index, load);
     }
 
-    /// Returns the least load of another worker, of those that take connections; `None` if there is no other.
+    /// Returns the least load among the other workers that take connections; `None` if no other does.
     pub(crate) fn least_of_others(&self) -> Option<Load> {
         let mut all = [0; CELLS * SIZE];
         self.file.read_exact_at(&mut all, 0).ok()?;

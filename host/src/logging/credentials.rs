@@ -1,21 +1,11 @@
 //! Keeps credentials out of the log, errors and lists: those in URLs, and settings whose names say that they are secret.
 //!
-//! `funcdock_telemetry` has the same rule for URLs, and the API of extensions the same names: neither knows this crate.
+//! `funcdock_telemetry` has the same rule for URLs, and does not know this crate.
 
+use funcdock_extension_api::driver::is_secret_name;
 use serde_json::{Map, Value};
 
 const HIDDEN: &str = "***";
-
-/// What the name of a secret setting contains.
-const SECRET_NAMES: [&str; 7] = [
-    "connection",
-    "credential",
-    "header",
-    "key",
-    "password",
-    "secret",
-    "token",
-];
 
 /// Returns text without what is secret in the URLs in it: user and password, query, fragment.
 pub(crate) fn hide_credentials(text: &str) -> String {
@@ -55,7 +45,7 @@ pub(crate) fn hide_credentials(text: &str) -> String {
 
 /// Returns settings to show: without credentials.
 pub(crate) fn settings_to_show(settings: &Map<String, Value>) -> Map<String, Value> {
-    let shown = |(name, value): (&String, &Value)| (name.clone(), to_show(value, is_secret(name)));
+    let shown = |(name, value): (&String, &Value)| (name.clone(), to_show(value, is_secret_name(name)));
     settings.iter().map(shown).collect()
 }
 
@@ -63,7 +53,7 @@ fn to_show(value: &Value, is_hidden: bool) -> Value {
     match value {
         Value::Object(members) => {
             let shown = |(name, value): (&String, &Value)| {
-                (name.clone(), to_show(value, is_hidden || is_secret(name)))
+                (name.clone(), to_show(value, is_hidden || is_secret_name(name)))
             };
             Value::Object(members.iter().map(shown).collect())
         }
@@ -72,11 +62,6 @@ fn to_show(value: &Value, is_hidden: bool) -> Value {
         Value::String(text) => hide_credentials(text).into(),
         other => other.clone(),
     }
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]

@@ -195,7 +195,6 @@ pub async fn run(
                         report(Progress::AllReady);
                     }
                 }
-                SlotEvent::Replaced(worker) => tracing::debug!("worker {worker} was replaced"),
                 SlotEvent::Exited(worker) => relay.remove(worker),
                 SlotEvent::PeerRequest { asker, id, question } => relay.request(asker, id, question),
                 SlotEvent::PeerReply { worker, asker, id, reply } => relay.reply(worker, asker, id, reply),

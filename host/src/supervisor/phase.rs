@@ -25,8 +25,6 @@ pub(super) enum Phase {
 pub(super) enum SlotEvent {
     /// The worker is ready.
     Ready(u32, Ready),
-    /// A successor of the worker is ready, and the worker ends.
-    Replaced(u32),
     /// The worker has exited, or could not be started.
     Exited(u32),
     /// The worker has a question for all others.
@@ -53,7 +51,7 @@ pub(super) enum SlotExit {
     Failed(SupervisorError),
 }
 
-/// Waits until the host is no longer serving. Cancel-safe.
+/// Waits until the host stops serving. Cancel-safe.
 pub(super) async fn stop(phase: &mut watch::Receiver<Phase>) {
     // An error means that the host has ended.
     let _ = phase.wait_for(|phase| !matches!(phase, Phase::Serving(_))).await;

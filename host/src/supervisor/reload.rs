@@ -54,7 +54,7 @@ impl<F: Fn() -> Result<Options, String> + Send + Sync + 'static> Reload<F> {
         )));
     }
 
-    /// Goes on with the reload that runs until it has ended; for ever if there is none. Cancel-safe.
+    /// Drives the running reload to its end. Without one it never returns. Cancel-safe.
     pub(super) async fn step(&mut self) {
         let Some(running) = &mut self.running else {
             return std::future::pending().await;

@@ -247,7 +247,6 @@ impl Slot {
             successor.pid(),
             predecessor.pid()
         );
-        self.ending.report(SlotEvent::Replaced(index));
         while self.retired.try_join_next().is_some() {}
         let deadline = Instant::now() + self.spec.drain_timeout;
         self.retired
@@ -255,7 +254,7 @@ impl Slot {
     }
 }
 
-/// Waits until this time; for ever without one.
+/// Waits until this time. Without one it never returns.
 async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,

@@ -142,7 +142,7 @@ impl Image {
         Ok(format!("/proc/{process}/fd/{descriptor}").into())
     }
 
-    /// Looks at all that is looked at in any library.
+    /// Runs every inspection of a library, for fuzzing.
     pub(crate) fn inspect(
         &self,
         file: &Path,

@@ -96,7 +96,7 @@ fn is_ignored(number: u8) -> bool {
 
 /// Sends a signal to this thread. Its handler has run when this returns, unless the thread blocks the signal.
 pub fn raise(signal: i32) -> io::Result<()> {
-    // SAFETY: `raise` takes any number, and fails for one that is no signal.
+    // SAFETY: `raise` has no precondition: it fails for a number that is no signal.
     match unsafe { nix::libc::raise(signal) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

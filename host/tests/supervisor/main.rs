@@ -109,6 +109,15 @@ fn one_worker_of_several_that_cannot_start_leaves_the_others_serving() {
     assert_printed(&output, &["worker drains"]);
 }
 
+/// Ends the threads of a scope, also if an assertion fails.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_killed_worker_is_replaced_under_load_while_the_port_stays_open() {
     let mut host = Host::start("", &[]);
@@ -123,13 +132,13 @@ fn a_killed_worker_is_replaced_under_load_while_the_port_stays_open() {
                 }
             });
         }
+        let _end = SetAtEnd(&done);
         let first = ask(address).expect("an answer");
         kill(first, Signal::SIGKILL).expect("the worker runs");
         let killed = Instant::now();
         while ask(address).is_none_or(|pid| pid == first) {
             assert!(killed.elapsed() < Duration::from_secs(20), "no worker came back");
         }
-        done.store(true, Ordering::Relaxed);
         killed.elapsed()
     });
     // Most of this time is the start of the fake worker's interpreter.

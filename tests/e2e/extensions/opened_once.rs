@@ -5,9 +5,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use funcdock_tests::{App, binary, library};
+use funcdock_tests::{App, binary, library, under_load};
 use serde_json::{Value as Json, json};
 
 use crate::support::{app, fixture_with, recording, records_of};
@@ -104,16 +103,13 @@ fn a_pinned_library_cannot_be_exchanged_after_its_digest_was_checked() {
             .expect("a link in the copy");
     };
     point_to(&good);
-    let is_over = AtomicBool::new(false);
-    let states: BTreeSet<String> = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                point_to(Path::new(&evil));
-                point_to(&good);
-                // The others need the processor too.
-                std::thread::sleep(std::time::Duration::from_micros(200));
-            }
-        });
+    let flip = || {
+        point_to(Path::new(&evil));
+        point_to(&good);
+        // The others need the processor too.
+        std::thread::sleep(std::time::Duration::from_micros(200));
+    };
+    let states: BTreeSet<String> = under_load(1, flip, || {
         let states = (0..15).map(|_| {
             let listed = Command::new(binary())
                 .args(["extension", "list", "--json"])
@@ -129,9 +125,7 @@ fn a_pinned_library_cannot_be_exchanged_after_its_digest_was_checked() {
             );
             docked["state"].to_string()
         });
-        let states = states.collect();
-        is_over.store(true, Ordering::Relaxed);
-        states
+        states.collect()
     });
     assert!(!marker.exists(), "the evil library ran");
     assert!(states.contains("\"loaded\""), "{states:?}");

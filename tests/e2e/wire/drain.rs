@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use funcdock_tests::{App, DEADLINE, Gate, Host, Raw, at_once, wait_for};
@@ -184,12 +185,15 @@ fn no_request_under_load_is_lost() {
     const CLIENTS: usize = 16;
     for workers in ["1", "2"] {
         let host = App::case("protocol").arg("--workers").arg(workers).start();
-        let signalled = Mutex::new(None);
+        let (signalled, answers) = (Mutex::new(None), AtomicUsize::new(0));
         let lost: Vec<String> = std::thread::scope(|scope| {
-            let clients = scope.spawn(|| at_once(CLIENTS, |_| load(&host, &signalled)));
-            std::thread::sleep(Duration::from_millis(500));
+            let clients = scope.spawn(|| at_once(CLIENTS, |_| load(&host, &signalled, &answers)));
+            let is_busy = || answers.load(Ordering::Relaxed) > CLIENTS * 20;
+            let busy = wait_for(|| is_busy().then_some(()));
             *signalled.lock().expect("no panic") = Some(Instant::now());
             host.signal(Signal::SIGTERM);
+            // Not before the signal, which ends the clients.
+            assert!(busy.is_some(), "no load\n{}", host.output());
             clients.join().expect("no panic").into_iter().flatten().collect()
         });
         assert!(lost.is_empty(), "{workers} workers: {lost:?}");
@@ -199,7 +203,7 @@ fn no_request_under_load_is_lost() {
 
 /// Sends one request after the other until the host closes. Returns what happened to a request that was sent before the
 /// host got its signal, and not answered.
-fn load(host: &Host, signalled: &Mutex<Option<Instant>>) -> Option<String> {
+fn load(host: &Host, signalled: &Mutex<Option<Instant>>, answers: &AtomicUsize) -> Option<String> {
     let mut stream = TcpStream::connect(host.address()).expect("the port is open");
     stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
     stream.set_nodelay(true).expect("a TCP socket");
@@ -221,7 +225,7 @@ fn load(host: &Host, signalled: &Mutex<Option<Instant>>) -> Option<String> {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         match read {
             Ok(()) if answer.contains("connection: close") => return None,
-            Ok(()) => {}
+            Ok(()) => _ = answers.fetch_add(1, Ordering::Relaxed),
             Err(error) if was_before => return Some(format!("{sent:?}, then {error} after {answer:?}")),
             Err(_) => return None,
         }
