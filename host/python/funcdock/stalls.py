@@ -10,14 +10,20 @@ import types
 
 from . import asgi, errors, tasks
 
-#: The signal at which the interpreter writes the stacks of all threads, without the GIL.
-SIGNAL = signal.SIGRTMAX
+#: The signals at which the interpreter may write the stacks of all threads, without the GIL. Valgrind keeps some of the
+#: last ones for itself.
+SIGNALS = range(signal.SIGRTMAX, signal.SIGRTMIN, -1)
 
 
 def prepare(file: int) -> int:
     """Has the interpreter write stacks to this descriptor at a signal; returns the signal's number."""
-    faulthandler.register(SIGNAL, file=file, all_threads=True)
-    return SIGNAL
+    for number in SIGNALS:
+        try:
+            faulthandler.register(number, file=file, all_threads=True)
+        except OSError:
+            continue
+        return number
+    raise OSError("no real-time signal is free for the stacks of threads")
 
 
 def describe(thread: int) -> tuple[str | None, str]:

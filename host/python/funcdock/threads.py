@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from typing import Any, Callable
-
-from . import logs
+from typing import Callable
 
 
 class FunctionThread(threading.Thread):
@@ -32,7 +30,8 @@ class FunctionThread(threading.Thread):
 
     def run(self) -> None:
         self._serves = True
-        self._serve(threading.get_ident())
+        # In a copy of its own, in which `call` is set for each call: the call's context then is a copy of that.
+        imported.copy().run(self._serve, threading.get_ident())
 
 
 def start(number: int, serve: Callable[[int], None]) -> None:
@@ -40,15 +39,11 @@ def start(number: int, serve: Callable[[int], None]) -> None:
     FunctionThread(f"function-{number}", serve).start()
 
 
-def run(call: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Calls a function, in the context of this call."""
-    _set_call(call)
-    return function(**arguments)
+#: The context of the app's imports, which those of all calls begin as.
+imported: contextvars.Context
 
 
-_set_call: Callable[[Any], Any] = logs.call.set
-
-
-def context() -> contextvars.Context:
-    """Returns the context that those of all calls begin as: that of the app's imports."""
-    return contextvars.copy_context()
+def keep_context() -> None:
+    """Makes the current context the one that those of all calls begin as."""
+    global imported
+    imported = contextvars.copy_context()

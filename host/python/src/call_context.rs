@@ -8,47 +8,48 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::calls::Call;
+use crate::package::Package;
 use crate::tasks::lock;
 
 /// Makes the contexts of calls.
 pub(crate) struct Contexts {
-    /// `copy` of the context after the app was imported, which those of calls begin as. Bound once, as `enter` is looked up
-    /// once: this is on the way of each call.
+    // Each is looked up once: they are on the way of each call.
+    /// `set` of `funcdock.logs.call`.
+    set_call: Py<PyAny>,
+    /// `contextvars.copy_context`.
     copy: Py<PyAny>,
     /// `contextvars.Context.run`.
     enter: Py<PyAny>,
-    /// `funcdock.threads.run`.
-    run: Py<PyAny>,
 }
 
 /// The context of one call.
 pub(crate) struct CallContext(Py<PyAny>);
 
 impl Contexts {
-    /// Begins contexts as copies of the current one. Attached, after the app was imported.
-    pub(crate) fn new(threads: &Bound<'_, PyModule>) -> PyResult<Self> {
-        let imported = threads.call_method0("context")?;
+    /// Begins contexts as copies of the current one. Attached, after the app was imported, before the pool has threads.
+    pub(crate) fn new(package: &Package, py: Python<'_>) -> PyResult<Self> {
+        package.threads.bind(py).call_method0("keep_context")?;
+        let contextvars = py.import("contextvars")?;
         Ok(Contexts {
-            copy: imported.getattr("copy")?.unbind(),
-            enter: imported.get_type().getattr("run")?.unbind(),
-            run: threads.getattr("run")?.unbind(),
+            set_call: package.logs.bind(py).getattr("call")?.getattr("set")?.unbind(),
+            copy: contextvars.getattr("copy_context")?.unbind(),
+            enter: contextvars.getattr("Context")?.getattr("run")?.unbind(),
         })
     }
 
-    /// Calls a function in a context of its own; returns both. Attached.
+    /// Calls a function in a context of its own; returns both. Attached, on a thread of the pool.
     pub(crate) fn call<'py>(
         &self,
         py: Python<'py>,
         call: Call,
         function: &Bound<'py, PyAny>,
-        keywords: &Bound<'py, PyDict>,
+        keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<(CallContext, Bound<'py, PyAny>)> {
-        // A copy takes the same time however many variables there are.
+        // In the thread's own context, which then has the call and what the imports left, and nothing of other calls. A copy
+        // takes the same time however many variables there are.
+        self.set_call.call1(py, (call,))?;
         let context = self.copy.call0(py)?;
-        let value = self
-            .enter
-            .bind(py)
-            .call1((&context, &self.run, call, function, keywords))?;
+        let value = self.enter.bind(py).call((&context, function), keywords)?;
         Ok((CallContext(context), value))
     }
 
@@ -61,7 +62,7 @@ impl Contexts {
     ) -> PyResult<(CallContext, T)> {
         let made = Made::default();
         let task = made.by(task);
-        let (context, _) = self.call(py, call, Bound::new(py, task)?.as_any(), &PyDict::new(py))?;
+        let (context, _) = self.call(py, call, Bound::new(py, task)?.as_any(), None)?;
         Ok((context, made.take()?))
     }
 }

@@ -1,7 +1,7 @@
 //! The call that runs on this thread or in this task.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use funcdock::model::{Invocation, TraceIds};
 use funcdock::pipeline::{LoadedFunction, RunnerCall};
@@ -9,6 +9,15 @@ use pyo3::prelude::*;
 use uuid::Uuid;
 
 use crate::objects::to_python;
+
+/// The functions of the worker, by their indices.
+static FUNCTIONS: OnceLock<Box<[Arc<LoadedFunction>]>> = OnceLock::new();
+
+/// Keeps the functions that calls are of. Called once, before the first call.
+pub(crate) fn keep_functions(functions: &[Arc<LoadedFunction>]) {
+    // Fails only when it is done already.
+    let _ = FUNCTIONS.set(functions.into());
+}
 
 thread_local! {
     /// The call whose synchronous function this thread runs.
@@ -22,7 +31,8 @@ thread_local! {
 #[derive(Clone)]
 pub(crate) struct Call {
     id: Uuid,
-    function: Arc<LoadedFunction>,
+    /// The index of the function. A reference would be counted for each call, on all threads.
+    function: usize,
     pub(crate) trace: TraceIds,
     invocation: Weak<Invocation>,
 }
@@ -31,10 +41,15 @@ impl Call {
     pub(crate) fn of(invocation: &Arc<Invocation>, function: &Arc<LoadedFunction>) -> Self {
         Call {
             id: invocation.uuid(),
-            function: Arc::clone(function),
+            function: function.index,
             trace: invocation.trace_ids(),
             invocation: Arc::downgrade(invocation),
         }
+    }
+
+    /// Returns the function; there is one of each index.
+    fn loaded_function(&self) -> Option<&'static Arc<LoadedFunction>> {
+        FUNCTIONS.get()?.get(self.function)
     }
 }
 
@@ -54,13 +69,13 @@ impl Call {
     /// The name of the function.
     #[getter]
     pub(crate) fn function(&self) -> &str {
-        &self.function.info.name
+        self.loaded_function().map_or("", |function| &function.info.name)
     }
 
     /// Returns the attribute that an extension has set under this name; None if there is none, or the call has ended.
     fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let invocation = self.invocation.upgrade();
-        let found = py.detach(|| self.function.chain.attribute(&invocation?, name));
+        let found = py.detach(|| self.loaded_function()?.chain.attribute(&invocation?, name));
         found.map(|value| to_python(py, &value)).transpose()
     }
 }

@@ -21,7 +21,7 @@ use crate::pool::Pool;
 use crate::runtime::Runtime;
 use crate::tasks::lock;
 use crate::watchdog::{Stacks, Watchdog};
-use crate::{companions, context, dock, forks, hooks, logging, termination, wsgi};
+use crate::{calls, companions, context, dock, forks, hooks, logging, termination, wsgi};
 
 /// Calls the functions of an app.
 pub(crate) struct PythonRunner {
@@ -61,7 +61,8 @@ impl PythonRunner {
         let started = companions::run(py, &prepared.package, companions).and_then(|()| {
             let mut functions = index.functions;
             let extensions = dock_extensions(py, &prepared.package, &worker, &mut functions)?;
-            let contexts = Contexts::new(prepared.package.threads.bind(py)).map_err(LoadError::Prepare)?;
+            calls::keep_functions(worker.functions());
+            let contexts = Contexts::new(&prepared.package, py).map_err(LoadError::Prepare)?;
             let runtime = Arc::new(Runtime {
                 functions,
                 classes: prepared.classes,

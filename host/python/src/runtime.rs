@@ -77,7 +77,7 @@ impl Runtime {
             }
             Prepared::Function(arguments) => {
                 let (callee, keywords) = hooks::callee(function, &arguments)?;
-                let (context, value) = self.contexts.call(py, call, callee.bind(py), &keywords)?;
+                let (context, value) = self.contexts.call(py, call, callee.bind(py), Some(&keywords))?;
                 let is_http = function.return_kind == Some(Kind::Http);
                 match is_http
                     .then(|| self.classes.parts_of(&value))

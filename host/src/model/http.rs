@@ -78,33 +78,65 @@ impl Scheme {
 /// Whether this is the authority of a URL (RFC 3986) without user information: a name, an IPv4 address or an IPv6 address in
 /// brackets, and maybe a port.
 pub fn is_authority(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else {
-        return false;
-    };
-    let (is_host, rest) = match text.strip_prefix('[') {
-        Some(text) => text.split_once(']').map_or((false, ""), |(address, rest)| {
-            (address.parse::<std::net::Ipv6Addr>().is_ok(), rest)
-        }),
-        None => {
-            let end = text.find(':').unwrap_or(text.len());
-            (is_name(&text.as_bytes()[..end]), &text[end..])
+    let (is_host, rest) = match text {
+        [b'[', text @ ..] => match text.iter().position(|byte| *byte == b']') {
+            Some(end) => (is_ipv6(&text[..end]), &text[end + 1..]),
+            None => return false,
+        },
+        _ => {
+            let end = text
+                .iter()
+                .position(|byte| !NAME[usize::from(*byte)])
+                .unwrap_or(text.len());
+            (is_name(&text[..end]), &text[end..])
         }
     };
-    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    is_host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+    is_host
+        && match rest {
+            [] => true,
+            [b':', port @ ..] => is_port(port),
+            _ => false,
+        }
 }
 
-/// Whether this is a `reg-name`, and not empty.
+/// The bytes of a `reg-name`, by their values.
+const NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut others: &[u8] = b"-._~!$&'()*+,;=%";
+    while let [byte, rest @ ..] = others {
+        table[*byte as usize] = true;
+        others = rest;
+    }
+    table
+};
+
+/// Whether this, which has only bytes of [`NAME`], is a `reg-name`, and not empty.
 fn is_name(name: &[u8]) -> bool {
     let mut rest = name;
-    while let [byte, behind @ ..] = rest {
-        rest = match (byte, behind) {
-            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => behind,
-            (byte, behind) if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => behind,
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        match &rest[at + 1..] {
+            [high, low, behind @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = behind,
             _ => return false,
-        };
+        }
     }
     !name.is_empty()
+}
+
+fn is_ipv6(address: &[u8]) -> bool {
+    std::str::from_utf8(address).is_ok_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
+}
+
+fn is_port(port: &[u8]) -> bool {
+    let digit = |port: u32, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
+        Some(port * 10 + digit).filter(|port| *port <= u16::MAX.into())
+    };
+    !port.is_empty() && port.iter().try_fold(0, digit).is_some()
 }
 
 /// The bytes of a client after the handshake of the WebSocket protocol.

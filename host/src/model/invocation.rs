@@ -53,6 +53,8 @@ pub struct Invocation {
     attributes: Attributes,
     /// The contexts that the trigger and extensions set, or else the one joined from several header fields.
     trace_contexts: TraceContexts,
+    /// Whether the HTTP caller sent a trace context. Found out once, by the thread that has just read the request.
+    has_callers_trace: bool,
     given_up: AtomicBool,
     departure: Option<Arc<Departure>>,
 }
@@ -64,6 +66,8 @@ impl Invocation {
         if let Some(trace) = start.trace {
             trace_contexts.set(trace);
         }
+        let request = start.inputs.trigger.request();
+        let has_callers_trace = request.is_some_and(|request| request.header("traceparent").is_some());
         Arc::new(Invocation {
             id: start.id.unwrap_or_else(Uuid::new_v4),
             id_text: OnceLock::new(),
@@ -74,6 +78,7 @@ impl Invocation {
             http_reply: start.http_reply,
             attributes: Attributes::default(),
             trace_contexts,
+            has_callers_trace,
             given_up: AtomicBool::new(false),
             departure: start.departure,
         })
@@ -142,6 +147,9 @@ impl Invocation {
     pub fn trace_context(&self) -> (&str, &str) {
         if let Some(context) = self.trace_contexts.get() {
             return context.headers();
+        }
+        if !self.has_callers_trace {
+            return ("", "");
         }
         match self.request().map(HttpRequest::trace_context) {
             None => ("", ""),

@@ -10,7 +10,11 @@ pub struct TraceIds(Option<([u8; TRACE], [u8; SPAN])>);
 
 impl TraceIds {
     /// Parses a `traceparent` by the rules of W3C Trace Context: also of a later version, sampled or not.
+    #[inline]
     pub fn parse(traceparent: &str) -> Self {
+        if traceparent.is_empty() {
+            return TraceIds(None);
+        }
         TraceIds(parse(traceparent.trim_matches([' ', '\t']).as_bytes()))
     }
 
