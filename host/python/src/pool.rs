@@ -1,8 +1,9 @@
 //! The thread pool of synchronous functions.
 //!
 //! A thread attaches to the interpreter once, then takes calls from the queue one at a time while there are any, so a
-//! call that blocks does not delay others. At most one idle thread is awake and waits for the GIL. It wakes the next one
-//! when it has the GIL. So threads do not compete for the GIL, but all of them work when functions release it.
+//! call that blocks does not delay others. At most one idle thread is awake. As long as the calls of others end, it naps;
+//! else it waits for the GIL, and wakes the next one when it has it. So threads do not compete for the GIL, but all of them
+//! work when functions release it.
 //!
 //! A thread that has waited for the switch interval gets the GIL by force, in the middle of another thread's call. If calls
 //! have ended meanwhile, the others serve the queue well: the thread gives the GIL back and waits again. So does a thread
@@ -68,6 +69,9 @@ enum Next {
     /// Another thread has taken its place.
     Leave,
 }
+
+/// The time after which a thread that was woken looks whether the others serve the queue.
+const NAP: Duration = Duration::from_micros(100);
 
 /// The time until a thread that gave the GIL back tries again.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -196,6 +200,17 @@ impl Pool {
             state = self.available.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.sleeping -= 1;
             is_woken = true;
+            // As long as calls end, those who run them serve the queue well.
+            let mut ended = state.ended;
+            while !state.queue.is_empty() && state.places.is_busy() {
+                drop(state);
+                std::thread::sleep(NAP);
+                state = self.lock();
+                if state.ended == ended {
+                    break;
+                }
+                ended = state.ended;
+            }
         }
         state.waking = true;
         Mark {
@@ -256,9 +271,9 @@ impl Pool {
         }
     }
 
-    /// Asks for a thread, unless one sleeps or starts, or there are enough.
+    /// Asks for a thread, unless one sleeps, wakes or starts, or there are enough.
     fn keep_spare(&self, state: &mut State) {
-        if state.sleeping == 0 && !state.starting && state.places.has_room(self.most) {
+        if state.sleeping == 0 && !state.waking && !state.starting && state.places.has_room(self.most) {
             state.starting = true;
             (self.start_thread)();
         }

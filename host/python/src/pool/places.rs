@@ -52,6 +52,12 @@ impl Places {
         self.all.iter().filter(runs).count()
     }
 
+    /// Whether a call runs on a thread that is not lost.
+    pub(super) fn is_busy(&self) -> bool {
+        let runs = |place: &Place| place.invocation != 0 && place.lost.is_none();
+        self.all.iter().any(runs)
+    }
+
     /// Gives this thread a place.
     pub(super) fn take(&mut self, thread: u64) -> usize {
         self.serving += 1;
