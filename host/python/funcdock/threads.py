@@ -30,7 +30,7 @@ class FunctionThread(threading.Thread):
 
     def run(self) -> None:
         self._serves = True
-        # In a copy of its own, in which `call` is set for each call: the call's context then is a copy of that.
+        # In a copy of its own, in which `call` is set for each call: the call's context is a copy of that.
         imported.copy().run(self._serve, threading.get_ident())
 
 
