@@ -10,8 +10,8 @@ import types
 
 from . import asgi, errors, tasks
 
-#: The signals at which the interpreter may write the stacks of all threads, without the GIL. Valgrind keeps some
-#: of the last ones for itself.
+#: The signals at which the interpreter may write the stacks of all threads, without the GIL. Valgrind keeps
+#: some of the last ones for itself.
 SIGNALS = range(signal.SIGRTMAX, signal.SIGRTMIN, -1)
 
 
