@@ -123,3 +123,25 @@ def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> Non
         # Most likely SystemExit in one of the app's own tasks.
         except BaseException:
             logger.exception("a background task of the app raised")
+    _finish_tasks(loop)
+
+
+#: The seconds for tasks to end that do not when they are cancelled.
+LAST_WORDS = 1.0
+
+
+def _finish_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancels the tasks that are left, and lets them end, as ``asyncio.run`` does.
+
+    They are those of the app, and of calls that nobody waits for any more: their ``finally`` blocks and post
+    hooks are still to run.
+    """
+    pending = asyncio.all_tasks(loop)
+    if not pending:
+        return
+    for task in pending:
+        task.cancel()
+    try:
+        loop.run_until_complete(asyncio.wait(pending, timeout=LAST_WORDS))
+    except BaseException:
+        logger.exception("a task of the app raised when the worker ended")

@@ -206,3 +206,44 @@ fn atexit_handlers_run_when_the_supervisor_is_killed_and_when_the_start_fails() 
         stopped.stderr
     );
 }
+
+/// As with `asyncio.run`: tasks that are left are cancelled, and their ends run.
+#[test]
+fn tasks_that_are_left_end_when_the_worker_does() {
+    let code = "
+import asyncio
+
+
+async def background():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        print('the background task ends')
+
+
+async def stubborn():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            print('the stubborn task goes on')
+
+
+tasks = [asyncio.create_task(background()), asyncio.create_task(stubborn())]
+
+
+async def main(req):
+    return 'answered'
+";
+    for (_, python) in python::oldest_and_newest() {
+        let app = App::without_functions().function("answers", code).python(python);
+        let host = app.start();
+        assert_eq!(host.get("/api/answers").text(), "answered");
+        let stopped = host.stop();
+        stopped.assert_clean();
+        for expected in ["the background task ends", "the stubborn task goes on"] {
+            assert!(stopped.stdout.contains(expected), "{}", stopped.stdout);
+        }
+    }
+}
