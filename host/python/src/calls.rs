@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::objects::to_python;
 
-/// The functions of the worker, by their indices.
-static FUNCTIONS: OnceLock<Box<[Arc<LoadedFunction>]>> = OnceLock::new();
+/// The functions of the worker, by their indices. They end with the worker's extensions, whose hooks they have.
+static FUNCTIONS: OnceLock<Box<[Weak<LoadedFunction>]>> = OnceLock::new();
 
 /// Keeps the functions that calls are of. Called once, before the first call.
 pub(crate) fn keep_functions(functions: &[Arc<LoadedFunction>]) {
     // Fails only when it is done already.
-    let _ = FUNCTIONS.set(functions.into());
+    let _ = FUNCTIONS.set(functions.iter().map(Arc::downgrade).collect());
 }
 
 thread_local! {
@@ -47,9 +47,9 @@ impl Call {
         }
     }
 
-    /// Returns the function; there is one of each index.
-    fn loaded_function(&self) -> Option<&'static Arc<LoadedFunction>> {
-        FUNCTIONS.get()?.get(self.function)
+    /// Returns the function, unless the worker has ended.
+    fn loaded_function(&self) -> Option<Arc<LoadedFunction>> {
+        FUNCTIONS.get()?.get(self.function)?.upgrade()
     }
 }
 
@@ -68,8 +68,9 @@ impl Call {
 
     /// The name of the function.
     #[getter]
-    pub(crate) fn function(&self) -> &str {
-        self.loaded_function().map_or("", |function| &function.info.name)
+    pub(crate) fn function(&self) -> String {
+        let function = self.loaded_function();
+        function.map_or_else(String::new, |function| function.info.name.clone())
     }
 
     /// Returns the attribute that an extension has set under this name; None if there is none, or the call has ended.
