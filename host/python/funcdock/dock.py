@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import importlib.abc
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple, Protocol
 
 from . import targets
-
-logger = logging.getLogger("funcdock")
 
 
 class Dock(Protocol):
@@ -27,6 +24,7 @@ class Dock(Protocol):
     def enabled(self) -> bool: ...
     def available(self) -> list[str]: ...
     def dock(self, name: str) -> tuple[str, str | None]: ...
+    def import_switched_off(self, name: str) -> None: ...
     def configure(self, name: str, settings: str) -> None: ...
     def attach(self, name: str, function: str, settings: str) -> None: ...
 
@@ -215,11 +213,7 @@ def _make(name: str) -> Extension:
         kinds = {"app": AppExtension, "function": FunctionExtension, None: _Off}
         extension = kinds[scope](own_name)
     elif name in names():
-        logger.warning(
-            "the extension %s is imported, but worker extensions are off: "
-            "set PYTHON_ENABLE_WORKER_EXTENSIONS=1",
-            name,
-        )
+        _dock.import_switched_off(name)
         extension = _Off(name)
     else:
         known = ", ".join(names()) or "none"

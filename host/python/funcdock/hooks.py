@@ -1,8 +1,8 @@
 """Worker extensions in Python: ``AppExtensionBase`` and ``FuncExtensionBase`` of ``azure.functions``.
 
 The library registers an application-level extension when its class is defined, and a function-level one when
-an instance is made. After all functions are loaded, each function with hooks gets one callable that runs the
-hooks around the function.
+an instance is made. Load hooks run right after each import. When all functions are loaded, each with hooks
+gets one callable that runs the hooks around the function.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ except ImportError:
 #: Whether post hooks are skipped when the function raises, as in the reference. The host sets this first.
 skip_post_on_exception = False
 
-APP_HOOKS = ("post_function_load_app_level", "pre_invocation_app_level", "post_invocation_app_level")
-
 #: The attribute with the file that a function-level extension was made for, as the library does not keep it.
 FILE = "_funcdock_file"
 
@@ -35,6 +33,9 @@ FILE = "_funcdock_file"
 FUNCTION = "_funcdock_function"
 
 logger = logging.getLogger("funcdock")
+
+#: The load hooks that were called: (function's name, id of the hook, which the library keeps).
+_called: set[tuple[str, int]] = set()
 
 
 class Function(NamedTuple):
@@ -97,18 +98,51 @@ def watch() -> None:
     base.__init__ = init
 
 
-def dock(root: os.PathLike[str], functions: Sequence[Function]) -> Hooks:
-    """Finds the hooks of all functions, and calls the load hooks."""
-    meta = getattr(func, "ExtensionMeta", None)
-    if meta is None:
-        return Hooks([_around(function, [], []) for function in functions], [])
-    registry = Registry(meta, os.fspath(root))
-    registry.warn_of_strays(functions)
-    for function in functions:
-        own = registry.of_function(function, "post_function_load")
-        for hook in own + registry.of_app["post_function_load_app_level"]:
+def loaded(root: os.PathLike[str], function: Function) -> None:
+    """Calls the load hooks of a function, right after it is imported."""
+    registry = _registry(root)
+    if registry is not None:
+        _call_load_hooks(registry, function)
+
+
+def _call_load_hooks(registry: Registry, function: Function) -> None:
+    """Calls those load hooks of a function that were not called for it yet."""
+    own = registry.of_function(function, "post_function_load")
+    for hook in own + registry.of_app("post_function_load_app_level"):
+        call = (function.name, id(hook.call))
+        if call not in _called:
+            _called.add(call)
             hook(function.name, function.directory)
+
+
+def dock(root: os.PathLike[str], functions: Sequence[Function]) -> Hooks:
+    """Finds the hooks around all functions."""
+    registry = _registry(root)
+    if registry is None:
+        return Hooks([_around(function, [], []) for function in functions], [])
+    # An extension may be made after functions that it applies to were imported.
+    for function in functions:
+        _call_load_hooks(registry, function)
+    registry.warn_of_strays(functions)
+    registry.warn_of_unused()
     return Hooks([registry.around(function) for function in functions], registry.extensions())
+
+
+def warn_of_switched_off(root: os.PathLike[str]) -> None:
+    """Warns about the extensions that are registered, when worker extensions are off."""
+    registry = _registry(root)
+    names = list(dict.fromkeys(name for name, _ in registry.extensions())) if registry else []
+    if names:
+        logger.warning(
+            "%s: not called, because worker extensions are off: set PYTHON_ENABLE_WORKER_EXTENSIONS=1",
+            ", ".join(names),
+        )
+
+
+def _registry(root: os.PathLike[str]) -> Registry | None:
+    """Returns what is registered by now; None if the library is missing, or is too old for extensions."""
+    meta = getattr(func, "ExtensionMeta", None)
+    return None if meta is None else Registry(meta, os.fspath(root))
 
 
 class Registry:
@@ -118,15 +152,18 @@ class Registry:
         self._meta = meta
         self._root = root
         self._app_classes = list(_descendants(func.AppExtensionBase))
-        #: The application-level hooks by name, in the order of registration.
-        self.of_app = {
-            name: _hooks(func.AppExtensionBase, name, self._app_entries(name)) for name in APP_HOOKS
-        }
+        self._of_app: dict[str, list[Hook]] = {}
+
+    def of_app(self, name: str) -> list[Hook]:
+        """Returns the application-level hooks of this name, in the order of registration."""
+        if name not in self._of_app:
+            self._of_app[name] = _hooks(func.AppExtensionBase, name, self._app_entries(name))
+        return self._of_app[name]
 
     def around(self, function: Function) -> Callable[..., Any] | None:
         """Returns the callable that runs a function with its hooks; None if it has no hooks."""
-        pre = self.of_app["pre_invocation_app_level"] + self.of_function(function, "pre_invocation")
-        post = self.of_function(function, "post_invocation") + self.of_app["post_invocation_app_level"]
+        pre = self.of_app("pre_invocation_app_level") + self.of_function(function, "pre_invocation")
+        post = self.of_function(function, "post_invocation") + self.of_app("post_invocation_app_level")
         return _around(function, pre, post)
 
     def of_function(self, function: Function, name: str) -> list[Hook]:
@@ -159,6 +196,18 @@ class Registry:
                     "never called; make it in the script of its function, with that script's __file__",
                     ", ".join(dict.fromkeys(names)),
                     folder,
+                )
+
+    def warn_of_unused(self) -> None:
+        """Warns about function-level extensions that are made for no function."""
+        made = {name for names in self._registered().values() for name in names}
+        for cls in _descendants(func.FuncExtensionBase):
+            is_base = bool(cls.__subclasses__())
+            if not is_base and cls.__name__ not in made:
+                logger.warning(
+                    "the extension %s is imported, and attached to no function, so none of its hooks is "
+                    "called: make it in the script of a function, with that script's __file__",
+                    cls.__name__,
                 )
 
     def _app_entries(self, name: str) -> list[Any]:

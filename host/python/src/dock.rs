@@ -18,8 +18,6 @@ struct Dock {
     extensions: Arc<Mutex<Extensions>>,
     #[pyo3(get)]
     enabled: bool,
-    /// The extensions in host.json, which are not docked if extensions are off.
-    configured: Vec<String>,
 }
 
 /// Connects `funcdock.extensions` with the host. Attached, before any code of the app is imported.
@@ -32,13 +30,6 @@ pub(crate) fn install(
     let dock = Dock {
         extensions: Arc::clone(extensions),
         enabled: config.extensions_enabled,
-        configured: config
-            .app
-            .host
-            .worker_extensions
-            .iter()
-            .map(|extension| extension.name.clone())
-            .collect(),
     };
     // All folders that this interpreter imports from: the supervisor asks for them only if host.json needs them.
     let path: Vec<PathBuf> = py.import("sys")?.getattr("path")?.extract()?;
@@ -84,15 +75,18 @@ impl Dock {
     fn available(&self, py: Python<'_>) -> Vec<String> {
         py.detach(|| {
             let available = self.lock().available();
-            let mut names = available();
-            names.extend_from_slice(&self.configured);
-            names
+            available()
         })
     }
 
     /// Returns the extension's own name and its scope; a failed extension has no scope.
     fn dock(&self, py: Python<'_>, name: &str) -> PyResult<(String, Option<&'static str>)> {
         py.detach(|| self.lock().dock(name)).map_err(raise)
+    }
+
+    /// Notes that an extension is imported while extensions are off.
+    fn import_switched_off(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        py.detach(|| self.lock().import_switched_off(name)).map_err(raise)
     }
 
     /// `settings` is a JSON object.

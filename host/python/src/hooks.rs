@@ -1,4 +1,5 @@
-//! Worker extensions in Python: found after all functions are loaded, and called around those that they apply to.
+//! Worker extensions in Python: their load hooks are called after each import, and the others around the functions that
+//! they apply to.
 
 use std::path::Path;
 
@@ -34,16 +35,7 @@ pub(crate) fn dock(
         .iter()
         .zip(functions.iter())
         .filter(|(_, function)| function.failure.is_none())
-        .map(|(declared, function)| {
-            let arguments = (
-                &declared.name,
-                declared.directory.to_string_lossy(),
-                declared.script_file.to_string_lossy(),
-                &function.callable,
-                function.run.is_on_loop(),
-            );
-            module.call_method1("Function", arguments)
-        });
+        .map(|(definition, function)| describe(module, definition, function));
     let described = described.collect::<PyResult<Vec<_>>>()?;
     let hooks = module.call_method1("dock", (app_root, described))?;
     let calls: Vec<Option<Py<PyAny>>> = hooks.getattr("calls")?.extract()?;
@@ -53,6 +45,43 @@ pub(crate) fn dock(
     }
     let extensions: Vec<(String, String)> = hooks.getattr("extensions")?.extract()?;
     Ok(extensions.into_iter().map(report).collect())
+}
+
+/// Calls the load hooks of a function, right after it is imported. Attached, on the main thread. Exceptions of hooks are
+/// logged and not passed on.
+pub(crate) fn loaded(
+    py: Python<'_>,
+    package: &Package,
+    app_root: &Path,
+    definition: &FunctionDefinition,
+    function: &Function,
+) -> PyResult<()> {
+    let module = package.hooks.bind(py);
+    let described = describe(module, definition, function)?;
+    module.call_method1("loaded", (app_root, described))?;
+    Ok(())
+}
+
+/// Warns about the extensions of an app that are never called, because worker extensions are off. Attached.
+pub(crate) fn warn_of_switched_off(py: Python<'_>, package: &Package, app_root: &Path) -> PyResult<()> {
+    let module = package.hooks.bind(py);
+    module.call_method1("warn_of_switched_off", (app_root,))?;
+    Ok(())
+}
+
+fn describe<'py>(
+    module: &Bound<'py, PyModule>,
+    definition: &FunctionDefinition,
+    function: &Function,
+) -> PyResult<Bound<'py, PyAny>> {
+    let arguments = (
+        &definition.name,
+        definition.directory.to_string_lossy(),
+        definition.script_file.to_string_lossy(),
+        &function.callable,
+        function.run.is_on_loop(),
+    );
+    module.call_method1("Function", arguments)
 }
 
 fn report((name, scope): (String, String)) -> ExtensionReport {

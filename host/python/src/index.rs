@@ -144,12 +144,13 @@ impl Function {
 
 /// Imports every function of the app. `serves` says whether the worker has a trigger for this type of binding: a function
 /// that is never called need not fit its bindings. A function that cannot be loaded fails alone, with a log record,
-/// unless the host is strict. Attached, on the main thread.
+/// unless the host is strict. `loaded_one` is called right after each function that is loaded. Attached, on the main thread.
 pub(crate) fn index(
     py: Python<'_>,
     package: &Package,
     config: &WorkerConfig,
     serves: impl Fn(&str) -> bool,
+    loaded_one: impl Fn(&FunctionDefinition, &Function) -> PyResult<()>,
 ) -> Result<Index, LoadError> {
     let app = &config.app;
     let declared = match &app.declarations {
@@ -173,6 +174,9 @@ pub(crate) fn index(
                 false => Ok(Function::not_loaded(py, &definition.name, error.log(py, app))),
             }
         })?;
+        if function.failure.is_none() {
+            loaded_one(&definition, &function).map_err(LoadError::Dock)?;
+        }
         index.functions.push(function);
         index.definitions.push(definition);
     }

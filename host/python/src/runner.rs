@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use funcdock::control::WorkerConfig;
 use funcdock::extensions::ExtensionReport;
-use funcdock::model::{Invocation, Outcome};
+use funcdock::model::{FunctionDefinition, Invocation, Outcome};
 use funcdock::pipeline::{FunctionRunner, LoadedFunction, RunnerCall};
 use funcdock::worker::{LoadedWorker, Worker};
 use pyo3::prelude::*;
@@ -46,7 +46,13 @@ impl PythonRunner {
             Err(error) => return Err(fail(worker, LoadError::Prepare(error))),
         };
         let package = &prepared.package;
-        let indexed = index::index(py, package, worker.config(), |kind| worker.serves(kind));
+        let config = worker.config();
+        let loaded_one =
+            |definition: &FunctionDefinition, function: &index::Function| match config.extensions_enabled {
+                true => hooks::loaded(py, package, &config.app.root, definition, function),
+                false => Ok(()),
+            };
+        let indexed = index::index(py, package, config, |kind| worker.serves(kind), loaded_one);
         let attached = indexed.and_then(|index| {
             let attached = dock::attach(py, package, &index);
             attached.map(|()| index).map_err(LoadError::Dock)
@@ -277,6 +283,7 @@ fn dock_extensions(
 ) -> Result<Vec<ExtensionReport>, LoadError> {
     let config = worker.config();
     if !config.extensions_enabled {
+        hooks::warn_of_switched_off(py, package, &config.app.root).map_err(LoadError::Dock)?;
         return Ok(Vec::new());
     }
     let loaded = worker.functions().iter();

@@ -129,8 +129,8 @@ pub struct ExtensionConfig {
     pub name: String,
     /// `functions`: the names of the functions that it applies to; `["*"]` (all) by default.
     pub functions: Vec<String>,
-    /// `required` (default true): a failure to load stops the host instead of being logged.
-    pub required: bool,
+    /// `required`, if it is written: see [`is_required`](Self::is_required).
+    pub required: Option<bool>,
     /// `library`: the file to load, absolute (a relative path in the file is relative to the app's root).
     pub library: Option<PathBuf>,
     /// `sha256`: the required digest of the library, as 64 lower-case hex digits.
@@ -172,7 +172,7 @@ impl ExtensionConfig {
         ExtensionConfig {
             name: name.into(),
             functions: vec!["*".to_owned()],
-            required: true,
+            required: None,
             library: None,
             sha256: None,
             settings: serde_json::Map::new(),
@@ -181,6 +181,11 @@ impl ExtensionConfig {
             on_error: OnError::default(),
             implied_by: None,
         }
+    }
+
+    /// Whether a failure to load stops the host instead of being logged. `required` is true by default.
+    pub fn is_required(&self) -> bool {
+        self.required.unwrap_or(true)
     }
 }
 

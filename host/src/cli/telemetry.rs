@@ -74,7 +74,7 @@ impl Plan {
             (true, false, false) => {
                 let mut config = ExtensionConfig::new(EXTENSION);
                 // A variable must not stop a host that worked without the extension before.
-                config.required = by_mode;
+                config.required = Some(by_mode);
                 config.implied_by = Some(by);
                 Plan::Dock(Box::new(config))
             }
@@ -126,7 +126,7 @@ mod tests {
     /// Returns the plan to dock the extension, required or not, for this reason.
     fn docked(required: bool, by: &str) -> Plan {
         let mut config = ExtensionConfig::new(EXTENSION);
-        config.required = required;
+        config.required = Some(required);
         config.implied_by = Some(by.to_owned());
         Plan::Dock(Box::new(config))
     }

@@ -112,10 +112,20 @@ pub enum Reply {
     Extensions(serde_json::Value),
     /// To [`Question::Metrics`]: a complete text in the format of OpenMetrics.
     Metrics(String),
-    /// To [`Question::Flush`]: whether the worker has flushed; `false` if a flush is already running.
-    Flush(bool),
+    /// To [`Question::Flush`].
+    Flush(Flushed),
     /// The worker cannot answer. Its log says why.
     Failed,
+}
+
+/// What a worker has flushed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Flushed {
+    /// Its extensions were asked. What failed, one text for each: nothing if all is flushed.
+    Asked(Vec<String>),
+    /// Nothing now: a flush is already running.
+    Busy,
 }
 
 /// Everything that a worker needs to serve an app.
@@ -184,7 +194,7 @@ pub struct ExtensionListing {
     pub name: String,
     /// The extension's version; empty if it is not known.
     pub version: String,
-    /// The extension's state: "loaded", "started" or "failed".
+    /// The extension's state: "started", "unattached" or "failed".
     pub state: String,
     /// Why it is not started, and what to do.
     pub message: Option<String>,

@@ -15,11 +15,12 @@ pub use channel::{ControlError, MAX_FRAME, Receiver, Sender, supervisor_end, wor
 pub(crate) use loads::{Cell, Load};
 pub use loads::{Loads, OwnLoad};
 pub use messages::{
-    ExtensionListing, FunctionListing, Question, Ready, Reply, SupervisorMessage, WorkerConfig, WorkerMessage,
+    ExtensionListing, Flushed, FunctionListing, Question, Ready, Reply, SupervisorMessage, WorkerConfig,
+    WorkerMessage,
 };
 
 /// The version of this protocol. It grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 
 #[cfg(test)]
 mod tests;

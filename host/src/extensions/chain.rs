@@ -1,6 +1,7 @@
 //! The hooks around one function: built once, at load, from the extensions that have any for it.
 
 mod apply;
+mod conflicts;
 mod progress;
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use super::ticks;
 use crate::model::{Attribute, CallResult, Invocation, Outcome, StreamEnd, StreamEndKind};
 use apply::{apply_post, apply_post_failure, apply_pre, refused};
 
+pub(super) use conflicts::Conflicts;
+use conflicts::setter;
 pub use progress::HookProgress;
 
 /// The hooks around one function: pre hooks run in this order, post hooks in reverse.
@@ -22,6 +25,7 @@ pub struct HookChain {
     links: Box<[Link]>,
     /// The extensions that make attributes when function code reads them, with or without hooks around calls.
     makers: Box<[AttributeMaker]>,
+    conflicts: Arc<Conflicts>,
 }
 
 /// An extension with hooks around calls.
@@ -38,10 +42,18 @@ struct AttributeMaker {
 
 impl HookChain {
     /// Makes the chain of these instances, in order.
-    pub(super) fn new(instances: impl IntoIterator<Item = Arc<Instance>>) -> Self {
-        let (mut links, mut makers) = (Vec::new(), Vec::new());
+    pub(super) fn new(
+        instances: impl IntoIterator<Item = Arc<Instance>>,
+        conflicts: &Arc<Conflicts>,
+    ) -> Self {
+        let (mut links, mut makers) = (Vec::new(), Vec::<AttributeMaker>::new());
         for instance in instances {
             let names = instance.attribute_names();
+            for name in &names {
+                if let Some(other) = makers.iter().find(|other| other.names.contains(name)) {
+                    conflicts.warn(name, &other.instance.name, &instance.name);
+                }
+            }
             if !names.is_empty() {
                 makers.push(AttributeMaker {
                     instance: Arc::clone(&instance),
@@ -58,6 +70,7 @@ impl HookChain {
         HookChain {
             links: links.into(),
             makers: makers.into(),
+            conflicts: Arc::clone(conflicts),
         }
     }
 
@@ -119,6 +132,7 @@ impl HookChain {
             let Some(Link { instance, .. }) = self.links.get(entered) else {
                 return Poll::Ready(Ok(()));
             };
+            invocation.attributes().begin(setter(entered));
             let returned = if waits {
                 ready!(progress.poll_waiting(instance, Hook::PreInvocation, invocation, &mut before, context))
             } else {
@@ -142,6 +156,9 @@ impl HookChain {
                     }
                 }
             };
+            for conflict in invocation.attributes().take_conflicts() {
+                self.warn_of(&conflict);
+            }
             let state = &mut progress.states[entered];
             if let Err(outcome) = apply_pre(instance, invocation, returned, state) {
                 progress.states.truncate(entered);

@@ -97,7 +97,7 @@ impl Check {
             let life = Life {
                 extension,
                 config: ExtensionConfig {
-                    required: false,
+                    required: Some(false),
                     settings: self.settings.clone(),
                     ..ExtensionConfig::new(name)
                 },

@@ -35,6 +35,18 @@ pub enum ExtensionError {
         /// The extensions that are there.
         available: Vec<String>,
     },
+    /// The app must not run without it, and worker extensions are off.
+    #[error(
+        "extension {name:?}: worker extensions are off, and the app must not run without this one\n  found: \
+         {found}\n  expected: PYTHON_ENABLE_WORKER_EXTENSIONS=1\n  next: set it, or write \"required\": false in \
+         workerExtensions.{name} of host.json to run the app without it"
+    )]
+    SwitchedOff {
+        /// The name in host.json.
+        name: String,
+        /// Why the app must not run without it.
+        found: String,
+    },
     /// The extension failed, and host.json does not name it.
     #[error("{error}\n  asked for: {by}")]
     Implied {
@@ -315,7 +327,7 @@ impl ExtensionError {
             _ => "correct what it names; the extension's documentation says what it needs",
         }
         .to_owned();
-        if config.required {
+        if config.is_required() {
             advice.push_str(&format!(
                 ", or set workerExtensions.{name}.required to false to serve the app without it"
             ));

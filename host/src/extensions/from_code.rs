@@ -61,7 +61,9 @@ impl Extensions {
     /// Returns a closure that lists the names of all extensions that are docked or could be. It reads folders: do not
     /// call it while these extensions are locked.
     pub fn available(&self) -> impl FnOnce() -> Vec<String> + Send + use<> {
-        let mut names: Vec<String> = self.slots.iter().map(|slot| slot.name.to_string()).collect();
+        let docked = self.slots.iter().map(|slot| slot.name.to_string());
+        let switched_off = self.switched_off.iter().map(|config| config.name.clone());
+        let mut names: Vec<String> = docked.chain(switched_off).collect();
         let search = self.search.clone();
         move || {
             names.extend(search.available().into_iter().map(|found| found.name));
@@ -90,28 +92,31 @@ impl Extensions {
     }
 
     fn load_one(&mut self, name: &str) -> Result<usize, DockError> {
-        // The name as the extension itself spells it.
-        let wanted = normalised(name);
-        let available = self.search.available().into_iter();
-        let found = available
-            .map(|found| found.name)
-            .find(|found| normalised(found) == wanted);
-        let open = |name: &str| ExtensionSlot::open(ExtensionConfig::new(name), &self.search, &self.activity);
-        let mut slot = match open(found.as_deref().unwrap_or(name)) {
-            // A file's name does not distinguish `_` from `-`: the library may have the extension under the other spelling.
-            Err(ExtensionError::Select { name, file, found }) => {
-                match found.iter().find(|found| normalised(found) == wanted) {
-                    Some(spelled) => open(spelled)?,
-                    None => return Err(ExtensionError::Select { name, file, found }.into()),
-                }
-            }
-            opened => opened?,
-        };
+        let mut slot = self.open(name)?;
         if slot.scope() == Some(Scope::Function) {
             slot.only_where_attached();
         }
         self.slots.push(slot);
         Ok(self.slots.len() - 1)
+    }
+
+    /// Opens an extension that host.json does not name. `_` and `-` in its name are the same.
+    pub(super) fn open(&self, name: &str) -> Result<ExtensionSlot, ExtensionError> {
+        // The name as the extension itself spells it.
+        let wanted = normalised(name);
+        let available = self.search.available().into_iter().map(|found| found.name);
+        let found = available.into_iter().find(|found| normalised(found) == wanted);
+        let open = |name: &str| ExtensionSlot::open(ExtensionConfig::new(name), &self.search, &self.activity);
+        match open(found.as_deref().unwrap_or(name)) {
+            // A file's name does not distinguish `_` from `-`: the library may have the extension under the other spelling.
+            Err(ExtensionError::Select { name, file, found }) => {
+                match found.iter().find(|found| normalised(found) == wanted) {
+                    Some(spelled) => open(spelled),
+                    None => Err(ExtensionError::Select { name, file, found }),
+                }
+            }
+            opened => opened,
+        }
     }
 
     /// Adds settings from function code to the existing ones.

@@ -188,57 +188,79 @@ impl Instance {
 
     /// Calls `post_function_load` if the extension has it. A failure is logged and counted.
     pub(super) fn post_function_load(&self, function: &FunctionInfo) {
-        self.call(Hook::PostFunctionLoad, Some(&function.name), || {
+        // The function is loaded whatever the hook does.
+        let _ = self.call(Hook::PostFunctionLoad, Some(&function.name), || {
             self.driven.post_function_load(tables::function(function))
         });
     }
 
-    /// Calls `flush` if the extension has it, and waits for it until the deadline and a little longer.
-    pub(super) fn flush(self: Arc<Self>, deadline: Duration) {
-        if self.has(Hook::Flush) {
-            self.call_with_deadline(Hook::Flush, deadline, driver::Instance::flush);
+    /// Calls `flush` if the extension has it, and waits for it until the deadline and a little longer. `Err` is why not all
+    /// is flushed, which is logged.
+    pub(super) fn flush(self: Arc<Self>, deadline: Duration) -> Result<(), String> {
+        if !self.has(Hook::Flush) {
+            return Ok(());
         }
+        let name = Arc::clone(&self.name);
+        self.call_with_deadline(Hook::Flush, deadline, driver::Instance::flush)
+            .map_err(|reason| format!("extension {name:?}: {reason}"))
     }
 
     /// Calls `shutdown` if the extension has it, drops the instance, and waits for both until the deadline and a little
     /// longer.
     pub(super) fn shutdown(self: Arc<Self>, deadline: Duration) {
-        self.call_with_deadline(Hook::Shutdown, deadline, driver::Instance::shutdown);
+        // Nobody waits for more than the log.
+        let _ = self.call_with_deadline(Hook::Shutdown, deadline, driver::Instance::shutdown);
     }
 
-    /// Calls a hook that has a deadline, on its own thread. A hook that blocks is reported, and goes on there.
-    fn call_with_deadline(self: Arc<Self>, hook: Hook, deadline: Duration, function: HookWithDeadline) {
+    /// Calls a hook that has a deadline, on its own thread. A hook that blocks goes on there. `Err` is what went wrong,
+    /// which is logged.
+    fn call_with_deadline(
+        self: Arc<Self>,
+        hook: Hook,
+        deadline: Duration,
+        function: HookWithDeadline,
+    ) -> Result<(), String> {
         let name = Arc::clone(&self.name);
         let called = call_within(format!("{hook} {name}"), deadline, move || {
-            self.call(hook, None, || function(&self.driven, deadline));
+            let called = self.call(hook, None, || function(&self.driven, deadline));
             // Usually the last owner at shutdown: the destructor has to end before the process does.
             drop(self);
+            called
         });
-        match called {
-            Ok(()) => {}
-            Err(NotInTime::NoThread(error)) => {
-                tracing::error!(extension = %name, "{hook}: no thread to run it on: {error}");
+        let reason = match called {
+            Ok(called) => return called,
+            Err(NotInTime::NoThread(error)) => format!("{hook}: no thread to run it on: {error}"),
+            Err(NotInTime::Late) => {
+                format!(
+                    "{hook} did not return within {deadline:?}: left behind, what it held back may be lost"
+                )
             }
-            Err(NotInTime::Late) => tracing::error!(
-                extension = %name,
-                "{hook} did not return within {deadline:?}: left behind, what it held back may be lost"
-            ),
-        }
+        };
+        tracing::error!(extension = %name, "{reason}");
+        Err(reason)
     }
 
-    /// Calls a hook that is not one around a call, if the extension has it. A failure is logged and counted.
-    fn call(&self, hook: Hook, function: Option<&str>, call: impl FnOnce() -> Result<(), abi::Error>) {
+    /// Calls a hook that is not one around a call, if the extension has it. A failure is logged and counted; `Err` is what
+    /// the log has of it.
+    fn call(
+        &self,
+        hook: Hook,
+        function: Option<&str>,
+        call: impl FnOnce() -> Result<(), abi::Error>,
+    ) -> Result<(), String> {
         if !self.has(hook) {
-            return;
+            return Ok(());
         }
         let start = ticks::now();
         let result = call();
         let counters = self.counters.of(hook);
         counters.called(ticks::to_nanoseconds(ticks::now().saturating_sub(start)));
-        if let Err(error) = result {
+        result.map_err(|error| {
             counters.failed(Failure::of(&error));
-            tracing::error!(extension = %self.name, function, "{hook} failed: {}", error.message);
-        }
+            let reason = format!("{hook} failed: {}", error.message);
+            tracing::error!(extension = %self.name, function, "{reason}");
+            reason
+        })
     }
 }
 

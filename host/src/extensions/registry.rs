@@ -25,8 +25,12 @@ pub struct Extensions {
     pub(super) search: Search,
     /// Who is told what may crash or hang.
     pub(super) activity: Activity,
+    /// What host.json names although worker extensions are off.
+    pub(super) switched_off: Vec<ExtensionConfig>,
+    /// Why the app must not run, if function code imports what it must not run without while worker extensions are off.
+    pub(super) refusal: Option<ExtensionError>,
     /// The metrics of the worker, once the extensions have started.
-    metrics: Option<Metrics>,
+    pub(super) metrics: Option<Metrics>,
 }
 
 impl Extensions {
@@ -63,13 +67,17 @@ impl Extensions {
     ///
     /// # Errors
     /// The first failure of an extension that is `required`, as in [`load`](Self::load). Those that were started before
-    /// are left to [`shutdown`](Self::shutdown).
+    /// are left to [`shutdown`](Self::shutdown). If worker extensions are off, the app must not run without one that it
+    /// imports.
     pub fn start(
         &mut self,
         app_root: &str,
         worker_index: u32,
         functions: &[Arc<FunctionInfo>],
     ) -> Result<Vec<HookChain>, ExtensionError> {
+        if let Some(refusal) = self.refusal.take() {
+            return Err(refusal);
+        }
         ticks::calibrate();
         let context = StartContext {
             app_root,
@@ -101,8 +109,9 @@ impl Extensions {
             }
         }
         let levels = app_level.into_iter().zip(function_level);
+        let conflicts = Arc::default();
         Ok(levels
-            .map(|(app, function)| HookChain::new(app.into_iter().chain(function)))
+            .map(|(app, function)| HookChain::new(app.into_iter().chain(function), &conflicts))
             .collect())
     }
 
@@ -127,15 +136,17 @@ impl Extensions {
         }
     }
 
-    /// Returns a closure that calls `flush` of every instance, all within a deadline. It blocks, on any thread.
-    pub fn flush(&self) -> impl FnOnce(Duration) + Send + use<> {
+    /// Returns a closure that calls `flush` of every instance, all within a deadline, and returns what failed, one text for
+    /// each. It blocks, on any thread.
+    pub fn flush(&self) -> impl FnOnce(Duration) -> Vec<String> + Send + use<> {
         let instances = self.slots.iter().flat_map(ExtensionSlot::instances);
         let instances: Vec<_> = instances.map(Arc::clone).collect();
         move |deadline| {
             let end = Instant::now() + deadline;
-            for instance in instances {
-                instance.flush(end.saturating_duration_since(Instant::now()));
-            }
+            let flushed = instances
+                .into_iter()
+                .map(|instance| instance.flush(end.saturating_duration_since(Instant::now())));
+            flushed.filter_map(Result::err).collect()
         }
     }
 
@@ -164,7 +175,7 @@ fn load(
         Ok(slot) => slot,
         Err(error) => {
             if let (ExtensionError::Find { .. }, Some(by), false) =
-                (&error, &config.implied_by, config.required)
+                (&error, &config.implied_by, config.is_required())
             {
                 tracing::warn!("{by}, but there are no traces:\n{error}");
                 return Ok(None);

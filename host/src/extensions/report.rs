@@ -14,6 +14,8 @@ pub enum ExtensionState {
     Loaded,
     /// Its hooks are called.
     Started,
+    /// It has started, and applies to no function: none of its hooks is called.
+    Unattached,
     /// It could not be loaded or started, and the app runs without it.
     Failed,
     /// It panicked too often, and its hooks around calls are not called any more.
@@ -25,6 +27,7 @@ impl std::fmt::Display for ExtensionState {
         f.write_str(match self {
             ExtensionState::Loaded => "loaded",
             ExtensionState::Started => "started",
+            ExtensionState::Unattached => "unattached",
             ExtensionState::Failed => "failed",
             ExtensionState::Suspended => "suspended",
         })
@@ -44,7 +47,7 @@ pub struct ExtensionReport {
     pub source: Option<String>,
     /// How far it has come.
     pub state: ExtensionState,
-    /// Why it failed.
+    /// Why it failed, or is unattached.
     pub message: Option<String>,
     /// What each of its hooks did, by the hook's name.
     pub hooks: BTreeMap<&'static str, HookStatistics>,

@@ -67,8 +67,13 @@ struct Attachment {
 enum State {
     /// Its library is open.
     Opened,
-    /// Its instances are made. There are none if it applies to no function, and after the shutdown.
+    /// Its instances are made. There are none after the shutdown.
     Started { instances: Vec<Arc<Instance>> },
+    /// There is no function that it applies to, for this reason. One of app level has its instance all the same.
+    Unattached {
+        instances: Vec<Arc<Instance>>,
+        reason: &'static str,
+    },
     /// The app runs without it.
     Failed { reason: String },
 }
@@ -111,6 +116,12 @@ impl ExtensionSlot {
     /// What there is an instance for; `None` if its library could not be opened.
     pub(super) fn scope(&self) -> Option<Scope> {
         self.library.as_ref().map(|library| library.extension.scope())
+    }
+
+    /// Returns a hook that is strict, by its own word or by host.json's.
+    pub(super) fn strict_hook(&self) -> Option<Hook> {
+        let counters = &self.library.as_ref()?.counters;
+        Hook::ALL.into_iter().find(|hook| counters.is_strict(*hook))
     }
 
     /// Lets it apply only to functions that function code attaches it to.
@@ -173,7 +184,7 @@ impl ExtensionSlot {
     /// Its instances, in the order in which they were made.
     pub(super) fn instances(&self) -> &[Arc<Instance>] {
         match &self.state {
-            State::Started { instances } => instances,
+            State::Started { instances } | State::Unattached { instances, .. } => instances,
             State::Opened | State::Failed { .. } => &[],
         }
     }
@@ -192,7 +203,7 @@ impl ExtensionSlot {
 
     /// Ends the instances, the last made first.
     pub(super) fn shutdown(&mut self, end: Instant) {
-        if let State::Started { instances } = &mut self.state {
+        if let State::Started { instances } | State::Unattached { instances, .. } = &mut self.state {
             shut_down(std::mem::take(instances), end);
         }
     }
@@ -234,10 +245,12 @@ impl ExtensionSlot {
                 State::Opened => ExtensionState::Loaded,
                 State::Started { .. } if is_suspended => ExtensionState::Suspended,
                 State::Started { .. } => ExtensionState::Started,
+                State::Unattached { .. } => ExtensionState::Unattached,
                 State::Failed { .. } => ExtensionState::Failed,
             },
             message: match &self.state {
                 State::Failed { reason } => Some(reason.clone()),
+                State::Unattached { reason, .. } => Some((*reason).to_owned()),
                 State::Opened | State::Started { .. } => None,
             },
             hooks,
@@ -259,7 +272,7 @@ pub(super) fn reason_if_optional(
     config: &ExtensionConfig,
     error: ExtensionError,
 ) -> Result<String, ExtensionError> {
-    if config.required {
+    if config.is_required() {
         return Err(match &config.implied_by {
             Some(by) => ExtensionError::Implied {
                 by: by.clone(),

@@ -1,5 +1,6 @@
 //! The attributes that extensions set on an invocation, for the language's `context` object.
 
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use abi_stable::std_types::{RString, Tuple2};
@@ -37,20 +38,83 @@ impl From<abi::Value> for Attribute {
 
 /// The attributes of one invocation, by name. For any thread.
 #[derive(Default)]
-pub struct Attributes(Mutex<Entries>);
+pub struct Attributes {
+    entries: Mutex<Entries>,
+    /// Who sets attributes now.
+    setter: AtomicU16,
+    has_conflicts: AtomicBool,
+}
 
 /// Most invocations have no attribute or one.
-type Entries = SmallVec<[(Box<str>, Attribute); 1]>;
+type Entries = SmallVec<[Entry; 1]>;
+
+struct Entry {
+    name: Box<str>,
+    value: Attribute,
+    setter: u16,
+    /// Whoever set it before.
+    replaced: Option<u16>,
+}
+
+/// An attribute that two have set. They are known by the numbers of [`Attributes::begin`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    pub(crate) name: Box<str>,
+    pub(crate) loser: u16,
+    pub(crate) winner: u16,
+}
 
 impl Attributes {
+    /// From now on the setter of attributes has this number.
+    #[inline]
+    pub(crate) fn begin(&self, setter: u16) {
+        self.setter.store(setter, Ordering::Relaxed);
+    }
+
+    /// Takes the conflicts that are new.
+    #[inline]
+    pub(crate) fn take_conflicts(&self) -> Vec<Conflict> {
+        match self.has_conflicts.load(Ordering::Relaxed) {
+            true => self.take_all_conflicts(),
+            false => Vec::new(),
+        }
+    }
+
+    #[cold]
+    fn take_all_conflicts(&self) -> Vec<Conflict> {
+        let mut entries = self.lock();
+        self.has_conflicts.store(false, Ordering::Relaxed);
+        let conflicts = entries.iter_mut().filter_map(|entry| {
+            Some(Conflict {
+                name: entry.name.clone(),
+                loser: entry.replaced.take()?,
+                winner: entry.setter,
+            })
+        });
+        conflicts.collect()
+    }
+
     /// Sets an attribute. Replaces one with the same name.
     pub fn set(&self, name: &str, value: impl Into<Attribute>) {
         let value = value.into();
+        let setter = self.setter.load(Ordering::Relaxed);
         let mut entries = self.lock();
         let replaced = match entry(&mut entries, name) {
-            Some(slot) => Some(std::mem::replace(slot, value)),
+            Some(entry) => {
+                if entry.setter != setter {
+                    entry.replaced = Some(entry.setter);
+                    entry.setter = setter;
+                    self.has_conflicts.store(true, Ordering::Relaxed);
+                }
+                Some(std::mem::replace(&mut entry.value, value))
+            }
             None => {
-                entries.push((name.into(), value));
+                entries.push(Entry {
+                    name: name.into(),
+                    value,
+                    setter,
+                    replaced: None,
+                });
                 None
             }
         };
@@ -61,37 +125,41 @@ impl Attributes {
 
     /// Returns the attribute of this name.
     pub fn get(&self, name: &str) -> Option<Attribute> {
-        entry(&mut self.lock(), name).cloned()
+        entry(&mut self.lock(), name).map(|entry| entry.value.clone())
     }
 
     /// Sets an attribute unless there is one with this name. Returns the one that is now set: if several threads make the
     /// same attribute, all get that of the first.
     pub fn get_or_set(&self, name: &str, value: Attribute) -> Attribute {
         let mut entries = self.lock();
-        if let Some(known) = entry(&mut entries, name).cloned() {
+        if let Some(known) = entry(&mut entries, name).map(|entry| entry.value.clone()) {
             // As in `set`: releases the lock before it drops the value that came too late.
             drop(entries);
             drop(value);
             return known;
         }
-        entries.push((name.into(), value.clone()));
+        entries.push(Entry {
+            name: name.into(),
+            value: value.clone(),
+            setter: self.setter.load(Ordering::Relaxed),
+            replaced: None,
+        });
         value
     }
 
     /// Returns the names of all attributes.
     pub fn names(&self) -> Vec<String> {
-        self.lock().iter().map(|(name, _)| name.to_string()).collect()
+        self.lock().iter().map(|entry| entry.name.to_string()).collect()
     }
 
     /// Locks the entries. No code that holds the lock can panic.
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn entry<'a>(entries: &'a mut Entries, name: &str) -> Option<&'a mut Attribute> {
-    let found = entries.iter_mut().find(|(known, _)| **known == *name);
-    found.map(|(_, value)| value)
+fn entry<'a>(entries: &'a mut Entries, name: &str) -> Option<&'a mut Entry> {
+    entries.iter_mut().find(|entry| *entry.name == *name)
 }
 
 #[cfg(test)]
@@ -142,7 +210,7 @@ mod tests {
         unsafe extern "C" fn drop(_: *mut c_void) {
             let attributes = ATTRIBUTES.get_or_init(Attributes::default);
             // `lock` would hang if this thread held the lock: fail instead.
-            assert!(attributes.0.try_lock().is_ok(), "the lock is held");
+            assert!(attributes.entries.try_lock().is_ok(), "the lock is held");
         }
         const TABLE: &WithMetadata<abi::ObjectFns> = &WithMetadata::new(abi::ObjectFns {
             class_name,
@@ -158,6 +226,26 @@ mod tests {
         // SAFETY: the functions do not use the pointer.
         let object = unsafe { abi::Object::new(functions, std::ptr::null_mut()) };
         Attribute::from(abi::Value::Object(object))
+    }
+
+    #[test]
+    fn an_attribute_that_another_one_sets_is_a_conflict_once() {
+        let attributes = Attributes::default();
+        attributes.begin(1);
+        attributes.set("own", abi::Value::Int(1));
+        attributes.set("own", abi::Value::Int(2));
+        attributes.set("user", abi::Value::Int(3));
+        assert!(attributes.take_conflicts().is_empty());
+        attributes.begin(2);
+        attributes.set("user", abi::Value::Int(4));
+        let conflict = Conflict {
+            name: "user".into(),
+            loser: 1,
+            winner: 2,
+        };
+        assert_eq!(attributes.take_conflicts(), [conflict]);
+        attributes.set("user", abi::Value::Int(5));
+        assert!(attributes.take_conflicts().is_empty());
     }
 
     /// A panic in the destructor aborts the process, as it must not cross the ABI: the test cannot pass then.

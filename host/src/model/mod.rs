@@ -20,6 +20,7 @@ mod stream_end;
 mod trace_context;
 mod trace_ids;
 
+pub(crate) use attributes::Conflict;
 pub use attributes::{Attribute, Attributes};
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};
 pub use body_writer::{BodyWriter, ReaderGone, body_writer};

@@ -69,6 +69,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::control::Flushed;
 
     #[test]
     fn ready_workers_get_the_question() {
@@ -79,9 +80,9 @@ mod tests {
         }
         relay.remove(3);
         relay.request(1, 7, Question::Metrics);
-        relay.reply(0, 1, 7, Reply::Flush(true));
+        relay.reply(0, 1, 7, Reply::Flush(Flushed::Busy));
         // An asker that does not exist.
-        relay.reply(0, 9, 7, Reply::Flush(true));
+        relay.reply(0, 9, 7, Reply::Flush(Flushed::Busy));
 
         let mut received = |worker: usize| match ends[worker].try_recv().ok()? {
             SlotOrder::PassOn(message) => Some(message),
@@ -92,7 +93,7 @@ mod tests {
         let reply = SupervisorMessage::PeerReply {
             id: 7,
             worker: 0,
-            reply: Reply::Flush(true),
+            reply: Reply::Flush(Flushed::Busy),
         };
         assert_eq!(received(1), Some(reply));
         let request = SupervisorMessage::PeerRequest {

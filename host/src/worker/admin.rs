@@ -10,9 +10,9 @@ use tokio::sync::Semaphore;
 use super::Health;
 use super::exposition;
 use super::listing::{AllExtensions, lock};
-use super::peers::{PeerReplies, Peers};
-use crate::control::{Question, Reply, WorkerConfig};
-use crate::triggers::http::{Admin, AdminFuture, FlushOutcome, Status};
+use super::peers::Peers;
+use crate::control::{Flushed, Question, Reply, WorkerConfig};
+use crate::triggers::http::{Admin, AdminFuture, FlushReport, Status};
 
 /// The time for extensions to flush when the operator asks for it.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -69,8 +69,8 @@ impl WorkerAdmin {
         }
     }
 
-    /// Asks all workers, this one included. Returns the replies by the index of the worker.
-    async fn ask_all(&self, question: Question) -> PeerReplies {
+    /// Asks all workers that are ready, this one included. Returns the replies in the order of the workers' indices.
+    async fn ask_all(&self, question: Question) -> Vec<(u32, Reply)> {
         let own = Arc::clone(&self.own);
         let timeout = match question {
             Question::Extensions | Question::Metrics => REPLY_TIMEOUT,
@@ -80,15 +80,12 @@ impl WorkerAdmin {
         let (own_reply, mut all) = tokio::join!(own_reply, async {
             match &self.peers {
                 Some(peers) => peers.ask(question, timeout).await,
-                None => PeerReplies::default(),
+                None => Vec::new(),
             }
         });
-        match own_reply {
-            Ok(reply) => all.replies.push((self.own.worker, reply)),
-            // It has panicked, and the panic is printed.
-            Err(_) => all.missing += 1,
-        }
-        all.replies.sort_unstable_by_key(|(worker, _)| *worker);
+        // An error means that it has panicked, and the panic is printed.
+        all.extend(own_reply.map(|reply| (self.own.worker, reply)));
+        all.sort_unstable_by_key(|(worker, _)| *worker);
         all
     }
 
@@ -96,8 +93,7 @@ impl WorkerAdmin {
     async fn report<T>(&self, question: Question, unpack: impl Fn(Reply) -> Option<T>) -> Vec<T> {
         // The semaphore is never closed.
         let _permit = self.reporting.acquire().await;
-        let all = self.ask_all(question).await;
-        let replies = all.replies.into_iter();
+        let replies = self.ask_all(question).await.into_iter();
         replies.filter_map(|(_, reply)| unpack(reply)).collect()
     }
 }
@@ -115,8 +111,8 @@ impl OwnAdmin {
         }
     }
 
-    /// Has the extensions flush. Returns `false` if a flush is already running.
-    fn flush(&self) -> bool {
+    /// Has the extensions flush.
+    fn flush(&self) -> Flushed {
         struct ResetOnDrop<'a>(&'a AtomicBool);
         impl Drop for ResetOnDrop<'_> {
             fn drop(&mut self) {
@@ -125,13 +121,12 @@ impl OwnAdmin {
         }
         // One at a time: a flush that hangs leaves a thread behind for each extension.
         if self.is_flushing.swap(true, Ordering::Acquire) {
-            return false;
+            return Flushed::Busy;
         }
         let _reset = ResetOnDrop(&self.is_flushing);
         // Releases the lock before the flush, which may take long.
         let flush = lock(&self.extensions.native).flush();
-        flush(FLUSH);
-        true
+        Flushed::Asked(flush(FLUSH))
     }
 }
 
@@ -178,16 +173,27 @@ impl Admin for WorkerAdmin {
         })
     }
 
-    fn flush(&self) -> AdminFuture<'_, FlushOutcome> {
+    fn flush(&self) -> AdminFuture<'_, FlushReport> {
         Box::pin(async {
-            let PeerReplies { replies, missing } = self.ask_all(Question::Flush).await;
-            if missing > 0 {
-                FlushOutcome::Without(missing)
-            } else if replies.iter().all(|(_, reply)| *reply == Reply::Flush(true)) {
-                FlushOutcome::All
-            } else {
-                FlushOutcome::Busy
+            let replies = self.ask_all(Question::Flush).await;
+            let mut report = FlushReport {
+                missing: (0..self.workers).collect(),
+                ..FlushReport::default()
+            };
+            for (worker, reply) in replies {
+                report.missing.retain(|missing| *missing != worker);
+                match reply {
+                    Reply::Flush(Flushed::Asked(failures)) => {
+                        report
+                            .failures
+                            .extend(failures.into_iter().map(|failure| (worker, failure)));
+                    }
+                    Reply::Flush(Flushed::Busy) => report.busy.push(worker),
+                    // No answer to this question.
+                    Reply::Extensions(_) | Reply::Metrics(_) | Reply::Failed => report.missing.push(worker),
+                }
             }
+            report
         })
     }
 }

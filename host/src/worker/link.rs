@@ -59,8 +59,11 @@ impl Link {
         };
         let (drained, drain) = oneshot::channel();
         let sender = Arc::new(Mutex::new(sender));
-        let others = config.workers.saturating_sub(1);
-        let peers = Arc::new(Peers::new(runtime.handle().clone(), Arc::clone(&sender), others));
+        let peers = Arc::new(Peers::new(
+            runtime.handle().clone(),
+            Arc::clone(&sender),
+            config.workers > 1,
+        ));
         let (pulse, explain) = (Arc::default(), Arc::default());
         let reader = Reader {
             sender: Arc::clone(&sender),

@@ -106,16 +106,17 @@ impl Worker {
         activity: Activity,
     ) -> Result<Self, i32> {
         crate::logging::init(config.log_format, config.verbose, config.debug_logs);
-        let configs = match config.extensions_enabled {
-            true => config.app.host.worker_extensions.as_slice(),
-            false => &[],
-        };
+        let configs = config.app.host.worker_extensions.as_slice();
         let search = Search {
             app_root: config.app.root.clone(),
             wheels: config.site_packages.clone(),
             path: config.extension_path.clone(),
         };
-        let extensions = match Extensions::load(configs, &search, activity) {
+        let loaded = match config.extensions_enabled {
+            true => Extensions::load(configs, &search, activity),
+            false => Extensions::switched_off(configs, &search, activity),
+        };
+        let extensions = match loaded {
             Ok(extensions) => Arc::new(Mutex::new(extensions)),
             Err(error) => {
                 orders.failed("loading of the extensions", &error.to_string());

@@ -17,8 +17,8 @@ type Responder = dyn Fn(Question) -> Reply + Send + Sync;
 pub(super) struct Peers {
     control: Handle,
     sender: Arc<tokio::sync::Mutex<Sender<WorkerMessage>>>,
-    /// The number of other workers that the host has, ready or not.
-    others: usize,
+    /// Whether the host has other workers, ready or not.
+    has_others: bool,
     responder: OnceLock<Box<Responder>>,
     next_id: AtomicU64,
     state: Mutex<State>,
@@ -44,27 +44,17 @@ pub(super) enum PeerEvent {
     Reply(u32, Reply),
 }
 
-/// The replies of the other workers.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct PeerReplies {
-    /// Each with the index of its worker.
-    pub(super) replies: Vec<(u32, Reply)>,
-    /// The number of workers without a reply: it failed or was not in time. If the question reached no worker, all others
-    /// count.
-    pub(super) missing: usize,
-}
-
 impl Peers {
-    /// Returns the peers of a worker in a host with so many `others`. They can be asked after [`open`](Self::open).
+    /// Returns the peers of a worker. They can be asked after [`open`](Self::open).
     pub(super) fn new(
         control: Handle,
         sender: Arc<tokio::sync::Mutex<Sender<WorkerMessage>>>,
-        others: u32,
+        has_others: bool,
     ) -> Self {
         Peers {
             control,
             sender,
-            others: others as usize,
+            has_others,
             responder: OnceLock::new(),
             // Not an id of the worker that this one replaces: replies to that one may still come.
             next_id: AtomicU64::new(u64::from(std::process::id()) << 32),
@@ -91,10 +81,11 @@ impl Peers {
         state.pending.clear();
     }
 
-    /// Asks all others that are ready, and waits for their replies until `timeout`.
-    pub(super) async fn ask(&self, question: Question, timeout: Duration) -> PeerReplies {
-        if self.others == 0 {
-            return PeerReplies::default();
+    /// Asks all others that are ready, and waits for their replies until `timeout`. Returns each with the index of its
+    /// worker. There is none of a worker that is not ready, fails, or is late.
+    pub(super) async fn ask(&self, question: Question, timeout: Duration) -> Vec<(u32, Reply)> {
+        if !self.has_others {
+            return Vec::new();
         }
         let (mut replies, mut count) = (Vec::new(), None);
         if let Some(mut pending) = self.add_pending() {
@@ -115,8 +106,7 @@ impl Peers {
             }
         }
         replies.retain(|(_, reply)| *reply != Reply::Failed);
-        let missing = count.unwrap_or(self.others).saturating_sub(replies.len());
-        PeerReplies { replies, missing }
+        replies
     }
 
     /// Makes the reply to a question of another worker, on its own thread, and sends it.

@@ -125,7 +125,7 @@ fn a_start_that_fails_ends_what_it_has_made() {
         for required in [true, false] {
             let label = format!("fails {what} {required}");
             let mut failing = config("function-life", &label, what);
-            failing.required = required;
+            failing.required = Some(required);
             let configs = [config("life", &label, ""), failing];
             let mut extensions = loaded(&configs).expect("linked");
             let chains = started(&mut extensions, &["a", "b", "c", "d"]);

@@ -7,6 +7,7 @@ mod endings;
 mod frameworks;
 mod from_code;
 mod hooks;
+mod in_silence;
 mod loader;
 mod memory_profile;
 mod metrics;

@@ -232,9 +232,10 @@ fn functions_without_a_context_and_extensions_of_their_own_have_those_of_the_app
         // Loaded as well: all of the app, however late the first of its functions imports the extension.
         let loaded = records_of(host.app(), "post_function_load");
         let of_first = loaded.iter().filter(|record| record["label"] == "First");
-        let functions: Vec<&str> = of_first
+        let mut functions: Vec<&str> = of_first
             .filter_map(|record| record["function"].as_str())
             .collect();
+        functions.sort_unstable();
         let all = [
             "one",
             "plain",
@@ -252,7 +253,7 @@ fn functions_without_a_context_and_extensions_of_their_own_have_those_of_the_app
             .clone()
             .filter_map(|record| record["label"].as_str())
             .collect();
-        assert_eq!(labels, ["native function", "native app", "Own", "First"]);
+        assert_eq!(labels, ["Own", "First", "native function", "native app"]);
         let folder = host.app().path().canonicalize().expect("the app").join("returns");
         for record in of_returns {
             assert_eq!(record["directory"], json!(folder), "{record}");
@@ -399,4 +400,48 @@ fn without_the_setting_no_hook_runs() {
         .collect();
     // The library calls `init` itself.
     assert_eq!(hooks, ["init", "init"]);
+}
+
+#[test]
+fn load_hooks_run_right_after_each_import() {
+    let first = "\
+from azure.functions import AppExtensionBase
+
+
+class Loads(AppExtensionBase):
+    @classmethod
+    def post_function_load_app_level(cls, function_name, function_directory, *args, **kwargs):
+        print('loaded', function_name, flush=True)
+
+
+print('imports b', flush=True)
+
+
+def main(req):
+    return 'b'
+";
+    let other = |name: &str| {
+        format!("print('imports {name}', flush=True)\n\n\ndef main(req):\n    return '{name}'\n")
+    };
+    let host = App::without_functions()
+        .function("a", &other("a"))
+        .function("b", first)
+        .function("c", &other("c"))
+        .env(ENABLE, "1")
+        .start();
+    let output = host.stop().stdout;
+    let lines: Vec<&str> = output
+        .lines()
+        .filter(|line| line.starts_with("imports ") || line.starts_with("loaded "))
+        .collect();
+    // The extension is made after `a` was imported, and learns of it at the end.
+    let expected = [
+        "imports a",
+        "imports b",
+        "loaded b",
+        "imports c",
+        "loaded c",
+        "loaded a",
+    ];
+    assert_eq!(lines, expected);
 }

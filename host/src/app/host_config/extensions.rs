@@ -44,7 +44,7 @@ fn extension(name: &str, item: &Item<'_>, root: &Path) -> Result<ExtensionConfig
         config.functions = functions.strings()?;
     }
     if let Some(required) = item.get("required")? {
-        config.required = required.boolean()?;
+        config.required = Some(required.boolean()?);
     }
     if let Some(library) = item.get("library")? {
         config.library = Some(root.join(library.non_empty_string()?));

@@ -93,7 +93,7 @@ fn every_key_that_we_use_is_read() {
             extension("zulu", None),
             ExtensionConfig {
                 functions: vec!["A".to_owned()],
-                required: false,
+                required: Some(false),
                 settings,
                 ..extension("alpha", Some("/app/lib/libalpha.so"))
             },
@@ -409,7 +409,7 @@ fn app_settings_override_values() {
     let [extension] = config.worker_extensions.as_slice() else {
         panic!("one extension")
     };
-    assert!(!extension.required);
+    assert!(!extension.is_required());
     assert_eq!(extension.functions, ["A"]);
     assert_eq!(
         serde_json::Value::Object(extension.settings.clone()),

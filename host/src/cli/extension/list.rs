@@ -123,7 +123,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
     });
     Ok(DockedExtension {
         entry,
-        required: config.required,
+        required: config.is_required(),
         functions,
         settings: settings_to_show(&config.settings),
     })

@@ -62,8 +62,36 @@ impl ExtensionSlot {
             Scope::App => self.start_for_app(context, functions)?,
             Scope::Function => self.start_for_functions(context, &functions)?,
         };
-        self.state = State::Started { instances };
+        self.state = match self.reason_without_function(scope, &applied, context) {
+            Some(reason) => {
+                tracing::warn!("extension {:?}: {reason}", self.name);
+                State::Unattached { instances, reason }
+            }
+            None => State::Started { instances },
+        };
         Ok(applied)
+    }
+
+    /// Returns why it applies to no function, and what to do; `None` if it does, or if there is no function.
+    fn reason_without_function(
+        &self,
+        scope: Scope,
+        applied: &[AppliedInstance],
+        context: &StartContext<'_>,
+    ) -> Option<&'static str> {
+        if !applied.is_empty() || context.functions.is_empty() {
+            return None;
+        }
+        Some(match scope {
+            Scope::App => {
+                "it applies to no function, so its hooks around calls are never called: \"functions\" in host.json is \
+                 empty"
+            }
+            Scope::Function => {
+                "it is attached to no function, so none of its hooks is called: decorate a function with it, call it \
+                 with __file__ in a function's script, or name functions in host.json"
+            }
+        })
     }
 
     fn start_for_app(

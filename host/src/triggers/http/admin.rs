@@ -20,7 +20,7 @@ pub trait Admin: Send + Sync + 'static {
     fn metrics(&self) -> AdminFuture<'_, String>;
 
     /// `POST /admin/extensions/flush`, of all workers.
-    fn flush(&self) -> AdminFuture<'_, FlushOutcome>;
+    fn flush(&self) -> AdminFuture<'_, FlushReport>;
 }
 
 /// The state of a worker.
@@ -35,15 +35,15 @@ pub struct Status {
 /// The future of a method of [`Admin`] that waits for other workers.
 pub type AdminFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The outcome of a flush of all workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlushOutcome {
-    /// All workers have flushed.
-    All,
-    /// At least one worker is already flushing; the others have flushed.
-    Busy,
-    /// This number of workers has not replied in time.
-    Without(usize),
+/// What is not flushed, by the index of the worker. Empty if all workers have flushed everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlushReport {
+    /// What failed, one text for each extension.
+    pub failures: Vec<(u32, String)>,
+    /// The workers that were not asked, as they are not ready, or have not replied in time.
+    pub missing: Vec<u32>,
+    /// The workers that are already flushing.
+    pub busy: Vec<u32>,
 }
 
 /// Whether the host keeps this path for itself, whatever the routes of functions.
@@ -69,11 +69,81 @@ pub(super) async fn answer(admin: &dyn Admin, method: &Method, path: &str) -> Re
         (&Method::GET | &Method::HEAD, "/metrics" | "/admin/metrics") => {
             responses::metrics(admin.metrics().await)
         }
-        (&Method::POST, "/admin/extensions/flush") => match admin.flush().await {
-            FlushOutcome::All => responses::no_content(),
-            FlushOutcome::Busy => responses::plain(StatusCode::CONFLICT, "a flush is running already\n"),
-            FlushOutcome::Without(workers) => responses::not_flushed(workers),
-        },
+        (&Method::POST, "/admin/extensions/flush") => flushed(&admin.flush().await),
         _ => responses::plain(StatusCode::NOT_FOUND, "no function has this route\n"),
+    }
+}
+
+/// Responds to a flush: 204 if all is flushed, else a line for each worker and extension.
+fn flushed(report: &FlushReport) -> Response<ResponseBody> {
+    let status = match report {
+        FlushReport { failures, .. } if !failures.is_empty() => StatusCode::INTERNAL_SERVER_ERROR,
+        FlushReport { missing, .. } if !missing.is_empty() => StatusCode::GATEWAY_TIMEOUT,
+        FlushReport { busy, .. } if !busy.is_empty() => StatusCode::CONFLICT,
+        _ => return responses::no_content(),
+    };
+    let failures = report
+        .failures
+        .iter()
+        .map(|(worker, failure)| format!("worker {worker}: {failure}\n"));
+    let missing = report.missing.iter().map(|worker| {
+        format!("worker {worker}: not flushed: it is not ready, or has not replied in time; see the log, and ask again\n")
+    });
+    let busy = report
+        .busy
+        .iter()
+        .map(|worker| format!("worker {worker}: a flush is running already\n"));
+    responses::plain(status, failures.chain(missing).chain(busy).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn answer_to(report: FlushReport) -> (u16, String) {
+        let response = flushed(&report);
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        (status, String::from_utf8(body.to_vec()).expect("UTF-8"))
+    }
+
+    #[tokio::test]
+    async fn the_answer_to_a_flush_names_what_is_missing() {
+        assert_eq!(answer_to(FlushReport::default()).await, (204, String::new()));
+        let busy = FlushReport {
+            busy: vec![1],
+            ..FlushReport::default()
+        };
+        let (status, body) = answer_to(busy.clone()).await;
+        assert_eq!(
+            (status, body.as_str()),
+            (409, "worker 1: a flush is running already\n")
+        );
+        let missing = FlushReport {
+            missing: vec![0, 2],
+            ..busy
+        };
+        let (status, body) = answer_to(missing.clone()).await;
+        assert_eq!(status, 504);
+        assert!(body.starts_with("worker 0: not flushed: "), "{body}");
+        assert!(
+            body.contains("\nworker 2: not flushed: ") && body.contains("\nworker 1: a flush"),
+            "{body}"
+        );
+        let failed = FlushReport {
+            failures: vec![(
+                1,
+                "extension \"spans\": flush failed: the disk is full".to_owned(),
+            )],
+            ..missing
+        };
+        let (status, body) = answer_to(failed).await;
+        assert_eq!(status, 500);
+        assert!(
+            body.starts_with("worker 1: extension \"spans\": flush failed: the disk is full\n"),
+            "{body}"
+        );
     }
 }

@@ -35,7 +35,7 @@ use accept::Acceptor;
 use front::Front;
 
 pub use accept::Listener;
-pub use admin::{Admin, AdminFuture, FlushOutcome, Status};
+pub use admin::{Admin, AdminFuture, FlushReport, Status};
 
 /// The HTTP trigger of a worker.
 pub struct Http {

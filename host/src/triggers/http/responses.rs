@@ -195,18 +195,6 @@ pub(super) fn no_content() -> Response<ResponseBody> {
     response
 }
 
-/// 504: this number of workers has not flushed.
-pub(super) fn not_flushed(workers: usize) -> Response<ResponseBody> {
-    let subject = match workers {
-        1 => "1 worker has".to_owned(),
-        workers => format!("{workers} workers have"),
-    };
-    plain(
-        StatusCode::GATEWAY_TIMEOUT,
-        format!("{subject} not flushed in time; see the log, and ask again\n"),
-    )
-}
-
 /// 200 with JSON.
 pub(super) fn json(value: &serde_json::Value) -> Response<ResponseBody> {
     with_body(StatusCode::OK, JSON, value.to_string().into())
@@ -217,21 +205,4 @@ fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Resp
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use http_body_util::BodyExt as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_number_of_workers_is_singular_or_plural() {
-        for (workers, expected) in [(1, "1 worker has not flushed"), (2, "2 workers have not flushed")] {
-            let response = not_flushed(workers);
-            assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
-            let body = response.into_body().collect().await.expect("a body").to_bytes();
-            assert!(body.starts_with(expected.as_bytes()), "{body:?}");
-        }
-    }
 }

@@ -78,8 +78,8 @@ impl Admin for NoAdmin {
         Box::pin(async { String::new() })
     }
 
-    fn flush(&self) -> AdminFuture<'_, FlushOutcome> {
-        Box::pin(async { FlushOutcome::All })
+    fn flush(&self) -> AdminFuture<'_, FlushReport> {
+        Box::pin(async { FlushReport::default() })
     }
 }
 

@@ -3,13 +3,13 @@
 use std::os::unix::net::UnixStream;
 
 use super::*;
-use crate::control::{Receiver, supervisor_end, worker_end};
+use crate::control::{Flushed, Receiver, supervisor_end, worker_end};
 
 /// Long enough for any machine.
 const LONG: Duration = Duration::from_secs(20);
 
-/// The number of other workers that the host has.
-const OTHERS: u32 = 3;
+const FLUSHED: Reply = Reply::Flush(Flushed::Asked(Vec::new()));
+const BUSY: Reply = Reply::Flush(Flushed::Busy);
 
 /// Returns open peers, and the supervisor's end of their channel.
 fn peers() -> (Arc<Peers>, Receiver<WorkerMessage>) {
@@ -17,7 +17,7 @@ fn peers() -> (Arc<Peers>, Receiver<WorkerMessage>) {
     let (sender, _) = worker_end(ours).expect("the worker's end");
     let (_, receiver) = supervisor_end(theirs).expect("the supervisor's end");
     let sender = Arc::new(tokio::sync::Mutex::new(sender));
-    let peers = Arc::new(Peers::new(Handle::current(), sender, OTHERS));
+    let peers = Arc::new(Peers::new(Handle::current(), sender, true));
     peers.open();
     (peers, receiver)
 }
@@ -35,7 +35,7 @@ async fn ask(
     peers: &Arc<Peers>,
     receiver: &mut Receiver<WorkerMessage>,
     timeout: Duration,
-) -> (u64, tokio::task::JoinHandle<PeerReplies>) {
+) -> (u64, tokio::task::JoinHandle<Vec<(u32, Reply)>>) {
     let asking = Arc::clone(peers);
     let asking = tokio::spawn(async move { asking.ask(Question::Flush, timeout).await });
     match receive(receiver).await {
@@ -52,28 +52,23 @@ async fn all_workers_that_get_the_question_are_waited_for() {
     let (peers, mut receiver) = peers();
     let (id, asking) = ask(&peers, &mut receiver, LONG).await;
     // A reply may arrive before the count.
-    peers.deliver(id, PeerEvent::Reply(2, Reply::Flush(false)));
+    peers.deliver(id, PeerEvent::Reply(2, BUSY));
     peers.deliver(id, PeerEvent::Count(3));
-    peers.deliver(id + 1, PeerEvent::Reply(0, Reply::Flush(true)));
+    peers.deliver(id + 1, PeerEvent::Reply(0, FLUSHED));
     peers.deliver(id, PeerEvent::Reply(0, Reply::Failed));
-    peers.deliver(id, PeerEvent::Reply(1, Reply::Flush(true)));
-    let expected = PeerReplies {
-        replies: vec![(2, Reply::Flush(false)), (1, Reply::Flush(true))],
-        missing: 1,
-    };
-    assert_eq!(asking.await.expect("no panic"), expected);
+    peers.deliver(id, PeerEvent::Reply(1, FLUSHED));
+    assert_eq!(asking.await.expect("no panic"), [(2, BUSY), (1, FLUSHED)]);
     assert!(peers.state().pending.is_empty(), "nothing is left behind");
 }
 
 #[tokio::test]
-async fn a_worker_without_a_reply_is_missing() {
+async fn a_worker_that_is_late_is_left_out() {
     let (peers, mut receiver) = peers();
     let (id, asking) = ask(&peers, &mut receiver, Duration::from_millis(50)).await;
     peers.deliver(id, PeerEvent::Count(2));
-    peers.deliver(id, PeerEvent::Reply(1, Reply::Flush(true)));
-    let peer_replies = asking.await.expect("no panic");
-    assert_eq!((peer_replies.replies.len(), peer_replies.missing), (1, 1));
-    peers.deliver(id, PeerEvent::Reply(0, Reply::Flush(true)));
+    peers.deliver(id, PeerEvent::Reply(1, FLUSHED));
+    assert_eq!(asking.await.expect("no panic"), [(1, FLUSHED)]);
+    peers.deliver(id, PeerEvent::Reply(0, FLUSHED));
 
     let (_, asking) = ask(&peers, &mut receiver, LONG).await;
     asking.abort();
@@ -82,29 +77,22 @@ async fn a_worker_without_a_reply_is_missing() {
 }
 
 #[tokio::test]
-async fn all_others_are_missing_when_a_question_reaches_none() {
-    let all_missing = || PeerReplies {
-        replies: Vec::new(),
-        missing: OTHERS as usize,
-    };
+async fn a_question_that_reaches_no_worker_has_no_reply() {
+    let none: [(u32, Reply); 0] = [];
     let (peers, mut receiver) = peers();
     // The supervisor does not pass the question on.
     let (_, asking) = ask(&peers, &mut receiver, Duration::from_millis(50)).await;
-    assert_eq!(asking.await.expect("no panic"), all_missing(), "not passed on");
+    assert_eq!(asking.await.expect("no panic"), none, "not passed on");
     // This worker begins to drain while it asks, and after that.
     let (_, asking) = ask(&peers, &mut receiver, LONG).await;
     peers.close();
-    assert_eq!(asking.await.expect("no panic"), all_missing(), "drains meanwhile");
-    assert_eq!(peers.ask(Question::Flush, LONG).await, all_missing(), "not open");
-    // No other worker is ready: nobody is missing.
+    assert_eq!(asking.await.expect("no panic"), none, "drains meanwhile");
+    assert_eq!(peers.ask(Question::Flush, LONG).await, none, "not open");
+    // No other worker is ready: nobody is waited for.
     peers.open();
     let (id, asking) = ask(&peers, &mut receiver, LONG).await;
     peers.deliver(id, PeerEvent::Count(0));
-    assert_eq!(
-        asking.await.expect("no panic"),
-        PeerReplies::default(),
-        "no other is ready"
-    );
+    assert_eq!(asking.await.expect("no panic"), none, "no other is ready");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +105,7 @@ async fn replies_are_made_and_waited_for() {
         Question::Extensions => Reply::Metrics("x".repeat(crate::control::MAX_FRAME)),
         Question::Flush => {
             closed.wait();
-            Reply::Flush(true)
+            FLUSHED
         }
     });
     for (id, question) in [(7, Question::Metrics), (8, Question::Extensions)] {
@@ -139,7 +127,7 @@ async fn replies_are_made_and_waited_for() {
     let flushed = WorkerMessage::PeerReply {
         asker: 2,
         id: 9,
-        reply: Reply::Flush(true),
+        reply: FLUSHED,
     };
     assert_eq!(receive(&mut receiver).await, flushed);
 }
