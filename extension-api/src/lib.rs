@@ -51,7 +51,7 @@ pub use author::error::{Error, ErrorKind, Result};
 pub use author::extension::{Extension, Info, PythonModule};
 pub use author::flow::{Flow, Wait};
 pub use author::invocation::{Invocation, InvocationHandle, TraceContext};
-pub use author::metrics::{Counter, Histogram};
+pub use author::metrics::{Counter, Gauge, Histogram};
 pub use author::outcome::{Exception, Outcome, OutcomeKind};
 pub use author::request::HttpRequest;
 pub use author::response::{HttpResponse, Response};

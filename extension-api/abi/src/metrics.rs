@@ -82,3 +82,45 @@ impl Histogram {
         unsafe { (self.record)(self.this, value) }
     }
 }
+
+/// A handle to a gauge. Lives as long as the process; for any thread.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct Gauge {
+    set: unsafe extern "C" fn(this: *const c_void, value: f64),
+    add: unsafe extern "C" fn(this: *const c_void, amount: f64),
+    this: *const c_void,
+}
+
+// SAFETY: by the contract of `new`.
+unsafe impl Send for Gauge {}
+// SAFETY: as above.
+unsafe impl Sync for Gauge {}
+
+impl Gauge {
+    /// Makes a handle of two functions and the pointer that they get.
+    ///
+    /// # Safety
+    /// `set` and `add` take the pointer from any thread, several at once, as long as the process lives.
+    pub const unsafe fn new(
+        set: unsafe extern "C" fn(this: *const c_void, value: f64),
+        add: unsafe extern "C" fn(this: *const c_void, amount: f64),
+        this: *const c_void,
+    ) -> Self {
+        Gauge { set, add, this }
+    }
+
+    /// Sets the gauge.
+    #[inline]
+    pub fn set(&self, value: f64) {
+        // SAFETY: by the contract of `new`.
+        unsafe { (self.set)(self.this, value) }
+    }
+
+    /// Adds to the gauge; a negative amount subtracts.
+    #[inline]
+    pub fn add(&self, amount: f64) {
+        // SAFETY: by the contract of `new`.
+        unsafe { (self.add)(self.this, amount) }
+    }
+}

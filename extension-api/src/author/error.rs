@@ -25,6 +25,9 @@ pub enum ErrorKind {
     Value,
     /// `AttributeError`.
     Attribute,
+    /// `TypeError`: settings lack a key. The host asks again when all settings are known.
+    #[doc(hidden)]
+    MissingSetting,
 }
 
 impl Error {
@@ -85,6 +88,7 @@ impl Error {
             ErrorKind::Type => abi::ERROR_TYPE,
             ErrorKind::Value => abi::ERROR_VALUE,
             ErrorKind::Attribute => abi::ERROR_ATTRIBUTE,
+            ErrorKind::MissingSetting => abi::ERROR_MISSING_SETTING,
         };
         abi::Error::new(kind, self.message)
     }
@@ -94,6 +98,7 @@ impl Error {
             abi::ERROR_TYPE => ErrorKind::Type,
             abi::ERROR_VALUE => ErrorKind::Value,
             abi::ERROR_ATTRIBUTE => ErrorKind::Attribute,
+            abi::ERROR_MISSING_SETTING => ErrorKind::MissingSetting,
             _ => ErrorKind::Runtime,
         };
         Error::new(kind, error.message)

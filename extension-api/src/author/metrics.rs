@@ -33,3 +33,26 @@ impl Histogram {
         self.0.record(value);
     }
 }
+
+/// A number that goes up and down: connections that are open, the age of a key. Made by
+/// [`AppInfo::gauge`](crate::AppInfo::gauge); copies are of the same gauge.
+#[derive(Clone, Copy)]
+pub struct Gauge(abi::Gauge);
+
+impl Gauge {
+    pub(crate) fn new(raw: abi::Gauge) -> Self {
+        Gauge(raw)
+    }
+
+    /// Sets the gauge, in the unit that its name ends with.
+    #[inline]
+    pub fn set(&self, value: f64) {
+        self.0.set(value);
+    }
+
+    /// Adds to the gauge; a negative amount subtracts.
+    #[inline]
+    pub fn add(&self, amount: f64) {
+        self.0.add(amount);
+    }
+}

@@ -90,6 +90,7 @@ impl<'a> HttpResponse<'a> {
 
 /// The response that a pre hook gives instead of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Response {
     /// HTTP status code, 200 or above: those below are not final.
     pub status: u16,

@@ -167,6 +167,7 @@ pub trait ContextObject: Send + Sync + 'static {
 
 /// The arguments of a method call from Python.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Arguments {
     /// Positional arguments, in order.
     pub positional: Vec<Value>,
@@ -175,6 +176,14 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Returns these arguments, in order; for tests of objects.
+    pub fn new(positional: impl Into<Vec<Value>>, keyword: impl Into<Vec<(String, Value)>>) -> Self {
+        Arguments {
+            positional: positional.into(),
+            keyword: keyword.into(),
+        }
+    }
+
     /// Binds the arguments to these parameter names, in order, as Python would. `None` stands for one not given.
     ///
     /// # Errors

@@ -52,15 +52,18 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
                 error = without_strings(&error);
             }
             // Only the text of serde's errors distinguishes these.
-            let is_type = ["invalid type", "missing field", "unknown field"]
+            let is_type = ["invalid type", "unknown field"]
                 .iter()
                 .any(|start| error.starts_with(start));
+            let is_missing = error.starts_with("missing field");
             let message = if path == "." {
                 error
             } else {
                 format!("{path}: {error}")
             };
-            Err(if is_type {
+            Err(if is_missing {
+                Error::new(ErrorKind::MissingSetting, message)
+            } else if is_type {
                 wrong_type(message)
             } else {
                 invalid(message)

@@ -19,7 +19,7 @@ use crate::author::flow;
 use crate::author::invocation::Invocation;
 use crate::author::outcome::{Outcome, OutcomeKind};
 use crate::author::stream_end::StreamEnd;
-use crate::border::guard::guarded;
+use crate::border::guard::{guarded, guarded_drop};
 use crate::border::{log, slot};
 
 pub(crate) unsafe extern "C" fn configure<E: Extension>(json: RStr<'_>) -> RResult<(), abi::Error> {
@@ -193,8 +193,7 @@ pub(crate) unsafe extern "C" fn settings<E: Extension>() -> RVec<abi::Setting> {
 pub(crate) unsafe extern "C" fn drop_instance<E: Extension>(instance: *mut c_void) {
     // SAFETY: the host drops an instance once, last; it came from `Box::into_raw` in `init`.
     let instance = unsafe { Box::from_raw(instance.cast::<E>()) };
-    // Nobody is left to report a panic of the destructor to.
-    let _ = guarded(|| drop(instance));
+    guarded_drop("the extension", || drop(instance));
 }
 
 fn hook(f: impl FnOnce() -> Result<()>) -> abi::HookResult {

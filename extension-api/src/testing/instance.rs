@@ -25,6 +25,7 @@ pub(super) struct TestInstance {
 pub(super) struct Place<'a> {
     pub(super) app_root: &'a str,
     pub(super) worker_index: u32,
+    pub(super) worker_count: u32,
     pub(super) function: Option<&'a TestFunction>,
     pub(super) metrics: &'a Metrics,
 }
@@ -155,12 +156,17 @@ table! {
     INIT: InitFns, InitFnsRef of InitContext<'_> {
         fn app_root(init) -> RStr<'static> { RStr::from_str(init.place.app_root) }
         fn worker_index(init) -> u32 { init.place.worker_index }
+        fn worker_count(init) -> u32 { init.place.worker_count }
         fn function(init) -> ROption<abi::Function<'static>> {
             init.place.function.map(TestFunction::raw).into()
         }
         fn counter(init, metric: abi::MetricInfo<'_>) -> RResult<abi::Counter, abi::Error> {
             let metric = init.metric(&metric);
             metric.and_then(|metric| init.place.metrics.register_counter(&metric)).into()
+        }
+        fn gauge(init, metric: abi::MetricInfo<'_>) -> RResult<abi::Gauge, abi::Error> {
+            let metric = init.metric(&metric);
+            metric.and_then(|metric| init.place.metrics.register_gauge(&metric)).into()
         }
         fn histogram(
             init, metric: abi::MetricInfo<'_>, bounds: RSlice<'_, f64>

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use abi_stable::std_types::{ROption, RResult, RStr, Tuple2};
 use async_ffi::FfiFuture;
@@ -25,6 +25,7 @@ pub(super) struct TestInvocation {
     metadata: Vec<(String, TestData)>,
     retry: (u32, u32),
     pub(super) timeout: Duration,
+    pub(super) began: Instant,
     /// The last one is in force. None is removed, as hooks may hold a borrow of it.
     trace_contexts: Mutex<Vec<Arc<(String, String)>>>,
     attributes: Mutex<Vec<(String, PyValue)>>,
@@ -63,8 +64,9 @@ impl TestInvocation {
             metadata: request.metadata,
             retry: request.retry,
             timeout: request.timeout,
+            began: Instant::now(),
             trace_contexts: Mutex::new(vec![Arc::new(trace_context)]),
-            attributes: Mutex::default(),
+            attributes: Mutex::new(request.attributes),
             scope,
         })
     }
@@ -93,10 +95,11 @@ impl TestInvocation {
         attributes.iter().map(|(name, _)| name.clone()).collect()
     }
 
-    pub(super) fn set_attribute(&self, name: &str, value: abi::Value) {
+    pub(super) fn set_attribute(&self, name: &str, value: abi::Value) -> Result<(), abi::Error> {
         let value = PyValue::from_abi(value, &self.scope);
-        if OWN_ATTRIBUTES.contains(&name) {
-            return;
+        if OWN_ATTRIBUTES.contains(&name) || name.starts_with("__") {
+            let message = format!("the context has {name:?} itself: set an attribute with another name");
+            return Err(abi::Error::new(abi::ERROR_VALUE, message));
         }
         let mut attributes = lock(&self.attributes);
         let replaced = match attributes.iter_mut().find(|(known, _)| known == name) {
@@ -109,6 +112,7 @@ impl TestInvocation {
         // An extension's destructor must not run under our lock.
         drop(attributes);
         drop(replaced);
+        Ok(())
     }
 
     fn input(&self, name: &str) -> Option<abi::Data<'_>> {
@@ -140,8 +144,14 @@ table! {
         fn http_request(call) -> ROption<abi::HttpRequest<'static>> {
             call.http.as_ref().map(Http::raw).into()
         }
-        fn set_attribute(call, name: RStr<'_>, value: abi::Value) {
-            call.set_attribute(name.as_str(), value);
+        fn attribute(call, name: RStr<'_>) -> ROption<abi::Value> {
+            call.attribute(name.as_str()).and_then(|value| value.to_abi()).into()
+        }
+        fn set_attribute(call, name: RStr<'_>, value: abi::Value) -> RResult<(), abi::Error> {
+            call.set_attribute(name.as_str(), value).into()
+        }
+        fn elapsed_ns(call) -> u64 {
+            u64::try_from(call.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
         }
         fn input(call, name: RStr<'_>) -> ROption<abi::Data<'static>> { call.input(name.as_str()).into() }
         fn metadata(call, name: RStr<'_>) -> ROption<abi::Data<'static>> {

@@ -1,4 +1,4 @@
-//! Counters and histograms that the extension registers, for the test to read.
+//! Counters, gauges and histograms that the extension registers, for the test to read.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -31,7 +31,19 @@ pub(super) struct Metrics(Mutex<BTreeMap<String, Family>>);
 
 enum Family {
     Counter(BTreeMap<Labels, &'static AtomicU64>),
+    /// The bits of the numbers.
+    Gauge(BTreeMap<Labels, &'static AtomicU64>),
     Histogram(Vec<f64>, BTreeMap<Labels, &'static Recorded>),
+}
+
+impl Family {
+    fn kind(&self) -> &'static str {
+        match self {
+            Family::Counter(_) => "counter",
+            Family::Gauge(_) => "gauge",
+            Family::Histogram(..) => "histogram",
+        }
+    }
 }
 
 /// Values by bucket; the handle of an extension lives as long as the process.
@@ -41,13 +53,23 @@ impl Metrics {
     pub(super) fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
         match lock(&self.0).get(name)? {
             Family::Counter(cells) => Some(cells.get(&sorted(labels))?.load(Ordering::Relaxed)),
-            Family::Histogram(..) => None,
+            Family::Gauge(_) | Family::Histogram(..) => None,
+        }
+    }
+
+    pub(super) fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        match lock(&self.0).get(name)? {
+            Family::Gauge(cells) => {
+                let bits = cells.get(&sorted(labels))?.load(Ordering::Relaxed);
+                Some(f64::from_bits(bits))
+            }
+            Family::Counter(_) | Family::Histogram(..) => None,
         }
     }
 
     pub(super) fn histogram(&self, name: &str, labels: &[(&str, &str)]) -> Option<HistogramValue> {
         match lock(&self.0).get(name)? {
-            Family::Counter(_) => None,
+            Family::Counter(_) | Family::Gauge(_) => None,
             Family::Histogram(_, cells) => Some(lock(&cells.get(&sorted(labels))?.0).clone()),
         }
     }
@@ -58,7 +80,7 @@ impl Metrics {
             .entry(metric.name.clone())
             .or_insert_with(|| Family::Counter(BTreeMap::new()));
         let Family::Counter(cells) = family else {
-            return Err(invalid(format!("{} is a histogram already", metric.name)));
+            return Err(invalid(format!("{} is a {} already", metric.name, family.kind())));
         };
         unsafe extern "C" fn add(this: *const c_void, amount: u64) {
             // SAFETY: `this` is the counter below, which is never freed.
@@ -69,6 +91,32 @@ impl Metrics {
             .or_insert_with(|| Box::leak(Box::default()));
         // SAFETY: the function expects such a counter, which is never freed.
         Ok(unsafe { abi::Counter::new(add, std::ptr::from_ref(cell).cast()) })
+    }
+
+    pub(super) fn register_gauge(&self, metric: &Metric) -> Result<abi::Gauge, abi::Error> {
+        let mut families = lock(&self.0);
+        let family = families
+            .entry(metric.name.clone())
+            .or_insert_with(|| Family::Gauge(BTreeMap::new()));
+        let Family::Gauge(cells) = family else {
+            return Err(invalid(format!("{} is a {} already", metric.name, family.kind())));
+        };
+        unsafe extern "C" fn set(this: *const c_void, value: f64) {
+            // SAFETY: `this` is the gauge below, which is never freed.
+            unsafe { &*this.cast::<AtomicU64>() }.store(value.to_bits(), Ordering::Relaxed);
+        }
+        unsafe extern "C" fn add(this: *const c_void, amount: f64) {
+            // SAFETY: as above.
+            let cell = unsafe { &*this.cast::<AtomicU64>() };
+            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+            // It never refuses.
+            let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+        let cell: &'static AtomicU64 = cells
+            .entry(metric.labels.clone())
+            .or_insert_with(|| Box::leak(Box::default()));
+        // SAFETY: the functions expect such a gauge, which is never freed.
+        Ok(unsafe { abi::Gauge::new(set, add, std::ptr::from_ref(cell).cast()) })
     }
 
     pub(super) fn register_histogram(
@@ -89,7 +137,7 @@ impl Metrics {
             Family::Histogram(known, _) => {
                 return Err(invalid(format!("{name} has the bounds {known:?} already")));
             }
-            Family::Counter(_) => return Err(invalid(format!("{name} is a counter already"))),
+            other => return Err(invalid(format!("{name} is a {} already", other.kind()))),
         };
         unsafe extern "C" fn record(this: *const c_void, value: f64) {
             // SAFETY: `this` is the histogram below, which is never freed.

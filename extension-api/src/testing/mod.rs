@@ -37,7 +37,7 @@
 //!         if key != Some(&self.key) {
 //!             return Ok(Flow::Respond(Response::new(401)));
 //!         }
-//!         call.set_attribute("user", "ada");
+//!         call.set_attribute("user", "ada")?;
 //!         Ok(Flow::Continue(()))
 //!     }
 //!

@@ -1,6 +1,7 @@
 //! How a call ended, as the test says it.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use abi_stable::std_types::{ROption, RStr, Tuple2};
 
@@ -85,6 +86,8 @@ pub(super) struct TestOutcome {
     extension: Option<String>,
     returned: Option<TestData>,
     pub(super) outputs: Vec<(String, TestData)>,
+    /// `None` if the function was not called.
+    pub(super) function_time: Option<Duration>,
 }
 
 impl TestOutcome {
@@ -96,6 +99,7 @@ impl TestOutcome {
             extension: None,
             returned: None,
             outputs: Vec::new(),
+            function_time: None,
         }
     }
 
@@ -199,6 +203,10 @@ table! {
         fn status(outcome) -> ROption<u16> {
             let response = outcome.response.as_ref();
             response.map(|response| response.borrow().response.status).into()
+        }
+        fn function_ns(outcome) -> ROption<u64> {
+            let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            outcome.function_time.map(nanoseconds).into()
         }
         fn is_streamed(outcome) -> bool { outcome.is_streamed() }
         fn response(outcome) -> ROption<abi::HttpResponse<'static>> {

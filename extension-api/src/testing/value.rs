@@ -47,6 +47,26 @@ impl PyValue {
         }
     }
 
+    /// Returns a plain value as a host gives it to other extensions; `None` of an object. Objects in collections become
+    /// `None`.
+    pub(super) fn to_abi(&self) -> Option<abi::Value> {
+        let or_none = |value: &PyValue| value.to_abi().unwrap_or(abi::Value::None);
+        Some(match self {
+            PyValue::None => abi::Value::None,
+            PyValue::Bool(value) => abi::Value::Bool(*value),
+            PyValue::Int(value) => abi::Value::Int(*value),
+            PyValue::Float(value) => abi::Value::Float(*value),
+            PyValue::Str(value) => abi::Value::Str(value.as_str().into()),
+            PyValue::Bytes(value) => abi::Value::Bytes(value.clone().into()),
+            PyValue::List(values) => abi::Value::List(values.iter().map(or_none).collect()),
+            PyValue::Map(entries) => {
+                let entry = |(key, value): &(String, PyValue)| Tuple2(key.as_str().into(), or_none(value));
+                abi::Value::Map(entries.iter().map(entry).collect())
+            }
+            PyValue::Object(_) => return None,
+        })
+    }
+
     pub(super) fn from_abi(value: abi::Value, scope: &Scope) -> Self {
         match value {
             abi::Value::None => PyValue::None,

@@ -91,7 +91,7 @@ impl Extension for MemoryProfile {
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Option<Before>>> {
         let before = if self.sampler.chooses() {
             let blocks = Blocks::new();
-            call.set_attribute(blocks::ATTRIBUTE, Value::object(blocks.clone()));
+            call.set_attribute(blocks::ATTRIBUTE, Value::object(blocks.clone()))?;
             Some(Before {
                 resident: self.resident.bytes()?,
                 blocks,
@@ -103,7 +103,7 @@ impl Extension for MemoryProfile {
             resident: Arc::clone(&self.resident),
             before: before.as_ref().map(|before| before.resident),
         };
-        call.set_attribute("memory", Value::object(memory));
+        call.set_attribute("memory", Value::object(memory))?;
         Ok(Flow::Continue(before))
     }
 

@@ -126,10 +126,14 @@ impl HookChain {
         }
         // The end of one hook is the start of the next, so the clock is read once for each hook.
         let mut before = ticks::now();
+        if progress.states.is_empty() {
+            invocation.times().begin(before);
+        }
         loop {
             let waits = progress.waiting.is_some();
             let entered = progress.states.len() - usize::from(waits);
             let Some(Link { instance, .. }) = self.links.get(entered) else {
+                invocation.times().enter(before);
                 return Poll::Ready(Ok(()));
             };
             invocation.attributes().begin(setter(entered));
@@ -186,6 +190,7 @@ impl HookChain {
         // Hooks can replace a stream, and cannot make a whole response one.
         let mut is_streamed = call_result.stream(invocation).is_some();
         let mut before = ticks::now();
+        invocation.times().leave(before);
         loop {
             let Some(last) = progress.last() else {
                 return Poll::Ready(());

@@ -169,6 +169,7 @@ impl Life {
             extension: name,
             app_root: &function.directory,
             worker_index: 0,
+            worker_count: 1,
             function: of_function,
             metrics: &metrics,
         };

@@ -24,8 +24,10 @@ pub enum DockError {
     /// Its settings are wrong.
     #[error("{message}")]
     Settings {
-        /// Whether a key is unknown, or a value has the wrong type; otherwise a value is not valid.
+        /// Whether a key is unknown or missing, or a value has the wrong type; otherwise a value is not valid.
         is_type: bool,
+        /// Whether a key is missing.
+        is_missing: bool,
         /// What is wrong, with the key.
         message: String,
     },
@@ -128,7 +130,7 @@ impl Extensions {
         let (merged, text) = slot.merge(settings);
         let are_checked = match check(slot, &text) {
             // A missing key may still be added: settings are checked again before the extension starts.
-            Err(DockError::Settings { message, .. }) if is_missing(&message) => false,
+            Err(DockError::Settings { is_missing: true, .. }) => false,
             checked => checked.map(|()| true)?,
         };
         slot.set_settings(merged, text, are_checked);
@@ -191,12 +193,8 @@ impl Extensions {
 /// Lets the extension check settings, given as JSON text.
 fn check(slot: &ExtensionSlot, settings: &str) -> Result<(), DockError> {
     slot.configure(settings).map_err(|error| DockError::Settings {
-        is_type: error.kind == abi::ERROR_TYPE,
+        is_type: [abi::ERROR_TYPE, abi::ERROR_MISSING_SETTING].contains(&error.kind),
+        is_missing: error.kind == abi::ERROR_MISSING_SETTING,
         message: error.message.into(),
     })
-}
-
-/// Whether this error says that a key is missing: serde has no other sign of it than the text.
-fn is_missing(message: &str) -> bool {
-    message.starts_with("missing field")
 }

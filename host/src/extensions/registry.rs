@@ -63,7 +63,7 @@ impl Extensions {
     }
 
     /// Makes the instances, calls their `post_function_load` for each function, and returns the hook chain of each
-    /// function.
+    /// function. `worker` is the index of this worker and the number of all.
     ///
     /// # Errors
     /// The first failure of an extension that is `required`, as in [`load`](Self::load). Those that were started before
@@ -72,16 +72,18 @@ impl Extensions {
     pub fn start(
         &mut self,
         app_root: &str,
-        worker_index: u32,
+        worker: (u32, u32),
         functions: &[Arc<FunctionInfo>],
     ) -> Result<Vec<HookChain>, ExtensionError> {
         if let Some(refusal) = self.refusal.take() {
             return Err(refusal);
         }
+        let (worker_index, worker_count) = worker;
         ticks::calibrate();
         let context = StartContext {
             app_root,
             worker_index,
+            worker_count,
             functions,
             metrics: self.metrics.insert(Metrics::new(worker_index)),
             activity: &self.activity,

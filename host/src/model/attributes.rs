@@ -20,6 +20,50 @@ pub enum Attribute {
     Map(Arc<[(Box<str>, Attribute)]>),
 }
 
+/// The attributes that the language's `context` object has itself, or that the host sets.
+const RESERVED: [&str; 7] = [
+    "exception",
+    "function_directory",
+    "function_name",
+    "invocation_id",
+    "retry_context",
+    "thread_local_storage",
+    "trace_context",
+];
+
+/// Whether extensions cannot set an attribute of this name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with("__")
+}
+
+impl Attribute {
+    /// Returns a copy of a plain value; `None` of an object. Objects in collections become `None`.
+    pub(crate) fn to_plain(&self) -> Option<abi::Value> {
+        let or_none = |value: &Attribute| value.to_plain().unwrap_or(abi::Value::None);
+        match self {
+            Attribute::Value(value) => Some(match &**value {
+                abi::Value::Bool(value) => abi::Value::Bool(*value),
+                abi::Value::Int(value) => abi::Value::Int(*value),
+                abi::Value::Float(value) => abi::Value::Float(*value),
+                abi::Value::Str(value) => abi::Value::Str(value.clone()),
+                abi::Value::Bytes(value) => abi::Value::Bytes(value.clone()),
+                // The others are no plain values.
+                abi::Value::None | abi::Value::List(_) | abi::Value::Map(_) | abi::Value::Object(_) => {
+                    abi::Value::None
+                }
+            }),
+            Attribute::Object(_) => None,
+            Attribute::List(values) => Some(abi::Value::List(values.iter().map(or_none).collect())),
+            Attribute::Map(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|(key, value)| Tuple2((&**key).into(), or_none(value)));
+                Some(abi::Value::Map(entries.collect()))
+            }
+        }
+    }
+}
+
 impl From<abi::Value> for Attribute {
     fn from(value: abi::Value) -> Self {
         match value {

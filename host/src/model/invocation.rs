@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 use super::departure::Departure;
+use super::times::Times;
 use super::trace_context::TraceContexts;
 use super::{Attributes, Data, FunctionInfo, HttpReply, HttpRequest, Inputs, TraceContext, TraceIds};
 
@@ -51,6 +52,7 @@ pub struct Invocation {
     retry: RetryContext,
     http_reply: Option<&'static dyn HttpReply>,
     attributes: Attributes,
+    times: Times,
     /// The contexts that the trigger and extensions set, or else the one joined from several header fields.
     trace_contexts: TraceContexts,
     /// Whether the HTTP caller sent a trace context. Found out once, by the thread that has just read the request.
@@ -77,6 +79,7 @@ impl Invocation {
             retry: start.retry,
             http_reply: start.http_reply,
             attributes: Attributes::default(),
+            times: Times::default(),
             trace_contexts,
             has_callers_trace,
             given_up: AtomicBool::new(false),
@@ -140,6 +143,12 @@ impl Invocation {
     /// Returns the attributes that extensions have set.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
+    }
+
+    /// Returns the times of the hooks and the function.
+    #[inline]
+    pub(crate) fn times(&self) -> &Times {
+        &self.times
     }
 
     /// Returns the `traceparent` and `tracestate` that the function sees: those that an extension set, else those of the

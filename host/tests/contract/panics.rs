@@ -57,7 +57,7 @@ impl Extension for Panics {
     }
 
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<()>> {
-        call.set_attribute("faulty", Value::object(Faulty(self.0.label.clone())));
+        call.set_attribute("faulty", Value::object(Faulty(self.0.label.clone())))?;
         panic_in(&self.0.what, "pre_invocation");
         Ok(Flow::Continue(()))
     }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use funcdock_tests::{App, build_outside, library_name, repository};
+use funcdock_tests::{App, build_outside, library_name, outside, repository};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -87,4 +88,24 @@ fn the_smallest_extension_is_built_and_served() {
     assert!(SOURCE.trim().lines().count() < 25);
     let krate = krate("smallest", &repository().join("extension-api"));
     served("smallest", &built("smallest", &krate));
+}
+
+#[test]
+fn an_extension_that_aborts_at_a_panic_does_not_compile() {
+    let krate = krate("aborts", &repository().join("extension-api"));
+    let manifest = krate.path().join("Cargo.toml");
+    let mut text = fs::read_to_string(&manifest).expect("a file");
+    text.push_str("\n[profile.dev]\npanic = \"abort\"\n");
+    fs::write(&manifest, text).expect("a file");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["check", "--quiet", "--offline"])
+        .current_dir(krate.path());
+    let check = outside(&mut cargo, "outside").output().expect("cargo runs");
+    let errors = String::from_utf8_lossy(&check.stderr);
+    assert!(!check.status.success());
+    assert!(
+        errors.contains("remove `panic = \"abort\"` from the profile"),
+        "{errors}"
+    );
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use funcdock_extension_api::{
-    AppInfo, Error, Exception, Extension, Flow, Function, HttpRequest, Invocation, Outcome, Response, Result,
-    Value, extension,
+    AppInfo, Error, ErrorKind, Exception, Extension, Flow, Function, HttpRequest, Invocation, Outcome,
+    Response, Result, Value, extension,
 };
 pub(crate) use limit::Limit;
 use serde::Deserialize;
@@ -101,13 +101,14 @@ impl Extension for Probe {
             Some(request) => seen(call, &request),
             None => event(call),
         };
-        call.set_attribute("seen", seen);
-        call.set_attribute("app", self.app.as_str());
-        call.set_attribute("invocation_id", "mine");
-        call.set_attribute("counter", 1);
-        call.set_attribute("counter", Value::object(Counting::default()));
+        call.set_attribute("seen", seen)?;
+        call.set_attribute("app", self.app.as_str())?;
+        let reserved = call.set_attribute("invocation_id", "mine");
+        assert_eq!(reserved.map_err(|error| error.kind()), Err(ErrorKind::Value));
+        call.set_attribute("counter", 1)?;
+        call.set_attribute("counter", Value::object(Counting::default()))?;
         let list = vec![Value::None, true.into(), 1.5.into(), Value::Bytes(vec![1])];
-        call.set_attribute("values", Value::Map(vec![("list".to_owned(), Value::List(list))]));
+        call.set_attribute("values", Value::Map(vec![("list".to_owned(), Value::List(list))]))?;
         let context = call.trace_context();
         if !context.traceparent.is_empty() {
             let (child, tracestate) = (

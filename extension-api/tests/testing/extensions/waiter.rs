@@ -33,14 +33,14 @@ impl Extension for Waiter {
             Some("wait for") => {
                 call.wait_for(async { Err(Error::msg("nobody came")) })?;
                 if let Err(error) = call.wait_for(async { Ok(()) }) {
-                    call.set_attribute("second", error.message());
+                    call.set_attribute("second", error.message())?;
                 }
                 Flow::Continue(1)
             }
             Some("post never") => Flow::Continue(1),
             _ => Flow::wait(async move {
                 on_another_thread().await;
-                handle.invocation().set_attribute("waited", true);
+                handle.invocation().set_attribute("waited", true)?;
                 tracing::info!("has waited");
                 Ok(Flow::Continue(7))
             }),

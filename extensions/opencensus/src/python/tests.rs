@@ -45,10 +45,7 @@ fn result_of(object: &dyn ContextObject, method: &str, arguments: Arguments) -> 
 }
 
 fn arguments<const P: usize>(positional: [Value; P]) -> Arguments {
-    Arguments {
-        positional: positional.into(),
-        keyword: Vec::new(),
-    }
+    Arguments::new(positional, [])
 }
 
 fn object(value: Result<Value>) -> Box<dyn ContextObject> {

@@ -54,6 +54,19 @@ impl Metrics {
         self.lock().counter(metric).map_err(invalid)
     }
 
+    /// Registers a gauge.
+    ///
+    /// # Errors
+    /// As for a counter.
+    pub(super) fn gauge(
+        &self,
+        owner: MetricOwner<'_>,
+        metric: &abi::MetricInfo<'_>,
+    ) -> Result<abi::Gauge, abi::Error> {
+        let metric = Metric::new(owner, metric).map_err(invalid)?;
+        self.lock().gauge(metric).map_err(invalid)
+    }
+
     /// Registers a histogram with these upper bounds.
     ///
     /// # Errors

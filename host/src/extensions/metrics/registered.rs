@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
+use std::sync::atomic::AtomicU64;
 
 use funcdock_extension_api::abi;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::histogram::Histogram;
 use super::name::{Labels, Metric};
 
 type Counters = Family<Labels, Counter>;
+type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 type Histograms = Family<Labels, Histogram, Bounds>;
 
 /// The metrics that extensions have registered.
@@ -23,7 +26,19 @@ pub(super) struct Registered {
 
 enum Registration {
     Counter(Counters),
+    Gauge(Gauges),
     Histogram(Histograms, Vec<f64>),
+}
+
+impl Registration {
+    /// The kind of metric, for messages.
+    fn kind(&self) -> &'static str {
+        match self {
+            Registration::Counter(_) => "counter",
+            Registration::Gauge(_) => "gauge",
+            Registration::Histogram(..) => "histogram",
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -59,7 +74,7 @@ impl Registered {
             Registration::Counter(family)
         });
         let Registration::Counter(family) = registration else {
-            return Err(format!("{name} is a histogram already"));
+            return Err(format!("{name} is a {} already", registration.kind()));
         };
         unsafe extern "C" fn add(this: *const c_void, amount: u64) {
             // SAFETY: `this` is the counter below, which is never freed.
@@ -69,6 +84,30 @@ impl Registered {
         let counter: &'static Counter = Box::leak(Box::new(family.get_or_create_owned(&labels)));
         // SAFETY: the function expects such a counter, which is never freed.
         Ok(unsafe { abi::Counter::new(add, std::ptr::from_ref(counter).cast()) })
+    }
+
+    pub(super) fn gauge(&mut self, metric: Metric) -> Result<abi::Gauge, String> {
+        let Metric { name, help, labels } = metric;
+        let registry = &mut self.registry;
+        let registration = self.families.entry(name.clone()).or_insert_with(|| {
+            let family = Gauges::default();
+            registry.register(&name, help, family.clone());
+            Registration::Gauge(family)
+        });
+        let Registration::Gauge(family) = registration else {
+            return Err(format!("{name} is a {} already", registration.kind()));
+        };
+        unsafe extern "C" fn set(this: *const c_void, value: f64) {
+            // SAFETY: `this` is the gauge below, which is never freed.
+            unsafe { &*this.cast::<Gauge<f64, AtomicU64>>() }.set(value);
+        }
+        unsafe extern "C" fn add(this: *const c_void, amount: f64) {
+            // SAFETY: as above.
+            unsafe { &*this.cast::<Gauge<f64, AtomicU64>>() }.inc_by(amount);
+        }
+        let gauge: &'static Gauge<f64, AtomicU64> = Box::leak(Box::new(family.get_or_create_owned(&labels)));
+        // SAFETY: the functions expect such a gauge, which is never freed.
+        Ok(unsafe { abi::Gauge::new(set, add, std::ptr::from_ref(gauge).cast()) })
     }
 
     pub(super) fn histogram(&mut self, metric: Metric, bounds: &[f64]) -> Result<abi::Histogram, String> {
@@ -87,7 +126,7 @@ impl Registered {
             Registration::Histogram(_, known) => {
                 return Err(format!("{name} has the bounds {known:?} already"));
             }
-            Registration::Counter(_) => return Err(format!("{name} is a counter already")),
+            other => return Err(format!("{name} is a {} already", other.kind())),
         };
         unsafe extern "C" fn record(this: *const c_void, value: f64) {
             // SAFETY: `this` is the histogram below, which is never freed.

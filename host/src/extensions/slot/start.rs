@@ -18,6 +18,7 @@ use crate::model::FunctionInfo;
 pub(in crate::extensions) struct StartContext<'a> {
     pub(in crate::extensions) app_root: &'a str,
     pub(in crate::extensions) worker_index: u32,
+    pub(in crate::extensions) worker_count: u32,
     pub(in crate::extensions) functions: &'a [Arc<FunctionInfo>],
     pub(in crate::extensions) metrics: &'a Metrics,
     pub(in crate::extensions) activity: &'a Activity,
@@ -146,6 +147,7 @@ impl ExtensionSlot {
             extension: &self.name,
             app_root: context.app_root,
             worker_index: context.worker_index,
+            worker_count: context.worker_count,
             function,
             metrics: context.metrics,
         };

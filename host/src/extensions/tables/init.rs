@@ -12,6 +12,7 @@ pub(in crate::extensions) struct InitContext<'a> {
     pub(in crate::extensions) extension: &'a str,
     pub(in crate::extensions) app_root: &'a str,
     pub(in crate::extensions) worker_index: u32,
+    pub(in crate::extensions) worker_count: u32,
     /// The function that the instance is for, of a function-level extension.
     pub(in crate::extensions) function: Option<&'a FunctionInfo>,
     pub(in crate::extensions) metrics: &'a Metrics,
@@ -35,11 +36,15 @@ table! {
     INIT: InitFns, InitFnsRef of InitContext<'static> {
         fn app_root(context) -> RStr<'static> { RStr::from_str(context.app_root) }
         fn worker_index(context) -> u32 { context.worker_index }
+        fn worker_count(context) -> u32 { context.worker_count }
         fn function(context) -> ROption<abi::Function<'static>> {
             context.function.map(super::function).into()
         }
         fn counter(context, metric: abi::MetricInfo<'_>) -> RResult<abi::Counter, abi::Error> {
             context.metrics.counter(context.owner(), &metric).into()
+        }
+        fn gauge(context, metric: abi::MetricInfo<'_>) -> RResult<abi::Gauge, abi::Error> {
+            context.metrics.gauge(context.owner(), &metric).into()
         }
         fn histogram(
             context,

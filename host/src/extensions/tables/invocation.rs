@@ -9,7 +9,8 @@ use funcdock_extension_api::abi;
 use funcdock_extension_api::driver::{self, table};
 
 use super::{data, request};
-use crate::model::{Invocation, RetryContext, TraceContext};
+use crate::extensions::ticks;
+use crate::model::{Invocation, RetryContext, TraceContext, is_reserved};
 
 /// Makes a context of an invocation.
 #[inline]
@@ -47,13 +48,31 @@ table! {
         fn metadata(call, name: RStr<'_>) -> ROption<abi::Data<'static>> {
             call.metadata(name.as_str()).map(data::borrow).into()
         }
-        fn set_attribute(call, name: RStr<'_>, value: abi::Value) {
-            call.attributes().set(name.as_str(), value);
+        fn attribute(call, name: RStr<'_>) -> ROption<abi::Value> {
+            call.attributes().get(name.as_str()).and_then(|value| value.to_plain()).into()
         }
+        fn set_attribute(call, name: RStr<'_>, value: abi::Value) -> RResult<(), abi::Error> {
+            match is_reserved(&name) {
+                true => RResult::RErr(reserved(&name)),
+                false => {
+                    call.attributes().set(name.as_str(), value);
+                    RResult::ROk(())
+                }
+            }
+        }
+        fn elapsed_ns(call) -> u64 { ticks::to_nanoseconds(call.times().elapsed(ticks::now())) }
         fn wait(call, future: FfiFuture<abi::HookReturn>) -> RResult<(), abi::Error> {
             driver::wait(std::ptr::from_ref(call).cast(), future).into()
         }
     } with retain, release
+}
+
+#[cold]
+fn reserved(name: &str) -> abi::Error {
+    abi::Error::new(
+        abi::ERROR_VALUE,
+        format!("the context has {name:?} itself: set an attribute with another name"),
+    )
 }
 
 unsafe extern "C" fn retain(this: *const c_void) {

@@ -9,6 +9,7 @@ use funcdock_extension_api::driver::table;
 use super::data;
 use super::ended_call::EndedCall;
 use super::response::HTTP_RESPONSE;
+use crate::extensions::ticks;
 use crate::model::{Exception, Outcome, Returned};
 
 /// Makes a context of a call that has ended.
@@ -76,6 +77,9 @@ table! {
         fn status(call) -> ROption<u16> {
             let status = call.result.http_status(call.invocation);
             status.map(|status| status.as_u16()).into()
+        }
+        fn function_ns(call) -> ROption<u64> {
+            call.invocation.times().function().map(ticks::to_nanoseconds).into()
         }
         fn is_streamed(call) -> bool { call.result.stream(call.invocation).is_some() }
     } with response

@@ -92,7 +92,8 @@ fn the_life_begins(host: &Host) {
         let expected = json!({ "hook": "configure", "label": label, "main": true });
         assert_eq!(recorded(host.app(), label, "configure"), [expected]);
     }
-    let expected = json!({ "hook": "init", "label": "app", "main": true, "root": root, "worker": 0 });
+    let expected =
+        json!({ "hook": "init", "label": "app", "main": true, "root": root, "worker": 0, "workers": 1 });
     assert_eq!(recorded(host.app(), "app", "init"), [expected]);
     for (label, hook, more) in [
         ("function", "init", json!({ "root": root, "worker": 0 })),
@@ -161,7 +162,28 @@ fn hooks_see_the_call(host: &Host) {
     let client = request["client"].as_str().expect("an address");
     assert!(client.starts_with("127.0.0.1:"), "{client}");
 
+    let set = recorded(host.app(), "app", "set").remove(0);
+    assert_eq!(
+        ["trace", "attributes", "reserved", "elapsed"].map(|field| &set[field]),
+        [
+            &json!(["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"]),
+            &json!([
+                "Some(None)",
+                "Some(true)",
+                format!("Some({})", i64::MIN),
+                "Some([0, 255])",
+                "Some([(\"z\", 1), (\"a\", \"b\")])",
+                // An object, which belongs to its extension.
+                "None",
+                "None",
+            ]),
+            &json!("the context has \"invocation_id\" itself: set an attribute with another name"),
+            &json!(true),
+        ]
+    );
+
     let post = recorded(host.app(), "app", "post_invocation").remove(0);
+    assert_eq!(post["called"], true, "{post}");
     assert_eq!(
         ["state", "numbers", "outcome", "status", "extension", "exception"].map(|field| &post[field]),
         [

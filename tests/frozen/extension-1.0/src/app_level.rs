@@ -45,23 +45,24 @@ fn request(call: &Invocation<'_>) -> Option<Json> {
     }))
 }
 
-fn set_attributes(call: &mut Invocation<'_>) {
-    call.set_attribute("nothing", ());
-    call.set_attribute("truth", true);
-    call.set_attribute("whole", i64::MIN);
-    call.set_attribute("fraction", 0.5);
-    call.set_attribute("text", "\u{20ac} text");
-    call.set_attribute("owned", String::from("owned"));
-    call.set_attribute("bytes", Value::Bytes(vec![0, 255]));
+fn set_attributes(call: &mut Invocation<'_>) -> Result<()> {
+    call.set_attribute("nothing", ())?;
+    call.set_attribute("truth", true)?;
+    call.set_attribute("whole", i64::MIN)?;
+    call.set_attribute("fraction", 0.5)?;
+    call.set_attribute("text", "\u{20ac} text")?;
+    call.set_attribute("owned", String::from("owned"))?;
+    call.set_attribute("bytes", Value::Bytes(vec![0, 255]))?;
     call.set_attribute(
         "items",
         Value::List(vec![Value::Int(1), Value::List(vec![Value::None])]),
-    );
+    )?;
     call.set_attribute(
         "entries",
         Value::Map(vec![("z".into(), 1.into()), ("a".into(), "b".into())]),
-    );
-    call.set_attribute("tool", Value::object(Tool::new("first")));
+    )?;
+    call.set_attribute("tool", Value::object(Tool::new("first")))?;
+    Ok(())
 }
 
 #[extension(name = "everything")]
@@ -77,7 +78,7 @@ impl Extension for Everything {
         let record = Record::open(settings)?;
         record.write(
             "init",
-            json!({ "root": app.root(), "worker": app.worker_index() }),
+            json!({ "root": app.root(), "worker": app.worker_index(), "workers": app.worker_count() }),
         )?;
         Ok(Everything(record))
     }
@@ -108,7 +109,19 @@ impl Extension for Everything {
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "frozen=1",
         );
-        set_attributes(call);
+        set_attributes(call)?;
+        let trace = call.trace_context();
+        let read = ["nothing", "truth", "whole", "bytes", "entries", "tool", "missing"];
+        let reserved = call.set_attribute("invocation_id", "mine").err();
+        self.0.write(
+            "set",
+            json!({
+                "trace": [trace.trace_id(), trace.span_id()],
+                "attributes": read.map(|name| format!("{:?}", call.attribute(name))),
+                "reserved": reserved.map(|error| error.message().to_owned()),
+                "elapsed": call.elapsed() < Duration::from_secs(60),
+            }),
+        )?;
         Ok(Flow::Continue(State {
             invocation: call.id().to_owned(),
             numbers: [1, 2, 3, 4],
@@ -133,6 +146,7 @@ impl Extension for Everything {
                 "outcome": format!("{:?}", outcome.kind()),
                 "status": outcome.status(),
                 "streamed": outcome.is_streamed(),
+                "called": outcome.function_time().is_some(),
                 "extension": outcome.extension(),
                 "exception": exception,
             }),

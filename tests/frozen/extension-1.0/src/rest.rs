@@ -80,6 +80,9 @@ impl Extension for Rest {
     ];
 
     fn init(settings: Settings, app: &AppInfo<'_>) -> Result<Self> {
+        let open = app.gauge("open", "Opened things.", &[])?;
+        open.set(2.5);
+        open.add(-0.5);
         Ok(Rest {
             record: Record::open(settings)?,
             calls: app.counter("calls_total", "Calls.", &[("kind", "all")])?,
@@ -106,7 +109,7 @@ impl Extension for Rest {
         match scenario(call) {
             "wait" => Ok(Flow::wait(async move {
                 a_moment().await;
-                handle.invocation().set_attribute("waited", true);
+                handle.invocation().set_attribute("waited", true)?;
                 Ok(Flow::Continue("waited"))
             })),
             "wait and respond" => Ok(Flow::wait(async {

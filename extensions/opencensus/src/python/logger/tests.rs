@@ -58,10 +58,7 @@ fn unix_nanos() -> u64 {
 }
 
 fn arguments<const N: usize>(positional: [Value; N]) -> Arguments {
-    Arguments {
-        positional: positional.into(),
-        keyword: Vec::new(),
-    }
+    Arguments::new(positional, [])
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(super) fn works(host: &Host) {
     for line in [
         format!("rest_calls_total{{worker=\"0\",kind=\"all\"}} {calls}\n"),
         format!("rest_input_bytes_count{{worker=\"0\"}} {calls}\n"),
+        "rest_open{worker=\"0\"} 2.0\n".to_owned(),
     ] {
         assert!(metrics.contains(&line), "{line}{metrics}");
     }

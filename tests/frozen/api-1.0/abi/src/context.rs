@@ -7,7 +7,7 @@ use abi_stable::StableAbi;
 use abi_stable::std_types::{ROption, RResult, RSlice, RStr, Tuple2};
 use async_ffi::FfiFuture;
 
-use super::{Counter, Data, Error, Histogram, HookReturn, HttpRequest, MetricInfo, Value};
+use super::{Counter, Data, Error, Gauge, Histogram, HookReturn, HttpRequest, MetricInfo, Value};
 
 /// Host functions that a library may call at any time, from any thread.
 #[repr(C)]
@@ -46,10 +46,14 @@ pub struct InitFns {
     pub app_root: unsafe extern "C" fn(this: *const c_void) -> RStr<'static>,
     /// Which worker process this is, from 0.
     pub worker_index: unsafe extern "C" fn(this: *const c_void) -> u32,
+    /// How many worker processes the host has.
+    pub worker_count: unsafe extern "C" fn(this: *const c_void) -> u32,
     /// The function that a function-level extension is made for.
     pub function: unsafe extern "C" fn(this: *const c_void) -> ROption<Function<'static>>,
     /// Registers a counter.
     pub counter: unsafe extern "C" fn(this: *const c_void, metric: MetricInfo<'_>) -> RResult<Counter, Error>,
+    /// Registers a gauge.
+    pub gauge: unsafe extern "C" fn(this: *const c_void, metric: MetricInfo<'_>) -> RResult<Gauge, Error>,
     /// Registers a histogram with these upper bounds, ascending.
     #[sabi(last_prefix_field)]
     pub histogram: unsafe extern "C" fn(
@@ -67,10 +71,14 @@ impl<'a> Init<'a> {
         fn app_root(&self) -> RStr<'a>;
         /// Which worker process this is, from 0.
         fn worker_index(&self) -> u32;
+        /// How many worker processes the host has.
+        fn worker_count(&self) -> u32;
         /// The function that a function-level extension is made for.
         fn function(&self) -> ROption<Function<'a>>;
         /// Registers a counter.
         fn counter(&self, metric: MetricInfo<'_>) -> RResult<Counter, Error>;
+        /// Registers a gauge.
+        fn gauge(&self, metric: MetricInfo<'_>) -> RResult<Gauge, Error>;
         /// Registers a histogram with these upper bounds, ascending.
         fn histogram(&self, metric: MetricInfo<'_>, bounds: RSlice<'_, f64>) -> RResult<Histogram, Error>;
     }
@@ -157,8 +165,14 @@ pub struct InvocationFns {
     pub input: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>) -> ROption<Data<'static>>,
     /// An entry of the trigger's metadata, by its name.
     pub metadata: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>) -> ROption<Data<'static>>,
-    /// Sets an attribute of the Python `context`.
-    pub set_attribute: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>, value: Value),
+    /// An attribute of the Python `context` that a hook has set; nothing if none has, or if it is an object. Objects in a
+    /// collection are `None`.
+    pub attribute: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>) -> ROption<Value>,
+    /// Sets an attribute of the Python `context`. An error of kind `ERROR_VALUE` for a name that it has itself.
+    pub set_attribute:
+        unsafe extern "C" fn(this: *const c_void, name: RStr<'_>, value: Value) -> RResult<(), Error>,
+    /// The nanoseconds since the first hook of this call began.
+    pub elapsed_ns: unsafe extern "C" fn(this: *const c_void) -> u64,
     /// The hook that is running has not decided yet: the host polls this before it goes on. An error if no hook of this
     /// invocation runs on this thread, or if the hook waits already.
     pub wait: unsafe extern "C" fn(this: *const c_void, future: FfiFuture<HookReturn>) -> RResult<(), Error>,
@@ -189,8 +203,12 @@ impl<'a> Invocation<'a> {
         fn input(&self, name: RStr<'_>) -> ROption<Data<'a>>;
         /// An entry of the trigger's metadata, by its name.
         fn metadata(&self, name: RStr<'_>) -> ROption<Data<'a>>;
-        /// Sets an attribute of the Python `context`.
-        fn set_attribute(&self, name: RStr<'_>, value: Value);
+        /// An attribute of the Python `context` that a hook has set; nothing if none has, or if it is an object.
+        fn attribute(&self, name: RStr<'_>) -> ROption<Value>;
+        /// Sets an attribute of the Python `context`. An error for a name that it has itself.
+        fn set_attribute(&self, name: RStr<'_>, value: Value) -> RResult<(), Error>;
+        /// The nanoseconds since the first hook of this call began.
+        fn elapsed_ns(&self) -> u64;
         /// Gives the host a future to poll before it goes on.
         fn wait(&self, future: FfiFuture<HookReturn>) -> RResult<(), Error>;
     }

@@ -8,6 +8,15 @@ use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RVec, Tuple2};
 
 use super::Error;
 
+/// The name under which [`HttpRequest::header`] has the scheme with which the client sent the request, as in HTTP/2.
+pub const SCHEME: &str = ":scheme";
+
+/// The name under which [`HttpRequest::header`] has the host and port to which the client sent the request, as in HTTP/2.
+pub const AUTHORITY: &str = ":authority";
+
+/// The name under which [`HttpRequest::header`] has the address and port of the other end of the connection.
+pub const PEER: &str = ":peer";
+
 /// The HTTP request of an invocation.
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
@@ -44,7 +53,7 @@ pub struct HttpRequestFns {
     ) -> ROption<Tuple2<RStr<'static>, RSlice<'static, u8>>>,
     /// The body; nothing if it is a stream.
     pub body: unsafe extern "C" fn(this: *const c_void) -> ROption<RSlice<'static, u8>>,
-    /// The client's address, such as "127.0.0.1:50000"; empty if unknown.
+    /// The client's address, such as "127.0.0.1:50000", of the connection or of a trusted proxy; empty if unknown.
     #[sabi(last_prefix_field)]
     pub client_address: unsafe extern "C" fn(this: *const c_void) -> RStr<'static>,
 }

@@ -39,6 +39,8 @@ pub struct OutcomeFns {
     ) -> ROption<Tuple2<RStr<'static>, Data<'static>>>,
     /// The HTTP status of the response; nothing if the trigger is not HTTP.
     pub status: unsafe extern "C" fn(this: *const c_void) -> ROption<u16>,
+    /// The nanoseconds from the last pre hook to the outcome; nothing if the function was not called.
+    pub function_ns: unsafe extern "C" fn(this: *const c_void) -> ROption<u64>,
     /// Whether the body of the HTTP response is a stream.
     pub is_streamed: unsafe extern "C" fn(this: *const c_void) -> bool,
     /// The HTTP response, for reading and changing; nothing if the trigger is not HTTP.
@@ -64,6 +66,8 @@ impl<'a> Outcome<'a> {
         fn output_at(&self, index: usize) -> ROption<Tuple2<RStr<'a>, Data<'a>>>;
         /// The HTTP status of the response; nothing if the trigger is not HTTP.
         fn status(&self) -> ROption<u16>;
+        /// The nanoseconds from the last pre hook to the outcome; nothing if the function was not called.
+        fn function_ns(&self) -> ROption<u64>;
         /// Whether the body of the HTTP response is a stream.
         fn is_streamed(&self) -> bool;
     }

@@ -62,6 +62,8 @@ pub const ERROR_TYPE: u8 = 1;
 pub const ERROR_VALUE: u8 = 2;
 /// `AttributeError`.
 pub const ERROR_ATTRIBUTE: u8 = 3;
+/// `TypeError`: settings lack a key, which may still be added.
+pub const ERROR_MISSING_SETTING: u8 = 4;
 /// Not an error that the extension returned but a panic that the SDK caught.
 pub const ERROR_PANIC: u8 = 255;
 

@@ -54,6 +54,11 @@ pub(crate) fn write(names: &[LitStr], block: Block) -> TokenStream {
     });
     let errors = errors.iter().map(syn::Error::to_compile_error);
     quote! {
+        #[cfg(panic = "abort")]
+        ::core::compile_error!(
+            "an extension must unwind, so that a panic costs one call of a hook and not the worker: remove `panic = \"abort\"` \
+             from the profile in Cargo.toml"
+        );
         #(#errors)*
         #item
         const _: () = {

@@ -6,7 +6,7 @@ use std::path::Path;
 use abi_stable::std_types::{RSlice, RStr, Tuple2};
 
 use super::error::{Error, Result};
-use super::metrics::{Counter, Histogram};
+use super::metrics::{Counter, Gauge, Histogram};
 use crate::abi;
 
 /// Where an extension runs. Valid during `init`.
@@ -29,6 +29,11 @@ impl<'a> AppInfo<'a> {
         self.raw.worker_index()
     }
 
+    /// How many worker processes the host has.
+    pub fn worker_count(&self) -> u32 {
+        self.raw.worker_count()
+    }
+
     /// Registers a counter, which `/metrics` shows as `<extension>_<name>`. Names and labels follow Prometheus' rules:
     /// letters, digits and underscores; the name of a counter ends in `_total`. The same name with other labels is
     /// the same metric. Metrics of a function-level extension have a label `function` too.
@@ -39,6 +44,17 @@ impl<'a> AppInfo<'a> {
         let labels = pairs(labels);
         let counter = self.raw.counter(metric(name, help, &labels));
         counter.into_result().map(Counter::new).map_err(Error::from_abi)
+    }
+
+    /// Registers a gauge, as [`counter`](Self::counter) does; its name does not end in `_total`. Each worker has its own,
+    /// which begins at 0.
+    ///
+    /// # Errors
+    /// As for a counter.
+    pub fn gauge(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Result<Gauge> {
+        let labels = pairs(labels);
+        let gauge = self.raw.gauge(metric(name, help, &labels));
+        gauge.into_result().map(Gauge::new).map_err(Error::from_abi)
     }
 
     /// Registers a histogram, as [`counter`](Self::counter) does. `bounds` are the upper bounds of its buckets,

@@ -10,7 +10,7 @@ use super::error::Result;
 use super::outcome::Exception;
 use super::value::{Arguments, ContextObject, Value};
 use crate::abi;
-use crate::border::guard::guarded;
+use crate::border::guard::{guarded, guarded_drop};
 
 /// Runs an author's function: its error, or its panic, in the C form.
 pub(crate) fn catch<T>(f: impl FnOnce() -> Result<T>) -> RResult<T, abi::Error> {
@@ -169,8 +169,7 @@ unsafe extern "C" fn exit(
 unsafe extern "C" fn drop_object(this: *mut c_void) {
     // SAFETY: the host drops each object once; `this` came from `Box::into_raw` in `object_into_abi`.
     let object = unsafe { Box::from_raw(this.cast::<Exported>()) };
-    // Nobody is left to report a panic of the destructor to; the rest of the process must not notice.
-    let _ = guarded(|| drop(object));
+    guarded_drop("an object", || drop(object));
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! One function call, as hooks see it.
 
+use std::time::Duration;
+
 use abi_stable::std_types::{RBox, Tuple2};
 
 use super::context::Function;
@@ -23,11 +25,30 @@ pub struct Invocation<'a> {
 
 /// W3C trace context headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TraceContext<'a> {
     /// `traceparent`; empty if there is none.
     pub traceparent: &'a str,
     /// `tracestate`; empty if there is none.
     pub tracestate: &'a str,
+}
+
+impl<'a> TraceContext<'a> {
+    /// Returns the trace id: 32 hex digits. `None` if there is none.
+    pub fn trace_id(&self) -> Option<&'a str> {
+        self.field(1, 32)
+    }
+
+    /// Returns the span id, which for the function is that of its parent span: 16 hex digits. `None` if there is none.
+    pub fn span_id(&self) -> Option<&'a str> {
+        self.field(2, 16)
+    }
+
+    fn field(&self, index: usize, digits: usize) -> Option<&'a str> {
+        let field = self.traceparent.trim().split('-').nth(index)?;
+        let is_id = field.len() == digits && field.bytes().all(|digit| digit.is_ascii_hexdigit());
+        (is_id && field.bytes().any(|digit| digit != b'0')).then_some(field)
+    }
 }
 
 impl<'a> Invocation<'a> {
@@ -103,12 +124,30 @@ impl<'a> Invocation<'a> {
         self.raw.metadata(name.into()).into_option().map(Data::from_abi)
     }
 
+    /// Returns an attribute of the Python `context` that a hook has set, of this extension or of one that runs before it.
+    /// `None` if none has, or if the attribute is an object: that belongs to its extension and to Python. What
+    /// [`attribute`](crate::Extension::attribute) of an extension makes is there once function code has read it.
+    pub fn attribute(&self, name: &str) -> Option<Value> {
+        let value = self.raw.attribute(name.into()).into_option()?;
+        Some(convert::value_from_abi(value))
+    }
+
     /// Sets an attribute of the Python `context`: a plain value, or an object ([`Value::object`]) whose
-    /// methods the function can call. Replaces an attribute of that name; the context's own (`invocation_id`, …)
-    /// cannot be replaced.
-    pub fn set_attribute(&mut self, name: &str, value: impl Into<Value>) {
+    /// methods the function can call. Replaces an attribute of that name. If another extension has set it, the log has a
+    /// warning.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Value`](crate::ErrorKind::Value) for a name that the context has itself, such as `invocation_id`.
+    pub fn set_attribute(&mut self, name: &str, value: impl Into<Value>) -> Result<()> {
         self.raw
-            .set_attribute(name.into(), convert::value_into_abi(value.into()));
+            .set_attribute(name.into(), convert::value_into_abi(value.into()))
+            .into_result()
+            .map_err(Error::from_abi)
+    }
+
+    /// Returns the time since the first hook of this call began.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.raw.elapsed_ns())
     }
 
     /// In a post hook, the HTTP response that the client will get: it can be changed. `None` in other hooks, and if

@@ -1,5 +1,7 @@
 //! How an invocation ended, as post hooks see it.
 
+use std::time::Duration;
+
 use abi_stable::std_types::Tuple2;
 
 use super::data::Data;
@@ -63,6 +65,13 @@ impl<'a> Outcome<'a> {
     /// [`stream_ended`](crate::Extension::stream_ended) runs at its end.
     pub fn is_streamed(&self) -> bool {
         self.raw.is_streamed()
+    }
+
+    /// How long the function took, from the last pre hook to the outcome, with the time in which it waited for a thread. If
+    /// it [streams](Self::is_streamed), until the headers of its response. `None` if it was not called.
+    pub fn function_time(&self) -> Option<Duration> {
+        let nanoseconds = self.raw.function_ns().into_option()?;
+        Some(Duration::from_nanos(nanoseconds))
     }
 
     /// What the function raised, or the error of a refusal.

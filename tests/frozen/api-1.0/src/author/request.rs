@@ -65,7 +65,26 @@ impl<'a> HttpRequest<'a> {
         Some(body.as_slice())
     }
 
-    /// The client's address and port as the socket has it; `None` if unknown.
+    /// The scheme with which the client sent the request: "http" or "https".
+    ///
+    /// A proxy that the host trusts (`--forwarded-allow-ips`) says so in `X-Forwarded-Proto`. So it is for [`host`](Self::host) and
+    /// [`client_address`](Self::client_address): ask for these instead of reading the headers, which any client can send.
+    pub fn scheme(&self) -> &'a str {
+        self.header(abi::SCHEME).unwrap_or("http")
+    }
+
+    /// The host and port to which the client sent the request; `None` if unknown.
+    pub fn host(&self) -> Option<&'a str> {
+        self.header(abi::AUTHORITY).or_else(|| self.header("host"))
+    }
+
+    /// The address and port of the other end of the connection, which may be a proxy; `None` if unknown.
+    pub fn peer_address(&self) -> Option<&'a str> {
+        let peer = self.header(abi::PEER).filter(|peer| !peer.is_empty());
+        peer.or_else(|| self.client_address())
+    }
+
+    /// The client's address and port, which is 0 if a proxy does not say; `None` if unknown.
     pub fn client_address(&self) -> Option<&'a str> {
         let address = self.raw.client_address().as_str();
         Some(address).filter(|address| !address.is_empty())

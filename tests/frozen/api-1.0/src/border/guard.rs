@@ -23,6 +23,14 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, abi::Error> {
     result.map_err(describe)
 }
 
+/// Runs a destructor. A panic is logged: there is no other way to report it.
+pub(crate) fn guarded_drop(what: &str, f: impl FnOnce()) {
+    if let Err(error) = guarded(f) {
+        // Whoever takes the log record is not to panic in turn.
+        let _ = guarded(|| tracing::error!("the destructor of {what} {}", error.message));
+    }
+}
+
 #[cold]
 fn describe(payload: Box<dyn Any + Send>) -> abi::Error {
     let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {

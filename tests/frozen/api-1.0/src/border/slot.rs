@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::mem::{align_of, size_of};
 
-use super::guard::guarded;
+use super::guard::guarded_drop;
 use crate::abi;
 
 const fn fits<S>() -> bool {
@@ -12,7 +12,7 @@ const fn fits<S>() -> bool {
 
 unsafe extern "C" fn drop_in_place<S>(data: *mut c_void) {
     // SAFETY: set by `put` together with a value of this type in `data`.
-    let _ = guarded(|| unsafe { data.cast::<S>().drop_in_place() });
+    guarded_drop("a call's state", || unsafe { data.cast::<S>().drop_in_place() });
 }
 
 /// Puts a state into an empty slot: in place if it fits, and otherwise in a box.

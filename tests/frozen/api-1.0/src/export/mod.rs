@@ -10,3 +10,4 @@ pub(crate) use header::connect;
 #[cfg(feature = "testing")]
 pub(crate) use registration::descriptor;
 pub use registration::{Registration, name_of, registrations};
+pub use settings::is_secret_name;

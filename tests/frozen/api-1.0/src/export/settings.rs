@@ -1,6 +1,7 @@
 //! An extension's settings: JSON from host.json into the author's type.
 
 mod describe;
+mod secret;
 
 use std::any::TypeId;
 
@@ -9,6 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::abi;
 use crate::author::error::{Error, ErrorKind, Result};
+
+pub use secret::is_secret_name;
 
 /// Reads settings (a JSON object). A key that the type does not know is an error, with or without
 /// `deny_unknown_fields`, so that a misspelt setting fails at start.
@@ -44,17 +47,23 @@ pub(crate) fn parse<S: DeserializeOwned + 'static>(json: &str) -> Result<S> {
         })),
         (Err(error), None) => {
             let path = track.path().to_string();
-            let error = without_position(&error);
+            let mut error = without_position(&error);
+            if is_secret_name(&path) {
+                error = without_strings(&error);
+            }
             // Only the text of serde's errors distinguishes these.
-            let is_type = ["invalid type", "missing field", "unknown field"]
+            let is_type = ["invalid type", "unknown field"]
                 .iter()
                 .any(|start| error.starts_with(start));
+            let is_missing = error.starts_with("missing field");
             let message = if path == "." {
                 error
             } else {
                 format!("{path}: {error}")
             };
-            Err(if is_type {
+            Err(if is_missing {
+                Error::new(ErrorKind::MissingSetting, message)
+            } else if is_type {
                 wrong_type(message)
             } else {
                 invalid(message)
@@ -90,6 +99,17 @@ fn without_position(error: &serde_json::Error) -> String {
     }
 }
 
+/// Returns an error without the value, if it is one of serde's that quote it. The words of an author stay.
+fn without_strings(error: &str) -> String {
+    let quoted = ["invalid type: string \"", "invalid value: string \""]
+        .into_iter()
+        .find(|start| error.starts_with(start));
+    match (quoted, error.rfind("\", expected ")) {
+        (Some(start), Some(end)) if start.len() <= end => format!("{start}***{}", &error[end..]),
+        _ => error.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +137,27 @@ mod tests {
     enum Exporter {
         Console,
         Otlp,
+    }
+
+    #[test]
+    fn only_the_values_that_serde_quotes_are_hidden() {
+        for (error, expected) in [
+            (
+                r#"invalid type: string "pa"ss", expected u32"#,
+                r#"invalid type: string "***", expected u32"#,
+            ),
+            (
+                r#"invalid value: string "x", expected a URL"#,
+                r#"invalid value: string "***", expected a URL"#,
+            ),
+            (
+                r#"expected "a" or "b", found "c""#,
+                r#"expected "a" or "b", found "c""#,
+            ),
+            ("missing field `key`", "missing field `key`"),
+        ] {
+            assert_eq!(without_strings(error), expected);
+        }
     }
 
     #[test]

@@ -139,6 +139,9 @@ impl<'a> Call<'a> {
         if outcome.kind() == OutcomeKind::Returned {
             outcome.outputs = std::mem::take(&mut self.outputs);
         }
+        if !matches!(outcome.kind(), OutcomeKind::Answered | OutcomeKind::Refused) {
+            outcome.function_time = Some(self.invocation.began.elapsed());
+        }
         let was_streamed = outcome.is_streamed();
         // Without a state the pre hook failed.
         if self.instance.extension().has(Hook::PostInvocation) && !self.state.is_none() {
@@ -205,7 +208,8 @@ impl<'a> Call<'a> {
         }
         match self.instance.attribute(&self.invocation, name) {
             Ok(made) => {
-                self.invocation.set_attribute(name, made?);
+                // A name of the context's own is never looked up.
+                let _ = self.invocation.set_attribute(name, made?);
                 self.invocation.attribute(name)
             }
             Err(message) => panic!("the attribute {name:?} cannot be made: {message}"),

@@ -21,6 +21,7 @@ use crate::driver::LoadedExtension;
 pub struct TestApp {
     pub(super) root: String,
     pub(super) worker_index: u32,
+    pub(super) worker_count: u32,
 }
 
 impl Default for TestApp {
@@ -36,6 +37,7 @@ impl TestApp {
         TestApp {
             root: here.to_string_lossy().into_owned(),
             worker_index: 0,
+            worker_count: 1,
         }
     }
 
@@ -48,6 +50,12 @@ impl TestApp {
     /// Which worker it is, from 0.
     pub fn worker_index(mut self, index: u32) -> Self {
         self.worker_index = index;
+        self
+    }
+
+    /// How many workers there are.
+    pub fn worker_count(mut self, count: u32) -> Self {
+        self.worker_count = count;
         self
     }
 
@@ -121,6 +129,7 @@ impl TestHost {
         let place = Place {
             app_root: &app.root,
             worker_index: app.worker_index,
+            worker_count: app.worker_count,
             function: function.as_ref(),
             metrics: &metrics,
         };
@@ -190,6 +199,11 @@ impl TestHost {
     /// function-level extension's have `function`. `None` if none like this is registered.
     pub fn counter(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
         self.metrics.counter(name, labels)
+    }
+
+    /// The value of a gauge; named as in [`counter`](Self::counter).
+    pub fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        self.metrics.gauge(name, labels)
     }
 
     /// The values that a histogram recorded; named as in [`counter`](Self::counter).

@@ -6,6 +6,7 @@ use abi_stable::std_types::{ROption, RSlice, RStr, Tuple2};
 
 use super::data::TestData;
 use super::function::TestFunction;
+use super::value::PyValue;
 use crate::abi;
 use crate::driver::table;
 
@@ -19,6 +20,7 @@ pub struct Request {
     pub(super) trace_context: Option<(String, String)>,
     pub(super) retry: (u32, u32),
     pub(super) timeout: Duration,
+    pub(super) attributes: Vec<(String, PyValue)>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +74,7 @@ impl Request {
             trace_context: None,
             retry: (0, 0),
             timeout: Duration::from_secs(5),
+            attributes: Vec::new(),
         }
     }
 
@@ -159,6 +162,12 @@ impl Request {
     /// Sets the number of this retry, and the maximum.
     pub fn retry(mut self, count: u32, max: u32) -> Self {
         self.retry = (count, max);
+        self
+    }
+
+    /// Adds an attribute that an extension in front of this one has set.
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<PyValue>) -> Self {
+        self.attributes.push((name.into(), value.into()));
         self
     }
 
