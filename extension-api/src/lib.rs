@@ -56,6 +56,7 @@ pub use author::outcome::{Exception, Outcome, OutcomeKind};
 pub use author::request::HttpRequest;
 pub use author::response::{HttpResponse, Response};
 pub use author::stream_end::{StreamEnd, StreamEndKind};
+pub use author::typed::{FromArguments, FromValue};
 pub use author::value::{Arguments, ContextObject, Value};
 pub use funcdock_extension_macros::extension;
 

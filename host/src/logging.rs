@@ -4,6 +4,7 @@
 mod credentials;
 mod escape;
 mod json;
+mod loggers;
 mod output;
 mod panics;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod text;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use tracing_subscriber::filter::Directive;
 
 pub(crate) use credentials::{hide_credentials, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
+use loggers::Loggers;
 use output::{STDERR, STDOUT};
 
 /// The format of the log.
@@ -80,6 +83,14 @@ pub fn init(format: Format, verbose: bool, debug_apps: bool) {
         .from_env_lossy();
     if debug_apps && std::env::var_os(VARIABLE).is_none() {
         filter = filter.add_directive(app_at_debug());
+    }
+    let loggers = Loggers::parse(&std::env::var(VARIABLE).unwrap_or_default());
+    if let Some(level) = loggers.most_verbose() {
+        // What is logged there was chosen already.
+        let chosen = format!("{CHOSEN}={level}").parse();
+        filter = chosen.into_iter().fold(filter, EnvFilter::add_directive);
+        // Fails only if the log was set up before.
+        let _ = LOGGERS.set(loggers);
     }
     let builder = tracing_subscriber::fmt()
         // By default tracing reports a record that it cannot write (a full disk, a closed pipe) on stderr, and panics if
@@ -197,34 +208,58 @@ impl<'a> Record<'a> {
 /// The target of the records of functions and extensions.
 const APP: &str = "app";
 
+/// The target of those records whose logger FUNCDOCK_LOG names.
+const CHOSEN: &str = "app::chosen";
+
+/// What FUNCDOCK_LOG says of loggers by name, if it names any.
+static LOGGERS: OnceLock<Loggers> = OnceLock::new();
+
 /// Writes a record.
 pub fn record(level: Level, record: &Record<'_>) {
-    // The level of a tracing event is part of its call site, so each level needs its own.
-    macro_rules! emit {
-        ($level:expr) => {
-            tracing::event!(
-                target: APP,
-                $level,
-                logger = record.logger,
-                invocation = record.invocation,
-                function = record.function,
-                trace_id = record.trace_id,
-                span_id = record.span_id,
-                traceback = record.exception,
-                fields = record.fields,
-                "{}",
-                record.message
-            )
-        };
-    }
-    match level {
-        Level::Error => emit!(tracing::Level::ERROR),
-        Level::Warn => emit!(tracing::Level::WARN),
-        Level::Info => emit!(tracing::Level::INFO),
-        Level::Debug => emit!(tracing::Level::DEBUG),
-        Level::Trace => emit!(tracing::Level::TRACE),
+    match LOGGERS
+        .get()
+        .and_then(|loggers| loggers.decide(record.logger, level))
+    {
+        None => emit_as_app(level, record),
+        Some(true) => emit_as_chosen(level, record),
+        Some(false) => {}
     }
 }
+
+/// Makes a function that writes records with this target: target and level of a tracing event are part of its call site.
+macro_rules! emitter {
+    ($name:ident, $target:expr) => {
+        fn $name(level: Level, record: &Record<'_>) {
+            macro_rules! emit {
+                                        ($level:expr) => {
+                                    tracing::event!(
+                                        target: $target,
+                                        $level,
+                                        logger = record.logger,
+                                        invocation = record.invocation,
+                                        function = record.function,
+                                        trace_id = record.trace_id,
+                                        span_id = record.span_id,
+                                        traceback = record.exception,
+                                        fields = record.fields,
+                                        "{}",
+                                        record.message
+                                    )
+                                        };
+                                    }
+            match level {
+                Level::Error => emit!(tracing::Level::ERROR),
+                Level::Warn => emit!(tracing::Level::WARN),
+                Level::Info => emit!(tracing::Level::INFO),
+                Level::Debug => emit!(tracing::Level::DEBUG),
+                Level::Trace => emit!(tracing::Level::TRACE),
+            }
+        }
+    };
+}
+
+emitter!(emit_as_app, APP);
+emitter!(emit_as_chosen, CHOSEN);
 
 #[cfg(test)]
 mod tests {

@@ -12,4 +12,5 @@ pub(crate) mod outcome;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod stream_end;
+pub(crate) mod typed;
 pub(crate) mod value;

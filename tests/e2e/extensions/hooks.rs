@@ -287,3 +287,36 @@ fn a_pre_hook_may_refuse_a_call() {
     }
     assert_paired(host.app());
 }
+
+#[test]
+fn the_log_is_filtered_by_extension() {
+    for (filter, is_logged) in [
+        ("warn,fixture_hooks=info", true),
+        ("warn,fixture-hooks::record=info", true),
+        ("info,fixture-hooks=warn", false),
+        ("info", true),
+        ("warn", false),
+        ("warn,other=debug", false),
+    ] {
+        let host = app(&[("record", fixture(recording("app")))])
+            .env("FUNCDOCK_LOG", filter)
+            .start();
+        assert_eq!(host.get("/api/returns").status, 200);
+        let stopped = host.stop();
+        let recorded = "INFO fixture_hooks::record: recorded";
+        assert_eq!(
+            stopped.stderr.contains(recorded),
+            is_logged,
+            "{filter}\n{}",
+            stopped.stderr
+        );
+        // Others keep their level.
+        let others = stopped.stderr.contains("INFO funcdock::cli::start: ");
+        assert_eq!(
+            function,
+            filter.starts_with("info"),
+            "{filter}\n{}",
+            stopped.stderr
+        );
+    }
+}
