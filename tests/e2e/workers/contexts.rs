@@ -63,6 +63,10 @@ fn threads_start_when_they_are_needed() {
     let host = app.start();
     let count = || host.get("/thread").json()["count"].as_u64().expect("a number");
     assert!(count() <= 2, "{}", host.output());
+    // Threads that Python does not see, too.
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", host.workers()[0]));
+    let tasks = tasks.expect("the worker runs").count();
+    assert!(tasks < 100, "{tasks}");
     at_once(8, |_| host.get("/threads"));
     assert!(count() <= 9 + 1, "one more than calls at once: {}", count());
     host.stop().assert_clean();
