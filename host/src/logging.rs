@@ -231,22 +231,22 @@ macro_rules! emitter {
     ($name:ident, $target:expr) => {
         fn $name(level: Level, record: &Record<'_>) {
             macro_rules! emit {
-                                                ($level:expr) => {
-                                            tracing::event!(
-                                                target: $target,
-                                                $level,
-                                                logger = record.logger,
-                                                invocation = record.invocation,
-                                                function = record.function,
-                                                trace_id = record.trace_id,
-                                                span_id = record.span_id,
-                                                traceback = record.exception,
-                                                fields = record.fields,
-                                                "{}",
-                                                record.message
-                                            )
-                                                };
-                                            }
+                                                        ($level:expr) => {
+                                                    tracing::event!(
+                                                        target: $target,
+                                                        $level,
+                                                        logger = record.logger,
+                                                        invocation = record.invocation,
+                                                        function = record.function,
+                                                        trace_id = record.trace_id,
+                                                        span_id = record.span_id,
+                                                        traceback = record.exception,
+                                                        fields = record.fields,
+                                                        "{}",
+                                                        record.message
+                                                    )
+                                                        };
+                                                    }
             match level {
                 Level::Error => emit!(tracing::Level::ERROR),
                 Level::Warn => emit!(tracing::Level::WARN),

@@ -47,6 +47,17 @@ pub enum ExtensionError {
         /// Why the app must not run without it.
         found: String,
     },
+    /// It cannot run where it is to run.
+    #[error(
+        "extension {name:?}: it cannot run in the order that host.json says\n  found: {found}\n  expected: extensions \
+         that can follow one another\n  next: correct workerExtensions.{name}.after"
+    )]
+    Order {
+        /// The name in host.json.
+        name: String,
+        /// What is in the way.
+        found: String,
+    },
     /// The extension failed, and host.json does not name it.
     #[error("{error}\n  asked for: {by}")]
     Implied {

@@ -3,7 +3,8 @@
 //! Read it in this order:
 //!
 //! 1. `registry`: all extensions of a worker; `slot`: one docked extension and its state; `from_code`: docking from
-//!    function code; `switched_off`: those that an app names in vain
+//!    function code; `switched_off`: those that an app names in vain; `order`:
+//!    which comes first
 //! 2. `finding/`: where an extension comes from, and the checks before its library is used
 //! 3. `instance`: one instance, with what is counted and logged of its hooks; `init_watch`: reports an `init` that blocks
 //! 4. `chain`: the hooks around one function, for every call; `tables/`: the functions that a hook can call in the host
@@ -26,6 +27,7 @@ mod from_code;
 mod init_watch;
 mod instance;
 mod metrics;
+mod order;
 mod registry;
 mod report;
 mod slot;

@@ -11,6 +11,7 @@ use super::error::ExtensionError;
 use super::finding::Search;
 use super::instance::{Companion, Instance};
 use super::metrics::Metrics;
+use super::order;
 use super::report::ExtensionReport;
 use super::slot::{ExtensionSlot, StartContext, reason_if_optional};
 use super::ticks;
@@ -78,6 +79,7 @@ impl Extensions {
         if let Some(refusal) = self.refusal.take() {
             return Err(refusal);
         }
+        order::sort(&mut self.slots)?;
         let (worker_index, worker_count) = worker;
         ticks::calibrate();
         let context = StartContext {

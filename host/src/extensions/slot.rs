@@ -118,6 +118,11 @@ impl ExtensionSlot {
         self.library.as_ref().map(|library| library.extension.scope())
     }
 
+    /// Returns the names of the extensions that it is to run after.
+    pub(super) fn after(&self) -> impl Iterator<Item = &str> {
+        self.config.after.iter().map(String::as_str)
+    }
+
     /// Returns a hook that is strict, by its own word or by host.json's.
     pub(super) fn strict_hook(&self) -> Option<Hook> {
         let counters = &self.library.as_ref()?.counters;

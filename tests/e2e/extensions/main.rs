@@ -14,6 +14,7 @@ mod metrics;
 mod minors;
 mod objects;
 mod opened_once;
+mod order;
 mod outside;
 mod panics;
 mod python;

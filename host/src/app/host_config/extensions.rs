@@ -9,9 +9,10 @@ use crate::app::json::Item;
 use crate::app::{ExtensionConfig, OnError, Policy};
 
 /// The keys of an extension.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "functions",
     "required",
+    "after",
     "library",
     "sha256",
     "settings",
@@ -45,6 +46,9 @@ fn extension(name: &str, item: &Item<'_>, root: &Path) -> Result<ExtensionConfig
     }
     if let Some(required) = item.get("required")? {
         config.required = Some(required.boolean()?);
+    }
+    if let Some(after) = item.get("after")? {
+        config.after = after.strings()?;
     }
     if let Some(library) = item.get("library")? {
         config.library = Some(root.join(library.non_empty_string()?));
