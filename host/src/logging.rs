@@ -205,6 +205,25 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Emits a record as an event of this target and level.
+macro_rules! emit {
+    ($target:ident, $level:ident, $record:ident) => {
+        tracing::event!(
+            target: $target,
+            tracing::Level::$level,
+            logger = $record.logger,
+            invocation = $record.invocation,
+            function = $record.function,
+            trace_id = $record.trace_id,
+            span_id = $record.span_id,
+            traceback = $record.exception,
+            fields = $record.fields,
+            "{}",
+            $record.message
+        )
+    };
+}
+
 /// The target of the records of functions and extensions.
 const APP: &str = "app";
 
@@ -216,50 +235,26 @@ static LOGGERS: OnceLock<Loggers> = OnceLock::new();
 
 /// Writes a record.
 pub fn record(level: Level, record: &Record<'_>) {
-    match LOGGERS
-        .get()
-        .and_then(|loggers| loggers.decide(record.logger, level))
-    {
-        None => emit_as_app(level, record),
-        Some(true) => emit_as_chosen(level, record),
-        Some(false) => {}
+    // Target and level of a tracing event are part of its call site, so each pair needs its own.
+    match (
+        LOGGERS
+            .get()
+            .and_then(|loggers| loggers.decide(record.logger, level)),
+        level,
+    ) {
+        (Some(false), _) => {}
+        (None, Level::Error) => emit!(APP, ERROR, record),
+        (None, Level::Warn) => emit!(APP, WARN, record),
+        (None, Level::Info) => emit!(APP, INFO, record),
+        (None, Level::Debug) => emit!(APP, DEBUG, record),
+        (None, Level::Trace) => emit!(APP, TRACE, record),
+        (Some(true), Level::Error) => emit!(CHOSEN, ERROR, record),
+        (Some(true), Level::Warn) => emit!(CHOSEN, WARN, record),
+        (Some(true), Level::Info) => emit!(CHOSEN, INFO, record),
+        (Some(true), Level::Debug) => emit!(CHOSEN, DEBUG, record),
+        (Some(true), Level::Trace) => emit!(CHOSEN, TRACE, record),
     }
 }
-
-/// Makes a function that writes records with this target: target and level of a tracing event are part of its call site.
-macro_rules! emitter {
-    ($name:ident, $target:expr) => {
-        fn $name(level: Level, record: &Record<'_>) {
-            macro_rules! emit {
-                                                        ($level:expr) => {
-                                                    tracing::event!(
-                                                        target: $target,
-                                                        $level,
-                                                        logger = record.logger,
-                                                        invocation = record.invocation,
-                                                        function = record.function,
-                                                        trace_id = record.trace_id,
-                                                        span_id = record.span_id,
-                                                        traceback = record.exception,
-                                                        fields = record.fields,
-                                                        "{}",
-                                                        record.message
-                                                    )
-                                                        };
-                                                    }
-            match level {
-                Level::Error => emit!(tracing::Level::ERROR),
-                Level::Warn => emit!(tracing::Level::WARN),
-                Level::Info => emit!(tracing::Level::INFO),
-                Level::Debug => emit!(tracing::Level::DEBUG),
-                Level::Trace => emit!(tracing::Level::TRACE),
-            }
-        }
-    };
-}
-
-emitter!(emit_as_app, APP);
-emitter!(emit_as_chosen, CHOSEN);
 
 #[cfg(test)]
 mod tests {

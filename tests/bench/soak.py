@@ -3,7 +3,7 @@
 
     cargo build --release && tests/bench/soak.py
 
-Three workers serve functions that return, raise, are slow, stream, fork, take too long and hang for ever.
+Three workers serve functions that return, raise, are slow, stream, fork, take too long and hang forever.
 Clients stall, reset, and close their half of the connection. SIGHUP replaces all workers each minute. In the
 second part workers are killed as well. It asserts
 

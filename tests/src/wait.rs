@@ -23,7 +23,7 @@ pub fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> Option<T> {
 }
 
 /// Repeats `work` on `threads` threads while `body` runs, and returns what `body` does. The threads end also if an assertion
-/// of `body` fails, which would otherwise wait for them for ever.
+/// of `body` fails, which would otherwise wait for them forever.
 pub fn under_load<T>(threads: usize, work: impl Fn() + Sync, body: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -57,7 +57,7 @@ async def holds_gil_async(req: func.HttpRequest) -> None:
 
 @app.route("late")
 def late(req: func.HttpRequest) -> str:
-    # Longer than its time, but not for ever.
+    # Longer than its time, but not forever.
     time.sleep(1.2)
     return "late"
 

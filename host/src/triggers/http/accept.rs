@@ -135,7 +135,7 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Whether an error of `accept` comes back for ever: the descriptor was closed, or is another one by now.
+/// Whether an error of `accept` comes back forever: the descriptor was closed, or is another one by now.
 fn is_of_the_socket(error: &io::Error) -> bool {
     use nix::libc::{EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP};
     matches!(error.raw_os_error(), Some(EBADF | EINVAL | ENOTSOCK | EOPNOTSUPP))
