@@ -270,7 +270,7 @@ fn an_error_says_what_is_wrong() {
         (
             extension("{\"connectionString\": \"\"}"),
             "host.json:1: workerExtensions.x.connectionString: unknown key; the keys of an extension are \
-             functions, required, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError",
+             functions, required, after, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError",
             "a setting in the wrong place",
         ),
         (
