@@ -264,7 +264,7 @@ fn an_error_says_what_is_wrong() {
         (
             extension("{\"reqired\": true}"),
             "host.json:1: workerExtensions.x.reqired: unknown key; the keys of an extension are functions, \
-             required, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError (did you mean \"required\"?)",
+             required, after, library, sha256, settings, hookBudgetMs, suspendAfterPanics, onError (did you mean \"required\"?)",
             "a misspelling",
         ),
         (
