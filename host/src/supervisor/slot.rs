@@ -146,6 +146,7 @@ impl Slot {
                 successor = Some(Successor::start(&self.ending, spec, Some(replacing)));
             }
         }
+        tracing::debug!("worker {} (pid {}) is ready", self.ending.index, worker.pid());
         self.ending.report(SlotEvent::Ready(self.ending.index, ready));
         self.ready.fetch_add(1, Ordering::Relaxed);
         let exit = self.serve(worker, successor).await;

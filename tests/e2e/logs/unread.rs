@@ -106,12 +106,13 @@ fn a_list_of_functions_that_nobody_reads_stops_nothing() {
         .arg(address.port().to_string())
         .arg("--python")
         .arg(python::any())
+        .arg("--verbose")
         .stdout_to(pipe.path())
         .spawn();
     let serves = wait_for(|| TcpStream::connect(address).is_ok().then_some(()));
     assert!(serves.is_some(), "{}", host.output());
-    host.wait_for_log("imported");
-    // Not before the supervisor has seen that the worker is ready, or it would not drain.
+    // A worker that dies before is not restarted: the app may be broken.
+    host.wait_for_log("is ready");
     let worker = wait_for(|| host.workers().first().copied()).expect("a worker");
     kill(Pid::from_raw(worker), Signal::SIGKILL).expect("a worker of the host");
     host.wait_for_log("is back");
