@@ -121,7 +121,7 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
     let mut extensions = Extensions::load(&configs, &Search::default(), Activity::default())
         .unwrap_or_else(|error| panic!("{error}"));
     let mut chains = extensions
-        .start("/", (0, 1), &[Arc::new(function())])
+        .start("/", 0, 1, &[Arc::new(function())])
         .unwrap_or_else(|error| panic!("{error}"));
     let chain: HookChain = chains.remove(0);
     let invocation = invocation();

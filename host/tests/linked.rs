@@ -42,7 +42,7 @@ fn function() -> FunctionInfo {
 /// Loads and starts these in the app at `root`; the hook chain is that of its one function.
 fn start(root: &Path, configs: &[ExtensionConfig]) -> (Extensions, HookChain) {
     let mut extensions = Extensions::load(configs, &search(root), Activity::default()).expect("linked");
-    let chains = extensions.start(&root.to_string_lossy(), (0, 1), &[Arc::new(function())]);
+    let chains = extensions.start(&root.to_string_lossy(), 0, 1, &[Arc::new(function())]);
     let chain = chains.expect("they start").remove(0);
     (extensions, chain)
 }

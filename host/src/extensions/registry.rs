@@ -31,7 +31,7 @@ pub struct Extensions {
     /// Why the app must not run, if function code imports what it must not run without while worker extensions are off.
     pub(super) refusal: Option<ExtensionError>,
     /// The metrics of the worker, once the extensions have started.
-    pub(super) metrics: Option<Metrics>,
+    metrics: Option<Metrics>,
 }
 
 impl Extensions {
@@ -64,7 +64,7 @@ impl Extensions {
     }
 
     /// Makes the instances, calls their `post_function_load` for each function, and returns the hook chain of each
-    /// function. `worker` is the index of this worker and the number of all.
+    /// function.
     ///
     /// # Errors
     /// The first failure of an extension that is `required`, as in [`load`](Self::load). Those that were started before
@@ -73,14 +73,14 @@ impl Extensions {
     pub fn start(
         &mut self,
         app_root: &str,
-        worker: (u32, u32),
+        worker_index: u32,
+        worker_count: u32,
         functions: &[Arc<FunctionInfo>],
     ) -> Result<Vec<HookChain>, ExtensionError> {
         if let Some(refusal) = self.refusal.take() {
             return Err(refusal);
         }
         order::sort(&mut self.slots)?;
-        let (worker_index, worker_count) = worker;
         ticks::calibrate();
         let context = StartContext {
             app_root,

@@ -33,12 +33,11 @@ impl Extensions {
             }
             warn(&config.name, "host.json names it");
         }
-        Ok(Extensions {
-            search: search.clone(),
-            activity,
-            switched_off: configs.to_vec(),
-            ..Extensions::default()
-        })
+        let mut extensions = Extensions::default();
+        extensions.search = search.clone();
+        extensions.activity = activity;
+        extensions.switched_off = configs.to_vec();
+        Ok(extensions)
     }
 
     /// Notes that function code imports an extension, which does not run.

@@ -17,7 +17,7 @@ impl Loggers {
             let targets = Targets::from_str(directive.trim()).ok()?;
             // A level alone has an empty name, and is for all.
             let (name, level) = targets.into_iter().find(|(name, _)| !name.is_empty())?;
-            Some((name.replace('-', "_"), level))
+            Some((name, level))
         });
         let mut loggers: Vec<_> = named.collect();
         loggers.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -33,14 +33,23 @@ impl Loggers {
     /// that name, whose crate may be `funcdock-rate-limit`, and about all its modules.
     pub(super) fn decide(&self, logger: &str, level: Level) -> Option<bool> {
         let (_, most) = self.0.iter().find(|(name, _)| {
-            let is_inside = |logger: &str| {
-                let rest = logger.strip_prefix(name.as_str());
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('.'))
-            };
-            is_inside(logger) || logger.strip_prefix("funcdock_").is_some_and(is_inside)
+            is_inside(logger, name)
+                || logger
+                    .strip_prefix("funcdock_")
+                    .is_some_and(|logger| is_inside(logger, name))
         })?;
         Some(LevelFilter::from_level(level.into()) <= *most)
     }
+}
+
+/// Whether a logger has this name, or is one below it. `-` and `_` are the same: a crate's modules have no `-`.
+fn is_inside(logger: &str, name: &str) -> bool {
+    let Some((start, rest)) = logger.split_at_checked(name.len()) else {
+        return false;
+    };
+    let same = |(a, b): (u8, u8)| a == b || [a, b] == *b"-_" || [a, b] == *b"_-";
+    let is_end = rest.is_empty() || rest.starts_with("::") || rest.starts_with('.');
+    is_end && start.bytes().zip(name.bytes()).all(same)
 }
 
 impl From<Level> for tracing::Level {
@@ -61,8 +70,9 @@ mod tests {
 
     #[test]
     fn the_longest_name_decides() {
-        let loggers =
-            Loggers::parse("info, stopwatch=debug,rate-limit=off,shop.orders=trace,stopwatch::noisy=error");
+        let loggers = Loggers::parse(
+            "info, stopwatch=debug,rate-limit=off,shop.orders=trace,stopwatch::noisy=error,a-logger=warn",
+        );
         assert_eq!(loggers.most_verbose(), Some(LevelFilter::TRACE));
         for (logger, level, expected) in [
             ("stopwatch", Level::Debug, Some(true)),
@@ -73,6 +83,8 @@ mod tests {
             ("funcdock_rate_limit", Level::Error, Some(false)),
             ("shop.orders.sql", Level::Trace, Some(true)),
             ("shop", Level::Info, None),
+            ("a-logger", Level::Info, Some(false)),
+            ("a_logger", Level::Warn, Some(true)),
         ] {
             assert_eq!(loggers.decide(logger, level), expected, "{logger} {level:?}");
         }

@@ -19,7 +19,7 @@ pub(super) fn put_hooks_around(
         .map(|definition| Arc::new(FunctionInfo::new(definition, prefix)))
         .collect();
     let root = config.app.root.to_string_lossy();
-    let chains = extensions.start(&root, (config.index, config.workers), &infos)?;
+    let chains = extensions.start(&root, config.index, config.workers, &infos)?;
     let loaded = functions.into_iter().zip(infos).zip(chains).enumerate();
     Ok(loaded
         .map(|(index, ((definition, info), chain))| {

@@ -60,7 +60,7 @@ pub(crate) fn started(
     functions: &[&str],
 ) -> Result<Vec<HookChain>, ExtensionError> {
     let functions: Vec<_> = functions.iter().map(|name| Arc::new(function(name))).collect();
-    extensions.start("/app", (0, 1), &functions)
+    extensions.start("/app", 0, 1, &functions)
 }
 
 fn function(name: &str) -> FunctionInfo {
