@@ -3,6 +3,7 @@
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::RStr;
 
+use super::reserved::is_reserved;
 use super::shim;
 use crate::abi::{Descriptor, DescriptorRef};
 use crate::author::extension::{Extension, PythonModule, Scope};
@@ -47,7 +48,13 @@ impl<E: Extension, const NAME: usize> Table<E, NAME> {
         hooks: E::HOOKS,
         strict: E::STRICT,
         settings: shim::settings::<E>,
-        attributes: shim::attributes::<E>,
+        attributes: {
+            assert!(
+                !has_reserved(E::ATTRIBUTES),
+                "ATTRIBUTES has a name that the context has itself, such as `invocation_id`: choose another one"
+            );
+            shim::attributes::<E>
+        },
         companion: PythonModule::into_abi(E::COMPANION),
         configure: shim::configure::<E>,
         init: shim::init::<E>,
@@ -61,6 +68,16 @@ impl<E: Extension, const NAME: usize> Table<E, NAME> {
         shutdown: shim::shutdown::<E>,
         drop: shim::drop_instance::<E>,
     });
+}
+
+const fn has_reserved(mut names: &[&str]) -> bool {
+    while let [name, rest @ ..] = names {
+        if is_reserved(name) {
+            return true;
+        }
+        names = rest;
+    }
+    false
 }
 
 /// Whether an extension may have this name.

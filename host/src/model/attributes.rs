@@ -20,22 +20,6 @@ pub enum Attribute {
     Map(Arc<[(Box<str>, Attribute)]>),
 }
 
-/// The attributes that the language's `context` object has itself, or that the host sets.
-const RESERVED: [&str; 7] = [
-    "exception",
-    "function_directory",
-    "function_name",
-    "invocation_id",
-    "retry_context",
-    "thread_local_storage",
-    "trace_context",
-];
-
-/// Whether extensions cannot set an attribute of this name.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || name.starts_with("__")
-}
-
 impl Attribute {
     /// Returns a copy of a plain value; `None` of an object. Objects in collections become `None`.
     pub(crate) fn to_plain(&self) -> Option<abi::Value> {

@@ -21,8 +21,8 @@ mod times;
 mod trace_context;
 mod trace_ids;
 
+pub(crate) use attributes::Conflict;
 pub use attributes::{Attribute, Attributes};
-pub(crate) use attributes::{Conflict, is_reserved};
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};
 pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use data::{Data, Inputs};

@@ -10,7 +10,7 @@ use funcdock_extension_api::driver::{self, table};
 
 use super::{data, request};
 use crate::extensions::ticks;
-use crate::model::{Invocation, RetryContext, TraceContext, is_reserved};
+use crate::model::{Invocation, RetryContext, TraceContext};
 
 /// Makes a context of an invocation.
 #[inline]
@@ -52,27 +52,14 @@ table! {
             call.attributes().get(name.as_str()).and_then(|value| value.to_plain()).into()
         }
         fn set_attribute(call, name: RStr<'_>, value: abi::Value) -> RResult<(), abi::Error> {
-            match is_reserved(&name) {
-                true => RResult::RErr(reserved(&name)),
-                false => {
-                    call.attributes().set(name.as_str(), value);
-                    RResult::ROk(())
-                }
-            }
+            let checked = driver::check_attribute_name(&name);
+            checked.map(|()| call.attributes().set(name.as_str(), value)).into()
         }
         fn elapsed_ns(call) -> u64 { ticks::to_nanoseconds(call.times().elapsed(ticks::now())) }
         fn wait(call, future: FfiFuture<abi::HookReturn>) -> RResult<(), abi::Error> {
             driver::wait(std::ptr::from_ref(call).cast(), future).into()
         }
     } with retain, release
-}
-
-#[cold]
-fn reserved(name: &str) -> abi::Error {
-    abi::Error::new(
-        abi::ERROR_VALUE,
-        format!("the context has {name:?} itself: set an attribute with another name"),
-    )
 }
 
 unsafe extern "C" fn retain(this: *const c_void) {
