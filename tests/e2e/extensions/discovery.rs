@@ -9,7 +9,8 @@ use funcdock_tests::{App, library, python};
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    ENABLE, app, fixture_for, host_json, recording, records, records_of, status, wait_for_records,
+    ENABLE, app, fixture_for, host_json, recording, records, records_of, status, wait_for_lines,
+    wait_for_records,
 };
 
 /// Four extensions, of which only the last can be loaded.
@@ -41,8 +42,7 @@ fn extensions_are_off_unless_turned_on() {
             .map(|record| record["hook"].clone())
             .collect();
         assert_eq!(hooks, ["function"], "{off:?}");
-        let warnings = host.stderr().matches("because worker extensions are off").count();
-        assert_eq!(warnings, broken().len(), "{off:?}\n{}", host.output());
+        wait_for_lines(&host, &["because worker extensions are off"], broken().len());
     }
 }
 

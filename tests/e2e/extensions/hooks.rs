@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
 use crate::support::{
-    app, assert_paired, fixture, fixture_for, lines, order, recording, records, records_of, send,
+    app, assert_paired, fixture, fixture_for, order, recording, records, records_of, send, wait_for_lines,
     wait_for_records,
 };
 
@@ -245,13 +245,8 @@ fn an_answer_that_cannot_be_sent_is_500_and_logged() {
             ],
             [&json!("Refused"), &json!("answer"), &json!(message)]
         );
-        host.wait_for_log(&message);
-        let log = host.stderr();
-        let logged = lines(
-            &log,
-            &[&message, "ERROR", "answer", "function=returns ", "invocation="],
-        );
-        assert_eq!(logged.len(), 1, "{log}");
+        let logged = [&message, "ERROR", "answer", "function=returns ", "invocation="];
+        wait_for_lines(&host, &logged, 1);
     }
     assert_paired(host.app());
 }
@@ -276,14 +271,8 @@ fn a_pre_hook_may_refuse_a_call() {
             ],
             [&json!("Refused"), &json!(500), &json!("answer"), &json!(reason)]
         );
-        host.wait_for_log(&reason);
-        let log = host.stderr();
-        assert_eq!(lines(&log, &[&reason]).len(), 1, "{log}");
-        assert_eq!(
-            lines(&log, &[&reason, "ERROR", "extension \"answer\" refused"]).len(),
-            1,
-            "{log}"
-        );
+        wait_for_lines(&host, &[&reason], 1);
+        wait_for_lines(&host, &[&reason, "ERROR", "extension \"answer\" refused"], 1);
     }
     assert_paired(host.app());
 }

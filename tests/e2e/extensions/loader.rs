@@ -7,7 +7,7 @@ use std::process::Command;
 use funcdock_tests::{App, build_outside, golden, library, library_name, next, target};
 use serde_json::{Value as Json, json};
 
-use crate::support::{app, fixture, lines, records, status};
+use crate::support::{app, fixture, records, status, wait_for_lines};
 
 /// Returns stderr with placeholders for what differs between machines, builds and versions.
 fn normalised(stderr: &str) -> String {
@@ -315,12 +315,11 @@ fn an_extension_that_is_not_required_may_fail() {
         let found = report["message"].as_str().unwrap_or_default();
         assert!(found.starts_with(message), "{found}");
 
-        let log = host.stderr();
         let first_line = message.lines().next().unwrap_or_default();
-        assert_eq!(lines(&log, &["ERROR", first_line]).len(), 1, "{log}");
+        wait_for_lines(&host, &["ERROR", first_line], 1);
         let summary = format!("extension {name}");
         let notice = ["WARN", summary.as_str(), "failed, the app runs without it"];
-        assert_eq!(lines(&log, &notice).len(), 1, "{log}");
+        wait_for_lines(&host, &notice, 1);
     }
     let good = status(&host, "record");
     assert_eq!(

@@ -177,15 +177,15 @@ pub(crate) fn lines<'a>(log: &'a str, texts: &[&str]) -> Vec<&'a str> {
         .collect()
 }
 
-/// Waits until the log has at least `count` lines that hold all of these texts, and returns them. A line
-/// that is logged before an answer may arrive here after it.
-pub(crate) fn wait_for_lines(host: &Host, texts: &[&str], count: usize) -> Vec<String> {
+/// Waits until the log has `count` lines that hold all of these texts, and panics if it has more. A line
+/// that is logged before an answer may arrive here after it, so a test never just looks whether it is there.
+#[track_caller]
+pub(crate) fn wait_for_lines(host: &Host, texts: &[&str], count: usize) {
     let found = wait_for(|| {
-        let log = host.stderr();
-        let found = lines(&log, texts);
-        (found.len() >= count).then(|| found.into_iter().map(str::to_owned).collect())
+        let found = lines(&host.stderr(), texts).len();
+        (found >= count).then_some(found)
     });
-    found.unwrap_or_else(|| panic!("fewer than {count} lines with {texts:?} in\n{}", host.stderr()))
+    assert_eq!(found, Some(count), "lines with {texts:?} in\n{}", host.stderr());
 }
 
 /// Leaves without an answer, and waits until the host has seen it. A client that only closed its side might wait for one.

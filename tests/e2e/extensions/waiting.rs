@@ -120,11 +120,7 @@ fn the_future_of_a_pre_hook_decides() {
     ] {
         assert_eq!(call(&host, comes_to), answer, "{comes_to}");
         let invocation = last_invocation(&host);
-        assert_eq!(
-            wait_for_lines(&host, &[logged, &invocation], 1).len(),
-            1,
-            "{comes_to}"
-        );
+        wait_for_lines(&host, &[logged, &invocation], 1);
         let posts = records_of(host.app(), "post_invocation");
         let last = posts.iter().rfind(|record| record["label"] == "before");
         assert_eq!(last.expect("it ran")["outcome"], outcome, "{comes_to}");
@@ -178,11 +174,7 @@ fn the_future_of_a_post_hook_affects_only_its_own_call() {
             let expected = if comes_to == "continue" { 200 } else { failed };
             assert_eq!(call(&host, comes_to).0, expected, "{policy}: {comes_to}");
             let invocation = last_invocation(&host);
-            assert_eq!(
-                wait_for_lines(&host, &[logged, &invocation], 1).len(),
-                1,
-                "{comes_to}"
-            );
+            wait_for_lines(&host, &[logged, &invocation], 1);
         }
         let wait = extension(&host, "wait");
         assert_eq!(
@@ -236,11 +228,7 @@ fn a_pre_hook_that_never_stops_waiting_ends_with_function_timeout() {
         "dropped unfinished",
         "pre_invocation failed: what it waits for did not come in time",
     ] {
-        assert_eq!(
-            wait_for_lines(&host, &[logged, &invocation], 1).len(),
-            1,
-            "{logged}"
-        );
+        wait_for_lines(&host, &[logged, &invocation], 1);
     }
     let posts = records_of(host.app(), "post_invocation");
     let seen: Vec<_> = posts

@@ -87,7 +87,7 @@ fn records_of_threads_and_tasks_belong_to_their_call() {
     let id = host.get("/api/threads").text();
     assert_record(&host, "INFO", "of the function", "root", Some(&id));
     assert_record(&host, "INFO", "of a thread with the context", "root", Some(&id));
-    assert!(host.stderr().contains("root: of a thread\n"));
+    host.wait_for_log("root: of a thread\n");
     let id = host.get("/api/tasks").text();
     for message in ["of the coroutine", "of a task", "of to_thread"] {
         assert_record(&host, "INFO", message, "root", Some(&id));
