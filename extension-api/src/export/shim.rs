@@ -109,6 +109,10 @@ fn after_call<E: Extension>(
             && let Some(exception) = outcome.exception()
         {
             handled = hook(|| extension.on_exception(&mut call, &exception));
+            if let abi::HookResult::Error(error) = &mut handled {
+                // The host knows only that `post_invocation` failed, which called it.
+                error.message = format!("in on_exception: {}", error.message).into();
+            }
         }
         // The post hook runs although `on_exception` failed. If both fail, the post hook's error is reported.
         match hook(|| post(&mut call, &outcome)) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::extensions::ExtensionCode;
 
 /// A message from the supervisor to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,9 +68,9 @@ pub enum WorkerMessage {
     Pong,
     /// The worker cannot go on serving, for this reason. It is to be replaced, and drained then.
     Unhealthy(String),
-    /// What the worker does from now on, if it may not survive it: "loaded extension x", as the end of "it died while it
-    /// …". `None` when that is over. Only a worker that is not ready yet sends it.
-    Activity(Option<String>),
+    /// The code of an extension that the worker runs from now on, and may not survive. `None` when that is over. Only a
+    /// worker that is not ready yet sends it.
+    Activity(Option<ExtensionCode>),
     /// A question for all other workers that are ready. Only a worker that is ready sends it.
     PeerRequest {
         /// The worker's id of the question.

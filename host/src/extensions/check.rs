@@ -1,35 +1,33 @@
-//! Tries out an extension, step by step and without an app: opens it, checks its settings, makes an instance, calls each
-//! hook once, and ends it.
+//! Tries out the extensions of a library, step by step and without an app. `life` is one extension from its settings to its
+//! end, `call` the calls that its hooks are around, `values` what it gives to function code, and `request` reads a request
+//! from a file.
 //!
 //! A library that is broken may end the process that opens it, or never return. So this reports each step before it
 //! takes it. Run it in a process of its own, as `cli::extension::child` does.
 
-use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use abi_stable::std_types::RBox;
 use funcdock_extension_api::abi;
-use funcdock_extension_api::driver::{
-    Hook, HookCall, Instance, LoadedExtension, PreDecision, Returned, Scope, State, post_decision,
-};
+use funcdock_extension_api::driver::LoadedExtension;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Runtime;
 
 use super::error::ExtensionError;
-use super::finding::{self, Library};
-use super::metrics::Metrics;
+use super::finding::{self, Library, normalised};
 use super::step::{Described, Event, Step};
-use super::tables::{self, EndedCall, InitContext};
 use crate::app::ExtensionConfig;
-use crate::model::{CallResult, Invocation, StreamEnd, StreamEndKind};
 
 mod call;
+mod life;
+mod made_up;
+mod request;
+mod subject;
+mod values;
 
-/// What an extension gets to flush, and to shut down.
-const DEADLINE: Duration = Duration::from_secs(1);
+use life::Life;
+use subject::Subject;
+
+pub use request::{RequestError, check_request};
 
 /// What to try out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +40,10 @@ pub struct Check {
     pub sha256: Option<String>,
     /// What the extensions are configured with.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// The HTTP request of the call that the hooks are around, as it goes over the wire; `None` for a made-up one.
+    pub request: Option<Vec<u8>>,
+    /// The time in milliseconds that a hook around calls may hold its thread without a warning; 0 for any.
+    pub budget_ms: u64,
     /// How far to go.
     pub depth: Depth,
 }
@@ -53,7 +55,7 @@ pub enum Depth {
     Open,
     /// Also check the settings, as a worker does before it runs any Python code.
     Configure,
-    /// Also make an instance, and call all of its hooks.
+    /// Also make an instance, call all of its hooks, and look at what it gives to function code.
     Run,
 }
 
@@ -84,23 +86,37 @@ impl Check {
     }
 
     fn steps(&self, report: &mut dyn FnMut(Event)) -> Result<(), ExtensionError> {
-        let mut extensions = self.open(report)?;
+        let (mut extensions, names) = self.open(report)?;
         // The linker's order has no meaning.
         extensions.sort_by_key(|extension| extension.name());
+        report(Event::Count(extensions.len()));
         for extension in extensions {
             let described = Described::of(&extension);
             let name = described.name.clone();
             report(Event::Extension(described));
+            let same = count(&names, &name);
+            if self.depth == Depth::Run && same > 1 {
+                report(Event::Begin(Step::Name));
+                report(Event::Warning(format!(
+                    "extension {name:?}: {same} extensions of the library have this name (- and _ count as the same), and \
+                     only one of them can be docked: give them other names, with #[extension(name = \"…\")]"
+                )));
+            }
             if self.depth == Depth::Open {
                 continue;
             }
             let life = Life {
-                extension,
-                config: ExtensionConfig {
-                    required: Some(false),
-                    settings: self.settings.clone(),
-                    ..ExtensionConfig::new(name)
+                subject: Subject {
+                    extension,
+                    config: ExtensionConfig {
+                        required: Some(false),
+                        hook_budget: Some(Duration::from_millis(self.budget_ms))
+                            .filter(|budget| !budget.is_zero()),
+                        settings: self.settings.clone(),
+                        ..ExtensionConfig::new(name)
+                    },
                 },
+                request: self.request.as_deref(),
             };
             // The others are tried out even if one fails.
             if let Err(error) = life.live(self.depth, report) {
@@ -110,8 +126,11 @@ impl Check {
         Ok(())
     }
 
-    /// Opens the extensions to try out.
-    fn open(&self, report: &mut dyn FnMut(Event)) -> Result<Vec<LoadedExtension>, ExtensionError> {
+    /// Opens the extensions to try out. Returns also the names of all that are there, with `-` for `_`.
+    fn open(
+        &self,
+        report: &mut dyn FnMut(Event),
+    ) -> Result<(Vec<LoadedExtension>, Vec<String>), ExtensionError> {
         let name = self.name();
         let Some(file) = &self.file else {
             report(Event::Begin(Step::Select));
@@ -124,7 +143,8 @@ impl Check {
             report(Event::Opened {
                 api_version: abi::VERSION.to_owned(),
             });
-            return Ok(vec![found]);
+            let names = LoadedExtension::linked().map(|linked| normalised(linked.name()));
+            return Ok((vec![found], names.collect()));
         };
         let Library {
             api_version,
@@ -134,167 +154,17 @@ impl Check {
         })?;
         report(Event::Opened { api_version });
         report(Event::Begin(Step::Select));
+        let names = extensions.iter().map(|extension| normalised(extension.name()));
+        let names = names.collect();
         match &self.name {
-            None if !extensions.is_empty() => Ok(extensions),
-            _ => finding::select(&name, file, &extensions).map(|found| vec![found]),
+            None if !extensions.is_empty() => Ok((extensions, names)),
+            _ => finding::select(&name, file, &extensions).map(|found| (vec![found], names)),
         }
     }
 }
 
-/// One extension on its way from its settings to its end.
-struct Life {
-    extension: LoadedExtension,
-    config: ExtensionConfig,
-}
-
-impl Life {
-    fn live(&self, depth: Depth, report: &mut dyn FnMut(Event)) -> Result<(), ExtensionError> {
-        let name = &self.config.name;
-        let settings = serde_json::Value::Object(self.config.settings.clone()).to_string();
-        report(Event::Begin(Step::Configure));
-        let checked = self.extension.configure(&settings);
-        checked.map_err(|error| ExtensionError::Configure {
-            name: name.clone(),
-            reason: error.message.to_string(),
-        })?;
-        if depth == Depth::Configure {
-            return Ok(());
-        }
-        report(Event::Begin(Step::Init));
-        let invocation = call::invocation();
-        let function = &**invocation.function();
-        let of_function = (self.extension.scope() == Scope::Function).then_some(function);
-        let metrics = Metrics::default();
-        let context = InitContext {
-            extension: name,
-            app_root: &function.directory,
-            worker_index: 0,
-            worker_count: 1,
-            function: of_function,
-            metrics: &metrics,
-        };
-        let instance = self.extension.init(&settings, context.raw()).map_err(|error| {
-            let function = of_function.map(|function| function.name.as_str());
-            ExtensionError::init(&self.config, function, &error)
-        })?;
-        self.hooks(&instance, &invocation, report);
-        report(Event::Begin(Step::Drop));
-        drop(instance);
-        Ok(())
-    }
-
-    /// Calls each hook once. As in a worker, the others are called even if one fails.
-    fn hooks(&self, instance: &Instance, invocation: &Arc<Invocation>, report: &mut dyn FnMut(Event)) {
-        let function = || tables::function(invocation.function());
-        self.hook(Hook::PostFunctionLoad, Step::PostFunctionLoad, report, || {
-            instance.post_function_load(function())
-        });
-        if self.extension.has(Hook::PreInvocation) {
-            self.call(instance, invocation, report);
-        }
-        self.hook(Hook::Flush, Step::Flush, report, || instance.flush(DEADLINE));
-        self.hook(Hook::Shutdown, Step::Shutdown, report, || {
-            instance.shutdown(DEADLINE)
-        });
-    }
-
-    /// Calls a hook, if the extension has it.
-    fn hook(
-        &self,
-        hook: Hook,
-        step: Step,
-        report: &mut dyn FnMut(Event),
-        call: impl FnOnce() -> Result<(), abi::Error>,
-    ) {
-        if self.extension.has(hook) {
-            report(Event::Begin(step));
-            if let Err(error) = call() {
-                self.failed(step, &error, report);
-            }
-        }
-    }
-
-    /// Calls the hooks around the one call.
-    fn call(&self, instance: &Instance, invocation: &Arc<Invocation>, report: &mut dyn FnMut(Event)) {
-        report(Event::Begin(Step::PreInvocation));
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                return report(Event::Failed(format!(
-                    "there is no event loop to call it on: {error}"
-                )));
-            }
-        };
-        let raw = tables::invocation(invocation);
-        let mut state = State::NONE;
-        let returned = wait(&runtime, &mut state, |state, context| {
-            instance.pre_invocation(raw, state, context)
-        });
-        match PreDecision::new(returned, &mut state, false) {
-            PreDecision::Continue => {}
-            PreDecision::Respond(response) => {
-                let status = RBox::into_inner(response).status;
-                return report(Event::Note(format!("answered the call with {status}")));
-            }
-            PreDecision::Refuse(refusal) => {
-                return report(Event::Note(format!("refused the call: {}", refusal.message)));
-            }
-            PreDecision::Failed(failure) => return self.failed(Step::PreInvocation, &failure.error, report),
-        }
-        let is_streamed = self.extension.has(Hook::StreamEnded);
-        let mut result = CallResult::new(call::outcome(is_streamed));
-        if self.extension.has(Hook::PostInvocation) {
-            report(Event::Begin(Step::PostInvocation));
-            let mut ended = EndedCall::new(invocation, &mut result);
-            let outcome = tables::outcome(&mut ended);
-            let returned = wait(&runtime, &mut state, |state, context| {
-                instance.post_invocation(raw, outcome, state, is_streamed, context)
-            });
-            if let Err(failure) = post_decision(returned, false) {
-                self.failed(Step::PostInvocation, &failure.error, report);
-            }
-        }
-        self.hook(Hook::StreamEnded, Step::StreamEnded, report, || {
-            let end = match result.stream(invocation) {
-                Some(_) => StreamEnd {
-                    kind: StreamEndKind::Complete,
-                    bytes: call::HELLO.len() as u64,
-                },
-                None => StreamEnd {
-                    kind: StreamEndKind::Replaced,
-                    bytes: 0,
-                },
-            };
-            instance.stream_ended(raw, tables::stream_end(&end), &mut state)
-        });
-    }
-
-    fn failed(&self, hook: Step, error: &abi::Error, report: &mut dyn FnMut(Event)) {
-        let failed = ExtensionError::Hook {
-            name: self.config.name.clone(),
-            hook: hook.to_string(),
-            reason: error.message.to_string(),
-        };
-        report(Event::Failed(failed.to_string()));
-    }
-}
-
-/// Calls a hook, and waits for its future.
-fn wait(
-    runtime: &Runtime,
-    state: &mut State,
-    hook: impl FnOnce(&mut State, &mut Context<'_>) -> HookCall,
-) -> Returned {
-    let mut hook = Some(hook);
-    runtime.block_on(async {
-        let called = poll_fn(|context| match hook.take() {
-            Some(hook) => Poll::Ready(hook(state, context)),
-            // A hook is not polled again once it was ready.
-            None => Poll::Pending,
-        });
-        match called.await {
-            HookCall::Returned(returned) => returned,
-            HookCall::Waiting(mut waiting) => poll_fn(|context| waiting.poll(state, context)).await,
-        }
-    })
+/// Returns how many extensions have this name; `_` and `-` are the same.
+fn count(names: &[String], name: &str) -> usize {
+    let wanted = normalised(name);
+    names.iter().filter(|other| **other == wanted).count()
 }

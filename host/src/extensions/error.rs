@@ -3,10 +3,12 @@
 
 use std::path::PathBuf;
 
-use funcdock_extension_api::abi;
-
 use super::step::Step;
-use crate::app::{ExtensionConfig, suggestion};
+use crate::app::suggestion;
+use words::{crash_advice, for_function, others, paths, platform, quoted};
+
+mod make;
+mod words;
 
 /// The group of entry points by which Python packages offer extensions.
 pub(super) const ENTRY_POINTS: &str = "funcdock.extensions";
@@ -232,14 +234,16 @@ pub enum ExtensionError {
         /// What it says of them.
         reason: String,
     },
-    /// `init` failed or panicked.
+    /// A function that makes the extension ready failed or panicked.
     #[error(
-        "extension {name:?}: init failed{}\n  found: {reason}\n  next: {advice}",
+        "extension {name:?}: {hook} failed{}\n  found: {reason}\n  next: {advice}",
         for_function(.function.as_deref())
     )]
     Init {
         /// The extension.
         name: String,
+        /// Which function: `init`, `native`, or `configure` if it panicked.
+        hook: &'static str,
         /// The function, for a function-level extension.
         function: Option<String>,
         /// What it said.
@@ -277,77 +281,4 @@ pub enum ExtensionError {
         /// How the process ended, or that it did not: the end of a sentence.
         found: String,
     },
-}
-
-fn crash_advice(step: Step) -> &'static str {
-    match step {
-        Step::Configure
-        | Step::Init
-        | Step::PostFunctionLoad
-        | Step::PreInvocation
-        | Step::PostInvocation
-        | Step::StreamEnded
-        | Step::Shutdown
-        | Step::Drop => "report this to the extension's author",
-        _ => "copy it again, or rebuild it on this machine; if that does not help, report this to its author",
-    }
-}
-
-fn paths(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn quoted(names: &[String]) -> String {
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    names
-        .iter()
-        .map(|name| format!("{name:?}"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn others(available: &[String]) -> String {
-    match available {
-        [] => "no extensions at all".to_owned(),
-        names => format!("other extensions: {}", names.join(", ")),
-    }
-}
-
-fn for_function(function: Option<&str>) -> String {
-    function
-        .map(|name| format!(" for function {name:?}"))
-        .unwrap_or_default()
-}
-
-fn platform() -> String {
-    format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
-}
-
-impl ExtensionError {
-    /// An [`ExtensionError::Init`].
-    pub(super) fn init(config: &ExtensionConfig, function: Option<&str>, error: &abi::Error) -> Self {
-        let name = config.name.clone();
-        let mut advice = match error.kind {
-            abi::ERROR_PANIC => "report this to the extension's author",
-            _ => "correct what it names; the extension's documentation says what it needs",
-        }
-        .to_owned();
-        if config.is_required() {
-            advice.push_str(&format!(
-                ", or set workerExtensions.{name}.required to false to serve the app without it"
-            ));
-        }
-        ExtensionError::Init {
-            name,
-            function: function.map(str::to_owned),
-            reason: error.message.to_string(),
-            advice,
-        }
-    }
 }

@@ -37,9 +37,9 @@ mod switched_off;
 mod tables;
 mod ticks;
 
-pub use activity::Activity;
+pub use activity::{Activity, ExtensionCode, Phase};
 pub use chain::{HookChain, HookProgress};
-pub use check::{Check, Depth};
+pub use check::{Check, Depth, RequestError, check_request};
 pub use error::ExtensionError;
 pub use finding::{Available, Search, Source};
 pub use from_code::DockError;

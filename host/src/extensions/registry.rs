@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use funcdock_extension_api::driver::Scope;
 
-use super::activity::Activity;
+use super::activity::{Activity, Phase};
 use super::chain::HookChain;
 use super::error::ExtensionError;
 use super::finding::Search;
@@ -106,9 +106,9 @@ impl Extensions {
         for (index, function) in functions.iter().enumerate() {
             // On load the function's own extensions come first, as in the model that we follow.
             for instance in function_level[index].iter().chain(&app_level[index]) {
-                let _calls = self
-                    .activity
-                    .begin(|| format!("called post_function_load of extension {:?}", instance.name));
+                let _calls = self.activity.begin(&instance.name, || Phase::PostFunctionLoad {
+                    function: function.name.clone(),
+                });
                 instance.post_function_load(function);
             }
         }
@@ -126,6 +126,7 @@ impl Extensions {
     pub fn companions(&mut self) -> Result<Vec<Companion>, ExtensionError> {
         let mut companions = Vec::new();
         for slot in &mut self.slots {
+            let _calls = self.activity.begin(&slot.name, || Phase::Native);
             let companion = slot.companion();
             companions.extend(slot.keep_or_fail(companion)?.flatten());
         }
@@ -190,7 +191,7 @@ fn load(
     };
     // If it applies to no function yet, function code attaches it, and may have settings for it.
     if !config.functions.is_empty() {
-        let _checks = activity.begin(|| format!("checked the settings of extension {:?}", config.name));
+        let _checks = activity.begin(&config.name, || Phase::Configure);
         let checked = slot.check_settings();
         slot.keep_or_fail(checked)?;
     }

@@ -178,10 +178,8 @@ impl ExtensionSlot {
         let Settings::Unchecked(text) = &self.settings else {
             return Ok(());
         };
-        self.configure(text).map_err(|error| ExtensionError::Configure {
-            name: self.config.name.clone(),
-            reason: error.message.to_string(),
-        })?;
+        let checked = self.configure(text);
+        checked.map_err(|error| ExtensionError::configure(&self.config, &error))?;
         self.settings = Settings::Checked(text.clone());
         Ok(())
     }
@@ -203,7 +201,7 @@ impl ExtensionSlot {
             return Ok(None);
         };
         let companion = instance.companion();
-        companion.map_err(|error| ExtensionError::init(&self.config, None, &error))
+        companion.map_err(|error| ExtensionError::native(&self.config, &error))
     }
 
     /// Ends the instances, the last made first.

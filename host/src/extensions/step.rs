@@ -20,12 +20,17 @@ pub enum Step {
     Layout,
     Construct,
     Select,
+    Name,
     Configure,
     Init,
+    Native,
     PostFunctionLoad,
     PreInvocation,
+    Attribute,
     PostInvocation,
     StreamEnded,
+    OnException,
+    Objects,
     Flush,
     Shutdown,
     Drop,
@@ -42,12 +47,17 @@ impl std::fmt::Display for Step {
             Step::Layout => "layout",
             Step::Construct => "construct",
             Step::Select => "select",
+            Step::Name => "name",
             Step::Configure => "configure",
             Step::Init => "init",
+            Step::Native => "native",
             Step::PostFunctionLoad => "post_function_load",
             Step::PreInvocation => "pre_invocation",
+            Step::Attribute => "attribute",
             Step::PostInvocation => "post_invocation",
             Step::StreamEnded => "stream_ended",
+            Step::OnException => "on_exception",
+            Step::Objects => "objects",
             Step::Flush => "flush",
             Step::Shutdown => "shutdown",
             Step::Drop => "drop",
@@ -62,6 +72,8 @@ pub enum Event {
     Begin(Step),
     /// How the step went, if there is something to say.
     Note(String),
+    /// The step succeeded, and this is still a mistake: a text that names the extension.
+    Warning(String),
     /// The step failed, with this [`ExtensionError`](super::error::ExtensionError) as text.
     Failed(String),
     /// The library is open.
@@ -69,6 +81,8 @@ pub enum Event {
         /// The version of the extension API that it was built for.
         api_version: String,
     },
+    /// The library is open, and this many extensions of it are to be tried out.
+    Count(usize),
     /// The steps from here on are those of this extension.
     Extension(Described),
     /// All steps are over.
@@ -102,6 +116,7 @@ pub struct Setting {
 impl Described {
     pub(super) fn of(extension: &LoadedExtension) -> Self {
         let hooks = Hook::ALL.into_iter().filter(|hook| extension.has(*hook));
+        let on_exception = extension.has_on_exception().then(|| "on_exception".to_owned());
         let setting = |setting: abi::Setting| Setting {
             name: setting.name.into(),
             annotation: setting.annotation.into(),
@@ -110,7 +125,10 @@ impl Described {
             name: extension.name().to_owned(),
             version: extension.version().to_owned(),
             scope: extension.scope().name().to_owned(),
-            hooks: hooks.map(|hook| hook.name().to_owned()).collect(),
+            hooks: hooks
+                .map(|hook| hook.name().to_owned())
+                .chain(on_exception)
+                .collect(),
             settings: extension.settings().into_iter().map(setting).collect(),
         }
     }

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::control::ControlError;
+use crate::extensions::ExtensionCode;
 use crate::launch::python::LaunchError;
 use crate::sys::describe_exit;
 
@@ -71,7 +72,7 @@ pub enum SupervisorError {
     /// A worker died without a message.
     #[error(
         "worker {worker} (pid {pid}) {}{}{}",
-        describe_exit(*status), if *ready { "" } else { " before it was ready" }, during(activity.as_deref())
+        describe_exit(*status), if *ready { "" } else { " before it was ready" }, during(activity.as_ref())
     )]
     WorkerDied {
         /// Which worker.
@@ -83,13 +84,31 @@ pub enum SupervisorError {
         /// Whether it was ready by then.
         ready: bool,
         /// What it did then, if it has said so.
-        activity: Option<String>,
+        activity: Option<ExtensionCode>,
+    },
+    /// A worker was not ready in time because an extension did not return.
+    #[error(
+        "extension {:?}: {} has not ended after {:.1} s\n  found: worker {worker} was not ready after {} s and was killed \
+         while it {code}\n  expected: an extension that is ready soon: what takes long belongs on a thread of its \
+         own\n  next: report this to the extension's author, remove it from the app, or give it more time with \
+         --start-timeout",
+        code.extension, code.subject(), took.as_secs_f64(), after.as_secs_f64()
+    )]
+    ExtensionDeadline {
+        /// Which worker.
+        worker: u32,
+        /// The time that the worker had.
+        after: Duration,
+        /// How long the extension took of it.
+        took: Duration,
+        /// What it did.
+        code: ExtensionCode,
     },
     /// A worker was not ready in time.
     #[error(
-        "worker {worker} was not ready after {} s and was killed{}; if the app needs longer to import, \
+        "worker {worker} was not ready after {} s and was killed; if the app needs longer to import, \
          raise --start-timeout{}",
-        after.as_secs(), during(activity.as_deref()),
+        after.as_secs(),
         doing.as_deref().map(|doing| format!("\nit was here:\n{doing}")).unwrap_or_default()
     )]
     StartDeadline {
@@ -97,8 +116,6 @@ pub enum SupervisorError {
         worker: u32,
         /// The time that it had.
         after: Duration,
-        /// What it has said that it does.
-        activity: Option<String>,
         /// The stacks of its threads, if it could tell them.
         doing: Option<String>,
     },
@@ -144,7 +161,7 @@ pub enum SupervisorError {
     },
 }
 
-fn during(activity: Option<&str>) -> String {
+fn during(activity: Option<&ExtensionCode>) -> String {
     activity
         .map(|what| format!(" while it {what}"))
         .unwrap_or_default()

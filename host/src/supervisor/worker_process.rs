@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -16,6 +16,7 @@ use super::environment::Environment;
 use crate::control::{
     self, Cell, ControlError, Loads, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
+use crate::extensions::ExtensionCode;
 use crate::launch::python::Program;
 use crate::sys::{self, CONTROL_FD, LISTENER_FD, LOADS_FD};
 
@@ -88,7 +89,7 @@ pub(super) struct WorkerProcess {
     open: bool,
     exited: Option<ExitStatus>,
     /// What it does now, if it has said so.
-    activity: Option<String>,
+    activity: Option<(ExtensionCode, Instant)>,
 }
 
 /// An event of a worker.
@@ -178,7 +179,9 @@ impl WorkerProcess {
             }
             let event = loop {
                 match self.next_event().await {
-                    WorkerEvent::Message(WorkerMessage::Activity(activity)) => self.activity = activity,
+                    WorkerEvent::Message(WorkerMessage::Activity(code)) => {
+                        self.activity = code.map(|code| (code, Instant::now()));
+                    }
                     event => break event,
                 }
             };
@@ -203,11 +206,18 @@ impl WorkerProcess {
         });
         match started.await {
             Ok(result) => result,
-            Err(_) => Err(SupervisorError::StartDeadline {
-                worker,
-                after: spec.start_timeout,
-                activity: self.activity.clone(),
-                doing: self.ask_what_it_does().await,
+            Err(_) => Err(match self.activity.take() {
+                Some((code, since)) => SupervisorError::ExtensionDeadline {
+                    worker,
+                    after: spec.start_timeout,
+                    took: since.elapsed(),
+                    code,
+                },
+                None => SupervisorError::StartDeadline {
+                    worker,
+                    after: spec.start_timeout,
+                    doing: self.ask_what_it_does().await,
+                },
             }),
         }
     }
@@ -295,7 +305,7 @@ impl WorkerProcess {
             pid: self.pid,
             status,
             ready,
-            activity: self.activity.clone(),
+            activity: self.activity.as_ref().map(|(code, _)| code.clone()),
         }
     }
 

@@ -94,8 +94,8 @@ impl Link {
     /// Returns what tells the supervisor what the worker does before it is ready.
     pub(super) fn activity(&self) -> Activity {
         let (control, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
-        Activity::new(move |what| {
-            let message = WorkerMessage::Activity(what.map(str::to_owned));
+        Activity::new(move |code| {
+            let message = WorkerMessage::Activity(code);
             control.block_on(send(Arc::clone(&sender), message));
         })
     }

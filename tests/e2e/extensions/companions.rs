@@ -85,7 +85,9 @@ fn a_companion_that_raises_stops_the_start_and_shows_where() {
 fn an_extension_without_a_value_for_its_companion_fails_to_start() {
     let stopped = greeting(-1).start_fails();
     assert!(
-        stopped.stderr.contains("it has nothing for its companion"),
+        stopped.stderr.contains(
+            "extension \"with-companion\": native failed\n    found: it has nothing for its companion"
+        ),
         "{}",
         stopped.stderr
     );

@@ -268,6 +268,11 @@ fn wrong_configuration() {
 fn an_init_that_fails() {
     fails("init_error", "fail", fixture(json!({ "hook": "init" })));
     fails("init_panic", "panic", fixture(json!({ "hook": "init" })));
+    fails(
+        "configure_panic",
+        "panic",
+        fixture(json!({ "hook": "configure" })),
+    );
     let function_level = fixture(json!({ "file": "no/such/folder/record.jsonl" }));
     fails("init_function", "record-function", function_level);
 }

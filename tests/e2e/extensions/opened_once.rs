@@ -191,6 +191,19 @@ fn code_that_does_not_let_the_worker_start_is_named() {
         );
     }
 
+    // The message is about the extension, and says how long.
+    let slow = fixture_with(json!({ "init_ms": 60_000 }), json!({}));
+    let slow = app(&[("block", slow)]).arg("--start-timeout").arg("1.5");
+    let stderr = slow.start_fails().stderr;
+    for text in [
+        "extension \"block\": init has not ended after ",
+        "worker 0 was not ready after 1.5 s and was killed while it called init of extension \"block\"\n",
+        "next: report this to the extension's author, remove it from the app, or give it more time with --start-timeout",
+    ] {
+        assert!(stderr.contains(text), "{text}\n{stderr}");
+    }
+    assert!(!stderr.contains("it was here"), "{stderr}");
+
     let in_init = fixture_with(json!({ "way": "abort", "in_init": true }), json!({}));
     let stderr = app(&[("crash", in_init)]).start_fails().stderr;
     assert!(

@@ -278,7 +278,11 @@ fn a_panic_in_on_exception_does_not_cost_the_post_hook() {
         [2, 1, 1]
     );
     assert_eq!(call(&host, "exception panic"), WELL, "nothing was raised");
-    host.stop().assert_clean();
+    let stopped = host.stop();
+    stopped.assert_clean();
+    let panic = "post_invocation failed: in on_exception: panicked: as requested (at ";
+    let said = lines(&stopped.stderr, &["ERROR", "extension=trouble", panic]);
+    assert_eq!(said.len(), 1, "{}", stopped.stderr);
 }
 
 #[test]

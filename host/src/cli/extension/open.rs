@@ -51,6 +51,8 @@ pub(super) fn check(source: Source, name: Option<String>) -> Check {
         name,
         sha256: None,
         settings: Map::new(),
+        request: None,
+        budget_ms: 0,
         depth: Depth::Open,
     }
 }

@@ -1,107 +1,287 @@
-//! The call that a check makes.
+//! The calls of a check: one whose function returns, and one whose function raises.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
-use http_body_util::{BodyExt as _, Full};
-use smallvec::SmallVec;
+use abi_stable::std_types::RBox;
+use funcdock_extension_api::driver::{
+    Hook, HookCall, Instance, PreDecision, Returned as HookReturned, State, post_decision,
+};
+use tokio::runtime::Runtime;
 
+use super::made_up;
+use super::subject::Subject;
+use super::values::Values;
+use crate::extensions::step::{Event, Step};
+use crate::extensions::tables::{self, EndedCall};
 use crate::model::{
-    Body, BodyStream, Data, FunctionInfo, HttpReply, HttpRequest, HttpResponse, Inputs, Invocation, Outcome,
-    Returned, Scheme, Start,
+    Attribute, CallResult, Data, FunctionInfo, HttpRequest, HttpResponse, Inputs, Invocation, Start,
+    StreamEnd, StreamEndKind, is_connection_header,
 };
 
-/// A call as an HTTP trigger makes it: `GET /api/check?name=Funcdock`.
-pub(super) fn invocation() -> Arc<Invocation> {
-    let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
-    let function = FunctionInfo {
-        name: "check".to_owned(),
-        directory: here.to_string_lossy().into_owned(),
-        trigger: "httpTrigger".to_owned(),
-        trigger_name: "req".to_owned(),
-        route: Some("api/check".to_owned()),
-        http_outputs: Vec::new(),
-    };
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("host", "localhost:7071"),
-        ("user-agent", "funcdock"),
-        ("accept", "*/*"),
-        (
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        ),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    let request = HttpRequest {
-        method: Method::GET,
-        uri: Uri::from_static("/api/check?name=Funcdock"),
-        version: Version::HTTP_11,
-        headers,
-        body: Body::default(),
-        route_params: SmallVec::new(),
-        scheme: Scheme::Http,
-        host: HeaderValue::from_static("localhost"),
-        client: "127.0.0.1:50000".into(),
-        peer: "127.0.0.1:50000".into(),
-        websocket: None,
-    };
-    let start = Start {
-        inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
-        http_reply: Some(&Hello),
-        ..Start::default()
-    };
-    Invocation::new(Arc::new(function), start)
+/// What the message of an error of `post_invocation` begins with if `on_exception` failed.
+const IN_ON_EXCEPTION: &str = "in on_exception: ";
+
+/// What the calls of a check share.
+pub(super) struct CheckCall<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) instance: &'a Instance,
+    pub(super) function: &'a Arc<FunctionInfo>,
+    pub(super) request: &'a HttpRequest,
 }
 
-/// How the call ends: the function returned "Hello", or a streamed response with that body.
-pub(super) fn outcome(is_streamed: bool) -> Outcome {
-    let value = match is_streamed {
-        false => Data::String(HELLO.to_owned()),
-        true => {
-            let frames = Full::new(Bytes::from_static(HELLO.as_bytes())).map_err(|never| match never {});
-            Data::Response(Box::new(response(Body::Stream(BodyStream::new(frames)))))
+impl CheckCall<'_> {
+    /// Calls the hooks around a call whose function returns. Adds what they give to function code to `values`.
+    pub(super) fn run(&self, values: &mut Values, report: &mut dyn FnMut(Event)) {
+        let Some(runtime) = runtime(report) else { return };
+        let invocation = self.invocation();
+        let mut state = State::NONE;
+        if self.has(Hook::PreInvocation) {
+            report(Event::Begin(Step::PreInvocation));
+            if !self.pre_invocation(&runtime, &invocation, Step::PreInvocation, &mut state, report) {
+                return;
+            }
         }
-    };
-    Outcome::returned(value)
-}
-
-pub(super) const HELLO: &str = "Hello";
-
-fn response(body: Body) -> HttpResponse {
-    HttpResponse {
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        body,
+        self.attributes(&invocation, values, report);
+        let is_streamed = self.has(Hook::StreamEnded);
+        let mut result = CallResult::new(made_up::returned(is_streamed));
+        if self.has(Hook::PostInvocation) {
+            report(Event::Begin(Step::PostInvocation));
+            let name = Step::PostInvocation.to_string();
+            self.post_invocation(
+                &runtime,
+                &invocation,
+                &mut result,
+                &mut state,
+                (Step::PostInvocation, &name),
+                report,
+            );
+        }
+        self.subject
+            .hook(Hook::StreamEnded, Step::StreamEnded, report, || {
+                let end = match result.stream(&invocation) {
+                    Some(_) => StreamEnd {
+                        kind: StreamEndKind::Complete,
+                        bytes: made_up::HELLO.len() as u64,
+                    },
+                    None => StreamEnd {
+                        kind: StreamEndKind::Replaced,
+                        bytes: 0,
+                    },
+                };
+                self.instance.stream_ended(
+                    tables::invocation(&invocation),
+                    tables::stream_end(&end),
+                    &mut state,
+                )
+            });
     }
-}
 
-/// The response to the call: `200` with what the function returned.
-struct Hello;
-
-impl HttpReply for Hello {
-    fn status(&self, _function: &FunctionInfo, _outcome: &Outcome) -> StatusCode {
-        StatusCode::OK
+    /// Calls the hooks around a call whose function raises, for an extension that has `on_exception`.
+    pub(super) fn run_raising(&self, report: &mut dyn FnMut(Event)) {
+        report(Event::Begin(Step::OnException));
+        let Some(runtime) = runtime(report) else { return };
+        let invocation = self.invocation();
+        let mut state = State::NONE;
+        if !self.pre_invocation(&runtime, &invocation, Step::OnException, &mut state, report) {
+            return;
+        }
+        let mut result = CallResult::new(made_up::raised());
+        let name = "post_invocation of a call that raised";
+        self.post_invocation(
+            &runtime,
+            &invocation,
+            &mut result,
+            &mut state,
+            (Step::OnException, name),
+            report,
+        );
     }
 
-    fn stream<'a>(&self, _function: &FunctionInfo, outcome: &'a Outcome) -> Option<&'a BodyStream> {
-        match outcome {
-            Outcome::Returned(Returned {
-                value: Data::Response(response),
-                ..
-            }) => response.body.stream(),
-            _ => None,
+    /// Returns whether the pre hook continued.
+    fn pre_invocation(
+        &self,
+        runtime: &Runtime,
+        invocation: &Arc<Invocation>,
+        step: Step,
+        state: &mut State,
+        report: &mut dyn FnMut(Event),
+    ) -> bool {
+        let raw = tables::invocation(invocation);
+        let (returned, took) = wait(runtime, state, |state, context| {
+            self.instance.pre_invocation(raw, state, context)
+        });
+        self.subject.in_budget(step, took, report);
+        match PreDecision::new(returned, state, false) {
+            PreDecision::Continue => return true,
+            PreDecision::Respond(response) => {
+                let response = RBox::into_inner(response);
+                let status = response.status;
+                report(Event::Note(format!("answered the call with {status}")));
+                match tables::http_response(response) {
+                    Ok(response) => self.connection_headers(&response, report),
+                    Err(problem) => self.subject.warn(
+                        report,
+                        &format!("the answer of pre_invocation cannot be sent: {problem}; the client gets 500 instead"),
+                    ),
+                }
+            }
+            PreDecision::Refuse(refusal) => {
+                report(Event::Note(format!("refused the call: {}", refusal.message)));
+            }
+            PreDecision::Failed(failure) => {
+                self.subject
+                    .failed(&Step::PreInvocation.to_string(), &failure.error, report);
+            }
+        }
+        false
+    }
+
+    /// Makes the attributes that no hook has set, as if function code read them all.
+    fn attributes(&self, invocation: &Arc<Invocation>, values: &mut Values, report: &mut dyn FnMut(Event)) {
+        let set = invocation.attributes();
+        for name in set.names() {
+            if let Some(value) = set.get(&name) {
+                values.add(&format!("context.{name}"), &value);
+            }
+        }
+        let mut names = self.subject.extension.attribute_names();
+        names.retain(|name| set.get(name).is_none());
+        if names.is_empty() {
+            return;
+        }
+        report(Event::Begin(Step::Attribute));
+        let mut made = Vec::new();
+        for name in names {
+            match self.instance.attribute(tables::invocation(invocation), name) {
+                Ok(Some(value)) => {
+                    values.add(&format!("context.{name}"), &Attribute::from(value));
+                    made.push(name.to_owned());
+                }
+                Ok(None) => made.push(format!("{name} (none for this call)")),
+                Err(error) => self
+                    .subject
+                    .failed(&format!("attribute {name:?}"), &error, report),
+            }
+        }
+        if !made.is_empty() {
+            report(Event::Note(made.join(", ")));
         }
     }
 
-    fn sends_body(&self, _request: Option<&HttpRequest>, _status: StatusCode, _body: &BodyStream) -> bool {
-        true
+    /// `step` is the step that this belongs to, and what to call the hook in an error.
+    fn post_invocation(
+        &self,
+        runtime: &Runtime,
+        invocation: &Arc<Invocation>,
+        result: &mut CallResult,
+        state: &mut State,
+        (step, name): (Step, &str),
+        report: &mut dyn FnMut(Event),
+    ) {
+        let keeps_state = result.stream(invocation).is_some();
+        let mut ended = EndedCall::new(invocation, result);
+        let raw = tables::invocation(invocation);
+        let outcome = tables::outcome(&mut ended);
+        let (returned, took) = wait(runtime, state, |state, context| {
+            self.instance
+                .post_invocation(raw, outcome, state, keeps_state, context)
+        });
+        let refused = ended.take_refused();
+        self.subject.in_budget(step, took, report);
+        match (post_decision(returned, false), refused) {
+            (Ok(()), Some(problem)) => self.subject.warn(
+                report,
+                &format!(
+                    "{name} changes the response, the host refuses that, and the hook goes on: {problem}"
+                ),
+            ),
+            (Ok(()), None) => {}
+            (Err(failure), _) => {
+                let mut error = failure.error;
+                match error.message.strip_prefix(IN_ON_EXCEPTION).map(str::to_owned) {
+                    Some(reason) => {
+                        error.message = reason.into();
+                        self.subject.failed("on_exception", &error, report);
+                    }
+                    None => self.subject.failed(name, &error, report),
+                }
+            }
+        }
+        if let Some(response) = result.response(invocation) {
+            self.connection_headers(response, report);
+        }
     }
 
-    fn response(&self, function: &FunctionInfo, outcome: &Outcome) -> HttpResponse {
-        let stream = self.stream(function, outcome);
-        response(stream.map_or_else(|| HELLO.into(), |stream| Body::Stream(stream.clone())))
+    /// Warns of headers that never reach a client.
+    fn connection_headers(&self, response: &HttpResponse, report: &mut dyn FnMut(Event)) {
+        // Closing the connection is the one thing that a hook may say about it.
+        let is_close = |name: &http::HeaderName| {
+            *name == http::header::CONNECTION
+                && response.headers.get(name).is_some_and(|value| value == "close")
+        };
+        let names = response.headers.keys();
+        for name in names.filter(|name| is_connection_header(name) && !is_close(name)) {
+            self.subject.warn(
+                report,
+                &format!("it sets the header {name:?}, which the server alone sets: no client gets it"),
+            );
+        }
     }
+
+    fn has(&self, hook: Hook) -> bool {
+        self.subject.extension.has(hook)
+    }
+
+    fn invocation(&self) -> Arc<Invocation> {
+        let start = Start {
+            inputs: Inputs::of_trigger(Data::Request(Box::new(self.request.clone()))),
+            http_reply: Some(&made_up::Hello),
+            ..Start::default()
+        };
+        Invocation::new(Arc::clone(self.function), start)
+    }
+}
+
+fn runtime(report: &mut dyn FnMut(Event)) -> Option<Runtime> {
+    let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    made.map_err(|error| {
+        report(Event::Failed(format!(
+            "there is no event loop to call hooks on: {error}"
+        )));
+    })
+    .ok()
+}
+
+/// Calls a hook, and waits for its future. Returns also the longest time for which it held the thread.
+fn wait(
+    runtime: &Runtime,
+    state: &mut State,
+    hook: impl FnOnce(&mut State, &mut Context<'_>) -> HookCall,
+) -> (HookReturned, Duration) {
+    let mut hook = Some(hook);
+    let mut longest = Duration::ZERO;
+    let returned = runtime.block_on(async {
+        let called = poll_fn(|context| match hook.take() {
+            Some(hook) => Poll::Ready(timed(&mut longest, || hook(state, context))),
+            // A hook is not polled again once it was ready.
+            None => Poll::Pending,
+        });
+        match called.await {
+            HookCall::Returned(returned) => returned,
+            HookCall::Waiting(mut waiting) => {
+                poll_fn(|context| timed(&mut longest, || waiting.poll(state, context))).await
+            }
+        }
+    });
+    (returned, longest)
+}
+
+fn timed<T>(longest: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *longest = start.elapsed().max(*longest);
+    result
 }

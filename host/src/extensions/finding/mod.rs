@@ -8,7 +8,7 @@ mod wheel;
 
 use funcdock_extension_api::driver::LoadedExtension;
 
-use super::activity::Activity;
+use super::activity::{Activity, Phase};
 use super::error::ExtensionError;
 use crate::app::ExtensionConfig;
 
@@ -29,7 +29,7 @@ pub(super) fn find(
     let (name, sha256) = (config.name.as_str(), config.sha256.as_deref());
     let extension = match &source {
         Source::File(file) => {
-            let _loads = activity.begin(|| format!("loaded extension {name:?} from {}", file.display()));
+            let _loads = activity.begin(name, || Phase::Load { file: file.clone() });
             let library = load(name, file, sha256, &mut |_| {})?;
             select(name, file, &library.extensions)?
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use funcdock_extension_api::driver::Scope;
 
 use super::{ExtensionSlot, OpenLibrary, State, shut_down};
-use crate::extensions::activity::Activity;
+use crate::extensions::activity::{Activity, Phase};
 use crate::extensions::error::ExtensionError;
 use crate::extensions::init_watch::InitWatch;
 use crate::extensions::instance::Instance;
@@ -152,9 +152,9 @@ impl ExtensionSlot {
             metrics: context.metrics,
         };
         let _watch = InitWatch::start(&self.name);
-        let _calls = context
-            .activity
-            .begin(|| format!("called init of extension {:?}", self.name));
+        let _calls = context.activity.begin(&self.name, || Phase::Init {
+            function: function.map(|function| function.name.clone()),
+        });
         match extension.init(settings, init.raw()) {
             Ok(instance) => Ok(Arc::new(Instance::new(&self.name, counters, instance))),
             Err(error) => {

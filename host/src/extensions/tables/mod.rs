@@ -20,5 +20,5 @@ pub(super) use init::InitContext;
 pub(super) use invocation::invocation;
 pub(super) use outcome::outcome;
 pub(super) use response::http_response;
-pub(super) use services::HOST_SERVICES;
+pub(super) use services::{HOST_SERVICES, collect_errors};
 pub(super) use stream_end::stream_end;

@@ -53,6 +53,12 @@ impl EndedCall<'_> {
         self.result.response(self.invocation).expect(HTTP)
     }
 
+    /// Returns the result of a change of the response to the extension, and notes an error.
+    fn changed(&mut self, result: Result<(), String>) -> RResult<(), abi::Error> {
+        let noted = result.inspect_err(|problem| self.refuse(problem));
+        noted.map_err(invalid).into()
+    }
+
     fn http_mut(&mut self) -> &mut HttpResponse {
         self.result.response_mut(self.invocation).expect(HTTP)
     }
@@ -64,10 +70,8 @@ table! {
     pub(super) HTTP_RESPONSE: HttpResponseFns, HttpResponseFnsRef of EndedCall<'static> {
         fn status(mut call) -> u16 { call.http().status.as_u16() }
         fn set_status(mut call, new: u16) -> RResult<(), abi::Error> {
-            super::response::status(new)
-                .map(|status| call.http_mut().status = status)
-                .map_err(invalid)
-                .into()
+            let set = super::response::status(new).map(|status| call.http_mut().status = status);
+            call.changed(set)
         }
         fn header(mut call, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
             let value = call.http().headers.get(name.as_str());
@@ -82,16 +86,14 @@ table! {
                 .into()
         }
         fn set_header(mut call, name: RStr<'_>, value: RStr<'_>, append: bool) -> RResult<(), abi::Error> {
-            super::response::header(name.as_str(), value.as_str())
-                .and_then(|(name, value)| {
-                    let headers = &mut call.http_mut().headers;
-                    if !append {
-                        headers.remove(&name);
-                    }
-                    append_header(headers, name, value).map_err(|error| error.to_string())
-                })
-                .map_err(invalid)
-                .into()
+            let set = super::response::header(name.as_str(), value.as_str()).and_then(|(name, value)| {
+                let headers = &mut call.http_mut().headers;
+                if !append {
+                    headers.remove(&name);
+                }
+                append_header(headers, name, value).map_err(|error| error.to_string())
+            });
+            call.changed(set)
         }
         fn remove_header(mut call, name: RStr<'_>) {
             call.http_mut().headers.remove(name.as_str());
