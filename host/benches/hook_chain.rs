@@ -7,6 +7,7 @@
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -158,12 +159,23 @@ fn invocation() -> Arc<Invocation> {
     Invocation::new(Arc::new(function()), Start::default())
 }
 
-/// The fixtures' cdylib, which cargo builds beside this executable.
+/// Builds the fixtures' cdylib with the profile of this executable, and returns its path. It is an example, which cargo does
+/// not build for a benchmark.
 fn library() -> PathBuf {
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.args(["build", "--quiet", "--workspace", "--example", "fixture_hooks"]);
+    if !cfg!(debug_assertions) {
+        build.args(["--profile", "bench"]);
+    }
+    let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(built.is_ok_and(|status| status.success()), "{build:?} fails");
+    // target/<profile>/deps/<this executable>
     let executable = std::env::current_exe().unwrap_or_else(|error| panic!("this executable: {error}"));
-    executable.with_file_name(format!(
+    let folder = executable.ancestors().nth(2).unwrap_or(Path::new("/"));
+    let name = format!(
         "{}fixture_hooks{}",
         std::env::consts::DLL_PREFIX,
         std::env::consts::DLL_SUFFIX
-    ))
+    );
+    folder.join("examples").join(name)
 }

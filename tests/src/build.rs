@@ -21,7 +21,12 @@ pub fn binary() -> PathBuf {
 
 /// Returns the path of the dynamic library of a crate in this workspace.
 pub fn library(krate: &str) -> PathBuf {
-    built().join(library_name(krate))
+    let folder = match krate.starts_with("fixture-") {
+        // Not beside the binary, where the host would find it and list it.
+        true => built().join("examples"),
+        false => built().to_owned(),
+    };
+    folder.join(library_name(krate))
 }
 
 /// Returns cargo's target folder.
@@ -83,13 +88,14 @@ fn cargo() -> Command {
 }
 
 /// Runs `cargo build --workspace` once per test process, and returns the folder with the built files. Cargo itself
-/// builds neither another crate's binary nor a cdylib for a test.
+/// builds neither another crate's binary nor a cdylib for a test. The fixtures are examples, and examples have the features
+/// that `cargo test --workspace` has: it has built most of this already.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut build = cargo();
         build
-            .args(["build", "--workspace", "--quiet"])
+            .args(["build", "--workspace", "--lib", "--bins", "--examples", "--quiet"])
             .current_dir(repository());
         if !cfg!(debug_assertions) {
             build.arg("--release");
