@@ -39,7 +39,8 @@ mod author;
 mod border;
 pub mod driver;
 mod export;
-#[cfg(feature = "testing")]
+// Also for `cargo doc`, so that an author finds it without knowing the feature.
+#[cfg(any(feature = "testing", all(doc, not(doctest))))]
 pub mod testing;
 
 /// The C-layout types at the border between host and extension. Authors never need them.
@@ -64,8 +65,13 @@ pub use funcdock_extension_macros::extension;
 #[doc(hidden)]
 pub mod private {
     pub use crate::author::extension::{AppLevel, Declared, FunctionLevel};
-    pub use crate::export::{Registration, name_of, registrations};
-    pub use inventory;
+    pub use crate::export::{Note, Registration, name_of, padded, registrations};
+    pub use ::inventory as registry;
+
+    /// Where `#[extension]` finds `submit!`.
+    pub mod inventory {
+        pub use crate::submit_extension as submit;
+    }
 }
 
 /// The documentation's snippets compile; some of them test themselves with the mock host.

@@ -9,14 +9,25 @@ use crate::abi::{Descriptor, DescriptorRef};
 use crate::author::extension::{Extension, PythonModule, Scope};
 
 /// An extension that is linked into this library or executable.
-pub struct Registration(DescriptorRef);
+pub struct Registration {
+    descriptor: DescriptorRef,
+    name: &'static str,
+}
 
 inventory::collect!(Registration);
 
 impl Registration {
     /// Registers an extension under the name of this index.
     pub const fn of<E: Extension, const NAME: usize>() -> Self {
-        Registration(descriptor::<E, NAME>())
+        Registration {
+            descriptor: descriptor::<E, NAME>(),
+            name: E::NAMES[NAME],
+        }
+    }
+
+    /// The name of the extension.
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 }
 
@@ -24,7 +35,7 @@ impl Registration {
 pub fn registrations() -> impl Iterator<Item = DescriptorRef> {
     inventory::iter::<Registration>
         .into_iter()
-        .map(|registration| registration.0)
+        .map(|registration| registration.descriptor)
 }
 
 /// The descriptor of an extension under the name of this index.

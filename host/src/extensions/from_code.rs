@@ -68,7 +68,7 @@ impl Extensions {
         let mut names: Vec<String> = docked.chain(switched_off).collect();
         let search = self.search.clone();
         move || {
-            names.extend(search.available().into_iter().map(|found| found.name));
+            names.extend(search.available().into_iter().flat_map(|found| found.names));
             names.sort_by_key(|name| normalised(name));
             names.dedup_by(|a, b| normalised(a) == normalised(b));
             names
@@ -106,8 +106,8 @@ impl Extensions {
     pub(super) fn open(&self, name: &str) -> Result<ExtensionSlot, ExtensionError> {
         // The name as the extension itself spells it.
         let wanted = normalised(name);
-        let available = self.search.available().into_iter().map(|found| found.name);
-        let found = available.into_iter().find(|found| normalised(found) == wanted);
+        let mut available = self.search.available().into_iter().flat_map(|found| found.names);
+        let found = available.find(|found| normalised(found) == wanted);
         let open = |name: &str| ExtensionSlot::open(ExtensionConfig::new(name), &self.search, &self.activity);
         match open(found.as_deref().unwrap_or(name)) {
             // A file's name does not distinguish `_` from `-`: the library may have the extension under the other spelling.

@@ -149,6 +149,7 @@ impl Image {
         symbol: &str,
     ) -> (Result<(), ImageError>, Option<PathBuf>, bool) {
         let has_symbol = has_symbol(self.bytes(), symbol).unwrap_or(false);
+        let _ = texts_of_notes(self.bytes(), "", 0);
         (self.check(), self.neighbour(file), has_symbol)
     }
 
@@ -245,6 +246,32 @@ fn has_symbol<'d>(data: impl ReadRef<'d>, symbol: &str) -> Option<bool> {
         let name = found.name(endian, symbols.strings());
         name == Ok(symbol.as_bytes()) && !found.is_undefined(endian)
     }))
+}
+
+/// Returns the texts of the notes of this owner and kind in a library for this machine. No code of the library runs.
+pub(crate) fn notes(file: &Path, owner: &str, kind: u32) -> Vec<String> {
+    let notes = open(file)
+        .ok()
+        .and_then(|file| texts_of_notes(&ReadCache::new(file), owner, kind));
+    notes.unwrap_or_default()
+}
+
+fn texts_of_notes<'d>(data: impl ReadRef<'d>, owner: &str, kind: u32) -> Option<Vec<String>> {
+    check(data).ok()?;
+    let header = FileHeader64::<Endianness>::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let mut texts = Vec::new();
+    for segment in header.program_headers(endian, data).ok()? {
+        let Some(mut notes) = segment.notes(endian, data).ok()? else {
+            continue;
+        };
+        while let Some(note) = notes.next().ok()? {
+            if note.name() == owner.as_bytes() && note.n_type(endian).0 == kind {
+                texts.push(String::from_utf8_lossy(note.desc()).into_owned());
+            }
+        }
+    }
+    Some(texts)
 }
 
 /// What a library says of the libraries that it needs.

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use funcdock_tests::{App, binary, library, python};
+use funcdock_tests::{App, binary, build_outside, library, library_name, python, repository};
 use serde_json::{Value as Json, json};
 
 use crate::support::{Done, extension};
@@ -38,6 +38,14 @@ fn host_json(extensions: &[(&str, Json)]) -> String {
     )
 }
 
+/// Links a library of this workspace into an app.
+fn link(app: &Path, krate: &str, place: &str) -> PathBuf {
+    let place = app.canonicalize().expect("the copy exists").join(place);
+    fs::create_dir_all(place.parent().expect("a folder")).expect("a folder in the copy");
+    symlink(library(krate), &place).expect("a link in the copy");
+    place
+}
+
 /// Returns an app with all kinds of extensions, good and bad.
 fn app() -> App {
     let hooks = library("fixture-hooks");
@@ -61,6 +69,11 @@ fn app() -> App {
             ("fixture-other-api", json!({})),
             ("no-hooks", json!({ "library": hooks, "sha256": "00".repeat(32) })),
         ]),
+    );
+    link(
+        app.path(),
+        "fixture-other-api",
+        ".extensions/libfixture_other_api.so",
     );
     let whole = fs::read(&hooks).expect("the library was built");
     fs::write(app.path().join("cut.so"), &whole[..5000]).expect("a file in the copy");
@@ -141,13 +154,7 @@ fn available_extensions_are_found_in_every_place() {
             "[funcdock.extensions]\nopencensus = tracing\n",
         )
         .file(".python_packages/lib/site-packages/tracing/__init__.py", "");
-    let root = app.path().canonicalize().expect("the copy exists");
-    let link = |krate: &str, place: &str| {
-        let place = root.join(place);
-        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder in the copy");
-        symlink(library(krate), &place).expect("a link in the copy");
-        place
-    };
+    let link = |krate: &str, place: &str| link(app.path(), krate, place);
     let own = link("fixture-hooks", ".extensions/libfuncdock_answer.so");
     let packaged = link(
         "funcdock-opencensus",
@@ -167,6 +174,11 @@ fn available_extensions_are_found_in_every_place() {
     );
     assert_eq!(source("another-api"), json!(shared));
     assert_eq!(entry(available, "another-api")["state"], "failed", "{list:#}");
+    assert_eq!(
+        source("noop"),
+        json!(own),
+        "found by its name in the library, whatever the file is called"
+    );
     let python = json!(binary().with_file_name("libfuncdock_python.so"));
     for entry in available.as_array().into_iter().flatten() {
         assert_ne!(
@@ -175,12 +187,39 @@ fn available_extensions_are_found_in_every_place() {
         );
         assert_ne!(entry["name"], "text", "a text file is not a library");
         assert_ne!(entry["source"], python);
-        assert_ne!(
-            entry["source"],
-            json!(own),
-            "the file has the name of none of its other extensions: {entry}"
-        );
     }
+}
+
+#[test]
+fn what_an_app_does_not_have_is_not_listed() {
+    let app = App::without_functions();
+    let list = list(&app, &["--json"]).json();
+    let names: Vec<&str> = list["available"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["memory-profile", "opencensus", "rate-limit", "server-timing"],
+        "the fixtures of the tests are not beside the binary"
+    );
+}
+
+#[test]
+fn a_library_that_does_not_tell_its_names_is_found_by_its_file() {
+    let app = App::without_functions();
+    let folder = build_outside(&repository().join("tests/frozen"), "frozen", "dev", &["--locked"]);
+    let frozen = folder.join(library_name("frozen-extension"));
+    let place = app.path().join(".extensions").join("libcalled_otherwise.so");
+    fs::create_dir(app.path().join(".extensions")).expect("a folder in the copy");
+    fs::copy(&frozen, &place).expect("the library is built");
+    let listed = list(&app, &["--json"]).json();
+    let found = entry(&listed["available"], "called-otherwise");
+    let message = found["message"].as_str().expect("a message");
+    assert!(message.contains("has no extension of that name"), "{found:#}");
+    assert!(message.contains(".library, or rebuild it"), "{found:#}");
 }
 
 #[test]

@@ -64,9 +64,14 @@ fn local_settings_may_turn_them_on() {
 
 /// Puts the fixtures' library under this name into a folder.
 fn install(folder: &Path, name: &str) -> PathBuf {
+    install_of("fixture-hooks", folder, name)
+}
+
+/// Puts the library of a crate under this name into a folder.
+fn install_of(krate: &str, folder: &Path, name: &str) -> PathBuf {
     fs::create_dir_all(folder).expect("a folder in the copy");
     let file = folder.join(name);
-    symlink(library("fixture-hooks"), &file).expect("a link in the copy");
+    symlink(library(krate), &file).expect("a link in the copy");
     file
 }
 
@@ -85,7 +90,7 @@ fn the_app_comes_before_the_path() {
     // The first folder that has it, also under the name that our own crates have.
     let path = app();
     let root = path.path().canonicalize().expect("the copy is there");
-    install(&root.join("a"), "libother.so");
+    install_of("funcdock-server-timing", &root.join("a"), "libother.so");
     let in_path = install(&root.join("b"), "libfuncdock_record.so");
     install(&root.join("c"), "librecord.so");
     let folders = std::env::join_paths(["a", "b", "c"].map(|folder| root.join(folder)));
@@ -163,20 +168,73 @@ fn a_library_may_be_pinned_to_its_digest() {
 
 #[test]
 fn the_folder_of_the_binary_comes_last() {
-    // The library is there, under the crate's name, and has no extension of that name.
-    let by_crate = [("fixture-hooks", json!({}))];
-    let beside = library("fixture-hooks").display().to_string();
-    let stopped = app(&by_crate).start_fails();
-    assert!(stopped.stderr.contains(&beside), "{}", stopped.stderr);
+    let by_name = [("server-timing", json!({}))];
+    let beside = library("funcdock-server-timing");
+    let host = app(&by_name).start();
+    assert_eq!(status(&host, "server-timing")["source"], json!(beside));
 
-    let first = app(&by_crate);
-    let in_app = install(&first.path().join(".extensions"), "libfixture_hooks.so");
-    let stopped = first.start_fails();
-    assert!(
-        stopped.stderr.contains(&in_app.display().to_string()) && !stopped.stderr.contains(&beside),
-        "{}",
-        stopped.stderr
+    let first = app(&by_name);
+    let root = first.path().canonicalize().expect("the copy is there");
+    let in_app = install_of(
+        "funcdock-server-timing",
+        &root.join(".extensions"),
+        "libserver_timing.so",
     );
+    let host = first.start();
+    assert_eq!(status(&host, "server-timing")["source"], json!(in_app));
+}
+
+#[test]
+fn the_names_inside_libraries_count() {
+    // For host.json and for function code, in the app's folder and in a package.
+    let code = "from funcdock.extensions import noop\n\n\ndef main(req):\n    return 'hello'\n";
+    let named = || app(&[("record", json!({ "settings": recording("found") }))]).function("imports", code);
+    let in_app = named();
+    let root = in_app.path().canonicalize().expect("the copy is there");
+    let library = install(&root.join(".extensions"), "libwhatever.so");
+    let host = in_app.start();
+    assert_eq!(host.get("/api/imports").text(), "hello");
+    for name in ["record", "noop"] {
+        assert_eq!(status(&host, name)["source"], json!(library), "{name}");
+    }
+
+    let in_package = named();
+    let root = in_package.path().canonicalize().expect("the copy is there");
+    let library = install_package(&root.join(".python_packages/lib/site-packages"), "whatever");
+    let host = in_package.start();
+    for name in ["record", "noop"] {
+        assert_eq!(status(&host, name)["source"], json!(library), "{name}");
+    }
+}
+
+#[test]
+fn a_file_with_the_name_of_an_extension_may_have_another() {
+    let app = || app(&[("record", json!({ "settings": recording("found") }))]);
+    let misnamed = |app: &App| {
+        let root = app.path().canonicalize().expect("the copy is there");
+        install_of(
+            "funcdock-server-timing",
+            &root.join(".extensions"),
+            "librecord.so",
+        )
+    };
+    let alone = app();
+    let file = misnamed(&alone).display().to_string();
+    let stderr = alone.start_fails().stderr;
+    let found = "has no extension of that name\n    found: \"server-timing\"";
+    assert!(stderr.contains(&file) && stderr.contains(found), "{stderr}");
+
+    // One that has the extension is taken, though it comes later and is called otherwise.
+    let both = app();
+    misnamed(&both);
+    let shared = both
+        .path()
+        .canonicalize()
+        .expect("the copy is there")
+        .join("shared");
+    let right = install(&shared, "libwhatever.so");
+    let host = both.env("FUNCDOCK_EXTENSION_PATH", shared).start();
+    assert_eq!(status(&host, "record")["source"], json!(right));
 }
 
 #[test]

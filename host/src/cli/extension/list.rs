@@ -77,8 +77,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     settings::warn_of_problems(&settings);
     let configs = &app.host.worker_extensions;
     let docked = in_parallel(configs, |config| docked(config, &app, &search, arguments.timeout))?;
-    let mut others = search.available();
-    others.retain(|other| configs.iter().all(|config| config.name != other.name));
+    let others = search.available();
     let others = in_parallel(&others, |other| available(other, arguments.timeout))?;
     // Some extensions of a library may be docked already.
     let others: Vec<Entry> = others
@@ -158,9 +157,9 @@ fn functions(config: &ExtensionConfig, app: &App) -> Result<Vec<String>, Extensi
     }
 }
 
-/// Returns all extensions of a library; one with its name if it cannot be opened.
+/// Returns the extensions of a library that can be docked by their names; one with its name if it cannot be opened.
 fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
-    let Available { name, source } = available;
+    let Available { name, names, source } = available;
     let linked = (*source == Source::Linked).then(|| name.clone());
     let outcome = opened(&check(source.clone(), linked), time)?;
     let entry = |name: &str| Entry {
@@ -175,6 +174,7 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = outcome
         .extensions
         .iter()
+        .filter(|extension| names.contains(&extension.described.name))
         .map(|extension| Entry {
             version: Some(extension.described.version.clone()),
             scope: Some(extension.described.scope.clone()),
@@ -185,6 +185,18 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
         let mut broken = entry(name);
         broken.fail(error.to_owned());
         entries.push(broken);
+    } else if entries.is_empty() {
+        // Of an older API, whose libraries are found by the names of their files alone.
+        let found = outcome.extensions.iter();
+        let found: Vec<&str> = found.map(|extension| extension.described.name.as_str()).collect();
+        let mut misnamed = entry(name);
+        misnamed.fail(format!(
+            "extension {name:?}: {source} has no extension of that name\n  found: {}\n  next: name this file in host.json as \
+             workerExtensions.{}.library, or rebuild it with the funcdock-extension-api of this host",
+            found.join(", "),
+            found.first().unwrap_or(&"NAME"),
+        ));
+        entries.push(misnamed);
     }
     Ok(entries)
 }
