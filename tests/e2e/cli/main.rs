@@ -3,6 +3,7 @@
 mod broken;
 mod check;
 mod init;
+mod install;
 mod list;
 mod made;
 mod new;

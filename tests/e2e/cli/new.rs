@@ -49,6 +49,12 @@ fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
     cargo(krate, &["fmt", "--check"]);
     let tested = cargo(krate, &["test", "--lib"]);
     assert!(!tested.stdout.contains("running 0 tests"), "{}", tested.output());
+    cargo(
+        krate,
+        &["doc", "--no-deps", "--package", "funcdock-extension-api"],
+    );
+    let reference = target().join("outside/doc/funcdock_extension_api/testing/struct.TestHost.html");
+    assert!(reference.is_file(), "the README's command shows the mock host");
     cargo(krate, &["build"]);
     let library = target().join("outside/debug").join(library);
     let checked = Done::of(extension(["check"]).arg(&library));
@@ -61,9 +67,8 @@ fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
             &json!({ "version": "2.0", "workerExtensions": { name: { "settings": settings } } }).to_string(),
         )
         .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1");
-    fs::create_dir(app.path().join(".extensions")).expect("a folder in the copy");
-    let file = library.file_name().expect("a file");
-    fs::copy(&library, app.path().join(".extensions").join(file)).expect("cargo built the library");
+    let installed = Done::of(extension(["install"]).arg(&library).arg(app.path()));
+    assert_eq!(installed.code, Some(0), "{}", installed.output());
     app
 }
 
@@ -194,7 +199,7 @@ fn the_path_of_the_api_can_be_set() {
     )
     .expect("a file");
     assert_eq!(new().code, Some(0));
-    let manifest = fs::read_to_string(folder.path().join("x/Cargo.toml")).expect("the crate was made");
+    let config = fs::read_to_string(folder.path().join("x/.cargo/config.toml")).expect("the crate was made");
     let path = api
         .canonicalize()
         .expect("the line exists")
@@ -202,9 +207,37 @@ fn the_path_of_the_api_can_be_set() {
         .to_string()
         .replace('"', "\\\"");
     assert!(
-        manifest.contains(&format!("funcdock-extension-api = {{ path = \"{path}\" }}")),
-        "{manifest}"
+        config.contains(&format!("funcdock-extension-api = {{ path = \"{path}\" }}")),
+        "{config}"
     );
+}
+
+#[test]
+fn what_git_gets_of_a_new_crate_names_no_folder_of_this_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = "https://git.example/funcdock";
+    for arguments in [&["plain"][..], &["from-git", "--git", url]] {
+        let krate = made(&folder, arguments);
+        let git = |arguments: &[&str]| {
+            let done = Done::of(Command::new("git").args(arguments).current_dir(&krate));
+            assert_eq!(done.code, Some(0), "{}", done.output());
+            done.stdout
+        };
+        git(&["init", "--quiet"]);
+        let files = git(&["ls-files", "--others", "--exclude-standard"]);
+        let files: Vec<&str> = files.lines().collect();
+        assert_eq!(files, [".gitignore", "Cargo.toml", "README.md", "src/lib.rs"]);
+        let manifest = fs::read_to_string(krate.join("Cargo.toml")).expect("a file of the crate");
+        assert!(!manifest.contains("path ="), "{manifest}");
+        let is_from_git = arguments.len() > 1;
+        assert_eq!(
+            manifest.contains(&format!("{{ git = \"{url}\" }}")),
+            is_from_git,
+            "{manifest}"
+        );
+        let readme = fs::read_to_string(krate.join("README.md")).expect("a file of the crate");
+        assert_eq!(readme.contains("[patch.crates-io]"), !is_from_git, "{readme}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! `funcdock extension …`: lists, checks and creates worker extensions, and writes their type stubs.
+//! `funcdock extension …`: lists, checks, creates and installs worker extensions, and writes their type stubs.
 
+mod api;
 mod check;
 mod child;
+mod install;
 mod list;
 mod new;
 mod open;
@@ -14,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
-/// List, check and create worker extensions
+/// List, check, create and install worker extensions
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
@@ -26,9 +28,10 @@ pub(super) struct Arguments {
 enum Command {
     List(list::Arguments),
     Check(check::Arguments),
+    Install(install::Arguments),
     New(new::Arguments),
     Stubs(stubs::Arguments),
-    /// Started by `list`, `check` and `stubs`: reads a check from stdin and writes its events to stdout
+    /// Started by the others: reads a check from stdin and writes its events to stdout
     #[command(name = child::COMMAND, hide = true)]
     Child,
 }
@@ -38,6 +41,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::List(arguments) => list::run(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Install(arguments) => install::run(arguments),
         Command::New(arguments) => new::run(arguments),
         Command::Stubs(arguments) => stubs::run(arguments),
         Command::Child => child::main(),

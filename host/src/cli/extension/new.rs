@@ -2,19 +2,15 @@
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
+use super::api::Api;
 use crate::cli::new_files::NewFiles;
 use crate::cli::print;
-
-/// The API crate in the source tree that this binary was built from.
-const SOURCE_TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../extension-api");
-
-const API: &str = "funcdock-extension-api";
 
 /// The keywords of Rust, and names of crates that would conflict with the new one.
 const RESERVED: &str = "abstract as async await become box break const continue crate do dyn else enum extern false \
@@ -26,6 +22,11 @@ const EXAMPLES: &str = "\
 Examples:
   funcdock extension new stopwatch                      At application level, in ./stopwatch
   funcdock extension new rate-limit --scope function    One instance a function
+  funcdock extension new audit --git https://git.example/funcdock
+                                                        Whoever clones the crate can build it
+
+The crate depends on funcdock-extension-api, which is not on crates.io. Without --git, its .cargo/config.toml names
+the sources on this machine; git ignores that file, and the README says what to do in a clone.
 
 See also: funcdock new adds a function to an app.";
 
@@ -48,6 +49,10 @@ pub(super) struct Arguments {
     /// The folder of the crate funcdock-extension-api [default: in the source tree of this binary, if it exists]
     #[arg(long, value_name = "PATH")]
     api: Option<PathBuf>,
+
+    /// Take funcdock-extension-api from this git repository instead
+    #[arg(long, value_name = "URL", conflicts_with = "api")]
+    git: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,10 +70,12 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         scope,
         path,
         api,
+        git,
     } = arguments;
     check_name(&name)?;
     let folder = path.unwrap_or_else(|| PathBuf::from(&name));
-    let files = files(&name, scope, &dependency(api)?);
+    let api = Api::new(git, api)?;
+    let files = files(&name, scope, &api);
     if fs::symlink_metadata(&folder).is_ok() {
         bail!(
             "{} exists already; choose another name, or another folder with --path",
@@ -82,7 +89,8 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     new_files.write("choose another folder with --path")?;
     print(&format_args!(
         "Made the extension {:?} in {}. Next:\n\n  cd {1}\n  cargo test\n  cargo build --release\n  \
-         funcdock extension check target/release/{}\n\nIts README.md says how to dock it.\n",
+         funcdock extension check target/release/{}\n  funcdock extension install target/release/{2} path/to/app\n\n\
+         Its README.md says more.\n",
         extension_name(&name),
         folder.display(),
         library(&name),
@@ -124,44 +132,8 @@ fn library(krate: &str) -> String {
     format!("{DLL_PREFIX}{}{DLL_SUFFIX}", krate.replace('-', "_"))
 }
 
-/// Returns the dependency on the API crate for Cargo.toml.
-fn dependency(given: Option<PathBuf>) -> Result<String> {
-    let folder = match given {
-        Some(folder) => {
-            let named = |text: String| {
-                text.lines()
-                    .any(|line| line.trim() == format!("name = \"{API}\""))
-            };
-            if !fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(named) {
-                bail!(
-                    "--api names {}, which does not contain the crate {API}; expected the folder extension-api of \
-                     Funcdock's sources",
-                    folder.display()
-                );
-            }
-            folder
-        }
-        None if Path::new(SOURCE_TREE).join("Cargo.toml").is_file() => SOURCE_TREE.into(),
-        None => {
-            // All crates of a release have one version.
-            return Ok(format!("{{ version = {:?} }}", env!("CARGO_PKG_VERSION")));
-        }
-    };
-    let folder = folder
-        .canonicalize()
-        .with_context(|| format!("cannot make {} an absolute path", folder.display()))?;
-    // A JSON string is also a TOML string.
-    let path = serde_json::to_string(&folder).with_context(|| {
-        format!(
-            "Cargo.toml cannot contain the path {}, which is not UTF-8",
-            folder.display()
-        )
-    })?;
-    Ok(format!("{{ path = {path} }}"))
-}
-
 /// Returns the crate's files: path and content.
-fn files(krate: &str, scope: Scope, api: &str) -> [(&'static str, String); 4] {
+fn files(krate: &str, scope: Scope, api: &Api) -> Vec<(&'static str, String)> {
     let (source, setting, meaning) = match scope {
         Scope::App => (
             include_str!("template/app.rs.template"),
@@ -189,18 +161,20 @@ fn files(krate: &str, scope: Scope, api: &str) -> [(&'static str, String); 4] {
             )
             .replace("@SETTING@", setting)
             .replace("@SETTINGS@", meaning)
-            .replace("@API@", api)
-            .replace(
-                "@TESTING_API@",
-                &api.replace(" }", ", features = [\"testing\"] }"),
-            )
+            .replace("@API@", &api.dependency())
+            .replace("@CLONE@", api.in_a_clone())
     };
-    [
+    let mut files = vec![
         ("Cargo.toml", filled(include_str!("template/Cargo.toml.template"))),
         ("src/lib.rs", filled(source)),
         ("README.md", filled(include_str!("template/README.md.template"))),
         (".gitignore", filled(include_str!("template/gitignore.template"))),
-    ]
+    ];
+    if let Api::Folder(Some(folder)) = api {
+        let config = include_str!("template/config.toml.template");
+        files.push((".cargo/config.toml", config.replace("@PATH@", folder)));
+    }
+    files
 }
 
 #[cfg(test)]
@@ -233,24 +207,39 @@ mod tests {
     #[test]
     fn all_placeholders_are_filled() {
         for scope in [Scope::App, Scope::Function] {
-            for (file, content) in files("funcdock-rate-limit", scope, "\"1.0\"") {
-                assert!(!content.contains('@'), "{file}: {content}");
+            for api in [
+                Api::Git("\"https://git.example/x\"".to_owned()),
+                Api::Folder(Some("\"/x\"".to_owned())),
+            ] {
+                for (file, content) in files("funcdock-rate-limit", scope, &api) {
+                    assert!(!content.contains('@'), "{file}: {content}");
+                }
             }
         }
-        let [(_, manifest), (_, source), (_, readme), _] =
-            files("funcdock-rate-limit", Scope::Function, "\"1.0\"");
+    }
+
+    #[test]
+    fn the_files_have_the_name_and_the_source_of_the_api() {
+        let git = Api::Git("\"https://git.example/x\"".to_owned());
+        let made = files("funcdock-rate-limit", Scope::Function, &git);
+        let of = |name: &str| {
+            let found = made.iter().find(|(file, _)| *file == name);
+            found.map(|(_, content)| content.as_str()).unwrap_or_default()
+        };
+        let manifest = of("Cargo.toml");
         assert!(
             manifest.contains("name = \"funcdock-rate-limit\"\n"),
             "{manifest}"
         );
-        assert!(
-            manifest.contains("\nfuncdock-extension-api = \"1.0\"\n"),
-            "{manifest}"
-        );
-        assert!(
-            source.contains("#[extension(scope = function)]\nimpl "),
-            "{source}"
-        );
+        for line in [
+            "funcdock-extension-api = { git = \"https://git.example/x\" }",
+            "funcdock-extension-api = { git = \"https://git.example/x\", features = [\"testing\"] }",
+        ] {
+            assert!(manifest.lines().any(|found| found == line), "{line}\n{manifest}");
+        }
+        assert_eq!(of(".cargo/config.toml"), "", "nothing is to be overridden");
+        assert!(of("src/lib.rs").contains("#[extension(scope = function)]\nimpl "));
+        let readme = of("README.md");
         assert!(readme.contains("\"rate-limit\": {"), "{readme}");
         assert!(readme.contains("release/libfuncdock_rate_limit.so"), "{readme}");
     }
