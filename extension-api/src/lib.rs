@@ -64,13 +64,36 @@ pub use funcdock_extension_macros::extension;
 /// Used by [`extension`]; not for extensions.
 #[doc(hidden)]
 pub mod private {
+    pub use ::inventory as registry;
+
     pub use crate::author::extension::{AppLevel, Declared, FunctionLevel};
     pub use crate::export::{Note, Registration, name_of, padded, registrations};
-    pub use ::inventory as registry;
 
     /// Where `#[extension]` finds `submit!`.
     pub mod inventory {
         pub use crate::submit_extension as submit;
+    }
+
+    /// Registers an extension within its library, and writes its name into a note. Linkers keep notes that nothing refers
+    /// to.
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! submit_extension {
+        (::funcdock_extension_api::private::Registration::of::<$extension:ty, $index:literal>()) => {
+            $crate::private::registry::submit! {
+                $crate::private::Registration::of::<$extension, $index>()
+            }
+
+            #[cfg(target_os = "linux")]
+            const _: () = {
+                const NAME: &str = <$extension as $crate::private::Declared>::NAMES[$index];
+                #[used]
+                // SAFETY: a section for notes, and the value is one.
+                #[unsafe(link_section = ".note.funcdock")]
+                static NOTE: $crate::private::Note<{ $crate::private::padded(NAME.len()) }> =
+                    $crate::private::Note::new(NAME);
+            };
+        };
     }
 }
 

@@ -43,25 +43,6 @@ pub const fn padded(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 
-/// Registers an extension within its library, and writes its name into a note. Linkers keep notes that nothing refers to.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! submit_extension {
-    ($registration:expr) => {
-        $crate::private::registry::submit! { $registration }
-
-        #[cfg(target_os = "linux")]
-        const _: () = {
-            const NAME: &str = $registration.name();
-            #[used]
-            // SAFETY: a section for notes, and the value is one.
-            #[unsafe(link_section = ".note.funcdock")]
-            static NOTE: $crate::private::Note<{ $crate::private::padded(NAME.len()) }> =
-                $crate::private::Note::new(NAME);
-        };
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,25 +9,14 @@ use crate::abi::{Descriptor, DescriptorRef};
 use crate::author::extension::{Extension, PythonModule, Scope};
 
 /// An extension that is linked into this library or executable.
-pub struct Registration {
-    descriptor: DescriptorRef,
-    name: &'static str,
-}
+pub struct Registration(DescriptorRef);
 
 inventory::collect!(Registration);
 
 impl Registration {
     /// Registers an extension under the name of this index.
     pub const fn of<E: Extension, const NAME: usize>() -> Self {
-        Registration {
-            descriptor: descriptor::<E, NAME>(),
-            name: E::NAMES[NAME],
-        }
-    }
-
-    /// The name of the extension.
-    pub const fn name(&self) -> &'static str {
-        self.name
+        Registration(descriptor::<E, NAME>())
     }
 }
 
@@ -35,7 +24,7 @@ impl Registration {
 pub fn registrations() -> impl Iterator<Item = DescriptorRef> {
     inventory::iter::<Registration>
         .into_iter()
-        .map(|registration| registration.descriptor)
+        .map(|registration| registration.0)
 }
 
 /// The descriptor of an extension under the name of this index.
