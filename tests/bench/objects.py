@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures the cost of a call to an extension's object (`context.tracer.span("x")`) for function code.
 
-    cargo build --release && cargo build --release --package fixture-hooks --examples && tests/bench/objects.py
+    cargo build --release && cargo build --release --package fixture-hooks --examples
+    tests/bench/objects.py
 
 Prints medians of seven rounds of 100,000 calls, in a synchronous function, on a thread of the pool; for
 comparison, a method of a class written in Python.

@@ -62,6 +62,10 @@ impl NextApi {
                 None if path == "extension/src/lib.rs" => {
                     format!("{text}\nmod appended {{\n{APPENDED_SOURCE}}}\n")
                 }
+                // Its own name: where cargo builds, it would overwrite the library of the first API.
+                None if path == "extension/Cargo.toml" => {
+                    replaced(path, text, "frozen-extension", "next-extension")
+                }
                 _ => text.to_owned(),
             },
         );

@@ -197,7 +197,9 @@ pub(crate) unsafe extern "C" fn settings<E: Extension>() -> RVec<abi::Setting> {
 pub(crate) unsafe extern "C" fn drop_instance<E: Extension>(instance: *mut c_void) {
     // SAFETY: the host drops an instance once, last; it came from `Box::into_raw` in `init`.
     let instance = unsafe { Box::from_raw(instance.cast::<E>()) };
-    guarded_drop("the extension", || drop(instance));
+    guarded_drop(&format!("extension {:?}", E::NAMES.join(" or ")), || {
+        drop(instance);
+    });
 }
 
 fn hook(f: impl FnOnce() -> Result<()>) -> abi::HookResult {

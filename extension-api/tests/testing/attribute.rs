@@ -218,7 +218,7 @@ fn a_destructor_that_panics_is_reported() {
     let reported = logs.iter().any(|record| {
         record
             .message
-            .starts_with("the destructor of the extension panicked: on purpose")
+            .starts_with("the destructor of extension \"bursts\" panicked: on purpose")
     });
     assert!(reported, "{logs:?}");
 }

@@ -60,8 +60,8 @@ impl Extensions {
         }
     }
 
-    /// Returns a closure that lists the names of all extensions that are docked or could be. It reads folders: do not
-    /// call it while these extensions are locked.
+    /// Returns a closure that lists the names of all extensions that are docked or could be, without those that an import
+    /// cannot name. It reads folders: do not call it while these extensions are locked.
     pub fn available(&self) -> impl FnOnce() -> Vec<String> + Send + use<> {
         let docked = self.slots.iter().map(|slot| slot.name.to_string());
         let switched_off = self.switched_off.iter().map(|config| config.name.clone());
@@ -69,6 +69,7 @@ impl Extensions {
         let search = self.search.clone();
         move || {
             names.extend(search.available().into_iter().flat_map(|found| found.names));
+            names.retain(|name| !name.starts_with(|first: char| first.is_ascii_digit()));
             names.sort_by_key(|name| normalised(name));
             names.dedup_by(|a, b| normalised(a) == normalised(b));
             names

@@ -192,7 +192,7 @@ fn mistakes_that_do_not_fail_are_warnings() {
 
     let panics = fixture("panic", &json!({ "hook": "drop" }));
     assert_eq!(panics.code, Some(0), "{}", panics.output());
-    let warning = "warning: extension \"panic\": drop logged an error: the destructor of the extension panicked: on purpose";
+    let warning = "warning: extension \"panic\": drop logged an error: the destructor of extension \"panic\" panicked: on purpose";
     assert!(panics.stderr.contains(warning), "{}", panics.output());
     assert!(
         panics.stdout.ends_with("1 extension checked: 1 with warnings\n"),

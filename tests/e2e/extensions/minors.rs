@@ -40,11 +40,11 @@ fn an_extension_that_is_optimised_for_size_is_served() {
 fn an_extension_of_the_next_api_is_served() {
     let next = NextApi::generate(&target().join("next-api"));
     let built = build_outside(&next.folder, "next", "dev", &["--offline"]);
-    let stopped = works(&built.join(library_name("frozen-extension")), &["appended"]);
+    let stopped = works(&built.join(library_name("next-extension")), &["appended"]);
     for table in NextApi::host_tables() {
         let logged = lines(
             &stopped.stderr,
-            &["INFO frozen_extension::appended: ", table, " has "],
+            &["INFO next_extension::appended: ", table, " has "],
         );
         assert!(!logged.is_empty(), "{table}\n{}", stopped.stderr);
         for line in logged {
@@ -53,7 +53,7 @@ fn an_extension_of_the_next_api_is_served() {
     }
     let (_, minor) = next.version.split_once('.').expect("1.<minor>.0");
     let minor = minor.trim_end_matches(".0");
-    let own = format!("frozen_extension::appended: Descriptor has Some({minor})");
+    let own = format!("next_extension::appended: Descriptor has Some({minor})");
     assert_eq!(lines(&stopped.stderr, &[&own]).len(), 1, "{}", stopped.stderr);
 }
 
