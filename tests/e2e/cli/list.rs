@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use funcdock_tests::{App, binary, build_outside, library, library_name, python, repository};
+use funcdock_tests::{App, binary, library, python};
 use serde_json::{Value as Json, json};
 
 use crate::support::{Done, extension};
 
-fn list(app: &App, arguments: &[&str]) -> Done {
+pub(crate) fn list(app: &App, arguments: &[&str]) -> Done {
     let mut command = extension(["list"]);
     command.arg(app.path()).args(arguments);
     Done::of(command.arg("--python").arg(python::without_packages()))
@@ -17,7 +17,7 @@ fn list(app: &App, arguments: &[&str]) -> Done {
 
 /// Returns the entry with this name.
 #[track_caller]
-fn entry(list: &Json, name: &str) -> Json {
+pub(crate) fn entry(list: &Json, name: &str) -> Json {
     let found = list
         .as_array()
         .into_iter()
@@ -39,7 +39,7 @@ fn host_json(extensions: &[(&str, Json)]) -> String {
 }
 
 /// Links a library of this workspace into an app.
-fn link(app: &Path, krate: &str, place: &str) -> PathBuf {
+pub(crate) fn link(app: &Path, krate: &str, place: &str) -> PathBuf {
     let place = app.canonicalize().expect("the copy exists").join(place);
     fs::create_dir_all(place.parent().expect("a folder")).expect("a folder in the copy");
     symlink(library(krate), &place).expect("a link in the copy");
@@ -205,21 +205,6 @@ fn what_an_app_does_not_have_is_not_listed() {
         ["memory-profile", "opencensus", "rate-limit", "server-timing"],
         "the fixtures of the tests are not beside the binary"
     );
-}
-
-#[test]
-fn a_library_that_does_not_tell_its_names_is_found_by_its_file() {
-    let app = App::without_functions();
-    let folder = build_outside(&repository().join("tests/frozen"), "frozen", "dev", &["--locked"]);
-    let frozen = folder.join(library_name("frozen-extension"));
-    let place = app.path().join(".extensions").join("libcalled_otherwise.so");
-    fs::create_dir(app.path().join(".extensions")).expect("a folder in the copy");
-    fs::copy(&frozen, &place).expect("the library is built");
-    let listed = list(&app, &["--json"]).json();
-    let found = entry(&listed["available"], "called-otherwise");
-    let message = found["message"].as_str().expect("a message");
-    assert!(message.contains("has no extension of that name"), "{found:#}");
-    assert!(message.contains(".library, or rebuild it"), "{found:#}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod init;
 mod install;
 mod list;
 mod made;
+mod names;
 mod new;
 mod new_function;
 mod shipped;

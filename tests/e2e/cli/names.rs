@@ -1,0 +1,72 @@
+//! What can be docked by which name: the list, the stubs and imports agree.
+
+use std::fs;
+
+use funcdock_tests::{App, build_outside, library_name, python, repository};
+
+use crate::list::{entry, link, list};
+use crate::support::{Done, extension};
+
+#[test]
+fn the_list_the_stubs_and_imports_have_the_same_names() {
+    let imports = "\
+import funcdock.extensions as extensions
+
+
+def main(req):
+    return ' '.join(dir(extensions))
+";
+    let app = App::without_functions().function("names", imports);
+    link(app.path(), "fixture-hooks", ".extensions/libwhatever.so");
+    let listed = list(&app, &["--json"]).json();
+    let names = listed["available"].as_array().into_iter().flatten();
+    let mut names: Vec<String> = names
+        .filter_map(|entry| entry["name"].as_str())
+        // An import cannot name it.
+        .filter(|name| *name != "2nd-metrics")
+        .map(|name| name.replace('-', "_"))
+        .collect();
+    names.sort_unstable();
+    assert!(names.contains(&"record_function".to_owned()), "{names:?}");
+
+    let stubs = Done::of(
+        extension(["stubs", "--python"])
+            .arg(python::without_packages())
+            .arg(app.path()),
+    );
+    assert_eq!(stubs.code, Some(0), "{}", stubs.output());
+    let text =
+        fs::read_to_string(app.path().join("typings/funcdock/extensions.pyi")).expect("it was written");
+    let mut stubs: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once(": _"))
+        .filter(|(name, class)| name == class)
+        .map(|(name, _)| name)
+        .collect();
+    stubs.sort_unstable();
+    assert_eq!(stubs, names);
+
+    let host = app.env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1").start();
+    let found = host.get("/api/names").text();
+    let found: Vec<&str> = found
+        .split_whitespace()
+        .filter(|name| !name.starts_with('_'))
+        .collect();
+    assert_eq!(found, names);
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_library_that_does_not_tell_its_names_is_found_by_its_file() {
+    let app = App::without_functions();
+    let folder = build_outside(&repository().join("tests/frozen"), "frozen", "dev", &["--locked"]);
+    let frozen = folder.join(library_name("frozen-extension"));
+    let place = app.path().join(".extensions").join("libcalled_otherwise.so");
+    fs::create_dir(app.path().join(".extensions")).expect("a folder in the copy");
+    fs::copy(&frozen, &place).expect("the library is built");
+    let listed = list(&app, &["--json"]).json();
+    let found = entry(&listed["available"], "called-otherwise");
+    let message = found["message"].as_str().expect("a message");
+    assert!(message.contains("has no extension of that name"), "{found:#}");
+    assert!(message.contains(".library, or rebuild it"), "{found:#}");
+}
