@@ -2,6 +2,7 @@
 
 mod broken;
 mod check;
+mod check_calls;
 mod init;
 mod install;
 mod list;

@@ -96,8 +96,6 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         report["ok"] = ok.into();
         report["summary"] = json!(summary);
         print(&format_args!("{report:#}\n"));
-    } else {
-        print(&format_args!("{summary}\n"));
     }
     for warning in outcome.warnings() {
         print_error(&format_args!("warning: {warning}"));
@@ -110,6 +108,9 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             "note: the check used the settings {}; pass others with --settings",
             Json::Object(settings_to_show(&check.settings))
         ));
+    }
+    if !arguments.json {
+        print(&format_args!("{summary}\n"));
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
