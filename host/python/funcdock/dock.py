@@ -184,8 +184,10 @@ def attach(loaded: Sequence[tuple[str, str, str, Callable[..., Any] | None]]) ->
     _waiting.clear()
 
 
-def find(name: str) -> Extension:
+def find(name: str) -> Any:
     """Docks the extension of this name, unless it is docked, and returns it.
+
+    ``Context`` is the class of a function's context. Type checkers read of it what extensions add, in the stubs.
 
     Code that searches all modules for a name, as pickle does, gets an AttributeError at little cost. An
     import then asks the finder, which raises the error with the reason.
@@ -197,8 +199,18 @@ def find(name: str) -> Extension:
     if _known is None and not name.startswith("_"):
         _known = frozenset(names())
     if _known is None or name not in _known:
+        if name == "Context":
+            return _context_class()
         raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
     return _make(name)
+
+
+def _context_class() -> type:
+    try:
+        from azure.functions import Context
+    except ImportError:
+        return object
+    return Context
 
 
 def names() -> list[str]:

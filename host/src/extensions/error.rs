@@ -49,8 +49,9 @@ pub enum ExtensionError {
     },
     /// It cannot run where it is to run.
     #[error(
-        "extension {name:?}: it cannot run in the order that host.json says\n  found: {found}\n  expected: extensions \
-         that can follow one another\n  next: correct workerExtensions.{name}.after"
+        "extension {name:?}: it cannot run in the order that is asked for\n  found: {found}\n  expected: extensions that \
+         can follow one another\n  next: write workerExtensions.{name}.after in host.json, which wins over the \
+         extension's own order; [] for none"
     )]
     Order {
         /// The name in host.json.

@@ -119,8 +119,17 @@ impl ExtensionSlot {
     }
 
     /// Returns the names of the extensions that it is to run after.
-    pub(super) fn after(&self) -> impl Iterator<Item = &str> {
-        self.config.after.iter().map(String::as_str)
+    pub(super) fn after(&self) -> Vec<&str> {
+        match (&self.config.after, &self.library) {
+            (Some(names), _) => names.iter().map(String::as_str).collect(),
+            (None, Some(library)) => library.extension.after(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Whether host.json says what it runs after. Otherwise the extension itself does.
+    pub(super) fn is_ordered_by_host_json(&self) -> bool {
+        self.config.after.is_some()
     }
 
     /// Returns a hook that is strict, by its own word or by host.json's.

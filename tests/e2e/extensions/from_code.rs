@@ -98,7 +98,7 @@ fn mistakes_are_exceptions_that_say_what_to_do() {
             "unknown key",
             &["TypeError: unknown key \"lable\": the keys are file, label"],
         ),
-        ("wrong type", &["TypeError: label: invalid type: integer `1`"]),
+        ("wrong type", &["TypeError: label: expected text, found 1"]),
         (
             "not JSON",
             &["TypeError: label: Object of type object is not JSON"],

@@ -15,7 +15,7 @@ use super::table::Table;
 use crate::app::{App, ExtensionConfig};
 use crate::cli::start::{read_app, seconds};
 use crate::cli::{settings, telemetry};
-use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Source};
+use crate::extensions::{Available, Depth, ExtensionError, ExtensionState, Search, Setting, Source};
 use crate::logging::{Format, settings_to_show};
 
 const ABOUT: &str = "\
@@ -38,7 +38,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: Duration,
 
-    /// Print the list as JSON
+    /// Show the settings that each extension takes
+    #[arg(long)]
+    settings: bool,
+
+    /// Print the list as JSON, always with the settings that each extension takes
     #[arg(long)]
     json: bool,
 }
@@ -54,6 +58,8 @@ struct Entry {
     source: Option<String>,
     state: ExtensionState,
     message: Option<String>,
+    /// The settings that it takes.
+    accepts: Vec<Setting>,
 }
 
 /// An extension of host.json.
@@ -94,7 +100,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         });
         format!("{list:#}\n")
     } else {
-        tables(&app, enabled, &docked, &others)
+        tables(&app, enabled, &docked, &others, arguments.settings)
     };
     crate::cli::print(&text);
     Ok(ExitCode::SUCCESS)
@@ -109,6 +115,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
         source: None,
         state: ExtensionState::Loaded,
         message: None,
+        accepts: Vec::new(),
     };
     match search.locate(config) {
         Ok(source) => {
@@ -171,6 +178,7 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
         source: Some(source.to_string()),
         state: ExtensionState::Loaded,
         message: None,
+        accepts: Vec::new(),
     };
     let mut entries: Vec<Entry> = outcome
         .extensions
@@ -178,6 +186,7 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
         .map(|extension| Entry {
             version: Some(extension.described.version.clone()),
             scope: Some(extension.described.scope.clone()),
+            accepts: extension.described.settings.clone(),
             ..entry(&extension.described.name)
         })
         .collect();
@@ -198,6 +207,7 @@ impl Entry {
         if let Some(extension) = outcome.extensions.into_iter().next() {
             self.version = Some(extension.described.version);
             self.scope = Some(extension.described.scope);
+            self.accepts = extension.described.settings;
         }
     }
 
@@ -219,13 +229,32 @@ impl Entry {
         ]
     }
 
+    /// Returns what is below its row: what is wrong with it, and the settings that it takes.
+    fn remark(&self, with_settings: bool) -> Option<String> {
+        let settings = self.accepts.iter().filter(|_| with_settings).map(|setting| {
+            let documentation = match setting.documentation.as_str() {
+                "" => String::new(),
+                text => format!(" - {}", text.replace('\n', "\n  ")),
+            };
+            format!("{}: {}{documentation}", setting.name, setting.annotation)
+        });
+        let lines: Vec<String> = self.message.iter().cloned().chain(settings).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
     fn source(&self) -> String {
         self.source.clone().unwrap_or_else(|| "-".to_owned())
     }
 }
 
 /// Returns the list for people.
-fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]) -> String {
+fn tables(
+    app: &App,
+    enabled: bool,
+    docked: &[DockedExtension],
+    others: &[Entry],
+    with_settings: bool,
+) -> String {
     const COMMON: [&str; 5] = ["NAME", "VERSION", "API", "SCOPE", "STATE"];
     let mut text = String::new();
     if docked.is_empty() {
@@ -262,7 +291,7 @@ fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]
                 Json::Object(settings.clone()).to_string(),
                 entry.source(),
             ]);
-            table.row(cells, entry.message.clone());
+            table.row(cells, entry.remark(with_settings));
         }
         let _ = write!(text, "{table}");
     }
@@ -272,7 +301,7 @@ fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]
         for entry in others {
             let mut cells = entry.cells();
             cells.push(entry.source());
-            table.row(cells, entry.message.clone());
+            table.row(cells, entry.remark(with_settings));
         }
         let _ = write!(text, "{table}");
     }
