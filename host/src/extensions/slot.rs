@@ -68,10 +68,15 @@ enum State {
     /// Its library is open.
     Opened,
     /// Its instances are made. There are none after the shutdown.
-    Started { instances: Vec<Arc<Instance>> },
+    Started {
+        instances: Vec<Arc<Instance>>,
+        /// What its companion gets, until that is taken.
+        companion: Option<Companion>,
+    },
     /// There is no function that it applies to, for this reason. One of app level has its instance all the same.
     Unattached {
         instances: Vec<Arc<Instance>>,
+        companion: Option<Companion>,
         reason: &'static str,
     },
     /// The app runs without it.
@@ -198,26 +203,22 @@ impl ExtensionSlot {
     /// Its instances, in the order in which they were made.
     pub(super) fn instances(&self) -> &[Arc<Instance>] {
         match &self.state {
-            State::Started { instances } | State::Unattached { instances, .. } => instances,
+            State::Started { instances, .. } | State::Unattached { instances, .. } => instances,
             State::Opened | State::Failed { .. } => &[],
         }
     }
 
-    /// Returns its companion, which comes from the first instance.
-    ///
-    /// # Errors
-    /// [`ExtensionError::Init`].
-    pub(super) fn companion(&self) -> Result<Option<Companion>, ExtensionError> {
-        let Some(instance) = self.instances().first() else {
-            return Ok(None);
-        };
-        let companion = instance.companion();
-        companion.map_err(|error| ExtensionError::init(&self.config, None, &error))
+    /// Takes its companion, if it has one.
+    pub(super) fn take_companion(&mut self) -> Option<Companion> {
+        match &mut self.state {
+            State::Started { companion, .. } | State::Unattached { companion, .. } => companion.take(),
+            State::Opened | State::Failed { .. } => None,
+        }
     }
 
     /// Ends the instances, the last made first.
     pub(super) fn shutdown(&mut self, end: Instant) {
-        if let State::Started { instances } | State::Unattached { instances, .. } = &mut self.state {
+        if let State::Started { instances, .. } | State::Unattached { instances, .. } = &mut self.state {
             shut_down(std::mem::take(instances), end);
         }
     }
