@@ -155,6 +155,7 @@ impl Life {
         let checked = self.extension.configure(&settings);
         checked.map_err(|error| ExtensionError::Configure {
             name: name.clone(),
+            place: None,
             reason: error.message.to_string(),
         })?;
         if depth == Depth::Configure {

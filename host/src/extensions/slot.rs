@@ -25,6 +25,8 @@ pub(super) struct ExtensionSlot {
     pub(super) name: Arc<str>,
     config: ExtensionConfig,
     settings: Settings,
+    /// Where function code has configured it last: file and line.
+    configured_at: Option<String>,
     /// Functions that function code attaches it to, with settings of their own.
     attachments: Vec<Attachment>,
     /// `None` if it could not be opened: then it has failed.
@@ -112,6 +114,7 @@ impl ExtensionSlot {
             name: config.name.as_str().into(),
             settings: Settings::Unchecked(Value::Object(config.settings.clone()).to_string()),
             config,
+            configured_at: None,
             attachments: Vec::new(),
             library,
             state,
@@ -156,9 +159,17 @@ impl ExtensionSlot {
         (merged, text)
     }
 
-    /// Replaces its settings. `are_checked` says whether the extension has accepted them.
-    pub(super) fn set_settings(&mut self, settings: Map<String, Value>, text: String, are_checked: bool) {
+    /// Replaces its settings, as the function code at `place` says. `are_checked` says whether the extension has accepted
+    /// them.
+    pub(super) fn set_settings(
+        &mut self,
+        settings: Map<String, Value>,
+        text: String,
+        are_checked: bool,
+        place: &str,
+    ) {
         self.config.settings = settings;
+        self.configured_at = Some(place.to_owned());
         self.settings = match are_checked {
             true => Settings::Checked(text),
             false => Settings::Unchecked(text),
@@ -194,6 +205,7 @@ impl ExtensionSlot {
         };
         self.configure(text).map_err(|error| ExtensionError::Configure {
             name: self.config.name.clone(),
+            place: self.configured_at.clone(),
             reason: error.message.to_string(),
         })?;
         self.settings = Settings::Checked(text.clone());
