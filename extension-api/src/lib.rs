@@ -82,6 +82,9 @@ mod documentation {
     #[doc = include_str!("../../docs/src/hooks.md")]
     struct Hooks;
 
+    #[doc = include_str!("../../docs/src/migrate-from-app-extension-base.md")]
+    struct MigrateFromAppExtensionBase;
+
     #[doc = include_str!("../../docs/src/ship-an-extension.md")]
     struct ShipAnExtension;
 
