@@ -46,8 +46,10 @@ pub mod testing;
 /// The C-layout types at the border between host and extension. Authors never need them.
 pub use funcdock_extension_abi as abi;
 
+pub use author::annotation::{Classes, Typed};
 pub use author::context::{AppInfo, Function, FunctionInfo};
 pub use author::data::Data;
+pub use author::documented::Documented;
 pub use author::error::{Error, ErrorKind, Result};
 pub use author::extension::{Extension, Info, PythonModule};
 pub use author::flow::{Flow, Wait};
@@ -59,14 +61,17 @@ pub use author::response::{HttpResponse, Response};
 pub use author::stream_end::{StreamEnd, StreamEndKind};
 pub use author::typed::{FromArguments, FromValue};
 pub use author::value::{Arguments, ContextObject, Value};
-pub use funcdock_extension_macros::extension;
+pub use funcdock_extension_macros::{Documented, extension, methods};
 
 /// Used by [`extension`]; not for extensions.
 #[doc(hidden)]
 pub mod private {
     pub use ::inventory as registry;
 
+    pub use crate::author::annotation::Attribute;
+    pub use crate::author::documented::{DocumentationOf, ViaDocumented, ViaNothing};
     pub use crate::author::extension::{AppLevel, Declared, FunctionLevel};
+    pub use crate::author::methods::{argument, no_method, not_settable};
     pub use crate::export::{Note, Registration, name_of, padded, registrations};
 
     /// Where `#[extension]` finds `submit!`.
@@ -105,6 +110,9 @@ mod documentation {
 
     #[doc = include_str!("../../docs/src/hooks.md")]
     struct Hooks;
+
+    #[doc = include_str!("../../docs/src/migrate-from-app-extension-base.md")]
+    struct MigrateFromAppExtensionBase;
 
     #[doc = include_str!("../../docs/src/ship-an-extension.md")]
     struct ShipAnExtension;

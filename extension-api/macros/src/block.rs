@@ -1,20 +1,24 @@
 //! What the `impl` block has: its hooks, which of them are strict, and what was left out.
 
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, ImplItem, ImplItemFn, Item, ItemImpl, Meta, Result, Type};
+use syn::{Error, FnArg, ImplItem, ImplItemFn, Item, ItemImpl, Meta, Result, Type};
 
 use crate::arguments::Scope;
+use crate::function::take;
 use crate::functions::{
     FLUSH_BIT, FUNCTIONS, POST, POST_BIT, PRE, PRE_BIT, SHUTDOWN_BIT, STREAM_ENDED, STREAM_ENDED_BIT, unknown,
 };
+use crate::made::MadeAttribute;
 
 /// An `impl` block as the attribute understands it.
 pub(crate) struct Block {
-    /// Without our attributes, and without what is not of the trait.
+    /// Without our attributes, without what is not of the trait, and without what makes attributes.
     pub(crate) item: ItemImpl,
     pub(crate) scope: Scope,
     pub(crate) hooks: u32,
     pub(crate) strict: u32,
+    /// The attributes of `context` that the block makes.
+    pub(crate) made: Vec<MadeAttribute>,
     /// What the block does not have and gets.
     pub(crate) without_settings: bool,
     pub(crate) without_state: bool,
@@ -31,6 +35,7 @@ impl Block {
             scope,
             hooks: 0,
             strict: 0,
+            made: Vec::new(),
             without_settings: true,
             without_state: true,
             without_pre: true,
@@ -41,12 +46,19 @@ impl Block {
             let mut items = items.iter();
             items.any(|item| matches!(item, ImplItem::Const(item) if item.ident == name))
         };
-        let (has_attributes, has_companion) = (has_const("ATTRIBUTES"), has_const("COMPANION"));
+        let has_companion = has_const("COMPANION");
         let mut state = None;
         for mut item in items {
             match &mut item {
                 ImplItem::Fn(function) => {
-                    let is_known = block.read_function(function, has_attributes, has_companion);
+                    if take(&mut function.attrs, "attribute").is_some() {
+                        match MadeAttribute::read(function.clone()) {
+                            Ok(made) => block.made.push(made),
+                            Err(error) => block.errors.push(error),
+                        }
+                        continue;
+                    }
+                    let is_known = block.read_function(function, has_companion);
                     if !is_known {
                         continue;
                     }
@@ -60,12 +72,6 @@ impl Block {
             }
             block.item.items.push(item);
         }
-        if has_attributes && !block.has_function("attribute") {
-            block.error(
-                block.item.self_ty.span(),
-                "the extension has ATTRIBUTES and nothing that makes them: write `fn attribute`, or leave ATTRIBUTES out",
-            );
-        }
         block.check_state(state);
         if block.hooks & FLUSH_BIT != 0 {
             // Left out, `shutdown` flushes.
@@ -78,19 +84,9 @@ impl Block {
         self.errors.push(Error::new(span, message));
     }
 
-    fn has_function(&self, name: &str) -> bool {
-        let mut items = self.item.items.iter();
-        items.any(|item| matches!(item, ImplItem::Fn(function) if function.sig.ident == name))
-    }
-
     /// Returns whether it is a function of the trait.
-    fn read_function(
-        &mut self,
-        function: &mut ImplItemFn,
-        has_attributes: bool,
-        has_companion: bool,
-    ) -> bool {
-        let strict = take_strict(&mut function.attrs);
+    fn read_function(&mut self, function: &mut ImplItemFn, has_companion: bool) -> bool {
+        let strict = take(&mut function.attrs, "strict");
         let name = &function.sig.ident;
         let Some((_, bit)) = FUNCTIONS.iter().find(|(known, _)| name == known) else {
             self.error(name.span(), unknown(name, &self.item.self_ty));
@@ -122,11 +118,6 @@ impl Block {
             PRE => self.without_pre = false,
             // The post hook's call makes it.
             "on_exception" => self.hooks |= POST_BIT,
-            "attribute" if !has_attributes => self.error(
-                name.span(),
-                "add the names of the attributes that this makes: `const ATTRIBUTES: &'static [&'static str] = \
-                 &[\"user\"];`",
-            ),
             "native" if !has_companion => self.error(
                 name.span(),
                 "`native` is what the extension's companion gets, and there is none: add `const COMPANION: &'static \
@@ -249,14 +240,6 @@ fn extension_block(item: Item) -> Result<ItemImpl> {
         ));
     }
     Ok(item)
-}
-
-/// Takes `#[strict]` out of the attributes.
-fn take_strict(attributes: &mut Vec<Attribute>) -> Option<Attribute> {
-    let index = attributes
-        .iter()
-        .position(|attribute| attribute.path().is_ident("strict"))?;
-    Some(attributes.remove(index))
 }
 
 fn is_unit(ty: &Type) -> bool {

@@ -2,18 +2,19 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::LitStr;
 
-use crate::arguments::Scope;
+use crate::arguments::{Arguments, Scope, SetAttribute};
 use crate::block::Block;
+use crate::made::MadeAttribute;
 
-/// Writes the output; `names` is empty if the crate's name is meant.
-pub(crate) fn write(names: &[LitStr], block: Block) -> TokenStream {
+/// Writes the output.
+pub(crate) fn write(arguments: &Arguments, block: Block) -> TokenStream {
     let Block {
         mut item,
         scope,
         hooks,
         strict,
+        made,
         without_settings,
         without_state,
         without_pre,
@@ -37,13 +38,38 @@ pub(crate) fn write(names: &[LitStr], block: Block) -> TokenStream {
             }
         });
     }
+    if !made.is_empty() {
+        let arms = made.iter().map(MadeAttribute::arm);
+        item.items.push(syn::parse_quote! {
+            fn attribute(
+                &self,
+                call: &#api::Invocation<'_>,
+                name: &str,
+            ) -> #api::Result<::core::option::Option<#api::Value>> {
+                ::core::result::Result::Ok(match name {
+                    #(#arms)*
+                    _ => ::core::option::Option::None,
+                })
+            }
+        });
+    }
     let extension = &item.self_ty;
+    let makers = (!made.is_empty()).then(|| {
+        let functions = made.iter().map(MadeAttribute::function);
+        quote!(impl #extension { #(#functions)* })
+    });
+    let made = made.iter().map(MadeAttribute::declaration);
+    let set = arguments.sets.iter().map(|SetAttribute { name, of }| {
+        let name = name.to_string();
+        quote!(#api::private::Attribute::set::<#of>(#name))
+    });
+    let after = &arguments.after;
     let scope = match scope {
         Scope::App => quote!(AppLevel),
         Scope::Function => quote!(FunctionLevel),
     };
-    let count = names.len().max(1);
-    let names = match names {
+    let count = arguments.names.len().max(1);
+    let names = match &*arguments.names {
         [] => quote!(#api::private::name_of(::core::env!("CARGO_PKG_NAME"))),
         names => quote!(#(#names),*),
     };
@@ -61,12 +87,20 @@ pub(crate) fn write(names: &[LitStr], block: Block) -> TokenStream {
         );
         #(#errors)*
         #item
+        #makers
         const _: () = {
             impl #api::private::Declared for #extension {
                 type Scope = #api::private::#scope;
                 const HOOKS: u32 = #hooks;
                 const STRICT: u32 = #strict;
                 const NAMES: &'static [&'static str] = &[#names];
+                const ATTRIBUTES: &'static [#api::private::Attribute] = &[#(#made,)* #(#set),*];
+                const AFTER: &'static [&'static str] = &[#(#after),*];
+                fn settings_documentation() -> &'static [(&'static str, &'static str)] {
+                    #[allow(unused_imports, reason = "which one is used depends on the type of the settings")]
+                    use #api::private::{ViaDocumented as _, ViaNothing as _};
+                    (&#api::private::DocumentationOf::<<#extension as #api::Extension>::Settings>::NEW).get()
+                }
                 const VERSION: &'static str = ::core::env!("CARGO_PKG_VERSION");
             }
             #(#registrations)*

@@ -9,6 +9,11 @@ use super::value::{Arguments, Value};
 ///
 /// There is one for `bool`, whole numbers, `f64`, `String`, `Vec<u8>` (from `bytes`), `Option` (`None` of Python), `Vec` (from
 /// a list), maps with `String` keys, [`Value`] itself and [`serde_json::Value`].
+#[diagnostic::on_unimplemented(
+    message = "a value from Python does not become a `{Self}`",
+    label = "not a type that an argument can have",
+    note = "take a bool, a number, `String`, `Vec<u8>`, `Option`, `Vec`, a map with `String` keys, `serde_json::Value` or `Value`"
+)]
 pub trait FromValue: Sized {
     /// Converts a value.
     ///
@@ -169,7 +174,7 @@ macro_rules! into_value {
     };
 }
 
-into_value! { i8 i16 i32 u8 u16 u32 }
+into_value! { i8 i16 i32 u16 u32 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
@@ -177,7 +182,13 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// A list; `bytes` are [`Value::Bytes`].
+/// `bytes`, as [`FromValue`] reads them.
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Value::Bytes(bytes)
+    }
+}
+
 impl<T: Into<Value>> From<Vec<T>> for Value {
     fn from(values: Vec<T>) -> Self {
         Value::List(values.into_iter().map(Into::into).collect())
@@ -231,7 +242,8 @@ impl Arguments {
     }
 }
 
-fn argument<T: FromValue>(name: &str, value: Option<Value>) -> Result<T> {
+/// Converts an argument; `None` if it was not given.
+pub(super) fn argument<T: FromValue>(name: &str, value: Option<Value>) -> Result<T> {
     match value {
         Some(value) => T::from_value(value)
             .map_err(|error| Error::new(error.kind(), format!("{name}: {}", error.message()))),

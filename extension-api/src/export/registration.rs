@@ -6,6 +6,7 @@ use abi_stable::std_types::RStr;
 use super::reserved::is_reserved;
 use super::shim;
 use crate::abi::{Descriptor, DescriptorRef};
+use crate::author::annotation::Attribute;
 use crate::author::extension::{Extension, PythonModule, Scope};
 
 /// An extension that is linked into this library or executable.
@@ -51,10 +52,11 @@ impl<E: Extension, const NAME: usize> Table<E, NAME> {
         attributes: {
             assert!(
                 !has_reserved(E::ATTRIBUTES),
-                "ATTRIBUTES has a name that the context has itself, such as `invocation_id`: choose another one"
+                "the context has an attribute of this name itself, such as `invocation_id`: choose another name"
             );
             shim::attributes::<E>
         },
+        after: shim::after::<E>,
         companion: PythonModule::into_abi(E::COMPANION),
         configure: shim::configure::<E>,
         init: shim::init::<E>,
@@ -70,12 +72,12 @@ impl<E: Extension, const NAME: usize> Table<E, NAME> {
     });
 }
 
-const fn has_reserved(mut names: &[&str]) -> bool {
-    while let [name, rest @ ..] = names {
-        if is_reserved(name) {
+const fn has_reserved(mut attributes: &[Attribute]) -> bool {
+    while let [attribute, rest @ ..] = attributes {
+        if is_reserved(attribute.name) {
             return true;
         }
-        names = rest;
+        attributes = rest;
     }
     false
 }

@@ -11,6 +11,7 @@ use abi_stable::std_types::{RBox, ROption, RResult, RStr, RVec};
 
 use super::settings;
 use crate::abi;
+use crate::author::annotation::{Attribute, Classes};
 use crate::author::context::Function;
 use crate::author::convert::{catch, value_into_abi};
 use crate::author::error::{Error, Result};
@@ -163,8 +164,20 @@ pub(crate) unsafe extern "C" fn flush<E: Extension>(
     hook(|| extension.flush(Duration::from_millis(deadline_ms)))
 }
 
-pub(crate) unsafe extern "C" fn attributes<E: Extension>() -> RVec<RStr<'static>> {
-    E::ATTRIBUTES.iter().map(|name| RStr::from_str(name)).collect()
+pub(crate) unsafe extern "C" fn attributes<E: Extension>() -> abi::Attributes {
+    guarded(|| {
+        let mut classes = Classes::default();
+        let describe = |attribute: &Attribute| attribute.describe(&mut classes);
+        abi::Attributes {
+            attributes: E::ATTRIBUTES.iter().map(describe).collect(),
+            classes: classes.into_abi().into(),
+        }
+    })
+    .unwrap_or_default()
+}
+
+pub(crate) unsafe extern "C" fn after<E: Extension>() -> RVec<RStr<'static>> {
+    E::AFTER.iter().map(|name| RStr::from_str(name)).collect()
 }
 
 pub(crate) unsafe extern "C" fn attribute<E: Extension>(
@@ -191,7 +204,7 @@ pub(crate) unsafe extern "C" fn native<E: Extension>(
 }
 
 pub(crate) unsafe extern "C" fn settings<E: Extension>() -> RVec<abi::Setting> {
-    guarded(settings::describe::<E::Settings>).unwrap_or_default()
+    guarded(|| settings::describe::<E::Settings>(E::settings_documentation())).unwrap_or_default()
 }
 
 pub(crate) unsafe extern "C" fn drop_instance<E: Extension>(instance: *mut c_void) {

@@ -89,7 +89,7 @@ impl TestInstance {
         invocation: &Arc<TestInvocation>,
         name: &str,
     ) -> Result<Option<abi::Value>, String> {
-        if !self.extension.attribute_names().contains(&name) {
+        if !self.extension.made_attributes().contains(&name) {
             return Ok(None);
         }
         let made = invocation

@@ -162,6 +162,11 @@ impl PyObject {
         let result = self.run(|this| this.call(method.into(), positional, keyword));
         match result.into_result() {
             Ok(value) => Ok(PyValue::from_abi(value, &self.0.scope)),
+            // As Python does, a `TypeError` of a call begins with the method's name.
+            Err(error) if error.kind == abi::ERROR_TYPE => Err(Error::new(
+                ErrorKind::Type,
+                format!("{method}() {}", error.message),
+            )),
             Err(error) => Err(Error::from_abi(error)),
         }
     }

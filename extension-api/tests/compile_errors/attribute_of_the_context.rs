@@ -1,17 +1,16 @@
-use funcdock_extension_api::{AppInfo, Extension, Invocation, Result, Value, extension};
+use funcdock_extension_api::{AppInfo, Extension, Invocation, Result, extension};
 
 struct Reserved;
 
-#[extension(name = "reserved")]
+#[extension(name = "reserved", sets(user: String))]
 impl Extension for Reserved {
-    const ATTRIBUTES: &'static [&'static str] = &["user", "invocation_id"];
-
     fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
         Ok(Reserved)
     }
 
-    fn attribute(&self, _call: &Invocation<'_>, _name: &str) -> Result<Option<Value>> {
-        Ok(None)
+    #[attribute]
+    fn invocation_id(&self, call: &Invocation<'_>) -> String {
+        call.id().to_owned()
     }
 }
 

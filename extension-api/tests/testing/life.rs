@@ -17,8 +17,7 @@ fn settings_and_init_fail_in_the_hosts_words() {
         ),
         (
             json!({"label": 1}),
-            "extension \"probe\": host.json: workerExtensions.probe.settings: label: invalid type: integer `1`, \
-             expected a string",
+            "extension \"probe\": host.json: workerExtensions.probe.settings: label: expected text, found 1",
         ),
         (
             json!({"label": ""}),

@@ -27,7 +27,7 @@ fn objects_behave_as_python_would_see_them() {
         (
             counter.call("increment", ("x",)),
             ErrorKind::Type,
-            "by: expected int, found str",
+            "increment() by: expected int, found str",
         ),
         (
             counter.call("decrement", ()),

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use funcdock_extension_api::{Error, Result};
+use funcdock_extension_api::{Documented, Error, Result};
 use serde::Deserialize;
 
 /// The `settings` object.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Documented)]
 #[serde(default)]
 pub struct Settings {
     /// The share of calls that are measured, from 0 to 1.

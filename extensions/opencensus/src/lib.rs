@@ -54,9 +54,6 @@ use server_spans::{PendingCall, ServerSpans};
 
 pub use funcdock_telemetry::Settings;
 
-/// The attribute of `context`.
-const TRACER: &str = "tracer";
-
 /// The extension: one a worker.
 pub struct OpenCensus {
     pipeline: Arc<Pipeline>,
@@ -89,7 +86,6 @@ const _: () = assert!(size_of::<CallState>() <= 3 * size_of::<usize>());
 impl Extension for OpenCensus {
     type Settings = Settings;
     type State = CallState;
-    const ATTRIBUTES: &'static [&'static str] = &[TRACER];
     const COMPANION: &'static [PythonModule] = &[
         PythonModule::new("convert", include_str!("companion/convert.py")),
         PythonModule::new("context", include_str!("companion/context.py")),
@@ -176,8 +172,9 @@ impl Extension for OpenCensus {
         }))
     }
 
-    /// `context.tracer`, made when function code reads it.
-    fn attribute(&self, call: &Invocation<'_>, _name: &str) -> Result<Option<Value>> {
+    /// The span of this call: `with context.tracer.span("parent"):`.
+    #[attribute]
+    fn tracer(&self, call: &Invocation<'_>) -> Result<Option<Value>> {
         let function = || self.function(&call.function()).traced;
         let traced = self.spans.traced_call(call, function);
         Ok(traced.map(|traced| Value::object(SpanObject::Invocation(traced))))

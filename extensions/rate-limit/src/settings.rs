@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use funcdock_extension_api::HttpRequest;
+use funcdock_extension_api::{Documented, HttpRequest};
 use http::HeaderName;
 use serde::Deserialize;
 use thiserror::Error;
@@ -14,7 +14,7 @@ const MAX_PER_SECOND: f64 = 1e6;
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The `settings` object.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Documented)]
 pub struct Settings {
     /// How many calls a second go through in the long run. Fractions are for slower rates: 0.1 is one in ten seconds.
     per_second: f64,

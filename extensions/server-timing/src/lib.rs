@@ -13,11 +13,13 @@
 
 use std::time::{Duration, Instant};
 
-use funcdock_extension_api::{AppInfo, Error, Extension, Flow, Invocation, Outcome, Result, extension};
+use funcdock_extension_api::{
+    AppInfo, Documented, Error, Extension, Flow, Invocation, Outcome, Result, extension,
+};
 use serde::Deserialize;
 
 /// The `settings` object.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Documented)]
 #[serde(default)]
 pub struct Settings {
     /// The name of the duration in the header.

@@ -25,7 +25,7 @@ class Dock(Protocol):
     def available(self) -> list[str]: ...
     def dock(self, name: str) -> tuple[str, str | None]: ...
     def import_switched_off(self, name: str) -> None: ...
-    def configure(self, name: str, settings: str) -> None: ...
+    def configure(self, name: str, settings: str, place: str) -> None: ...
     def attach(self, name: str, function: str, settings: str) -> None: ...
 
 
@@ -48,7 +48,7 @@ class Extension:
     def configure(self, **settings: Any) -> None:
         """Configures the extension: these settings override those in host.json."""
         if _dock.enabled:
-            _dock.configure(self._name, _text(settings))
+            _dock.configure(self._name, _text(settings), _place())
 
     def __repr__(self) -> str:
         return f"<extension {self._name}>"
@@ -92,6 +92,7 @@ class Attachment:
         self.extension = extension
         self._target = target
         self._settings = settings
+        self._place = _place()
         self.functions: list[str] = []
         # What folders declare is known from the start, so a wrong file is an error of the line that names it.
         if isinstance(target, str) and _declared is not None:
@@ -124,6 +125,13 @@ class Attachment:
         if _dock.enabled:
             for name in self.functions:
                 _dock.attach(self.extension, name, self._settings)
+
+    def apply_later(self, functions: Sequence[Function]) -> None:
+        """As apply, when the line that attaches it has long run: errors name it."""
+        try:
+            self.apply(functions)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self._place}: {error}") from None
 
     def _target_is_not_loaded(self, functions: Sequence[Function]) -> bool:
         """Whether a function could not be loaded, of the script that has the target."""
@@ -180,12 +188,14 @@ def attach(loaded: Sequence[tuple[str, str, str, Callable[..., Any] | None]]) ->
     """Attaches what waits for functions, which are loaded now."""
     functions = [Function(*function) for function in loaded]
     for attachment in _waiting:
-        attachment.apply(functions)
+        attachment.apply_later(functions)
     _waiting.clear()
 
 
-def find(name: str) -> Extension:
+def find(name: str) -> Any:
     """Docks the extension of this name, unless it is docked, and returns it.
+
+    ``Context`` is the class of a function's context. Type checkers read of it what extensions add, in the stubs.
 
     Code that searches all modules for a name, as pickle does, gets an AttributeError at little cost. An
     import then asks the finder, which raises the error with the reason.
@@ -197,8 +207,18 @@ def find(name: str) -> Extension:
     if _known is None and not name.startswith("_"):
         _known = frozenset(names())
     if _known is None or name not in _known:
+        if name == "Context":
+            return _context_class()
         raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
     return _make(name)
+
+
+def _context_class() -> type:
+    try:
+        from azure.functions import Context
+    except ImportError:
+        return object
+    return Context
 
 
 def names() -> list[str]:
@@ -220,6 +240,17 @@ def _make(name: str) -> Extension:
         raise ImportError(f"there is no extension {name!r}; there are {known}", name=PACKAGE)
     _made[name] = extension
     return extension
+
+
+def _place() -> str:
+    """Returns the file and the line of the function code that has called this module."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    file, folder = frame.f_code.co_filename, os.getcwd()
+    if file.startswith(folder + os.sep):
+        file = os.path.relpath(file, folder)
+    return f"{file}:{frame.f_lineno}"
 
 
 def _functions_of(path: str, functions: Sequence[Function]) -> list[Function]:

@@ -1,6 +1,6 @@
 """Native worker extensions by name: ``from funcdock.extensions import opencensus, rate_limit``.
 
-Every name in this module is an extension's, except these two imports.
+Every name in this module is an extension's, except ``Context`` and these two imports.
 """
 
 from .dock import find as __getattr__  # noqa: F401

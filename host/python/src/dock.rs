@@ -89,10 +89,10 @@ impl Dock {
         py.detach(|| self.lock().import_switched_off(name)).map_err(raise)
     }
 
-    /// `settings` is a JSON object.
-    fn configure(&self, py: Python<'_>, name: &str, settings: &str) -> PyResult<()> {
+    /// `settings` is a JSON object, `place` the file and the line of the function code.
+    fn configure(&self, py: Python<'_>, name: &str, settings: &str, place: &str) -> PyResult<()> {
         let settings = parse(settings)?;
-        py.detach(|| self.lock().configure(name, &settings))
+        py.detach(|| self.lock().configure(name, &settings, place))
             .map_err(raise)
     }
 

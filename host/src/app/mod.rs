@@ -132,7 +132,7 @@ pub struct ExtensionConfig {
     /// `required`, if it is written: see [`is_required`](Self::is_required).
     pub required: Option<bool>,
     /// `after`: the names of extensions that it runs after.
-    pub after: Vec<String>,
+    pub after: Option<Vec<String>>,
     /// `library`: the file to load, absolute (a relative path in the file is relative to the app's root).
     pub library: Option<PathBuf>,
     /// `sha256`: the required digest of the library, as 64 lower-case hex digits.
@@ -175,7 +175,7 @@ impl ExtensionConfig {
             name: name.into(),
             functions: vec!["*".to_owned()],
             required: None,
-            after: Vec::new(),
+            after: None,
             library: None,
             sha256: None,
             settings: serde_json::Map::new(),

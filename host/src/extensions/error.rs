@@ -51,8 +51,9 @@ pub enum ExtensionError {
     },
     /// It cannot run where it is to run.
     #[error(
-        "extension {name:?}: it cannot run in the order that host.json says\n  found: {found}\n  expected: extensions \
-         that can follow one another\n  next: correct workerExtensions.{name}.after"
+        "extension {name:?}: it cannot run in the order that is asked for\n  found: {found}\n  expected: extensions that \
+         can follow one another\n  next: write workerExtensions.{name}.after in host.json, which wins over the \
+         extension's own order; [] for none"
     )]
     Order {
         /// The name in host.json.
@@ -225,12 +226,15 @@ pub enum ExtensionError {
     },
     /// The settings are wrong.
     #[error(
-        "extension {name:?}: host.json: workerExtensions.{name}.settings: {reason}\n  next: correct the \
-         settings, there or where function code configures it; the extension's documentation lists them"
+        "extension {name:?}: {}: {reason}\n  next: correct the settings{}; the extension's documentation lists them",
+        match place { Some(place) => place.clone(), None => format!("host.json: workerExtensions.{name}.settings") },
+        match place { Some(_) => " there, or in host.json", None => ", there or where function code configures it" }
     )]
     Configure {
         /// The extension.
         name: String,
+        /// Where function code has configured it last: file and line. `None` if only host.json has.
+        place: Option<String>,
         /// What it says of them.
         reason: String,
     },

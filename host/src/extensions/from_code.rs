@@ -122,11 +122,16 @@ impl Extensions {
         }
     }
 
-    /// Adds settings from function code to the existing ones.
+    /// Adds settings from function code to the existing ones. `place` is its file and line, for errors that come later.
     ///
     /// # Errors
     /// [`DockError::Settings`], and those of [`dock`](Self::dock).
-    pub fn configure(&mut self, name: &str, settings: &Map<String, Value>) -> Result<(), DockError> {
+    pub fn configure(
+        &mut self,
+        name: &str,
+        settings: &Map<String, Value>,
+        place: &str,
+    ) -> Result<(), DockError> {
         let slot = self.slot_before_start(name)?;
         let (merged, text) = slot.merge(settings);
         let are_checked = match check(slot, &text) {
@@ -134,7 +139,7 @@ impl Extensions {
             Err(DockError::Settings { is_missing: true, .. }) => false,
             checked => checked.map(|()| true)?,
         };
-        slot.set_settings(merged, text, are_checked);
+        slot.set_settings(merged, text, are_checked, place);
         Ok(())
     }
 

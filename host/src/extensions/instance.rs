@@ -153,7 +153,7 @@ impl Instance {
 
     /// The names of the attributes that it makes when function code reads them.
     pub(super) fn attribute_names(&self) -> Vec<&'static str> {
-        self.driven.extension().attribute_names()
+        self.driven.extension().made_attributes()
     }
 
     /// Makes the attribute of this name for a call. An error is logged.

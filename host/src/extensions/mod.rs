@@ -47,4 +47,4 @@ pub use instance::Companion;
 pub use registry::Extensions;
 pub use report::{ExtensionReport, ExtensionState};
 pub use statistics::HookStatistics;
-pub use step::{Described, Event, Setting, Step};
+pub use step::{Class, ContextAttribute, Described, Event, Setting, Step};

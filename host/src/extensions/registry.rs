@@ -119,18 +119,12 @@ impl Extensions {
             .collect())
     }
 
-    /// The companions of the extensions that were started.
-    ///
-    /// # Errors
-    /// An extension that is `required` fails to make what its companion gets.
-    pub fn companions(&mut self) -> Result<Vec<Companion>, ExtensionError> {
-        let mut companions = Vec::new();
-        for slot in &mut self.slots {
-            let _calls = self.activity.begin(&slot.name, || Phase::Native);
-            let companion = slot.companion();
-            companions.extend(slot.keep_or_fail(companion)?.flatten());
-        }
-        Ok(companions)
+    /// Takes the companions of the extensions that were started.
+    pub fn take_companions(&mut self) -> Vec<Companion> {
+        self.slots
+            .iter_mut()
+            .filter_map(ExtensionSlot::take_companion)
+            .collect()
     }
 
     /// Calls `shutdown` of every instance, the last docked first, all within the deadline.

@@ -25,6 +25,8 @@ pub(super) struct ExtensionSlot {
     pub(super) name: Arc<str>,
     config: ExtensionConfig,
     settings: Settings,
+    /// Where function code has configured it last: file and line.
+    configured_at: Option<String>,
     /// Functions that function code attaches it to, with settings of their own.
     attachments: Vec<Attachment>,
     /// `None` if it could not be opened: then it has failed.
@@ -68,10 +70,15 @@ enum State {
     /// Its library is open.
     Opened,
     /// Its instances are made. There are none after the shutdown.
-    Started { instances: Vec<Arc<Instance>> },
+    Started {
+        instances: Vec<Arc<Instance>>,
+        /// What its companion gets, until that is taken.
+        companion: Option<Companion>,
+    },
     /// There is no function that it applies to, for this reason. One of app level has its instance all the same.
     Unattached {
         instances: Vec<Arc<Instance>>,
+        companion: Option<Companion>,
         reason: &'static str,
     },
     /// The app runs without it.
@@ -107,6 +114,7 @@ impl ExtensionSlot {
             name: config.name.as_str().into(),
             settings: Settings::Unchecked(Value::Object(config.settings.clone()).to_string()),
             config,
+            configured_at: None,
             attachments: Vec::new(),
             library,
             state,
@@ -119,8 +127,17 @@ impl ExtensionSlot {
     }
 
     /// Returns the names of the extensions that it is to run after.
-    pub(super) fn after(&self) -> impl Iterator<Item = &str> {
-        self.config.after.iter().map(String::as_str)
+    pub(super) fn after(&self) -> Vec<&str> {
+        match (&self.config.after, &self.library) {
+            (Some(names), _) => names.iter().map(String::as_str).collect(),
+            (None, Some(library)) => library.extension.after(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Whether host.json says what it runs after. Otherwise the extension itself does.
+    pub(super) fn is_ordered_by_host_json(&self) -> bool {
+        self.config.after.is_some()
     }
 
     /// Returns a hook that is strict, by its own word or by host.json's.
@@ -142,9 +159,17 @@ impl ExtensionSlot {
         (merged, text)
     }
 
-    /// Replaces its settings. `are_checked` says whether the extension has accepted them.
-    pub(super) fn set_settings(&mut self, settings: Map<String, Value>, text: String, are_checked: bool) {
+    /// Replaces its settings, as the function code at `place` says. `are_checked` says whether the extension has accepted
+    /// them.
+    pub(super) fn set_settings(
+        &mut self,
+        settings: Map<String, Value>,
+        text: String,
+        are_checked: bool,
+        place: &str,
+    ) {
         self.config.settings = settings;
+        self.configured_at = Some(place.to_owned());
         self.settings = match are_checked {
             true => Settings::Checked(text),
             false => Settings::Unchecked(text),
@@ -179,7 +204,8 @@ impl ExtensionSlot {
             return Ok(());
         };
         let checked = self.configure(text);
-        checked.map_err(|error| ExtensionError::configure(&self.config, &error))?;
+        checked
+            .map_err(|error| ExtensionError::configure(&self.config, self.configured_at.clone(), &error))?;
         self.settings = Settings::Checked(text.clone());
         Ok(())
     }
@@ -187,26 +213,22 @@ impl ExtensionSlot {
     /// Its instances, in the order in which they were made.
     pub(super) fn instances(&self) -> &[Arc<Instance>] {
         match &self.state {
-            State::Started { instances } | State::Unattached { instances, .. } => instances,
+            State::Started { instances, .. } | State::Unattached { instances, .. } => instances,
             State::Opened | State::Failed { .. } => &[],
         }
     }
 
-    /// Returns its companion, which comes from the first instance.
-    ///
-    /// # Errors
-    /// [`ExtensionError::Init`].
-    pub(super) fn companion(&self) -> Result<Option<Companion>, ExtensionError> {
-        let Some(instance) = self.instances().first() else {
-            return Ok(None);
-        };
-        let companion = instance.companion();
-        companion.map_err(|error| ExtensionError::native(&self.config, &error))
+    /// Takes its companion, if it has one.
+    pub(super) fn take_companion(&mut self) -> Option<Companion> {
+        match &mut self.state {
+            State::Started { companion, .. } | State::Unattached { companion, .. } => companion.take(),
+            State::Opened | State::Failed { .. } => None,
+        }
     }
 
     /// Ends the instances, the last made first.
     pub(super) fn shutdown(&mut self, end: Instant) {
-        if let State::Started { instances } | State::Unattached { instances, .. } = &mut self.state {
+        if let State::Started { instances, .. } | State::Unattached { instances, .. } = &mut self.state {
             shut_down(std::mem::take(instances), end);
         }
     }

@@ -102,6 +102,30 @@ pub struct Described {
     pub hooks: Vec<String>,
     /// The settings that it takes.
     pub settings: Vec<Setting>,
+    /// The attributes of `context` that it makes or sets.
+    pub attributes: Vec<ContextAttribute>,
+    /// The classes that the annotations of these attributes name.
+    pub classes: Vec<Class>,
+}
+
+/// An attribute of `context` that an extension makes or sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextAttribute {
+    /// Its name.
+    pub name: String,
+    /// Its type, as a Python annotation.
+    pub annotation: String,
+    /// What it is; may be empty.
+    pub documentation: String,
+}
+
+/// A class of the objects that an extension gives to Python code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Its type stub: Python source.
+    pub stub: String,
 }
 
 /// A setting of an extension.
@@ -111,6 +135,8 @@ pub struct Setting {
     pub name: String,
     /// What it takes, as a Python annotation.
     pub annotation: String,
+    /// What it does; may be empty.
+    pub documentation: String,
 }
 
 impl Described {
@@ -120,8 +146,21 @@ impl Described {
         let setting = |setting: abi::Setting| Setting {
             name: setting.name.into(),
             annotation: setting.annotation.into(),
+            documentation: setting.documentation.into(),
+        };
+        let abi::Attributes { attributes, classes } = extension.attributes();
+        let attribute = |attribute: abi::Attribute| ContextAttribute {
+            name: attribute.name.into(),
+            annotation: attribute.annotation.into(),
+            documentation: attribute.documentation.into(),
+        };
+        let class = |class: abi::Class| Class {
+            name: class.name.into(),
+            stub: class.stub.into(),
         };
         Described {
+            attributes: attributes.into_iter().map(attribute).collect(),
+            classes: classes.into_iter().map(class).collect(),
             name: extension.name().to_owned(),
             version: extension.version().to_owned(),
             scope: extension.scope().name().to_owned(),

@@ -178,11 +178,11 @@ impl Worker {
     /// runner's order. `Err` is the exit code, after the failure of a required extension was reported.
     pub fn load(self, functions: Vec<FunctionDefinition>) -> Result<(LoadedWorker, Vec<Companion>), i32> {
         let mut extensions = lock(&self.base.extensions);
-        let loaded = put_hooks_around(&self.base.config, &mut extensions, functions)
-            .and_then(|functions| Ok((functions, extensions.companions()?)));
+        let loaded = put_hooks_around(&self.base.config, &mut extensions, functions);
+        let companions = extensions.take_companions();
         drop(extensions);
         match loaded {
-            Ok((functions, companions)) => {
+            Ok(functions) => {
                 let worker = LoadedWorker {
                     worker: self,
                     functions,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 
 use funcdock::model::Attribute;
 use funcdock_extension_api::{
-    AppInfo, ContextObject, Extension, Flow, Invocation, Outcome, Result, Value, abi, extension,
+    AppInfo, ContextObject, Extension, Flow, Invocation, Outcome, Result, abi, extension,
 };
 
 use crate::support::{DEADLINE, Settings, call, config, docked, invocation, note, noted};
@@ -107,15 +107,12 @@ fn an_extension_without_hooks_makes_attributes() {
     #[extension(name = "maker")]
     impl Extension for Maker {
         type Settings = Settings;
-        const ATTRIBUTES: &'static [&'static str] = &["made"];
         fn init(_settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
             Ok(Maker)
         }
-        fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
-            Ok(Some(Value::from(format!(
-                "{name} for {}",
-                call.function().name()
-            ))))
+        #[attribute]
+        fn made(&self, call: &Invocation<'_>) -> String {
+            format!("made for {}", call.function().name())
         }
     }
 

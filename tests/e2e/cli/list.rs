@@ -101,6 +101,7 @@ fn every_docked_extension_is_listed_good_or_bad() {
             "required": true,
             "functions": ["returns", "raises"],
             "settings": {},
+            "accepts": [],
         })
     );
     for (name, message) in [
@@ -137,6 +138,29 @@ fn every_docked_extension_is_listed_good_or_bad() {
     assert!(
         !app.path().join("record.jsonl").exists(),
         "no extension was started"
+    );
+}
+
+#[test]
+fn the_settings_of_each_extension_are_explained() {
+    let app = App::case("extensions").file(
+        "host.json",
+        &host_json(&[("rate-limit", json!({ "library": library("funcdock-rate-limit") }))]),
+    );
+    let done = list(&app, &["--settings"]);
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    let row = lines.iter().position(|line| line.starts_with("rate-limit "));
+    let below = &lines[row.unwrap_or_else(|| panic!("{}", done.output())) + 1..];
+    let shown = "    per_second: float - ";
+    assert!(
+        below.iter().take(4).any(|line| line.starts_with(shown)),
+        "{}",
+        done.output()
+    );
+    let accepts = &entry(&list(&app, &["--json"]).json()["docked"], "rate-limit")["accepts"][0];
+    assert_eq!(
+        (&accepts["name"], &accepts["annotation"]),
+        (&json!("per_second"), &json!("float"))
     );
 }
 
@@ -199,6 +223,8 @@ fn what_an_app_does_not_have_is_not_listed() {
         .into_iter()
         .flatten()
         .filter_map(|entry| entry["name"].as_str())
+        // Examples to copy, which a build of the whole workspace has as well.
+        .filter(|name| !["audit", "token-auth"].contains(name))
         .collect();
     assert_eq!(
         names,

@@ -29,7 +29,7 @@ fn stubs_say_what_an_app_can_import() {
         "class _record:",
         "    \"\"\"record 0.1.0, app level.\"\"\"",
         "    def configure(self, *, file: str = ..., label: str = ..., traceparent: str | None = ..., \
-         inputs: list[Any] = ..., metadata: list[Any] = ...) -> None: ...",
+         inputs: list[str] = ..., metadata: list[str] = ...) -> None: ...",
         "record: _record",
         "class _record_function:",
         "record_function: _record_function",

@@ -3,7 +3,7 @@
 use funcdock_tests::{App, python};
 use serde_json::json;
 
-use crate::support::{ENABLE, fixture, fixture_with, host_json};
+use crate::support::{ENABLE, fixture, fixture_with, host_json, status};
 
 /// What the function of this app returns.
 const MAIN: &str = "def main(req, context):\n    \
@@ -91,15 +91,16 @@ fn an_extension_without_a_value_for_its_companion_fails_to_start() {
         "{}",
         stopped.stderr
     );
-    // Not required: the app runs without it, and the attribute is what the extension set.
+    // Not required: the app runs without it, and that means without its hooks, which set the attribute.
     let optional = fixture_with(json!({ "number": -1 }), json!({ "required": false }));
     let app = greeting(-1)
         .file("host.json", &host_json("", &[("with-companion", optional)]))
         .file(
             "greet/__init__.py",
-            "def main(req, context):\n    return str(context.greeter)\n",
+            "def main(req, context):\n    return str(hasattr(context, 'greeter'))\n",
         );
     let host = app.start();
     host.wait_for_log("it has nothing for its companion");
-    assert_eq!(host.get("/api/greet").text(), "-1");
+    assert_eq!(host.get("/api/greet").text(), "False");
+    assert_eq!(status(&host, "with-companion")["state"], "failed");
 }

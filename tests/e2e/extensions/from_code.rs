@@ -83,6 +83,43 @@ fn settings_from_code_override_host_json() {
 }
 
 #[test]
+fn a_mistake_that_shows_later_names_the_line_that_made_it() {
+    let script = "\
+import azure.functions as func
+from funcdock.extensions import record, rate_limit
+
+app = func.FunctionApp()
+record.configure(
+    label='the file is missing',
+)
+
+
+CONFIGURED
+@app.route()
+def orders(req):
+    return 'orders'
+";
+    for (configured, expected) in [
+        // A later line could still add the file, so only the start knows.
+        (
+            "",
+            "extension \"record\": function_app.py:5: the setting \"file\" is missing",
+        ),
+        // The function is known when the script has run.
+        (
+            "@rate_limit(per_second='many')",
+            "TypeError: function_app.py:10: per_second: expected a number, found \"many\"",
+        ),
+    ] {
+        let app = app(&[]).python(python::any()).env(ENABLE, "1");
+        let stopped = app
+            .file("function_app.py", &script.replace("CONFIGURED", configured))
+            .start_fails();
+        assert!(stopped.stderr.contains(expected), "{}", stopped.stderr);
+    }
+}
+
+#[test]
 fn mistakes_are_exceptions_that_say_what_to_do() {
     let host = app(&[]).env(ENABLE, "1").start();
     let texts = host.get("/api/mistakes").json();
@@ -98,7 +135,7 @@ fn mistakes_are_exceptions_that_say_what_to_do() {
             "unknown key",
             &["TypeError: unknown key \"lable\": the keys are file, label"],
         ),
-        ("wrong type", &["TypeError: label: invalid type: integer `1`"]),
+        ("wrong type", &["TypeError: label: expected text, found 1"]),
         (
             "not JSON",
             &["TypeError: label: Object of type object is not JSON"],

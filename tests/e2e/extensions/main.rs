@@ -4,6 +4,7 @@ mod admin;
 mod companions;
 mod discovery;
 mod endings;
+mod examples;
 mod frameworks;
 mod from_code;
 mod hooks;

@@ -125,8 +125,8 @@ fn errors_and_panics_of_methods_are_exceptions() {
             "arguments",
             json!({
                 "too many": "TypeError: increment() takes 1 argument but 2 were given",
-                "twice": "TypeError: increment() multiple values for argument \"by\"",
-                "unknown": "TypeError: increment() unexpected keyword argument \"to\" (takes by)",
+                "twice": "TypeError: increment() got multiple values for argument \"by\"",
+                "unknown": "TypeError: increment() got an unexpected keyword argument \"to\" (takes by)",
                 "missing": "TypeError: fail() missing argument kind",
                 "wrong type": "TypeError: increment() argument by must be int, not str",
                 "untouched": 0,

@@ -34,20 +34,25 @@ fn an_extension_runs_after_those_that_it_names() {
 
 #[test]
 fn an_order_that_cannot_be_is_an_error() {
+    let bystander = || ("object", fixture_with(json!({}), json!({ "after": ["record"] })));
     for (extensions, found) in [
         (
-            [
+            vec![
+                // It waits for the circle, and is not in it.
+                bystander(),
                 recorder("record", &["record-again"]),
                 recorder("record-again", &["record"]),
             ],
-            "found: a circle: record, record-again wait for each other",
+            "found: a circle: \"record\" is to run after \"record-again\" (host.json says); \"record-again\" is to run after \
+             \"record\" (host.json says)",
         ),
         (
-            [
+            vec![
                 recorder("record", &["record-function"]),
                 recorder("record-function", &[]),
             ],
-            "found: it is app level, and \"record-function\" is function level, so it always runs first",
+            "found: \"record\" is to run after \"record-function\" (host.json says), but it is app level and \
+             \"record-function\" is function level, so it always runs first",
         ),
     ] {
         let stopped = app(&extensions).start_fails();

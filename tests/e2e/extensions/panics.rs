@@ -148,6 +148,22 @@ fn hooks_at_load_and_at_the_end_may_go_wrong() {
 
 /// What an extension logs on a thread where another call's hook has panicked does not belong to that call.
 #[test]
+fn a_panic_in_a_thread_of_the_extensions_own_is_a_log_record() {
+    let extensions = [("panic", fixture(json!({ "hook": "thread" })))];
+    let host = app(&extensions).env("FUNCDOCK_LOG_FORMAT", "json").start();
+    let message = "the thread \\\"exporter\\\" panicked: on purpose, in a thread (at tests/fixtures/hooks/src/panic.rs:";
+    host.wait_for_log(message);
+    assert_eq!(host.get("/api/returns").text(), "returned", "the app goes on");
+    let stopped = host.stop();
+    for line in stopped.stderr.lines() {
+        assert!(
+            serde_json::from_str::<serde_json::Value>(line).is_ok(),
+            "not JSON: {line}"
+        );
+    }
+}
+
+#[test]
 fn a_panic_leaves_nothing_behind_on_its_thread() {
     let extensions = [
         ("object", fixture(json!({}))),

@@ -96,7 +96,7 @@ fn a_client_has_a_limit_whatever_its_port() {
 #[test]
 fn settings_that_make_no_sense_stop_the_host() {
     for (settings, problem) in [
-        (json!({}), "missing field `per_second`"),
+        (json!({}), "the setting \"per_second\" is missing"),
         (
             json!({ "per_second": 0 }),
             "per_second: expected a number above 0",

@@ -1,4 +1,4 @@
-//! A hundred extensions, ten thousand calls, and half of all hook calls going wrong.
+//! A hundred extensions, ten thousand calls to three workers, and half of all hook calls going wrong.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,12 +7,21 @@ use funcdock_tests::openmetrics::Samples;
 use funcdock_tests::{Raw, at_once, library};
 use serde_json::{Value as Json, json};
 
-use crate::support::{app, counts, records_of};
+use crate::support::{app_with, counts, records_of};
 
-const EXTENSIONS: u64 = 100;
+const EXTENSIONS: usize = 100;
 const CALLS: usize = 10_000;
 const CONNECTIONS: usize = 64;
+const WORKERS: usize = 3;
 const FUNCTIONS: [&str; 4] = ["returns", "returns_async", "raises", "raises_async"];
+
+/// What the host counts of a hook.
+const COUNTS: [&str; 6] = ["calls", "errors", "panics", "answers", "refusals", "slow"];
+
+/// Whether the pre hook of the extension with this number is strict.
+fn is_strict(number: usize) -> bool {
+    number % 10 == 9
+}
 
 /// The number of calls by how they ended, as clients see it.
 #[derive(Default)]
@@ -20,6 +29,7 @@ struct Answers {
     returned: u64,
     answered: u64,
     failed: u64,
+    timed_out: u64,
 }
 
 /// What an extension counts itself.
@@ -43,7 +53,9 @@ impl Own<'_> {
 /// and waits end nothing, so they can be as many as that. An answer and a refusal end the way through the chain: with
 /// one in a hundred for both, 0.99^100 = 37 % of the calls come through all of 100 pre hooks to their function, and the
 /// others end at every depth. Were the half split evenly among the six ways of going wrong, one call in six would end at
-/// each extension, and of ten thousand calls hardly one would come to the fiftieth.
+/// each extension, and of ten thousand calls hardly one would come to the fiftieth. Every tenth extension has a strict pre
+/// hook, whose failures end the call: of those there are few. Few wait longer than `functionTimeout`, too, which costs
+/// everybody the time.
 ///
 /// Half of the extensions are at app level, half at function level; chains run in the order of their numbers.
 #[test]
@@ -55,16 +67,21 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
         .iter()
         .zip(0..)
         .map(|(name, number)| {
-            let settings = json!({ "seed": 20_240_229, "number": number });
+            let settings = json!({ "seed": 20_240_229, "number": number, "is_strict": is_strict(number) });
+            let on_error = if is_strict(number) { "fail" } else { "continue" };
             let config = json!({
                 "library": library("fixture-chaos"), "settings": settings, "functions": FUNCTIONS,
-                "suspendAfterPanics": 0, "hookBudgetMs": 1,
+                "suspendAfterPanics": 0, "hookBudgetMs": 1, "onError": { "preInvocation": on_error },
             });
             (name.as_str(), config)
         })
         .collect();
     // Several hundred thousand failures are logged, which nobody reads.
-    let host = app(&extensions).log_to("/dev/null").start();
+    let host = app_with(r#""functionTimeout": "00:00:03","#, &extensions)
+        .arg("--workers")
+        .arg(WORKERS.to_string())
+        .log_to("/dev/null")
+        .start();
     let workers = host.workers();
 
     let (next, answers) = (AtomicUsize::new(0), Mutex::new(Answers::default()));
@@ -89,6 +106,7 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
                     seen.answered += 1;
                 }
                 500 => seen.failed += 1,
+                504 => seen.timed_out += 1,
                 _ => panic!("an unexpected answer: {answer:?}"),
             }
         }
@@ -96,27 +114,33 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
         all.returned += seen.returned;
         all.answered += seen.answered;
         all.failed += seen.failed;
+        all.timed_out += seen.timed_out;
     });
     let answers = answers.into_inner().expect("nobody panics with it");
-    assert_eq!(host.workers(), workers, "the worker is the same");
+    assert_eq!(host.workers(), workers, "the workers are the same");
     assert_eq!(
-        answers.returned + answers.answered + answers.failed,
+        answers.returned + answers.answered + answers.failed + answers.timed_out,
         CALLS as u64,
         "every call is answered"
     );
 
     let report = host.get("/admin/extensions").json();
-    let report = report["workers"][0]["extensions"].as_array().expect("a list");
+    let reports: Vec<&Vec<Json>> = (0..WORKERS)
+        .filter_map(|worker| report["workers"][worker]["extensions"].as_array())
+        .collect();
     let samples = Samples::parse(&host.get("/metrics").text());
-    assert_eq!(report.len(), names.len());
+    assert_eq!(reports.len(), WORKERS);
     // How many calls come to each extension, from the first to the last.
     let mut coming = CALLS as u64;
-    let (mut answered, mut refused, mut waited) = (0, 0, 0);
-    for (extension, name) in report.iter().zip(&names) {
-        assert_eq!(
-            (&extension["name"], &extension["state"]),
-            (&json!(name), &json!("started"))
-        );
+    let (mut answered, mut refused, mut waited, mut timed_out) = (0, 0, 0, 0);
+    for (number, name) in names.iter().enumerate() {
+        let of_all = reports.iter().map(|report| &report[number]);
+        for extension in of_all.clone() {
+            assert_eq!(
+                (&extension["name"], &extension["state"]),
+                (&json!(name), &json!("started"))
+            );
+        }
         let own = Own {
             samples: &samples,
             name: name.clone(),
@@ -127,51 +151,57 @@ fn a_hundred_extensions_go_wrong_at_random_and_every_number_adds_up() {
             // Once for each pre hook that continued.
             ("post_invocation", "post", continued),
         ] {
-            let of_own = ["error", "panic", "answer", "refusal"].map(|kind| own.of(own_name, kind));
-            let of_host = counts(
-                extension,
-                hook,
-                ["calls", "errors", "panics", "answers", "refusals"],
-            );
+            let mut of_own = ["error", "panic", "answer", "refusal"].map(|kind| own.of(own_name, kind));
+            // What does not come in time is an error of the hook.
+            of_own[0] += own.of(own_name, "timeout");
+            let mut of_host = [0; 6];
+            for extension in of_all.clone() {
+                let of_worker = counts(extension, hook, COUNTS);
+                for (sum, count) in of_host.iter_mut().zip(of_worker) {
+                    *sum += count;
+                }
+            }
             assert_eq!(of_host[0], calls, "{name} {hook}: calls");
             assert_eq!(
-                of_host[1..],
+                of_host[1..5],
                 of_own,
                 "{name} {hook}: errors, panics, answers, refusals"
             );
             let all = own.of(own_name, "continue") + of_own.iter().sum::<u64>();
             assert_eq!(all, calls, "{name} {hook}: each call ended in one way");
             // On a busy machine a quick call may be slow too.
-            let [slow] = counts(extension, hook, ["slow"]);
+            let slow = of_host[5];
             assert!(
                 slow >= own.of(own_name, "slow"),
                 "{name} {hook}: {slow} slow calls"
             );
-            for (count, value) in ["calls", "errors", "panics", "answers", "refusals", "slow"]
-                .iter()
-                .zip(of_host.into_iter().chain([slow]))
-            {
+            for (count, value) in COUNTS.iter().zip(of_host) {
                 let metric = format!("funcdock_extension_hook_{count}_total");
-                let sample = samples.one(&metric, &[("extension", name), ("hook", hook)]);
-                assert_eq!(sample.value as u64, value, "{name} {hook}: {metric}");
+                let sum = samples.sum(&metric, &[("extension", name), ("hook", hook)]);
+                assert_eq!(sum as u64, value, "{name} {hook}: {metric}");
             }
             waited += own.of(own_name, "waited");
         }
-        let ended = own.of("pre", "answer") + own.of("pre", "refusal");
+        let mut failed = own.of("pre", "refusal");
+        if is_strict(number) {
+            failed += own.of("pre", "error") + own.of("pre", "panic");
+        }
         answered += own.of("pre", "answer");
-        refused += own.of("pre", "refusal");
-        coming -= ended;
+        refused += failed;
+        timed_out += own.of("pre", "timeout");
+        coming -= own.of("pre", "answer") + failed + own.of("pre", "timeout");
     }
     // Calls that passed all pre hooks reached their functions; the others were answered or refused.
     let called = records_of(host.app(), "function").len() as u64;
     assert_eq!(called, coming);
     assert_eq!(answers.answered, answered);
+    assert_eq!(answers.timed_out, timed_out);
     assert_eq!(answers.failed, refused + (called - answers.returned));
-    // Chance has been at work everywhere: 3,660 calls to functions are expected, give or take 50.
-    assert!((3_400..3_900).contains(&called), "{called}");
+    // Chance has been at work everywhere: 3,450 calls to functions are expected, give or take 50.
+    assert!((3_200..3_700).contains(&called), "{called}");
     assert!(
-        answered > 2_000 && refused > 2_000 && waited > 10_000,
-        "{answered} {refused} {waited}"
+        answered > 2_000 && refused > 2_000 && waited > 10_000 && timed_out > 10,
+        "{answered} {refused} {waited} {timed_out}"
     );
     assert!(
         (called / 3..called * 2 / 3).contains(&answers.returned),

@@ -119,7 +119,7 @@ fn bad_settings_stop_the_host() {
         ),
         (
             json!({ "sampler": "sometimes" }),
-            "sampler: unknown variant `sometimes`, expected one of `always_on`",
+            "sampler: expected one of \"always_on\"",
         ),
         (
             json!({ "functions": { "Health": { "sampler": "rate_limited", "rate": 0 } } }),

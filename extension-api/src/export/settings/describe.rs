@@ -3,7 +3,7 @@
 //! The type is read from values that record how they are read, and then fail.
 
 use serde::de::value::{Error, StrDeserializer};
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// The keys of a struct as `#[derive(Deserialize)]` reads it; empty for any other type.
@@ -19,6 +19,7 @@ pub(super) fn annotation<S: DeserializeOwned>(name: &'static str) -> String {
     let read = OneKey {
         name: Some(name),
         recorded: &mut recorded,
+        depth: 0,
     };
     let _ = S::deserialize(read);
     recorded.unwrap_or_else(|| "Any".to_owned())
@@ -54,10 +55,12 @@ impl<'de> Deserializer<'de> for RecordFields<'_> {
     }
 }
 
-/// A map with one key, whose value is an [`RecordKind`].
+/// A map with one key, whose value is a [`RecordKind`].
 struct OneKey<'a> {
     name: Option<&'static str>,
     recorded: &'a mut Option<String>,
+    /// How many types the map is in.
+    depth: u8,
 }
 
 impl<'de> Deserializer<'de> for OneKey<'_> {
@@ -83,19 +86,48 @@ impl<'de> MapAccess<'de> for OneKey<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(RecordKind(self.recorded))
+        seed.deserialize(RecordKind {
+            recorded: self.recorded,
+            depth: self.depth,
+        })
+    }
+}
+
+/// A list with one element, which is a [`RecordKind`].
+struct OneElement<'a> {
+    recorded: &'a mut Option<String>,
+    depth: u8,
+}
+
+impl<'de> SeqAccess<'de> for OneElement<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let element = RecordKind {
+            recorded: self.recorded,
+            depth: self.depth,
+        };
+        seed.deserialize(element).map(Some)
     }
 }
 
 /// Records how it is read, as a Python annotation.
-struct RecordKind<'a>(&'a mut Option<String>);
+struct RecordKind<'a> {
+    recorded: &'a mut Option<String>,
+    /// How many types it is in: a type may contain itself.
+    depth: u8,
+}
+
+impl RecordKind<'_> {
+    const MOST: u8 = 8;
+}
 
 /// Methods of a [`Deserializer`] that note an annotation.
 macro_rules! records {
     ($($annotation:literal: $($method:ident)*;)*) => {
         $($(
             fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-                *self.0 = Some($annotation.to_owned());
+                *self.recorded = Some($annotation.to_owned());
                 only_recorded()
             }
         )*)*
@@ -111,21 +143,49 @@ impl<'de> Deserializer<'de> for RecordKind<'_> {
             deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128;
         "float": deserialize_f32 deserialize_f64;
         "str": deserialize_char deserialize_str deserialize_string deserialize_identifier;
-        "list[Any]": deserialize_seq;
-        "dict[str, Any]": deserialize_map;
         "Any": deserialize_any deserialize_bytes deserialize_byte_buf deserialize_unit deserialize_ignored_any;
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let mut inner = None;
-        let _ = visitor.visit_some(RecordKind(&mut inner));
-        *self.0 = inner.map(|inner| {
+        if self.depth < Self::MOST {
+            let _ = visitor.visit_some(RecordKind {
+                recorded: &mut inner,
+                depth: self.depth + 1,
+            });
+        }
+        *self.recorded = inner.map(|inner| {
             if inner == "Any" {
                 inner
             } else {
                 format!("{inner} | None")
             }
         });
+        only_recorded()
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let mut inner = None;
+        if self.depth < Self::MOST {
+            let _ = visitor.visit_seq(OneElement {
+                recorded: &mut inner,
+                depth: self.depth + 1,
+            });
+        }
+        *self.recorded = Some(format!("list[{}]", inner.as_deref().unwrap_or("Any")));
+        only_recorded()
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let mut inner = None;
+        if self.depth < Self::MOST {
+            let _ = visitor.visit_map(OneKey {
+                name: Some("key"),
+                recorded: &mut inner,
+                depth: self.depth + 1,
+            });
+        }
+        *self.recorded = Some(format!("dict[str, {}]", inner.as_deref().unwrap_or("Any")));
         only_recorded()
     }
 
@@ -144,7 +204,7 @@ impl<'de> Deserializer<'de> for RecordKind<'_> {
         _visitor: V,
     ) -> Result<V::Value, Error> {
         let variants: Vec<String> = variants.iter().map(|variant| format!("{variant:?}")).collect();
-        *self.0 = Some(format!("Literal[{}]", variants.join(", ")));
+        *self.recorded = Some(format!("Literal[{}]", variants.join(", ")));
         only_recorded()
     }
 
@@ -154,7 +214,7 @@ impl<'de> Deserializer<'de> for RecordKind<'_> {
         _fields: &'static [&'static str],
         _visitor: V,
     ) -> Result<V::Value, Error> {
-        *self.0 = Some("dict[str, Any]".to_owned());
+        *self.recorded = Some("dict[str, Any]".to_owned());
         only_recorded()
     }
 
@@ -217,8 +277,8 @@ mod tests {
             ("rate", "float"),
             ("max-size", "int | None"),
             ("exporter", "Literal[\"console\", \"otlp\"]"),
-            ("endpoints", "list[Any]"),
-            ("headers", "dict[str, Any]"),
+            ("endpoints", "list[str]"),
+            ("headers", "dict[str, str]"),
             ("anything", "Any"),
             ("name", "str"),
             ("on", "bool"),

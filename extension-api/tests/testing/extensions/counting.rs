@@ -2,64 +2,47 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use funcdock_extension_api::{Arguments, ContextObject, Error, ErrorKind, Exception, Result, Value};
+use funcdock_extension_api::{Exception, methods};
 
 #[derive(Default)]
-pub(super) struct Counting {
+pub(super) struct Counter {
     value: AtomicI64,
 }
 
-impl Drop for Counting {
+impl Drop for Counter {
     fn drop(&mut self) {
         tracing::debug!("counted to {}", self.value.load(Ordering::Relaxed));
     }
 }
 
-impl ContextObject for Counting {
-    fn class_name(&self) -> &str {
-        "Counter"
+#[methods]
+impl Counter {
+    /// Counts on, by 1 unless said otherwise.
+    fn increment(&self, by: Option<i64>) -> i64 {
+        let by = by.unwrap_or(1);
+        self.value.fetch_add(by, Ordering::Relaxed) + by
     }
 
-    fn methods(&self) -> &'static [&'static str] {
-        &["increment", "burst"]
+    fn burst(&self) {
+        panic!("counter burst");
     }
 
-    fn call(&self, method: &str, arguments: Arguments) -> Result<Value> {
-        if method == "burst" {
-            panic!("counter burst");
-        }
-        let by = match arguments.bind(["by"])? {
-            [None] => 1,
-            [Some(Value::Int(by))] => by,
-            [Some(other)] => {
-                let problem = format!("by: expected int, found {}", other.type_name());
-                return Err(Error::new(ErrorKind::Type, problem));
-            }
-        };
-        Ok(Value::Int(self.value.fetch_add(by, Ordering::Relaxed) + by))
+    #[getter]
+    fn value(&self) -> i64 {
+        self.value.load(Ordering::Relaxed)
     }
 
-    fn get(&self, name: &str) -> Result<Option<Value>> {
-        Ok((name == "value").then(|| self.value.load(Ordering::Relaxed).into()))
-    }
-
-    fn set(&self, _name: &str, value: Value) -> Result<()> {
-        let Value::Int(value) = value else {
-            return Err(Error::new(ErrorKind::Type, "an int"));
-        };
+    #[setter]
+    fn set_value(&self, value: i64) {
         self.value.store(value, Ordering::Relaxed);
-        Ok(())
     }
 
-    fn enter(&self) -> Result<Option<Value>> {
-        Ok(None)
-    }
+    fn __enter__(&self) {}
 
-    fn exit(&self, exception: Option<Exception<'_>>) -> Result<bool> {
-        let Some(exception) = exception else {
-            return Ok(false);
-        };
-        tracing::info!("exit by {}", exception.type_name);
-        Ok(exception.type_name == "KeyError")
+    fn __exit__(&self, exception: Option<Exception<'_>>) -> bool {
+        exception.is_some_and(|exception| {
+            tracing::info!("exit by {}", exception.type_name);
+            exception.type_name == "KeyError"
+        })
     }
 }

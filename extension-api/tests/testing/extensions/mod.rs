@@ -15,7 +15,7 @@ pub(crate) use limit::Limit;
 use serde::Deserialize;
 pub(crate) use waiter::Waiter;
 
-use counting::Counting;
+use counting::Counter;
 
 thread_local! {
     /// The states that are alive, of the test on this thread.
@@ -62,7 +62,6 @@ impl Drop for State {
 impl Extension for Probe {
     type Settings = Settings;
     type State = State;
-    const ATTRIBUTES: &'static [&'static str] = &["made", "app", "never", "broken"];
 
     fn configure(settings: &Settings) -> Result<()> {
         match settings.label.as_str() {
@@ -106,7 +105,7 @@ impl Extension for Probe {
         let reserved = call.set_attribute("invocation_id", "mine");
         assert_eq!(reserved.map_err(|error| error.kind()), Err(ErrorKind::Value));
         call.set_attribute("counter", 1)?;
-        call.set_attribute("counter", Value::object(Counting::default()))?;
+        call.set_attribute("counter", Value::object(Counter::default()))?;
         let list = vec![Value::None, true.into(), 1.5.into(), Value::Bytes(vec![1])];
         call.set_attribute("values", Value::Map(vec![("list".to_owned(), Value::List(list))]))?;
         let context = call.trace_context();
@@ -177,15 +176,25 @@ impl Extension for Probe {
         }
     }
 
-    fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
-        match name {
-            "made" => {
-                tracing::info!("made");
-                Ok(Some(format!("for {}", call.id()).into()))
-            }
-            "never" => Ok(None),
-            other => Err(Error::msg(format!("{other} went wrong"))),
-        }
+    #[attribute]
+    fn made(&self, call: &Invocation<'_>) -> String {
+        tracing::info!("made");
+        format!("for {}", call.id())
+    }
+
+    #[attribute]
+    fn app(&self, _call: &Invocation<'_>) -> Result<Value> {
+        Err(Error::msg("app went wrong"))
+    }
+
+    #[attribute]
+    fn never(&self, _call: &Invocation<'_>) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    #[attribute]
+    fn broken(&self, _call: &Invocation<'_>) -> Result<i64> {
+        Err(Error::msg("broken went wrong"))
     }
 
     fn on_exception(&self, _call: &mut Invocation<'_>, exception: &Exception<'_>) -> Result<()> {

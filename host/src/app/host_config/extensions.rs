@@ -48,7 +48,7 @@ fn extension(name: &str, item: &Item<'_>, root: &Path) -> Result<ExtensionConfig
         config.required = Some(required.boolean()?);
     }
     if let Some(after) = item.get("after")? {
-        config.after = after.strings()?;
+        config.after = Some(after.strings()?);
     }
     if let Some(library) = item.get("library")? {
         config.library = Some(root.join(library.non_empty_string()?));

@@ -94,7 +94,7 @@ fn every_key_that_we_use_is_read() {
             ExtensionConfig {
                 functions: vec!["A".to_owned()],
                 required: Some(false),
-                after: Vec::new(),
+                after: None,
                 settings,
                 ..extension("alpha", Some("/app/lib/libalpha.so"))
             },

@@ -9,8 +9,8 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
+use super::entry::Entry;
 use super::open::{check, check_of, in_parallel, opened, search};
-use super::outcome::Outcome;
 use super::table::Table;
 use crate::app::{App, ExtensionConfig};
 use crate::cli::start::{read_app, seconds};
@@ -38,22 +38,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: Duration,
 
-    /// Print the list as JSON
+    /// Show the settings that each extension takes
+    #[arg(long)]
+    settings: bool,
+
+    /// Print the list as JSON, always with the settings that each extension takes
     #[arg(long)]
     json: bool,
-}
-
-/// The known facts of an extension. Only its name if it cannot be opened.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    name: String,
-    version: Option<String>,
-    api_version: Option<String>,
-    scope: Option<String>,
-    source: Option<String>,
-    state: ExtensionState,
-    message: Option<String>,
 }
 
 /// An extension of host.json.
@@ -93,7 +84,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         });
         format!("{list:#}\n")
     } else {
-        tables(&app, enabled, &docked, &others)
+        tables(&app, enabled, &docked, &others, arguments.settings)
     };
     crate::cli::print(&text);
     Ok(ExitCode::SUCCESS)
@@ -108,6 +99,7 @@ fn docked(config: &ExtensionConfig, app: &App, search: &Search, time: Duration) 
         source: None,
         state: ExtensionState::Loaded,
         message: None,
+        accepts: Vec::new(),
     };
     match search.locate(config) {
         Ok(source) => {
@@ -170,6 +162,7 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
         source: Some(source.to_string()),
         state: ExtensionState::Loaded,
         message: None,
+        accepts: Vec::new(),
     };
     let mut entries: Vec<Entry> = outcome
         .extensions
@@ -178,6 +171,7 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
         .map(|extension| Entry {
             version: Some(extension.described.version.clone()),
             scope: Some(extension.described.scope.clone()),
+            accepts: extension.described.settings.clone(),
             ..entry(&extension.described.name)
         })
         .collect();
@@ -201,43 +195,14 @@ fn available(available: &Available, time: Duration) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-impl Entry {
-    fn add(&mut self, outcome: Outcome) {
-        if let Some(error) = outcome.errors().next() {
-            self.fail(error.to_owned());
-        }
-        self.api_version = outcome.api_version;
-        if let Some(extension) = outcome.extensions.into_iter().next() {
-            self.version = Some(extension.described.version);
-            self.scope = Some(extension.described.scope);
-        }
-    }
-
-    fn fail(&mut self, message: String) {
-        self.state = ExtensionState::Failed;
-        // A worker would stop at the first error.
-        self.message.get_or_insert(message);
-    }
-
-    /// Returns the first columns, which both tables have.
-    fn cells(&self) -> Vec<String> {
-        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        vec![
-            self.name.clone(),
-            or_dash(&self.version),
-            or_dash(&self.api_version),
-            or_dash(&self.scope),
-            self.state.to_string(),
-        ]
-    }
-
-    fn source(&self) -> String {
-        self.source.clone().unwrap_or_else(|| "-".to_owned())
-    }
-}
-
 /// Returns the list for people.
-fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]) -> String {
+fn tables(
+    app: &App,
+    enabled: bool,
+    docked: &[DockedExtension],
+    others: &[Entry],
+    with_settings: bool,
+) -> String {
     const COMMON: [&str; 5] = ["NAME", "VERSION", "API", "SCOPE", "STATE"];
     let mut text = String::new();
     if docked.is_empty() {
@@ -274,7 +239,7 @@ fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]
                 Json::Object(settings.clone()).to_string(),
                 entry.source(),
             ]);
-            table.row(cells, entry.message.clone());
+            table.row(cells, entry.remark(with_settings));
         }
         let _ = write!(text, "{table}");
     }
@@ -284,7 +249,7 @@ fn tables(app: &App, enabled: bool, docked: &[DockedExtension], others: &[Entry]
         for entry in others {
             let mut cells = entry.cells();
             cells.push(entry.source());
-            table.row(cells, entry.message.clone());
+            table.row(cells, entry.remark(with_settings));
         }
         let _ = write!(text, "{table}");
     }

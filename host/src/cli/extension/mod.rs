@@ -3,6 +3,7 @@
 mod api;
 mod check;
 mod child;
+mod entry;
 mod install;
 mod list;
 mod new;

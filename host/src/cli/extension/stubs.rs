@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use super::open::{check, check_of, in_parallel, opened, search};
 use crate::cli::start::{read_app, seconds};
-use crate::extensions::{Depth, Described, Setting, Source};
+use crate::extensions::{Class, ContextAttribute, Depth, Described, Setting, Source};
 use crate::logging::Format;
 
 const ABOUT: &str = "\
@@ -19,8 +19,11 @@ MYPYPATH. Each library is opened in its own process. A broken one is left out wi
 
 const HEAD: &str = "\
 # Written by `funcdock extension stubs`: the extensions that this app can import. Run it again when they change.
+from abc import ABCMeta
 from os import PathLike
 from typing import Any, Literal
+
+from azure.functions import Context as _Context
 
 class _Attachment:
     extension: str
@@ -103,8 +106,9 @@ fn stubs(extensions: &[Described]) -> String {
         // Writing into a string does not fail.
         let _ = write!(
             text,
-            "\nclass _{name}:\n    \"\"\"{} {version}, {scope} level.\"\"\"\n    def configure(self{settings}) -> None: ...\n",
-            extension.name
+            "\nclass _{name}:\n    \"\"\"{} {version}, {scope} level.{}\"\"\"\n    def configure(self{settings}) -> None: ...\n",
+            extension.name,
+            documented(&extension.settings)
         );
         if scope == "function" {
             let _ = writeln!(
@@ -114,14 +118,99 @@ fn stubs(extensions: &[Described]) -> String {
         }
         let _ = writeln!(text, "\n{name}: _{name}");
     }
+    if extensions
+        .iter()
+        .all(|extension| python_name(&extension.name) != CONTEXT)
+    {
+        text.push_str(&context(extensions));
+    }
     text
+}
+
+/// The name of the class of `context`, which is importable, too.
+const CONTEXT: &str = "Context";
+
+/// Returns the class of `context`, with what the extensions add to it.
+fn context(extensions: &[Described]) -> String {
+    let mut text = String::new();
+    let mut classes: Vec<&Class> = Vec::new();
+    let mut attributes: Vec<(&ContextAttribute, &str)> = Vec::new();
+    for extension in extensions {
+        let mut has_all = true;
+        for class in &extension.classes {
+            match classes.iter().find(|known| known.name == class.name) {
+                None => {
+                    let _ = write!(text, "\n{}", class.stub);
+                    classes.push(class);
+                }
+                Some(known) => has_all &= *known == class,
+            }
+        }
+        for attribute in &extension.attributes {
+            // Of two classes with one name, the second has no other name here.
+            let annotation = if has_all {
+                attribute.annotation.as_str()
+            } else {
+                "Any"
+            };
+            match attributes
+                .iter_mut()
+                .find(|(known, _)| known.name == attribute.name)
+            {
+                None => attributes.push((attribute, annotation)),
+                Some((_, known)) if *known != annotation => *known = "Any",
+                Some(_) => {}
+            }
+        }
+    }
+    let _ = writeln!(
+        text,
+        "\nclass {CONTEXT}(_Context, metaclass=ABCMeta):\n    \"\"\"The context of a function, with what these extensions add to it.\"\"\""
+    );
+    for (
+        ContextAttribute {
+            name, documentation, ..
+        },
+        annotation,
+    ) in attributes
+    {
+        let _ = writeln!(text, "    {name}: {annotation}");
+        if !documentation.is_empty() {
+            let documentation = in_docstring(documentation).replace('\n', "\n    ");
+            let _ = writeln!(text, "    \"\"\"{documentation}\n    \"\"\"");
+        }
+    }
+    text
+}
+
+/// Returns the settings that are documented, for the docstring of the class.
+fn documented(settings: &[Setting]) -> String {
+    let mut text = String::new();
+    for Setting {
+        name, documentation, ..
+    } in settings
+    {
+        if !documentation.is_empty() {
+            let documentation = in_docstring(documentation).replace('\n', "\n        ");
+            let _ = write!(text, "\n\n    {name}: {documentation}");
+        }
+    }
+    if !text.is_empty() {
+        text.push_str("\n    ");
+    }
+    text
+}
+
+/// Returns a text as it can stand in a docstring.
+fn in_docstring(text: &str) -> String {
+    text.replace('\\', r"\\").replace("\"\"\"", "'''")
 }
 
 /// Returns keyword parameters for the settings. A key that is not an identifier is passed as `**{"the-key": value}`.
 fn parameters(settings: &[Setting]) -> String {
     let mut named = String::new();
     let mut others = settings.is_empty();
-    for Setting { name, annotation } in settings {
+    for Setting { name, annotation, .. } in settings {
         if is_identifier(name) {
             let _ = write!(named, ", {name}: {annotation} = ...");
         } else {
@@ -158,6 +247,7 @@ mod tests {
         Setting {
             name: name.to_owned(),
             annotation: annotation.to_owned(),
+            documentation: String::new(),
         }
     }
 

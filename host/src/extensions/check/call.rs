@@ -147,7 +147,7 @@ impl CheckCall<'_> {
                 values.add(&format!("context.{name}"), &value);
             }
         }
-        let mut names = self.subject.extension.attribute_names();
+        let mut names = self.subject.extension.made_attributes();
         names.retain(|name| set.get(name).is_none());
         if names.is_empty() {
             return;

@@ -33,7 +33,7 @@ impl Life<'_> {
         let settings = serde_json::Value::Object(config.settings.clone()).to_string();
         report(Event::Begin(Step::Configure));
         let checked = extension.configure(&settings);
-        checked.map_err(|error| ExtensionError::configure(config, &error))?;
+        checked.map_err(|error| ExtensionError::configure(config, None, &error))?;
         if depth == Depth::Configure {
             return Ok(());
         }
@@ -75,9 +75,6 @@ impl Life<'_> {
         let function = Arc::new(made_up::function(request));
         let mut values = Values::default();
         let subject = &self.subject;
-        subject.hook(Hook::PostFunctionLoad, Step::PostFunctionLoad, report, || {
-            instance.post_function_load(tables::function(&function))
-        });
         if !subject.extension.companion().is_empty() {
             report(Event::Begin(Step::Native));
             match instance.native() {
@@ -85,6 +82,9 @@ impl Life<'_> {
                 Err(error) => subject.failed(&Step::Native.to_string(), &error, report),
             }
         }
+        subject.hook(Hook::PostFunctionLoad, Step::PostFunctionLoad, report, || {
+            instance.post_function_load(tables::function(&function))
+        });
         let call = CheckCall {
             subject,
             instance,

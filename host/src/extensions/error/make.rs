@@ -20,12 +20,17 @@ impl ExtensionError {
         ExtensionError::in_hook(config, "native", None, error)
     }
 
-    /// The extension does not accept its settings, or panicked over them.
-    pub(in crate::extensions) fn configure(config: &ExtensionConfig, error: &abi::Error) -> Self {
+    /// The extension does not accept its settings, or panicked over them. `place` is where function code has configured it.
+    pub(in crate::extensions) fn configure(
+        config: &ExtensionConfig,
+        place: Option<String>,
+        error: &abi::Error,
+    ) -> Self {
         match error.kind {
             abi::ERROR_PANIC => ExtensionError::in_hook(config, "configure", None, error),
             _ => ExtensionError::Configure {
                 name: config.name.clone(),
+                place,
                 reason: error.message.to_string(),
             },
         }

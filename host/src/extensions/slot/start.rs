@@ -45,7 +45,7 @@ impl ExtensionSlot {
     /// Makes the instances. Does nothing if it has failed.
     ///
     /// # Errors
-    /// Unknown functions in host.json, settings that are not valid, or an `init` that fails.
+    /// Unknown functions in host.json, settings that are not valid, or an `init` or a `native` that fails.
     pub(in crate::extensions) fn start(
         &mut self,
         context: &StartContext<'_>,
@@ -63,12 +63,26 @@ impl ExtensionSlot {
             Scope::App => self.start_for_app(context, functions)?,
             Scope::Function => self.start_for_functions(context, &functions)?,
         };
+        // Made now and not when Python asks for it: if that fails, the extension has not started, and has no hooks.
+        let calls = context.activity.begin(&self.name, || Phase::Native);
+        let companion = match instances.first().map(|first| first.companion()).transpose() {
+            Ok(companion) => companion.flatten(),
+            Err(error) => {
+                shut_down(instances, Instant::now() + FAILED_START_SHUTDOWN);
+                return Err(ExtensionError::native(&self.config, &error));
+            }
+        };
+        drop(calls);
         self.state = match self.reason_without_function(scope, &applied, context) {
             Some(reason) => {
                 tracing::warn!("extension {:?}: {reason}", self.name);
-                State::Unattached { instances, reason }
+                State::Unattached {
+                    instances,
+                    companion,
+                    reason,
+                }
             }
-            None => State::Started { instances },
+            None => State::Started { instances, companion },
         };
         Ok(applied)
     }

@@ -45,5 +45,9 @@ table! {
             data::body(&request.body).map(RSlice::from_slice).into()
         }
         fn client_address(request) -> RStr<'static> { RStr::from_str(&request.client) }
+        fn route_parameter_at(request, index: usize) -> ROption<Tuple2<RStr<'static>, RStr<'static>>> {
+            let parameter = request.route_params.get(index);
+            parameter.map(|(name, value)| Tuple2(RStr::from_str(name), RStr::from_str(value))).into()
+        }
     }
 }

@@ -52,7 +52,7 @@ fn wrong_settings_are_refused(library: &Path) {
             json!({ "file": "a", "label": "refused" }),
             "label: \"refused\" is refused",
         ),
-        (json!({ "file": 1 }), "file: invalid type: integer `1`"),
+        (json!({ "file": 1 }), "file: expected the path of a file"),
         (
             json!({ "file": "a", "lable": "b" }),
             "unknown key \"lable\": the keys are file, label",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use funcdock_extension_api::{
     AppInfo, Counter, Data, Error, Exception, Extension, Flow, Histogram, Invocation, Outcome, PythonModule,
-    Response, Result, Value, extension,
+    Response, Result, Value, extension, methods,
 };
 use serde_json::{Value as Json, json};
 
@@ -35,6 +35,16 @@ struct Rest {
     record: Record,
     calls: Counter,
     inputs: Histogram,
+}
+
+/// An object that is never there: its class is in the type stubs.
+struct Sums;
+
+#[methods]
+impl Sums {
+    fn add(&self, to: i64, more: Option<Vec<i64>>) -> i64 {
+        to + more.unwrap_or_default().iter().sum::<i64>()
+    }
 }
 
 fn shown(data: Option<Data<'_>>) -> Json {
@@ -69,11 +79,10 @@ fn scenario<'a>(call: &Invocation<'a>) -> &'a str {
     request.and_then(|request| request.header("x-rest")).unwrap_or("")
 }
 
-#[extension(names = ["rest", "remainder"])]
+#[extension(names = ["rest", "remainder"], after = ["everything"], sets(waited: bool))]
 impl Extension for Rest {
     type Settings = Settings;
     type State = &'static str;
-    const ATTRIBUTES: &'static [&'static str] = &["lazy", "nothing_today"];
     const COMPANION: &'static [PythonModule] = &[
         PythonModule::new("words", "GREETING = 'hello'"),
         PythonModule::new("companion", COMPANION),
@@ -103,7 +112,15 @@ impl Extension for Rest {
         }
         self.record.write(
             "pre_invocation",
-            json!({ "input": shown(input), "unknown": shown(call.input("x")), "metadata": shown(call.metadata("x")) }),
+            json!({
+                "input": shown(input),
+                "unknown": shown(call.input("x")),
+                "metadata": shown(call.metadata("x")),
+                "parameters": call.http_request().map(|request| {
+                    let query = request.query_parameter("q").map(|value| value.into_owned());
+                    (request.route_parameter("name").map(str::to_owned), query)
+                }),
+            }),
         )?;
         let handle = call.handle();
         match scenario(call) {
@@ -127,8 +144,15 @@ impl Extension for Rest {
         }
     }
 
-    fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
-        Ok((name == "lazy").then(|| format!("made for {}", call.function().name()).into()))
+    /// For which function it was made.
+    #[attribute]
+    fn lazy(&self, call: &Invocation<'_>) -> String {
+        format!("made for {}", call.function().name())
+    }
+
+    #[attribute]
+    fn nothing_today(&self, _call: &Invocation<'_>) -> Result<Option<Sums>> {
+        Ok(None)
     }
 
     fn post_invocation(

@@ -9,7 +9,7 @@ use super::{FUNCTIONS, recorded};
 
 /// Calls the scenario "rest" with this header `x-rest`.
 fn call(host: &Host, function: &str, what: &str) -> Answer {
-    let url = host.url_of(&format!("/api/{function}/rest"));
+    let url = host.url_of(&format!("/api/{function}/rest?q=a%20b"));
     let request = Request::post(url).header("x-rest", what);
     host.send(request.body(b"input".to_vec()).expect("a valid request"))
 }
@@ -69,6 +69,7 @@ fn at_once(host: &Host, function: &str) {
         (&pre["input"], &pre["unknown"], &pre["metadata"]),
         (&json!({ "http": b"input" }), &Json::Null, &Json::Null)
     );
+    assert_eq!(pre["parameters"], json!(["rest", "a b"]));
     let post = last(host, "post_invocation");
     assert_eq!(
         ["state", "output", "outputs", "refused"].map(|field| &post[field]),

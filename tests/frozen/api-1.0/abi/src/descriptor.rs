@@ -51,8 +51,10 @@ pub struct Descriptor {
     pub strict: u32,
     /// The settings that it takes.
     pub settings: unsafe extern "C" fn() -> RVec<Setting>,
-    /// The names of the attributes that `attribute` makes.
-    pub attributes: unsafe extern "C" fn() -> RVec<RStr<'static>>,
+    /// The attributes of `context` that it makes or sets.
+    pub attributes: unsafe extern "C" fn() -> Attributes,
+    /// The names of the extensions whose hooks run before its own, if they are docked.
+    pub after: unsafe extern "C" fn() -> RVec<RStr<'static>>,
     /// The Python modules that go with the extension, in the order in which they are run.
     pub companion: RSlice<'static, Module>,
     /// Checks settings (JSON text) without making an instance.
@@ -71,8 +73,8 @@ pub struct Descriptor {
         invocation: Invocation<'_>,
         state: *mut StateSlot,
     ) -> PreResult,
-    /// Makes an attribute of `context` that function code asks for and no hook has set; nothing if there is none for
-    /// this call. From any thread, several at once.
+    /// Makes one of the attributes that are made, when function code asks for it and no hook has set it; nothing if there is
+    /// none for this call. From any thread, several at once.
     pub attribute: unsafe extern "C" fn(
         instance: *const c_void,
         invocation: Invocation<'_>,
@@ -122,6 +124,42 @@ pub struct Setting {
     pub name: RString,
     /// What it takes, as a Python annotation: `float`, `str | None`, `Literal["console", "otlp"]`, `Any`.
     pub annotation: RString,
+    /// What it does; may be empty.
+    pub documentation: RString,
+}
+
+/// The attributes of `context` that an extension makes or sets.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug, Default)]
+pub struct Attributes {
+    /// The attributes.
+    pub attributes: RVec<Attribute>,
+    /// The classes that their annotations name.
+    pub classes: RVec<Class>,
+}
+
+/// An attribute of `context`.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Attribute {
+    /// Its name.
+    pub name: RStr<'static>,
+    /// Whether the extension makes it when function code asks for it. Otherwise a hook sets it.
+    pub is_made: bool,
+    /// Its type, as a Python annotation.
+    pub annotation: RString,
+    /// What it is; may be empty.
+    pub documentation: RStr<'static>,
+}
+
+/// A class of the objects that an extension gives to Python code.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Class {
+    /// Its name.
+    pub name: RString,
+    /// Its type stub: Python source, which ends with a line break.
+    pub stub: RString,
 }
 
 /// Applies to every function of the app, through one instance.

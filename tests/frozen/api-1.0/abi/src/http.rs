@@ -54,8 +54,13 @@ pub struct HttpRequestFns {
     /// The body; nothing if it is a stream.
     pub body: unsafe extern "C" fn(this: *const c_void) -> ROption<RSlice<'static, u8>>,
     /// The client's address, such as "127.0.0.1:50000", of the connection or of a trusted proxy; empty if unknown.
-    #[sabi(last_prefix_field)]
     pub client_address: unsafe extern "C" fn(this: *const c_void) -> RStr<'static>,
+    /// The name and the value of the route parameter at this index, percent-decoded, in the template's order, until `RNone`.
+    #[sabi(last_prefix_field)]
+    pub route_parameter_at: unsafe extern "C" fn(
+        this: *const c_void,
+        index: usize,
+    ) -> ROption<Tuple2<RStr<'static>, RStr<'static>>>,
 }
 
 impl<'a> HttpRequest<'a> {
@@ -78,6 +83,8 @@ impl<'a> HttpRequest<'a> {
         fn body(&self) -> ROption<RSlice<'a, u8>>;
         /// The client's address; empty if unknown.
         fn client_address(&self) -> RStr<'a>;
+        /// The name and the value of the route parameter at this index, until `RNone`.
+        fn route_parameter_at(&self, index: usize) -> ROption<Tuple2<RStr<'a>, RStr<'a>>>;
     }
 }
 

@@ -1,13 +1,12 @@
-//! The arguments of the attribute: `scope = function, name = "rate-limit"`.
+//! The arguments of the attribute: `scope = function, name = "rate-limit", after = ["auth"], sets(user: String)`.
 
-use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, Token};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, Token, Type};
 
-const FORMS: &str = "write `#[extension]`, `#[extension(scope = function)]`, `#[extension(name = \"rate-limit\")]` or both \
-                     arguments";
+const FORMS: &str = "write `#[extension]`, or `#[extension(…)]` with any of `scope = function`, `name = \"rate-limit\"`, \
+                     `after = [\"auth\"]` and `sets(user: String)`";
 
 /// What there is an instance for.
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -23,11 +22,32 @@ pub(crate) struct Arguments {
     pub(crate) scope: Scope,
     /// Empty if the crate's name is meant.
     pub(crate) names: Vec<LitStr>,
+    /// The extensions whose hooks run before its own.
+    pub(crate) after: Vec<LitStr>,
+    /// The attributes of `context` that its hooks set.
+    pub(crate) sets: Vec<SetAttribute>,
 }
 
-struct Argument {
-    key: Ident,
-    value: Expr,
+/// An attribute of `context` that hooks set: `user: String`.
+pub(crate) struct SetAttribute {
+    pub(crate) name: Ident,
+    pub(crate) of: Type,
+}
+
+impl Parse for SetAttribute {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = input.parse()?;
+        input.parse::<Token![:]>()?;
+        Ok(SetAttribute {
+            name,
+            of: input.parse()?,
+        })
+    }
+}
+
+enum Argument {
+    Pair(Ident, Expr),
+    Sets(Ident, Punctuated<SetAttribute, Token![,]>),
 }
 
 impl Parse for Argument {
@@ -35,26 +55,51 @@ impl Parse for Argument {
         let key: Ident = input
             .parse()
             .map_err(|error| Error::new(error.span(), format!("expected an argument: {FORMS}")))?;
+        if key == "sets" {
+            let attributes;
+            syn::parenthesized!(attributes in input);
+            let attributes = Punctuated::parse_terminated(&attributes)?;
+            return Ok(Argument::Sets(key, attributes));
+        }
         input
             .parse::<Token![=]>()
             .map_err(|_| Error::new(key.span(), format!("`{key}` needs a value: {FORMS}")))?;
-        Ok(Argument {
-            key,
-            value: input.parse()?,
-        })
+        Ok(Argument::Pair(key, input.parse()?))
     }
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut scope = None;
-        let mut names = None;
-        for Argument { key, value } in Punctuated::<Argument, Token![,]>::parse_terminated(input)? {
+        let (mut names, mut after, mut sets) = (None, None, None);
+        for argument in Punctuated::<Argument, Token![,]>::parse_terminated(input)? {
+            let (key, value) = match argument {
+                Argument::Pair(key, value) => (key, value),
+                Argument::Sets(key, attributes) => {
+                    set(&mut sets, &key, attributes.into_iter().collect())?;
+                    continue;
+                }
+            };
             let word = key.to_string();
             match word.as_str() {
                 "scope" => set(&mut scope, &key, read_scope(&value)?)?,
                 "name" => set(&mut names, &key, vec![read_name(&value)?])?,
-                "names" => set(&mut names, &key, read_names(&value)?)?,
+                "names" => set(
+                    &mut names,
+                    &key,
+                    read_names(
+                        &value,
+                        r#"`names` takes a list of string literals, such as `names = ["stopwatch", "timer"]`"#,
+                    )?,
+                )?,
+                "after" => set(
+                    &mut after,
+                    &key,
+                    read_names(
+                        &value,
+                        r#"`after` takes a list of the names of extensions, such as `after = ["auth"]`"#,
+                    )?,
+                )?,
                 _ => {
                     return Err(Error::new(
                         key.span(),
@@ -66,6 +111,8 @@ impl Parse for Arguments {
         Ok(Arguments {
             scope: scope.unwrap_or_default(),
             names: names.unwrap_or_default(),
+            after: after.unwrap_or_default(),
+            sets: sets.unwrap_or_default(),
         })
     }
 }
@@ -125,15 +172,10 @@ fn read_name(value: &Expr) -> Result<LitStr> {
     Ok(name.clone())
 }
 
-fn read_names(value: &Expr) -> Result<Vec<LitStr>> {
-    let wrong = |span: Span| {
-        Error::new(
-            span,
-            "`names` takes a list of string literals, such as `names = [\"stopwatch\", \"timer\"]`",
-        )
-    };
+/// `form` says what is expected of a value that is no such list.
+fn read_names(value: &Expr, form: &str) -> Result<Vec<LitStr>> {
     match ungrouped(value) {
         Expr::Array(array) if !array.elems.is_empty() => array.elems.iter().map(read_name).collect(),
-        _ => Err(wrong(value.span())),
+        _ => Err(Error::new(value.span(), form)),
     }
 }

@@ -13,13 +13,12 @@ pub(crate) const FLUSH_BIT: u32 = 16;
 pub(crate) const STREAM_ENDED_BIT: u32 = 64;
 
 /// The functions of the trait, and the bit of each that is a hook (`HOOK_…` of the ABI).
-pub(crate) const FUNCTIONS: [(&str, u32); 11] = [
+pub(crate) const FUNCTIONS: [(&str, u32); 10] = [
     ("configure", 0),
     ("init", 0),
     ("native", 0),
     ("post_function_load", 1),
     (PRE, PRE_BIT),
-    ("attribute", 0),
     (POST, POST_BIT),
     ("on_exception", 32),
     (STREAM_ENDED, STREAM_ENDED_BIT),
@@ -42,8 +41,8 @@ pub(crate) fn unknown(name: &Ident, extension: &Type) -> String {
         None => {
             let known: Vec<_> = FUNCTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
             format!(
-                "`{text}` is not a hook: move it into a block `impl {extension} {{ … }}` of its own; the trait's functions are \
-                 {}",
+                "`{text}` is not a hook: move it into a block `impl {extension} {{ … }}` of its own, or write `#[attribute]` above \
+                 it if it makes an attribute of `context`; the trait's functions are {}",
                 known.join(", ")
             )
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use abi_stable::std_types::{RSlice, RStr};
 use serde::de::DeserializeOwned;
 
+use super::annotation::Attribute;
 use super::context::{AppInfo, Function, FunctionInfo};
 use super::error::Result;
 use super::flow::Flow;
@@ -27,7 +28,7 @@ use crate::abi;
 /// | `post_function_load` | once a function that the extension applies to | main | yes, briefly |
 /// | `native` | once a worker, if there is a companion | main | yes, briefly |
 /// | `pre_invocation` | once a call | any, many at once | no: other calls wait on the same thread |
-/// | `attribute` | when function code asks for one of `ATTRIBUTES` that no hook has set | any, beside the function | no |
+/// | a function with `#[attribute]` | when function code asks for the attribute and no hook has set it | any, beside the function | no |
 /// | `post_invocation` | once for each `pre_invocation` that continued | any, many at once | no |
 /// | `on_exception` | right before `post_invocation`, if the function raised | any, many at once | no |
 /// | `stream_ended` | after `post_invocation`, at the end of a streamed response's body | any, many at once | no |
@@ -47,8 +48,6 @@ pub trait Extension: Declared + Send + Sync + Sized + 'static {
     /// What `pre_invocation` hands to `post_invocation`, and that one to `stream_ended`. Up to three words are carried
     /// without allocation. It is dropped after `post_invocation`, or at the end of the stream if the response is streamed.
     type State: Send + 'static;
-    /// The attributes of `context` that [`attribute`](Self::attribute) makes when function code asks for them.
-    const ATTRIBUTES: &'static [&'static str] = &[];
     /// Python that goes with the extension, its companion, for what only Python can do: context variables, classes,
     /// other libraries' hooks. The host runs these modules once a worker, after `init`, in this order; they import each
     /// other by `from . import name`. Then it calls `dock(native)` of the last one; the chapter on extensions says what
@@ -83,9 +82,8 @@ pub trait Extension: Declared + Send + Sync + Sized + 'static {
     /// Runs before a call. May be left out if `State` is `()`.
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow<Self::State>>;
 
-    /// Makes an attribute of `context` when function code first asks for it, if no hook has set one: a call whose
-    /// function does not ask pays nothing. `None` if there is none for this call. It runs beside the function, on any
-    /// thread, and may run again for the same call. An error is logged, and the function gets an `AttributeError`.
+    /// Made by `#[extension]` of the functions with `#[attribute]`.
+    #[doc(hidden)]
     fn attribute(&self, call: &Invocation<'_>, name: &str) -> Result<Option<Value>> {
         let _ = (call, name);
         Ok(None)
@@ -155,6 +153,12 @@ pub trait Declared {
     const STRICT: u32;
     /// The names that host.json may use.
     const NAMES: &'static [&'static str];
+    /// The attributes of `context` that it makes or sets.
+    const ATTRIBUTES: &'static [Attribute];
+    /// The extensions whose hooks run before its own.
+    const AFTER: &'static [&'static str];
+    /// The keys of the settings that are documented, and how.
+    fn settings_documentation() -> &'static [(&'static str, &'static str)];
     /// The version of the author's crate.
     const VERSION: &'static str;
 }

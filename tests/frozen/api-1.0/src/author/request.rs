@@ -1,5 +1,7 @@
 //! The HTTP request that triggered an invocation.
 
+use std::borrow::Cow;
+
 use abi_stable::std_types::Tuple2;
 
 use crate::abi;
@@ -28,6 +30,33 @@ impl<'a> HttpRequest<'a> {
     /// The query string as sent, without the question mark; empty if there is none.
     pub fn query(&self) -> &'a str {
         self.raw.query().as_str()
+    }
+
+    /// The parameters of the query string, decoded, in order: names may come several times.
+    pub fn query_parameters(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        form_urlencoded::parse(self.query().as_bytes())
+    }
+
+    /// The first value of a parameter of the query string, decoded.
+    pub fn query_parameter(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut parameters = self.query_parameters();
+        parameters.find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// The parameters of the function's route, decoded, in the order of the route: `id` of `api/orders/{id}`. An optional
+    /// one that the path does not have is left out.
+    pub fn route_parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let raw = self.raw;
+        (0..).map_while(move |index| {
+            let Tuple2(name, value) = raw.route_parameter_at(index).into_option()?;
+            Some((name.as_str(), value.as_str()))
+        })
+    }
+
+    /// The value of a parameter of the function's route, decoded.
+    pub fn route_parameter(&self, name: &str) -> Option<&'a str> {
+        let mut parameters = self.route_parameters();
+        parameters.find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// The protocol version: "1.0" or "1.1".

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::{Error, ErrorKind, Result};
+use super::methods::{no_method, not_settable};
 use super::outcome::Exception;
 
 /// A value given to Python (an attribute of `context`, a result) or taken from it (an argument).
@@ -129,10 +130,7 @@ pub trait ContextObject: Send + Sync + 'static {
     /// `object.method(...)`, for the names in [`methods`](Self::methods).
     fn call(&self, method: &str, arguments: Arguments) -> Result<Value> {
         let _ = arguments;
-        Err(Error::new(
-            ErrorKind::Attribute,
-            format!("{} has no method {method}", self.class_name()),
-        ))
+        Err(no_method(self.class_name(), method))
     }
 
     /// `object.name`; `None` raises `AttributeError`.
@@ -144,10 +142,7 @@ pub trait ContextObject: Send + Sync + 'static {
     /// `object.name = value`.
     fn set(&self, name: &str, value: Value) -> Result<()> {
         let _ = value;
-        Err(Error::new(
-            ErrorKind::Attribute,
-            format!("{} has no attribute {name} to set", self.class_name()),
-        ))
+        Err(not_settable(self.class_name(), name))
     }
 
     /// `with object as x:` begins. `Ok(None)` makes `x` the object itself.
@@ -208,13 +203,13 @@ impl Arguments {
                 let known = names.join(", ");
                 return Err(Error::new(
                     ErrorKind::Type,
-                    format!("unexpected keyword argument {name:?} (takes {known})"),
+                    format!("got an unexpected keyword argument {name:?} (takes {known})"),
                 ));
             };
             if bound[index].replace(value).is_some() {
                 return Err(Error::new(
                     ErrorKind::Type,
-                    format!("multiple values for argument {name:?}"),
+                    format!("got multiple values for argument {name:?}"),
                 ));
             }
         }

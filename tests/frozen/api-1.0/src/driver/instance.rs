@@ -86,10 +86,23 @@ impl LoadedExtension {
         unsafe { (self.0.settings())() }.into_vec()
     }
 
-    /// The names of the attributes that it makes when function code asks for them.
-    pub fn attribute_names(&self) -> Vec<&'static str> {
+    /// The attributes of `context` that it makes or sets.
+    pub fn attributes(&self) -> abi::Attributes {
         // SAFETY: the descriptor is the SDK's.
-        let names = unsafe { (self.0.attributes())() };
+        unsafe { (self.0.attributes())() }
+    }
+
+    /// The names of the attributes that it makes when function code asks for them.
+    pub fn made_attributes(&self) -> Vec<&'static str> {
+        let attributes = self.attributes().attributes.into_iter();
+        let made = attributes.filter(|attribute| attribute.is_made);
+        made.map(|attribute| attribute.name.as_str()).collect()
+    }
+
+    /// The names of the extensions whose hooks run before its own.
+    pub fn after(&self) -> Vec<&'static str> {
+        // SAFETY: the descriptor is the SDK's.
+        let names = unsafe { (self.0.after())() };
         names.into_iter().map(|name| name.as_str()).collect()
     }
 

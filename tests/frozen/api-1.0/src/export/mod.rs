@@ -2,6 +2,7 @@
 
 mod header;
 mod registration;
+mod reserved;
 mod settings;
 mod shim;
 
@@ -10,4 +11,5 @@ pub(crate) use header::connect;
 #[cfg(feature = "testing")]
 pub(crate) use registration::descriptor;
 pub use registration::{Registration, name_of, registrations};
+pub use reserved::check_attribute_name;
 pub use settings::is_secret_name;

@@ -3,8 +3,10 @@
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::std_types::RStr;
 
+use super::reserved::is_reserved;
 use super::shim;
 use crate::abi::{Descriptor, DescriptorRef};
+use crate::author::annotation::Attribute;
 use crate::author::extension::{Extension, PythonModule, Scope};
 
 /// An extension that is linked into this library or executable.
@@ -47,7 +49,14 @@ impl<E: Extension, const NAME: usize> Table<E, NAME> {
         hooks: E::HOOKS,
         strict: E::STRICT,
         settings: shim::settings::<E>,
-        attributes: shim::attributes::<E>,
+        attributes: {
+            assert!(
+                !has_reserved(E::ATTRIBUTES),
+                "the context has an attribute of this name itself, such as `invocation_id`: choose another name"
+            );
+            shim::attributes::<E>
+        },
+        after: shim::after::<E>,
         companion: PythonModule::into_abi(E::COMPANION),
         configure: shim::configure::<E>,
         init: shim::init::<E>,
@@ -61,6 +70,16 @@ impl<E: Extension, const NAME: usize> Table<E, NAME> {
         shutdown: shim::shutdown::<E>,
         drop: shim::drop_instance::<E>,
     });
+}
+
+const fn has_reserved(mut attributes: &[Attribute]) -> bool {
+    while let [attribute, rest @ ..] = attributes {
+        if is_reserved(attribute.name) {
+            return true;
+        }
+        attributes = rest;
+    }
+    false
 }
 
 /// Whether an extension may have this name.

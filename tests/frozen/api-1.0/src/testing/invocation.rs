@@ -32,16 +32,6 @@ pub(super) struct TestInvocation {
     pub(super) scope: Scope,
 }
 
-/// The attributes of `context` itself, which no extension replaces.
-const OWN_ATTRIBUTES: [&str; 6] = [
-    "function_directory",
-    "function_name",
-    "invocation_id",
-    "retry_context",
-    "thread_local_storage",
-    "trace_context",
-];
-
 /// An id that no other call of this process has: a hyphenated UUID.
 pub(super) fn new_id() -> Arc<str> {
     static CALLS: AtomicU64 = AtomicU64::new(1);
@@ -97,10 +87,7 @@ impl TestInvocation {
 
     pub(super) fn set_attribute(&self, name: &str, value: abi::Value) -> Result<(), abi::Error> {
         let value = PyValue::from_abi(value, &self.scope);
-        if OWN_ATTRIBUTES.contains(&name) || name.starts_with("__") {
-            let message = format!("the context has {name:?} itself: set an attribute with another name");
-            return Err(abi::Error::new(abi::ERROR_VALUE, message));
-        }
+        driver::check_attribute_name(name)?;
         let mut attributes = lock(&self.attributes);
         let replaced = match attributes.iter_mut().find(|(known, _)| known == name) {
             Some((_, slot)) => Some(std::mem::replace(slot, value)),

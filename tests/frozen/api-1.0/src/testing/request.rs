@@ -33,6 +33,7 @@ pub(super) struct Http {
     /// `None` if it is a stream.
     pub(super) body: Option<Vec<u8>>,
     client: String,
+    route_parameters: Vec<(String, String)>,
 }
 
 impl Request {
@@ -58,6 +59,7 @@ impl Request {
                 headers: Vec::new(),
                 body: Some(Vec::new()),
                 client: "127.0.0.1:50000".to_owned(),
+                route_parameters: Vec::new(),
             }),
             ..Request::event()
         }
@@ -120,6 +122,17 @@ impl Request {
     #[track_caller]
     pub fn client_address(mut self, address: impl Into<String>) -> Self {
         self.http_mut("a client").client = address.into();
+        self
+    }
+
+    /// Adds a parameter of the function's route, decoded. Parameters of the query are in the target.
+    ///
+    /// # Panics
+    /// As [`header`](Self::header).
+    #[track_caller]
+    pub fn route_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let parameters = &mut self.http_mut("a route").route_parameters;
+        parameters.push((name.into(), value.into()));
         self
     }
 
@@ -236,5 +249,9 @@ table! {
         }
         fn body(request) -> ROption<RSlice<'static, u8>> { request.body.as_deref().map(RSlice::from_slice).into() }
         fn client_address(request) -> RStr<'static> { RStr::from_str(&request.client) }
+        fn route_parameter_at(request, index: usize) -> ROption<Tuple2<RStr<'static>, RStr<'static>>> {
+            let parameter = request.route_parameters.get(index);
+            parameter.map(|(name, value)| Tuple2(RStr::from_str(name), RStr::from_str(value))).into()
+        }
     }
 }

@@ -26,6 +26,9 @@ fn arguments_bind_as_in_python() {
     };
     let error = one.bind(["a"]).expect_err("too many");
     assert_eq!(error.message(), "takes 1 argument but 2 were given");
-    assert_eq!(bound(1, &["a"]), "multiple values for argument \"a\"");
-    assert_eq!(bound(0, &["c"]), "unexpected keyword argument \"c\" (takes a, b)");
+    assert_eq!(bound(1, &["a"]), "got multiple values for argument \"a\"");
+    assert_eq!(
+        bound(0, &["c"]),
+        "got an unexpected keyword argument \"c\" (takes a, b)"
+    );
 }

@@ -1,10 +1,11 @@
 //! Which settings are secret, by their names: for hosts that show settings, and errors that quote them.
 
 /// What the name of a secret setting contains.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "connection",
     "credential",
     "header",
+    "key",
     "password",
     "secret",
     "token",
@@ -13,9 +14,8 @@ const PARTS: [&str; 6] = [
 /// Whether the name of a setting, or a path of names, says that its value is secret.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // "api_key" and "accountKey", but neither "key" alone, which most often is one of a map, nor "max_keys".
-    let is_some_key = name.len() > "key".len() && name.ends_with("key");
-    is_some_key || PARTS.iter().any(|part| name.contains(part))
+    // "key" alone most often is one of a map. Else a text too many is hidden rather than one too few.
+    name != "key" && PARTS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -27,13 +27,15 @@ mod tests {
         let secret = [
             "api_key",
             "accountKey",
+            "api_keys",
+            "signingKeyPem",
             "connection_string",
             "Headers",
             "auth.token",
             "PASSWORD",
         ];
         assert!(secret.into_iter().all(is_secret_name));
-        let others = ["key", "max_keys", "keep", "endpoint", ""];
+        let others = ["key", "keep", "endpoint", ""];
         assert!(!others.into_iter().any(is_secret_name));
     }
 }
