@@ -71,7 +71,8 @@ pub mod private {
     pub use crate::author::annotation::Attribute;
     pub use crate::author::documented::{DocumentationOf, ViaDocumented, ViaNothing};
     pub use crate::author::extension::{AppLevel, Declared, FunctionLevel};
-    pub use crate::author::methods::{argument, no_method, not_settable};
+    pub use crate::author::typed::argument;
+    pub use crate::author::value::{no_method, not_settable};
     pub use crate::export::{Note, Registration, name_of, padded, registrations};
 
     /// Where `#[extension]` finds `submit!`.
