@@ -30,7 +30,7 @@ class FunctionThread(threading.Thread):
 
     def run(self) -> None:
         self._serves = True
-        # In a copy of its own, in which `call` is set for each call: the call's context is a copy of that.
+        # The context of each call is a copy of this one.
         imported.copy().run(self._serve, threading.get_ident())
 
 

@@ -1,25 +1,29 @@
 //! The `contextvars.Context` of a synchronous call: what its function sets is gone with it, as in an asyncio task.
+//!
+//! CPython has functions for this since 3.7.1, with the same signatures ever since. They are not in the limited API, so they
+//! are declared here. `Context.run` does the same, and needs six calls of Python objects where this needs four functions.
 
-use std::sync::{Arc, Mutex};
+use std::ffi::c_int;
 
-use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::calls::Call;
 use crate::package::Package;
-use crate::tasks::lock;
+
+// From "Context Variables Objects" of CPython's reference of its C API.
+unsafe extern "C" {
+    fn PyContext_CopyCurrent() -> *mut PyObject;
+    fn PyContext_Enter(context: *mut PyObject) -> c_int;
+    fn PyContext_Exit(context: *mut PyObject) -> c_int;
+    fn PyContextVar_Set(variable: *mut PyObject, value: *mut PyObject) -> *mut PyObject;
+}
 
 /// Makes the contexts of calls.
 pub(crate) struct Contexts {
-    // Each is looked up once: they are on the way of each call.
-    /// `set` of `funcdock.logs.call`.
-    set_call: Py<PyAny>,
-    /// `contextvars.copy_context`.
-    copy: Py<PyAny>,
-    /// `contextvars.Context.run`.
-    enter: Py<PyAny>,
+    /// `funcdock.logs.call`.
+    variable: Py<PyAny>,
 }
 
 /// The context of one call.
@@ -29,11 +33,9 @@ impl Contexts {
     /// Begins contexts as copies of the current one. Attached, after the app was imported, before the pool has threads.
     pub(crate) fn new(package: &Package, py: Python<'_>) -> PyResult<Self> {
         package.threads.bind(py).call_method0("keep_context")?;
-        let contextvars = py.import("contextvars")?;
+        let variable = package.logs.bind(py).getattr("call")?;
         Ok(Contexts {
-            set_call: package.logs.bind(py).getattr("call")?.getattr("set")?.unbind(),
-            copy: contextvars.getattr("copy_context")?.unbind(),
-            enter: contextvars.getattr("Context")?.getattr("run")?.unbind(),
+            variable: variable.unbind(),
         })
     }
 
@@ -45,79 +47,64 @@ impl Contexts {
         function: &Bound<'py, PyAny>,
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<(CallContext, Bound<'py, PyAny>)> {
-        // In the thread's own context, which then has the call and what the imports left, and nothing of other calls. A copy
-        // takes the same time however many variables there are.
-        self.set_call.call1(py, (call,))?;
-        let context = self.copy.call0(py)?;
-        let value = self.enter.bind(py).call((&context, function), keywords)?;
-        Ok((CallContext(context), value))
+        let (context, value) = self.run(py, call, |_| function.call((), keywords))?;
+        Ok((context, value?))
     }
 
     /// Runs code of ours in a context of its own; returns both. Attached.
-    pub(crate) fn run<T: Send + 'static>(
+    pub(crate) fn run<T>(
         &self,
         py: Python<'_>,
         call: Call,
-        task: impl FnOnce(Python<'_>) -> T + Send + 'static,
+        task: impl FnOnce(Python<'_>) -> T,
     ) -> PyResult<(CallContext, T)> {
-        let made = Made::default();
-        let task = made.by(task);
-        let (context, _) = self.call(py, call, Bound::new(py, task)?.as_any(), None)?;
-        Ok((context, made.take()?))
+        let call = Bound::new(py, call)?;
+        // The thread's own context has what the imports left, and nothing of other calls. A copy takes the same time
+        // however many variables there are.
+        // SAFETY: attached; it returns a new reference, or null with an exception.
+        let context = unsafe { Bound::from_owned_ptr_or_err(py, PyContext_CopyCurrent()) }?;
+        let context = CallContext(context.unbind());
+        let entered = context.enter(py)?;
+        // SAFETY: attached; the first is a `ContextVar`, both are alive. It returns a new reference, or null with an exception.
+        let token = unsafe {
+            Bound::from_owned_ptr_or_err(py, PyContextVar_Set(self.variable.as_ptr(), call.as_ptr()))
+        }?;
+        drop(token);
+        let result = task(py);
+        drop(entered);
+        Ok((context, result))
     }
 }
 
 impl CallContext {
     /// Goes on in this context. Attached.
-    pub(crate) fn run<T: Send + 'static>(
-        &self,
-        py: Python<'_>,
-        task: impl FnOnce(Python<'_>) -> T + Send + 'static,
-    ) -> PyResult<T> {
-        let made = Made::default();
-        let task = Bound::new(py, made.by(task))?;
-        self.0.bind(py).call_method1(intern!(py, "run"), (task,))?;
-        made.take()
+    pub(crate) fn run<T>(&self, py: Python<'_>, task: impl FnOnce(Python<'_>) -> T) -> PyResult<T> {
+        let _entered = self.enter(py)?;
+        Ok(task(py))
+    }
+
+    fn enter<'py>(&self, py: Python<'py>) -> PyResult<Entered<'py>> {
+        // SAFETY: attached, and it is a `Context`.
+        if unsafe { PyContext_Enter(self.0.as_ptr()) } != 0 {
+            return Err(PyErr::fetch(py));
+        }
+        Ok(Entered {
+            context: self.0.bind(py).clone(),
+        })
     }
 }
 
-/// What a task has made.
-struct Made<T>(Arc<Mutex<Option<T>>>);
-
-impl<T> Default for Made<T> {
-    fn default() -> Self {
-        Made(Arc::default())
-    }
+/// A context that is the current one until this is dropped.
+struct Entered<'py> {
+    context: Bound<'py, PyAny>,
 }
 
-impl<T: Send + 'static> Made<T> {
-    /// Returns the task as an object that Python calls.
-    fn by(&self, task: impl FnOnce(Python<'_>) -> T + Send + 'static) -> Task {
-        let made = Arc::clone(&self.0);
-        Task(Mutex::new(Some(Box::new(move |py| {
-            let value = task(py);
-            *lock(&made) = Some(value);
-        }))))
-    }
-
-    fn take(self) -> PyResult<T> {
-        let made = lock(&self.0).take();
-        made.ok_or_else(|| PyRuntimeError::new_err("the call's context did not run its task"))
-    }
-}
-
-/// Code of ours that Python calls, once.
-#[pyclass(frozen, module = "funcdock")]
-struct Task(Mutex<Option<Job>>);
-
-type Job = Box<dyn FnOnce(Python<'_>) + Send>;
-
-#[pymethods]
-impl Task {
-    fn __call__(&self, py: Python<'_>) {
-        let task = lock(&self.0).take();
-        if let Some(task) = task {
-            task(py);
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        // SAFETY: attached, as `context` shows, and it is a `Context`. No exception is set: pyo3 has taken it.
+        if unsafe { PyContext_Exit(self.context.as_ptr()) } != 0 {
+            // Code of the app has entered another context and never left it.
+            PyErr::fetch(self.context.py()).write_unraisable(self.context.py(), None);
         }
     }
 }

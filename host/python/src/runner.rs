@@ -21,7 +21,7 @@ use crate::pool::Pool;
 use crate::runtime::Runtime;
 use crate::tasks::lock;
 use crate::watchdog::{Stacks, Watchdog};
-use crate::{calls, companions, context, dock, forks, hooks, logging, termination, wsgi};
+use crate::{calls, companions, context, convert, dock, forks, hooks, logging, termination, wsgi};
 
 /// Calls the functions of an app.
 pub(crate) struct PythonRunner {
@@ -253,6 +253,7 @@ impl Prepared {
             py.get_type::<context::RetryContext>(),
         );
         http.call_method1("register", contexts)?;
+        convert::know_responses(http)?;
         let classes = Classes {
             request: http.getattr("HttpRequest")?.unbind(),
             out: http.getattr("Out")?.unbind(),

@@ -16,6 +16,7 @@ pub(crate) use http_parts::{
     address, body_bytes, content_length, header_pairs, joined, latin1, latin1_bytes, scheme,
 };
 pub(crate) use http_request::RawRequest;
+pub(crate) use http_response::know_responses;
 pub(crate) use parts::{PartsOf, parts_of};
 pub(crate) use response_body::ResponseBody;
 pub(crate) use rest::{Rest, begin, close, next_part};

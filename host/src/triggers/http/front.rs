@@ -134,7 +134,7 @@ impl Front {
         if let Some(response) = target::answer(&parts) {
             return self.refuse(&parts.headers, incoming, response);
         }
-        let Ok(origin) = Origin::read(&mut parts, client.is_trusted()) else {
+        let Ok(origin) = Origin::read(&mut parts, client) else {
             let response = responses::plain(StatusCode::BAD_REQUEST, INVALID_HOST);
             return responses::closing(response);
         };

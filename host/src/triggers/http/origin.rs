@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderValue, Version};
 
+use super::client::Client;
 use crate::model::{Scheme, is_authority};
 
 /// What a request says of its origin.
@@ -31,13 +32,13 @@ pub(super) struct InvalidHost;
 impl Origin {
     /// Reads the origin of a request, whose target then is a path: if it was a URL, its host replaces that of `Host`, as HTTP
     /// says.
-    pub(super) fn read(parts: &mut Parts, is_proxy_trusted: bool) -> Result<Self, InvalidHost> {
+    pub(super) fn read(parts: &mut Parts, client: &Client) -> Result<Self, InvalidHost> {
         if parts.uri.authority().is_some() {
             make_relative(parts)?;
         }
         let mut hosts = parts.headers.get_all(HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
-            (Some(host), None) if is_authority(host.as_bytes()) => host.clone(),
+            (Some(host), None) if client.is_valid_host(host) => host.clone(),
             // Of two, a proxy may use the other one.
             (Some(_), _) => return Err(InvalidHost),
             (None, _) if parts.version < Version::HTTP_11 => HeaderValue::from_static("localhost"),
@@ -48,7 +49,7 @@ impl Origin {
             host,
             client: None,
         };
-        if is_proxy_trusted {
+        if client.is_trusted() {
             origin.read_forwarded(&parts.headers);
         }
         Ok(origin)
@@ -126,7 +127,10 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (mut parts, ()) = request.body(()).expect("a request").into_parts();
-        let origin = Origin::read(&mut parts, is_proxy_trusted)?;
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let proxies = if is_proxy_trusted { "*" } else { "" };
+        let client = Client::new(Some(peer), &proxies.parse().expect("proxies"));
+        let origin = Origin::read(&mut parts, &client)?;
         let host = origin.host.to_str().expect("ASCII");
         let client = origin.client.as_deref().unwrap_or("-");
         Ok(format!(
