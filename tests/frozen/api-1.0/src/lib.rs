@@ -39,7 +39,8 @@ mod author;
 mod border;
 pub mod driver;
 mod export;
-#[cfg(feature = "testing")]
+// Also for `cargo doc`, so that an author finds it without knowing the feature.
+#[cfg(any(feature = "testing", all(doc, not(doctest))))]
 pub mod testing;
 
 /// The C-layout types at the border between host and extension. Authors never need them.
@@ -65,12 +66,41 @@ pub use funcdock_extension_macros::{Documented, extension, methods};
 /// Used by [`extension`]; not for extensions.
 #[doc(hidden)]
 pub mod private {
+    pub use ::inventory as registry;
+
     pub use crate::author::annotation::Attribute;
     pub use crate::author::documented::{DocumentationOf, ViaDocumented, ViaNothing};
     pub use crate::author::extension::{AppLevel, Declared, FunctionLevel};
-    pub use crate::author::methods::{argument, no_method, not_settable};
-    pub use crate::export::{Registration, name_of, registrations};
-    pub use inventory;
+    pub use crate::author::typed::argument;
+    pub use crate::author::value::{no_method, not_settable};
+    pub use crate::export::{Note, Registration, name_of, padded, registrations};
+
+    /// Where `#[extension]` finds `submit!`.
+    pub mod inventory {
+        pub use crate::submit_extension as submit;
+    }
+
+    /// Registers an extension within its library, and writes its name into a note. Linkers keep notes that nothing refers
+    /// to.
+    #[macro_export]
+    #[doc(hidden)]
+    macro_rules! submit_extension {
+        (::funcdock_extension_api::private::Registration::of::<$extension:ty, $index:literal>()) => {
+            $crate::private::registry::submit! {
+                $crate::private::Registration::of::<$extension, $index>()
+            }
+
+            #[cfg(target_os = "linux")]
+            const _: () = {
+                const NAME: &str = <$extension as $crate::private::Declared>::NAMES[$index];
+                #[used]
+                // SAFETY: a section for notes, and the value is one.
+                #[unsafe(link_section = ".note.funcdock")]
+                static NOTE: $crate::private::Note<{ $crate::private::padded(NAME.len()) }> =
+                    $crate::private::Note::new(NAME);
+            };
+        };
+    }
 }
 
 /// The documentation's snippets compile; some of them test themselves with the mock host.
@@ -81,6 +111,9 @@ mod documentation {
 
     #[doc = include_str!("../../docs/src/hooks.md")]
     struct Hooks;
+
+    #[doc = include_str!("../../docs/src/migrate-from-app-extension-base.md")]
+    struct MigrateFromAppExtensionBase;
 
     #[doc = include_str!("../../docs/src/ship-an-extension.md")]
     struct ShipAnExtension;

@@ -25,14 +25,14 @@ use crate::abi;
 /// |---|---|---|---|
 /// | `configure` | once a worker, before any Python code runs; again when function code configures it | the worker's main thread | no |
 /// | `init` | once a worker (app level), once a function (function level) | main | yes, briefly: it delays the start |
-/// | `post_function_load` | once a function that the extension applies to | main | yes, briefly |
 /// | `native` | once a worker, if there is a companion | main | yes, briefly |
+/// | `post_function_load` | once a function that the extension applies to | main | yes, briefly |
 /// | `pre_invocation` | once a call | any, many at once | no: other calls wait on the same thread |
 /// | a function with `#[attribute]` | when function code asks for the attribute and no hook has set it | any, beside the function | no |
-/// | `post_invocation` | once for each `pre_invocation` that continued | any, many at once | no |
 /// | `on_exception` | right before `post_invocation`, if the function raised | any, many at once | no |
+/// | `post_invocation` | once for each `pre_invocation` that continued | any, many at once | no |
 /// | `stream_ended` | after `post_invocation`, at the end of a streamed response's body | any, many at once | no |
-/// | `flush` | when the operator asks for it | any | until the deadline |
+/// | `flush` | when the operator asks for it | one of its own | until the deadline |
 /// | `shutdown` | once, after the last call ended | one | until the deadline |
 ///
 /// A hook around calls that has to wait gives a future to the host ([`Flow::wait`], [`Invocation::wait_for`]).

@@ -9,7 +9,6 @@ pub(crate) mod error;
 pub(crate) mod extension;
 pub(crate) mod flow;
 pub(crate) mod invocation;
-pub(crate) mod methods;
 pub(crate) mod metrics;
 pub(crate) mod outcome;
 pub(crate) mod request;

@@ -242,8 +242,8 @@ impl Arguments {
     }
 }
 
-/// Converts an argument; `None` if it was not given.
-pub(super) fn argument<T: FromValue>(name: &str, value: Option<Value>) -> Result<T> {
+/// Converts an argument of a method, for [`methods`](macro@crate::methods); `None` if it was not given.
+pub fn argument<T: FromValue>(name: &str, value: Option<Value>) -> Result<T> {
     match value {
         Some(value) => T::from_value(value)
             .map_err(|error| Error::new(error.kind(), format!("{name}: {}", error.message()))),

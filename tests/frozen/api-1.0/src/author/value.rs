@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::error::{Error, ErrorKind, Result};
-use super::methods::{no_method, not_settable};
 use super::outcome::Exception;
 
 /// A value given to Python (an attribute of `context`, a result) or taken from it (an argument).
@@ -158,6 +157,22 @@ pub trait ContextObject: Send + Sync + 'static {
         let _ = exception;
         Ok(false)
     }
+}
+
+/// Says that an object of this class has no method of this name.
+pub fn no_method(class_name: &str, method: &str) -> Error {
+    Error::new(
+        ErrorKind::Attribute,
+        format!("{class_name} has no method {method}"),
+    )
+}
+
+/// Says that an object of this class has no attribute of this name that can be set.
+pub fn not_settable(class_name: &str, name: &str) -> Error {
+    Error::new(
+        ErrorKind::Attribute,
+        format!("{class_name} has no attribute {name} to set"),
+    )
 }
 
 /// The arguments of a method call from Python.

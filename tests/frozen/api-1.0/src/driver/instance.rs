@@ -36,7 +36,7 @@ impl LoadedExtension {
         LoadedExtension(descriptor)
     }
 
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "testing", all(doc, not(doctest))))]
     pub(crate) fn of<E: crate::Extension>() -> Self {
         guard::install_panic_hook();
         LoadedExtension(crate::export::descriptor::<E, 0>())
@@ -73,6 +73,11 @@ impl LoadedExtension {
     #[inline]
     pub fn has(&self, hook: Hook) -> bool {
         self.0.hooks() & hook.bit() != 0
+    }
+
+    /// Whether its `post_invocation` calls `on_exception` first, for a function that raised.
+    pub fn has_on_exception(&self) -> bool {
+        self.0.hooks() & abi::HOOK_ON_EXCEPTION != 0
     }
 
     /// Whether it wants a failure of this hook to fail the invocation.

@@ -15,7 +15,7 @@ mod running;
 mod tables;
 mod waiting;
 
-pub use crate::export::{check_attribute_name, is_secret_name};
+pub use crate::export::{NOTE_NAME, NOTE_OWNER, check_attribute_name, is_secret_name};
 pub use crate::host_table as table;
 #[doc(hidden)]
 pub use abi_stable::prefix_type::WithMetadata;

@@ -28,6 +28,7 @@ extern "C" fn root_module() -> RootModuleResult {
 
 unsafe extern "C" fn connect_library(host: HostServicesRef) {
     connect(host);
+    guard::log_panics();
 }
 
 /// Connects this library's `tracing` and its panics with the host.

@@ -1,14 +1,16 @@
 //! How an extension becomes visible to a host.
 
 mod header;
+mod note;
 mod registration;
 mod reserved;
 mod settings;
 mod shim;
 
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", all(doc, not(doctest))))]
 pub(crate) use header::connect;
-#[cfg(feature = "testing")]
+pub use note::{NOTE_NAME, NOTE_OWNER, Note, padded};
+#[cfg(any(feature = "testing", all(doc, not(doctest))))]
 pub(crate) use registration::descriptor;
 pub use registration::{Registration, name_of, registrations};
 pub use reserved::check_attribute_name;

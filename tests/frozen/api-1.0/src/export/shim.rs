@@ -110,6 +110,10 @@ fn after_call<E: Extension>(
             && let Some(exception) = outcome.exception()
         {
             handled = hook(|| extension.on_exception(&mut call, &exception));
+            if let abi::HookResult::Error(error) = &mut handled {
+                // The host knows only that `post_invocation` failed, which called it.
+                error.message = format!("in on_exception: {}", error.message).into();
+            }
         }
         // The post hook runs although `on_exception` failed. If both fail, the post hook's error is reported.
         match hook(|| post(&mut call, &outcome)) {
@@ -206,7 +210,9 @@ pub(crate) unsafe extern "C" fn settings<E: Extension>() -> RVec<abi::Setting> {
 pub(crate) unsafe extern "C" fn drop_instance<E: Extension>(instance: *mut c_void) {
     // SAFETY: the host drops an instance once, last; it came from `Box::into_raw` in `init`.
     let instance = unsafe { Box::from_raw(instance.cast::<E>()) };
-    guarded_drop("the extension", || drop(instance));
+    guarded_drop(&format!("extension {:?}", E::NAMES.join(" or ")), || {
+        drop(instance);
+    });
 }
 
 fn hook(f: impl FnOnce() -> Result<()>) -> abi::HookResult {
