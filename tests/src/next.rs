@@ -14,6 +14,20 @@ const APPENDED: &str = "appended_by_next";
 /// An extension that asks for it.
 const APPENDED_SOURCE: &str = include_str!("next/appended.rs");
 
+/// A host of the next version, as far as it opens a library.
+const HOST_SOURCE: &str = include_str!("next/host.rs");
+
+const HOST_MANIFEST: &str = r#"[package]
+name = "next-host"
+version = "0.1.0"
+edition.workspace = true
+
+[dependencies]
+abi_stable.workspace = true
+funcdock-extension-api = { path = "../API" }
+libloading.workspace = true
+"#;
+
 /// An allocator for an extension that ends the process when it is to free what another has allocated.
 pub const ALLOCATOR_SOURCE: &str = include_str!("next/allocator.rs");
 
@@ -45,8 +59,8 @@ pub struct NextApi {
 }
 
 impl NextApi {
-    /// Writes the workspace to `folder`, as [`write_workspace`] does; the library of its extension has another extension
-    /// besides, which asks the host's tables for what is new. Panics if the API's source does not have what it is to change.
+    /// Writes the workspace to `folder`, as [`write_workspace`] does, with the program `next-host`; the library of its
+    /// extension has another extension besides, which asks the host's tables for what is new. Panics if the API's source does not have what it is to change.
     pub fn generate(folder: &Path) -> Self {
         let mut tables = BTreeSet::new();
         let mut made = BTreeSet::new();
@@ -80,6 +94,22 @@ impl NextApi {
                  another way now, teach it to tests/src/next.rs; found: {found:?}"
             );
         }
+
+        let name = folder.file_name().expect("a folder of its own").to_string_lossy();
+        let host = folder.join("next-host");
+        write(&host.join("src/main.rs"), HOST_SOURCE);
+        write(
+            &host.join("Cargo.toml"),
+            &HOST_MANIFEST.replace("API", &format!("api-{name}")),
+        );
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("it was written");
+        let manifest = replaced(
+            "Cargo.toml",
+            &manifest,
+            "\nmembers = [\"",
+            "\nmembers = [\"next-host\", \"",
+        );
+        write(&folder.join("Cargo.toml"), &manifest);
 
         NextApi {
             folder: folder.to_owned(),

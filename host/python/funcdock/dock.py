@@ -195,7 +195,7 @@ def attach(loaded: Sequence[tuple[str, str, str, Callable[..., Any] | None]]) ->
 def find(name: str) -> Any:
     """Docks the extension of this name, unless it is docked, and returns it.
 
-    ``Context`` is the class of a function's context. Type checkers read of it what extensions add, in the stubs.
+    ``Context`` is the class of a function's context. The stubs tell type checkers what extensions add to it.
 
     Code that searches all modules for a name, as pickle does, gets an AttributeError at little cost. An
     import then asks the finder, which raises the error with the reason.

@@ -129,8 +129,8 @@ class Out(_Out):
 def read_response(response: Any) -> tuple[bytes, int, Any, str, str]:
     """Returns what the host reads of a response of the library's class.
 
-    Its properties are functions in Python: those of one function are called at a fraction of what each costs from
-    outside of the interpreter.
+    Its properties are functions in Python, which Python code calls for much less than code outside of the
+    interpreter.
     """
     headers = response.headers
     return (

@@ -94,11 +94,12 @@ fn a_wheel_is_built_installed_and_docked_by_name() {
         .current_dir(repository())
         .status();
     assert!(fetched.is_ok_and(|status| status.success()), "cargo fetch fails");
-    run(Command::new(tools.join("maturin"))
+    let built = run(Command::new(tools.join("maturin"))
         .args(["build", "--out"])
         .arg(wheels.path())
         .env("PATH", path)
         .current_dir(&krate));
+    assert!(!built.output().contains("Warning"), "{}", built.output());
     let wheel = fs::read_dir(wheels.path())
         .expect("a folder")
         .flatten()

@@ -4,6 +4,7 @@
 mod everything;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use funcdock_tests::next::{self, NextApi};
 use funcdock_tests::{build_outside, library_name, repository, target};
@@ -55,6 +56,24 @@ fn an_extension_of_the_next_api_is_served() {
     let minor = minor.trim_end_matches(".0");
     let own = format!("next_extension::appended: Descriptor has Some({minor})");
     assert_eq!(lines(&stopped.stderr, &[&own]).len(), 1, "{}", stopped.stderr);
+}
+
+/// The other way round: what this version has built is taken by a host whose tables have one function more, which it then
+/// does not find.
+#[test]
+fn an_extension_of_the_first_api_is_taken_by_a_host_of_the_next() {
+    let next = NextApi::generate(&target().join("next-api"));
+    let host = build_outside(&next.folder, "next", "dev", &["--offline"]).join("next-host");
+    let opened = Command::new(host).arg(frozen("dev")).output().expect("it runs");
+    let read = String::from_utf8_lossy(&opened.stdout);
+    let errors = String::from_utf8_lossy(&opened.stderr);
+    assert!(opened.status.success(), "{errors}");
+    for line in [
+        &format!("1.0.0 in a host of {}: None", next.version),
+        "rest [\"file\", \"label\"] [\"lazy\", \"nothing_today\"] true None",
+    ] {
+        assert!(read.lines().any(|found| found == line), "{line}\n{read}");
+    }
 }
 
 /// The extension has an allocator of its own that notices when it gets what the host has allocated; the system's, which
