@@ -106,15 +106,19 @@ class Termination:
             logger.exception("the app's handler of SIGTERM raised")
 
 
+def handle_termination() -> None:
+    """Puts our handler of SIGTERM around the app's own. Call this before the imported app is served."""
+    own = signal.getsignal(signal.SIGTERM)
+    # None is a handler that is not Python's.
+    if own not in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGTERM, Termination(own))
+
+
 def run(loop: asyncio.AbstractEventLoop, is_stopping: Callable[[], bool]) -> None:
     """Runs the loop until the worker stops, even if a task of the app raises through the loop."""
     global thread
     thread = threading.get_ident()
     import_loop.end()
-    own = signal.getsignal(signal.SIGTERM)
-    # None is a handler that is not Python's.
-    if own not in (signal.SIG_IGN, None):
-        signal.signal(signal.SIGTERM, Termination(own))
     # What was printed while the app was imported.
     output.flush()
     while not is_stopping():

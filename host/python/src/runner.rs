@@ -106,6 +106,7 @@ impl PythonRunner {
         extensions: Vec<ExtensionReport>,
     ) -> PyResult<Self> {
         let tasks = package.tasks.clone_ref(py);
+        tasks.bind(py).call_method0("handle_termination")?;
         let asgi = package.asgi.clone_ref(py);
         let event_loop = Arc::new(EventLoop::new(Arc::clone(&runtime), tasks, asgi, event_loop)?);
         let nested = NestedCalls(Arc::clone(&event_loop) as _);
