@@ -276,9 +276,16 @@ def _is_code_of(function: Function, target: Callable[..., Any]) -> bool:
 def _text(settings: dict[str, Any]) -> str:
     for key, value in settings.items():
         try:
-            json.dumps(value, allow_nan=False)
+            json.dumps(value, allow_nan=False, default=_path)
         except TypeError as error:
             raise TypeError(f"{key}: {error}") from None
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
-    return json.dumps(settings)
+    return json.dumps(settings, default=_path)
+
+
+def _path(value: Any) -> str:
+    """A path is text in JSON, as in host.json."""
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

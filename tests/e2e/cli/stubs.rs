@@ -28,7 +28,7 @@ fn stubs_say_what_an_app_can_import() {
     for line in [
         "class _record:",
         "    \"\"\"record 0.1.0, app level.\"\"\"",
-        "    def configure(self, *, file: str = ..., label: str = ..., traceparent: str | None = ..., \
+        "    def configure(self, *, file: str | PathLike[str] = ..., label: str = ..., traceparent: str | None = ..., \
          inputs: list[str] = ..., metadata: list[str] = ...) -> None: ...",
         "record: _record",
         "class _record_function:",

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import azure.functions as func
 from funcdock.extensions import answer, record
 
-record.configure(file="record.jsonl", label="from code")
+record.configure(file=Path("record.jsonl"), label="from code")
 attachment = answer(__file__)
 
 

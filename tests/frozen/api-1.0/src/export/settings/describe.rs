@@ -3,7 +3,9 @@
 //! The type is read from values that record how they are read, and then fail.
 
 use serde::de::value::{Error, StrDeserializer};
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected, MapAccess, SeqAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 /// The keys of a struct as `#[derive(Deserialize)]` reads it; empty for any other type.
@@ -142,7 +144,7 @@ impl<'de> Deserializer<'de> for RecordKind<'_> {
         "int": deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
             deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128;
         "float": deserialize_f32 deserialize_f64;
-        "str": deserialize_char deserialize_str deserialize_string deserialize_identifier;
+        "str": deserialize_char deserialize_str deserialize_identifier;
         "Any": deserialize_any deserialize_bytes deserialize_byte_buf deserialize_unit deserialize_ignored_any;
     }
 
@@ -161,6 +163,14 @@ impl<'de> Deserializer<'de> for RecordKind<'_> {
                 format!("{inner} | None")
             }
         });
+        only_recorded()
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        // serde reads a path as it reads text, and only says in errors what it is.
+        let is_path = (&visitor as &dyn Expected).to_string() == "path string";
+        let annotation = if is_path { "str | PathLike[str]" } else { "str" };
+        *self.recorded = Some(annotation.to_owned());
         only_recorded()
     }
 
@@ -256,6 +266,7 @@ mod tests {
         headers: BTreeMap<String, String>,
         anything: serde_json::Value,
         name: String,
+        file: Option<std::path::PathBuf>,
         #[serde(default)]
         on: bool,
     }
@@ -281,6 +292,7 @@ mod tests {
             ("headers", "dict[str, str]"),
             ("anything", "Any"),
             ("name", "str"),
+            ("file", "str | PathLike[str] | None"),
             ("on", "bool"),
         ];
         assert_eq!(
