@@ -1,9 +1,12 @@
 //! The arguments of the attribute: `scope = function, name = "rate-limit", after = ["auth"], sets(user: String)`.
 
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, Token, Type};
+
+use crate::function::python_name;
 
 const FORMS: &str = "write `#[extension]`, or `#[extension(…)]` with any of `scope = function`, `name = \"rate-limit\"`, \
                      `after = [\"auth\"]` and `sets(user: String)`";
@@ -30,13 +33,13 @@ pub(crate) struct Arguments {
 
 /// An attribute of `context` that hooks set: `user: String`.
 pub(crate) struct SetAttribute {
-    pub(crate) name: Ident,
+    pub(crate) name: String,
     pub(crate) of: Type,
 }
 
 impl Parse for SetAttribute {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name = input.parse()?;
+        let name = python_name(&Ident::parse_any(input)?)?;
         input.parse::<Token![:]>()?;
         Ok(SetAttribute {
             name,

@@ -5,12 +5,13 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, FnArg, ImplItem, ImplItemFn, ItemImpl, Pat, Result, Type};
 
-use crate::function::{Returned, argument_of, documentation, take};
+use crate::function::{Returned, argument_of, documentation, python_name, take};
 
 const FORMS: &str = "`#[methods]` belongs on a block `impl MyObject { … }` of a type without parameters";
 
 /// A function of the block that Python sees.
 struct Method {
+    /// Its name in Python; that of the attribute if it is a setter.
     name: String,
     function: ImplItemFn,
     kind: Kind,
@@ -47,6 +48,19 @@ pub(crate) fn write(mut block: ItemImpl) -> Result<TokenStream> {
                 Ok(method) => methods.push(method),
                 Err(error) => errors.push(error.to_compile_error()),
             }
+        }
+    }
+    let has_getter = |name: &String| {
+        let mut others = methods.iter();
+        others.any(|other| other.kind == Kind::Getter && other.name == *name)
+    };
+    for setter in methods.iter().filter(|method| method.kind == Kind::Setter) {
+        if !has_getter(&setter.name) {
+            let message = format!(
+                "Python can set `{0}` and not read it: add `#[getter] fn {0}(&self)`",
+                setter.name
+            );
+            errors.push(Error::new(setter.function.sig.ident.span(), message).to_compile_error());
         }
     }
     let api = quote!(::funcdock_extension_api);
@@ -139,7 +153,7 @@ impl Method {
                 "Python calls methods and waits for them: they are not `async`",
             ));
         }
-        let name = signature.ident.to_string();
+        let name = python_name(&signature.ident)?;
         let mut inputs = signature.inputs.iter();
         match inputs.next() {
             Some(FnArg::Receiver(receiver))
@@ -163,12 +177,12 @@ impl Method {
         let parameters = inputs.map(Parameter::read).collect::<Result<Vec<_>>>()?;
         let kind = match name.as_str() {
             _ if getter.is_some() => Kind::Getter,
-            name if setter.is_some() => match name.strip_prefix("set_") {
+            function if setter.is_some() => match function.strip_prefix("set_") {
                 Some(_) => Kind::Setter,
                 None => {
                     return Err(Error::new(
                         signature.ident.span(),
-                        format!("a setter is called `set_` and the name of what it sets: `set_{name}`"),
+                        format!("a setter is called `set_` and the name of what it sets: `set_{function}`"),
                     ));
                 }
             },
@@ -198,6 +212,10 @@ impl Method {
                 format!("`{name}` takes {form}"),
             ));
         }
+        let name = match (kind, name.strip_prefix("set_")) {
+            (Kind::Setter, Some(attribute)) => attribute.to_owned(),
+            _ => name,
+        };
         Ok(Method {
             documentation: documentation(&function.attrs),
             returned: Returned::of(&signature.output),
@@ -260,7 +278,7 @@ impl Method {
 
     /// An arm of `match name`.
     fn set(&self) -> TokenStream {
-        let name = self.name.trim_start_matches("set_");
+        let name = &self.name;
         let function = &self.function.sig.ident;
         let of = self.parameters.iter().map(|parameter| &parameter.of);
         let called = self.returned.unwrapped(quote!(self.#function(value)));
@@ -311,7 +329,6 @@ impl Method {
         match self.kind {
             Kind::Getter => quote!(class.getter::<#value>(#name, #documentation);),
             Kind::Setter => {
-                let name = name.trim_start_matches("set_");
                 let of = self.parameters.iter().map(|parameter| &parameter.of);
                 quote!(class.setter::<#(#of)*>(#name);)
             }
@@ -352,9 +369,8 @@ impl Parameter {
                 format!("an argument is made for the call, so there is nothing to borrow it from: {owned}"),
             ));
         }
-        let name = name.ident.to_string();
         Ok(Parameter {
-            name: name.trim_start_matches("r#").to_owned(),
+            name: python_name(&name.ident)?,
             of: (*input.ty).clone(),
         })
     }

@@ -59,10 +59,10 @@ pub(crate) fn write(arguments: &Arguments, block: Block) -> TokenStream {
         quote!(impl #extension { #(#functions)* })
     });
     let made = made.iter().map(MadeAttribute::declaration);
-    let set = arguments.sets.iter().map(|SetAttribute { name, of }| {
-        let name = name.to_string();
-        quote!(#api::private::Attribute::set::<#of>(#name))
-    });
+    let set = arguments
+        .sets
+        .iter()
+        .map(|SetAttribute { name, of }| quote!(#api::private::Attribute::set::<#of>(#name)));
     let after = &arguments.after;
     let scope = match scope {
         Scope::App => quote!(AppLevel),

@@ -23,6 +23,13 @@ impl Wrong {
         0
     }
 
+    #[setter]
+    fn set_alone(&self, _value: i64) {}
+
+    fn copies(&self, from: String) -> String {
+        from
+    }
+
     fn __exit__(&self) -> bool {
         false
     }

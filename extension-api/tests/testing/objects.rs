@@ -15,7 +15,9 @@ fn objects_behave_as_python_would_see_them() {
     let call = host.call(Request::get("/"));
     let counter = call.object("counter");
     assert_eq!(counter.class_name(), "Counter");
-    assert_eq!(counter.methods(), ["increment", "burst"]);
+    assert_eq!(counter.methods(), ["increment", "burst", "match"]);
+    counter.set("set_up", true).expect("the prefix goes once");
+    assert!(counter.set("up", true).is_err());
     assert_eq!(counter.call("increment", ()).expect("counts"), 1.into());
     assert_eq!(counter.call("increment", (2,)).expect("counts"), 3.into());
     let by = Arguments::default().with("by", 4);

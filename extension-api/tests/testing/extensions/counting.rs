@@ -37,6 +37,18 @@ impl Counter {
         self.value.store(value, Ordering::Relaxed);
     }
 
+    #[getter]
+    fn set_up(&self) -> bool {
+        true
+    }
+
+    #[setter]
+    fn set_set_up(&self, _is: bool) {}
+
+    fn r#match(&self) -> &str {
+        "a keyword of Rust's only"
+    }
+
     fn __enter__(&self) {}
 
     fn __exit__(&self, exception: Option<Exception<'_>>) -> bool {

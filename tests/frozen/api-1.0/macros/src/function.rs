@@ -2,8 +2,12 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprLit, GenericArgument, Lit, Meta, PathArguments, ReturnType, Type};
+use syn::{
+    Attribute, Error, Expr, ExprLit, GenericArgument, Ident, Lit, Meta, PathArguments, Result, ReturnType,
+    Type,
+};
 
 /// Returns the text of doc comments, without the space after each `///`.
 pub(crate) fn documentation(attributes: &[Attribute]) -> String {
@@ -24,6 +28,28 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> String {
     let lines: Vec<String> = attributes.iter().filter_map(line).collect();
     lines.join("\n").trim().to_owned()
 }
+
+/// Returns the name under which Python knows what is called `ident` here.
+///
+/// # Errors
+/// Python cannot use the name.
+pub(crate) fn python_name(ident: &Ident) -> Result<String> {
+    let name = ident.unraw().to_string();
+    if KEYWORDS.contains(&name.as_str()) {
+        return Err(Error::new(
+            ident.span(),
+            format!("`{name}` is a keyword of Python, which cannot use it as a name: choose another one"),
+        ));
+    }
+    Ok(name)
+}
+
+/// The keywords of Python that can be names in Rust, with or without `r#`.
+const KEYWORDS: [&str; 31] = [
+    "None", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif",
+    "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
+    "not", "or", "pass", "raise", "return", "try", "while",
+];
 
 /// Takes an attribute of this name out of the attributes.
 pub(crate) fn take(attributes: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Error, FnArg, ImplItemFn, Result, Type};
 
-use crate::function::{Returned, argument_of, documentation};
+use crate::function::{Returned, argument_of, documentation, python_name};
 
 /// An attribute of `context` that a function makes.
 pub(crate) struct MadeAttribute {
@@ -41,7 +41,7 @@ impl MadeAttribute {
             }
         }
         Ok(MadeAttribute {
-            name: signature.ident.to_string(),
+            name: python_name(&signature.ident)?,
             documentation: documentation(&function.attrs),
             returned: Returned::of(&signature.output),
             function,
