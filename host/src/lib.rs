@@ -7,6 +7,7 @@ pub mod control;
 pub mod extensions;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod keys;
 pub mod launch;
 pub mod logging;
 pub mod model;

@@ -54,7 +54,6 @@ fn requests_find_the_most_specific_route() {
         );
     }
     for path in [
-        "/",
         "/api",
         "/echo",
         "/api/echo/more",

@@ -177,7 +177,7 @@ fn an_app_without_functions_and_one_of_timers_run() {
         .spawn();
     host.wait_for_stdout("\tclock: timerTrigger\n");
     host.wait_for_log(
-        "function \"clock\" is never called: it has a timerTrigger, and this host serves HTTP only",
+        "function \"clock\" has a timerTrigger, and this host serves HTTP only: nothing calls it but POST /admin/functions/clock",
     );
     host.stop().assert_clean();
     let host = App::empty().file("host.json", "{}").spawn();

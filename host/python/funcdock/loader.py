@@ -10,7 +10,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from . import http_streams, paths, signatures
+from . import http_streams, paths, signatures, unserved
 from .signatures import CONTEXT, INPUT, OUT, TRIGGER
 
 #: (name, "in" | "out" | "inout", lower case type)
@@ -39,8 +39,8 @@ def load(
     bindings: Sequence[Binding],
     is_called: bool,
 ) -> Loaded:
-    """Imports the script of a function.json and checks that the function fits its bindings, unless it is
-    never called."""
+    """Imports the script of a function.json and checks that the function fits its bindings, if a trigger
+    calls it."""
     module = importlib.import_module(paths.module_name(root, script_file))
     function = getattr(module, entry_point, None)
     if function is None:
@@ -58,7 +58,8 @@ def check(
 ) -> Loaded:
     """Checks that a function fits its bindings, which are declared in function.json or by its decorators."""
     if not is_called:
-        return Loaded(function, _is_async(function), [], None)
+        parameters = unserved.parameters(function, bindings)
+        return Loaded(unserved.decoding(function, bindings), _is_async(function), parameters, None)
     app = _stream_app(function, bindings)
     parameters = _parameters(name, function, declared_in, bindings, app is not None)
     if app is not None:

@@ -143,7 +143,7 @@ impl Function {
 }
 
 /// Imports every function of the app. `serves` says whether the worker has a trigger for this type of binding: a function
-/// that is never called need not fit its bindings. A function that cannot be loaded fails alone, with a log record,
+/// that no trigger calls need not fit its bindings. A function that cannot be loaded fails alone, with a log record,
 /// unless the host is strict. `loaded_one` is called right after each function that is loaded. Attached, on the main thread.
 pub(crate) fn index(
     py: Python<'_>,

@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::json::{Document, Item};
 use super::{LocalSettings, Variables};
+use crate::model::OriginError;
 
 /// Reads local.settings.json. Ignores unknown keys, which other tools may know.
 pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
@@ -29,7 +30,10 @@ pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
         settings.local_http_port = Some(local_port(&port)?);
     }
     if let Some(origins) = host.get("CORS")? {
-        settings.cors = Some(origins.non_empty_string()?.to_owned());
+        // An empty text is in many files of people who want none.
+        let text = Some(origins.string()?).filter(|text| !text.trim().is_empty());
+        let parsed = text.map(|text| text.parse()).transpose();
+        settings.cors = parsed.map_err(|error: OriginError| origins.problem(error.to_string()))?;
     }
     if let Some(credentials) = host.get("CORSCredentials")? {
         settings.cors_credentials = credentials.boolean()?;
@@ -71,6 +75,7 @@ fn local_port(item: &Item<'_>) -> Result<u16, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Origins;
 
     fn parse(text: &str) -> Result<LocalSettings, Problem> {
         read(&Document::parse("local.settings.json".into(), text)?)
@@ -97,7 +102,7 @@ mod tests {
             values: valid(&[("TEXT", "a"), ("EMPTY", ""), ("NUMBER", "1.50"), ("FLAG", "true")]),
             connection_strings: valid(&[("Plain", "Server=a"), ("Full", "b")]),
             local_http_port: Some(7072),
-            cors: Some("*".to_owned()),
+            cors: Some(Origins::Any),
             cors_credentials: true,
         };
         assert_eq!(parse(text), Ok(expected));
@@ -193,9 +198,10 @@ mod tests {
                 "a list of origins",
             ),
             (
-                r#"{"Host": {"CORS": ""}}"#,
-                "Host.CORS: expected a string that is not empty, found \"\"",
-                "no origins",
+                r#"{"Host": {"CORS": "https://a.example, shop"}}"#,
+                "Host.CORS: \"shop\" is not an origin; expected a list such as \"https://shop.example,http://localhost:3000\" \
+                 (scheme, host and port, without a path), or \"*\" for all",
+                "not an origin",
             ),
             (
                 r#"{"Host": {"CORSCredentials": "yes"}}"#,

@@ -27,7 +27,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{FunctionDefinition, TrustedProxies};
+use crate::keys::KeyFolder;
+use crate::model::{Cors, FunctionDefinition, Origins, TrustedProxies};
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use app_settings::{BOOLEAN, parse_boolean};
 pub(crate) use error::suggestion;
@@ -120,6 +121,13 @@ pub struct HttpConfig {
     pub client_timeout: Duration,
     /// The proxies whose `X-Forwarded-*` headers count: `--forwarded-allow-ips`, not in host.json.
     pub trusted_proxies: TrustedProxies,
+    /// The web pages that may read responses: `Host.CORS` of local.settings.json or `--cors`; `None` leaves it to functions.
+    pub cors: Option<Cors>,
+    /// Whether there is a page at `/`: if no route can be there (the prefix is not empty), and `AzureWebJobsDisableHomepage`
+    /// is not set.
+    pub has_home: bool,
+    /// The keys that requests need: `--enable-auth`; `None` lets everybody in.
+    pub keys: Option<KeyFolder>,
 }
 
 /// One entry of host.json's `workerExtensions`.
@@ -201,8 +209,8 @@ pub struct LocalSettings {
     pub connection_strings: Variables,
     /// `Host.LocalHttpPort`.
     pub local_http_port: Option<u16>,
-    /// `Host.CORS`: allowed origins, comma separated; `*` for all.
-    pub cors: Option<String>,
+    /// `Host.CORS`: the allowed origins.
+    pub cors: Option<Origins>,
     /// `Host.CORSCredentials`.
     pub cors_credentials: bool,
 }

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, arguments in, exit code out.
 
+mod access;
 mod extension;
 mod init;
 mod listing;

@@ -12,6 +12,9 @@ const EXTENSIONS: &str = "PYTHON_ENABLE_WORKER_EXTENSIONS";
 const EXTENSION_PATH: &str = "FUNCDOCK_EXTENSION_PATH";
 const DEBUG_LOGS: &str = "PYTHON_ENABLE_DEBUG_LOGGING";
 const SKIP_POST: &str = "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION";
+const SECRETS: &str = "FUNCTIONS_SECRETS_PATH";
+const SECRETS_KIND: &str = "AzureWebJobsSecretStorageType";
+const NO_HOME: &str = "AzureWebJobsDisableHomepage";
 const THREADS: &str = "PYTHON_THREADPOOL_THREAD_COUNT";
 
 /// The largest number of threads for synchronous functions that makes any sense.
@@ -66,6 +69,40 @@ pub(super) fn threads(settings: &AppSettings) -> Option<u32> {
     number
 }
 
+/// Whether there is a page at `/`.
+pub(super) fn has_home(settings: &AppSettings) -> bool {
+    !settings.is_true(NO_HOME)
+}
+
+/// Returns the folder of the files with keys: `FUNCTIONS_SECRETS_PATH`, else one in the app's folder.
+pub(super) fn secrets_folder(settings: &AppSettings, app_root: &Path) -> PathBuf {
+    let kind = settings.get(SECRETS_KIND);
+    if let Some(kind) = kind.filter(|kind| !kind.value.eq_ignore_ascii_case("files")) {
+        settings.add_problem(
+            SECRETS_KIND,
+            format!(
+                "expected \"files\", found {:?} in {}; the keys are in files, in the folder that {SECRETS} names",
+                kind.value, kind.source
+            ),
+        );
+    }
+    match settings.get(SECRETS) {
+        Some(AppSetting { value, source, .. }) => relative_to(&value, source, app_root),
+        None => app_root.join(".funcdock/secrets"),
+    }
+}
+
+/// Returns the path in a setting. A relative one is relative to the working directory, or to `app_root` if it is from
+/// local.settings.json.
+fn relative_to(path: impl AsRef<Path>, source: SettingSource, app_root: &Path) -> PathBuf {
+    let path = path.as_ref();
+    match source {
+        SettingSource::File => app_root.join(path),
+        // Fails only without a working directory. The path then stays as it is.
+        SettingSource::Environment => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
 /// Returns the folders to search for extensions beyond the app: those of `FUNCDOCK_EXTENSION_PATH`, then those of the
 /// host's own extensions: `binary_folder`, and `../lib/funcdock` from there if it exists. A relative entry is relative
 /// to the working directory, or to `app_root` if it is from local.settings.json.
@@ -73,11 +110,7 @@ pub(super) fn extension_path(settings: &AppSettings, app_root: &Path, binary_fol
     let mut folders = Vec::new();
     if let Some(AppSetting { value, source, .. }) = settings.get(EXTENSION_PATH) {
         let entries = std::env::split_paths(&value).filter(|entry| !entry.as_os_str().is_empty());
-        folders.extend(entries.map(|entry| match source {
-            SettingSource::File => app_root.join(entry),
-            // Fails only without a working directory. The entry then stays as it is.
-            SettingSource::Environment => std::path::absolute(&entry).unwrap_or(entry),
-        }));
+        folders.extend(entries.map(|entry| relative_to(entry, source, app_root)));
     }
     folders.push(binary_folder.to_owned());
     let installed = binary_folder.parent().map(|prefix| prefix.join("lib/funcdock"));

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::access::{self, Auth};
 use super::listing::Listing;
 use super::{settings, telemetry};
 use crate::app::{App, AppSettings, BOOLEAN, ReadOptions, Reading, parse_boolean};
 use crate::control::ExtensionListing;
 use crate::launch::python;
 use crate::logging::{Format, print_unread};
-use crate::model::TrustedProxies;
+use crate::model::{Origins, TrustedProxies};
 use crate::supervisor::{self, Options, Progress};
 
 const DEFAULT_PORT: u16 = 7071;
@@ -47,6 +48,29 @@ pub(super) struct Arguments {
     /// IP address to listen on; 0.0.0.0 is every address of this machine
     #[arg(long, env = "FUNCDOCK_ADDRESS", default_value = "127.0.0.1", value_parser = address)]
     address: IpAddr,
+
+    /// Let in only requests that bring a key [default: if the address is not one of this machine alone]
+    #[arg(
+        long,
+        alias = "enableAuth",
+        env = "FUNCDOCK_ENABLE_AUTH",
+        value_name = "BOOLEAN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = auth
+    )]
+    enable_auth: Auth,
+
+    /// Origins whose web pages may read responses, separated by commas; * is all [default: Host.CORS of local.settings.json]
+    #[arg(long, env = "FUNCDOCK_CORS", value_name = "ORIGINS")]
+    cors: Option<Origins>,
+
+    /// Let requests of these pages have cookies and other credentials
+    #[arg(long, env = "FUNCDOCK_CORS_CREDENTIALS", value_parser = boolean)]
+    cors_credentials: bool,
 
     /// Worker processes, 1 to 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
     // Not clap's `env`: local.settings.json may have the setting too.
@@ -114,6 +138,13 @@ fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
+fn auth(text: &str) -> Result<Auth, String> {
+    match text.trim() {
+        "" => Ok(Auth::ByAddress),
+        text => boolean(text).map(|is_on| if is_on { Auth::On } else { Auth::Off }),
+    }
+}
+
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     let format = arguments.log_format;
@@ -146,6 +177,9 @@ fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
 fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
     let (mut app, settings) = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
     app.host.http.trusted_proxies = arguments.forwarded_allow_ips;
+    app.host.http.cors = access::cors(&app, arguments.cors, arguments.cors_credentials);
+    app.host.http.has_home = settings::has_home(&settings);
+    app.host.http.keys = access::keys(&app, &settings, arguments.enable_auth, arguments.address)?;
     telemetry::dock(&mut app, &settings);
     let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));

@@ -101,6 +101,8 @@ pub enum Question {
     Extensions,
     /// The worker's metrics.
     Metrics,
+    /// Whether the worker can go on serving.
+    Health,
     /// A request to have the worker's extensions flush.
     Flush,
 }
@@ -113,6 +115,8 @@ pub enum Reply {
     Extensions(serde_json::Value),
     /// To [`Question::Metrics`]: a complete text in the format of OpenMetrics.
     Metrics(String),
+    /// To [`Question::Health`]: why it cannot, if it cannot.
+    Health(Option<String>),
     /// To [`Question::Flush`].
     Flush(Flushed),
     /// The worker cannot answer. Its log says why.

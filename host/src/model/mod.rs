@@ -6,6 +6,7 @@
 mod attributes;
 mod body;
 mod body_writer;
+mod cors;
 mod data;
 mod departure;
 mod function;
@@ -25,6 +26,7 @@ pub(crate) use attributes::Conflict;
 pub use attributes::{Attribute, Attributes};
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};
 pub use body_writer::{BodyWriter, ReaderGone, body_writer};
+pub use cors::{Cors, OriginError, Origins};
 pub use data::{Data, Inputs};
 pub use departure::Departure;
 pub use function::{AuthLevel, Binding, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger};

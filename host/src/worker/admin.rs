@@ -29,13 +29,13 @@ pub(super) struct WorkerAdmin {
     reporting: Semaphore,
     workers: u32,
     language: String,
-    health: Health,
     start: Instant,
 }
 
 /// Answers questions about this worker alone.
 struct OwnAdmin {
     worker: u32,
+    health: Health,
     extensions: AllExtensions,
     is_flushing: AtomicBool,
 }
@@ -51,6 +51,7 @@ impl WorkerAdmin {
     ) -> Self {
         let own = Arc::new(OwnAdmin {
             worker: config.index,
+            health,
             extensions,
             is_flushing: AtomicBool::new(false),
         });
@@ -64,7 +65,6 @@ impl WorkerAdmin {
             reporting: Semaphore::new(1),
             workers: config.workers,
             language: language.to_owned(),
-            health,
             start: Instant::now(),
         }
     }
@@ -73,7 +73,7 @@ impl WorkerAdmin {
     async fn ask_all(&self, question: Question) -> Vec<(u32, Reply)> {
         let own = Arc::clone(&self.own);
         let timeout = match question {
-            Question::Extensions | Question::Metrics => REPLY_TIMEOUT,
+            Question::Extensions | Question::Metrics | Question::Health => REPLY_TIMEOUT,
             Question::Flush => FLUSH + REPLY_TIMEOUT,
         };
         let own_reply = tokio::task::spawn_blocking(move || own.reply(question));
@@ -107,6 +107,7 @@ impl OwnAdmin {
                 "extensions": self.extensions.report(),
             })),
             Question::Metrics => Reply::Metrics(lock(&self.extensions.native).metrics()),
+            Question::Health => Reply::Health(self.health.failure().map(ToOwned::to_owned)),
             Question::Flush => Reply::Flush(self.flush()),
         }
     }
@@ -132,7 +133,7 @@ impl OwnAdmin {
 
 impl Admin for WorkerAdmin {
     fn status(&self) -> Status {
-        let failure = self.health.failure();
+        let failure = self.own.health.failure();
         let mut report = json!({
             "state": "Running",
             "version": env!("CARGO_PKG_VERSION"),
@@ -150,6 +151,18 @@ impl Admin for WorkerAdmin {
             is_healthy: failure.is_none(),
             report,
         }
+    }
+
+    fn not_ready(&self) -> AdminFuture<'_, Vec<String>> {
+        Box::pin(async {
+            let replies = self.ask_all(Question::Health).await;
+            let reason = |worker: u32| match replies.iter().find(|(index, _)| *index == worker) {
+                Some((_, Reply::Health(None))) => None,
+                Some((_, Reply::Health(Some(reason)))) => Some(format!("worker {worker}: {reason}")),
+                _ => Some(format!("worker {worker}: it is not ready, or does not answer")),
+            };
+            (0..self.workers).filter_map(reason).collect()
+        })
     }
 
     fn extensions(&self) -> AdminFuture<'_, Value> {
@@ -190,7 +203,9 @@ impl Admin for WorkerAdmin {
                     }
                     Reply::Flush(Flushed::Busy) => report.busy.push(worker),
                     // No answer to this question.
-                    Reply::Extensions(_) | Reply::Metrics(_) | Reply::Failed => report.missing.push(worker),
+                    Reply::Extensions(_) | Reply::Metrics(_) | Reply::Health(_) | Reply::Failed => {
+                        report.missing.push(worker);
+                    }
                 }
             }
             report

@@ -260,7 +260,8 @@ impl LoadedWorker {
                 base.peers.clone(),
                 base.health.clone(),
             );
-            let http = Http::new(listener, base.config.app.host.http.clone(), Arc::new(admin));
+            let config = base.config.app.host.http.clone();
+            let http = Http::new(listener, config, functions.clone(), Arc::new(admin));
             triggers.insert(0, Box::new(http));
         }
         let timeout = base.config.app.host.function_timeout;

@@ -112,10 +112,10 @@ fn start_triggers(
             None => {
                 let served: Vec<_> = triggers.iter().map(|trigger| trigger.name()).collect();
                 tracing::warn!(
-                    "function {:?} is never called: it has a {kind}, and this host serves {} only; Microsoft's \
-                     Functions host serves it",
-                    function.info.name,
-                    served.join(", ")
+                    "function {name:?} has a {kind}, and this host serves {} only: nothing calls it but \
+                     POST /admin/functions/{name}; Microsoft's Functions host serves it",
+                    served.join(", "),
+                    name = function.info.name
                 );
             }
         }

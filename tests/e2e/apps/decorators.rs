@@ -47,7 +47,7 @@ fn functions_are_listed_and_answer() {
         assert_eq!(host.get("/api/shop/apple").text(), "apple: 5");
         assert_eq!(host.get("/api/health").text(), "fine");
         host.wait_for_log(
-            "function \"tick\" is never called: it has a timerTrigger, and this host serves HTTP only",
+            "function \"tick\" has a timerTrigger, and this host serves HTTP only: nothing calls it but POST /admin/functions/tick",
         );
         host.wait_for_log("function_app.py: tick.retry: has no effect");
         host.stop().assert_clean();

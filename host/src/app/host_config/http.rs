@@ -39,6 +39,9 @@ impl Default for HttpConfig {
             max_total_request_body_size: DEFAULT_BODIES * DEFAULT_BODY_SIZE,
             client_timeout: Duration::from_secs(30),
             trusted_proxies: TrustedProxies::default(),
+            cors: None,
+            has_home: true,
+            keys: None,
         }
     }
 }

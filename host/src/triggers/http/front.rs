@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http::header::{EXPECT, UPGRADE};
+use bytes::Bytes;
+use http::header::{EXPECT, ORIGIN, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
-use super::admin::{self, Admin};
+use super::access::Lock;
+use super::admin::{self, HostPaths, Route};
 use super::body::{self, ReadError};
 use super::budget::Budget;
 use super::client::Client;
+use super::cors;
 use super::handshake::Handshake;
 use super::origin::Origin;
 use super::reply::{self, Reply};
@@ -23,8 +26,9 @@ use super::router::{Match, Router};
 use super::target;
 use super::tunnel;
 use crate::app::HttpConfig;
+use crate::keys::KeyRing;
 use crate::model::route::RequestPath;
-use crate::model::{Body, Data, HttpRequest, HttpTrigger, Inputs, Start, TrustedProxies};
+use crate::model::{Body, Cors, Data, HttpRequest, HttpTrigger, Inputs, Start, TrustedProxies};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
@@ -38,7 +42,8 @@ pub(super) struct Front {
     bodies: Arc<Budget>,
     custom_headers: HeaderMap,
     proxies: TrustedProxies,
-    admin: Arc<dyn Admin>,
+    cors: Option<Cors>,
+    paths: HostPaths,
 }
 
 /// A function at its route.
@@ -46,6 +51,8 @@ pub(super) struct Front {
 struct Endpoint {
     function: Arc<LoadedFunction>,
     streams_body: bool,
+    /// `None` lets everybody in.
+    lock: Option<Arc<Lock>>,
 }
 
 /// The limits for requests in host.json.
@@ -59,19 +66,20 @@ struct Limits {
 }
 
 impl Front {
-    /// Returns a front for these functions, which all have an HTTP trigger.
+    /// Returns a front for these functions, which all have an HTTP trigger. All other requests are for `paths`.
     pub(super) fn new(
         config: HttpConfig,
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
-        admin: Arc<dyn Admin>,
+        paths: HostPaths,
     ) -> Self {
+        let keys = config.keys.map(KeyRing::of_host);
         let entries = functions.into_iter().filter_map(|function| {
             let HttpTrigger {
                 route,
                 methods,
+                auth_level,
                 streams_body,
-                ..
             } = function.definition.trigger()?.http.clone().or_else(|| {
                 tracing::warn!(
                     "function {:?} is never called: its httpTrigger has no route",
@@ -79,9 +87,14 @@ impl Front {
                 );
                 None
             })?;
+            let lock = keys.as_ref().and_then(|keys| {
+                let keys = keys.of_function(&function.info.name);
+                Lock::new(keys, auth_level).map(Arc::new)
+            });
             let endpoint = Endpoint {
                 function,
                 streams_body,
+                lock,
             };
             Some((route, methods, endpoint))
         });
@@ -100,7 +113,8 @@ impl Front {
             },
             custom_headers: config.custom_headers,
             proxies: config.trusted_proxies,
-            admin,
+            cors: config.cors,
+            paths,
         }
     }
 
@@ -120,9 +134,16 @@ impl Front {
         request: Request<Incoming>,
         client: &Client,
     ) -> Response<ResponseBody> {
+        let origin = self
+            .cors
+            .as_ref()
+            .and_then(|_| request.headers().get(ORIGIN).cloned());
         let mut response = self.route(request, client).await;
         for (name, value) in &self.custom_headers {
             response.headers_mut().append(name, value.clone());
+        }
+        if let Some(cors) = &self.cors {
+            cors::allow(cors, origin.as_ref(), response.headers_mut());
         }
         response
     }
@@ -138,6 +159,9 @@ impl Front {
             let response = responses::plain(StatusCode::BAD_REQUEST, INVALID_HOST);
             return responses::closing(response);
         };
+        if let Some(response) = self.cors.as_ref().and_then(|cors| cors::preflight(cors, &parts)) {
+            return self.refuse(&parts.headers, incoming, response);
+        }
         let path = RequestPath::new(parts.uri.path());
         let (endpoint, route_params) = match self.find(&parts, &path) {
             Match::Found { value, params } => {
@@ -150,11 +174,11 @@ impl Front {
                 let response = responses::method_not_allowed(allow);
                 return self.refuse(&parts.headers, incoming, response);
             }
-            Match::NotFound => {
-                let response = admin::answer(&*self.admin, &parts.method, parts.uri.path()).await;
-                return self.refuse(&parts.headers, incoming, response);
-            }
+            Match::NotFound => return self.answer_itself(&parts, incoming, &origin).await,
         };
+        if let Some(response) = endpoint.lock.as_ref().and_then(|lock| lock.refuse(&parts)) {
+            return self.refuse(&parts.headers, incoming, response);
+        }
         let Some(outstanding) = self.outstanding() else {
             return self.refuse(&parts.headers, incoming, responses::too_many());
         };
@@ -183,17 +207,7 @@ impl Front {
                     share = its_share;
                     Body::Bytes(body)
                 }
-                Err(ReadError::TooLarge) => {
-                    return self.refuse(&parts.headers, incoming, responses::too_large());
-                }
-                Err(ReadError::NoRoom) => {
-                    return self.refuse(&parts.headers, incoming, responses::no_room());
-                }
-                Err(ReadError::TimedOut) => return responses::closing(responses::too_slow()),
-                Err(ReadError::Broken) if self.calls.is_draining() => {
-                    return responses::closing(responses::stopping());
-                }
-                Err(ReadError::Broken) => return responses::closing(responses::malformed()),
+                Err(error) => return self.refuse_unread(&parts.headers, incoming, error),
             }
         };
         let permit = match &self.concurrent {
@@ -245,6 +259,45 @@ impl Front {
         match admin::is_reserved(parts.uri.path()) {
             true => Match::NotFound,
             false => self.router.find(&parts.method, path),
+        }
+    }
+
+    /// Responds to a request that is for no function.
+    async fn answer_itself(
+        &self,
+        parts: &Parts,
+        mut incoming: Incoming,
+        origin: &Origin,
+    ) -> Response<ResponseBody> {
+        let route = Route::find(&parts.method, parts.uri.path());
+        if let Some(response) = self.paths.refuse(&route, parts) {
+            return self.refuse(&parts.headers, incoming, response);
+        }
+        let mut read = (Bytes::new(), None);
+        if route.has_body() {
+            let limits = &self.limits;
+            match body::read(&mut incoming, limits.body, limits.pause, &self.bodies).await {
+                Ok(whole) => read = whole,
+                Err(error) => return self.refuse_unread(&parts.headers, incoming, error),
+            }
+        }
+        let base = format!(
+            "{}://{}",
+            origin.scheme.as_str(),
+            origin.host.to_str().unwrap_or_default()
+        );
+        let response = self.paths.answer(route, &read.0, &base).await;
+        self.refuse(&parts.headers, incoming, response)
+    }
+
+    /// Responds to a request whose body cannot be read.
+    fn refuse_unread(&self, headers: &HeaderMap, body: Incoming, error: ReadError) -> Response<ResponseBody> {
+        match error {
+            ReadError::TooLarge => self.refuse(headers, body, responses::too_large()),
+            ReadError::NoRoom => self.refuse(headers, body, responses::no_room()),
+            ReadError::TimedOut => responses::closing(responses::too_slow()),
+            ReadError::Broken if self.calls.is_draining() => responses::closing(responses::stopping()),
+            ReadError::Broken => responses::closing(responses::malformed()),
         }
     }
 

@@ -6,6 +6,7 @@
 //! WebSocket protocol asks so with a `handshake`; its bytes go through a `tunnel` from then on.
 
 mod accept;
+mod access;
 mod admin;
 mod balance;
 mod body;
@@ -13,6 +14,7 @@ mod budget;
 mod client;
 mod connection;
 mod connection_headers;
+mod cors;
 mod front;
 mod handshake;
 mod origin;
@@ -32,6 +34,7 @@ use super::{Calls, Trigger, TriggerFuture};
 use crate::app::HttpConfig;
 use crate::pipeline::LoadedFunction;
 use accept::Acceptor;
+use admin::HostPaths;
 use front::Front;
 
 pub use accept::Listener;
@@ -41,15 +44,23 @@ pub use admin::{Admin, AdminFuture, FlushReport, Status};
 pub struct Http {
     listener: Listener,
     config: HttpConfig,
+    all: Vec<Arc<LoadedFunction>>,
     admin: Arc<dyn Admin>,
 }
 
 impl Http {
-    /// Returns a trigger that serves HTTP from this socket. `admin` serves the host's own paths.
-    pub fn new(listener: Listener, config: HttpConfig, admin: Arc<dyn Admin>) -> Self {
+    /// Returns a trigger that serves HTTP from this socket. `admin` serves the host's own paths, where operators can run `all`
+    /// functions.
+    pub fn new(
+        listener: Listener,
+        config: HttpConfig,
+        all: Vec<Arc<LoadedFunction>>,
+        admin: Arc<dyn Admin>,
+    ) -> Self {
         Http {
             listener,
             config,
+            all,
             admin,
         }
     }
@@ -79,7 +90,8 @@ impl Trigger for Http {
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
     ) -> Result<TriggerFuture, String> {
-        let front = Arc::new(Front::new(self.config, functions, calls.clone(), self.admin));
+        let paths = HostPaths::new(self.admin, self.all, calls.clone(), &self.config);
+        let front = Arc::new(Front::new(self.config, functions, calls.clone(), paths));
         let acceptor = Acceptor::new(self.listener, front, calls);
         let acceptor = acceptor.map_err(|error| format!("the listening socket: {error}"))?;
         Ok(Box::pin(acceptor.serve()))

@@ -181,6 +181,12 @@ pub(super) fn closing(mut response: Response<ResponseBody>) -> Response<Response
     response
 }
 
+/// 200 with a page.
+pub(super) fn page(html: &'static str) -> Response<ResponseBody> {
+    const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+    with_body(StatusCode::OK, HTML, html.into())
+}
+
 /// 200 with metrics.
 pub(super) fn metrics(text: String) -> Response<ResponseBody> {
     const OPEN_METRICS: HeaderValue =

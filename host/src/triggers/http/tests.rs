@@ -70,6 +70,10 @@ impl Admin for NoAdmin {
         }
     }
 
+    fn not_ready(&self) -> AdminFuture<'_, Vec<String>> {
+        Box::pin(async { Vec::new() })
+    }
+
     fn extensions(&self) -> AdminFuture<'_, serde_json::Value> {
         Box::pin(async { serde_json::Value::Null })
     }
@@ -133,7 +137,7 @@ fn serve(
         max_outstanding_requests: outstanding,
         ..HttpConfig::default()
     };
-    let http = Http::new(listener.into(), config, Arc::new(NoAdmin));
+    let http = Http::new(listener.into(), config, Vec::new(), Arc::new(NoAdmin));
     let calls = Calls::new(pipeline, tasks, CancellationToken::new());
     let serving = Box::new(http)
         .start(vec![Arc::new(function)], calls)

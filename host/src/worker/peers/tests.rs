@@ -101,7 +101,7 @@ async fn replies_are_made_and_waited_for() {
     let gate = Arc::new(std::sync::Barrier::new(2));
     let closed = Arc::clone(&gate);
     peers.set_responder(move |question| match question {
-        Question::Metrics => panic!("on purpose"),
+        Question::Metrics | Question::Health => panic!("on purpose"),
         Question::Extensions => Reply::Metrics("x".repeat(crate::control::MAX_FRAME)),
         Question::Flush => {
             closed.wait();

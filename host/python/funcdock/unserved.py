@@ -1,0 +1,59 @@
+"""Functions whose trigger this host does not serve: they run only when an operator asks, with data of the operator."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Sequence
+from typing import Any, Callable
+
+from .signatures import CONTEXT, INPUT, OUT, TRIGGER
+
+
+def parameters(function: Callable[..., Any], bindings: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """Returns the parameters that get an argument. Nothing else is checked: most such functions never run here."""
+    kinds = {"context": CONTEXT}
+    for name, direction, kind in bindings:
+        if kind.endswith("trigger"):
+            kinds[name] = TRIGGER
+        else:
+            kinds[name] = INPUT if direction == "in" else OUT
+    wanted = inspect.signature(function).parameters
+    return [(name, kinds[name]) for name in wanted if name in kinds]
+
+
+def decoding(function: Callable[..., Any], bindings: Sequence[tuple[str, str, str]]) -> Callable[..., Any]:
+    """Returns the function with the operator's text made to what its trigger would bring: a TimerRequest, for example."""
+    trigger = next(((name, kind) for name, _, kind in bindings if kind.endswith("trigger")), None)
+    if trigger is None:
+        return function
+    name, kind = trigger
+
+    @functools.wraps(function)
+    def call(**arguments: Any) -> Any:
+        if name in arguments:
+            arguments[name] = _decoded(kind, arguments[name])
+        return function(**arguments)
+
+    return call
+
+
+def _decoded(kind: str, text: str | None) -> Any:
+    library = sys.modules.get("azure.functions")
+    if library is None:
+        return text
+    meta = library.meta
+    # It has no way to look up a name without case, and some of its keys are no names.
+    converters = meta.get_binding_registry()._bindings
+    converter = next((found for known, found in converters.items() if str(known).lower() == kind), None)
+    if converter is None:
+        return text
+    # A timer has no data of its own.
+    datum = meta.Datum("{}", "json") if not text and kind == "timertrigger" else meta.Datum(text, "string")
+    for attempt in (datum, meta.Datum(text, "json")):
+        try:
+            return converter.decode(attempt, trigger_metadata={})
+        except (NotImplementedError, ValueError):
+            continue
+    return text

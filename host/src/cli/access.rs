@@ -1,0 +1,63 @@
+//! Who may call the app: the keys that requests need, and the web pages that may read responses.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+
+use super::settings;
+use crate::app::{App, AppSettings};
+use crate::keys::KeyFolder;
+use crate::model::{Cors, Origins};
+
+/// `--enable-auth`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Auth {
+    /// Keys are needed if other machines can reach the host.
+    ByAddress,
+    On,
+    Off,
+}
+
+/// Returns the folder of the keys that requests need, and makes them if there are none; `None` if everybody may come in.
+pub(super) fn keys(
+    app: &App,
+    settings: &AppSettings,
+    auth: Auth,
+    address: IpAddr,
+) -> Result<Option<KeyFolder>> {
+    let is_local = address.to_canonical().is_loopback();
+    match auth {
+        Auth::ByAddress if is_local => return Ok(None),
+        Auth::Off => {
+            if !is_local {
+                tracing::warn!(
+                    "everybody who reaches {address} can call every function, and /admin and /metrics: --enable-auth is false"
+                );
+            }
+            return Ok(None);
+        }
+        Auth::ByAddress | Auth::On => {}
+    }
+    let folder = KeyFolder::new(settings::secrets_folder(settings, &app.root));
+    let (file, is_new) = folder.prepare()?;
+    let why = match auth {
+        Auth::On => String::new(),
+        _ => format!(", as other machines can reach {address} (see --enable-auth)"),
+    };
+    let made = if is_new { "were made in" } else { "are in" };
+    tracing::info!("requests need keys{why}; the keys {made} {}", file.display());
+    Ok(Some(folder))
+}
+
+/// Returns the pages that may read responses, by the options or else local.settings.json; `None` if functions decide.
+pub(super) fn cors(app: &App, origins: Option<Origins>, credentials: bool) -> Option<Cors> {
+    let origins = origins.or_else(|| app.settings.cors.clone())?;
+    let wanted = credentials || app.settings.cors_credentials;
+    let credentials = wanted && origins != Origins::Any;
+    if wanted && !credentials {
+        tracing::warn!(
+            "CORS: requests with credentials are not allowed, as \"*\" would let every page make them; name the origins"
+        );
+    }
+    Some(Cors { origins, credentials })
+}

@@ -1,0 +1,62 @@
+//! Lets in requests that bring the right key.
+
+use http::header::WWW_AUTHENTICATE;
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::responses::{self, ResponseBody};
+use crate::keys::KeyRing;
+use crate::model::AuthLevel;
+
+/// What requires a key.
+#[derive(Debug)]
+pub(super) struct Lock {
+    keys: KeyRing,
+    level: AuthLevel,
+}
+
+impl Lock {
+    /// Returns a lock for requests of this level; `None` if everybody may come in.
+    pub(super) fn new(keys: KeyRing, level: AuthLevel) -> Option<Self> {
+        (level != AuthLevel::Anonymous).then_some(Lock { keys, level })
+    }
+
+    /// Returns the response to a request that may not come in. Blocks for a moment on the file system.
+    pub(super) fn refuse(&self, parts: &Parts) -> Option<Response<ResponseBody>> {
+        let Some(key) = key(parts) else {
+            return Some(unauthorized(
+                "a key is needed: send it in the header x-functions-key, or as ?code=…\n",
+            ));
+        };
+        match self.keys.level(&key) {
+            None => Some(unauthorized("this key does not open this\n")),
+            Some(AuthLevel::Admin) => None,
+            Some(_) if self.level != AuthLevel::Admin => None,
+            Some(_) => Some(responses::plain(
+                StatusCode::FORBIDDEN,
+                "this needs the master key, and this is the key of a function\n",
+            )),
+        }
+    }
+}
+
+/// Returns the key that a request brings: in the header, or else in the query.
+fn key(parts: &Parts) -> Option<String> {
+    if let Some(header) = parts.headers.get("x-functions-key") {
+        // One that is not text is no key.
+        return Some(String::from_utf8_lossy(header.as_bytes()).into_owned());
+    }
+    let mut query = form_urlencoded::parse(parts.uri.query()?.as_bytes());
+    query
+        .find(|(name, _)| name.eq_ignore_ascii_case("code"))
+        .map(|(_, key)| key.into_owned())
+}
+
+/// 401, with the header that HTTP asks for.
+fn unauthorized(text: &'static str) -> Response<ResponseBody> {
+    let mut response = responses::plain(StatusCode::UNAUTHORIZED, text);
+    response
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("FunctionsKey"));
+    response
+}

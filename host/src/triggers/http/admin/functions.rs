@@ -1,0 +1,130 @@
+//! Lists the functions of the app, and runs one when an operator asks.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::model::{Body, CallResult, Data, HttpRequest, Inputs, Scheme, Start};
+use crate::pipeline::LoadedFunction;
+use crate::triggers::Calls;
+use crate::triggers::http::reply::Reply;
+use crate::triggers::http::responses::{self, ResponseBody};
+
+const BODY: &str = "expected a body such as {\"input\": \"text\"}\n";
+
+/// The body of a request to run a function.
+#[derive(Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    input: Value,
+}
+
+/// Returns the function of this name, which is compared without case.
+pub(super) fn find<'a>(functions: &'a [Arc<LoadedFunction>], name: &str) -> Option<&'a Arc<LoadedFunction>> {
+    functions
+        .iter()
+        .find(|function| function.info.name.eq_ignore_ascii_case(name))
+}
+
+/// Describes a function, with the members that Azure's host has. `base` is the URL of the host, without a slash at its end.
+pub(super) fn describe(function: &LoadedFunction, base: &str) -> Value {
+    let definition = &function.definition;
+    let bindings: Vec<_> = definition
+        .bindings
+        .iter()
+        .map(|binding| &binding.properties)
+        .collect();
+    let url = function
+        .info
+        .route
+        .as_ref()
+        .map(|route| format!("{base}/{route}"));
+    json!({
+        "name": definition.name,
+        "href": format!("{base}/admin/functions/{}", definition.name),
+        "invoke_url_template": url,
+        "language": "python",
+        "isDisabled": false,
+        "config": {
+            "name": definition.name,
+            "scriptFile": definition.script_file,
+            "entryPoint": definition.entry_point,
+            "functionDirectory": definition.directory,
+            "bindings": bindings,
+        },
+    })
+}
+
+/// Starts a call of a function with the input in `body`; 202.
+pub(super) fn run(function: &Arc<LoadedFunction>, calls: &Calls, body: &[u8]) -> Response<ResponseBody> {
+    let input = match body {
+        [] => Value::Null,
+        body => match serde_json::from_slice(body) {
+            Ok(Wanted { input }) => input,
+            Err(_) => return responses::plain(StatusCode::BAD_REQUEST, BODY),
+        },
+    };
+    let name = function.info.name.clone();
+    let call = call(function, calls, input);
+    calls.spawn(async move {
+        // What the function raises is logged. What it returns has no receiver.
+        call.await;
+        tracing::debug!("function {name:?}, which an operator has run, has ended");
+    });
+    let mut response = responses::no_content();
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+/// Calls a function as its trigger would, with this as its data.
+pub(super) fn call(
+    function: &Arc<LoadedFunction>,
+    calls: &Calls,
+    input: Value,
+) -> impl Future<Output = CallResult> + Send + use<> {
+    let is_http = super::super::is_http_trigger(&function.info.trigger);
+    let text = |input: Value| match input {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let start = if is_http {
+        Start {
+            inputs: Inputs::of_trigger(Data::Request(Box::new(request(text(input))))),
+            http_reply: Some(&Reply),
+            ..Start::default()
+        }
+    } else {
+        let data = match input {
+            Value::Null => Data::None,
+            Value::String(text) => Data::String(text),
+            other => Data::Json(other.to_string()),
+        };
+        Start {
+            inputs: Inputs::of_trigger(data),
+            ..Start::default()
+        }
+    };
+    let (calls, function) = (calls.clone(), Arc::clone(function));
+    async move { calls.call(function, start, ()).await.1 }
+}
+
+/// The request with which a function is run that HTTP triggers.
+fn request(body: String) -> HttpRequest {
+    HttpRequest {
+        method: Method::POST,
+        uri: Uri::from_static("/"),
+        scheme: Scheme::Http,
+        host: HeaderValue::from_static("localhost"),
+        version: Version::HTTP_11,
+        headers: HeaderMap::new(),
+        body: Body::Bytes(Bytes::from(body)),
+        route_params: Default::default(),
+        client: "".into(),
+        peer: "".into(),
+        websocket: None,
+    }
+}

@@ -1,0 +1,6 @@
+"""Says who it is."""
+
+
+def main(req):
+    """Return the function's name."""
+    return "boss"

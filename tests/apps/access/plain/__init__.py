@@ -1,0 +1,8 @@
+"""Says that it ran."""
+
+import logging
+
+
+def main(data):
+    """Log the data."""
+    logging.info("plain got %r", data)

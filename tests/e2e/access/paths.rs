@@ -1,0 +1,111 @@
+//! The host's own paths.
+
+use funcdock_tests::{App, wait_for};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::send;
+
+#[test]
+fn a_page_says_that_the_app_runs() {
+    let host = App::case("access").start();
+    let answer = host.get("/");
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "text/html; charset=utf-8")
+    );
+    assert!(answer.text().contains("up and running"), "{}", answer.text());
+    let host = App::case("access")
+        .env("AzureWebJobsDisableHomepage", "true")
+        .start();
+    assert_eq!(host.get("/").status, 404);
+    let prefix = r#"{ "version": "2.0", "extensions": { "http": { "routePrefix": "" } } }"#;
+    let host = App::case("access").file("host.json", prefix).start();
+    assert_eq!(host.get("/").status, 404, "routes of functions may be there");
+}
+
+#[test]
+fn functions_are_listed_and_described() {
+    let host = App::case("access").start();
+    let all = host.get("/admin/functions").json();
+    let names: Vec<_> = all
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["name"].as_str())
+        .collect();
+    let expected = [
+        "boss", "hello", "nightly", "open", "other", "plain", "unsaid", "warm",
+    ]
+    .map(Some);
+    assert_eq!(names, expected);
+    let hello = host.get("/admin/functions/HELLO").json();
+    assert_eq!(hello["invoke_url_template"], host.url_of("/api/hello"));
+    assert_eq!(hello["config"]["bindings"][0]["authLevel"], "function");
+    assert_eq!(hello["language"], "python");
+    let nightly = host.get("/admin/functions/nightly").json();
+    assert_eq!(nightly["config"]["bindings"][0]["schedule"], "0 0 3 * * *");
+    assert!(nightly["invoke_url_template"].is_null());
+    assert_eq!(host.get("/admin/functions/none").status, 404);
+}
+
+#[test]
+fn an_operator_runs_any_function() {
+    let host = App::case("access").start();
+    for (body, expected) in [
+        ("", "nightly: the schedule is past due: False"),
+        (
+            r#"{"input": {"IsPastDue": true}}"#,
+            "nightly: the schedule is past due: True",
+        ),
+    ] {
+        let answer = send(&host, "POST /admin/functions/nightly", &[], body);
+        assert_eq!(answer.status, 202, "{answer:?}");
+        host.wait_for_log(expected);
+    }
+    let answer = send(
+        &host,
+        "POST /admin/functions/plain",
+        &[],
+        r#"{"input": "some text"}"#,
+    );
+    assert_eq!(answer.status, 202, "{answer:?}");
+    host.wait_for_log("plain got 'some text'");
+    assert_eq!(send(&host, "POST /admin/functions/hello", &[], "").status, 202);
+    assert_eq!(send(&host, "POST /admin/functions/none", &[], "").status, 404);
+    assert_eq!(
+        send(&host, "POST /admin/functions/nightly", &[], "now").status,
+        400
+    );
+    let answer = send(&host, "POST /admin/warmup", &[], "");
+    assert_eq!(answer.status, 200);
+    host.wait_for_log("warm got ");
+    assert_eq!(host.post("/admin/host/ping", "").status, 200);
+}
+
+#[test]
+fn the_host_is_ready_when_all_workers_are() {
+    let host = App::case("access").arg("--workers").arg("2").start();
+    for (path, text) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
+        assert_eq!(
+            send(&host, &format!("GET {path}"), &[("connection", "close")], "").text(),
+            text
+        );
+    }
+    let stopped = Pid::from_raw(host.workers()[1]);
+    kill(stopped, Signal::SIGSTOP).expect("the worker is there");
+    // Each request is a new connection, which the worker that stands still does not accept.
+    let ready = || send(&host, "GET /readyz", &[("connection", "close")], "");
+    let seen = wait_for(|| {
+        let answer = ready();
+        (answer.status == 503).then(|| answer.text())
+    });
+    kill(stopped, Signal::SIGCONT).expect("the worker is there");
+    let seen = seen.unwrap_or_else(|| panic!("never unready\n{}", host.output()));
+    assert!(
+        seen.starts_with("worker 1: it is not ready, or does not answer"),
+        "{seen}"
+    );
+    let ready = wait_for(|| (ready().status == 200).then_some(()));
+    assert!(ready.is_some(), "ready again\n{}", host.output());
+}
