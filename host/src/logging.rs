@@ -4,6 +4,7 @@
 mod credentials;
 mod escape;
 mod json;
+mod levels;
 mod loggers;
 mod output;
 mod panics;
@@ -18,11 +19,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 pub(crate) use credentials::{hide_credentials, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
+pub use levels::{LogLevel, LogLevels};
 use loggers::Loggers;
 use output::{STDERR, STDOUT};
 
@@ -41,6 +43,8 @@ pub enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
+    /// The app cannot go on.
+    Critical = 0,
     /// Something failed.
     Error = 1,
     /// Something may be wrong.
@@ -57,7 +61,8 @@ impl Level {
     /// Returns the level with this number, or the nearest one.
     pub fn from_u8(level: u8) -> Self {
         match level {
-            0 | 1 => Level::Error,
+            0 => Level::Critical,
+            1 => Level::Error,
             2 => Level::Warn,
             3 => Level::Info,
             4 => Level::Debug,
@@ -69,42 +74,102 @@ impl Level {
 /// The environment variable that filters the log, in the syntax of `RUST_LOG`.
 const VARIABLE: &str = "FUNCDOCK_LOG";
 
-/// Sends the log of this process to stderr: INFO and above, or DEBUG and above if `verbose`. With `debug_apps`, DEBUG of
-/// functions and extensions too. The variable FUNCDOCK_LOG wins over both.
-pub fn init(format: Format, verbose: bool, debug_apps: bool) {
-    let default = if verbose {
-        LevelFilter::DEBUG
-    } else {
-        LevelFilter::INFO
-    };
-    let mut filter = EnvFilter::builder()
-        .with_default_directive(default.into())
-        .with_env_var(VARIABLE)
-        .from_env_lossy();
-    if debug_apps && std::env::var_os(VARIABLE).is_none() {
-        filter = filter.add_directive(app_at_debug());
-    }
-    let loggers = Loggers::parse(&std::env::var(VARIABLE).unwrap_or_default());
-    if let Some(level) = loggers.most_verbose() {
-        // What is logged there was chosen already.
-        let chosen = format!("{CHOSEN}={level}").parse();
-        filter = chosen.into_iter().fold(filter, EnvFilter::add_directive);
-        // Fails only if the log was set up before.
-        let _ = LOGGERS.set(loggers);
-    }
-    let builder = tracing_subscriber::fmt()
+/// Which records of a process are logged. The variable FUNCDOCK_LOG wins over all of it.
+#[derive(Debug, Clone, Default)]
+pub struct Selection<'a> {
+    /// Whether the host logs at DEBUG.
+    pub verbose: bool,
+    /// Whether functions and extensions log at DEBUG.
+    pub debug_apps: bool,
+    /// The levels of host.json, in a worker.
+    pub levels: Option<&'a LogLevels>,
+}
+
+/// Sends the log of this process to stderr: of the host INFO and above, unless the selection says otherwise.
+pub fn init(format: Format, selection: &Selection<'_>) {
+    let (filter, handle) = reload::Layer::new(prepare_filter(selection));
+    let registry = Registry::default().with(filter);
+    let records = tracing_subscriber::fmt::layer()
         // By default tracing reports a record that it cannot write (a full disk, a closed pipe) on stderr, and panics if
         // that fails too.
         .log_internal_errors(false)
         .with_writer(|| Queued)
-        .with_ansi(io::stderr().is_terminal())
-        .with_env_filter(filter);
+        .with_ansi(io::stderr().is_terminal());
     panics::log_them();
     // Fails if a custom build has set its own subscriber, which then stays.
-    let _ = match format {
-        Format::Text => tracing::subscriber::set_global_default(builder.event_format(text::Line).finish()),
-        Format::Json => tracing::subscriber::set_global_default(builder.event_format(json::Line).finish()),
+    let is_set = match format {
+        Format::Text => {
+            tracing::subscriber::set_global_default(registry.with(records.event_format(text::Line)))
+        }
+        Format::Json => {
+            tracing::subscriber::set_global_default(registry.with(records.event_format(json::Line)))
+        }
     };
+    if is_set.is_ok() {
+        let _ = RELOAD.set(handle);
+    }
+}
+
+/// Takes the levels of host.json for the records of the host, in the process that supervises workers. `verbose` is that of
+/// [`Selection`].
+pub fn set_host_levels(levels: &LogLevels, verbose: bool) {
+    if verbose || is_chosen_by_variable() {
+        return;
+    }
+    if let Some(filter) = RELOAD.get() {
+        // Fails only if the subscriber is gone, and it never is.
+        let _ = filter.reload(EnvFilter::default().add_directive(levels.of_host().into()));
+    }
+}
+
+/// Puts another filter in the place of the first.
+static RELOAD: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+fn is_chosen_by_variable() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
+}
+
+/// Returns the filter for the records of the host, and sets the one for those of functions and extensions.
+fn prepare_filter(selection: &Selection<'_>) -> EnvFilter {
+    let worker = selection.levels.map_or(LevelFilter::INFO, LogLevels::of_worker);
+    let default = if selection.verbose {
+        LevelFilter::DEBUG
+    } else {
+        worker
+    };
+    let filter = EnvFilter::builder()
+        .with_default_directive(default.into())
+        .with_env_var(VARIABLE)
+        .from_env_lossy();
+    let chosen = if is_chosen_by_variable() {
+        let loggers = Loggers::parse(&std::env::var(VARIABLE).unwrap_or_default());
+        loggers.most_verbose().map(|most| (Chosen::ByName(loggers), most))
+    } else {
+        selection.levels.map(|levels| {
+            (
+                Chosen::ByCategory {
+                    levels: levels.clone(),
+                    is_debug: selection.debug_apps,
+                },
+                LevelFilter::TRACE,
+            )
+        })
+    };
+    let Some((chosen, most)) = chosen else {
+        return filter;
+    };
+    // Fails only if the log was set up before.
+    let _ = CHOICE.set(chosen);
+    // What is logged there was chosen already, as is what the host says of calls.
+    let directives = [
+        format!("{CHOSEN}={most}"),
+        format!("funcdock::pipeline={}", most.min(LevelFilter::DEBUG)),
+    ];
+    let by_category = selection.levels.is_some() && !is_chosen_by_variable();
+    let directives = directives.iter().take(if by_category { 2 } else { 1 });
+    directives
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive)
 }
 
 /// Writes each record to the queue for stderr.
@@ -152,19 +217,67 @@ pub(crate) fn print_error(text: &dyn Display) {
     STDERR.write(format!("{}\n", Indented(&text.to_string())).as_bytes());
 }
 
-fn app_at_debug() -> Directive {
-    "app=debug".parse().expect("valid, as a test shows")
-}
-
-/// Returns the number of the most verbose level that is logged; 0 if nothing is.
+/// Returns the number of the most verbose level at which an extension's records are logged.
 pub fn max_level() -> u8 {
-    match LevelFilter::current() {
+    let current = match CHOICE.get() {
+        Some(Chosen::ByCategory { levels, is_debug }) => {
+            let most = levels.most_of_extensions();
+            let most = if *is_debug {
+                most.max(LogLevel::Debug)
+            } else {
+                most
+            };
+            return match most {
+                LogLevel::None => 0,
+                most => most.of_level(),
+            };
+        }
+        Some(Chosen::ByName(_)) | None => LevelFilter::current(),
+    };
+    match current {
         LevelFilter::OFF => 0,
         LevelFilter::ERROR => 1,
         LevelFilter::WARN => 2,
         LevelFilter::INFO => 3,
         LevelFilter::DEBUG => 4,
         _ => 5,
+    }
+}
+
+/// Returns the least level of Python's `logging` at which a record of a function may be logged. In a worker.
+pub fn least_of_python() -> u8 {
+    match CHOICE.get() {
+        Some(Chosen::ByCategory { levels, is_debug }) => {
+            let most = levels.most_of_functions();
+            let most = if *is_debug {
+                most.max(LogLevel::Debug)
+            } else {
+                most
+            };
+            most.of_python()
+        }
+        Some(Chosen::ByName(loggers)) => {
+            let named = loggers.most_verbose().map_or(LogLevel::None, LogLevel::from);
+            named.max(level_for_all()).of_python()
+        }
+        None => level_for_all().of_python(),
+    }
+}
+
+/// Returns the level of records that nothing else chooses.
+fn level_for_all() -> LogLevel {
+    if tracing::enabled!(target: APP, tracing::Level::TRACE) {
+        LogLevel::Trace
+    } else if tracing::enabled!(target: APP, tracing::Level::DEBUG) {
+        LogLevel::Debug
+    } else if tracing::enabled!(target: APP, tracing::Level::INFO) {
+        LogLevel::Information
+    } else if tracing::enabled!(target: APP, tracing::Level::WARN) {
+        LogLevel::Warning
+    } else if tracing::enabled!(target: APP, tracing::Level::ERROR) {
+        LogLevel::Error
+    } else {
+        LogLevel::None
     }
 }
 
@@ -187,6 +300,8 @@ pub struct Record<'a> {
     pub exception: Option<&'a str>,
     /// Other fields, as the text of a JSON object. Lines for people do not show them.
     pub fields: Option<&'a str>,
+    /// Whether an extension has logged it, not a function.
+    pub is_of_extension: bool,
 }
 
 impl<'a> Record<'a> {
@@ -201,13 +316,14 @@ impl<'a> Record<'a> {
             span_id: None,
             exception: None,
             fields: None,
+            is_of_extension: false,
         }
     }
 }
 
 /// Emits a record as an event of this target and level.
 macro_rules! emit {
-    ($target:ident, $level:ident, $record:ident) => {
+    ($target:ident, $level:ident, $record:ident, $is_critical:expr) => {
         tracing::event!(
             target: $target,
             tracing::Level::$level,
@@ -218,48 +334,72 @@ macro_rules! emit {
             span_id = $record.span_id,
             traceback = $record.exception,
             fields = $record.fields,
+            is_critical = $is_critical,
             "{}",
             $record.message
         )
     };
 }
 
+/// The field of a record that is more than an error, which is the highest level of `tracing`.
+const IS_CRITICAL: &str = "is_critical";
+
 /// The target of the records of functions and extensions.
 const APP: &str = "app";
 
-/// The target of those records whose logger FUNCDOCK_LOG names.
+/// The target of those records that were chosen by their logger or category.
 const CHOSEN: &str = "app::chosen";
 
-/// What FUNCDOCK_LOG says of loggers by name, if it names any.
-static LOGGERS: OnceLock<Loggers> = OnceLock::new();
+/// What chooses records of functions and extensions, if FUNCDOCK_LOG is not a level alone.
+static CHOICE: OnceLock<Chosen> = OnceLock::new();
 
-/// Writes a record.
-pub fn record(level: Level, record: &Record<'_>) {
-    // Target and level of a tracing event are part of its call site, so each pair needs its own.
-    match (
-        LOGGERS
-            .get()
-            .and_then(|loggers| loggers.decide(record.logger, level)),
-        level,
-    ) {
-        (Some(false), _) => {}
-        (None, Level::Error) => emit!(APP, ERROR, record),
-        (None, Level::Warn) => emit!(APP, WARN, record),
-        (None, Level::Info) => emit!(APP, INFO, record),
-        (None, Level::Debug) => emit!(APP, DEBUG, record),
-        (None, Level::Trace) => emit!(APP, TRACE, record),
-        (Some(true), Level::Error) => emit!(CHOSEN, ERROR, record),
-        (Some(true), Level::Warn) => emit!(CHOSEN, WARN, record),
-        (Some(true), Level::Info) => emit!(CHOSEN, INFO, record),
-        (Some(true), Level::Debug) => emit!(CHOSEN, DEBUG, record),
-        (Some(true), Level::Trace) => emit!(CHOSEN, TRACE, record),
+enum Chosen {
+    /// FUNCDOCK_LOG names loggers.
+    ByName(Loggers),
+    /// host.json has levels for categories.
+    ByCategory {
+        levels: LogLevels,
+        /// Whether DEBUG is logged in any case.
+        is_debug: bool,
+    },
+}
+
+impl Chosen {
+    /// Whether a record is logged; `None` leaves it to the level for all.
+    fn decide(&self, record: &Record<'_>, level: Level) -> Option<bool> {
+        match self {
+            Chosen::ByName(loggers) => loggers.decide(record.logger, level),
+            Chosen::ByCategory { levels, is_debug } => {
+                Some(levels.allow(record, level) || (*is_debug && levels.allow_debug(record, level)))
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_directive_is_valid() {
-        assert_eq!(super::app_at_debug().to_string(), "app=debug");
+/// Whether the host logs this of a call of a function.
+pub(crate) fn allows_of_function(name: &str, level: Level) -> bool {
+    match CHOICE.get() {
+        Some(Chosen::ByCategory { levels, .. }) => levels.of_function(name).allows(level),
+        Some(Chosen::ByName(_)) | None => true,
+    }
+}
+
+/// Writes a record.
+pub fn record(level: Level, record: &Record<'_>) {
+    let is_chosen = CHOICE.get().and_then(|choice| choice.decide(record, level));
+    let critical = (level == Level::Critical).then_some(true);
+    // Target and level of a tracing event are part of its call site, so each pair needs its own.
+    match (is_chosen, level) {
+        (Some(false), _) => {}
+        (None, Level::Critical | Level::Error) => emit!(APP, ERROR, record, critical),
+        (None, Level::Warn) => emit!(APP, WARN, record, None::<bool>),
+        (None, Level::Info) => emit!(APP, INFO, record, None::<bool>),
+        (None, Level::Debug) => emit!(APP, DEBUG, record, None::<bool>),
+        (None, Level::Trace) => emit!(APP, TRACE, record, None::<bool>),
+        (Some(true), Level::Critical | Level::Error) => emit!(CHOSEN, ERROR, record, critical),
+        (Some(true), Level::Warn) => emit!(CHOSEN, WARN, record, None::<bool>),
+        (Some(true), Level::Info) => emit!(CHOSEN, INFO, record, None::<bool>),
+        (Some(true), Level::Debug) => emit!(CHOSEN, DEBUG, record, None::<bool>),
+        (Some(true), Level::Trace) => emit!(CHOSEN, TRACE, record, None::<bool>),
     }
 }

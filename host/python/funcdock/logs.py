@@ -73,9 +73,10 @@ def install(
     write: Callable[..., None],
     ids: Callable[[Any, Any], Ids],
     as_json: bool,
-    debug: bool,
+    least: int,
 ) -> None:
-    """Inserts the handler first on the root logger, and adds the ids to all records that loggers make."""
+    """Inserts the handler first on the root logger, and adds the ids to all records that loggers make. Records
+    below the ``least`` level are not made."""
     global _ids
     _ids = ids
     # A record factory or a filter does not work here: ``extra`` must not set what a factory has set (a
@@ -83,7 +84,7 @@ def install(
     logging.Logger.makeRecord = _make_record_with_ids  # type: ignore[method-assign]
     root = logging.getLogger()
     root.handlers.insert(0, HostHandler(write, as_json))
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    root.setLevel(least)
 
 
 def _make_record_with_ids(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:

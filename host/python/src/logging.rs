@@ -9,14 +9,14 @@ use crate::package::Package;
 use crate::text::lossy;
 
 /// Inserts the host's handler first on the root logger, and adds ids to all records. Attached, before any code of the app
-/// is imported.
-pub(crate) fn install(py: Python<'_>, package: &Package, format: Format, debug: bool) -> PyResult<()> {
+/// is imported. `least` is the least of Python's levels that is logged.
+pub(crate) fn install(py: Python<'_>, package: &Package, format: Format, least: u8) -> PyResult<()> {
     let write = wrap_pyfunction!(write_record, py)?;
     let call = wrap_pyfunction!(call_of_record, py)?;
     package
         .logs
         .bind(py)
-        .call_method1("install", (write, call, format == Format::Json, debug))?;
+        .call_method1("install", (write, call, format == Format::Json, least))?;
     let current = wrap_pyfunction!(calls::current, py)?;
     package.companions.bind(py).setattr("_current", current)?;
     Ok(())
@@ -35,7 +35,8 @@ fn write_record(
     fields: Option<&Bound<'_, PyString>>,
 ) {
     let level = match level {
-        40.. => Level::Error,
+        50.. => Level::Critical,
+        40..=49 => Level::Error,
         30..=39 => Level::Warn,
         20..=29 => Level::Info,
         10..=19 => Level::Debug,
@@ -53,6 +54,7 @@ fn write_record(
         span_id: span_id.as_deref(),
         exception: exception.as_deref(),
         fields: fields.as_deref(),
+        is_of_extension: false,
     };
     py.detach(|| record(level, &made));
 }

@@ -243,7 +243,12 @@ impl Prepared {
     fn new(py: Python<'_>, worker: &Worker) -> PyResult<Self> {
         let config = worker.config();
         let package = package::import(py, &config.app.root)?;
-        logging::install(py, &package, config.log_format, config.debug_logs)?;
+        logging::install(
+            py,
+            &package,
+            config.log_format,
+            funcdock::logging::least_of_python(),
+        )?;
         let stacks = Arc::new(Mutex::new(Stacks::new(package.stalls.bind(py))?));
         let explained = Arc::clone(&stacks);
         worker.can_explain(move || lock(&explained).read());

@@ -20,7 +20,6 @@ mod script;
 pub(crate) mod testing;
 mod variables;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +27,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::KeyFolder;
+use crate::logging::LogLevels;
 use crate::model::{Cors, FunctionDefinition, Origins, TrustedProxies};
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use app_settings::{BOOLEAN, parse_boolean};
@@ -83,8 +83,8 @@ pub struct HostConfig {
     pub telemetry_mode: TelemetryMode,
     /// `functions`: the functions to load; `None` is all.
     pub functions: Option<Vec<String>>,
-    /// `logging.logLevel`: category to level name.
-    pub log_level: BTreeMap<String, String>,
+    /// `logging.logLevel`.
+    pub log_levels: LogLevels,
     /// `workerExtensions`, in the order of the file.
     pub worker_extensions: Vec<ExtensionConfig>,
 }

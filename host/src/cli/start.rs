@@ -13,7 +13,7 @@ use super::{settings, telemetry};
 use crate::app::{App, AppSettings, BOOLEAN, ReadOptions, Reading, parse_boolean};
 use crate::control::ExtensionListing;
 use crate::launch::python;
-use crate::logging::{Format, print_unread};
+use crate::logging::{Format, Selection, print_unread};
 use crate::model::{Origins, TrustedProxies};
 use crate::supervisor::{self, Options, Progress};
 
@@ -148,7 +148,11 @@ fn auth(text: &str) -> Result<Auth, String> {
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     let format = arguments.log_format;
-    crate::logging::init(format, arguments.verbose, false);
+    let selection = Selection {
+        verbose: arguments.verbose,
+        ..Selection::default()
+    };
+    crate::logging::init(format, &selection);
     serve(arguments, python_module).or_else(|error| match format {
         Format::Text => Err(error),
         Format::Json => {
@@ -176,6 +180,7 @@ fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
 
 fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
     let (mut app, settings) = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
+    crate::logging::set_host_levels(&app.host.log_levels, arguments.verbose);
     app.host.http.trusted_proxies = arguments.forwarded_allow_ips;
     app.host.http.cors = access::cors(&app, arguments.cors, arguments.cors_credentials);
     app.host.http.has_home = settings::has_home(&settings);

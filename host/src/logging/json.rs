@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::IS_CRITICAL;
 use super::escape::is_control;
 
 /// Formats records as JSON.
@@ -117,7 +118,10 @@ impl Visit for Object {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, value);
+        match field.name() {
+            IS_CRITICAL => self.level = "CRITICAL",
+            _ => self.add(field, value),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ fn is_inside(logger: &str, name: &str) -> bool {
 impl From<Level> for tracing::Level {
     fn from(level: Level) -> Self {
         match level {
-            Level::Error => tracing::Level::ERROR,
+            Level::Critical | Level::Error => tracing::Level::ERROR,
             Level::Warn => tracing::Level::WARN,
             Level::Info => tracing::Level::INFO,
             Level::Debug => tracing::Level::DEBUG,

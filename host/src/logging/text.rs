@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::IS_CRITICAL;
 use super::escape::{Indented, OneLine};
 
 /// Formats records as lines for people.
@@ -30,10 +31,15 @@ where
         event.record(&mut parts);
         SystemTime.format_time(&mut writer)?;
         let level = *event.metadata().level();
-        if writer.has_ansi_escapes() {
-            write!(writer, " \x1b[{}m{level:>5}\x1b[0m ", colour(level))?;
+        let name = if parts.is_critical {
+            "CRITICAL"
         } else {
-            write!(writer, " {level:>5} ")?;
+            level.as_str()
+        };
+        if writer.has_ansi_escapes() {
+            write!(writer, " \x1b[{}m{name:>5}\x1b[0m ", colour(level))?;
+        } else {
+            write!(writer, " {name:>5} ")?;
         }
         let logger = parts
             .logger
@@ -73,6 +79,7 @@ struct Parts {
     /// The logger of a record of a function or an extension.
     logger: Option<String>,
     traceback: Option<String>,
+    is_critical: bool,
 }
 
 impl Visit for Parts {
@@ -82,6 +89,13 @@ impl Visit for Parts {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        match field.name() {
+            IS_CRITICAL => self.is_critical = value,
+            _ => self.record_debug(field, &value),
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {

@@ -1,5 +1,6 @@
 //! The log records of calls that failed.
 
+use crate::logging;
 use crate::model::{Exception, Invocation, Outcome, StreamEnd, StreamEndKind};
 
 /// What to log of a call.
@@ -90,6 +91,14 @@ fn log(invocation: &Invocation, record: &Record<'_>) {
         traceback,
     } = record;
     let function = invocation.function().name.as_str();
+    let severity = match level {
+        Level::Error => logging::Level::Error,
+        Level::Warn => logging::Level::Warn,
+        Level::Debug => logging::Level::Debug,
+    };
+    if !logging::allows_of_function(function, severity) {
+        return;
+    }
     let (id, trace) = (invocation.id(), invocation.trace_ids());
     let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
     // The level is part of the call site.

@@ -26,6 +26,7 @@ use serde_json::json;
 
 use crate::control::{OwnLoad, Ready, WorkerConfig};
 use crate::extensions::{Activity, Companion, Extensions, Search};
+use crate::logging::Selection;
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
 use crate::triggers::http::{Http, Listener, is_http_trigger};
@@ -105,7 +106,12 @@ impl Worker {
         listener: Option<Listener>,
         activity: Activity,
     ) -> Result<Self, i32> {
-        crate::logging::init(config.log_format, config.verbose, config.debug_logs);
+        let selection = Selection {
+            verbose: config.verbose,
+            debug_apps: config.debug_logs,
+            levels: Some(&config.app.host.log_levels),
+        };
+        crate::logging::init(config.log_format, &selection);
         let configs = config.app.host.worker_extensions.as_slice();
         let search = Search {
             app_root: config.app.root.clone(),

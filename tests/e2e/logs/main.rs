@@ -1,5 +1,6 @@
 //! Python's `logging` in the host's log: levels, formats, and each record's call.
 
+mod levels;
 mod lines;
 mod unread;
 
@@ -60,7 +61,7 @@ fn records_have_level_logger_and_call() {
     assert_record(&host, "INFO", "at info", "root", Some(&id));
     assert_record(&host, "WARN", "at warning", "root", Some(&id));
     assert_record(&host, "ERROR", "at error", "shop.orders", Some(&id));
-    assert_record(&host, "ERROR", "at critical", "root", Some(&id));
+    assert_record(&host, "CRITICAL", "at critical", "root", Some(&id));
     host.wait_for_log(&format!(
         "root: caught invocation={id}\n  Traceback (most recent call last):\n    File \""
     ));

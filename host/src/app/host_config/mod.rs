@@ -3,7 +3,6 @@
 mod extensions;
 mod http;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,18 +10,10 @@ pub(crate) use self::http::RESERVED;
 use super::error::{Problem, suggestion};
 use super::json::{Document, Item};
 use super::{HostConfig, HttpConfig, TelemetryMode, retry};
+use crate::logging::{LogLevel, LogLevels};
 
 const SECTION: &str = "workerExtensions";
 const TELEMETRY_MODE: &str = "telemetryMode";
-const LOG_LEVELS: [&str; 7] = [
-    "Trace",
-    "Debug",
-    "Information",
-    "Warning",
-    "Error",
-    "Critical",
-    "None",
-];
 
 impl Default for HostConfig {
     fn default() -> Self {
@@ -31,7 +22,7 @@ impl Default for HostConfig {
             function_timeout: Some(Duration::from_secs(30 * 60)),
             telemetry_mode: TelemetryMode::default(),
             functions: None,
-            log_level: BTreeMap::new(),
+            log_levels: LogLevels::default(),
             worker_extensions: Vec::new(),
         }
     }
@@ -73,9 +64,9 @@ pub(super) fn read(
         && let Some(levels) = logging.get("logLevel")?
     {
         for (category, level) in levels.entries()? {
-            config
-                .log_level
-                .insert(category.to_owned(), one_of(&level, &LOG_LEVELS)?);
+            let name = one_of(&level, &LogLevel::BY_NAME.map(|(name, _)| name))?;
+            let known = LogLevel::BY_NAME.iter().filter(|(known, _)| name == *known);
+            known.for_each(|(_, level)| config.log_levels.set(category, *level));
         }
     }
     for (key, item) in top.entries()? {

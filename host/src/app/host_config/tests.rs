@@ -2,9 +2,19 @@
 
 use ::http::{HeaderMap, HeaderValue};
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::app::{AppSettings, ExtensionConfig, overrides};
 use crate::model::TrustedProxies;
+
+fn log_levels(levels: &[(&str, LogLevel)]) -> LogLevels {
+    let mut all = LogLevels::default();
+    levels
+        .iter()
+        .for_each(|(category, level)| all.set(category, *level));
+    all
+}
 
 /// Reads host.json with settings that override it. Returns the warnings too.
 fn parse(text: &str, settings: &[(&str, &str)]) -> Result<(HostConfig, Vec<String>), String> {
@@ -88,10 +98,7 @@ fn every_key_that_we_use_is_read() {
         function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),
         telemetry_mode: TelemetryMode::OpenTelemetry,
         functions: Some(vec!["A".to_owned(), "B".to_owned()]),
-        log_level: BTreeMap::from([
-            ("default".to_owned(), "Warning".to_owned()),
-            ("Function.A".to_owned(), "None".to_owned()),
-        ]),
+        log_levels: log_levels(&[("default", LogLevel::Warning), ("Function.A", LogLevel::None)]),
         worker_extensions: vec![
             extension("zulu", None),
             ExtensionConfig {
@@ -406,10 +413,7 @@ fn app_settings_override_values() {
         Some(functions),
         "replaced, kept, and appended in the order of numbers"
     );
-    assert_eq!(
-        config.log_level.get("Function.A").map(String::as_str),
-        Some("Debug")
-    );
+    assert_eq!(config.log_levels, log_levels(&[("Function.A", LogLevel::Debug)]));
     let [extension] = config.worker_extensions.as_slice() else {
         panic!("one extension")
     };

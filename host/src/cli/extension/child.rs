@@ -28,7 +28,7 @@ pub(super) fn main() -> Result<ExitCode> {
     io::stdin().read_to_string(&mut text)?;
     let check: Check =
         serde_json::from_str(&text).context("stdin is not a check; this subcommand is internal")?;
-    crate::logging::init(Format::Text, false, false);
+    crate::logging::init(Format::Text, &crate::logging::Selection::default());
     check.run(&mut |event| {
         // The library may crash in the step that begins now, and the parent kills this process after the last one.
         crate::logging::flush();

@@ -60,7 +60,7 @@ struct DockedExtension {
 
 /// Prints the list. The exit code is 0 even if an extension is broken.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    crate::logging::init(Format::Text, false, false);
+    crate::logging::init(Format::Text, &crate::logging::Selection::default());
     let (mut app, settings) = read_app(&arguments.app, Vec::new())?;
     telemetry::dock(&mut app, &settings);
     let enabled = settings::extensions_enabled(&settings);

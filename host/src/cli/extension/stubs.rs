@@ -53,7 +53,7 @@ pub(super) struct Arguments {
 
 /// Writes the stubs.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    crate::logging::init(Format::Text, false, false);
+    crate::logging::init(Format::Text, &crate::logging::Selection::default());
     let (app, settings) = read_app(&arguments.app, Vec::new())?;
     let search = search(&app, &settings, arguments.python)?;
     // The extensions of host.json come first, as in a worker. `library` may name a file outside of the search path.

@@ -57,7 +57,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         name,
         authlevel,
     } = arguments;
-    crate::logging::init(Format::Text, false, false);
+    crate::logging::init(Format::Text, &crate::logging::Selection::default());
     names::check(&name)?;
     if authlevel.is_some() && template != Template::Http {
         bail!("--authlevel: only an HTTP function has a level; leave it out, or choose --template http");

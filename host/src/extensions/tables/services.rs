@@ -55,6 +55,7 @@ pub(in crate::extensions) const HOST_SERVICES: abi::HostServicesRef = {
                 function: invocation.map(|invocation| invocation.function().name.as_str()),
                 trace_id: trace.trace_id(),
                 span_id: trace.span_id(),
+                is_of_extension: true,
                 ..Record::new(target.as_str(), message.as_str())
             },
         );
