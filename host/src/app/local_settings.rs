@@ -6,7 +6,7 @@ use super::{LocalSettings, Variables};
 use crate::model::OriginError;
 
 /// Reads local.settings.json. Ignores unknown keys, which other tools may know.
-pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
+pub(super) fn read(document: &Document, warnings: &mut Vec<Problem>) -> Result<LocalSettings, Problem> {
     let top = document.item();
     let mut settings = LocalSettings::default();
     if let Some(encrypted) = top.get("IsEncrypted")?
@@ -18,10 +18,10 @@ pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
         ));
     }
     if let Some(values) = top.get("Values")? {
-        settings.values = variables(&values, Item::scalar_text)?;
+        settings.values = variables(&values, Item::scalar_text, warnings)?;
     }
     if let Some(strings) = top.get("ConnectionStrings")? {
-        settings.connection_strings = variables(&strings, connection_string)?;
+        settings.connection_strings = variables(&strings, connection_string, warnings)?;
     }
     let Some(host) = top.get("Host")? else {
         return Ok(settings);
@@ -41,13 +41,18 @@ pub(super) fn read(document: &Document) -> Result<LocalSettings, Problem> {
     Ok(settings)
 }
 
-/// Reads an object of environment variables. `text` reads the value of one.
+/// Reads an object of environment variables. `text` reads the value of one. Skips those that are null.
 fn variables<'a>(
     object: &Item<'a>,
     text: impl Fn(&Item<'a>) -> Result<&'a str, Problem>,
+    warnings: &mut Vec<Problem>,
 ) -> Result<Variables, Problem> {
     let mut variables = Variables::default();
     for (name, item) in object.entries()? {
+        if item.is_null() {
+            warnings.push(item.problem("is null, so it is not set; write \"\" for an empty value"));
+            continue;
+        }
         variables
             .insert(name, text(&item)?)
             .map_err(|error| item.problem(error.to_string()))?;
@@ -78,7 +83,10 @@ mod tests {
     use crate::model::Origins;
 
     fn parse(text: &str) -> Result<LocalSettings, Problem> {
-        read(&Document::parse("local.settings.json".into(), text)?)
+        read(
+            &Document::parse("local.settings.json".into(), text)?,
+            &mut Vec::new(),
+        )
     }
 
     fn valid(entries: &[(&str, &str)]) -> Variables {
@@ -116,6 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn null_is_not_set_and_a_warning() {
+        let text = r#"{"Values": {"A": null, "B": ""}}"#;
+        let document = Document::parse("local.settings.json".into(), text).expect("valid");
+        let mut warnings = Vec::new();
+        let settings = read(&document, &mut warnings).expect("valid");
+        assert_eq!(settings.values, valid(&[("B", "")]));
+        let warnings: Vec<_> = warnings.iter().map(Problem::to_string).collect();
+        let expected =
+            "local.settings.json:1: Values.A: is null, so it is not set; write \"\" for an empty value";
+        assert_eq!(warnings, [expected]);
+    }
+
+    #[test]
     fn an_error_says_what_is_wrong() {
         let cases = [
             (
@@ -138,11 +159,6 @@ mod tests {
                 r#"{"Values": {"A": {}}}"#,
                 "Values.A: expected a string, found object",
                 "an object as value",
-            ),
-            (
-                r#"{"Values": {"A": null}}"#,
-                "Values.A: expected a string, found null",
-                "null as value",
             ),
             (
                 r#"{"Values": {"A=B": ""}}"#,

@@ -10,6 +10,7 @@ mod function;
 mod headers;
 mod host_config;
 mod json;
+mod known;
 mod local_settings;
 mod overrides;
 mod read;

@@ -8,8 +8,8 @@ use super::error::{Problem, suggestion};
 use super::function::{self, Read};
 use super::json::Document;
 use super::{
-    App, AppError, AppSettings, Declarations, LocalSettings, Script, host_config, local_settings, overrides,
-    routes,
+    App, AppError, AppSettings, Declarations, LocalSettings, Script, host_config, known, local_settings,
+    overrides, routes,
 };
 
 /// The options for reading an app.
@@ -73,11 +73,18 @@ impl App {
         let local = match Document::open(root, "local.settings.json").map_err(AppError::LocalSettings)? {
             Some(document) => {
                 warnings.extend_from_slice(&document.duplicates);
-                local_settings::read(&document).map_err(AppError::LocalSettings)?
+                local_settings::read(&document, &mut warnings).map_err(AppError::LocalSettings)?
             }
             None => LocalSettings::default(),
         };
         let app_settings = AppSettings::new(&local.values, &options.environment);
+        known::note_settings(&app_settings);
+        if root.join("proxies.json").is_file() {
+            warnings.push(Problem::of_file(
+                Path::new("proxies.json"),
+                "has no effect: Azure has ended proxies, too; give functions the routes, or put a proxy in front",
+            ));
+        }
         overrides::apply(&app_settings, &mut host_json, &mut warnings);
         let host = host_config::read(&host_json, root, &mut warnings).map_err(AppError::HostJson)?;
 

@@ -1,10 +1,11 @@
 //! The list of an app's functions at start, in the format that users' tools know.
 
 use std::fmt::{self, Display, Formatter};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::control::FunctionListing;
 use crate::logging::OneLine;
+use crate::supervisor::reachable_authority;
 
 /// Formats the list, with an empty line before it, after its title, and after it.
 pub(super) struct Listing<'a> {
@@ -35,7 +36,7 @@ impl Display for Listing<'_> {
             if !methods.is_empty() {
                 write!(f, "[{}] ", OneLine(&methods.join(",")))?;
             }
-            write!(f, "http://{}", authority(self.address))?;
+            write!(f, "http://{}", reachable_authority(self.address))?;
             for part in [self.route_prefix, route]
                 .into_iter()
                 .filter(|part| !part.is_empty())
@@ -45,15 +46,6 @@ impl Display for Listing<'_> {
             writeln!(f)?;
         }
         writeln!(f)
-    }
-}
-
-/// Returns the host and port that reach `address` from this machine.
-fn authority(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() || address.ip() == Ipv4Addr::LOCALHOST {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
     }
 }
 

@@ -165,20 +165,24 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
 fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     let module = python_module.to_owned();
     let again = arguments.clone();
-    let reread = move || options(again.clone(), &module).map_err(|error| format!("{error:#}"));
-    let options = options(arguments, python_module)?;
+    let reread = move || match options(again.clone(), &module) {
+        Ok((options, _)) => Ok(options),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    let (options, unused_connection) = options(arguments, python_module)?;
     let route_prefix = options.app.host.http.route_prefix.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the event loop of the host")?;
     let stopped = runtime.block_on(supervisor::run(options, reread, |progress| {
-        report(progress, &route_prefix)
+        report(progress, &route_prefix, unused_connection.as_deref())
     }))?;
     Ok(ExitCode::from(stopped.exit_code()))
 }
 
-fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
+/// Returns the options of the host, and a warning if no extension uses the app's connection string.
+fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option<String>)> {
     let (mut app, settings) = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
     crate::logging::set_host_levels(&app.host.log_levels, arguments.verbose);
     app.host.http.trusted_proxies = arguments.forwarded_allow_ips;
@@ -216,7 +220,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<Options> {
         app,
     };
     settings::warn_of_problems(&settings);
-    Ok(options)
+    Ok((options, telemetry::unused_connection(&settings)))
 }
 
 /// Reads the app in `folder` with the functions that `--functions` names, and logs the warnings.
@@ -242,11 +246,17 @@ pub(super) fn read_app(folder: &Path, functions: Vec<String>) -> Result<(App, Ap
     Ok((app, settings))
 }
 
-fn report(progress: Progress<'_>, route_prefix: &str) {
+fn report(progress: Progress<'_>, route_prefix: &str, unused_connection: Option<&str>) {
     match progress {
         Progress::FirstReady { address, ready } => {
             tracing::debug!("the app runs on Python {}", ready.python);
             ready.extensions.iter().for_each(log_extension);
+            let mut extensions = ready.extensions.iter();
+            if let Some(warning) = unused_connection
+                && !extensions.any(|extension| telemetry::uses_connection(&extension.name))
+            {
+                tracing::warn!("{warning}");
+            }
             if ready.functions.is_empty() {
                 tracing::warn!(
                     "the app has no functions: declare one in function_app.py, or in a folder with a function.json"

@@ -19,6 +19,9 @@ const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 /// OpenTelemetry's own switch. Only "true" is true there.
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 
+/// Where traces go to Application Insights.
+const CONNECTION: &str = "APPLICATIONINSIGHTS_CONNECTION_STRING";
+
 /// What to do.
 #[derive(Debug, PartialEq)]
 enum Plan {
@@ -51,6 +54,21 @@ pub(super) fn dock(app: &mut App, settings: &AppSettings) {
              traces: set PYTHON_ENABLE_WORKER_EXTENSIONS=1"
         ),
     }
+}
+
+/// Returns a warning about a connection string of Application Insights, for an app in which no extension uses it.
+pub(super) fn unused_connection(settings: &AppSettings) -> Option<String> {
+    let setting = settings.get(CONNECTION)?;
+    Some(format!(
+        "{CONNECTION} is set in {}, but the host sends nothing there: that does the extension {EXTENSION}, which \
+         \"workerExtensions\": {{ \"{EXTENSION}\": {{}} }} in host.json and PYTHON_ENABLE_WORKER_EXTENSIONS=1 dock",
+        setting.source
+    ))
+}
+
+/// Whether an extension uses it: ours, or one in Python that is made for it.
+pub(super) fn uses_connection(extension: &str) -> bool {
+    extension.to_ascii_lowercase().contains(EXTENSION)
 }
 
 impl Plan {

@@ -1,7 +1,9 @@
 //! The environment of a worker: ours, the app's settings, and what the Functions model sets.
 
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 
+use super::reachable_authority;
 use crate::app::App;
 use crate::launch::python::WORKER_RUNTIME;
 
@@ -15,13 +17,25 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Returns the environment for an app. `ours` looks up a variable in our own environment, which wins over the app's
-    /// settings.
-    pub(super) fn of(app: &App, ours: impl Fn(&str) -> Option<OsString>) -> Self {
+    /// Returns the environment for an app that is served at this address. `ours` looks up a variable in our own
+    /// environment, which wins over the app's settings.
+    pub(super) fn of(
+        app: &App,
+        ours: impl Fn(&str) -> Option<OsString>,
+        address: Option<SocketAddr>,
+    ) -> Self {
         let values = app.settings.values.into_iter();
         let values = values.map(|(name, value)| (name.clone(), value));
         let connections = app.settings.connection_strings.into_iter();
-        let connections = connections.map(|(name, value)| (format!("ConnectionStrings__{name}"), value));
+        // Libraries of .NET's making look for the first form, shells can only have the second.
+        let both = |(name, value)| {
+            let names = [
+                format!("ConnectionStrings:{name}"),
+                format!("ConnectionStrings__{name}"),
+            ];
+            names.map(|name| (name, value))
+        };
+        let connections = connections.flat_map(both);
 
         let (mut variables, mut overridden) = (Vec::new(), Vec::new());
         for (name, value) in values.chain(connections) {
@@ -29,6 +43,17 @@ impl Environment {
                 None => variables.push((name, value.into())),
                 Some(set) if set == OsStr::new(value) => {}
                 Some(_) => overridden.push(name),
+            }
+        }
+        let is_set = |name: &str| ours(name).is_some() || app.settings.values.get(name).is_some();
+        if let Some(address) = address {
+            let name = "WEBSITE_HOSTNAME";
+            if !is_set(name) {
+                variables.push((name.into(), reachable_authority(address).into()));
+            }
+            let name = "AZURE_FUNCTIONS_ENVIRONMENT";
+            if address.ip().to_canonical().is_loopback() && !is_set(name) {
+                variables.push((name.into(), "Development".into()));
             }
         }
         // The host's own come last, so that they win over settings with these names.
@@ -62,20 +87,53 @@ mod tests {
         }
         let strings = &mut app.settings.connection_strings;
         strings.insert("Db", "Server=x").expect("valid");
-        let environment = Environment::of(&app, |name| match name {
-            "SAME" => Some("2".into()),
-            "TAKEN" => Some("ours".into()),
-            _ => None,
-        });
+        let environment = Environment::of(
+            &app,
+            |name| match name {
+                "SAME" => Some("2".into()),
+                "TAKEN" => Some("ours".into()),
+                _ => None,
+            },
+            None,
+        );
         assert_eq!(
             names(&environment),
             [
                 ("NEW", "1"),
+                ("ConnectionStrings:Db", "Server=x"),
                 ("ConnectionStrings__Db", "Server=x"),
                 ("AzureWebJobsScriptRoot", "/srv/app"),
                 ("FUNCTIONS_WORKER_RUNTIME", "python"),
             ]
         );
         assert_eq!(environment.overridden, ["TAKEN"]);
+    }
+
+    #[test]
+    fn functions_know_the_address_and_whether_it_is_local() {
+        const HOSTNAME: &str = "WEBSITE_HOSTNAME";
+        const KIND: &str = "AZURE_FUNCTIONS_ENVIRONMENT";
+        let mut app = app("/srv/app");
+        let own = |app: &App, address: &str| {
+            let address = address.parse().expect("a literal");
+            let environment = Environment::of(app, |_| None, Some(address));
+            [HOSTNAME, KIND].map(|name| {
+                let found = names(&environment).into_iter().find(|(found, _)| *found == name);
+                found.map(|(_, value)| value.to_owned())
+            })
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            own(&app, "127.0.0.1:7071"),
+            [text("localhost:7071"), text("Development")]
+        );
+        assert_eq!(own(&app, "0.0.0.0:80"), [text("localhost:80"), None]);
+        for (name, value) in [(HOSTNAME, "shop.example"), (KIND, "Staging")] {
+            app.settings.values.insert(name, value).expect("valid");
+        }
+        assert_eq!(
+            own(&app, "127.0.0.1:7071"),
+            [text("shop.example"), text("Staging")]
+        );
     }
 }

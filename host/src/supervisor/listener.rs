@@ -1,7 +1,7 @@
 //! The listening socket, which all workers share.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use socket2::SockRef;
 use tokio::net::TcpSocket;
@@ -36,6 +36,15 @@ pub(super) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Sup
         Ok((listener, bound))
     };
     bound().map_err(|source| SupervisorError::Bind { address, source })
+}
+
+/// Returns the host and port that reach `address` from this machine.
+pub(crate) fn reachable_authority(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() || address.ip() == Ipv4Addr::LOCALHOST {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
 }
 
 #[cfg(test)]

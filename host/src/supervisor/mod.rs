@@ -31,6 +31,7 @@ use tokio::time::Instant;
 
 use self::ending::Ending;
 pub use self::error::SupervisorError;
+pub(crate) use self::listener::reachable_authority;
 use self::phase::{Phase, SlotEvent, SlotExit};
 use self::relay::PeerRelay;
 use self::reload::Reload;
@@ -138,6 +139,7 @@ pub async fn run(
 ) -> Result<Stopped, SupervisorError> {
     let mut signals = HostSignals::new().map_err(SupervisorError::Signals)?;
     let (listener, address) = listener::bind(options.address)?;
+    let options = Options { address, ..options };
     let loads = Arc::new(Loads::new().map_err(SupervisorError::SharedMemory)?);
     let mut preparing = std::pin::pin!(prepare(&options, &loads));
     let prepared = loop {
@@ -236,22 +238,24 @@ pub async fn run(
 /// Returns the folders that the app's interpreter imports packages from (see [`Search::wheels`]). Makes no environment
 /// for the app. Needs a tokio runtime with I/O and time.
 pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name), None);
     let interpreters = InterpreterSearch::from_environment(&app.root, python);
-    let interpreter = interpreters.prepare(false, false).await?;
+    let interpreter = interpreters.prepare(false, false, &[]).await?;
     Ok(python::site_packages(&interpreter, &app.root, &environment.variables).await)
 }
 
 /// Prepares everything that workers need.
 async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, SupervisorError> {
     let app = &options.app;
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name));
+    let environment = environment::Environment::of(app, |name| std::env::var_os(name), Some(options.address));
     for name in &environment.overridden {
         tracing::info!("{name} of local.settings.json is not used: the environment has another value");
     }
     let interpreters = InterpreterSearch::from_environment(&app.root, options.python.clone());
     let program = Program {
-        interpreter: interpreters.prepare(options.install, options.verbose).await?,
+        interpreter: interpreters
+            .prepare(options.install, options.verbose, &environment.variables)
+            .await?,
         module: options.module.clone(),
     };
     tracing::debug!(

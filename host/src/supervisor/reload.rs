@@ -83,7 +83,10 @@ where
     let read = tokio::task::spawn_blocking(move || reread()).await;
     let new = read.map_err(|error| format!("the app cannot be read: {error}"))??;
     for (name, differs) in [
-        ("the port or address", new.address != old.address),
+        (
+            "the port or address",
+            new.address.ip() != old.address.ip() || ![0, old.address.port()].contains(&new.address.port()),
+        ),
         ("the number of workers", new.workers != old.workers),
     ] {
         if differs {

@@ -7,13 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) use self::http::RESERVED;
-use super::error::{Problem, suggestion};
+use super::error::Problem;
 use super::json::{Document, Item};
-use super::{HostConfig, HttpConfig, TelemetryMode, retry};
+use super::{HostConfig, HttpConfig, TelemetryMode, known, retry};
 use crate::logging::{LogLevel, LogLevels};
 
 const SECTION: &str = "workerExtensions";
-const TELEMETRY_MODE: &str = "telemetryMode";
 
 impl Default for HostConfig {
     fn default() -> Self {
@@ -28,7 +27,7 @@ impl Default for HostConfig {
     }
 }
 
-/// Reads host.json. Ignores unknown keys, which other tools may know, except in our own section.
+/// Reads host.json. Keys without an effect become warnings, and errors in our own section.
 pub(super) fn read(
     document: &Document,
     root: &Path,
@@ -52,7 +51,7 @@ pub(super) fn read(
     if let Some(timeout) = top.get("functionTimeout")? {
         config.function_timeout = function_timeout(&timeout)?;
     }
-    if let Some(mode) = top.get(TELEMETRY_MODE)? {
+    if let Some(mode) = top.get("telemetryMode")? {
         config.telemetry_mode = telemetry_mode(&mode)?;
     }
     retry::warn(&top, warnings)?;
@@ -72,13 +71,9 @@ pub(super) fn read(
     for (key, item) in top.entries()? {
         if key.eq_ignore_ascii_case(SECTION) {
             config.worker_extensions = extensions::read(&item, root)?;
-        } else if !key.eq_ignore_ascii_case(TELEMETRY_MODE)
-            && let hint = suggestion(key, [SECTION, TELEMETRY_MODE])
-            && !hint.is_empty()
-        {
-            warnings.push(item.problem(format!("unknown key, ignored{hint}")));
         }
     }
+    known::warn_of_keys(&top, warnings)?;
     Ok(config)
 }
 

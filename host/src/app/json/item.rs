@@ -120,6 +120,11 @@ impl<'a> Item<'a> {
         matches!(self.node.value, Value::Bool(_))
     }
 
+    /// Whether this is null.
+    pub(in crate::app) fn is_null(&self) -> bool {
+        matches!(self.node.value, Value::Null)
+    }
+
     /// Whether this is an object.
     pub(in crate::app) fn is_object(&self) -> bool {
         matches!(self.node.value, Value::Object(_))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::installer::Installer;
 use super::venv::{self, Venv};
 use super::{LaunchError, SAFE_PATH};
 use crate::logging::hide_credentials;
@@ -39,12 +40,19 @@ impl InterpreterSearch {
     }
 
     /// Returns the interpreter to run the app with. Makes the app's `.venv` first when the app has requirements and no
-    /// environment of its own, unless `install` is off.
+    /// environment of its own, unless `install` is off. The app's settings for pip are among `variables`.
     ///
     /// Cancel-safe: removes an unfinished environment.
-    pub(crate) async fn prepare(&self, install: bool, verbose: bool) -> Result<PathBuf, LaunchError> {
+    pub(crate) async fn prepare(
+        &self,
+        install: bool,
+        verbose: bool,
+        variables: &[(String, OsString)],
+    ) -> Result<PathBuf, LaunchError> {
         if install && self.needs_our_venv() {
-            venv::bring_up_to_date(&self.root, || self.in_search_path("python3"), verbose).await?;
+            let installer = Installer::new(&self.search_path, variables);
+            let base = || self.in_search_path("python3");
+            venv::bring_up_to_date(&self.root, base, &installer, verbose).await?;
         }
         self.find()
     }

@@ -5,6 +5,7 @@
 //! worker.
 
 mod error;
+mod installer;
 mod interpreter;
 mod module;
 mod venv;

@@ -1,7 +1,7 @@
 //! Makes the virtual environment of an app: `<app>/.venv` with its requirements installed.
 //!
 //! Two marker files distinguish ours from the user's: [`MAKING`] exists while it is made, [`INSTALLED`] (a copy of the
-//! installed requirements) afterwards. A virtual environment cannot be moved, so it is made in place. One that still
+//! installed requirements, or of the lock file beside them) afterwards. A virtual environment cannot be moved, so it is made in place. One that still
 //! has the first marker is made again.
 
 use std::fs::{self, File, TryLockError};
@@ -14,9 +14,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use super::LaunchError;
+use super::installer::Installer;
 use crate::logging::hide_credentials;
 use crate::sys::{self, describe_exit, is_executable};
 
+const REQUIREMENTS: &str = "requirements.txt";
 const MAKING: &str = ".funcdock-making";
 const INSTALLED: &str = ".funcdock-installed";
 
@@ -54,20 +56,46 @@ pub(super) fn venv_path(root: &Path) -> PathBuf {
 }
 
 pub(super) fn requirements(root: &Path) -> PathBuf {
-    root.join("requirements.txt")
+    root.join(REQUIREMENTS)
 }
 
-/// Makes the app's environment, or updates it to the current requirements.txt. `base` finds the interpreter to make it
-/// with. Cancel-safe: removes an unfinished environment.
+/// The files with exact versions that win over requirements.txt, in its format.
+const LOCKS: [&str; 2] = ["requirements.lock", "requirements.lock.txt"];
+
+/// The lock files of other formats, which are not read.
+const FOREIGN_LOCKS: [&str; 5] = [
+    "uv.lock",
+    "pylock.toml",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+];
+
+/// Returns the name of the file to install.
+fn to_install(root: &Path) -> &'static str {
+    let lock = LOCKS.into_iter().find(|name| root.join(name).is_file());
+    if let (None, Some(foreign)) = (lock, FOREIGN_LOCKS.iter().find(|name| root.join(name).is_file())) {
+        tracing::warn!(
+            "{foreign} is not used, and requirements.txt is installed: export it to requirements.lock, for example with \
+             `uv export --format requirements.txt --output-file requirements.lock`"
+        );
+    }
+    lock.unwrap_or(REQUIREMENTS)
+}
+
+/// Makes the app's environment, or updates it to the current requirements. `base` finds the interpreter to make it with.
+/// Cancel-safe: removes an unfinished environment.
 pub(super) async fn bring_up_to_date(
     root: &Path,
     base: impl FnOnce() -> Result<PathBuf, LaunchError>,
+    installer: &Installer,
     verbose: bool,
 ) -> Result<(), LaunchError> {
     // Held until this function returns. Another host that starts the same app now waits, and finds it done.
     let _lock = lock(root).await?;
     let venv = venv_path(root);
-    let wanted = read(&requirements(root))?;
+    let file = to_install(root);
+    let wanted = read(&root.join(file))?;
 
     match Venv::of(root) {
         Venv::Foreign => return Ok(()),
@@ -80,20 +108,14 @@ pub(super) async fn bring_up_to_date(
         }
         Venv::Ours if read(&venv.join(INSTALLED))? == wanted => return Ok(()),
         Venv::Ours => {
-            tracing::info!(
-                "requirements.txt has changed; installing it into {} …",
-                venv.display()
-            );
-            pip_install(root, &venv, verbose).await?;
+            tracing::info!("{file} has changed; installing it into {} …", venv.display());
+            install(installer, root, &venv, file, verbose).await?;
             return write(&venv.join(INSTALLED), &wanted);
         }
     }
 
     let base = base()?;
-    tracing::info!(
-        "making {} and installing requirements.txt into it …",
-        venv.display()
-    );
+    tracing::info!("making {} and installing {file} into it …", venv.display());
     remove(&venv).map_err(|source| LaunchError::Environment {
         path: venv.clone(),
         source,
@@ -105,15 +127,8 @@ pub(super) async fn bring_up_to_date(
     let unfinished = Unfinished(&venv);
     write(&venv.join(MAKING), b"")?;
     // `-m` imports from the working directory first. This one is empty, and the app's may have a folder `venv` or `email`.
-    run(
-        Command::new(base)
-            .args(["-m", "venv"])
-            .arg(&venv)
-            .current_dir(&venv),
-        verbose,
-    )
-    .await?;
-    pip_install(root, &venv, verbose).await?;
+    run(installer.make(&base, &venv).current_dir(&venv), verbose).await?;
+    install(installer, root, &venv, file, verbose).await?;
     write(&venv.join(INSTALLED), &wanted)?;
     let making = venv.join(MAKING);
     fs::remove_file(&making).map_err(|source| LaunchError::Environment { path: making, source })?;
@@ -121,18 +136,34 @@ pub(super) async fn bring_up_to_date(
     Ok(())
 }
 
-async fn pip_install(root: &Path, venv: &Path, verbose: bool) -> Result<(), LaunchError> {
-    // Not `-m pip`, which imports from the working directory first. That is the app's, as paths in requirements.txt are
-    // relative to it.
-    let mut pip = Command::new(venv.join("bin/python"));
-    pip.arg(venv.join("bin/pip")).args([
-        "install",
-        "--disable-pip-version-check",
-        "--no-input",
-        "-r",
-        "requirements.txt",
-    ]);
-    run(pip.current_dir(root), verbose).await
+/// Installs the requirements, and the library of the programming model, which Azure brings with it.
+async fn install(
+    installer: &Installer,
+    root: &Path,
+    venv: &Path,
+    file: &str,
+    verbose: bool,
+) -> Result<(), LaunchError> {
+    run(installer.install(venv, &["-r", file]).current_dir(root), verbose).await?;
+    if has_library(venv) {
+        return Ok(());
+    }
+    tracing::info!("{file} does not name {LIBRARY}; installing its newest version, as Azure brings it …");
+    let added = run(installer.install(venv, &[LIBRARY]).current_dir(root), verbose).await;
+    if let Err(error) = added {
+        // An app may do without.
+        tracing::warn!("{LIBRARY} is not installed: {error}");
+    }
+    Ok(())
+}
+
+const LIBRARY: &str = "azure-functions";
+
+/// Whether an environment has [`LIBRARY`].
+fn has_library(venv: &Path) -> bool {
+    let versions = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
+    let mut packages = versions.map(|version| version.path().join("site-packages/azure/functions"));
+    packages.any(|package| package.is_dir())
 }
 
 /// Runs a command until it ends. Keeps its output for the error, or logs it if `verbose`. Neither shows the

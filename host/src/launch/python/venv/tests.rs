@@ -23,7 +23,7 @@ async fn an_environment_is_made_once_and_again_when_unfinished() {
     let root = folder.path();
     app(root);
 
-    let python = choice(root).prepare(true, false).await.expect("made");
+    let python = choice(root).prepare(true, false, &[]).await.expect("made");
     assert_eq!(python, venv_path(root).join("bin/python"));
     assert_eq!(Venv::of(root), Venv::Ours);
 
@@ -34,12 +34,12 @@ async fn an_environment_is_made_once_and_again_when_unfinished() {
             .expect("a time")
     };
     let first = made();
-    choice(root).prepare(true, false).await.expect("still there");
+    choice(root).prepare(true, false, &[]).await.expect("still there");
     assert_eq!(made(), first, "an environment that is up to date was made again");
 
     write(&venv_path(root).join(MAKING), b"").expect("written");
     assert_eq!(Venv::of(root), Venv::Unfinished);
-    choice(root).prepare(true, false).await.expect("made again");
+    choice(root).prepare(true, false, &[]).await.expect("made again");
     assert_eq!(Venv::of(root), Venv::Ours);
     assert_ne!(made(), first);
     assert!(!root.join(".venv.funcdock-removed").exists());
@@ -51,7 +51,7 @@ async fn requirements_that_cannot_be_installed_leave_no_environment_and_show_the
     let root = folder.path();
     fs::write(root.join("requirements.txt"), "./not-there\n").expect("written");
     let error = choice(root)
-        .prepare(true, false)
+        .prepare(true, false, &[])
         .await
         .expect_err("cannot be installed")
         .to_string();
@@ -71,16 +71,16 @@ async fn changed_requirements_are_installed_into_ours() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
     app(root);
-    choice(root).prepare(true, false).await.expect("made");
+    choice(root).prepare(true, false, &[]).await.expect("made");
     fs::write(root.join("requirements.txt"), "./not-there\n").expect("written");
     choice(root)
-        .prepare(true, false)
+        .prepare(true, false, &[])
         .await
         .expect_err("the new requirements are installed");
     // The old environment is kept. Going back to its requirements needs no pip.
     assert_eq!(Venv::of(root), Venv::Ours);
     fs::write(root.join("requirements.txt"), "# nothing yet\n").expect("written");
-    choice(root).prepare(true, false).await.expect("as before");
+    choice(root).prepare(true, false, &[]).await.expect("as before");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn an_environment_that_the_user_made_or_chose_is_left_alone() {
     // Would fail if it were installed.
     fs::write(root.join("requirements.txt"), "./not-there\n").expect("written");
     let absent = |choice: InterpreterSearch| async move {
-        choice.prepare(true, false).await.expect("an interpreter");
+        choice.prepare(true, false, &[]).await.expect("an interpreter");
         assert_eq!(Venv::of(&choice.root), Venv::Absent);
     };
     absent(InterpreterSearch {
@@ -110,7 +110,7 @@ async fn an_environment_that_the_user_made_or_chose_is_left_alone() {
     absent(choice(root)).await;
     fs::remove_dir(root.join(".python_packages")).expect("removed");
     choice(root)
-        .prepare(false, false)
+        .prepare(false, false, &[])
         .await
         .expect("an interpreter without an install");
     assert_eq!(Venv::of(root), Venv::Absent);
@@ -122,7 +122,7 @@ async fn a_cancelled_installation_leaves_no_environment() {
     let root = folder.path();
     app(root);
     let making = choice(root);
-    let mut prepared = Box::pin(making.prepare(true, false));
+    let mut prepared = Box::pin(making.prepare(true, false, &[]));
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while Venv::of(root) != Venv::Unfinished {
         assert!(

@@ -1,0 +1,306 @@
+//! The keys of host.json and the app settings that Azure knows, and what each does here. A key that does nothing is named in
+//! a warning. The book has the same tables.
+
+use std::path::Path;
+
+use super::AppSettings;
+use super::error::{Problem, suggestion};
+use super::json::Item;
+
+/// What a key or a setting does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// What Azure's documentation says, or what this says.
+    Honoured(&'static str),
+    /// Nothing, and nobody misses it.
+    NotNeeded(&'static str),
+    /// Nothing. A warning says so, and why or what to do instead.
+    Ignored(&'static str),
+}
+
+use Effect::{Honoured, Ignored, NotNeeded};
+
+/// The keys of host.json. Those within a key that is ignored are ignored with it.
+const HOST_JSON: [(&str, Effect); 38] = [
+    ("$schema", NotNeeded("it is for editors")),
+    ("aggregator", Ignored("/metrics has counts and times of calls")),
+    (
+        "applicationInsights",
+        Ignored("sampling is a setting of the extension opencensus"),
+    ),
+    ("blobs", Ignored("only HTTP functions are served")),
+    (
+        "concurrency",
+        Ignored("set extensions.http.maxConcurrentRequests"),
+    ),
+    ("customHandler", Ignored("functions run in Python")),
+    ("extensionBundle", NotNeeded("bundles are .NET code")),
+    ("extensions.http.clientTimeout", Honoured("Funcdock's own")),
+    ("extensions.http.customHeaders", Honoured("")),
+    (
+        "extensions.http.dynamicThrottlesEnabled",
+        Ignored("set maxOutstandingRequests"),
+    ),
+    (
+        "extensions.http.hsts",
+        Ignored("set Strict-Transport-Security in customHeaders"),
+    ),
+    ("extensions.http.maxConcurrentRequests", Honoured("")),
+    ("extensions.http.maxOutstandingRequests", Honoured("")),
+    ("extensions.http.maxRequestBodySize", Honoured("Funcdock's own")),
+    (
+        "extensions.http.maxTotalRequestBodySize",
+        Honoured("Funcdock's own"),
+    ),
+    ("extensions.http.routePrefix", Honoured("")),
+    ("extensions.…", Ignored("only HTTP functions are served")),
+    ("functionTimeout", Honoured("")),
+    ("functions", Honoured("")),
+    (
+        "healthMonitor",
+        Ignored("a worker that does not answer is replaced: see --heartbeat-timeout"),
+    ),
+    ("http", Ignored("it is of version 1; write extensions.http")),
+    ("id", NotNeeded("no state is shared between hosts")),
+    (
+        "logging.applicationInsights",
+        Ignored("sampling is a setting of the extension opencensus"),
+    ),
+    (
+        "logging.console",
+        Ignored("the log is on stderr, with colours on a terminal"),
+    ),
+    ("logging.fileLoggingMode", Ignored("the log is on stderr")),
+    ("logging.logLevel", Honoured("")),
+    ("managedDependency", NotNeeded("it is for PowerShell")),
+    ("queues", Ignored("only HTTP functions are served")),
+    (
+        "retry",
+        Ignored("Funcdock follows no retry policy, and calls of HTTP functions are never retried"),
+    ),
+    ("sendGrid", Ignored("only HTTP functions are served")),
+    ("serviceBus", Ignored("only HTTP functions are served")),
+    (
+        "singleton",
+        Ignored("its locks are for triggers that are not served"),
+    ),
+    ("telemetryMode", Honoured("")),
+    ("tracing", Ignored("it is of version 1; write logging.logLevel")),
+    ("version", Honoured("")),
+    ("watchDirectories", Ignored("SIGHUP reads the app again")),
+    ("watchFiles", Ignored("SIGHUP reads the app again")),
+    ("workerExtensions", Honoured("Funcdock's own")),
+];
+
+/// The objects whose keys are looked at one by one.
+const OPEN: [&str; 3] = ["extensions", "extensions.http", "logging"];
+
+/// App settings, which Azure has in the environment.
+const APP_SETTINGS: [(&str, Effect); 30] = [
+    (
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        Honoured("by the extension opencensus; a warning if it is not docked"),
+    ),
+    ("AzureFunctionsJobHost__…", Honoured("")),
+    ("AzureWebJobs.<function>.Disabled", Honoured("")),
+    ("AzureWebJobsDisableHomepage", Honoured("")),
+    (
+        "AzureWebJobsFeatureFlags",
+        NotNeeded("there are no such features"),
+    ),
+    ("AzureWebJobsScriptRoot", Honoured("set for functions")),
+    (
+        "AzureWebJobsSecretStorageType",
+        Honoured("`files`; a warning for others"),
+    ),
+    (
+        "AzureWebJobsStorage",
+        NotNeeded("the host keeps nothing in a storage account"),
+    ),
+    (
+        "AZURE_FUNCTIONS_ENVIRONMENT",
+        Honoured("`Development` for functions, unless set, if only this machine can reach the host"),
+    ),
+    (
+        "ConnectionStrings:<name>, ConnectionStrings__<name>",
+        Honoured("set for functions"),
+    ),
+    (
+        "FUNCTIONS_EXTENSION_VERSION",
+        NotNeeded("it chooses a version of Azure's host"),
+    ),
+    ("FUNCTIONS_SECRETS_PATH", Honoured("")),
+    ("FUNCTIONS_WORKER_PROCESS_COUNT", Honoured("")),
+    (
+        "FUNCTIONS_WORKER_RUNTIME",
+        Honoured("always `python` for functions; a warning for others"),
+    ),
+    (
+        "FUNCTIONS_WORKER_SHARED_MEMORY_DATA_TRANSFER_ENABLED",
+        NotNeeded("data does not leave the worker's process"),
+    ),
+    (
+        "languageWorkers__python__arguments",
+        Ignored("the interpreter gets none; many have a variable, such as PYTHONWARNINGS"),
+    ),
+    (
+        "languageWorkers__python__defaultExecutablePath",
+        Ignored("name the interpreter with --python"),
+    ),
+    ("PIP_…", Honoured("by pip and uv")),
+    (
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+        Ignored("dock the extension opencensus instead"),
+    ),
+    ("PYTHON_ENABLE_DEBUG_LOGGING", Honoured("")),
+    (
+        "PYTHON_ENABLE_INIT_INDEXING",
+        NotNeeded("functions are always found when a worker starts"),
+    ),
+    (
+        "PYTHON_ENABLE_OPENTELEMETRY",
+        Ignored("dock the extension opencensus instead, for example with telemetryMode of host.json"),
+    ),
+    ("PYTHON_ENABLE_WORKER_EXTENSIONS", Honoured("")),
+    (
+        "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION",
+        Honoured("Funcdock's own"),
+    ),
+    (
+        "PYTHON_ISOLATE_WORKER_DEPENDENCIES",
+        NotNeeded("the host brings no packages that could be in the app's way"),
+    ),
+    ("PYTHON_SCRIPT_FILE_NAME", Honoured("")),
+    ("PYTHON_THREADPOOL_THREAD_COUNT", Honoured("")),
+    (
+        "WEBSITE_HOSTNAME",
+        Honoured("set for functions, to the host's own address unless set"),
+    ),
+    ("WEBSITE_RUN_FROM_PACKAGE", NotNeeded("the app is a folder")),
+    ("WEBSITE_SITE_NAME", Honoured("the service's name in traces")),
+];
+
+/// Warns of the keys of host.json that have no effect: once of all that Azure knows, and of each that nobody knows.
+pub(super) fn warn_of_keys(top: &Item<'_>, warnings: &mut Vec<Problem>) -> Result<(), Problem> {
+    let mut ignored = Vec::new();
+    for (key, item) in top.entries()? {
+        look_at(key, &item, &mut ignored, warnings)?;
+    }
+    if !ignored.is_empty() {
+        let text = format!("these keys have no effect here: {}", ignored.join("; "));
+        warnings.push(Problem::of_file(Path::new("host.json"), text));
+    }
+    Ok(())
+}
+
+fn look_at(
+    path: &str,
+    item: &Item<'_>,
+    ignored: &mut Vec<String>,
+    warnings: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    if OPEN.iter().any(|open| open.eq_ignore_ascii_case(path)) {
+        // Its reader has said what is wrong if it is no object.
+        for (key, item) in item.entries()? {
+            look_at(&format!("{path}.{key}"), &item, ignored, warnings)?;
+        }
+        return Ok(());
+    }
+    let find = |name: &str| {
+        HOST_JSON
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+    };
+    let outer = path.rsplit_once('.').map(|(outer, _)| outer);
+    // Any other trigger may have a section of its own.
+    let of_trigger = outer.filter(|outer| outer.eq_ignore_ascii_case("extensions"));
+    let found = find(path).or_else(|| of_trigger.and_then(|_| find("extensions.…")));
+    match found {
+        // It has a warning of its own.
+        Some(("retry", _)) => {}
+        Some((_, Ignored(reason))) => ignored.push(format!("{path} ({reason})")),
+        Some(_) => {}
+        None => {
+            let siblings = HOST_JSON.iter().filter_map(|(known, _)| match outer {
+                Some(outer) => known.strip_prefix(outer)?.strip_prefix('.'),
+                None => known.split('.').next(),
+            });
+            let key = path.rsplit('.').next().unwrap_or(path);
+            warnings.push(item.problem(format!("unknown key, ignored{}", suggestion(key, siblings))));
+        }
+    }
+    Ok(())
+}
+
+/// Notes the app settings that have no effect.
+pub(super) fn note_settings(settings: &AppSettings) {
+    for (name, effect) in APP_SETTINGS {
+        if let Ignored(reason) = effect
+            && settings.get(name).is_some()
+        {
+            settings.add_problem(name, format!("has no effect: {reason}"));
+        }
+    }
+    if let Some(runtime) = settings.get("FUNCTIONS_WORKER_RUNTIME")
+        && !runtime.value.eq_ignore_ascii_case("python")
+    {
+        let message = format!(
+            "expected \"python\", found {:?} in {}; functions run in Python",
+            runtime.value, runtime.source
+        );
+        settings.add_problem("FUNCTIONS_WORKER_RUNTIME", message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Returns the table of the book.
+    fn table(entries: &[(&str, Effect)]) -> String {
+        let row = |(name, effect): &(&str, Effect)| {
+            let names: Vec<_> = name.split(", ").map(|name| format!("`{name}`")).collect();
+            let (what, text) = match effect {
+                Honoured(text) => ("honoured", text),
+                NotNeeded(text) => ("not needed", text),
+                Ignored(text) => ("a warning", text),
+            };
+            let text = if text.is_empty() {
+                String::new()
+            } else {
+                format!(": {text}")
+            };
+            format!("| {} | {what}{text} |\n", names.join(", "))
+        };
+        entries.iter().map(row).collect()
+    }
+
+    #[test]
+    fn the_book_has_the_same_tables() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/settings.md");
+        let page = fs::read_to_string(&path).expect("the page");
+        let mut parts = page.split("|---|---|\n");
+        let mut renewed = parts.next().expect("a title").to_owned();
+        let tables = [table(&HOST_JSON), table(&APP_SETTINGS)];
+        for (index, part) in parts.enumerate() {
+            renewed += "|---|---|\n";
+            let rows = part
+                .split_inclusive('\n')
+                .take_while(|line| line.starts_with('|'));
+            let rest = &part[rows.map(str::len).sum::<usize>()..];
+            renewed += &tables
+                .get(index)
+                .map_or_else(|| part.to_owned(), |table| format!("{table}{rest}"));
+        }
+        if std::env::var_os("FUNCDOCK_BLESS").is_some() {
+            fs::write(&path, &renewed).expect("written");
+        } else {
+            assert!(
+                page == renewed,
+                "the tables differ; write them with FUNCDOCK_BLESS=1"
+            );
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What makes environments and installs packages: uv if it is there, else Python's own venv and pip.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use crate::sys::is_executable;
+
+/// The variables besides those of pip and uv that both heed: proxies and certificates.
+const OF_THE_NETWORK: [&str; 8] = [
+    "ALL_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NETRC",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+
+/// Makes the commands. They are to be run in the app's folder.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Installer {
+    /// `None`: pip.
+    uv: Option<PathBuf>,
+    variables: Vec<(String, OsString)>,
+}
+
+impl Installer {
+    /// Returns the installer of this machine. The app's settings for it are among `variables`; the others are left out.
+    pub(crate) fn new(search_path: &OsString, variables: &[(String, OsString)]) -> Self {
+        let concerns = |name: &str| {
+            let upper = name.to_ascii_uppercase();
+            upper.starts_with("PIP_") || upper.starts_with("UV_") || OF_THE_NETWORK.contains(&upper.as_str())
+        };
+        let variables: Vec<_> = variables
+            .iter()
+            .filter(|(name, _)| concerns(name))
+            .cloned()
+            .collect();
+        // uv does not heed them.
+        let is_pip = |name: &str| name.to_ascii_uppercase().starts_with("PIP_");
+        let is_for_pip = variables.iter().any(|(name, _)| is_pip(name))
+            || std::env::vars_os().any(|(name, _)| is_pip(&name.to_string_lossy()));
+        let mut found = std::env::split_paths(search_path).map(|folder| folder.join("uv"));
+        Installer {
+            uv: found.find(|path| !is_for_pip && is_executable(path)),
+            variables,
+        }
+    }
+
+    /// Returns the command that makes an environment, whose folder is there, with the interpreter `base`.
+    pub(super) fn make(&self, base: &Path, venv: &Path) -> Command {
+        let mut command = match &self.uv {
+            Some(uv) => {
+                let mut command = Command::new(uv);
+                // With pip in it, as users may expect.
+                command.args([
+                    "venv",
+                    "--quiet",
+                    "--no-project",
+                    "--allow-existing",
+                    "--seed",
+                    "--python",
+                ]);
+                command.arg(base);
+                command
+            }
+            None => {
+                let mut command = Command::new(base);
+                command.args(["-m", "venv"]);
+                command
+            }
+        };
+        command.arg(venv).envs(self.variables());
+        command
+    }
+
+    /// Returns the command that installs what these arguments of `pip install` say into an environment.
+    pub(super) fn install(&self, venv: &Path, arguments: &[&str]) -> Command {
+        let python = venv.join("bin/python");
+        let mut command = match &self.uv {
+            Some(uv) => {
+                let mut command = Command::new(uv);
+                command
+                    .args(["pip", "install", "--no-progress", "--python"])
+                    .arg(python);
+                command
+            }
+            None => {
+                // Not `-m pip`, which imports from the working directory first. That is the app's, as paths in
+                // requirements.txt are relative to it.
+                let mut command = Command::new(python);
+                command.arg(venv.join("bin/pip"));
+                command.args(["install", "--disable-pip-version-check", "--no-input"]);
+                command
+            }
+        };
+        command.args(arguments).envs(self.variables());
+        command
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&str, &OsString)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
