@@ -17,6 +17,8 @@ pub struct App {
     /// `None`: the host chooses the interpreter.
     python: Option<PathBuf>,
     program: Option<PathBuf>,
+    /// Whether the program is called as `func host start` in the app's folder.
+    is_func: bool,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
     log: Option<PathBuf>,
@@ -42,6 +44,7 @@ impl App {
             folder: TempDir::with_prefix("funcdock-").expect("a temporary folder"),
             python: Some(python::any()),
             program: None,
+            is_func: false,
             arguments: Vec::new(),
             environment: Vec::new(),
             log: None,
@@ -112,6 +115,14 @@ impl App {
         self
     }
 
+    /// Runs a program `func` that is ours, as editors do: `func host start`, in the app's folder.
+    pub fn as_func(mut self, folder: &Path) -> Self {
+        let func = folder.join("func");
+        std::os::unix::fs::symlink(binary(), &func).expect("a link in a folder of our own");
+        self.is_func = true;
+        self.program(func)
+    }
+
     /// Sets neither port nor interpreter: the app, [`arg`](App::arg) and [`env`](App::env) do.
     pub fn bare(mut self) -> Self {
         self.python = None;
@@ -137,7 +148,10 @@ impl App {
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.program.clone().unwrap_or_else(binary));
-        command.arg("start").arg(self.path());
+        match self.is_func {
+            true => command.args(["host", "start"]).current_dir(self.path()),
+            false => command.arg("start").arg(self.path()),
+        };
         if let Some(python) = &self.python {
             command.args(["--port", "0", "--python"]).arg(python);
         }

@@ -41,13 +41,18 @@ pub fn oldest_and_newest() -> Vec<(&'static str, PathBuf)> {
 /// Like [`oldest_and_newest`], with these additional packages; `name` is part of the environments' names.
 pub fn oldest_and_newest_with(name: &str, packages: &[&str]) -> Vec<(&'static str, PathBuf)> {
     found([SUPPORTED[0], SUPPORTED[SUPPORTED.len() - 1]], |version| {
-        let packages = [&["azure-functions"], packages].concat();
-        Some(environment(
-            &format!("{version}-{name}"),
-            &interpreter(version)?,
-            &packages,
-        ))
+        of_version_with(version, name, packages)
     })
+}
+
+/// Returns an interpreter of this version with these packages besides those that apps need; `None` if the machine has none.
+pub fn of_version_with(version: &str, name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let packages = [&["azure-functions"], packages].concat();
+    Some(environment(
+        &format!("{version}-{name}"),
+        &interpreter(version)?,
+        &packages,
+    ))
 }
 
 /// Returns an interpreter of [`version()`] with only these packages; `name` is the environment's name.

@@ -21,8 +21,11 @@ class FunctionThread(threading.Thread):
 
     @property
     def daemon(self) -> bool:
-        """Whether threads that this one starts are daemons. While it starts itself: whether it is one."""
-        return not self._serves
+        """Whether threads that this one starts are daemons. While it starts itself: whether it is one.
+
+        At the end of the interpreter it is one again: a debugger waits for those that are not.
+        """
+        return not (self._serves and threading.main_thread().is_alive())
 
     @daemon.setter
     def daemon(self, daemonic: bool) -> None:

@@ -141,12 +141,9 @@ const APP_SETTINGS: [(&str, Effect); 30] = [
     ),
     (
         "languageWorkers__python__arguments",
-        Ignored("the interpreter gets none; many have a variable, such as PYTHONWARNINGS"),
+        Honoured("`--listen …` for the first worker alone"),
     ),
-    (
-        "languageWorkers__python__defaultExecutablePath",
-        Ignored("name the interpreter with --python"),
-    ),
+    ("languageWorkers__python__defaultExecutablePath", Honoured("")),
     ("PIP_…", Honoured("by pip and uv")),
     (
         "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",

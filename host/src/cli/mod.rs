@@ -38,7 +38,21 @@ enum Command {
     Init(init::Arguments),
     New(new::Arguments),
     Start(Box<start::Arguments>),
+    #[command(hide = true)]
+    Host(Host),
     Extension(extension::Arguments),
+}
+
+/// `func host start`, as tasks of editors have it: the same as `start`
+#[derive(Debug, clap::Args)]
+struct Host {
+    #[command(subcommand)]
+    command: HostCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum HostCommand {
+    Start(Box<start::Arguments>),
 }
 
 /// Runs the program with the arguments and environment of this process.
@@ -52,7 +66,10 @@ pub fn main_with(python_module: &str) -> ExitCode {
     let result = match Cli::parse().command {
         Command::Init(arguments) => init::run(arguments),
         Command::New(arguments) => new::run(arguments),
-        Command::Start(arguments) => start::run(*arguments, python_module),
+        Command::Start(arguments)
+        | Command::Host(Host {
+            command: HostCommand::Start(arguments),
+        }) => start::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
     };
     let code = result.unwrap_or_else(|error| {

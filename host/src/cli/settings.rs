@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::app::{AppSetting, AppSettings, SettingSource};
 
@@ -101,6 +101,33 @@ fn relative_to(path: impl AsRef<Path>, source: SettingSource, app_root: &Path) -
         // Fails only without a working directory. The path then stays as it is.
         SettingSource::Environment => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     }
+}
+
+/// Returns the interpreter that is set.
+pub(super) fn python(settings: &AppSettings) -> Option<PathBuf> {
+    let setting = of_language_worker(settings, "defaultExecutablePath")?;
+    Some(setting.value.into())
+}
+
+/// Returns the arguments of the interpreter, as `given` or else as they are set.
+pub(super) fn python_arguments(settings: &AppSettings, given: Option<String>) -> Result<Vec<String>> {
+    let (text, source) = match (given, of_language_worker(settings, "arguments")) {
+        (Some(given), _) => (given, "--language-worker".to_owned()),
+        (None, Some(setting)) => (setting.value, setting.name),
+        (None, None) => return Ok(Vec::new()),
+    };
+    shlex::split(&text).with_context(|| {
+        format!("{source} is {text:?}; expected arguments as in a shell: it has a quote without its end")
+    })
+}
+
+/// Returns a setting of the language worker, of which a name may have colons.
+fn of_language_worker(settings: &AppSettings, key: &str) -> Option<AppSetting> {
+    let names = [
+        format!("languageWorkers__python__{key}"),
+        format!("languageWorkers:python:{key}"),
+    ];
+    names.iter().find_map(|name| settings.get(name))
 }
 
 /// Returns the folders to search for extensions beyond the app: those of `FUNCDOCK_EXTENSION_PATH`, then those of the

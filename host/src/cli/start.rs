@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::access::{self, Auth};
 use super::listing::Listing;
@@ -90,6 +90,10 @@ pub(super) struct Arguments {
     #[arg(long, env = "FUNCDOCK_PYTHON", value_name = "PATH")]
     python: Option<PathBuf>,
 
+    /// Arguments of the interpreter, such as "-m debugpy --listen 9091" [default: languageWorkers__python__arguments]
+    #[arg(long, value_name = "ARGUMENTS", allow_hyphen_values = true)]
+    language_worker: Option<String>,
+
     /// Load only these functions (separated by spaces, or by commas in the variable)
     #[arg(long, env = "FUNCDOCK_FUNCTIONS", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     functions: Option<Vec<String>>,
@@ -103,7 +107,7 @@ pub(super) struct Arguments {
     no_install: bool,
 
     /// Seconds until a worker must be ready
-    #[arg(long, env = "FUNCDOCK_START_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, short = 't', alias = "timeout", env = "FUNCDOCK_START_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     start_timeout: Duration,
 
     /// Seconds that running calls get to finish when the host stops, or replaces a worker
@@ -124,9 +128,71 @@ pub(super) struct Arguments {
     )]
     log_format: Format,
 
+    #[command(flatten)]
+    of_func: OfFunc,
+
     /// Log in detail, and show the output of pip
     #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = boolean)]
     verbose: bool,
+}
+
+/// Options of `func` that need nothing here, or cannot be had.
+#[derive(Debug, Clone, clap::Args)]
+struct OfFunc {
+    /// There is nothing to build.
+    #[arg(long, hide = true)]
+    no_build: bool,
+    #[arg(long = "useHttps", hide = true)]
+    use_https: bool,
+    #[arg(long, hide = true)]
+    cert: Option<String>,
+    #[arg(long, hide = true)]
+    password: Option<String>,
+    #[arg(long = "dotnet-isolated-debug", hide = true)]
+    dotnet_isolated_debug: bool,
+    #[arg(long = "enable-json-output", hide = true)]
+    enable_json_output: bool,
+    #[arg(long = "json-output-file", hide = true)]
+    json_output_file: Option<String>,
+    #[arg(long = "user-secrets", hide = true)]
+    user_secrets: bool,
+}
+
+impl OfFunc {
+    /// Returns an error for an option that cannot be had.
+    fn check(&self) -> Result<()> {
+        const TLS: &str = "TLS is not served yet; put a proxy such as nginx or Caddy in front, and see --forwarded-allow-ips";
+        for (is_given, option, instead) in [
+            (self.use_https, "--useHttps", TLS),
+            (self.cert.is_some(), "--cert", TLS),
+            (self.password.is_some(), "--password", TLS),
+            (
+                self.dotnet_isolated_debug,
+                "--dotnet-isolated-debug",
+                "functions run in Python; see --language-worker",
+            ),
+            (
+                self.enable_json_output,
+                "--enable-json-output",
+                "write --log-format json",
+            ),
+            (
+                self.json_output_file.is_some(),
+                "--json-output-file",
+                "write --log-format json 2> FILE",
+            ),
+            (
+                self.user_secrets,
+                "--user-secrets",
+                "write them to Values of local.settings.json",
+            ),
+        ] {
+            if is_given {
+                bail!("{option} cannot be had: {instead}");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Parses the variable of a flag, by the table of booleans that app settings have.
@@ -183,6 +249,7 @@ fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
 
 /// Returns the options of the host, and a warning if no extension uses the app's connection string.
 fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option<String>)> {
+    arguments.of_func.check()?;
     let (mut app, settings) = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
     crate::logging::set_host_levels(&app.host.log_levels, arguments.verbose);
     app.host.http.trusted_proxies = arguments.forwarded_allow_ips;
@@ -203,7 +270,8 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         workers: arguments
             .workers
             .map_or_else(|| settings::workers(&settings), Ok)?,
-        python: arguments.python,
+        python: arguments.python.or_else(|| settings::python(&settings)),
+        python_arguments: settings::python_arguments(&settings, arguments.language_worker)?,
         module: python::find_module(chosen_module.as_deref(), python_module, binary_folder)?,
         install: !arguments.no_install,
         start_timeout: arguments.start_timeout,

@@ -57,6 +57,8 @@ pub struct Options {
     pub workers: u32,
     /// The interpreter that the user named: a path, or a name to look for in `PATH`.
     pub python: Option<PathBuf>,
+    /// The arguments of the interpreter.
+    pub python_arguments: Vec<String>,
     /// The Python module to load, absolute (see [`find_module`](python::find_module)).
     pub module: PathBuf,
     /// Whether to make an environment for an app that has requirements but no environment.
@@ -257,6 +259,7 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
             .prepare(options.install, options.verbose, &environment.variables)
             .await?,
         module: options.module.clone(),
+        arguments: options.python_arguments.clone(),
     };
     tracing::debug!(
         "workers run {} with {}",

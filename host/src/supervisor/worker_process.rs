@@ -115,7 +115,7 @@ impl WorkerProcess {
         let cell = spec.loads.give().map_err(failed)?;
         let loads = spec.loads.descriptor().map_err(failed)?;
 
-        let mut command = spec.program.command();
+        let mut command = spec.program.command(index);
         command
             .current_dir(&spec.config.app.root)
             .envs(

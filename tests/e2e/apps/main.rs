@@ -1,5 +1,6 @@
 //! Apps in the shapes that are written today: the decorator model, web frameworks, streams.
 
+mod debugger;
 mod decorators;
 mod shapes;
 mod streams;

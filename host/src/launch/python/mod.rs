@@ -36,13 +36,25 @@ pub(crate) struct Program {
     pub(crate) interpreter: PathBuf,
     /// Our extension module.
     pub(crate) module: PathBuf,
+    /// Arguments of the interpreter, which may be a program that runs ours: `-m debugpy --listen 9091`.
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Program {
-    /// Returns the command that runs a worker: the interpreter loads the module and hands over to it.
-    pub(crate) fn command(&self) -> Command {
+    /// Returns the command that runs the worker of this index: the interpreter loads the module and hands over to it.
+    pub(crate) fn command(&self, worker: u32) -> Command {
         let mut command = Command::new(&self.interpreter);
-        command.args(["-X", "utf8", "-c", BOOTSTRAP]).arg(&self.module);
+        command.args(["-X", "utf8"]);
+        // Only one can listen.
+        if worker == 0
+            || !self
+                .arguments
+                .iter()
+                .any(|argument| argument.starts_with("--listen"))
+        {
+            command.args(&self.arguments);
+        }
+        command.args(["-c", BOOTSTRAP]).arg(&self.module);
         if std::env::var_os(SAFE_PATH).is_none_or(|value| value.is_empty()) {
             command.env(SAFE_PATH, OURS);
         }
