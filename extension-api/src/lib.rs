@@ -46,7 +46,7 @@ pub mod testing;
 /// The C-layout types at the border between host and extension. Authors never need them.
 pub use funcdock_extension_abi as abi;
 
-pub use author::annotation::{Classes, Typed};
+pub use author::annotation::Typed;
 pub use author::context::{AppInfo, Function, FunctionInfo};
 pub use author::data::Data;
 pub use author::documented::Documented;
@@ -59,6 +59,7 @@ pub use author::outcome::{Exception, Outcome, OutcomeKind};
 pub use author::request::HttpRequest;
 pub use author::response::{HttpResponse, Response};
 pub use author::stream_end::{StreamEnd, StreamEndKind};
+pub use author::stub::Classes;
 pub use author::typed::{FromArguments, FromValue};
 pub use author::value::{Arguments, ContextObject, Value};
 pub use funcdock_extension_macros::{Documented, extension, methods};
@@ -68,7 +69,7 @@ pub use funcdock_extension_macros::{Documented, extension, methods};
 pub mod private {
     pub use ::inventory as registry;
 
-    pub use crate::author::annotation::Attribute;
+    pub use crate::author::attribute::Attribute;
     pub use crate::author::documented::{DocumentationOf, ViaDocumented, ViaNothing};
     pub use crate::author::extension::{AppLevel, Declared, FunctionLevel};
     pub use crate::author::typed::argument;

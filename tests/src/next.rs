@@ -1,4 +1,5 @@
-//! Variants of the present extension API, first of all the next minor version of its ABI: a function more in every table.
+//! Variants of the present extension API, first of all the next minor version of its ABI: a function more in every table, a
+//! hook more, and a case more of every number that may grow.
 //!
 //! Nobody keeps them: they are made from the source as it is, so that the next version is always one ahead of the host.
 
@@ -8,13 +9,16 @@ use std::path::{Path, PathBuf};
 
 use crate::repository;
 
-/// What is appended, by name.
-const APPENDED: &str = "appended_by_next";
+mod cases;
+mod changes;
 
-/// An extension that asks for it.
+use cases::with_new_cases;
+use changes::{bumped_manifest, with_appended_fields, with_extras, with_filled_tables};
+
+/// Extensions that use it.
 const APPENDED_SOURCE: &str = include_str!("next/appended.rs");
 
-/// A host of the next version, as far as it opens a library.
+/// A host of the next version, as far as it opens a library, and has calls end in ways of its own.
 const HOST_SOURCE: &str = include_str!("next/host.rs");
 
 const HOST_MANIFEST: &str = r#"[package]
@@ -24,8 +28,9 @@ edition.workspace = true
 
 [dependencies]
 abi_stable.workspace = true
-funcdock-extension-api = { path = "../API" }
+funcdock-extension-api = { path = "../API", features = ["testing"] }
 libloading.workspace = true
+serde_json.workspace = true
 "#;
 
 /// An allocator for an extension that ends the process when it is to free what another has allocated.
@@ -59,8 +64,9 @@ pub struct NextApi {
 }
 
 impl NextApi {
-    /// Writes the workspace to `folder`, as [`write_workspace`] does, with the program `next-host`; the library of its
-    /// extension has another extension besides, which asks the host's tables for what is new. Panics if the API's source does not have what it is to change.
+    /// Writes the workspace to `folder`, as [`write_workspace`] does, with the program `next-host`. The library of its
+    /// extension has two more: "appended" asks the host's tables for what is new, and "guard" has the new hook. Panics if
+    /// the API's source does not have what it is to change.
     pub fn generate(folder: &Path) -> Self {
         let mut tables = BTreeSet::new();
         let mut made = BTreeSet::new();
@@ -71,7 +77,7 @@ impl NextApi {
                 Some("abi/Cargo.toml") => bumped_manifest(text, &mut version),
                 Some(path) if path.ends_with(".rs") => {
                     let text = with_filled_tables(&with_appended_fields(text, &mut tables), &mut made);
-                    with_extras(path, text)
+                    with_new_cases(path, with_extras(path, text))
                 }
                 None if path == "extension/src/lib.rs" => {
                     format!("{text}\nmod appended {{\n{APPENDED_SOURCE}}}\n")
@@ -161,116 +167,6 @@ pub fn write_workspace(folder: &Path, change: &mut dyn FnMut(&str, &str) -> Stri
     );
     write(&folder.join("Cargo.toml"), &manifest);
     fs::copy(repository().join("Cargo.lock"), folder.join("Cargo.lock")).expect("target/ is writable");
-}
-
-/// The manifest with the next minor version.
-fn bumped_manifest(text: &str, bumped: &mut Option<String>) -> String {
-    let line = text.lines().find(|line| line.starts_with("version = \""));
-    let line = line.expect("extension-api/abi/Cargo.toml has a version of its own");
-    let parts: Vec<u32> = line
-        .trim_start_matches("version = \"")
-        .trim_end_matches('"')
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect();
-    let [major, minor, _] = parts.as_slice() else {
-        panic!("extension-api/abi/Cargo.toml: {line}: expected three numbers")
-    };
-    let version = bumped.insert(format!("{major}.{}.0", minor + 1));
-    replaced("Cargo.toml", text, line, &format!("version = \"{version}\""))
-}
-
-/// The source with a field after the last of each struct that is a table.
-fn with_appended_fields(text: &str, tables: &mut BTreeSet<String>) -> String {
-    let mut appended = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("#[sabi(kind(Prefix(") {
-        let (before, table) = rest.split_at(start);
-        let (_, declared) = table
-            .split_once("pub struct ")
-            .expect("a table is a public struct");
-        tables.insert(identifier(declared).to_owned());
-        let end = table.find("\n}").expect("a struct ends at the start of a line") + 1;
-        let field = format!(
-            "    /// What the next minor version appends.\n    #[sabi(missing_field(option))]\n    \
-             pub {APPENDED}: extern \"C\" fn() -> u32,\n"
-        );
-        appended += before;
-        appended += &table[..end];
-        appended += &field;
-        rest = &table[end..];
-    }
-    appended + rest
-}
-
-/// The source with that field in each value of a table: `WithMetadata::new(Name {`, `WithMetadata::new(abi::Name {`.
-fn with_filled_tables(text: &str, made: &mut BTreeSet<String>) -> String {
-    const NEW: &str = "WithMetadata::new(";
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(NEW) {
-        let (before, value) = rest.split_at(start + NEW.len());
-        filled += before;
-        rest = value;
-        let (path, _) = value.split_once('{').expect("a table is written as it stands");
-        let name = path.trim().rsplit("::").next().unwrap_or_default();
-        if identifier(name) == name && !name.is_empty() {
-            made.insert(name.to_owned());
-            filled += &format!("{path}{{ {APPENDED}: crate::abi::{APPENDED}, ");
-            rest = &value[path.len() + 1..];
-        }
-    }
-    filled + rest
-}
-
-/// What else the next version needs: its number, what it appends, and ways for a test to get at the tables.
-fn with_extras(path: &str, mut text: String) -> String {
-    match path {
-        "abi/src/lib.rs" => {
-            const MINOR: &str = "pub const MINOR: u32 = ";
-            let (_, minor) = text.split_once(MINOR).expect("abi/src/lib.rs has MINOR");
-            let digits = minor.split(';').next().unwrap_or_default();
-            let next = digits.parse::<u32>().expect("MINOR is a number") + 1;
-            text = replaced(
-                path,
-                &text,
-                &format!("{MINOR}{digits};"),
-                &format!("{MINOR}{next};"),
-            );
-            text += &format!(
-                "\n/// In every table.\npub extern \"C\" fn {APPENDED}() -> u32 {{\n    {next}\n}}\n"
-            );
-        }
-        "src/author/context.rs" => {
-            text += &table_accessor("AppInfo", "InitFns");
-            text += &table_accessor("Function", "FunctionFns");
-        }
-        "src/author/invocation.rs" => text += &table_accessor("Invocation", "InvocationFns"),
-        "src/author/request.rs" => text += &table_accessor("HttpRequest", "HttpRequestFns"),
-        "src/author/response.rs" => text += &table_accessor("HttpResponse", "HttpResponseFns"),
-        "src/author/outcome.rs" => text += &table_accessor("Outcome", "OutcomeFns"),
-        "src/author/stream_end.rs" => text += &table_accessor("StreamEnd", "StreamEndFns"),
-        "src/border/log.rs" => {
-            text += "\n/// The host's services.\npub fn services() -> Option<abi::HostServicesRef> {\n    \
-                     HOST.get().copied()\n}\n";
-        }
-        "src/lib.rs" => text += "\npub use border::log::services;\n",
-        _ => {}
-    }
-    text
-}
-
-fn table_accessor(context: &str, table: &str) -> String {
-    format!(
-        "\nimpl {context}<'_> {{\n    /// The table behind it.\n    pub fn table(&self) -> abi::{table}Ref {{\n        \
-         self.raw.functions()\n    }}\n}}\n"
-    )
-}
-
-/// The identifier that the text begins with.
-fn identifier(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
-    &text[..end.unwrap_or(text.len())]
 }
 
 /// The text of the file with its one place of `old` replaced; panics unless there is one.

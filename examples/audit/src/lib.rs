@@ -10,27 +10,26 @@ mod file;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use funcdock_extension_api::{
     AppInfo, Counter, Documented, Extension, Flow, Invocation, Outcome, Result, extension, methods,
 };
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-
-use file::LineFile;
 
 #[derive(Deserialize, Documented)]
 struct Settings {
     /// Where each worker has its file, audit-<worker>.jsonl. The folder is made if it is not there.
     folder: PathBuf,
-    /// A file that has this many bytes is renamed.
+    /// A file that has this many bytes is renamed; 10 MiB by default.
     #[serde(default = "ten_mebibytes")]
     max_bytes: u64,
     /// How many renamed files there are at most: 1 unless more are wanted.
     #[serde(default)]
-    keep: u32,
+    keep: usize,
     /// The fields of notes and the query parameters whose values nobody is to see.
     #[serde(default)]
     redact: Vec<String>,
@@ -41,7 +40,7 @@ fn ten_mebibytes() -> u64 {
 }
 
 struct Audit {
-    file: LineFile,
+    file: file::LineFile,
     redact: Vec<String>,
     records: Counter,
 }
@@ -55,13 +54,7 @@ impl Notes {
     /// Adds a note to the record of this call.
     fn note(&self, text: String, fields: Option<BTreeMap<String, Json>>) {
         let note = json!({ "text": text, "fields": fields.unwrap_or_default() });
-        self.lock().push(note);
-    }
-}
-
-impl Notes {
-    fn lock(&self) -> MutexGuard<'_, Vec<Json>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().push(note);
     }
 }
 
@@ -73,14 +66,10 @@ impl Extension for Audit {
     fn init(settings: Settings, app: &AppInfo<'_>) -> Result<Self> {
         fs::create_dir_all(&settings.folder)?;
         let name = format!("audit-{}.jsonl", app.worker_index());
+        let path = settings.folder.join(name);
         let lost = app.counter("lost_total", "Records that could not be written.", &[])?;
         Ok(Audit {
-            file: LineFile::open(
-                settings.folder.join(name),
-                settings.max_bytes,
-                settings.keep.max(1),
-                lost,
-            )?,
+            file: file::LineFile::open(path, settings.max_bytes, settings.keep, lost)?,
             redact: settings.redact,
             records: app.counter("records_total", "Calls that were recorded.", &[])?,
         })
@@ -98,9 +87,9 @@ impl Extension for Audit {
         notes: &mut Notes,
         outcome: &Outcome<'_>,
     ) -> Result<()> {
-        let mut notes = std::mem::take(&mut *notes.lock());
+        let mut notes = std::mem::take(&mut *notes.0.lock());
         for note in &mut notes {
-            self.redact(&mut note["fields"]);
+            note["fields"] = self.redacted(note["fields"].take());
         }
         let mut record = json!({
             "time": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
@@ -113,12 +102,10 @@ impl Extension for Audit {
             "notes": notes,
         });
         if let Some(request) = call.http_request() {
-            let mut query: Json = request.query_parameters().collect();
-            self.redact(&mut query);
             record["request"] = json!({
                 "method": request.method(),
                 "path": request.path(),
-                "query": query,
+                "query": self.redacted(request.query_parameters().collect()),
                 "status": outcome.status(),
             });
         }
@@ -133,12 +120,13 @@ impl Extension for Audit {
 }
 
 impl Audit {
-    fn redact(&self, fields: &mut Json) {
+    fn redacted(&self, mut fields: Json) -> Json {
         for name in &self.redact {
             if let Some(value) = fields.get_mut(name) {
                 *value = "***".into();
             }
         }
+        fields
     }
 }
 

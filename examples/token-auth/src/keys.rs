@@ -1,7 +1,7 @@
 //! The issuer's keys. A thread of its own fetches them, once for all calls that wait.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use funcdock_extension_api::{Error, Result};
 use futures_channel::oneshot;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::JwkSet;
+use parking_lot::RwLock;
 
 /// For how long a key that the issuer does not have is not asked for again.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -37,15 +38,12 @@ impl Keys {
         let fetched = Arc::clone(&known);
         let fetch = move || {
             for first in &received {
-                let answer = match agent
-                    .get(&url)
-                    .call()
-                    .and_then(|mut response| response.body_mut().read_json())
-                {
+                let response = agent.get(&url).call();
+                let keys = response.and_then(|mut response| response.body_mut().read_json());
+                let answer = match keys {
                     Ok(keys) => {
                         let now = Some(Instant::now());
-                        *fetched.write().unwrap_or_else(PoisonError::into_inner) =
-                            Known { keys, fetched: now };
+                        *fetched.write() = Known { keys, fetched: now };
                         Ok(())
                     }
                     Err(error) => Err(format!("{url}: {error}")),
@@ -64,14 +62,13 @@ impl Keys {
 
     /// The key of this id, if it was fetched.
     pub(crate) fn get(&self, id: &str) -> Option<DecodingKey> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        DecodingKey::from_jwk(known.keys.find(id)?).ok()
+        DecodingKey::from_jwk(self.known.read().keys.find(id)?).ok()
     }
 
     /// Whether the issuer was asked a moment ago.
     pub(crate) fn are_fresh(&self) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.fetched.is_some_and(|at| at.elapsed() < PAUSE)
+        let fetched = self.known.read().fetched;
+        fetched.is_some_and(|at| at.elapsed() < PAUSE)
     }
 
     /// Fetches the keys. No thread waits for it but the one that fetches.

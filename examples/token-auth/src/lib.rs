@@ -57,49 +57,46 @@ impl Extension for TokenAuth {
     }
 
     fn init(settings: Settings, _app: &AppInfo<'_>) -> Result<Self> {
+        let timeout = Duration::from_millis(settings.timeout_ms);
         Ok(TokenAuth {
-            keys: Arc::new(Keys::of(
-                settings.keys_url,
-                Duration::from_millis(settings.timeout_ms),
-            )?),
+            keys: Arc::new(Keys::of(settings.keys_url, timeout)?),
             audience: settings.audience,
         })
     }
 
     #[strict]
     fn pre_invocation(&self, call: &mut Invocation<'_>) -> Result<Flow> {
-        let header = call
-            .http_request()
-            .and_then(|request| request.header("authorization"));
+        let request = call.http_request();
+        let header = request.and_then(|request| request.header("authorization"));
         let Some(token) = header.and_then(|header| header.strip_prefix("Bearer ")) else {
             return Ok(unauthorized("a bearer token is missing"));
         };
         let Some(id) = decode_header(token).ok().and_then(|header| header.kid) else {
             return Ok(unauthorized("the token is not one of this issuer"));
         };
-        if let Some(key) = self.keys.get(&id) {
-            return decide(call, token, &key, &self.audience);
-        }
-        if self.keys.are_fresh() {
-            return Ok(unauthorized("the token is not one of this issuer"));
+        // In this order: another call may fetch the key in between.
+        let fresh = self.keys.are_fresh();
+        let key = self.keys.get(&id);
+        if fresh || key.is_some() {
+            return decide(call, token, key, &self.audience);
         }
         let (keys, audience) = (Arc::clone(&self.keys), self.audience.clone());
         let (handle, token) = (call.handle(), token.to_owned());
         let fetched = keys.fetch();
         Ok(Flow::wait(async move {
             fetched.await?;
-            match keys.get(&id) {
-                Some(key) => decide(&mut handle.invocation(), &token, &key, &audience),
-                None => Ok(unauthorized("the token is not one of this issuer")),
-            }
+            decide(&mut handle.invocation(), &token, keys.get(&id), &audience)
         }))
     }
 }
 
-fn decide(call: &mut Invocation<'_>, token: &str, key: &DecodingKey, audience: &str) -> Result<Flow> {
+fn decide(call: &mut Invocation<'_>, token: &str, key: Option<DecodingKey>, audience: &str) -> Result<Flow> {
+    let Some(key) = key else {
+        return Ok(unauthorized("the token is not one of this issuer"));
+    };
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&[audience]);
-    match decode::<Claims>(token, key, &validation) {
+    match decode::<Claims>(token, &key, &validation) {
         Ok(token) => {
             call.set_attribute("user", token.claims.sub)?;
             Ok(Flow::Continue(()))
@@ -110,11 +107,8 @@ fn decide(call: &mut Invocation<'_>, token: &str, key: &DecodingKey, audience: &
 
 fn unauthorized(reason: &str) -> Flow {
     tracing::info!("a call is not let through: {reason}");
-    Flow::Respond(
-        Response::new(401)
-            .header("www-authenticate", "Bearer")
-            .body(format!("{reason}\n")),
-    )
+    let response = Response::new(401).header("www-authenticate", "Bearer");
+    Flow::Respond(response.body(format!("{reason}\n")))
 }
 
 #[cfg(test)]

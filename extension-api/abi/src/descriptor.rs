@@ -43,11 +43,12 @@ pub struct Descriptor {
     pub name: RStr<'static>,
     /// The extension's own version.
     pub version: RStr<'static>,
-    /// `SCOPE_APP` or `SCOPE_FUNCTION`.
+    /// `SCOPE_APP` or `SCOPE_FUNCTION`. A host refuses an extension with another one.
     pub scope: u8,
-    /// Which hooks it has: `HOOK_…` bits. Others are never called.
+    /// Which hooks it has: `HOOK_…` bits. Others are never called. A host refuses an extension with a bit that it does not
+    /// know, as that hook may guard calls.
     pub hooks: u32,
-    /// The hooks whose failure fails the invocation: `HOOK_…` bits.
+    /// The hooks whose failure fails the invocation: `HOOK_…` bits. As with `hooks`, a host knows all of them.
     pub strict: u32,
     /// The settings that it takes.
     pub settings: unsafe extern "C" fn() -> RVec<Setting>,

@@ -47,7 +47,8 @@ pub const HEADER_SYMBOL: &str = "funcdock_extension_header";
 /// The major version of the ABI. Libraries of another major version are refused.
 pub const MAJOR: u32 = 1;
 
-/// The minor version of the ABI: grows when something is appended. Any minor version works with any other.
+/// The minor version of the ABI: grows when something is appended. Any minor version works with any other, unless an
+/// extension has a hook that its host does not know.
 pub const MINOR: u32 = 0;
 
 /// The version of the ABI as the header of a library carries it: this crate's own.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use abi_stable::std_types::{RSlice, RStr};
 use serde::de::DeserializeOwned;
 
-use super::annotation::Attribute;
+use super::attribute::Attribute;
 use super::context::{AppInfo, Function, FunctionInfo};
 use super::error::Result;
 use super::flow::Flow;

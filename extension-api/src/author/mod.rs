@@ -1,6 +1,7 @@
 //! What an author's code uses: the trait, and what its functions get and return.
 
 pub(crate) mod annotation;
+pub(crate) mod attribute;
 pub(crate) mod context;
 pub(crate) mod convert;
 pub(crate) mod data;
@@ -14,5 +15,6 @@ pub(crate) mod outcome;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod stream_end;
+pub(crate) mod stub;
 pub(crate) mod typed;
 pub(crate) mod value;

@@ -59,6 +59,17 @@ impl fmt::Display for Hook {
     }
 }
 
+/// Says which of these bits of hooks, or that this scope, is of a newer version.
+pub(super) fn unknown(hooks: u32, scope: u8) -> Option<String> {
+    let known = Hook::ALL.into_iter().map(Hook::bit);
+    let unknown = hooks & !known.fold(abi::HOOK_ON_EXCEPTION, |bits, bit| bits | bit);
+    match (unknown, Scope::from_abi(scope)) {
+        (0, Some(_)) => None,
+        (0, None) => Some(format!("a scope ({scope})")),
+        _ => Some(format!("a hook (bit {})", unknown.trailing_zeros())),
+    }
+}
+
 /// What there is an instance for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
@@ -77,10 +88,29 @@ impl Scope {
         }
     }
 
-    pub(super) fn from_abi(scope: u8) -> Self {
+    /// `None` if only a newer version knows it.
+    pub(super) fn from_abi(scope: u8) -> Option<Self> {
         match scope {
-            abi::SCOPE_APP => Scope::App,
-            _ => Scope::Function,
+            abi::SCOPE_APP => Some(Scope::App),
+            abi::SCOPE_FUNCTION => Some(Scope::Function),
+            _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hooks_and_scopes_of_newer_versions_are_named() {
+        let known = 127;
+        assert_eq!(unknown(0, abi::SCOPE_APP), None);
+        assert_eq!(unknown(known, abi::SCOPE_FUNCTION), None);
+        assert_eq!(
+            unknown(known | 256, abi::SCOPE_APP).as_deref(),
+            Some("a hook (bit 8)")
+        );
+        assert_eq!(unknown(known, 2).as_deref(), Some("a scope (2)"));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use abi_stable::std_types::{RBox, RStr};
 
-use super::hook::{Hook, Scope};
+use super::hook::{self, Hook, Scope};
 use super::running;
 use super::waiting::{HookCall, Returned, State};
 use crate::abi;
@@ -64,9 +64,14 @@ impl LoadedExtension {
         self.0.version().as_str()
     }
 
-    /// What there is an instance for.
+    /// What there is an instance for. A scope that is [unknown](Self::unknown) counts as `Function`.
     pub fn scope(&self) -> Scope {
-        Scope::from_abi(self.0.scope())
+        Scope::from_abi(self.0.scope()).unwrap_or(Scope::Function)
+    }
+
+    /// What of it only a newer version of the API knows, and a host must not leave out: `a hook (bit 7)`, `a scope (2)`.
+    pub fn unknown(&self) -> Option<String> {
+        hook::unknown(self.0.hooks() | self.0.strict(), self.0.scope())
     }
 
     /// Whether it has this hook.

@@ -6,7 +6,7 @@ use abi_stable::std_types::RStr;
 use super::reserved::is_reserved;
 use super::shim;
 use crate::abi::{Descriptor, DescriptorRef};
-use crate::author::annotation::Attribute;
+use crate::author::attribute::Attribute;
 use crate::author::extension::{Extension, PythonModule, Scope};
 
 /// An extension that is linked into this library or executable.

@@ -67,7 +67,7 @@ impl TestApp {
         &self,
         settings: serde_json::Value,
     ) -> Result<TestHost, StartError> {
-        TestHost::start::<E>(self, &settings, None)
+        TestHost::start(LoadedExtension::of::<E>(), self, &settings, None)
     }
 
     /// As [`TestHost::function`].
@@ -79,7 +79,7 @@ impl TestApp {
         settings: serde_json::Value,
         function: TestFunction,
     ) -> Result<TestHost, StartError> {
-        TestHost::start::<E>(self, &settings, Some(function))
+        TestHost::start(LoadedExtension::of::<E>(), self, &settings, Some(function))
     }
 }
 
@@ -116,7 +116,8 @@ impl TestHost {
         TestApp::new().function::<E>(settings, function)
     }
 
-    fn start<E: Extension>(
+    fn start(
+        extension: LoadedExtension,
         app: &TestApp,
         settings: &serde_json::Value,
         function: Option<TestFunction>,
@@ -133,7 +134,7 @@ impl TestHost {
             function: function.as_ref(),
             metrics: &metrics,
         };
-        let instance = TestInstance::start(LoadedExtension::of::<E>(), place, settings, scope.clone())?;
+        let instance = TestInstance::start(extension, place, settings, scope.clone())?;
         Ok(TestHost {
             instance: Some(Arc::new(instance)),
             function,

@@ -8,6 +8,7 @@ use abi_stable::std_types::{ROption, Tuple2};
 
 use super::log::Scope;
 use crate::author::convert::value_into_abi;
+use crate::driver::name_panic;
 use crate::{Arguments, Error, ErrorKind, Result, Value, abi};
 
 /// A value as function code sees it: an attribute of `context`, or what a method returned.
@@ -167,7 +168,7 @@ impl PyObject {
                 ErrorKind::Type,
                 format!("{method}() {}", error.message),
             )),
-            Err(error) => Err(Error::from_abi(error)),
+            Err(error) => Err(self.error(format_args!("{method}()"), error)),
         }
     }
 
@@ -177,7 +178,7 @@ impl PyObject {
     /// What Python would raise; [`ErrorKind::Attribute`] if there is none of that name.
     pub fn get(&self, name: &str) -> Result<PyValue> {
         let found = self.run(|this| this.get(name.into()));
-        match found.into_result().map_err(Error::from_abi)? {
+        match found.into_result().map_err(|error| self.error(name, error))? {
             ROption::RSome(value) => Ok(PyValue::from_abi(value, &self.0.scope)),
             ROption::RNone => Err(Error::new(
                 ErrorKind::Attribute,
@@ -194,7 +195,7 @@ impl PyObject {
         let value = value_into_abi(value.into());
         self.run(|this| this.set(name.into(), value))
             .into_result()
-            .map_err(Error::from_abi)
+            .map_err(|error| self.error(name, error))
     }
 
     /// `with object as x:` begins; returns `x`.
@@ -203,7 +204,7 @@ impl PyObject {
     /// What Python would raise.
     pub fn enter(&self) -> Result<PyValue> {
         let entered = self.run(abi::Object::enter).into_result();
-        Ok(match entered.map_err(Error::from_abi)? {
+        Ok(match entered.map_err(|error| self.error("__enter__()", error))? {
             ROption::RSome(value) => PyValue::from_abi(value, &self.0.scope),
             ROption::RNone => PyValue::Object(self.clone()),
         })
@@ -232,7 +233,11 @@ impl PyObject {
     fn leave(&self, exception: Option<abi::Exception<'_>>) -> Result<bool> {
         self.run(|this| this.exit(exception.into()))
             .into_result()
-            .map_err(Error::from_abi)
+            .map_err(|error| self.error("__exit__()", error))
+    }
+
+    fn error(&self, member: impl fmt::Display, error: abi::Error) -> Error {
+        self.run(|this| Error::from_abi(name_panic(this, member, error)))
     }
 
     fn run<T>(&self, f: impl FnOnce(&abi::Object) -> T) -> T {

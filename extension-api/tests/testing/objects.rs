@@ -47,7 +47,8 @@ fn objects_behave_as_python_would_see_them() {
         assert_eq!((error.kind(), error.message()), (kind, expected));
     }
     let error = counter.call("burst", ()).expect_err("it panics");
-    assert!(error.message().starts_with("panicked: counter burst"), "{error}");
+    let place = "Counter.burst() panicked: counter burst (at ";
+    assert!(error.message().starts_with(place), "{error}");
     assert_eq!(counter.enter().expect("a context manager").into_object(), counter);
     counter.exit().expect("well");
     assert!(counter.exit_raising("KeyError", "k").expect("swallows"));

@@ -1,7 +1,7 @@
 //! What tracing needs apart from a host: spans, metrics and log records, from their making to a backend.
 //!
 //! It is a library, not an extension: it knows neither the extension API nor Python. The extension `opencensus` adds
-//! hooks and a companion.
+//! hooks and a companion, and has the feature `documented` on, which tells users what each of the [`Settings`] does.
 //!
 //! OpenTelemetry's crates give the model: ids, flags, resources, values, the messages of OTLP. What is here is what they
 //! do not do: a span is encoded once, as OTLP has it, into the batch that the exporter's thread sends. Each span is

@@ -67,6 +67,14 @@ fn name_of_file(file: &Path) -> String {
     })
 }
 
+/// The extensions to try out.
+struct Opened {
+    api_version: String,
+    extensions: Vec<LoadedExtension>,
+    /// The names of all that are there, with `-` for `_`.
+    names: Vec<String>,
+}
+
 impl Check {
     /// Returns the name of the extension, or one made from its file if that is all that is known.
     pub fn name(&self) -> String {
@@ -86,7 +94,11 @@ impl Check {
     }
 
     fn steps(&self, report: &mut dyn FnMut(Event)) -> Result<(), ExtensionError> {
-        let (mut extensions, names) = self.open(report)?;
+        let Opened {
+            api_version,
+            mut extensions,
+            names,
+        } = self.open(report)?;
         // The linker's order has no meaning.
         extensions.sort_by_key(|extension| extension.name());
         report(Event::Count(extensions.len()));
@@ -94,6 +106,13 @@ impl Check {
             let described = Described::of(&extension);
             let name = described.name.clone();
             report(Event::Extension(described));
+            if let Some(file) = &self.file
+                && let Err(error) = finding::check_known(file, &api_version, &extension)
+            {
+                report(Event::Begin(Step::Select));
+                report(Event::Failed(error.to_string()));
+                continue;
+            }
             let same = count(&names, &name);
             if self.depth == Depth::Run && same > 1 {
                 report(Event::Begin(Step::Name));
@@ -126,11 +145,8 @@ impl Check {
         Ok(())
     }
 
-    /// Opens the extensions to try out. Returns also the names of all that are there, with `-` for `_`.
-    fn open(
-        &self,
-        report: &mut dyn FnMut(Event),
-    ) -> Result<(Vec<LoadedExtension>, Vec<String>), ExtensionError> {
+    /// Opens the extensions to try out.
+    fn open(&self, report: &mut dyn FnMut(Event)) -> Result<Opened, ExtensionError> {
         let name = self.name();
         let Some(file) = &self.file else {
             report(Event::Begin(Step::Select));
@@ -140,11 +156,16 @@ impl Check {
                     file: "this host".into(),
                     found: Vec::new(),
                 })?;
+            let api_version = abi::VERSION.to_owned();
             report(Event::Opened {
-                api_version: abi::VERSION.to_owned(),
+                api_version: api_version.clone(),
             });
             let names = LoadedExtension::linked().map(|linked| normalised(linked.name()));
-            return Ok((vec![found], names.collect()));
+            return Ok(Opened {
+                api_version,
+                extensions: vec![found],
+                names: names.collect(),
+            });
         };
         let Library {
             api_version,
@@ -152,14 +173,19 @@ impl Check {
         } = finding::load(&name, file, self.sha256.as_deref(), &mut |step| {
             report(Event::Begin(step))
         })?;
-        report(Event::Opened { api_version });
+        report(Event::Opened {
+            api_version: api_version.clone(),
+        });
         report(Event::Begin(Step::Select));
         let names = extensions.iter().map(|extension| normalised(extension.name()));
-        let names = names.collect();
-        match &self.name {
-            None if !extensions.is_empty() => Ok((extensions, names)),
-            _ => finding::select(&name, file, &extensions).map(|found| (vec![found], names)),
-        }
+        Ok(Opened {
+            api_version,
+            names: names.collect(),
+            extensions: match &self.name {
+                None if !extensions.is_empty() => extensions,
+                _ => vec![finding::select(&name, file, &extensions)?],
+            },
+        })
     }
 }
 

@@ -146,10 +146,11 @@ pub enum ExtensionError {
         /// The version this host has.
         expected: String,
     },
-    /// The library was built for another major version of the API.
+    /// The library was built for another major version of the API, or the extension has what only a newer minor version
+    /// knows.
     #[error(
         "extension {name:?}: {} was built for another version of the extension API\n  found: API {found}\n  \
-         expected: API {expected} (any minor version)\n  next: {advice}",
+         expected: API {expected}\n  next: {advice}",
         .file.display()
     )]
     ApiVersion {
@@ -159,10 +160,10 @@ pub enum ExtensionError {
         file: PathBuf,
         /// The library's version.
         found: String,
-        /// The host's.
+        /// The host's, and which others would do.
         expected: String,
         /// What to do.
-        advice: &'static str,
+        advice: Box<str>,
     },
     /// The types at the border differ.
     #[error(

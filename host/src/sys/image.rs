@@ -15,12 +15,11 @@ use std::sync::{Mutex, PoisonError};
 
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use object::elf::{
-    DT_NEEDED, DT_RPATH, DT_RUNPATH, EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN, FileHeader64,
-    Machine, PT_LOAD, SHT_DYNSYM,
-};
-use object::read::elf::{FileHeader as _, ProgramHeader as _, Sym as _};
-use object::{Endianness, FileKind, ReadCache, ReadRef};
+use object::ReadCache;
+
+use elf::{Dynamic, check, has_symbol, texts_of_notes};
+
+mod elf;
 
 /// The size of a file that is certainly not a library, in bytes (1 GiB).
 const TOO_LARGE: u64 = 1 << 30;
@@ -199,53 +198,9 @@ fn open(path: &Path) -> Result<File, ImageError> {
     }
 }
 
-/// Returns the end of what is mapped; `None` if nothing is.
-fn check<'d>(data: impl ReadRef<'d>) -> Result<Option<u64>, ImageError> {
-    match FileKind::parse(data) {
-        Ok(FileKind::Elf64) => {}
-        Ok(FileKind::Elf32) => return Err(ImageError::Machine("a 32-bit machine".to_owned())),
-        _ => return Err(ImageError::Other),
-    }
-    let header = FileHeader64::<Endianness>::parse(data)?;
-    let endian = header.endian()?;
-    let machine = header.e_machine(endian);
-    if let Some(ours) = our_machine()
-        && ours != machine
-    {
-        return Err(ImageError::Machine(machine_name(machine)));
-    }
-    if header.e_type(endian) != ET_DYN {
-        return Err(ImageError::Kind);
-    }
-    let length = data
-        .len()
-        .map_err(|()| io::Error::other("its length is unknown"))?;
-    let segments = header.program_headers(endian, data)?.iter();
-    let needed = segments
-        .filter(|segment| segment.p_type(endian) == PT_LOAD)
-        .map(|segment| segment.p_offset(endian).saturating_add(segment.p_filesz(endian)))
-        .max();
-    match needed {
-        Some(needed) if needed > length => Err(ImageError::Truncated { length, needed }),
-        end => Ok(end),
-    }
-}
-
 /// Whether `file` is a library for this machine that has this symbol for others.
 pub(crate) fn exports(file: &Path, symbol: &str) -> bool {
     open(file).is_ok_and(|file| has_symbol(&ReadCache::new(file), symbol).unwrap_or(false))
-}
-
-fn has_symbol<'d>(data: impl ReadRef<'d>, symbol: &str) -> Option<bool> {
-    check(data).ok()?;
-    let header = FileHeader64::<Endianness>::parse(data).ok()?;
-    let endian = header.endian().ok()?;
-    let sections = header.sections(endian, data).ok()?;
-    let symbols = sections.symbols(endian, data, SHT_DYNSYM).ok()?;
-    Some(symbols.iter().any(|found| {
-        let name = found.name(endian, symbols.strings());
-        name == Ok(symbol.as_bytes()) && !found.is_undefined(endian)
-    }))
 }
 
 /// Returns the texts of the notes of this owner and kind in a library for this machine. No code of the library runs.
@@ -256,167 +211,5 @@ pub(crate) fn notes(file: &Path, owner: &str, kind: u32) -> Vec<String> {
     notes.unwrap_or_default()
 }
 
-fn texts_of_notes<'d>(data: impl ReadRef<'d>, owner: &str, kind: u32) -> Option<Vec<String>> {
-    check(data).ok()?;
-    let header = FileHeader64::<Endianness>::parse(data).ok()?;
-    let endian = header.endian().ok()?;
-    let mut texts = Vec::new();
-    for segment in header.program_headers(endian, data).ok()? {
-        let Some(mut notes) = segment.notes(endian, data).ok()? else {
-            continue;
-        };
-        while let Some(note) = notes.next().ok()? {
-            if note.name() == owner.as_bytes() && note.n_type(endian).0 == kind {
-                texts.push(String::from_utf8_lossy(note.desc()).into_owned());
-            }
-        }
-    }
-    Some(texts)
-}
-
-/// What a library says of the libraries that it needs.
-#[derive(Default)]
-struct Dynamic {
-    /// Their names.
-    needed: Vec<String>,
-    /// Where to search for them: folders separated by colons.
-    search: Vec<String>,
-}
-
-impl Dynamic {
-    fn of(data: &[u8]) -> Option<Self> {
-        let header = FileHeader64::<Endianness>::parse(data).ok()?;
-        let endian = header.endian().ok()?;
-        let table = header
-            .sections(endian, data)
-            .ok()?
-            .dynamic_table(endian, data)
-            .ok()?;
-        let mut dynamic = Dynamic::default();
-        for entry in table.iter() {
-            let texts = match entry.tag {
-                DT_NEEDED => &mut dynamic.needed,
-                DT_RPATH | DT_RUNPATH => &mut dynamic.search,
-                _ => continue,
-            };
-            let text = table.string(entry).ok();
-            texts.extend(text.map(|text| String::from_utf8_lossy(text).into_owned()));
-        }
-        Some(dynamic)
-    }
-}
-
-/// The machine that this process is built for; `None` where its own file cannot be read.
-fn our_machine() -> Option<Machine> {
-    let data = &ReadCache::new(File::open("/proc/self/exe").ok()?);
-    let header = FileHeader64::<Endianness>::parse(data).ok()?;
-    Some(header.e_machine(header.endian().ok()?))
-}
-
-fn machine_name(machine: Machine) -> String {
-    match machine {
-        EM_X86_64 => "x86_64".to_owned(),
-        EM_AARCH64 => "aarch64".to_owned(),
-        EM_386 => "x86".to_owned(),
-        EM_ARM => "arm".to_owned(),
-        EM_RISCV => "riscv64".to_owned(),
-        Machine(number) => format!("another machine (ELF machine {number})"),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use object::elf::ET_EXEC;
-
-    use super::*;
-
-    /// Returns a library for this machine: the test itself, which is position-independent.
-    fn library() -> Vec<u8> {
-        std::fs::read("/proc/self/exe").expect("a process can read its own file")
-    }
-
-    fn error_of(file: &Path) -> String {
-        match Image::read(file).and_then(|image| image.check()) {
-            Ok(()) => "fine".to_owned(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    fn checked(content: &[u8]) -> String {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::fs::write(file.path(), content).expect("written");
-        error_of(file.path())
-    }
-
-    #[test]
-    fn each_kind_of_file_that_cannot_be_loaded_has_its_own_error() {
-        let whole = library();
-        assert_eq!(checked(&whole), "fine");
-        assert_eq!(
-            checked(b""),
-            "a file that is not a library (it has no ELF header)",
-            "empty"
-        );
-        assert_eq!(
-            checked(b"text"),
-            "a file that is not a library (it has no ELF header)",
-            "text"
-        );
-        let cut = checked(&whole[..4096]);
-        assert!(
-            cut.starts_with("a library that was cut short: 4096 bytes of at least "),
-            "{cut}"
-        );
-        let headers = checked(&whole[..70]);
-        assert!(headers.starts_with("a damaged library: "), "{headers}");
-        let another = match our_machine() {
-            Some(EM_AARCH64) => EM_X86_64,
-            _ => EM_AARCH64,
-        };
-        // Two numbers of the ELF header.
-        const E_TYPE: usize = 16;
-        const E_MACHINE: usize = 18;
-        for (offset, value, expected) in [
-            (E_MACHINE, another.0, "a library for "),
-            (E_TYPE, ET_EXEC.0, "an ELF file that is not a dynamic library"),
-        ] {
-            let mut other = whole.clone();
-            other[offset..offset + 2].copy_from_slice(&value.to_le_bytes());
-            let found = checked(&other);
-            assert!(found.starts_with(expected), "{found}");
-        }
-        assert_eq!(error_of(Path::new("/")), "a folder");
-        let folder = tempfile::tempdir().expect("a folder");
-        let pipe = folder.path().join("pipe");
-        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
-        assert_eq!(
-            error_of(&pipe),
-            "neither a file nor a folder",
-            "and nobody waits for a writer"
-        );
-        let large = folder.path().join("large");
-        File::create(&large)
-            .and_then(|file| file.set_len(TOO_LARGE + 1))
-            .expect("a sparse file");
-        assert_eq!(
-            error_of(&large),
-            "a file of 1073741825 bytes, which is too large for a library"
-        );
-    }
-
-    #[test]
-    fn a_copy_has_the_content_that_was_read_and_cannot_be_changed() {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::fs::write(file.path(), "first").expect("written");
-        let image = Image::read(file.path()).expect("a file");
-        std::fs::write(file.path(), "other").expect("written");
-        let other = Image::read(file.path()).expect("a file");
-        let path = image.sealed(OsStr::new("x.so")).expect("a copy");
-        assert_eq!(std::fs::read(&path).expect("read"), b"first");
-        std::fs::write(&path, "wrong").expect_err("it is sealed");
-        assert_eq!(image.sealed(OsStr::new("x.so")).expect("a copy"), path, "once");
-        let other = other.sealed(OsStr::new("x.so")).expect("a copy");
-        assert_ne!(other, path);
-        assert_eq!(std::fs::read(other).expect("read"), b"other");
-    }
-}
+mod tests;

@@ -165,6 +165,20 @@ fn the_settings_of_each_extension_are_explained() {
 }
 
 #[test]
+fn extensions_that_come_with_funcdock_document_all_their_settings() {
+    let list = list(&App::without_functions(), &["--json"]).json();
+    for name in ["memory-profile", "opencensus", "rate-limit"] {
+        let entry = entry(&list["available"], name);
+        let settings = entry["accepts"].as_array().map_or(&[][..], Vec::as_slice);
+        assert!(!settings.is_empty(), "{name}: {list:#}");
+        for setting in settings {
+            let documentation = setting["documentation"].as_str().unwrap_or_default();
+            assert!(!documentation.is_empty(), "{name}: {setting}");
+        }
+    }
+}
+
+#[test]
 fn available_extensions_are_found_in_every_place() {
     let app = App::case("extensions")
         .file("host.json", &host_json(&[("answer", json!({}))]))

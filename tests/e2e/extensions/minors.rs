@@ -3,14 +3,16 @@
 
 mod everything;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use funcdock_tests::next::{self, NextApi};
 use funcdock_tests::{build_outside, library_name, repository, target};
+use serde_json::{Value as Json, json};
 
 use crate::support::lines;
-use everything::works;
+use everything::{app, works};
 
 /// The frozen extension, built with this profile of its workspace. Its own lock file has all versions, so cargo fetches
 /// nothing that is here.
@@ -35,12 +37,18 @@ fn an_extension_that_is_optimised_for_size_is_served() {
     works(&frozen("small"), &[]);
 }
 
+/// The next API, and the folder with what is built with it.
+fn next() -> (NextApi, PathBuf) {
+    let next = NextApi::generate(&target().join("next-api"));
+    let built = build_outside(&next.folder, "next", "dev", &["--offline"]);
+    (next, built)
+}
+
 /// The next minor version appends a function to every table. An extension that is built with it works with this host,
 /// without the functions that this host does not have.
 #[test]
 fn an_extension_of_the_next_api_is_served() {
-    let next = NextApi::generate(&target().join("next-api"));
-    let built = build_outside(&next.folder, "next", "dev", &["--offline"]);
+    let (next, built) = next();
     let stopped = works(&built.join(library_name("next-extension")), &["appended"]);
     for table in NextApi::host_tables() {
         let logged = lines(
@@ -58,13 +66,62 @@ fn an_extension_of_the_next_api_is_served() {
     assert_eq!(lines(&stopped.stderr, &[&own]).len(), 1, "{}", stopped.stderr);
 }
 
+/// A hook that this host never calls may be one that guards calls.
+#[test]
+fn an_extension_with_a_hook_of_the_next_api_is_refused() {
+    let (next, built) = next();
+    let library = built.join(library_name("next-extension"));
+    let stopped = app(&[("guard", json!({ "library": library }))]).start_fails();
+    let (file, version) = (library.display(), &next.version);
+    for line in [
+        format!("extension \"guard\": {file} was built for another version of the extension API"),
+        format!("found: API {version}, and a hook (bit 31) of it that this host does not know"),
+        "expected: API 1.0.0, or a newer one without it".to_owned(),
+        "next: update Funcdock, or rebuild the extension against API 1.0, without it".to_owned(),
+    ] {
+        assert!(stopped.stderr.contains(&line), "{line}\n{}", stopped.stderr);
+    }
+
+    // It does not keep the others of its library from being served.
+    let checked = Command::new(funcdock_tests::binary())
+        .args(["extension", "check"])
+        .arg(&library)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&checked.stdout);
+    for (name, first) in [
+        ("appended", "  \u{2713} configure"),
+        ("guard", "  \u{2717} select"),
+    ] {
+        let mut lines = said.lines().skip_while(|line| !line.starts_with(name));
+        assert_eq!(lines.nth(1), Some(first), "{name}\n{said}");
+    }
+}
+
+/// Numbers that may grow have a meaning for those that a side does not know. This host takes an error of an unknown kind
+/// for a `RuntimeError`.
+#[test]
+fn an_error_of_the_next_api_is_an_exception() {
+    let (_, built) = next();
+    let library = built.join(library_name("next-extension"));
+    let host = app(&[("appended", json!({ "library": library }))]).start();
+    let answer = host.get("/api/scenario/failing");
+    assert_eq!(answer.json(), "RuntimeError: an error of the next version");
+    host.stop().assert_clean();
+}
+
 /// The other way round: what this version has built is taken by a host whose tables have one function more, which it then
-/// does not find.
+/// does not find. That host's calls end in ways, and with data, that the extension does not know.
 #[test]
 fn an_extension_of_the_first_api_is_taken_by_a_host_of_the_next() {
-    let next = NextApi::generate(&target().join("next-api"));
-    let host = build_outside(&next.folder, "next", "dev", &["--offline"]).join("next-host");
-    let opened = Command::new(host).arg(frozen("dev")).output().expect("it runs");
+    let (next, built) = next();
+    let record = built.join("record.jsonl");
+    let _ = fs::remove_file(&record);
+    let opened = Command::new(built.join("next-host"))
+        .arg(frozen("dev"))
+        .arg(&record)
+        .output()
+        .expect("it runs");
     let read = String::from_utf8_lossy(&opened.stdout);
     let errors = String::from_utf8_lossy(&opened.stderr);
     assert!(opened.status.success(), "{errors}");
@@ -74,6 +131,21 @@ fn an_extension_of_the_first_api_is_taken_by_a_host_of_the_next() {
     ] {
         assert!(read.lines().any(|found| found == line), "{line}\n{read}");
     }
+
+    let records = fs::read_to_string(&record).expect("the extensions have written");
+    let records: Vec<Json> = records
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let found = |label: &str, hook: &str, field: &str| {
+        let mut records = records.iter();
+        let record = records.find(|record| record["label"] == label && record["hook"] == hook);
+        record.map(|record| record[field].clone()).unwrap_or_default()
+    };
+    assert_eq!(found("everything", "post_invocation", "outcome"), "Other");
+    assert_eq!(found("everything", "stream_ended", "end"), "Other");
+    let value = found("rest", "post_invocation", "value");
+    assert_eq!(value, json!({ "bytes": b"appended" }));
 }
 
 /// The extension has an allocator of its own that notices when it gets what the host has allocated; the system's, which

@@ -136,7 +136,8 @@ fn errors_and_panics_of_methods_are_exceptions() {
     assert_scenarios(&host, &cases);
     for found in both(&host, "panics") {
         let error = found["error"].as_str().unwrap_or_default();
-        let place = "RuntimeError: panicked: on purpose (at tests/fixtures/hooks/src/object.rs:";
+        let place =
+            "RuntimeError: Counter.panic() panicked: on purpose (at tests/fixtures/hooks/src/object.rs:";
         assert!(error.starts_with(place), "{error}");
         assert_eq!(found["goes on"], 1, "the object is as good as before");
     }

@@ -1,15 +1,27 @@
-//! Asks every table for what only the next minor version has, and logs what it finds.
+//! Extensions that use what only the next minor version has. "appended" asks every table for the function, logs what it
+//! finds, and gives an object to function code that fails with an error of the new kind. "guard" has the new hook.
 
-use funcdock_extension_api::{AppInfo, Extension, Flow, Invocation, Outcome, Result, StreamEnd, extension};
+use funcdock_extension_api::{
+    AppInfo, Error, ErrorKind, Extension, Flow, Invocation, Outcome, Result, StreamEnd, Value, extension, methods,
+};
 
 struct Appended;
+
+struct Failing;
+
+#[methods]
+impl Failing {
+    fn fail(&self) -> Result<()> {
+        Err(Error::new(ErrorKind::Appended, "an error of the next version"))
+    }
+}
 
 /// What a table's accessor gives for a function that the table's maker may not know.
 fn log(table: &str, found: Option<extern "C" fn() -> u32>) {
     tracing::info!("{table} has {:?}", found.map(|function| function()));
 }
 
-#[extension(name = "appended")]
+#[extension(name = "appended", sets(failing: Failing))]
 impl Extension for Appended {
     fn init(_settings: (), app: &AppInfo<'_>) -> Result<Self> {
         log("InitFns", app.table().appended_by_next());
@@ -29,6 +41,7 @@ impl Extension for Appended {
         if let Some(request) = call.http_request() {
             log("HttpRequestFns", request.table().appended_by_next());
         }
+        call.set_attribute("failing", Value::object(Failing))?;
         Ok(Flow::Continue(()))
     }
 
@@ -43,5 +56,18 @@ impl Extension for Appended {
     fn stream_ended(&self, _call: &mut Invocation<'_>, _state: &mut (), end: &StreamEnd<'_>) -> Result<()> {
         log("StreamEndFns", end.table().appended_by_next());
         Ok(())
+    }
+}
+
+struct Guard;
+
+#[extension(name = "guard")]
+impl Extension for Guard {
+    fn init(_settings: (), _app: &AppInfo<'_>) -> Result<Self> {
+        Ok(Guard)
+    }
+
+    fn appended_by_next(&self) -> Result<()> {
+        Err(Error::msg("nobody is let through"))
     }
 }

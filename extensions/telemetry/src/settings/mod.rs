@@ -46,6 +46,7 @@ pub use variables::process_env;
 
 /// The `settings` object. What is left out comes from OpenTelemetry's environment variables, then from defaults.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "documented", derive(funcdock_extension_api::Documented))]
 #[serde(default)]
 pub struct Settings {
     /// Where spans go: one name or a list of otlp, zipkin, azure, console, file; or none. Else those of

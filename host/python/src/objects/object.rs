@@ -7,7 +7,7 @@ use abi::Value;
 use abi_stable::std_types::{RResult, RStr, RString, RVec, Tuple2};
 use funcdock::model::Attribute;
 use funcdock_extension_api::abi;
-use funcdock_extension_api::driver::extend;
+use funcdock_extension_api::driver::{extend, name_panic};
 use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyList, PyNone, PyString, PyTuple};
@@ -51,7 +51,7 @@ impl ExtensionObject {
             return Ok(Bound::new(py, method)?.into_any());
         }
         let found = py.detach(|| self.object.get(RStr::from_str(name)));
-        match result(found)?.into_option() {
+        match result(&self.object, name, found)?.into_option() {
             Some(value) => to_python(py, &value.into()),
             None => {
                 let class = self.class_name();
@@ -92,14 +92,15 @@ impl ExtensionObject {
 
     fn __setattr__(&self, py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = from_python(value)?;
-        result(py.detach(|| self.object.set(RStr::from_str(name), value)))
+        let set = py.detach(|| self.object.set(RStr::from_str(name), value));
+        result(&self.object, name, set)
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let object = &slf.get().object;
         let entered = py.detach(|| object.enter());
-        match result(entered)?.into_option() {
+        match result(object, "__enter__()", entered)?.into_option() {
             Some(value) => to_python(py, &value.into()),
             None => Ok(slf.clone().into_any()),
         }
@@ -125,7 +126,8 @@ impl ExtensionObject {
                 message: RStr::from_str(message),
                 traceback: RStr::from_str(traceback),
             });
-        result(py.detach(|| self.object.exit(raw.into())))
+        let left = py.detach(|| self.object.exit(raw.into()));
+        result(&self.object, "__exit__()", left)
     }
 
     fn __repr__(&self) -> String {
@@ -159,7 +161,8 @@ impl ExtensionMethod {
             named.push(Tuple2(RString::from(name), value));
         }
         let returned = py.detach(|| self.object.call(self.name, given, named));
-        let value = result(returned).map_err(|error| self.with_name(py, error))?;
+        let value = result(&self.object, format_args!("{}()", self.name), returned)
+            .map_err(|error| self.with_name(py, error))?;
         to_python(py, &value.into())
     }
 
@@ -191,10 +194,11 @@ impl ExtensionMethod {
     }
 }
 
-fn result<T>(result: RResult<T, abi::Error>) -> PyResult<T> {
+/// What this member of an object returned.
+fn result<T>(object: &abi::Object, member: impl Display, result: RResult<T, abi::Error>) -> PyResult<T> {
     match result {
         RResult::ROk(value) => Ok(value),
-        RResult::RErr(error) => Err(python_error(&error)),
+        RResult::RErr(error) => Err(python_error(&name_panic(object, member, error))),
     }
 }
 

@@ -175,9 +175,10 @@ fn check_version(name: &str, file: &Path, found: &str) -> Result<(), ExtensionEr
         advice: match major {
             Some(major) if major > abi::MAJOR => "update Funcdock, or use an older release of the extension",
             _ => "update the extension, or rebuild it with the funcdock-extension-api of this host",
-        },
+        }
+        .into(),
         found: found.to_owned(),
-        expected: abi::VERSION.to_owned(),
+        expected: format!("{} (any minor version)", abi::VERSION),
     })
 }
 

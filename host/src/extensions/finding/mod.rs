@@ -2,6 +2,7 @@
 
 mod digest;
 mod errors;
+mod known;
 mod library;
 mod search;
 mod wheel;
@@ -12,6 +13,7 @@ use super::activity::{Activity, Phase};
 use super::error::ExtensionError;
 use crate::app::ExtensionConfig;
 
+pub(super) use known::check_known;
 pub(super) use library::{Library, load, select};
 pub(super) use search::name_of_file;
 pub use search::{Available, Search, Source};
@@ -31,7 +33,9 @@ pub(super) fn find(
         Source::File(file) => {
             let _loads = activity.begin(name, || Phase::Load { file: file.clone() });
             let library = load(name, file, sha256, &mut |_| {})?;
-            select(name, file, &library.extensions)?
+            let extension = select(name, file, &library.extensions)?;
+            check_known(file, &library.api_version, &extension)?;
+            extension
         }
         // `locate` has just found it.
         Source::Linked => linked(name, sha256)?.ok_or_else(|| search.not_found(name))?,

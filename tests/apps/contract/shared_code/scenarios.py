@@ -159,3 +159,9 @@ def rest(context: Any) -> Any:
         raised(lambda: context.nothing_today).split(":")[0],
         getattr(context, "waited", None),
     ]
+
+
+@named
+def failing(context: Any) -> Any:
+    """What an extension of the next API fails with."""
+    return raised(context.failing.fail)

@@ -40,7 +40,8 @@ pub(crate) fn works(library: &Path, more: &[&str]) -> Stopped {
     stopped
 }
 
-fn app(extensions: &[(&str, Json)]) -> App {
+/// The app with these extensions.
+pub(crate) fn app(extensions: &[(&str, Json)]) -> App {
     App::case("contract")
         .file("host.json", &host_json("", extensions))
         .env(ENABLE, "1")
@@ -239,7 +240,10 @@ fn values_and_objects(host: &Host) {
                 "AttributeError: failed as requested",
             ]),
         ),
-        ("panics", json!(["RuntimeError: panicked: as requested", 2])),
+        (
+            "panics",
+            json!(["RuntimeError: Tool.panic() panicked: as requested", 2]),
+        ),
         (
             "blocks",
             json!({
