@@ -36,7 +36,7 @@ fn local_settings_are_environment_variables() {
         r#"// A byte order mark before this, and comments.
         {{
             "IsEncrypted": false,
-            "Values": {{ "GREETING": "Hello", "NUMBER": 7, "FLAG": true, "SHARED": "of the file", /* none */ }},
+            "Values": {{ "GREETING": "Hello", "NUMBER": 7, "FLAG": true, "SHARED": "of the file", "NOTHING": null, /* none */ }},
             "ConnectionStrings": {{ "Db": "Server=x" }},
             "Host": {{ "LocalHttpPort": {port}, "CORS": "*" }},
         }}"#
@@ -54,6 +54,10 @@ fn local_settings_are_environment_variables() {
         ("FLAG", "true"),
         ("SHARED", "of the environment"),
         ("ConnectionStrings__Db", "Server=x"),
+        ("ConnectionStrings:Db", "Server=x"),
+        ("AZURE_FUNCTIONS_ENVIRONMENT", "Development"),
+        ("WEBSITE_HOSTNAME", &format!("localhost:{port}")),
+        ("NOTHING", "<unset>"),
         ("FUNCTIONS_WORKER_RUNTIME", "python"),
         ("CORS", "<unset>"),
     ] {
@@ -64,6 +68,7 @@ fn local_settings_are_environment_variables() {
         );
     }
     host.wait_for_log("SHARED of local.settings.json is not used: the environment has another value");
+    host.wait_for_log("Values.NOTHING: is null, so it is not set");
 
     // The port is in use now.
     let second = App::case("settings").bare();
@@ -234,6 +239,87 @@ fn requirements_are_installed_into_the_apps_own_environment() {
             stopped.stderr
         );
     }
+}
+
+/// An app with requirements, whose `PATH` has an interpreter and maybe uv.
+fn app_to_install(requirements: &str, path: std::ffi::OsString) -> App {
+    App::case("hello")
+        .file("requirements.txt", requirements)
+        .env("FUNCDOCK_PORT", "0")
+        .env("PATH", path)
+        .bare()
+}
+
+#[test]
+fn the_library_comes_with_an_environment_of_ours_and_a_lock_file_wins() {
+    let app = app_to_install("./is-not-there\n", path_with_python());
+    let host = app.file("requirements.lock", "# nothing\n").start();
+    assert_eq!(host.get("/api/hello?name=Ada").text(), "Hello, Ada!");
+    host.wait_for_log("/.venv and installing requirements.lock into it …");
+    host.wait_for_log("requirements.lock does not name azure-functions; installing its newest version");
+    host.stop().assert_clean();
+
+    let app = app_to_install("./is-not-there\n", path_with_python()).file("uv.lock", "");
+    let stopped = app.start_fails();
+    let expected = "uv.lock is not used, and requirements.txt is installed: export it to requirements.lock";
+    assert!(stopped.stderr.contains(expected), "{}", stopped.stderr);
+}
+
+#[test]
+fn settings_of_pip_count_in_the_file() {
+    let settings = r#"{"Values": {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}}"#;
+    let app = app_to_install("azure-functions\n", path_with_python());
+    let stopped = app.file("local.settings.json", settings).start_fails();
+    assert!(stopped.stderr.contains("127.0.0.1:9"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("bin/pip install"), "{}", stopped.stderr);
+}
+
+#[test]
+fn uv_installs_if_it_is_there() {
+    let uv = python::with("uv", &["uv"]).with_file_name("uv");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(uv, folder.path().join("uv")).expect("linked");
+    let mut path = folder.path().as_os_str().to_owned();
+    path.push(":");
+    path.push(path_with_python());
+    let host = app_to_install("azure-functions\n", path.clone()).start();
+    assert_eq!(host.get("/api/hello?name=Ada").text(), "Hello, Ada!");
+    assert!(
+        host.app().path().join(".venv/bin/pip").exists(),
+        "as users expect"
+    );
+    host.stop().assert_clean();
+    let stopped = app_to_install("./is-not-there\n", path).start_fails();
+    assert!(stopped.stderr.contains("/uv pip install"), "{}", stopped.stderr);
+}
+
+#[test]
+fn settings_without_an_effect_are_named() {
+    let host_json = r#"{
+        "version": "2.0",
+        "loging": {},
+        "healthMonitor": { "enabled": true },
+        "logging": { "applicationInsights": { "samplingSettings": { "isEnabled": true } }, "fileLoggingMode": "always" },
+        "extensions": { "http": { "hsts": { "isEnabled": true }, "routePrefx": "" }, "queues": {} },
+        "extensionBundle": { "id": "Microsoft.Azure.Functions.ExtensionBundle" }
+    }"#;
+    let app = App::case("settings")
+        .file("host.json", host_json)
+        .file("proxies.json", "{}")
+        .file(
+            "local.settings.json",
+            r#"{"Values": {"FUNCTIONS_WORKER_RUNTIME": "node"}}"#,
+        )
+        .env("PYTHON_ENABLE_OPENTELEMETRY", "true")
+        .env(
+            "APPLICATIONINSIGHTS_CONNECTION_STRING",
+            "InstrumentationKey=00000000-0000-0000-0000-000000000000",
+        );
+    let stopped = app.start().stop();
+    stopped.assert_clean();
+    let warnings = stopped.normalised_stderr();
+    let warnings: Vec<_> = warnings.lines().filter(|line| line.contains("WARN")).collect();
+    golden::check("warnings/settings", &(warnings.join("\n") + "\n"));
 }
 
 #[test]

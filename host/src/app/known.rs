@@ -87,8 +87,14 @@ const HOST_JSON: [(&str, Effect); 38] = [
     ("telemetryMode", Honoured("")),
     ("tracing", Ignored("it is of version 1; write logging.logLevel")),
     ("version", Honoured("")),
-    ("watchDirectories", Ignored("SIGHUP reads the app again")),
-    ("watchFiles", Ignored("SIGHUP reads the app again")),
+    (
+        "watchDirectories",
+        Ignored("--reload watches all folders of the app"),
+    ),
+    (
+        "watchFiles",
+        Ignored("--reload watches the app's Python files and settings"),
+    ),
     ("workerExtensions", Honoured("Funcdock's own")),
 ];
 

@@ -1,5 +1,6 @@
 //! `funcdock start`: serves an app until a signal stops the host.
 
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -101,6 +102,14 @@ pub(super) struct Arguments {
     /// Stop when a function cannot be loaded, instead of answering its calls with an error
     #[arg(long, env = "FUNCDOCK_STRICT", value_parser = boolean)]
     strict: bool,
+
+    /// Read the app again when one of its files changes [default: on a terminal]
+    #[arg(long, env = "FUNCDOCK_RELOAD", value_parser = boolean, overrides_with = "no_reload")]
+    reload: bool,
+
+    /// Do not read the app again when one of its files changes
+    #[arg(long)]
+    no_reload: bool,
 
     /// Never make a .venv or install requirements
     #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = boolean)]
@@ -274,6 +283,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         python_arguments: settings::python_arguments(&settings, arguments.language_worker)?,
         module: python::find_module(chosen_module.as_deref(), python_module, binary_folder)?,
         install: !arguments.no_install,
+        reload: arguments.reload || (!arguments.no_reload && std::io::stdout().is_terminal()),
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
         heartbeat_timeout: arguments.heartbeat_timeout,

@@ -13,6 +13,8 @@ use crate::extensions::ExtensionCode;
 pub enum SupervisorMessage {
     /// The first message: the app to serve, and how.
     Start(Box<WorkerConfig>),
+    /// Take requests from now on: nobody else does who should not. After [`WorkerMessage::Ready`].
+    Serve,
     /// Accept no more calls, finish those in flight, flush, and exit: with 0 if no call was given up.
     Drain {
         /// Milliseconds until calls that still run are given up.
@@ -53,7 +55,7 @@ pub enum SupervisorMessage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WorkerMessage {
-    /// All functions and extensions are loaded, and the worker accepts requests.
+    /// All functions and extensions are loaded, and the worker takes requests when it is told to.
     Ready(Ready),
     /// The worker cannot serve the app. It exits with a non-zero status after this.
     Failed {
@@ -87,6 +89,8 @@ pub enum WorkerMessage {
         /// The reply.
         reply: Reply,
     },
+    /// No call begins any more. Sent once, while draining.
+    Closed,
     /// The statistics of the worker's extensions. Sent once, while draining.
     Statistics(serde_json::Value),
     /// All calls in flight have ended or were given up, and everything is flushed. The worker exits after this.

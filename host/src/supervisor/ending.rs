@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::phase::{Phase, SlotEvent, SlotExit};
@@ -23,11 +23,13 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Has a worker drain, and waits until it exits, at most until the host's deadline or its own.
+    /// Has a worker drain, and waits until it exits, at most until the host's deadline or its own. `closed` learns when no call
+    /// begins any more.
     pub(super) async fn drain(
         mut self,
         mut worker: WorkerProcess,
         own_deadline: Option<Instant>,
+        closed: Option<oneshot::Sender<()>>,
     ) -> SlotExit {
         let Some(deadline) = self.deadline(own_deadline) else {
             worker.kill().await;
@@ -36,7 +38,7 @@ impl Ending {
         worker
             .drain(deadline.saturating_duration_since(Instant::now()))
             .await;
-        self.wait(worker, deadline, true).await
+        self.wait(worker, deadline, true, closed).await
     }
 
     /// Ends a worker that has no calls in flight yet. It may be importing an app, which may be slow: does not wait for that.
@@ -46,7 +48,7 @@ impl Ending {
             return SlotExit::Forced;
         };
         worker.terminate();
-        self.wait(worker, deadline, false).await
+        self.wait(worker, deadline, false, None).await
     }
 
     /// Returns the deadline of the phase, or the worker's own if that is earlier; `None` if the worker is to be killed.
@@ -58,11 +60,19 @@ impl Ending {
         }
     }
 
-    async fn wait(&mut self, mut worker: WorkerProcess, mut deadline: Instant, drains: bool) -> SlotExit {
+    async fn wait(
+        &mut self,
+        mut worker: WorkerProcess,
+        mut deadline: Instant,
+        drains: bool,
+        mut closed: Option<oneshot::Sender<()>>,
+    ) -> SlotExit {
         let (index, pid) = (self.index, worker.pid());
         loop {
             tokio::select! {
                 event = worker.next_event() => match event {
+                    // The sender is gone, and with it the wish to know.
+                    WorkerEvent::Message(WorkerMessage::Closed) => drop(closed.take()),
                     WorkerEvent::Message(message) => self.handle(message),
                     WorkerEvent::ChannelClosed(_) => {}
                     WorkerEvent::Exited(status) if status.success() || !drains => return SlotExit::Clean,
@@ -109,7 +119,8 @@ impl Ending {
             }
             WorkerMessage::Ready(_) => tracing::warn!("worker {index} reports again that it is ready"),
             // It ends already, or the slot has handled it.
-            WorkerMessage::Pong
+            WorkerMessage::Closed
+            | WorkerMessage::Pong
             | WorkerMessage::Unhealthy(_)
             | WorkerMessage::Explanation(_)
             | WorkerMessage::Activity(_) => {}

@@ -5,6 +5,7 @@
 //! file sets the phase of all slots and handles their events.
 
 mod backoff;
+mod changes;
 mod ending;
 mod environment;
 mod error;
@@ -29,6 +30,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::changes::Changes;
 use self::ending::Ending;
 pub use self::error::SupervisorError;
 pub(crate) use self::listener::reachable_authority;
@@ -69,6 +71,8 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// The time without a sign of life after which a worker is killed and started again.
     pub heartbeat_timeout: Duration,
+    /// Whether to read the app again, and replace the workers, when one of its files changes.
+    pub reload: bool,
     /// See [`WorkerConfig::extensions_enabled`].
     pub extensions_enabled: bool,
     /// See [`WorkerConfig::extension_path`].
@@ -177,6 +181,8 @@ pub async fn run(
     drop((watched, sender));
     let mut reload = Reload::new(options.clone(), reread, Arc::clone(&loads), queues.clone());
 
+    let mut changes = watch(&options);
+
     let mut been_ready = BTreeSet::new();
     let mut relay = PeerRelay::new(queues);
     let mut outcome = Ok(Stopped::Clean);
@@ -215,6 +221,13 @@ pub async fn run(
                     outcome = outcome.and(Ok(Stopped::Signalled(number)));
                 }
             },
+            files = changed(&mut changes) => {
+                let names = files.iter().map(|file| file.strip_prefix(&options.app.root).unwrap_or(file).display());
+                let names: Vec<_> = names.map(|name| name.to_string()).collect();
+                tracing::info!("changed: {}", names.join(", "));
+                changes::remove_bytecode(&files);
+                reload.begin();
+            }
             () = reload.step() => {}
             ended = slots.join_next() => match ended {
                 None => return outcome,
@@ -244,6 +257,30 @@ pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<Pat
     let interpreters = InterpreterSearch::from_environment(&app.root, python);
     let interpreter = interpreters.prepare(false, false, &[]).await?;
     Ok(python::site_packages(&interpreter, &app.root, &environment.variables).await)
+}
+
+/// Watches the app, if it is to be reloaded. A failure is logged.
+fn watch(options: &Options) -> Option<Changes> {
+    let extensions = options.app.host.worker_extensions.iter();
+    let libraries = extensions
+        .filter_map(|extension| extension.library.clone())
+        .collect();
+    let watched = options
+        .reload
+        .then(|| Changes::watch(&options.app.root, libraries))?;
+    watched
+        .inspect_err(|error| {
+            tracing::warn!("changes of the app are not noticed: {error}; SIGHUP reads it again")
+        })
+        .ok()
+}
+
+/// Waits for changes of the app's files; without a watch, forever. Cancel-safe.
+async fn changed(changes: &mut Option<Changes>) -> Vec<PathBuf> {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Prepares everything that workers need.

@@ -96,6 +96,8 @@ where
     let new = Options {
         address: old.address,
         workers: old.workers,
+        // A function that is broken by an edit must not take the place of one that works.
+        strict: new.strict || new.reload,
         ..new
     };
     let spec = prepare(&new, &loads).await.map_err(|error| with_causes(&error))?;

@@ -1,12 +1,13 @@
 //! A worker slot: starts a worker process, restarts it when it dies, replaces it when it is to be, and ends the last one.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::SupervisorError;
 use super::backoff::{Backoff, Next};
@@ -22,6 +23,9 @@ const RETRY: Duration = Duration::from_secs(60);
 
 /// The least time between two replacements of unhealthy workers: a successor may be as unhealthy as its predecessor.
 const REPLACEMENT_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a worker may take to say that it begins no more calls: longer than it gives requests to arrive.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// An order to a slot.
 #[derive(Debug)]
@@ -159,6 +163,8 @@ impl Slot {
         let mut heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
         let mut replace_at: Option<Instant> = None;
         let mut last_replaced: Option<Instant> = None;
+        // Resolves when the worker may take requests.
+        let mut turn = Some(Turn::now());
         let reason = loop {
             tokio::select! {
                 event = worker.next_event() => match event {
@@ -171,6 +177,12 @@ impl Slot {
                     WorkerEvent::ChannelClosed(error) => break worker.channel_error(error, true).await,
                     WorkerEvent::Exited(status) => break worker.exit_error(status, true),
                 },
+                () = begin(&mut turn) => {
+                    turn = None;
+                    if let Err(reason) = worker.pass_on(&SupervisorMessage::Serve).await {
+                        break reason;
+                    }
+                }
                 Some(order) = self.orders.recv() => match order {
                     SlotOrder::PassOn(message) => if let Err(reason) = worker.pass_on(&message).await {
                         break reason;
@@ -197,7 +209,7 @@ impl Slot {
                     match started {
                         Started::Ready(next, _) => {
                             let predecessor = std::mem::replace(&mut worker, *next);
-                            self.retire(predecessor, &worker);
+                            turn = Some(self.retire(predecessor, &worker));
                             self.spec = spec;
                             heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
                             since = Instant::now();
@@ -228,7 +240,7 @@ impl Slot {
                             }
                         });
                     }
-                    return WorkerExit::Stopped(self.ending.clone().drain(worker, None).await);
+                    return WorkerExit::Stopped(self.ending.clone().drain(worker, None, None).await);
                 }
             }
         };
@@ -240,8 +252,8 @@ impl Slot {
         }
     }
 
-    /// Has a worker finish its calls while its successor serves.
-    fn retire(&mut self, predecessor: WorkerProcess, successor: &WorkerProcess) {
+    /// Has a worker finish its calls while its successor serves. Returns when the successor may begin to.
+    fn retire(&mut self, predecessor: WorkerProcess, successor: &WorkerProcess) -> Turn {
         let index = self.ending.index;
         tracing::info!(
             "worker {index} is replaced: pid {} serves, and pid {} finishes its calls",
@@ -250,13 +262,36 @@ impl Slot {
         );
         while self.retired.try_join_next().is_some() {}
         let deadline = Instant::now() + self.spec.drain_timeout;
+        let (closed, was_closed) = oneshot::channel();
+        let ending = self.ending.clone();
         self.retired
-            .spawn(self.ending.clone().drain(predecessor, Some(deadline)));
+            .spawn(ending.drain(predecessor, Some(deadline), Some(closed)));
+        Turn(Box::pin(async move {
+            // The sender is dropped when it closes, or ends in another way.
+            let _ = timeout(CLOSING, was_closed).await;
+        }))
+    }
+}
+
+/// The time at which a worker may begin to take requests: when its predecessor begins no more calls.
+struct Turn(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Turn {
+    fn now() -> Self {
+        Turn(Box::pin(std::future::ready(())))
+    }
+}
+
+/// Waits for the turn. Without one it never returns. Cancel-safe.
+async fn begin(turn: &mut Option<Turn>) {
+    match turn {
+        Some(turn) => turn.0.as_mut().await,
+        None => std::future::pending().await,
     }
 }
 
 /// Waits until this time. Without one it never returns.
-async fn until(time: Option<Instant>) {
+pub(super) async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,

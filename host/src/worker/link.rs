@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::orders::Orders;
 use super::peers::{PeerEvent, Peers};
@@ -15,6 +16,7 @@ use crate::control::{
     ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
 use crate::extensions::Activity;
+use crate::triggers::http::Turn;
 
 /// The connection to the supervisor. All functions block.
 pub(super) struct Link {
@@ -22,6 +24,8 @@ pub(super) struct Link {
     sender: Arc<Mutex<Sender<WorkerMessage>>>,
     peers: Arc<Peers>,
     drain: oneshot::Receiver<Duration>,
+    /// Cancelled when the worker may take requests.
+    serve: CancellationToken,
     /// Set when calls are served.
     pulse: Arc<OnceLock<Pulse>>,
     explain: Arc<OnceLock<Explain>>,
@@ -64,10 +68,11 @@ impl Link {
             Arc::clone(&sender),
             config.workers > 1,
         ));
-        let (pulse, explain) = (Arc::default(), Arc::default());
+        let (pulse, explain, serve) = (Arc::default(), Arc::default(), CancellationToken::new());
         let reader = Reader {
             sender: Arc::clone(&sender),
             drained: Some(drained),
+            serve: serve.clone(),
             peers: Arc::clone(&peers),
             pulse: Arc::clone(&pulse),
             explain: Arc::clone(&explain),
@@ -79,6 +84,7 @@ impl Link {
                 sender,
                 peers,
                 drain,
+                serve,
                 pulse,
                 explain,
             },
@@ -98,6 +104,15 @@ impl Link {
             let message = WorkerMessage::Activity(code);
             control.block_on(send(Arc::clone(&sender), message));
         })
+    }
+
+    /// Returns the turn of this worker among those that it replaces, or that replace it.
+    pub(super) fn turn(&self) -> Turn {
+        let (control, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
+        Turn {
+            begins: self.serve.clone(),
+            ended: Box::new(move || drop(control.spawn(send(sender, WorkerMessage::Closed)))),
+        }
     }
 
     fn send(&self, message: WorkerMessage) {
@@ -180,6 +195,7 @@ fn end_without_supervisor(drained: Option<oneshot::Sender<Duration>>) {
 struct Reader {
     sender: Arc<Mutex<Sender<WorkerMessage>>>,
     drained: Option<oneshot::Sender<Duration>>,
+    serve: CancellationToken,
     peers: Arc<Peers>,
     pulse: Arc<OnceLock<Pulse>>,
     explain: Arc<OnceLock<Explain>>,
@@ -201,6 +217,7 @@ impl Reader {
 
     fn handle(&mut self, message: SupervisorMessage) {
         match message {
+            SupervisorMessage::Serve => self.serve.cancel(),
             SupervisorMessage::Drain { deadline_ms } => {
                 self.peers.close();
                 if let Some(drained) = self.drained.take() {

@@ -82,7 +82,7 @@ impl Worker {
         })?;
         let peers = Arc::clone(link.peers());
         let load = OwnLoad::new(loads, config.load_cell);
-        let listener = Listener::shared(TcpListener::from(listener), load);
+        let listener = Listener::shared(TcpListener::from(listener), load, link.turn());
         let activity = link.activity();
         Self::open(config, Box::new(link), Some(peers), Some(listener), activity)
     }

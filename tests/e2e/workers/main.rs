@@ -5,6 +5,7 @@ mod contexts;
 mod even_load;
 mod reload;
 mod stalls;
+mod watch;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::balance::Balance;
 use super::connection::connection;
@@ -25,14 +27,24 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Listener {
     pub(super) socket: TcpListener,
     pub(super) load: Option<OwnLoad>,
+    pub(super) turn: Option<Turn>,
+}
+
+/// The turn of a worker among those that replace each other, so that an old one begins no call after a new one has.
+pub(crate) struct Turn {
+    /// Cancelled when the worker may begin.
+    pub(crate) begins: CancellationToken,
+    /// Called when it begins no more.
+    pub(crate) ended: Box<dyn FnOnce() + Send>,
 }
 
 impl Listener {
-    /// Returns a socket that workers share; `load` is that of this one.
-    pub(crate) fn shared(socket: TcpListener, load: OwnLoad) -> Self {
+    /// Returns a socket that workers share; `load` and `turn` are those of this one.
+    pub(crate) fn shared(socket: TcpListener, load: OwnLoad, turn: Turn) -> Self {
         Listener {
             socket,
             load: Some(load),
+            turn: Some(turn),
         }
     }
 }
@@ -40,7 +52,11 @@ impl Listener {
 impl From<TcpListener> for Listener {
     /// The socket of an only worker.
     fn from(socket: TcpListener) -> Self {
-        Listener { socket, load: None }
+        Listener {
+            socket,
+            load: None,
+            turn: None,
+        }
     }
 }
 
@@ -50,6 +66,9 @@ pub(super) struct Acceptor {
     balance: Balance,
     front: Arc<Front>,
     calls: Calls,
+    turn: Option<Turn>,
+    /// Has a token for each connection on which a request may still begin.
+    open: TaskTracker,
 }
 
 impl Acceptor {
@@ -60,6 +79,8 @@ impl Acceptor {
             balance: Balance::new(listener.load),
             front,
             calls,
+            turn: listener.turn,
+            open: TaskTracker::new(),
         })
     }
 
@@ -69,7 +90,6 @@ impl Acceptor {
     /// # Errors
     /// The socket is broken: function code may have closed it.
     pub(super) async fn serve(mut self) -> Result<(), String> {
-        self.balance.set_open(true);
         let calls = self.calls.clone();
         let served = tokio::select! {
             biased;
@@ -83,11 +103,21 @@ impl Acceptor {
                 self.open(stream);
             }
         }
+        self.open.close();
+        if let Some(turn) = self.turn {
+            self.open.wait().await;
+            (turn.ended)();
+        }
         served
     }
 
-    /// Accepts connections until the socket is broken. Cancel-safe.
+    /// Accepts connections from the worker's turn on, until the socket is broken. Cancel-safe.
     async fn accept_all(&mut self) -> io::Result<std::convert::Infallible> {
+        // From now on its predecessor leaves to it what waits.
+        self.balance.set_open(true);
+        if let Some(turn) = &self.turn {
+            turn.begins.cancelled().await;
+        }
         loop {
             let mut ready = self.socket.readable().await?;
             self.balance.wait_for_turn(&self.calls).await;
@@ -111,14 +141,14 @@ impl Acceptor {
 
     fn open(&self, stream: std::net::TcpStream) {
         let counted = self.balance.count();
-        let (front, calls) = (Arc::clone(&self.front), self.calls.clone());
+        let (front, calls, open) = (Arc::clone(&self.front), self.calls.clone(), self.open.token());
         // The system accepts sockets that block.
         let stream = stream
             .set_nonblocking(true)
             .and_then(|()| TcpStream::from_std(stream));
         match stream {
             Ok(stream) => self.calls.spawn(async move {
-                connection(stream, front, calls).await;
+                connection(stream, front, calls, open).await;
                 drop(counted);
             }),
             Err(error) => tracing::warn!("cannot serve a connection: {error}"),

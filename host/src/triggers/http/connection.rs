@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::front::Front;
 use super::responses;
@@ -20,8 +21,9 @@ use crate::triggers::Calls;
 /// The time that requests which are on their way have to arrive when the worker drains.
 const LAST_REQUESTS: Duration = Duration::from_millis(100);
 
-/// Serves the client until it leaves. When the worker drains, answers what has arrived whole, and closes.
-pub(super) async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls) {
+/// Serves the client until it leaves. When the worker drains, answers what has arrived whole, and closes. Keeps `open` as long
+/// as another request may begin.
+pub(super) async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls, open: TaskTrackerToken) {
     let (wire, io) = Wire::new(stream, front.pause());
     let client = front.client(wire.peer());
     let service = service_fn(|request| {
@@ -51,6 +53,7 @@ pub(super) async fn connection(stream: TcpStream, front: Arc<Front>, calls: Call
         wire.drain();
         tokio::time::sleep(LAST_REQUESTS).await;
         wire.close_input();
+        drop(open);
         std::future::pending::<()>().await;
     });
     let mut watch = Watch::new(&wire, client.departure());

@@ -38,6 +38,7 @@ use admin::HostPaths;
 use front::Front;
 
 pub use accept::Listener;
+pub(crate) use accept::Turn;
 pub use admin::{Admin, AdminFuture, FlushReport, Status};
 
 /// The HTTP trigger of a worker.
