@@ -4,6 +4,7 @@ mod access;
 mod extension;
 mod init;
 mod listing;
+mod local_settings;
 mod new;
 mod new_files;
 mod settings;
@@ -39,6 +40,7 @@ enum Command {
     New(new::Arguments),
     Start(Box<start::Arguments>),
     Extension(extension::Arguments),
+    Settings(local_settings::Arguments),
 }
 
 /// Runs the program with the arguments and environment of this process.
@@ -54,6 +56,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
         Command::New(arguments) => new::run(arguments),
         Command::Start(arguments) => start::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
+        Command::Settings(arguments) => local_settings::run(arguments),
     };
     let code = result.unwrap_or_else(|error| {
         logging::print_error(&format_args!("error: {error}"));

@@ -10,6 +10,7 @@ mod made;
 mod names;
 mod new;
 mod new_function;
+mod settings;
 mod shipped;
 mod stubs;
 mod support;
