@@ -11,6 +11,7 @@ mod names;
 mod new;
 mod new_function;
 mod settings;
+mod shells;
 mod shipped;
 mod stubs;
 mod support;
