@@ -16,6 +16,20 @@ mod item;
 
 pub(super) use item::Item;
 
+/// What the files may have. All tools for them accept comments and trailing commas, and nothing else beyond JSON.
+pub(super) const SYNTAX: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
 /// A JSON file of the app.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -61,14 +75,8 @@ impl Document {
     /// Reads `file` (relative to `root`); `None` if it does not exist.
     pub(super) fn open(root: &Path, file: impl Into<PathBuf>) -> Result<Option<Self>, Problem> {
         let file = file.into();
-        let bytes = match sys::read_regular(&root.join(&file)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Problem::of_file(&file, format!("cannot be read: {error}"))),
-        };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Problem::of_file(&file, "is not UTF-8 text; save it with UTF-8 encoding"))?;
-        Self::parse(file, &text).map(Some)
+        let text = read_text(root, &file)?;
+        text.map(|text| Self::parse(file, &text)).transpose()
     }
 
     /// Parses the text of `file`, which must be an object.
@@ -88,20 +96,7 @@ impl Document {
             file,
             duplicates: Vec::new(),
         };
-        // All tools for these files accept comments and trailing commas, and nothing else beyond JSON.
-        let options = ParseOptions {
-            allow_comments: true,
-            allow_trailing_commas: true,
-            allow_loose_object_property_names: false,
-            allow_missing_commas: false,
-            allow_single_quoted_strings: false,
-            allow_hexadecimal_numbers: false,
-            allow_unary_plus_numbers: false,
-            allow_bare_decimal_point_numbers: false,
-            allow_non_finite_numbers: false,
-            allow_extended_string_escapes: false,
-        };
-        let parsed = parse_to_ast(text, &CollectOptions::default(), &options).map_err(|error| {
+        let parsed = parse_to_ast(text, &CollectOptions::default(), &SYNTAX).map_err(|error| {
             let kind = error.kind().to_string();
             let mut letters = kind.chars();
             let lowered = letters
@@ -134,6 +129,18 @@ impl Document {
     pub(super) fn item_at(&self, key: &str) -> Item<'_> {
         Item::new(&self.file, &self.root, key)
     }
+}
+
+/// Returns the text of `file` (relative to `root`); `None` if it does not exist.
+pub(super) fn read_text(root: &Path, file: &Path) -> Result<Option<String>, Problem> {
+    let bytes = match sys::read_regular(&root.join(file)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Problem::of_file(file, format!("cannot be read: {error}"))),
+    };
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Problem::of_file(file, "is not UTF-8 text; save it with UTF-8 encoding"))?;
+    Ok(Some(text))
 }
 
 /// Converts the parser's tree, which borrows from the text, into ours.

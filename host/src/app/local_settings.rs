@@ -1,22 +1,29 @@
 //! Reads local.settings.json: the app settings on a developer's machine.
 
+use std::path::Path;
+
 use super::error::Problem;
 use super::json::{Document, Item};
 use super::{LocalSettings, Variables};
 use crate::model::OriginError;
 
+/// The file, relative to the app's folder.
+pub(super) const FILE: &str = "local.settings.json";
+
+/// Reads local.settings.json of the app in the folder `root`; `None` if it does not exist.
+pub(super) fn open(root: &Path, warnings: &mut Vec<Problem>) -> Result<Option<LocalSettings>, Problem> {
+    let Some(document) = Document::open(root, FILE)? else {
+        return Ok(None);
+    };
+    warnings.extend_from_slice(&document.duplicates);
+    read(&document, warnings).map(Some)
+}
+
 /// Reads local.settings.json. Ignores unknown keys, which other tools may know.
-pub(super) fn read(document: &Document, warnings: &mut Vec<Problem>) -> Result<LocalSettings, Problem> {
+fn read(document: &Document, warnings: &mut Vec<Problem>) -> Result<LocalSettings, Problem> {
     let top = document.item();
     let mut settings = LocalSettings::default();
-    if let Some(encrypted) = top.get("IsEncrypted")?
-        && encrypted.boolean()?
-    {
-        return Err(encrypted.problem(
-            "the settings are encrypted and cannot be read here; decrypt them with `func settings decrypt` \
-             in the app's folder",
-        ));
-    }
+    refuse_encrypted(&top)?;
     if let Some(values) = top.get("Values")? {
         settings.values = variables(&values, Item::scalar_text, warnings)?;
     }
@@ -39,6 +46,17 @@ pub(super) fn read(document: &Document, warnings: &mut Vec<Problem>) -> Result<L
         settings.cors_credentials = credentials.boolean()?;
     }
     Ok(settings)
+}
+
+/// Returns an error if the settings are encrypted. `top` is the whole file.
+pub(super) fn refuse_encrypted(top: &Item<'_>) -> Result<(), Problem> {
+    match top.get("IsEncrypted")? {
+        Some(encrypted) if encrypted.boolean()? => Err(encrypted.problem(
+            "the settings are encrypted and cannot be read here; decrypt them with `func settings decrypt` \
+             in the app's folder",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Reads an object of environment variables. `text` reads the value of one. Skips those that are null.

@@ -17,6 +17,7 @@ mod read;
 mod retry;
 mod routes;
 mod script;
+mod settings_file;
 #[cfg(test)]
 pub(crate) mod testing;
 mod variables;
@@ -38,6 +39,7 @@ pub(crate) use function::{is_function_name, names as function_folders, wrong_nam
 pub(crate) use host_config::RESERVED;
 pub use read::{ReadOptions, Reading};
 pub use script::{Declared, Script, ScriptFunctions};
+pub(crate) use settings_file::{Section, SettingsFile};
 pub use variables::{VariableError, Variables};
 
 /// A function app: its settings and its functions, as read from the folder at `root`.

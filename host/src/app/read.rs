@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{Problem, suggestion};
 use super::function::{self, Read};
@@ -59,10 +59,7 @@ impl App {
             path: root.to_owned(),
             reason,
         };
-        let root = &root.canonicalize().map_err(folder)?;
-        if !root.is_dir() {
-            return Err(folder(io::ErrorKind::NotADirectory.into()));
-        }
+        let root = &absolute(root)?;
         let mut warnings = Vec::new();
         let no_host_json = || AppError::NoHostJson { root: root.clone() };
         let mut host_json = Document::open(root, "host.json")
@@ -70,13 +67,9 @@ impl App {
             .ok_or_else(no_host_json)?;
         warnings.append(&mut host_json.duplicates);
 
-        let local = match Document::open(root, "local.settings.json").map_err(AppError::LocalSettings)? {
-            Some(document) => {
-                warnings.extend_from_slice(&document.duplicates);
-                local_settings::read(&document, &mut warnings).map_err(AppError::LocalSettings)?
-            }
-            None => LocalSettings::default(),
-        };
+        let local = local_settings::open(root, &mut warnings)
+            .map_err(AppError::LocalSettings)?
+            .unwrap_or_default();
         let app_settings = AppSettings::new(&local.values, &options.environment);
         known::note_settings(&app_settings);
         if root.join("proxies.json").is_file() {
@@ -150,6 +143,43 @@ impl App {
             declarations: Declarations::Folders(functions.collect()),
         };
         Ok(Reading::new(app, app_settings, disabled, warnings))
+    }
+}
+
+impl LocalSettings {
+    /// Reads only local.settings.json of the app in the folder `root`, and warnings about it; `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// The folder is not an app, or the first problem of the file.
+    pub(crate) fn read(root: &Path) -> Result<Option<(Self, Vec<Problem>)>, AppError> {
+        let mut warnings = Vec::new();
+        let settings =
+            local_settings::open(&app_root(root)?, &mut warnings).map_err(AppError::LocalSettings)?;
+        Ok(settings.map(|settings| (settings, warnings)))
+    }
+}
+
+/// Returns the absolute path of a folder with a host.json.
+pub(super) fn app_root(folder: &Path) -> Result<PathBuf, AppError> {
+    let root = absolute(folder)?;
+    if root.join("host.json").exists() {
+        Ok(root)
+    } else {
+        Err(AppError::NoHostJson { root })
+    }
+}
+
+fn absolute(folder: &Path) -> Result<PathBuf, AppError> {
+    let error = |reason| AppError::Root {
+        path: folder.to_owned(),
+        reason,
+    };
+    let root = folder.canonicalize().map_err(error)?;
+    if root.is_dir() {
+        Ok(root)
+    } else {
+        Err(error(io::ErrorKind::NotADirectory.into()))
     }
 }
 

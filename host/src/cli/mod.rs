@@ -1,9 +1,12 @@
 //! The command line: one file a subcommand, arguments in, exit code out.
 
 mod access;
+mod completions;
 mod extension;
 mod init;
 mod listing;
+mod local_settings;
+mod man;
 mod new;
 mod new_files;
 mod settings;
@@ -41,6 +44,9 @@ enum Command {
     #[command(hide = true)]
     Host(Host),
     Extension(extension::Arguments),
+    Settings(local_settings::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// `func host start`, as tasks of editors have it: the same as `start`
@@ -71,6 +77,9 @@ pub fn main_with(python_module: &str) -> ExitCode {
             command: HostCommand::Start(arguments),
         }) => start::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
+        Command::Settings(arguments) => local_settings::run(arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(_) => man::run(),
     };
     let code = result.unwrap_or_else(|error| {
         logging::print_error(&format_args!("error: {error}"));
@@ -88,6 +97,12 @@ pub fn main_with(python_module: &str) -> ExitCode {
 fn print(text: &dyn Display) {
     let mut stdout = std::io::stdout().lock();
     let _ = write!(stdout, "{}", Lines(&text.to_string())).and_then(|()| stdout.flush());
+}
+
+/// Like [`print`], for text that other programs read: it has no control characters to escape.
+fn print_for_programs(text: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text).and_then(|()| stdout.flush());
 }
 
 /// Returns the path as a word of a command for a shell.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -110,14 +111,25 @@ pub(super) fn replace(path: &Path, content: &str) -> Result<()> {
             name.push(target.file_name().unwrap_or_default());
             name.push(".new");
             let temporary = target.with_file_name(name);
-            fs::write(&temporary, content)
-                .and_then(|()| fs::set_permissions(&temporary, target.metadata()?.permissions()))
+            write_like(&target, &temporary, content)
                 .and_then(|()| fs::rename(&temporary, &target))
                 .inspect_err(|_| {
                     let _ = fs::remove_file(&temporary);
                 })
         })
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes a file with the permissions of `model`. It is never readable by others before: it may have secrets.
+fn write_like(model: &Path, path: &Path, content: &str) -> io::Result<()> {
+    let permissions = model.metadata()?.permissions();
+    // An earlier run may have left one.
+    let _ = fs::remove_file(path);
+    let mut options = File::options();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.set_permissions(permissions)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
 }
 
 #[cfg(test)]

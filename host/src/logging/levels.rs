@@ -17,6 +17,9 @@ const FUNCTION: &str = "Function";
 /// The loggers of Microsoft's libraries, which are of no use to those who run an app.
 const SYSTEM_LOGGERS: [&str; 2] = ["azure_functions_worker", "azure.functions"];
 
+/// Below one of these, the loggers of extensions in Python, which are of use.
+const EXTENSION_LOGGERS: &str = "azure_functions_worker.extension";
+
 /// The least level of each category. A category is also the prefix of others: `Function` is that of `Function.shop`, and the
 /// longest counts. `default` is for all others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,7 +206,7 @@ impl LogLevels {
 }
 
 fn is_of_system(logger: &str) -> bool {
-    SYSTEM_LOGGERS.iter().any(|system| is_below(logger, system))
+    SYSTEM_LOGGERS.iter().any(|system| is_below(logger, system)) && !is_below(logger, EXTENSION_LOGGERS)
 }
 
 /// Whether a category or a logger is this one, or one below it.
@@ -277,6 +280,12 @@ mod tests {
             ("azure.functions", Some("Shop"), false, None),
             ("azure.functions.timer", None, false, Some(Level::Warn)),
             ("azure_functions_worker.dispatcher", None, false, None),
+            (
+                "azure_functions_worker.extension.Audit",
+                None,
+                false,
+                Some(Level::Info),
+            ),
         ] {
             for level in [
                 Level::Critical,

@@ -10,6 +10,8 @@ mod made;
 mod names;
 mod new;
 mod new_function;
+mod settings;
+mod shells;
 mod shipped;
 mod stubs;
 mod support;
