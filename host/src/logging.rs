@@ -1,6 +1,7 @@
 //! The log. The host logs through `tracing`. Functions and extensions log through [`record`], because their logger and
 //! level are known only at run time. Nobody who logs waits for the reader: see `output`.
 
+mod choice;
 mod credentials;
 mod escape;
 mod json;
@@ -14,18 +15,18 @@ mod text;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{Registry, reload};
 
+pub(crate) use choice::allows_of_function;
+use choice::{APP, CHOICE, CHOSEN, RELOAD, prepare_filter};
+pub use choice::{Selection, least_of_python, max_level, set_host_levels};
 pub(crate) use credentials::{hide_credentials, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
 pub use levels::{LogLevel, LogLevels};
-use loggers::Loggers;
 use output::{STDERR, STDOUT};
 
 /// The format of the log.
@@ -71,20 +72,6 @@ impl Level {
     }
 }
 
-/// The environment variable that filters the log, in the syntax of `RUST_LOG`.
-const VARIABLE: &str = "FUNCDOCK_LOG";
-
-/// Which records of a process are logged. The variable FUNCDOCK_LOG wins over all of it.
-#[derive(Debug, Clone, Default)]
-pub struct Selection<'a> {
-    /// Whether the host logs at DEBUG.
-    pub verbose: bool,
-    /// Whether functions and extensions log at DEBUG.
-    pub debug_apps: bool,
-    /// The levels of host.json, in a worker.
-    pub levels: Option<&'a LogLevels>,
-}
-
 /// Sends the log of this process to stderr: of the host INFO and above, unless the selection says otherwise.
 pub fn init(format: Format, selection: &Selection<'_>) {
     let (filter, handle) = reload::Layer::new(prepare_filter(selection));
@@ -108,68 +95,6 @@ pub fn init(format: Format, selection: &Selection<'_>) {
     if is_set.is_ok() {
         let _ = RELOAD.set(handle);
     }
-}
-
-/// Takes the levels of host.json for the records of the host, in the process that supervises workers. `verbose` is that of
-/// [`Selection`].
-pub fn set_host_levels(levels: &LogLevels, verbose: bool) {
-    if verbose || is_chosen_by_variable() {
-        return;
-    }
-    if let Some(filter) = RELOAD.get() {
-        // Fails only if the subscriber is gone, and it never is.
-        let _ = filter.reload(EnvFilter::default().add_directive(levels.of_host().into()));
-    }
-}
-
-/// Puts another filter in the place of the first.
-static RELOAD: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
-
-fn is_chosen_by_variable() -> bool {
-    std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
-}
-
-/// Returns the filter for the records of the host, and sets the one for those of functions and extensions.
-fn prepare_filter(selection: &Selection<'_>) -> EnvFilter {
-    let worker = selection.levels.map_or(LevelFilter::INFO, LogLevels::of_worker);
-    let default = if selection.verbose {
-        LevelFilter::DEBUG
-    } else {
-        worker
-    };
-    let filter = EnvFilter::builder()
-        .with_default_directive(default.into())
-        .with_env_var(VARIABLE)
-        .from_env_lossy();
-    let chosen = if is_chosen_by_variable() {
-        let loggers = Loggers::parse(&std::env::var(VARIABLE).unwrap_or_default());
-        loggers.most_verbose().map(|most| (Chosen::ByName(loggers), most))
-    } else {
-        selection.levels.map(|levels| {
-            (
-                Chosen::ByCategory {
-                    levels: levels.clone(),
-                    is_debug: selection.debug_apps,
-                },
-                LevelFilter::TRACE,
-            )
-        })
-    };
-    let Some((chosen, most)) = chosen else {
-        return filter;
-    };
-    // Fails only if the log was set up before.
-    let _ = CHOICE.set(chosen);
-    // What is logged there was chosen already, as is what the host says of calls.
-    let directives = [
-        format!("{CHOSEN}={most}"),
-        format!("funcdock::pipeline={}", most.min(LevelFilter::DEBUG)),
-    ];
-    let by_category = selection.levels.is_some() && !is_chosen_by_variable();
-    let directives = directives.iter().take(if by_category { 2 } else { 1 });
-    directives
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive)
 }
 
 /// Writes each record to the queue for stderr.
@@ -215,70 +140,6 @@ pub(crate) fn print_unread(text: &dyn Display) {
 /// Writes a line to stderr that is not a record, in order with the records. Its further lines are indented, as theirs.
 pub(crate) fn print_error(text: &dyn Display) {
     STDERR.write(format!("{}\n", Indented(&text.to_string())).as_bytes());
-}
-
-/// Returns the number of the most verbose level at which an extension's records are logged.
-pub fn max_level() -> u8 {
-    let current = match CHOICE.get() {
-        Some(Chosen::ByCategory { levels, is_debug }) => {
-            let most = levels.most_of_extensions();
-            let most = if *is_debug {
-                most.max(LogLevel::Debug)
-            } else {
-                most
-            };
-            return match most {
-                LogLevel::None => 0,
-                most => most.of_level(),
-            };
-        }
-        Some(Chosen::ByName(_)) | None => LevelFilter::current(),
-    };
-    match current {
-        LevelFilter::OFF => 0,
-        LevelFilter::ERROR => 1,
-        LevelFilter::WARN => 2,
-        LevelFilter::INFO => 3,
-        LevelFilter::DEBUG => 4,
-        _ => 5,
-    }
-}
-
-/// Returns the least level of Python's `logging` at which a record of a function may be logged. In a worker.
-pub fn least_of_python() -> u8 {
-    match CHOICE.get() {
-        Some(Chosen::ByCategory { levels, is_debug }) => {
-            let most = levels.most_of_functions();
-            let most = if *is_debug {
-                most.max(LogLevel::Debug)
-            } else {
-                most
-            };
-            most.of_python()
-        }
-        Some(Chosen::ByName(loggers)) => {
-            let named = loggers.most_verbose().map_or(LogLevel::None, LogLevel::from);
-            named.max(level_for_all()).of_python()
-        }
-        None => level_for_all().of_python(),
-    }
-}
-
-/// Returns the level of records that nothing else chooses.
-fn level_for_all() -> LogLevel {
-    if tracing::enabled!(target: APP, tracing::Level::TRACE) {
-        LogLevel::Trace
-    } else if tracing::enabled!(target: APP, tracing::Level::DEBUG) {
-        LogLevel::Debug
-    } else if tracing::enabled!(target: APP, tracing::Level::INFO) {
-        LogLevel::Information
-    } else if tracing::enabled!(target: APP, tracing::Level::WARN) {
-        LogLevel::Warning
-    } else if tracing::enabled!(target: APP, tracing::Level::ERROR) {
-        LogLevel::Error
-    } else {
-        LogLevel::None
-    }
 }
 
 /// A record of a function or an extension.
@@ -343,46 +204,6 @@ macro_rules! emit {
 
 /// The field of a record that is more than an error, which is the highest level of `tracing`.
 const IS_CRITICAL: &str = "is_critical";
-
-/// The target of the records of functions and extensions.
-const APP: &str = "app";
-
-/// The target of those records that were chosen by their logger or category.
-const CHOSEN: &str = "app::chosen";
-
-/// What chooses records of functions and extensions, if FUNCDOCK_LOG is not a level alone.
-static CHOICE: OnceLock<Chosen> = OnceLock::new();
-
-enum Chosen {
-    /// FUNCDOCK_LOG names loggers.
-    ByName(Loggers),
-    /// host.json has levels for categories.
-    ByCategory {
-        levels: LogLevels,
-        /// Whether DEBUG is logged in any case.
-        is_debug: bool,
-    },
-}
-
-impl Chosen {
-    /// Whether a record is logged; `None` leaves it to the level for all.
-    fn decide(&self, record: &Record<'_>, level: Level) -> Option<bool> {
-        match self {
-            Chosen::ByName(loggers) => loggers.decide(record.logger, level),
-            Chosen::ByCategory { levels, is_debug } => {
-                Some(levels.allow(record, level) || (*is_debug && levels.allow_debug(record, level)))
-            }
-        }
-    }
-}
-
-/// Whether the host logs this of a call of a function.
-pub(crate) fn allows_of_function(name: &str, level: Level) -> bool {
-    match CHOICE.get() {
-        Some(Chosen::ByCategory { levels, .. }) => levels.of_function(name).allows(level),
-        Some(Chosen::ByName(_)) | None => true,
-    }
-}
 
 /// Writes a record.
 pub fn record(level: Level, record: &Record<'_>) {

@@ -163,19 +163,22 @@ impl LogLevels {
 
     /// Returns the most verbose level that the records of functions have: what Python need not make otherwise.
     pub fn most_of_functions(&self) -> LogLevel {
-        // Any category that is not of the host may be the name of a logger.
-        let others = self.0.iter().filter(|(category, _)| {
-            !["Host", WORKER, "default"]
-                .iter()
-                .any(|one| is_below(category, one))
-        });
-        let most = others.map(|(_, level)| *level).max();
-        self.of(FUNCTION).max(most.unwrap_or(LogLevel::None))
+        self.of(FUNCTION).max(self.most_but(&[WORKER]))
+    }
+
+    /// Returns the most verbose level of the categories that may be the name of a logger, or of one function; none of these.
+    fn most_but(&self, others: &[&str]) -> LogLevel {
+        let known = ["Host", "default"].iter().chain(others);
+        let named = self
+            .0
+            .iter()
+            .filter(|(category, _)| !known.clone().any(|one| is_below(category, one)));
+        named.map(|(_, level)| *level).max().unwrap_or(LogLevel::None)
     }
 
     /// Returns the most verbose level that records of extensions have.
     pub(super) fn most_of_extensions(&self) -> LogLevel {
-        self.of(WORKER)
+        self.of(WORKER).max(self.most_but(&[FUNCTION]))
     }
 
     /// Whether a record is logged because DEBUG is, for all but loggers of Microsoft's.

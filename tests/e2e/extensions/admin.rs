@@ -21,7 +21,7 @@ fn extensions_flush_when_the_operator_asks_for_it() {
     ];
     let host = app(&extensions).start();
     const FLUSH: &str = "/admin/extensions/flush";
-    assert_eq!(request_status(&host, "GET", FLUSH), 404, "only a POST");
+    assert_eq!(request_status(&host, "GET", FLUSH), 405, "only a POST");
     assert_eq!(records_of(host.app(), "flush").len(), 0);
     let functions = records_of(host.app(), "post_function_load").len() / 2;
     for round in 1..=2 {
@@ -71,7 +71,7 @@ fn the_report_is_the_same_as_in_the_host_status() {
         host.get("/admin/host/status").json()["extensions"]
     );
     assert_eq!(request_status(&host, "HEAD", "/admin/extensions"), 200);
-    assert_eq!(request_status(&host, "POST", "/admin/extensions"), 404);
+    assert_eq!(request_status(&host, "POST", "/admin/extensions"), 405);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use super::budget::Budget;
 use super::client::Client;
 use super::cors;
 use super::handshake::Handshake;
+use super::limits::{Limits, Outstanding};
 use super::origin::Origin;
 use super::reply::{self, Reply};
 use super::responses::{self, ResponseBody};
@@ -38,7 +39,7 @@ pub(super) struct Front {
     calls: Calls,
     limits: Limits,
     concurrent: Option<Arc<Semaphore>>,
-    outstanding: Arc<AtomicU32>,
+    outstanding: Outstanding,
     bodies: Arc<Budget>,
     custom_headers: HeaderMap,
     proxies: TrustedProxies,
@@ -53,16 +54,6 @@ struct Endpoint {
     streams_body: bool,
     /// `None` lets everybody in.
     lock: Option<Arc<Lock>>,
-}
-
-/// The limits for requests in host.json.
-struct Limits {
-    /// The maximum size of a request body, in bytes.
-    body: u64,
-    /// The longest pause of a client within a request's head or body.
-    pause: Duration,
-    /// The number of requests that may run or wait.
-    outstanding: Option<u32>,
 }
 
 impl Front {
@@ -104,12 +95,11 @@ impl Front {
             concurrent: config
                 .max_concurrent_requests
                 .map(|count| Arc::new(Semaphore::new(count as usize))),
-            outstanding: Arc::default(),
+            outstanding: Outstanding::new(config.max_outstanding_requests),
             bodies: Budget::new(config.max_total_request_body_size),
             limits: Limits {
                 body: config.max_request_body_size,
                 pause: config.client_timeout,
-                outstanding: config.max_outstanding_requests,
             },
             custom_headers: config.custom_headers,
             proxies: config.trusted_proxies,
@@ -179,7 +169,7 @@ impl Front {
         if let Some(response) = endpoint.lock.as_ref().and_then(|lock| lock.refuse(&parts)) {
             return self.refuse(&parts.headers, incoming, response);
         }
-        let Some(outstanding) = self.outstanding() else {
+        let Some(outstanding) = self.outstanding.add() else {
             return self.refuse(&parts.headers, incoming, responses::too_many());
         };
         let handshake = match upgrade.is_some().then(|| Handshake::read(&parts, &incoming)) {
@@ -318,26 +308,6 @@ impl Front {
         }
         responses::closing(response)
     }
-
-    /// Counts a request among those that run or wait; `None` when there are too many.
-    fn outstanding(&self) -> Option<Outstanding> {
-        let Some(limit) = self.limits.outstanding else {
-            return Some(Outstanding(None));
-        };
-        let counted = Outstanding(Some(Arc::clone(&self.outstanding)));
-        (self.outstanding.fetch_add(1, Ordering::Relaxed) < limit).then_some(counted)
-    }
 }
 
 const INVALID_HOST: &str = "the request has no valid Host, or several\n";
-
-/// One of the requests that run or wait, until dropped.
-struct Outstanding(Option<Arc<AtomicU32>>);
-
-impl Drop for Outstanding {
-    fn drop(&mut self) {
-        if let Some(count) = &self.0 {
-            count.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}

@@ -17,6 +17,7 @@ mod connection_headers;
 mod cors;
 mod front;
 mod handshake;
+mod limits;
 mod origin;
 mod reply;
 mod responses;

@@ -1,0 +1,175 @@
+//! The options of `funcdock start`.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::of_func::OfFunc;
+use crate::app::{BOOLEAN, parse_boolean};
+use crate::cli::access::Auth;
+use crate::logging::Format;
+use crate::model::{Origins, TrustedProxies};
+
+const EXAMPLES: &str = "\
+Examples:
+  funcdock start                             Serve the app in this folder at http://localhost:7071
+  funcdock start my-app --port 0             Serve another one, at a free port
+  funcdock start --workers 4                 With four worker processes
+  funcdock start --functions Hello Goodbye   Only these two functions
+  funcdock start --python python3.12         With an interpreter from PATH
+
+The interpreter is --python, else the app's .venv, else $VIRTUAL_ENV, else python3. An app that has a
+requirements.txt and none of the first three gets a .venv made, with its requirements installed.
+
+Ctrl-C lets running calls finish; a second one does not. SIGHUP reads the app again and replaces the workers, one after
+the other, without losing a request.";
+
+/// Serve a function app
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Arguments {
+    /// The app's folder: the one with host.json
+    #[arg(value_name = "APP", default_value = ".")]
+    pub(super) app: PathBuf,
+
+    /// Port to listen on; 0 picks a free one [default: LocalHttpPort of local.settings.json, or 7071]
+    #[arg(long, short, env = "FUNCDOCK_PORT", value_parser = port)]
+    pub(super) port: Option<u16>,
+
+    /// IP address to listen on; 0.0.0.0 is every address of this machine
+    #[arg(long, env = "FUNCDOCK_ADDRESS", default_value = "127.0.0.1", value_parser = address)]
+    pub(super) address: IpAddr,
+
+    /// Let in only requests that bring a key [default: if the address is not one of this machine alone]
+    #[arg(
+        long,
+        alias = "enableAuth",
+        env = "FUNCDOCK_ENABLE_AUTH",
+        value_name = "BOOLEAN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = auth
+    )]
+    pub(super) enable_auth: Auth,
+
+    /// Origins whose web pages may read responses, separated by commas; * is all [default: Host.CORS of local.settings.json]
+    #[arg(long, env = "FUNCDOCK_CORS", value_name = "ORIGINS")]
+    pub(super) cors: Option<Origins>,
+
+    /// Let requests of these pages have cookies and other credentials
+    #[arg(long, env = "FUNCDOCK_CORS_CREDENTIALS", value_parser = boolean)]
+    pub(super) cors_credentials: bool,
+
+    /// Worker processes, 1 to 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
+    // Not clap's `env`: local.settings.json may have the setting too.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub(super) workers: Option<u32>,
+
+    /// Proxies whose X-Forwarded-For, -Proto and -Host count: IP addresses and networks, separated by commas; * is everybody
+    #[arg(
+        long,
+        env = "FUNCDOCK_FORWARDED_ALLOW_IPS",
+        value_name = "IPS",
+        default_value = "127.0.0.1,::1"
+    )]
+    pub(super) forwarded_allow_ips: TrustedProxies,
+
+    /// Python interpreter to run the app with: a path, or a name in PATH
+    #[arg(long, env = "FUNCDOCK_PYTHON", value_name = "PATH")]
+    pub(super) python: Option<PathBuf>,
+
+    /// Arguments of the interpreter, such as "-m debugpy --listen 9091" [default: languageWorkers__python__arguments]
+    #[arg(long, value_name = "ARGUMENTS", allow_hyphen_values = true)]
+    pub(super) language_worker: Option<String>,
+
+    /// Load only these functions (separated by spaces, or by commas in the variable)
+    #[arg(long, env = "FUNCDOCK_FUNCTIONS", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub(super) functions: Option<Vec<String>>,
+
+    /// Stop when a function cannot be loaded, instead of answering its calls with an error
+    #[arg(long, env = "FUNCDOCK_STRICT", value_parser = boolean)]
+    pub(super) strict: bool,
+
+    /// Read the app again when one of its files changes [default: on a terminal]
+    #[arg(long, env = "FUNCDOCK_RELOAD", value_parser = boolean, overrides_with = "no_reload")]
+    pub(super) reload: bool,
+
+    /// Do not read the app again when one of its files changes
+    #[arg(long)]
+    pub(super) no_reload: bool,
+
+    /// Never make a .venv or install requirements
+    #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = boolean)]
+    pub(super) no_install: bool,
+
+    /// Seconds until a worker must be ready
+    #[arg(long, short = 't', alias = "timeout", env = "FUNCDOCK_START_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(super) start_timeout: Duration,
+
+    /// Seconds that running calls get to finish when the host stops, or replaces a worker
+    #[arg(long, env = "FUNCDOCK_DRAIN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(super) drain_timeout: Duration,
+
+    /// Seconds without a sign of life after which a worker is killed and started again
+    #[arg(long, env = "FUNCDOCK_HEARTBEAT_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(super) heartbeat_timeout: Duration,
+
+    /// Format of the log on stderr
+    #[arg(
+        long,
+        env = "FUNCDOCK_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    pub(super) log_format: Format,
+
+    #[command(flatten)]
+    pub(super) of_func: OfFunc,
+
+    /// Log in detail, and show the output of pip
+    #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = boolean)]
+    pub(super) verbose: bool,
+}
+
+/// Parses the variable of a flag, by the table of booleans that app settings have.
+fn boolean(text: &str) -> Result<bool, String> {
+    // A variable that is set to nothing is as good as none.
+    match text.trim() {
+        "" => Ok(false),
+        text => parse_boolean(text).ok_or_else(|| format!("expected {BOOLEAN}")),
+    }
+}
+
+fn auth(text: &str) -> Result<Auth, String> {
+    match text.trim() {
+        "" => Ok(Auth::ByAddress),
+        text => boolean(text).map(|is_on| if is_on { Auth::On } else { Auth::Off }),
+    }
+}
+
+fn port(value: &str) -> Result<u16, String> {
+    value
+        .parse()
+        .map_err(|_| "expected a number from 0 to 65535, from --port or FUNCDOCK_PORT".into())
+}
+
+fn address(value: &str) -> Result<IpAddr, String> {
+    match value {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        _ => value.parse().map_err(|_| {
+            "expected an IP address such as 127.0.0.1 or ::1, from --address or FUNCDOCK_ADDRESS".into()
+        }),
+    }
+}
+
+pub(in crate::cli) fn seconds(value: &str) -> Result<Duration, String> {
+    // The limit of a year keeps sums with the clock in range.
+    match value.parse::<f64>() {
+        Ok(number) if (0.0..=365.0 * 86_400.0).contains(&number) => Ok(Duration::from_secs_f64(number)),
+        _ => Err("expected a number of seconds, such as 30 or 0.5".into()),
+    }
+}
