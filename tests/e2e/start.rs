@@ -282,14 +282,21 @@ fn uv_installs_if_it_is_there() {
     let mut path = folder.path().as_os_str().to_owned();
     path.push(":");
     path.push(path_with_python());
-    let host = app_to_install("azure-functions\n", path.clone()).start();
+    // The machine's own say that it is to be pip.
+    let app_to_install = |requirements: &str| {
+        let app = app_to_install(requirements, path.clone());
+        app.env("PIP_CERT", "")
+            .env("PIP_FIND_LINKS", "")
+            .env("PIP_INDEX_URL", "")
+    };
+    let host = app_to_install("azure-functions\n").start();
     assert_eq!(host.get("/api/hello?name=Ada").text(), "Hello, Ada!");
     assert!(
         host.app().path().join(".venv/bin/pip").exists(),
         "as users expect"
     );
     host.stop().assert_clean();
-    let stopped = app_to_install("./is-not-there\n", path).start_fails();
+    let stopped = app_to_install("./is-not-there\n").start_fails();
     assert!(stopped.stderr.contains("/uv pip install"), "{}", stopped.stderr);
 }
 

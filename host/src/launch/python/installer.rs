@@ -19,6 +19,25 @@ const OF_THE_NETWORK: [&str; 8] = [
     "SSL_CERT_FILE",
 ];
 
+/// The variables of pip that do not decide what is installed, and from where.
+const HARMLESS: [&str; 9] = [
+    "PIP_CACHE_DIR",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_DISABLE_PIP_VERSION_CHECK",
+    "PIP_NO_CACHE_DIR",
+    "PIP_NO_COLOR",
+    "PIP_NO_INPUT",
+    "PIP_PROGRESS_BAR",
+    "PIP_RETRIES",
+    "PIP_ROOT_USER_ACTION",
+];
+
+/// Whether this variable of pip, which uv does not heed, decides what is installed.
+fn decides(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    upper.starts_with("PIP_") && !HARMLESS.contains(&upper.as_str())
+}
+
 /// Makes the commands. They are to be run in the app's folder.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Installer {
@@ -39,10 +58,11 @@ impl Installer {
             .filter(|(name, _)| concerns(name))
             .cloned()
             .collect();
-        // uv does not heed them.
-        let is_pip = |name: &str| name.to_ascii_uppercase().starts_with("PIP_");
-        let is_for_pip = variables.iter().any(|(name, _)| is_pip(name))
-            || std::env::vars_os().any(|(name, _)| is_pip(&name.to_string_lossy()));
+        let mut settings = variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .chain(std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value)));
+        let is_for_pip = settings.any(|(name, value)| decides(&name) && !value.is_empty());
         let mut found = std::env::split_paths(search_path).map(|folder| folder.join("uv"));
         Installer {
             uv: found.find(|path| !is_for_pip && is_executable(path)),
