@@ -27,6 +27,7 @@ pub use choice::{Selection, least_of_python, max_level, set_host_levels};
 pub(crate) use credentials::{hide_credentials, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
 pub use levels::{LogLevel, LogLevels};
+pub(crate) use output::dropped;
 use output::{STDERR, STDOUT};
 
 /// The format of the log.

@@ -122,6 +122,11 @@ impl Pool {
         state.places.running() + state.queue.len() < self.most
     }
 
+    /// Returns the number of calls that no thread has taken yet. From any thread.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().queue.len()
+    }
+
     /// Returns the threads that were lost at least this long ago and are not back, each once.
     pub(crate) fn lost_threads(&self, since: Duration) -> Vec<LostThread> {
         self.lock().places.take_lost(since)

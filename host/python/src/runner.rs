@@ -207,6 +207,10 @@ impl FunctionRunner for PythonRunner {
         self.pool.has_idle_place()
     }
 
+    fn waiting(&self) -> usize {
+        self.pool.waiting()
+    }
+
     fn cancel(&self) {
         self.event_loop.cancel();
     }

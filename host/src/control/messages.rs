@@ -148,6 +148,8 @@ pub struct WorkerConfig {
     pub index: u32,
     /// The number of workers.
     pub workers: u32,
+    /// How often the worker of this index was started before.
+    pub restarts: u32,
     /// The index of this worker's cell in the [`Loads`](super::Loads).
     pub load_cell: u32,
     /// Whether worker extensions are on (`PYTHON_ENABLE_WORKER_EXTENSIONS`).

@@ -20,6 +20,7 @@ fn config(root: &str) -> WorkerConfig {
         app,
         index: 1,
         workers: 2,
+        restarts: 0,
         load_cell: 3,
         extensions_enabled: true,
         debug_logs: false,

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,14 @@ const CHILD_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Whether this process is a forked child, which has no thread that writes.
 static IS_FORKED: AtomicBool = AtomicBool::new(false);
+
+/// The records that were dropped since the start of the process.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of records of stderr and stdout that nobody has read in time, since the start of the process.
+pub(crate) fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
 
 thread_local! {
     /// The output that this thread writes to.
@@ -105,6 +113,7 @@ impl Output {
             || (queue.dropped == 0 && queue.waiting.len().saturating_add(record.len()) <= LIMIT);
         if !has_room || !self.ensure_writer(&mut queue) {
             queue.dropped += 1;
+            DROPPED.fetch_add(1, Ordering::Relaxed);
             return;
         }
         queue.waiting.extend_from_slice(record);
@@ -169,7 +178,9 @@ impl Output {
                 rest = others;
                 is_written = self.stream.write(piece, None).is_ok();
                 if !is_written {
-                    lost += records_in(piece);
+                    let records = records_in(piece);
+                    DROPPED.fetch_add(records, Ordering::Relaxed);
+                    lost += records;
                 }
             }
             lost += dropped;

@@ -22,6 +22,7 @@ pub(super) struct Call<G: Send + Sync + 'static> {
     invocation: Arc<Invocation>,
     stage: Stage,
     held: Option<(G, TaskTrackerToken)>,
+    begun: Instant,
     /// The time when it times out.
     deadline: Option<Instant>,
     /// Whether nobody waits for the reply any more.
@@ -45,6 +46,8 @@ impl<G: Send + Sync + 'static> Call<G> {
         invocation: Arc<Invocation>,
         held: G,
     ) -> Self {
+        function.counts.begin();
+        let begun = Instant::now();
         Call {
             pipeline: Arc::clone(pipeline),
             progress: HookProgress::default(),
@@ -52,7 +55,8 @@ impl<G: Send + Sync + 'static> Call<G> {
             invocation,
             stage: Stage::PreHooks,
             held: Some((held, pipeline.in_flight.token())),
-            deadline: pipeline.timeout.map(|limit| Instant::now() + limit),
+            begun,
+            deadline: pipeline.timeout.map(|limit| begun + limit),
             detached: false,
         }
     }
@@ -142,6 +146,7 @@ impl<G: Send + Sync + 'static> Call<G> {
         let chain = &self.function.chain;
         chain.give_up_entering(&self.invocation, &mut self.progress);
         log_failure(&self.invocation, &outcome);
+        self.function.counts.end(&outcome, self.begun.elapsed());
         self.stage = Stage::PostHooks(CallResult::new(outcome));
     }
 
@@ -195,6 +200,7 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
             invocation: Arc::clone(&self.invocation),
             stage: std::mem::replace(&mut self.stage, Stage::Ended),
             held: self.held.take(),
+            begun: self.begun,
             deadline: self.deadline,
             detached: true,
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Counts;
 use crate::extensions::HookChain;
 use crate::model::{FunctionDefinition, FunctionInfo};
 
@@ -15,4 +16,6 @@ pub struct LoadedFunction {
     pub info: Arc<FunctionInfo>,
     /// The hooks around it.
     pub chain: HookChain,
+    /// What its calls came to.
+    pub counts: Counts,
 }

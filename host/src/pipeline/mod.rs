@@ -5,6 +5,7 @@
 
 mod call;
 mod completions;
+mod counts;
 mod failure;
 mod function;
 mod runner;
@@ -24,6 +25,7 @@ use crate::model::{CallResult, Invocation, Start, StreamEndKind};
 use call::Call;
 
 pub use completions::{Completions, WorkerHold};
+pub use counts::{BOUNDS, Counts, CountsNow, ENDINGS};
 pub use function::LoadedFunction;
 pub use runner::{FunctionRunner, RunnerCall};
 pub use waiters::Ticket;

@@ -49,6 +49,11 @@ pub trait FunctionRunner: Send + Sync + 'static {
         true
     }
 
+    /// Returns the number of calls that wait for the end of others. From any thread.
+    fn waiting(&self) -> usize {
+        0
+    }
+
     /// Ends running calls as far as the language can, with their outcomes soon after, and begins no more.
     fn cancel(&self) {}
 

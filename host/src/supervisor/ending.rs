@@ -1,5 +1,7 @@
 //! The end of a worker that was ready: it finishes its calls, or is killed at its deadline.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,6 +22,8 @@ pub(super) struct Ending {
     pub(super) index: u32,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) events: mpsc::UnboundedSender<SlotEvent>,
+    /// How many of the workers were started.
+    pub(super) starts: Arc<AtomicU32>,
 }
 
 impl Ending {

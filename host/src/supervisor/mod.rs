@@ -171,7 +171,12 @@ pub async fn run(
         let (phase, events) = (watched.clone(), sender.clone());
         let slot = Slot {
             spec: Arc::clone(&spec),
-            ending: Ending { index, phase, events },
+            ending: Ending {
+                index,
+                phase,
+                events,
+                starts: Arc::default(),
+            },
             orders,
             ready: Arc::clone(&ready),
             retired: JoinSet::new(),
@@ -320,6 +325,7 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
             app: app.clone(),
             index: 0,
             workers: options.workers,
+            restarts: 0,
             load_cell: 0,
             extensions_enabled: options.extensions_enabled,
             site_packages,

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::oneshot;
 
@@ -53,12 +54,13 @@ pub(super) fn start(mut ending: Ending, spec: Arc<WorkerSpec>) -> Starting {
         let spawned = listener
             .map_err(|source| spec.spawn_error(ending.index, source))
             .and_then(|listener| WorkerProcess::spawn(&spec, ending.index, listener));
+        let restarts = ending.starts.fetch_add(1, Ordering::Relaxed);
         let mut worker = match spawned {
             Ok(worker) => worker,
             Err(reason) => return Started::Failed(reason),
         };
         let started = tokio::select! {
-            started = worker.start(&spec) => started,
+            started = worker.start(&spec, restarts) => started,
             () = stop(&mut ending.phase) => return Started::Stopped(ending.terminate(worker).await),
         };
         match started {

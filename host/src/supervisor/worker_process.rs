@@ -163,11 +163,13 @@ impl WorkerProcess {
         self.pid
     }
 
-    /// Sends the worker its configuration and waits until it is ready.
-    pub(super) async fn start(&mut self, spec: &WorkerSpec) -> Result<Ready, SupervisorError> {
+    /// Sends the worker its configuration and waits until it is ready. `restarts` is how often one of its index was started
+    /// before.
+    pub(super) async fn start(&mut self, spec: &WorkerSpec, restarts: u32) -> Result<Ready, SupervisorError> {
         let worker = self.index;
         let config = Box::new(WorkerConfig {
             index: worker,
+            restarts,
             load_cell: self.cell.index(),
             ..spec.config.clone()
         });

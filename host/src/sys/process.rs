@@ -23,6 +23,14 @@ pub(crate) fn describe_exit(status: ExitStatus) -> String {
     }
 }
 
+/// Returns the resident memory of this process, in bytes; `None` if the system does not tell.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
 /// Returns the status of a process that exited with 255.
 pub(crate) fn failed_exit() -> ExitStatus {
     ExitStatus::from_raw(255 << 8)

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::Health;
 use super::exposition;
 use super::listing::{AllExtensions, lock};
+use super::own_metrics::OwnMetrics;
 use super::peers::Peers;
 use crate::control::{Flushed, Question, Reply, WorkerConfig};
 use crate::triggers::http::{Admin, AdminFuture, FlushReport, Status};
@@ -37,6 +38,7 @@ struct OwnAdmin {
     worker: u32,
     health: Health,
     extensions: AllExtensions,
+    metrics: OwnMetrics,
     is_flushing: AtomicBool,
 }
 
@@ -46,6 +48,7 @@ impl WorkerAdmin {
         config: &WorkerConfig,
         language: &str,
         extensions: AllExtensions,
+        metrics: OwnMetrics,
         peers: Option<Arc<Peers>>,
         health: Health,
     ) -> Self {
@@ -53,6 +56,7 @@ impl WorkerAdmin {
             worker: config.index,
             health,
             extensions,
+            metrics,
             is_flushing: AtomicBool::new(false),
         });
         if let Some(peers) = &peers {
@@ -106,7 +110,10 @@ impl OwnAdmin {
                 "worker": self.worker,
                 "extensions": self.extensions.report(),
             })),
-            Question::Metrics => Reply::Metrics(lock(&self.extensions.native).metrics()),
+            Question::Metrics => {
+                let of_extensions = lock(&self.extensions.native).metrics();
+                Reply::Metrics(exposition::join([self.metrics.encode().as_str(), &of_extensions]))
+            }
             Question::Health => Reply::Health(self.health.failure().map(ToOwned::to_owned)),
             Question::Flush => Reply::Flush(self.flush()),
         }

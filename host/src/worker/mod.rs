@@ -11,6 +11,7 @@ mod health;
 mod link;
 mod listing;
 mod orders;
+mod own_metrics;
 mod peers;
 mod service;
 #[cfg(test)]
@@ -29,12 +30,13 @@ use crate::extensions::{Activity, Companion, Extensions, Search};
 use crate::logging::Selection;
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
-use crate::triggers::http::{Http, Listener, is_http_trigger};
+use crate::triggers::http::{Http, Listener, ResponseCounts, is_http_trigger};
 use crate::triggers::{self, Setup, Trigger};
 use admin::WorkerAdmin;
 use functions::put_hooks_around;
 use link::Link;
 use listing::{AllExtensions, lock};
+use own_metrics::OwnMetrics;
 use peers::Peers;
 use service::Service;
 
@@ -259,15 +261,24 @@ impl LoadedWorker {
             python: language.to_owned(),
         };
         if let Some(listener) = base.listener.take() {
+            let responses = Arc::<ResponseCounts>::default();
+            let metrics = OwnMetrics {
+                worker: base.config.index,
+                restarts: base.config.restarts,
+                functions: functions.clone(),
+                responses: Arc::clone(&responses),
+                runner: Arc::clone(&runner),
+            };
             let admin = WorkerAdmin::new(
                 &base.config,
                 language,
                 extensions.clone(),
+                metrics,
                 base.peers.clone(),
                 base.health.clone(),
             );
             let config = base.config.app.host.http.clone();
-            let http = Http::new(listener, config, functions.clone(), Arc::new(admin));
+            let http = Http::new(listener, config, functions.clone(), responses, Arc::new(admin));
             triggers.insert(0, Box::new(http));
         }
         let timeout = base.config.app.host.function_timeout;

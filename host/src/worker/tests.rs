@@ -121,6 +121,7 @@ fn config() -> WorkerConfig {
         app: crate::app::testing::app("/app"),
         index: 0,
         workers: 1,
+        restarts: 0,
         load_cell: 0,
         extensions_enabled: false,
         site_packages: Vec::new(),

@@ -89,6 +89,7 @@ pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunc
         },
         info: Arc::new(function("one")),
         chain,
+        counts: Default::default(),
     };
     (extensions, Arc::new(function))
 }

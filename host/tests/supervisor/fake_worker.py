@@ -58,12 +58,16 @@ def answer():
 
 
 def serve():
+    may_answer = False
     while True:
-        for source in select.select([control, listener], [], [])[0]:
+        for source in select.select([control, listener] if may_answer else [control], [], [])[0]:
             if source is listener:
                 answer()
                 continue
             message = receive()
+            if message == "serve":
+                may_answer = True
+                continue
             if message != "ping":
                 return message["drain"]
             if behaviour != "is silent":

@@ -2,6 +2,7 @@
 
 mod cors;
 mod keys;
+mod metrics;
 mod paths;
 
 use funcdock_tests::{Answer, Host};

@@ -18,6 +18,7 @@ use super::body::{self, ReadError};
 use super::budget::Budget;
 use super::client::Client;
 use super::cors;
+use super::counts::ResponseCounts;
 use super::handshake::Handshake;
 use super::limits::{Limits, Outstanding};
 use super::origin::Origin;
@@ -45,6 +46,7 @@ pub(super) struct Front {
     proxies: TrustedProxies,
     cors: Option<Cors>,
     paths: HostPaths,
+    responses: Arc<ResponseCounts>,
 }
 
 /// A function at its route.
@@ -63,6 +65,7 @@ impl Front {
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
         paths: HostPaths,
+        responses: Arc<ResponseCounts>,
     ) -> Self {
         let keys = config.keys.map(KeyRing::of_host);
         let entries = functions.into_iter().filter_map(|function| {
@@ -105,6 +108,7 @@ impl Front {
             proxies: config.trusted_proxies,
             cors: config.cors,
             paths,
+            responses,
         }
     }
 
@@ -129,6 +133,7 @@ impl Front {
             .as_ref()
             .and_then(|_| request.headers().get(ORIGIN).cloned());
         let mut response = self.route(request, client).await;
+        self.responses.add(response.status());
         for (name, value) in &self.custom_headers {
             response.headers_mut().append(name, value.clone());
         }

@@ -15,6 +15,7 @@ mod client;
 mod connection;
 mod connection_headers;
 mod cors;
+mod counts;
 mod front;
 mod handshake;
 mod limits;
@@ -41,28 +42,32 @@ use front::Front;
 pub use accept::Listener;
 pub(crate) use accept::Turn;
 pub use admin::{Admin, AdminFuture, FlushReport, Status};
+pub use counts::{CLASSES, ResponseCounts};
 
 /// The HTTP trigger of a worker.
 pub struct Http {
     listener: Listener,
     config: HttpConfig,
     all: Vec<Arc<LoadedFunction>>,
+    responses: Arc<ResponseCounts>,
     admin: Arc<dyn Admin>,
 }
 
 impl Http {
     /// Returns a trigger that serves HTTP from this socket. `admin` serves the host's own paths, where operators can run `all`
-    /// functions.
+    /// functions. Responses are counted in `responses`.
     pub fn new(
         listener: Listener,
         config: HttpConfig,
         all: Vec<Arc<LoadedFunction>>,
+        responses: Arc<ResponseCounts>,
         admin: Arc<dyn Admin>,
     ) -> Self {
         Http {
             listener,
             config,
             all,
+            responses,
             admin,
         }
     }
@@ -93,7 +98,13 @@ impl Trigger for Http {
         calls: Calls,
     ) -> Result<TriggerFuture, String> {
         let paths = HostPaths::new(self.admin, self.all, calls.clone(), &self.config);
-        let front = Arc::new(Front::new(self.config, functions, calls.clone(), paths));
+        let front = Arc::new(Front::new(
+            self.config,
+            functions,
+            calls.clone(),
+            paths,
+            self.responses,
+        ));
         let acceptor = Acceptor::new(self.listener, front, calls);
         let acceptor = acceptor.map_err(|error| format!("the listening socket: {error}"))?;
         Ok(Box::pin(acceptor.serve()))

@@ -119,6 +119,7 @@ fn serve(
         info: Arc::new(FunctionInfo::new(&definition, "api")),
         definition,
         chain: HookChain::default(),
+        counts: Default::default(),
     };
     let completions = Arc::<Completions>::default();
     let runner = Arc::new(Runner {
@@ -137,7 +138,13 @@ fn serve(
         max_outstanding_requests: outstanding,
         ..HttpConfig::default()
     };
-    let http = Http::new(listener.into(), config, Vec::new(), Arc::new(NoAdmin));
+    let http = Http::new(
+        listener.into(),
+        config,
+        Vec::new(),
+        Arc::default(),
+        Arc::new(NoAdmin),
+    );
     let calls = Calls::new(pipeline, tasks, CancellationToken::new());
     let serving = Box::new(http)
         .start(vec![Arc::new(function)], calls)
