@@ -22,6 +22,7 @@ mod settings_file;
 pub(crate) mod testing;
 mod variables;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,6 +131,17 @@ pub struct HttpConfig {
     /// is not set.
     pub has_home: bool,
     /// The keys that requests need: `--enable-auth`; `None` lets everybody in.
+    pub keys: Option<KeyFolder>,
+    /// Where the paths for operators are, if they have an address of their own: `--admin-address`.
+    pub admin: Option<AdminAddress>,
+}
+
+/// An address for operators alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminAddress {
+    /// The address. Every worker binds it.
+    pub address: SocketAddr,
+    /// The folder with the master key that requests need; `None` lets everybody in.
     pub keys: Option<KeyFolder>,
 }
 

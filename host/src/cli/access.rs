@@ -1,13 +1,14 @@
 //! Who may call the app: the keys that requests need, and the web pages that may read responses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 
 use super::settings;
-use crate::app::{App, AppSettings};
+use crate::app::{AdminAddress, App, AppSettings};
 use crate::keys::KeyFolder;
 use crate::model::{Cors, Origins};
+use crate::supervisor;
 
 /// `--enable-auth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,38 @@ pub(super) fn keys(
     let made = if is_new { "were made in" } else { "are in" };
     tracing::info!("requests need keys{why}; the keys {made} {}", file.display());
     Ok(Some(folder))
+}
+
+/// Returns the address for operators alone, with the keys that they need there: none if only this machine can reach it.
+pub(super) fn admin(
+    app: &App,
+    settings: &AppSettings,
+    auth: Auth,
+    address: Option<SocketAddr>,
+) -> Result<Option<AdminAddress>> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let is_local = address.ip().to_canonical().is_loopback();
+    let keys = match auth {
+        Auth::Off => None,
+        Auth::ByAddress | Auth::On if is_local => None,
+        Auth::ByAddress | Auth::On => {
+            let folder = KeyFolder::new(settings::secrets_folder(settings, &app.root));
+            folder.prepare()?;
+            Some(folder)
+        }
+    };
+    let with = if keys.is_some() {
+        ", with the master key"
+    } else {
+        ""
+    };
+    tracing::info!(
+        "/admin and /metrics are at http://{}{with}",
+        supervisor::reachable_authority(address)
+    );
+    Ok(Some(AdminAddress { address, keys }))
 }
 
 /// Returns the pages that may read responses, by the options or else local.settings.json; `None` if functions decide.

@@ -68,6 +68,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
     app.host.http.cors = access::cors(&app, arguments.cors, arguments.cors_credentials);
     app.host.http.has_home = settings::has_home(&settings);
     app.host.http.keys = access::keys(&app, &settings, arguments.enable_auth, arguments.address)?;
+    app.host.http.admin = access::admin(&app, &settings, arguments.enable_auth, arguments.admin_address)?;
     telemetry::dock(&mut app, &settings);
     let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));

@@ -3,6 +3,7 @@
 use funcdock_tests::{App, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use ureq::http::Request;
 
 use super::send;
 
@@ -108,4 +109,59 @@ fn the_host_is_ready_when_all_workers_are() {
     );
     let ready = wait_for(|| (ready().status == 200).then_some(()));
     assert!(ready.is_some(), "ready again\n{}", host.output());
+}
+
+#[test]
+fn operators_may_have_an_address_of_their_own() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let address = port.expect("a free port").to_string();
+    let app = App::case("access")
+        .arg("--workers")
+        .arg("2")
+        .arg("--address")
+        .arg("0.0.0.0");
+    let host = app.arg("--admin-address").arg(&address).start();
+    host.wait_for_log(&format!(
+        "/admin and /metrics are at http://{}",
+        address.replace("127.0.0.1", "localhost")
+    ));
+    let ask = |path: &str| {
+        let request = Request::get(format!("http://{address}{path}")).header("connection", "close");
+        host.send(request.body(Vec::new()).expect("a valid request"))
+            .status
+    };
+    for path in [
+        "/admin/host/status",
+        "/metrics",
+        "/admin/functions",
+        "/admin/host/keys",
+    ] {
+        // No key is needed there, and none helps here.
+        assert_eq!(ask(path), 200, "{path}");
+        assert_eq!(host.get(path).status, 404, "{path}");
+    }
+    for path in ["/healthz", "/readyz", "/admin/host/ping"] {
+        assert_eq!((ask(path), host.get(path).status), (200, 200), "{path}");
+    }
+    assert_eq!((ask("/api/open"), host.get("/api/open").status), (404, 200));
+    assert_eq!(host.get("/api/hello").status, 401, "functions still need keys");
+    host.stop().assert_clean();
+
+    let app = || App::case("access").arg("--admin-address");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = taken
+        .local_addr()
+        .map(|address| (taken, address.to_string()))
+        .expect("bound");
+    let stopped = app().arg(&taken.1).start_fails();
+    let expected = format!("the address {} for operators (--admin-address): ", taken.1);
+    assert!(stopped.stderr.contains(&expected), "{}", stopped.stderr);
+    let stopped = app().arg("7072").start_fails();
+    assert!(
+        stopped
+            .stderr
+            .contains("expected an IP address and a port, such as 127.0.0.1:7072"),
+        "{}",
+        stopped.stderr
+    );
 }

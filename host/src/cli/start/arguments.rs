@@ -1,6 +1,6 @@
 //! The options of `funcdock start`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,6 +54,10 @@ pub(in crate::cli) struct Arguments {
         value_parser = auth
     )]
     pub(super) enable_auth: Auth,
+
+    /// An address for operators alone, such as 127.0.0.1:7072: /admin and /metrics are there, and not at the other address
+    #[arg(long, env = "FUNCDOCK_ADMIN_ADDRESS", value_name = "IP:PORT", value_parser = admin_address)]
+    pub(super) admin_address: Option<SocketAddr>,
 
     /// Origins whose web pages may read responses, separated by commas; * is all [default: Host.CORS of local.settings.json]
     #[arg(long, env = "FUNCDOCK_CORS", value_name = "ORIGINS")]
@@ -149,6 +153,17 @@ fn auth(text: &str) -> Result<Auth, String> {
         "" => Ok(Auth::ByAddress),
         text => boolean(text).map(|is_on| if is_on { Auth::On } else { Auth::Off }),
     }
+}
+
+fn admin_address(value: &str) -> Result<SocketAddr, String> {
+    let local = value
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    let parsed = local.as_deref().unwrap_or(value).parse();
+    parsed
+        .ok()
+        .filter(|address: &SocketAddr| address.port() != 0)
+        .ok_or_else(|| "expected an IP address and a port, such as 127.0.0.1:7072".into())
 }
 
 fn port(value: &str) -> Result<u16, String> {

@@ -8,20 +8,27 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admin::HostPaths;
 use super::balance::Balance;
 use super::connection::connection;
+use super::counts::ResponseCounts;
 use super::front::Front;
+use crate::app::{AdminAddress, HttpConfig};
 use crate::control::OwnLoad;
 use crate::sys::watch_listener;
 use crate::triggers::Calls;
 
 /// The time until the next attempt after accepting failed because of a lack of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// The number of connections of operators that may wait.
+const OPERATORS: i32 = 128;
 
 /// The socket that a worker serves HTTP from. It is bound and non-blocking.
 pub struct Listener {
@@ -82,6 +89,44 @@ impl Acceptor {
             turn: listener.turn,
             open: TaskTracker::new(),
         })
+    }
+
+    /// Prepares to accept requests of operators, at an address of their own, which all workers bind. Needs a tokio runtime.
+    pub(super) fn for_operators(
+        admin: &AdminAddress,
+        config: &HttpConfig,
+        paths: &HostPaths,
+        calls: &Calls,
+        responses: &Arc<ResponseCounts>,
+    ) -> Result<Self, String> {
+        let failed = |error: io::Error| {
+            format!(
+                "the address {} for operators (--admin-address): {error}",
+                admin.address
+            )
+        };
+        let bound = || {
+            let socket = Socket::new(Domain::for_address(admin.address), Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            socket.set_reuse_port(true)?;
+            socket.set_nonblocking(true)?;
+            socket.bind(&admin.address.into())?;
+            socket.listen(OPERATORS)?;
+            Ok(TcpListener::from(socket))
+        };
+        let config = HttpConfig {
+            cors: None,
+            ..config.clone()
+        };
+        let front = Front::new(
+            config,
+            Vec::new(),
+            calls.clone(),
+            paths.at(admin),
+            Arc::clone(responses),
+        );
+        let listener = Listener::from(bound().map_err(failed)?);
+        Acceptor::new(listener, Arc::new(front), calls.clone()).map_err(failed)
     }
 
     /// Serves until the worker drains, then stops accepting and returns. Connections continue as tasks that the worker waits

@@ -98,6 +98,16 @@ impl Trigger for Http {
         calls: Calls,
     ) -> Result<TriggerFuture, String> {
         let paths = HostPaths::new(self.admin, self.all, calls.clone(), &self.config);
+        let admin = match &self.config.admin {
+            Some(admin) => Some(Acceptor::for_operators(
+                admin,
+                &self.config,
+                &paths,
+                &calls,
+                &self.responses,
+            )?),
+            None => None,
+        };
         let front = Arc::new(Front::new(
             self.config,
             functions,
@@ -107,6 +117,9 @@ impl Trigger for Http {
         ));
         let acceptor = Acceptor::new(self.listener, front, calls);
         let acceptor = acceptor.map_err(|error| format!("the listening socket: {error}"))?;
-        Ok(Box::pin(acceptor.serve()))
+        Ok(match admin {
+            None => Box::pin(acceptor.serve()),
+            Some(admin) => Box::pin(async { tokio::try_join!(acceptor.serve(), admin.serve()).map(|_| ()) }),
+        })
     }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::access::Lock;
 use super::responses::{self, ResponseBody};
-use crate::app::HttpConfig;
+use crate::app::{AdminAddress, HttpConfig};
 use crate::keys::{KeyFolder, KeyRing};
 use crate::model::AuthLevel;
 use crate::pipeline::LoadedFunction;
@@ -70,34 +70,51 @@ pub(super) struct HostPaths {
     functions: Vec<Arc<LoadedFunction>>,
     calls: Calls,
     has_home: bool,
+    /// Whether the paths for operators are here.
+    is_for_operators: bool,
     /// The keys that can be changed, while requests need some.
     keys: Option<KeyFolder>,
     lock: Option<Lock>,
 }
 
 impl HostPaths {
-    /// Returns the paths. `functions` are all functions of the app.
+    /// Returns the paths at the address of the functions, which are all functions of the app.
     pub(super) fn new(
         admin: Arc<dyn Admin>,
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
         config: &HttpConfig,
     ) -> Self {
-        let keys = config.keys.clone();
-        let lock = |folder| Lock::new(KeyRing::of_host(folder), AuthLevel::Admin);
         HostPaths {
             admin,
             functions,
             calls,
             has_home: config.has_home && !config.route_prefix.is_empty(),
-            lock: keys.clone().and_then(lock),
-            keys,
+            is_for_operators: config.admin.is_none(),
+            lock: lock_of(config.keys.as_ref()),
+            keys: config.keys.clone(),
+        }
+    }
+
+    /// Returns the paths at an address for operators alone. `keys` are those that the app's functions need.
+    pub(super) fn at(&self, admin: &AdminAddress) -> Self {
+        HostPaths {
+            admin: Arc::clone(&self.admin),
+            functions: self.functions.clone(),
+            calls: self.calls.clone(),
+            has_home: false,
+            is_for_operators: true,
+            lock: lock_of(admin.keys.as_ref()),
+            keys: self.keys.clone().or_else(|| admin.keys.clone()),
         }
     }
 
     /// Returns the response to a request that may not ask for this.
     pub(super) fn refuse(&self, route: &Route, parts: &Parts) -> Option<Response<ResponseBody>> {
         let is_open = route.is_open() || (*route == Route::Unknown && !is_reserved(parts.uri.path()));
+        if !is_open && !self.is_for_operators {
+            return Some(unknown());
+        }
         let lock = self.lock.as_ref().filter(|_| !is_open)?;
         lock.refuse(parts)
     }
@@ -189,6 +206,10 @@ impl HostPaths {
             functions::call(function, &self.calls, Value::Null).await;
         }
     }
+}
+
+fn lock_of(keys: Option<&KeyFolder>) -> Option<Lock> {
+    Lock::new(KeyRing::of_host(keys?.clone()), AuthLevel::Admin)
 }
 
 /// The page at `/`.
