@@ -96,6 +96,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         threads: settings::threads(&settings),
         log_format: arguments.log_format,
         verbose: arguments.verbose,
+        logs_calls: arguments.log_calls || (!arguments.quiet && std::io::stderr().is_terminal()),
         debug_logs: settings::debug_logs(&settings),
         strict: arguments.strict,
         skip_post_on_exception: settings::skip_post_on_exception(&settings),

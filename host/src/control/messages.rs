@@ -163,6 +163,8 @@ pub struct WorkerConfig {
     pub log_format: crate::logging::Format,
     /// Whether the log is detailed.
     pub verbose: bool,
+    /// Whether the beginning and the end of each call are logged.
+    pub logs_calls: bool,
     /// Whether functions also log at DEBUG (`PYTHON_ENABLE_DEBUG_LOGGING`).
     pub debug_logs: bool,
     /// Whether post hooks in the app's language are skipped when the function raises

@@ -23,6 +23,7 @@ fn config(root: &str) -> WorkerConfig {
         restarts: 0,
         load_cell: 3,
         extensions_enabled: true,
+        logs_calls: false,
         debug_logs: false,
         skip_post_on_exception: false,
         strict: false,

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::call_log;
 use super::failure::{log_failure, log_stream_end};
 use super::{LoadedFunction, Pipeline, RunnerCall, Ticket};
 use crate::extensions::HookProgress;
@@ -47,6 +48,9 @@ impl<G: Send + Sync + 'static> Call<G> {
         held: G,
     ) -> Self {
         function.counts.begin();
+        if pipeline.logs_calls {
+            call_log::begun(&invocation);
+        }
         let begun = Instant::now();
         Call {
             pipeline: Arc::clone(pipeline),
@@ -146,7 +150,11 @@ impl<G: Send + Sync + 'static> Call<G> {
         let chain = &self.function.chain;
         chain.give_up_entering(&self.invocation, &mut self.progress);
         log_failure(&self.invocation, &outcome);
-        self.function.counts.end(&outcome, self.begun.elapsed());
+        let took = self.begun.elapsed();
+        self.function.counts.end(&outcome, took);
+        if self.pipeline.logs_calls {
+            call_log::ended(&self.invocation, &outcome, took);
+        }
         self.stage = Stage::PostHooks(CallResult::new(outcome));
     }
 

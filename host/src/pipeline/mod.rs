@@ -4,6 +4,7 @@
 //! [`CallResult`] from which it makes its own reply.
 
 mod call;
+mod call_log;
 mod completions;
 mod counts;
 mod failure;
@@ -39,6 +40,7 @@ pub struct Pipeline {
     /// Whether the calls that still run are given up.
     cancelled: CancellationToken,
     turn: Turn,
+    logs_calls: bool,
 }
 
 /// The calls that the runner got in this turn of the event loop.
@@ -67,6 +69,15 @@ impl Pipeline {
             in_flight,
             cancelled: CancellationToken::new(),
             turn: Turn::default(),
+            logs_calls: false,
+        }
+    }
+
+    /// Has the beginning and the end of each call logged.
+    pub fn with_call_log(self) -> Self {
+        Pipeline {
+            logs_calls: true,
+            ..self
         }
     }
 

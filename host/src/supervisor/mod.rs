@@ -83,6 +83,8 @@ pub struct Options {
     pub log_format: crate::logging::Format,
     /// See [`WorkerConfig::verbose`].
     pub verbose: bool,
+    /// See [`WorkerConfig::logs_calls`].
+    pub logs_calls: bool,
     /// See [`WorkerConfig::debug_logs`].
     pub debug_logs: bool,
     /// See [`WorkerConfig::skip_post_on_exception`].
@@ -332,6 +334,7 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
             extension_path: options.extension_path.clone(),
             log_format: options.log_format,
             verbose: options.verbose,
+            logs_calls: options.logs_calls,
             debug_logs: options.debug_logs,
             skip_post_on_exception: options.skip_post_on_exception,
             strict: options.strict,

@@ -289,6 +289,7 @@ impl LoadedWorker {
             serving_runner,
             completions,
             timeout,
+            base.config.logs_calls,
             base.health.clone(),
         ) {
             Ok(service) => service,

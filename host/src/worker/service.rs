@@ -35,18 +35,24 @@ impl Pulse {
 }
 
 impl Service {
-    /// Starts the triggers, each with the functions that it serves. A call may take `timeout` (`None`: no limit).
+    /// Starts the triggers, each with the functions that it serves. A call may take `timeout` (`None`: no limit), and is logged if
+    /// `logs_calls`.
     pub(super) fn start(
         functions: &[Arc<LoadedFunction>],
         triggers: Vec<Box<dyn Trigger>>,
         runner: Arc<dyn FunctionRunner>,
         completions: Arc<Completions>,
         timeout: Option<Duration>,
+        logs_calls: bool,
         health: Health,
     ) -> Result<Self, String> {
         let tasks = completions.in_flight().clone();
         let drain = CancellationToken::new();
-        let pipeline = Arc::new(Pipeline::new(runner, completions, timeout, tasks.clone()));
+        let mut pipeline = Pipeline::new(runner, completions, timeout, tasks.clone());
+        if logs_calls {
+            pipeline = pipeline.with_call_log();
+        }
+        let pipeline = Arc::new(pipeline);
         let calls = Calls::new(Arc::clone(&pipeline), tasks.clone(), drain.clone());
         // One thread is faster than the GIL, and tasks on one thread wake each other at no cost.
         let runtime = Builder::new_current_thread().enable_all().build();

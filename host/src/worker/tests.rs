@@ -128,6 +128,7 @@ fn config() -> WorkerConfig {
         extension_path: Vec::new(),
         log_format: Default::default(),
         verbose: false,
+        logs_calls: false,
         debug_logs: false,
         skip_post_on_exception: false,
         strict: false,

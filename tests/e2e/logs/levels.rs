@@ -149,6 +149,31 @@ fn the_hosts_own_records_follow_theirs() {
 }
 
 #[test]
+fn calls_are_logged_when_somebody_asks() {
+    let host = app("{}").arg("--log-calls").start();
+    host.get("/api/shop");
+    host.get("/api/raise");
+    let begun = line(&host, "Executing 'Functions.shop' (Id=");
+    assert!(begun.contains(" INFO Function.shop: Executing"), "{begun}");
+    let ended = line(&host, "Executed 'Functions.shop' (Succeeded, Id=");
+    let id = |line: &str| line.split("Id=").nth(1).map(|rest| rest[..36].to_owned());
+    assert_eq!(id(&ended), id(&begun));
+    assert!(ended.ends_with("ms)"), "{ended}");
+    line(&host, "Executed 'Functions.raise' (Failed, Id=");
+    for app in [
+        app("{}"),
+        app("{}").arg("--log-calls").arg("--quiet"),
+        app(r#"{"Function.shop": "Warning"}"#).arg("--log-calls"),
+    ] {
+        let host = app.start();
+        host.get("/api/shop");
+        host.wait_for_log("one at 50");
+        let stopped = host.stop();
+        assert!(!stopped.stderr.contains("Functions.shop"), "{}", stopped.stderr);
+    }
+}
+
+#[test]
 fn critical_is_a_level_of_its_own() {
     let host = app("{}").start();
     host.get("/api/shop");

@@ -131,6 +131,14 @@ pub(in crate::cli) struct Arguments {
     )]
     pub(super) log_format: Format,
 
+    /// Log the beginning and the end of each call [default: on a terminal]
+    #[arg(long, env = "FUNCDOCK_LOG_CALLS", value_parser = boolean, overrides_with = "quiet")]
+    pub(super) log_calls: bool,
+
+    /// Do not log the beginning and the end of each call
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
     #[command(flatten)]
     pub(super) of_func: OfFunc,
 
