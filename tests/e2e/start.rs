@@ -1,5 +1,6 @@
 //! `funcdock start`: what it reads, what it shows, and what it installs.
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -298,6 +299,16 @@ fn uv_installs_if_it_is_there() {
     host.stop().assert_clean();
     let stopped = app_to_install("./is-not-there\n").start_fails();
     assert!(stopped.stderr.contains("/uv pip install"), "{}", stopped.stderr);
+    // uv does not read what names a private index.
+    fs::create_dir(folder.path().join("pip")).expect("a folder");
+    fs::write(
+        folder.path().join("pip/pip.conf"),
+        "[global]\nindex-url = http://127.0.0.1:9/simple\n",
+    )
+    .expect("written");
+    let app = app_to_install("./is-not-there\n").env("XDG_CONFIG_HOME", folder.path());
+    let stopped = app.start_fails();
+    assert!(stopped.stderr.contains("bin/pip install"), "{}", stopped.stderr);
 }
 
 #[test]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Any, Callable
@@ -49,11 +51,26 @@ def _decoded(kind: str, text: str | None) -> Any:
     converter = next((found for known, found in converters.items() if str(known).lower() == kind), None)
     if converter is None:
         return text
-    # A timer has no data of its own.
-    datum = meta.Datum("{}", "json") if not text and kind == "timertrigger" else meta.Datum(text, "string")
-    for attempt in (datum, meta.Datum(text, "json")):
+    # A timer has no data of its own. What is said of it may be in an object.
+    if kind == "timertrigger" and not _is_object(text):
+        text = "{}"
+    datums = [meta.Datum(text, "string"), meta.Datum(text, "json"), meta.Datum((text or "").encode(), "bytes")]
+    for datum in datums:
+        # The converters raise what they like for data that they do not take.
         try:
-            return converter.decode(attempt, trigger_metadata={})
-        except (NotImplementedError, ValueError):
+            decoded = converter.decode(datum, trigger_metadata={})
+        except Exception:
             continue
+        if decoded is not None:
+            return decoded
+    logging.getLogger(__name__).warning(
+        "the input cannot be made to what a %s brings; the function gets the text as it is", kind
+    )
     return text
+
+
+def _is_object(text: str | None) -> bool:
+    try:
+        return isinstance(json.loads(text or ""), dict)
+    except ValueError:
+        return False

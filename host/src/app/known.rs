@@ -21,7 +21,7 @@ enum Effect {
 use Effect::{Honoured, Ignored, NotNeeded};
 
 /// The keys of host.json. Those within a key that is ignored are ignored with it.
-const HOST_JSON: [(&str, Effect); 38] = [
+const HOST_JSON: [(&str, Effect); 42] = [
     ("$schema", NotNeeded("it is for editors")),
     ("aggregator", Ignored("/metrics has counts and times of calls")),
     (
@@ -33,7 +33,12 @@ const HOST_JSON: [(&str, Effect); 38] = [
         "concurrency",
         Ignored("set extensions.http.maxConcurrentRequests"),
     ),
+    (
+        "console",
+        Ignored("the log is on stderr, with colours on a terminal"),
+    ),
     ("customHandler", Ignored("functions run in Python")),
+    ("eventHub", Ignored("only HTTP functions are served")),
     ("extensionBundle", NotNeeded("bundles are .NET code")),
     ("extensions.http.clientTimeout", Honoured("Funcdock's own")),
     ("extensions.http.customHeaders", Honoured("")),
@@ -62,6 +67,11 @@ const HOST_JSON: [(&str, Effect); 38] = [
     ),
     ("http", Ignored("it is of version 1; write extensions.http")),
     ("id", NotNeeded("no state is shared between hosts")),
+    ("isDefaultHostConfig", NotNeeded("it is for tools")),
+    (
+        "languageWorkers",
+        Ignored("write languageWorkers__python__… as app settings"),
+    ),
     (
         "logging.applicationInsights",
         Ignored("sampling is a setting of the extension opencensus"),
@@ -221,6 +231,7 @@ fn look_at(
     match found {
         // It has a warning of its own.
         Some(("retry", _)) => {}
+        Some((_, Ignored(_))) if is_off(item) => {}
         Some((_, Ignored(reason))) => ignored.push(format!("{path} ({reason})")),
         Some(_) => {}
         None => {
@@ -233,6 +244,16 @@ fn look_at(
         }
     }
     Ok(())
+}
+
+/// Whether a key only says that something is not wanted.
+fn is_off(item: &Item<'_>) -> bool {
+    let off = |item: &Item<'_>| item.boolean().is_ok_and(|value| !value);
+    let switches = ["isEnabled", "enabled", "dynamicConcurrencyEnabled"];
+    off(item)
+        || switches
+            .iter()
+            .any(|key| item.is_object() && item.get(key).ok().flatten().is_some_and(|item| off(&item)))
 }
 
 /// Notes the app settings that have no effect.

@@ -95,10 +95,10 @@ pub(super) fn read<T: Keys>(file: &Path) -> Result<Option<T>, KeysError> {
     let bytes = match crate::sys::read_regular(file) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
+        Err(reason) => {
             return Err(KeysError::Read {
                 file: file.into(),
-                source,
+                reason,
             });
         }
     };
@@ -106,16 +106,18 @@ pub(super) fn read<T: Keys>(file: &Path) -> Result<Option<T>, KeysError> {
         file: file.into(),
         detail,
     };
-    let keys: T = serde_json::from_slice(&bytes).map_err(|error| {
+    // Some editors put a byte order mark in front.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let keys: T = serde_json::from_slice(text).map_err(|error| {
         parse(format!(
-            "expected JSON with keys, each with a name and a value: {error}; correct the file, or delete it to get new keys"
+            "expected JSON with keys, each with a name and a value: {error}; correct the file, or delete it and start the host again for new keys"
         ))
     })?;
     for key in keys.all() {
         if key.encrypted {
             return Err(parse(format!(
                 "the key {:?} is encrypted, and only Azure can read it; write its plain value and \"encrypted\": false, or \
-                 delete the file to get new keys",
+                 delete the file and start the host again for new keys",
                 key.name
             )));
         }
@@ -135,10 +137,14 @@ pub(super) fn write(file: &Path, keys: &impl Keys) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = file.with_file_name(name);
+    // Of a process that was killed while it wrote: it may belong to anybody by now.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut written = File::options()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&new)?;
     written.write_all(&serde_json::to_vec_pretty(keys)?)?;

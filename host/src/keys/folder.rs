@@ -59,7 +59,7 @@ impl KeyFolder {
         // Another process may have made it meanwhile.
         let is_new = !is_complete(&keys);
         if is_new {
-            let make = |name| Key::new(name, None).map_err(|source| write_error(&file, source));
+            let make = |name| Key::new(name, None).map_err(|reason| write_error(&file, reason));
             keys.master_key = Some(make("master")?);
             if keys.function_keys.is_empty() {
                 keys.function_keys.push(make(DEFAULT)?);
@@ -80,16 +80,25 @@ impl KeyFolder {
                 if let Some(keys) = file::read::<FunctionKeys>(&file)? {
                     return Ok(keys.keys);
                 }
-                let _turn = self.take_turn()?;
-                let mut keys: FunctionKeys = file::read(&file)?.unwrap_or_default();
-                if keys.keys.is_empty() {
-                    let key = Key::new(DEFAULT, None).map_err(|source| write_error(&file, source))?;
-                    keys.keys.push(key);
-                    write(&file, &keys)?;
+                match self.make_first(&file) {
+                    // Whoever mounts keys for reading has made all that there are to be.
+                    Err(KeysError::Write { .. }) => Ok(Vec::new()),
+                    made => made,
                 }
-                Ok(keys.keys)
             }
         }
+    }
+
+    /// Makes the first key of a function, unless another process was faster.
+    fn make_first(&self, file: &Path) -> Result<Vec<Key>, KeysError> {
+        let _turn = self.take_turn()?;
+        let mut keys: FunctionKeys = file::read(file)?.unwrap_or_default();
+        if keys.keys.is_empty() {
+            let key = Key::new(DEFAULT, None).map_err(|reason| write_error(file, reason))?;
+            keys.keys.push(key);
+            write(file, &keys)?;
+        }
+        Ok(keys.keys)
     }
 
     /// Returns the master key, if there is one.
@@ -104,7 +113,7 @@ impl KeyFolder {
         let is_master = list == KeyList::Host && name.eq_ignore_ascii_case(MASTER);
         self.change(list, |keys, master, file| {
             let name = if is_master { "master" } else { name };
-            let key = Key::new(name, value).map_err(|source| write_error(file, source))?;
+            let key = Key::new(name, value).map_err(|reason| write_error(file, reason))?;
             if is_master {
                 let is_new = master.replace(key.clone()).is_none();
                 return Ok(Changed { key, is_new });
@@ -125,6 +134,9 @@ impl KeyFolder {
     pub fn delete(&self, list: KeyList<'_>, name: &str) -> Result<bool, KeysError> {
         if list == KeyList::Host && name.eq_ignore_ascii_case(MASTER) {
             return Err(KeysError::DeleteMaster);
+        }
+        if position(&self.list(list)?, name).is_none() {
+            return Ok(false);
         }
         self.change(list, |keys, _, _| {
             let found = position(keys, name);
@@ -175,12 +187,16 @@ impl KeyFolder {
 
     /// Waits for other processes and threads that change keys, until the result is dropped. Makes the folder.
     fn take_turn(&self) -> Result<File, KeysError> {
-        let error = |source| write_error(&self.0, source);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.0)
-            .map_err(error)?;
+        let error = |reason| write_error(&self.0, reason);
+        if !self.0.is_dir() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&self.0)
+                .map_err(error)?;
+            // Keys do not belong in version control.
+            fs::write(self.0.join(".gitignore"), "*\n").map_err(error)?;
+        }
         let lock = fs::File::options()
             .create(true)
             .truncate(false)
@@ -197,13 +213,13 @@ fn position(keys: &[Key], name: &str) -> Option<usize> {
 }
 
 fn write(file: &Path, keys: &impl Keys) -> Result<(), KeysError> {
-    file::write(file, keys).map_err(|source| write_error(file, source))
+    file::write(file, keys).map_err(|reason| write_error(file, reason))
 }
 
-fn write_error(file: &Path, source: std::io::Error) -> KeysError {
+fn write_error(file: &Path, reason: std::io::Error) -> KeysError {
     KeysError::Write {
         file: file.into(),
-        source,
+        reason,
     }
 }
 

@@ -22,12 +22,12 @@ pub const MASTER: &str = "_master";
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// A file cannot be read.
-    #[error("cannot read the keys in {}: {source}", file.display())]
+    #[error("cannot read the keys in {}: {reason}; give the host's user the right to, or name another folder in FUNCTIONS_SECRETS_PATH", file.display())]
     Read {
         /// The file.
         file: PathBuf,
         /// The reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A file is not as it should be.
     #[error("{}: {detail}", file.display())]
@@ -39,14 +39,14 @@ pub enum KeysError {
     },
     /// The folder or a file in it cannot be made or written.
     #[error(
-        "cannot write the keys to {}: {source}; make the folder writable, or name another one in FUNCTIONS_SECRETS_PATH",
+        "cannot write the keys to {}: {reason}; make the folder writable, or name another one in FUNCTIONS_SECRETS_PATH",
         file.display()
     )]
     Write {
         /// The file or folder.
         file: PathBuf,
         /// The reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A function has the name of the host's own file.
     #[error(

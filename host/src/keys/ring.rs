@@ -12,11 +12,12 @@ use super::{Key, KeyFolder};
 use crate::model::AuthLevel;
 
 /// Answers what a key opens: of the host, or of one function besides. It reads a file of keys again when that has changed.
-#[derive(Debug)]
+/// Clones share what they have read.
+#[derive(Debug, Clone)]
 pub struct KeyRing {
     folder: KeyFolder,
     host: Arc<Mutex<Cached<HostKeys>>>,
-    function: Option<Mutex<Cached<FunctionKeys>>>,
+    function: Option<Arc<Mutex<Cached<FunctionKeys>>>>,
 }
 
 /// The keys of a file, as they were last read.
@@ -64,7 +65,7 @@ impl KeyRing {
         KeyRing {
             folder: self.folder.clone(),
             host: Arc::clone(&self.host),
-            function: file.map(|file| Mutex::new(Cached::new(file))),
+            function: file.map(|file| Arc::new(Mutex::new(Cached::new(file)))),
         }
     }
 
@@ -101,12 +102,15 @@ fn lock_fresh<T: Keys>(cached: &Mutex<Cached<T>>) -> MutexGuard<'_, Cached<T>> {
 }
 
 impl<T: Keys> Cached<T> {
+    /// Returns the keys that the file has now.
     fn new(file: PathBuf) -> Self {
-        Cached {
+        let mut cached = Cached {
             file,
             keys: T::default(),
             stamp: None,
-        }
+        };
+        cached.refresh();
+        cached
     }
 
     /// Reads the file if it has changed. A file that is gone has no keys; one that cannot be read leaves them as they were.
@@ -117,7 +121,9 @@ impl<T: Keys> Cached<T> {
         }
         match file::read(&self.file) {
             Ok(keys) => self.keys = keys.unwrap_or_default(),
-            Err(error) => tracing::error!("{error} (until then the keys are those from before)"),
+            Err(error) => tracing::error!(
+                "{error} (until then the keys are those from before, and none if there were none)"
+            ),
         }
         self.stamp = stamp;
     }

@@ -183,13 +183,20 @@ impl LogLevels {
 
     /// Whether a record is logged because DEBUG is, for all but loggers of Microsoft's.
     pub(super) fn allow_debug(&self, record: &Record<'_>, level: Level) -> bool {
-        level <= Level::Debug && self.longest(record.logger).is_none() && !is_of_system(record.logger)
+        level <= Level::Debug && !is_of_system(record.logger)
     }
 
     /// Whether a record of a function or an extension is logged. A category that names its logger decides, else that of
     /// its function.
     pub(super) fn allow(&self, record: &Record<'_>, level: Level) -> bool {
-        if let Some((_, named)) = self.longest(record.logger) {
+        // `worker` and `host` may be loggers of the app, and are not what these categories mean.
+        let is_category = ["default", "Host", WORKER, FUNCTION]
+            .iter()
+            .any(|one| is_below(record.logger, one));
+        let is_of_call = record.logger.starts_with("Function.");
+        if (!is_category || is_of_call)
+            && let Some((_, named)) = self.longest(record.logger)
+        {
             return named.allows(level);
         }
         if is_of_system(record.logger) {
@@ -283,6 +290,7 @@ mod tests {
             ("azure.functions", Some("Shop"), false, None),
             ("azure.functions.timer", None, false, Some(Level::Warn)),
             ("azure_functions_worker.dispatcher", None, false, None),
+            ("worker.jobs", Some("Shop"), false, Some(Level::Debug)),
             (
                 "azure_functions_worker.extension.Audit",
                 None,

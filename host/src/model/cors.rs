@@ -78,7 +78,8 @@ fn origin(text: &str) -> Option<String> {
     let (scheme, authority) = lowered.split_once("://")?;
     let scheme = Scheme::try_from(scheme).ok()?;
     let authority = Authority::try_from(authority).ok()?;
-    if authority.host().is_empty() || authority.as_str().contains('@') {
+    // A pattern would match nothing, as browsers send no stars.
+    if authority.host().is_empty() || authority.as_str().contains(['@', '*']) {
         return None;
     }
     let default = match scheme.as_str() {
@@ -123,7 +124,7 @@ mod tests {
             ("https://user@shop.example", None),
             ("https://shop.example:", None),
             ("https://shop.example:99999", None),
-            ("https://*.example/x", None),
+            ("https://*.example", None),
             (" , ", None),
         ] {
             let parsed = text.parse::<Origins>().ok();

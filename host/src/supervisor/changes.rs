@@ -1,53 +1,64 @@
 //! Watches the app's files, for a reload when one changes.
 //!
-//! Folders are watched one by one, so that those that .gitignore or .funcignore ignore, and environments, cost nothing.
+//! What the system tells only wakes us: which files have changed is found out by looking at all of them, and comparing their
+//! content with what was there. So it does not matter how an editor writes a file, or what becomes of folders.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ignore::WalkBuilder;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::slot::until;
 
-/// The files that say which others do not belong to the app.
-const IGNORE_FILES: [&str; 2] = [".gitignore", ".funcignore"];
-
 /// The files in the app's folder that count although they are ignored as a rule: they stay on this machine.
-const ALWAYS: [&str; 6] = [
+const ALWAYS: [&str; 5] = [
     "host.json",
     "local.settings.json",
     "requirements.txt",
     "requirements.lock",
     "requirements.lock.txt",
-    "pyproject.toml",
 ];
 
-/// How long nothing may change before a change counts: editors write a file in several steps.
+/// The files that say which others do not belong to the app.
+const IGNORE_FILES: [&str; 2] = [".gitignore", ".funcignore"];
+
+/// How long nothing may happen before the files are looked at: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// How long changes are waited for that never end.
+/// How long that is waited for.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// The changes of an app's files.
 pub(super) struct Changes {
     root: PathBuf,
-    libraries: Vec<PathBuf>,
-    ignored: Gitignore,
+    libraries: Arc<Mutex<Vec<PathBuf>>>,
     watcher: RecommendedWatcher,
-    watched: BTreeSet<PathBuf>,
-    changed: mpsc::UnboundedReceiver<PathBuf>,
-    /// The files that have changed, since `first`; they are told at `due`.
-    files: BTreeSet<PathBuf>,
+    /// The watched folders, with the numbers that tell one from another at the same path.
+    folders: BTreeMap<PathBuf, u64>,
+    files: BTreeMap<PathBuf, Seen>,
+    /// Each message has paths whose files or folders are gone, or are others now.
+    woken: mpsc::UnboundedReceiver<Vec<PathBuf>>,
+    /// The time of the first event since the files were looked at, and the time to look again.
     first: Option<Instant>,
     due: Option<Instant>,
+}
+
+/// A file as it was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    /// Inode, size and time: as long as they are the same, so is the content.
+    stamp: (u64, u64, i64, i64),
+    content: u64,
 }
 
 impl Changes {
@@ -56,105 +67,133 @@ impl Changes {
     /// # Errors
     /// The system has no more watches, for example.
     pub(super) fn watch(root: &Path, libraries: Vec<PathBuf>) -> Result<Self, notify::Error> {
-        let (sender, changed) = mpsc::unbounded_channel();
+        let (sender, woken) = mpsc::unbounded_channel();
+        let libraries = Arc::new(Mutex::new(libraries));
+        let others = Arc::clone(&libraries);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let Ok(event) = event else { return };
-            let is_change = match event.kind {
-                EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-                EventKind::Access(_) => false,
-                EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) => true,
-                EventKind::Other => false,
+            let gone = match event {
+                Ok(event) if !may_matter(&event, &lock(&others)) => return,
+                Ok(event)
+                    if matches!(
+                        event.kind,
+                        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+                    ) =>
+                {
+                    event.paths
+                }
+                // An error, such as that of a queue that was full, says nothing of what happened.
+                Ok(_) | Err(_) => Vec::new(),
             };
-            if is_change {
-                // Nobody receives any more when the host stops.
-                event.paths.into_iter().for_each(|path| drop(sender.send(path)));
-            }
+            // Nobody receives any more when the host stops.
+            let _ = sender.send(gone);
         })?;
-        let mut ignored = GitignoreBuilder::new(root);
-        for name in IGNORE_FILES {
-            // A file that is not there, or has a line that is no pattern, ignores less.
-            let _ = ignored.add(root.join(name));
-        }
         let mut changes = Changes {
             root: root.to_owned(),
-            ignored: ignored.build().unwrap_or_else(|_| Gitignore::empty()),
             libraries,
             watcher,
-            watched: BTreeSet::new(),
-            changed,
-            files: BTreeSet::new(),
+            folders: BTreeMap::new(),
+            files: BTreeMap::new(),
+            woken,
             first: None,
             due: None,
         };
-        changes.watch_new_folders()?;
+        changes.look()?;
         Ok(changes)
     }
 
-    /// Waits for changes, until no more come for a moment; returns the files. Cancel-safe.
+    /// Watches this app from now on, and these libraries. What has changed at the places that stay is still told.
+    pub(super) fn follow(&mut self, root: &Path, libraries: Vec<PathBuf>) {
+        let mut known = lock(&self.libraries);
+        if root != self.root || libraries != *known {
+            *known = libraries;
+            self.root = root.to_owned();
+            self.due = Some(Instant::now());
+        }
+    }
+
+    /// Waits for changes, until nothing more happens for a moment; returns the files. Cancel-safe.
     pub(super) async fn next(&mut self) -> Vec<PathBuf> {
         loop {
             tokio::select! {
-                path = self.changed.recv() => match path {
-                    Some(path) => self.note(path),
+                woken = self.woken.recv() => {
                     // The watcher is ours, so it is there.
-                    None => std::future::pending().await,
-                },
+                    let Some(gone) = woken else { return std::future::pending().await };
+                    gone.iter().for_each(|path| self.forget(path));
+                    let now = Instant::now();
+                    let first = *self.first.get_or_insert(now);
+                    self.due = Some((first + LONGEST).min(now + QUIET));
+                }
                 () = until(self.due) => {
                     (self.first, self.due) = (None, None);
-                    return std::mem::take(&mut self.files).into_iter().collect();
+                    match self.look() {
+                        Ok(changed) if changed.is_empty() => {}
+                        Ok(changed) => return changed,
+                        Err(error) => tracing::warn!("some changes of the app may not be noticed: {error}"),
+                    }
                 }
             }
         }
     }
 
-    /// Notes a change if it is one of the app.
-    fn note(&mut self, path: PathBuf) {
-        let before = self.files.len();
-        if path.is_dir() {
-            if let Err(error) = self.watch_new_folders() {
-                tracing::warn!("changes in {} may not be noticed: {error}", path.display());
+    /// Ends the watches of a folder that is gone, and of those in it. There may be another one at its place.
+    fn forget(&mut self, path: &Path) {
+        let inside = self
+            .folders
+            .keys()
+            .filter(|folder| folder.starts_with(path))
+            .cloned();
+        for folder in inside.collect::<Vec<_>>() {
+            // They have often ended by themselves.
+            let _ = self.watcher.unwatch(&folder);
+            self.folders.remove(&folder);
+        }
+    }
+
+    /// Watches the folders as they are now. Returns the files that are not as they were.
+    fn look(&mut self) -> Result<Vec<PathBuf>, notify::Error> {
+        let (folders, files) = self.walk();
+        let gone = |(path, inode): &(&PathBuf, &u64)| folders.get(*path) != Some(*inode);
+        let gone: Vec<PathBuf> = self
+            .folders
+            .iter()
+            .filter(gone)
+            .map(|(path, _)| path.clone())
+            .collect();
+        gone.iter().for_each(|folder| self.forget(folder));
+        for (folder, inode) in folders {
+            if self.folders.contains_key(&folder) {
+                continue;
             }
-            // A folder that is moved here comes with its files.
-            let scripts = fs::read_dir(&path)
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|entry| entry.path());
-            let counted: Vec<_> = scripts.filter(|file| self.counts(file)).collect();
-            self.files.extend(counted);
-        } else if self.counts(&path) {
-            self.files.insert(path);
-        } else {
-            return;
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {}
+                Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => return Err(error),
+                // It cannot be read, or is gone again.
+                Err(error) => tracing::warn!("changes in {} are not noticed: {error}", folder.display()),
+            }
+            self.folders.insert(folder, inode);
         }
-        if self.files.len() > before || self.due.is_some() {
-            let now = Instant::now();
-            let first = *self.first.get_or_insert(now);
-            self.due = Some((first + LONGEST).min(now + QUIET));
-        }
+        let seen: BTreeMap<_, _> = files
+            .into_iter()
+            .filter_map(|path| {
+                let seen = Seen::now(&path, self.files.get(&path))?;
+                Some((path, seen))
+            })
+            .collect();
+        let content =
+            |files: &BTreeMap<PathBuf, Seen>, path: &PathBuf| files.get(path).map(|seen| seen.content);
+        let all = self.files.keys().chain(seen.keys());
+        let mut changed: Vec<PathBuf> = all
+            .filter(|path| content(&self.files, path) != content(&seen, path))
+            .cloned()
+            .collect();
+        changed.sort_unstable();
+        changed.dedup();
+        self.files = seen;
+        Ok(changed)
     }
 
-    /// Whether this file is one of the app, or a library of an extension.
-    fn counts(&self, path: &Path) -> bool {
-        if self.libraries.iter().any(|library| library == path) {
-            return true;
-        }
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return false;
-        };
-        if folder == self.root && ALWAYS.iter().any(|always| name == *always) {
-            return true;
-        }
-        let is_of_app =
-            name == "function.json" || path.extension().is_some_and(|end| end == "py" || end == "so");
-        is_of_app
-            && path.starts_with(&self.root)
-            && self.watched.contains(folder)
-            && !self.ignored.matched_path_or_any_parents(path, false).is_ignore()
-    }
-
-    /// Watches the folders that are not watched yet.
-    fn watch_new_folders(&mut self) -> Result<(), notify::Error> {
+    /// Returns the folders to watch, and the files of the app.
+    fn walk(&self) -> (BTreeMap<PathBuf, u64>, Vec<PathBuf>) {
         let mut walk = WalkBuilder::new(&self.root);
         walk.require_git(false)
             .git_global(false)
@@ -163,26 +202,80 @@ impl Changes {
             .filter_entry(|entry| {
                 entry.file_name() != OsStr::new("__pycache__") && !is_environment(entry.path())
             });
-        // A folder that vanishes meanwhile needs no watch.
-        let folders = walk
-            .build()
-            .flatten()
-            .map(ignore::DirEntry::into_path)
-            .filter(|path| path.is_dir());
-        let of_libraries = self
-            .libraries
-            .iter()
-            .filter_map(|library| library.parent())
-            .map(Path::to_owned);
-        let all: Vec<_> = folders.chain(of_libraries).collect();
-        for folder in all {
-            if !self.watched.contains(&folder) {
-                self.watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-                self.watched.insert(folder);
+        let always = ALWAYS.iter().map(|name| self.root.join(name));
+        let (mut folders, mut files): (BTreeMap<_, _>, Vec<_>) = (BTreeMap::new(), always.collect());
+        let libraries = lock(&self.libraries);
+        files.extend_from_slice(&libraries);
+        let of_libraries = libraries.iter().filter_map(|library| library.parent());
+        // What vanishes meanwhile needs no watch.
+        let found = walk.build().flatten().map(ignore::DirEntry::into_path);
+        for path in found.chain(of_libraries.map(Path::to_owned)) {
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => drop(folders.insert(path, metadata.ino())),
+                Ok(_) if is_of_app(&path) => files.push(path),
+                _ => {}
             }
         }
-        Ok(())
+        (folders, files)
     }
+}
+
+impl Seen {
+    /// Looks at a file; `None` if there is none. `before` is how it was seen last.
+    fn now(path: &Path, before: Option<&Seen>) -> Option<Self> {
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let stamp = (
+            metadata.ino(),
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        );
+        if let Some(before) = before.filter(|before| before.stamp == stamp) {
+            return Some(*before);
+        }
+        let mut hasher = DefaultHasher::new();
+        // One that cannot be read is as good as empty.
+        hasher.write(&fs::read(path).unwrap_or_default());
+        Some(Seen {
+            stamp,
+            content: hasher.finish(),
+        })
+    }
+}
+
+/// Whether an event may be about a file of the app, or a folder.
+fn may_matter(event: &notify::Event, libraries: &[PathBuf]) -> bool {
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
+        EventKind::Access(_) => return false,
+        _ => {}
+    }
+    let matters = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        // A folder has no extension as a rule; one that is gone cannot be asked.
+        is_of_app(path)
+            || libraries.contains(path)
+            || path.extension().is_none()
+            || path.is_dir()
+            || is_one_of(name, &ALWAYS)
+            || is_one_of(name, &IGNORE_FILES)
+    };
+    event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(matters)
+}
+
+/// Nothing that holds the lock can panic half-way.
+fn lock(libraries: &Mutex<Vec<PathBuf>>) -> MutexGuard<'_, Vec<PathBuf>> {
+    libraries.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_one_of(name: &OsStr, names: &[&str]) -> bool {
+    names.iter().any(|one| name == *one)
+}
+
+/// Whether a file in a folder of the app belongs to it.
+fn is_of_app(path: &Path) -> bool {
+    path.file_name() == Some(OsStr::new("function.json"))
+        || path.extension().is_some_and(|end| end == "py" || end == "so")
 }
 
 /// Whether this is a virtual environment.
@@ -216,86 +309,4 @@ pub(super) fn remove_bytecode(files: &[PathBuf]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Writes a file, in a folder that is made if it is not there.
-    fn write(root: &Path, name: &str) {
-        let path = root.join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        fs::write(path, "x").expect("written");
-    }
-
-    #[tokio::test]
-    async fn changes_of_the_app_count_and_others_do_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let root = folder.path().canonicalize().expect("it is there");
-        for name in [
-            "host.json",
-            "shop/function.json",
-            ".venv/pyvenv.cfg",
-            ".venv/lib/a.py",
-            "built/a.py",
-        ] {
-            write(&root, name);
-        }
-        fs::write(
-            root.join(".gitignore"),
-            "local.settings.json\nbuilt/\ngenerated.py\n",
-        )
-        .expect("written");
-        fs::write(root.join(".funcignore"), "tests\n").expect("written");
-        let library = root.join("lib/libspans.so.new");
-        write(&root, "lib/libspans.so.new");
-        let mut changes = Changes::watch(&root, vec![library.clone()]).expect("watched");
-        for name in [
-            "read.me",
-            "built/a.py",
-            "generated.py",
-            "tests/test_a.py",
-            ".venv/lib/a.py",
-            "shop/page.html",
-        ] {
-            write(&root, name);
-        }
-        for name in [
-            "shop/__init__.py",
-            "local.settings.json",
-            "shop/function.json",
-            "lib/libspans.so.new",
-            "new/a.py",
-        ] {
-            write(&root, name);
-            // A change may be noticed in two parts.
-            let changed = tokio::time::timeout(Duration::from_secs(10), async {
-                while !changes.next().await.contains(&root.join(name)) {}
-            });
-            changed.await.unwrap_or_else(|_| panic!("{name} is not noticed"));
-        }
-        write(&root, "built/b.py");
-        write(&root, "generated.py");
-        let more = tokio::time::timeout(Duration::from_millis(200), changes.next()).await;
-        assert!(more.is_err(), "{more:?}");
-    }
-
-    #[test]
-    fn the_bytecode_of_a_changed_file_goes_and_no_other() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let cached = |name: &str| folder.path().join("__pycache__").join(name);
-        for name in [
-            "a.cpython-313.pyc",
-            "a.cpython-39.opt-1.pyc",
-            "ab.cpython-313.pyc",
-        ] {
-            write(folder.path(), &format!("__pycache__/{name}"));
-        }
-        remove_bytecode(&[folder.path().join("a.py")]);
-        let left = [
-            "a.cpython-313.pyc",
-            "a.cpython-39.opt-1.pyc",
-            "ab.cpython-313.pyc",
-        ]
-        .map(|name| cached(name).exists());
-        assert_eq!(left, [false, false, true]);
-    }
-}
+mod tests;

@@ -148,6 +148,8 @@ pub async fn run(
     let mut signals = HostSignals::new().map_err(SupervisorError::Signals)?;
     let (listener, address) = listener::bind(options.address)?;
     let options = Options { address, ..options };
+    // What changes while the app is prepared counts already.
+    let mut changes = watch(&options);
     let loads = Arc::new(Loads::new().map_err(SupervisorError::SharedMemory)?);
     let mut preparing = std::pin::pin!(prepare(&options, &loads));
     let prepared = loop {
@@ -187,8 +189,6 @@ pub async fn run(
     }
     drop((watched, sender));
     let mut reload = Reload::new(options.clone(), reread, Arc::clone(&loads), queues.clone());
-
-    let mut changes = watch(&options);
 
     let mut been_ready = BTreeSet::new();
     let mut relay = PeerRelay::new(queues);
@@ -235,7 +235,10 @@ pub async fn run(
                 changes::remove_bytecode(&files);
                 reload.begin();
             }
-            () = reload.step() => {}
+            () = reload.step() => if let Some(changes) = &mut changes {
+                let app = &reload.options().app;
+                changes.follow(&app.root, libraries(app));
+            },
             ended = slots.join_next() => match ended {
                 None => return outcome,
                 Some(Ok(SlotExit::Clean)) => {}
@@ -268,18 +271,22 @@ pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<Pat
 
 /// Watches the app, if it is to be reloaded. A failure is logged.
 fn watch(options: &Options) -> Option<Changes> {
-    let extensions = options.app.host.worker_extensions.iter();
-    let libraries = extensions
-        .filter_map(|extension| extension.library.clone())
-        .collect();
     let watched = options
         .reload
-        .then(|| Changes::watch(&options.app.root, libraries))?;
+        .then(|| Changes::watch(&options.app.root, libraries(&options.app)))?;
     watched
         .inspect_err(|error| {
             tracing::warn!("changes of the app are not noticed: {error}; SIGHUP reads it again")
         })
         .ok()
+}
+
+/// Returns the libraries that host.json names.
+fn libraries(app: &App) -> Vec<PathBuf> {
+    let extensions = app.host.worker_extensions.iter();
+    extensions
+        .filter_map(|extension| extension.library.clone())
+        .collect()
 }
 
 /// Waits for changes of the app's files; without a watch, forever. Cancel-safe.

@@ -13,7 +13,7 @@ use crate::control::Loads;
 
 /// The reloads of a host.
 pub(super) struct Reload<F> {
-    /// The options that the host was started with.
+    /// The options of the workers: those that the host was started with, or those of the last reload.
     options: Options,
     reread: Arc<F>,
     loads: Arc<Loads>,
@@ -23,8 +23,21 @@ pub(super) struct Reload<F> {
     again: bool,
 }
 
-/// A reload that runs. Its error says why some workers, or all, are as before.
-type Running = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+/// A reload that runs. Returns the options of the workers.
+type Running = Pin<Box<dyn Future<Output = Result<Options, Failure>>>>;
+
+/// Why some workers, or all, are as before.
+struct Failure {
+    reason: String,
+    /// The number of workers that were replaced.
+    replaced: usize,
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Failure { reason, replaced: 0 }
+    }
+}
 
 impl<F: Fn() -> Result<Options, String> + Send + Sync + 'static> Reload<F> {
     /// Returns the reloads of these slots.
@@ -54,14 +67,28 @@ impl<F: Fn() -> Result<Options, String> + Send + Sync + 'static> Reload<F> {
         )));
     }
 
+    /// Returns the options of the workers.
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Drives the running reload to its end. Without one it never returns. Cancel-safe.
     pub(super) async fn step(&mut self) {
         let Some(running) = &mut self.running else {
             return std::future::pending().await;
         };
         match running.as_mut().await {
-            Ok(()) => tracing::info!("all workers serve the app as it is now"),
-            Err(reason) => tracing::error!("{reason}\nthe app is served as it was before"),
+            Ok(options) => {
+                tracing::info!("all workers serve the app as it is now");
+                self.options = options;
+            }
+            Err(Failure { reason, replaced: 0 }) => {
+                tracing::error!("{reason}\nthe app is served as it was before");
+            }
+            Err(Failure { reason, replaced }) => tracing::error!(
+                "{reason}\n{replaced} of {} workers serve the app as it is now, the others as it was before",
+                self.options.workers
+            ),
         }
         self.running = None;
         if std::mem::take(&mut self.again) {
@@ -75,7 +102,7 @@ async fn reload<F>(
     reread: Arc<F>,
     loads: Arc<Loads>,
     slots: Vec<Sender<SlotOrder>>,
-) -> Result<(), String>
+) -> Result<Options, Failure>
 where
     F: Fn() -> Result<Options, String> + Send + Sync + 'static,
 {
@@ -102,17 +129,27 @@ where
     };
     let spec = prepare(&new, &loads).await.map_err(|error| with_causes(&error))?;
     let spec = Arc::new(spec);
-    for slot in slots {
+    for (count, slot) in slots.into_iter().enumerate() {
+        let stops = || Failure {
+            reason: "the host stops".to_owned(),
+            replaced: count,
+        };
         let (replacing, replaced) = oneshot::channel();
         let order = SlotOrder::Replace(Arc::clone(&spec), replacing);
         if slot.send(order).await.is_err() {
-            return Err("the host stops".to_owned());
+            return Err(stops());
         }
         match replaced.await {
             Ok(Ok(())) => {}
-            Ok(Err(reason)) => return Err(with_causes(&reason)),
-            Err(_) => return Err("the host stops".to_owned()),
+            Ok(Err(reason)) => {
+                let reason = with_causes(&reason);
+                return Err(Failure {
+                    reason,
+                    replaced: count,
+                });
+            }
+            Err(_) => return Err(stops()),
         }
     }
-    Ok(())
+    Ok(new)
 }

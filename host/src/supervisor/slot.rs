@@ -209,7 +209,8 @@ impl Slot {
                     match started {
                         Started::Ready(next, _) => {
                             let predecessor = std::mem::replace(&mut worker, *next);
-                            turn = Some(self.retire(predecessor, &worker));
+                            let closed = self.retire(predecessor, &worker);
+                            turn = Some(closed.after(turn.take()));
                             self.spec = spec;
                             heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
                             since = Instant::now();
@@ -279,6 +280,17 @@ struct Turn(Pin<Box<dyn Future<Output = ()> + Send>>);
 impl Turn {
     fn now() -> Self {
         Turn(Box::pin(std::future::ready(())))
+    }
+
+    /// Returns a turn that comes after an earlier one, too: the predecessor itself may not have begun yet.
+    fn after(self, earlier: Option<Turn>) -> Self {
+        match earlier {
+            None => self,
+            Some(earlier) => Turn(Box::pin(async move {
+                earlier.0.await;
+                self.0.await;
+            })),
+        }
     }
 }
 

@@ -38,7 +38,7 @@ use link::Link;
 use listing::{AllExtensions, lock};
 use own_metrics::OwnMetrics;
 use peers::Peers;
-use service::Service;
+use service::{Service, WorkerLogging};
 
 pub use health::Health;
 pub use orders::Orders;
@@ -289,7 +289,10 @@ impl LoadedWorker {
             serving_runner,
             completions,
             timeout,
-            base.config.logs_calls,
+            WorkerLogging {
+                calls: base.config.logs_calls,
+                is_first: base.config.index == 0,
+            },
             base.health.clone(),
         ) {
             Ok(service) => service,

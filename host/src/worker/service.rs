@@ -34,22 +34,30 @@ impl Pulse {
     }
 }
 
+/// What a worker logs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WorkerLogging {
+    /// Whether the beginning and the end of each call are logged.
+    pub(super) calls: bool,
+    /// Whether it is the first worker, which logs what is so in all of them.
+    pub(super) is_first: bool,
+}
+
 impl Service {
-    /// Starts the triggers, each with the functions that it serves. A call may take `timeout` (`None`: no limit), and is logged if
-    /// `logs_calls`.
+    /// Starts the triggers, each with the functions that it serves. A call may take `timeout` (`None`: no limit).
     pub(super) fn start(
         functions: &[Arc<LoadedFunction>],
         triggers: Vec<Box<dyn Trigger>>,
         runner: Arc<dyn FunctionRunner>,
         completions: Arc<Completions>,
         timeout: Option<Duration>,
-        logs_calls: bool,
+        logging: WorkerLogging,
         health: Health,
     ) -> Result<Self, String> {
         let tasks = completions.in_flight().clone();
         let drain = CancellationToken::new();
         let mut pipeline = Pipeline::new(runner, completions, timeout, tasks.clone());
-        if logs_calls {
+        if logging.calls {
             pipeline = pipeline.with_call_log();
         }
         let pipeline = Arc::new(pipeline);
@@ -59,7 +67,7 @@ impl Service {
         let runtime = runtime.map_err(|error| format!("cannot make an event loop: {error}"))?;
         let serving = {
             let _runtime = runtime.enter();
-            start_triggers(functions, triggers, &calls)?
+            start_triggers(functions, triggers, &calls, logging.is_first)?
         };
         let (order, ordered) = oneshot::channel();
         let pulse = Pulse(runtime.handle().clone());
@@ -109,16 +117,24 @@ fn start_triggers(
     functions: &[Arc<LoadedFunction>],
     triggers: Vec<Box<dyn Trigger>>,
     calls: &Calls,
+    is_first: bool,
 ) -> Result<Vec<TriggerFuture>, String> {
     let mut served: Vec<Vec<Arc<LoadedFunction>>> = triggers.iter().map(|_| Vec::new()).collect();
     for function in functions {
         let kind = &function.info.trigger;
         match triggers.iter().position(|trigger| trigger.serves(kind)) {
             Some(index) => served[index].push(Arc::clone(function)),
+            // One worker says so for all of them.
+            None if !is_first => {}
             None => {
+                let article = if kind.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) {
+                    "an"
+                } else {
+                    "a"
+                };
                 let served: Vec<_> = triggers.iter().map(|trigger| trigger.name()).collect();
                 tracing::warn!(
-                    "function {name:?} has a {kind}, and this host serves {} only: nothing calls it but \
+                    "function {name:?} has {article} {kind}, and this host serves {} only: nothing calls it but \
                      POST /admin/functions/{name}; Microsoft's Functions host serves it",
                     served.join(", "),
                     name = function.info.name

@@ -109,6 +109,13 @@ fn without_cors_functions_decide() {
     let code = "import azure.functions as func\n\n\ndef main(req):\n    headers = {'access-control-allow-origin': 'https://own.example'}\n    \
                 return func.HttpResponse(req.method, headers=headers)\n";
     let app = || App::without_functions().function("own", code);
+    let credentials = code.replace("}\n", ", 'access-control-allow-credentials': 'true'}\n");
+    let host = App::without_functions()
+        .function("own", &credentials)
+        .arg("--cors")
+        .arg("*")
+        .start();
+    assert_allowed(&get(&host, "/api/own", SHOP), "*", "");
     let host = app().start();
     for answer in [preflight(&host, "/api/own", SHOP), get(&host, "/api/own", SHOP)] {
         assert_allowed(&answer, "https://own.example", "");
@@ -117,6 +124,43 @@ fn without_cors_functions_decide() {
     let host = app().arg("--cors").arg(SHOP).start();
     assert_allowed(&get(&host, "/api/own", SHOP), SHOP, "");
     assert_allowed(&get(&host, "/api/own", "https://own.example"), "", "");
+}
+
+#[test]
+fn a_page_elsewhere_runs_no_function_on_a_developers_machine() {
+    let host = App::case("access").arg("--cors").arg(SHOP).start();
+    let own = format!("http://{}", host.address());
+    let post = |path: &str, origin: &str| {
+        let headers = [("origin", origin), ("content-type", "text/plain")];
+        send(&host, &format!("POST {path}"), &headers, r#"{"input": "x"}"#).status
+    };
+    for path in [
+        "/admin/functions/nightly",
+        "/admin/warmup",
+        "/admin/extensions/flush",
+    ] {
+        for origin in ["https://evil.example", "null", "http://evil.example:7071"] {
+            assert_eq!(post(path, origin), 403, "{path} {origin}");
+        }
+    }
+    assert_eq!(post("/admin/functions/nightly", &own), 202);
+    assert_eq!(post("/admin/functions/nightly", SHOP), 202, "it is named");
+    // A name of somebody else that leads to this machine.
+    let headers = [("host", "evil.example:80"), ("origin", "http://evil.example:80")];
+    assert_eq!(
+        send(&host, "POST /admin/functions/nightly", &headers, "").status,
+        403
+    );
+    assert_eq!(
+        send(&host, "POST /admin/functions/nightly", &[], "").status,
+        202,
+        "no page has sent it"
+    );
+    assert_eq!(
+        post("/api/open", "https://evil.example"),
+        200,
+        "functions decide themselves"
+    );
 }
 
 #[test]

@@ -99,6 +99,9 @@ fn a_request_needs_the_key_of_its_level() {
         ("GET /admin/host/keys", Some(HOST), 403),
         ("GET /admin/host/keys", Some(MASTER), 200),
         ("GET /admin/nothing", None, 401),
+        ("POST /healthz", None, 405),
+        ("DELETE /admin/host/ping", None, 405),
+        ("DELETE /admin/host/status", None, 401),
     ];
     for (request, key, status) in cases {
         let headers: Vec<_> = key.iter().map(|key| ("x-functions-key", *key)).collect();
@@ -218,6 +221,7 @@ fn operators_renew_and_delete_keys_and_all_workers_know_at_once() {
         ("GET /admin/functions/..%2F..%2Fhost/keys", "", 404),
         ("PUT /admin/host/keys/a", "", 400),
         ("PUT /admin/host/keys/a", r#"{"value": ""}"#, 400),
+        ("PUT /admin/host/keys/a", r#"{"value": "no header has\n"}"#, 400),
         ("DELETE /admin/host/keys/_master", "", 400),
         ("PATCH /admin/host/keys/a", "", 405),
     ] {
@@ -271,6 +275,37 @@ fn keys_that_cannot_be_read_stop_the_host() {
             stopped.stderr
         );
     }
+}
+
+#[test]
+fn a_file_that_is_broken_while_the_host_runs_takes_no_key_away() {
+    let host = app().arg("--enable-auth").start();
+    let file = host.app().path().join(".funcdock/secrets/host.json");
+    let text = fs::read_to_string(&file).expect("the file");
+    fs::write(&file, &text[..text.len() / 2]).expect("written");
+    for path in ["/api/unsaid", "/admin/host/status"] {
+        let answer = send(&host, &format!("GET {path}"), &[("x-functions-key", MASTER)], "");
+        assert_eq!(answer.status, 200, "{path}, the first request with a key");
+    }
+    host.wait_for_log("expected JSON with keys");
+}
+
+#[test]
+fn keys_stay_out_of_version_control_and_of_the_hands_of_others() {
+    let leftover = ".funcdock/secrets/host.json.new";
+    let app = App::case("access").file(leftover, "from a host that was killed");
+    let path = app.path().join(leftover);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("set");
+    let host = app.arg("--enable-auth").start();
+    let secrets = host.app().path().join(".funcdock/secrets");
+    let mode = fs::metadata(secrets.join("host.json"))
+        .expect("made")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let host = App::case("access").arg("--enable-auth").start();
+    let ignored = host.app().path().join(".funcdock/secrets/.gitignore");
+    assert_eq!(fs::read_to_string(ignored).expect("made"), "*\n");
 }
 
 #[test]

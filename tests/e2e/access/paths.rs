@@ -55,14 +55,17 @@ fn an_operator_runs_any_function() {
     let host = App::case("access").start();
     for (body, expected) in [
         ("", "nightly: the schedule is past due: False"),
+        (r#"{"input": "test"}"#, "nightly: the schedule is past due: False"),
+        (r#"{"input": [1]}"#, "nightly: the schedule is past due: False"),
         (
             r#"{"input": {"IsPastDue": true}}"#,
             "nightly: the schedule is past due: True",
         ),
     ] {
+        let seen = host.stderr().len();
         let answer = send(&host, "POST /admin/functions/nightly", &[], body);
         assert_eq!(answer.status, 202, "{answer:?}");
-        host.wait_for_log(expected);
+        host.wait_for_log_from(seen, expected);
     }
     let answer = send(
         &host,

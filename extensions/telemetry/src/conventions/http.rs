@@ -1,5 +1,6 @@
 //! The HTTP request that triggered a call.
 
+use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
 use crate::encode::Attributes;
@@ -79,6 +80,8 @@ fn is_known_method(method: &str) -> bool {
 pub(super) fn without_secrets(query: &str) -> Cow<'_, str> {
     let secret = |parameter: &str| {
         let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
+        // A name may be written with escapes.
+        let name = &*percent_decode_str(name).decode_utf8_lossy();
         ["code", "sig", "Signature", "AWSAccessKeyId", "X-Goog-Signature"]
             .iter()
             .any(|known| known.eq_ignore_ascii_case(name))

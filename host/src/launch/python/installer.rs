@@ -38,6 +38,47 @@ fn decides(name: &str) -> bool {
     upper.starts_with("PIP_") && !HARMLESS.contains(&upper.as_str())
 }
 
+/// Whether a file of settings for pip, which uv does not read, decides what is installed: a private index, for example.
+fn has_pip_conf() -> bool {
+    const DECIDING: [&str; 10] = [
+        "index-url",
+        "extra-index-url",
+        "find-links",
+        "no-index",
+        "constraint",
+        "trusted-host",
+        "pre",
+        "only-binary",
+        "no-binary",
+        "require-hashes",
+    ];
+    let in_home = |name: &str| std::env::home_dir().map(|home| home.join(name));
+    let of_user = std::env::var_os("XDG_CONFIG_HOME")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| in_home(".config"));
+    let files = [
+        Some("/etc/pip.conf".into()),
+        Some("/etc/xdg/pip/pip.conf".into()),
+        of_user.map(|folder| folder.join("pip/pip.conf")),
+        in_home(".pip/pip.conf"),
+    ];
+    let texts = files
+        .into_iter()
+        .flatten()
+        .filter_map(|file| std::fs::read_to_string(file).ok());
+    let decides = |line: &str| {
+        let key = line
+            .split(['=', ':'])
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .replace('_', "-");
+        DECIDING.contains(&key.as_str())
+    };
+    texts.into_iter().any(|text| text.lines().any(decides))
+}
+
 /// Makes the commands. They are to be run in the app's folder.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Installer {
@@ -62,7 +103,7 @@ impl Installer {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .chain(std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value)));
-        let is_for_pip = settings.any(|(name, value)| decides(&name) && !value.is_empty());
+        let is_for_pip = settings.any(|(name, value)| decides(&name) && !value.is_empty()) || has_pip_conf();
         let mut found = std::env::split_paths(search_path).map(|folder| folder.join("uv"));
         Installer {
             uv: found.find(|path| !is_for_pip && is_executable(path)),

@@ -37,14 +37,14 @@ pub(super) fn preflight(cors: &Cors, parts: &Parts) -> Option<Response<ResponseB
 /// count then.
 pub(super) fn allow(cors: &Cors, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     const ANY: HeaderValue = HeaderValue::from_static("*");
+    headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
     if cors.origins == Origins::Any {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         return;
     }
     // A cache must not give one page what another was allowed.
     headers.append(VARY, HeaderValue::from_static("origin"));
-    headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
-    headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
     if let Some(origin) = origin.filter(|origin| cors.origins.contains(origin)) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         if cors.credentials {

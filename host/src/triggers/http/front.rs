@@ -28,7 +28,6 @@ use super::router::{Match, Router};
 use super::target;
 use super::tunnel;
 use crate::app::HttpConfig;
-use crate::keys::KeyRing;
 use crate::model::route::RequestPath;
 use crate::model::{Body, Cors, Data, HttpRequest, HttpTrigger, Inputs, Start, TrustedProxies};
 use crate::pipeline::LoadedFunction;
@@ -67,7 +66,7 @@ impl Front {
         paths: HostPaths,
         responses: Arc<ResponseCounts>,
     ) -> Self {
-        let keys = config.keys.map(KeyRing::of_host);
+        let keys = paths.ring().cloned();
         let entries = functions.into_iter().filter_map(|function| {
             let HttpTrigger {
                 route,

@@ -1,6 +1,7 @@
 //! Answers requests about keys, as Azure's key management API does.
 
-use http::{Response, StatusCode};
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,7 +21,12 @@ struct Wanted {
 pub(super) async fn answer(folder: KeyFolder, request: KeysRoute, body: &[u8]) -> Response<ResponseBody> {
     let value = match &request.action {
         KeyAction::Put(_) => match serde_json::from_slice::<Wanted>(body) {
-            Ok(Wanted { value }) if !value.is_empty() => Some(value),
+            // A header can carry it.
+            Ok(Wanted { value })
+                if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
+                Some(value)
+            }
             _ => {
                 return responses::plain(
                     StatusCode::BAD_REQUEST,
@@ -33,7 +39,11 @@ pub(super) async fn answer(folder: KeyFolder, request: KeysRoute, body: &[u8]) -
     };
     let changed = tokio::task::spawn_blocking(move || act(&folder, &request, value));
     match changed.await {
-        Ok(Ok(response)) => response,
+        Ok(Ok(mut response)) => {
+            let no_store = HeaderValue::from_static("no-store");
+            response.headers_mut().insert(CACHE_CONTROL, no_store);
+            response
+        }
         Ok(Err(error @ (KeysError::DeleteMaster | KeysError::HostName))) => {
             responses::plain(StatusCode::BAD_REQUEST, format!("{error}\n"))
         }

@@ -5,11 +5,13 @@ mod functions;
 mod keys;
 mod route;
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::ALLOW;
+use http::header::{ALLOW, HOST, ORIGIN};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
@@ -17,7 +19,7 @@ use super::access::Lock;
 use super::responses::{self, ResponseBody};
 use crate::app::{AdminAddress, HttpConfig};
 use crate::keys::{KeyFolder, KeyRing};
-use crate::model::AuthLevel;
+use crate::model::{AuthLevel, Origins};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
@@ -74,7 +76,10 @@ pub(super) struct HostPaths {
     is_for_operators: bool,
     /// The keys that can be changed, while requests need some.
     keys: Option<KeyFolder>,
+    ring: Option<KeyRing>,
     lock: Option<Lock>,
+    /// The pages that may send requests that change something, where no key is needed.
+    origins: Option<Origins>,
 }
 
 impl HostPaths {
@@ -85,14 +90,17 @@ impl HostPaths {
         calls: Calls,
         config: &HttpConfig,
     ) -> Self {
+        let ring = config.keys.clone().map(KeyRing::of_host);
         HostPaths {
             admin,
             functions,
             calls,
             has_home: config.has_home && !config.route_prefix.is_empty(),
             is_for_operators: config.admin.is_none(),
-            lock: lock_of(config.keys.as_ref()),
+            lock: ring.clone().and_then(lock_for_operators),
+            ring,
             keys: config.keys.clone(),
+            origins: config.cors.as_ref().map(|cors| cors.origins.clone()),
         }
     }
 
@@ -104,9 +112,20 @@ impl HostPaths {
             calls: self.calls.clone(),
             has_home: false,
             is_for_operators: true,
-            lock: lock_of(admin.keys.as_ref()),
+            lock: admin
+                .keys
+                .clone()
+                .map(KeyRing::of_host)
+                .and_then(lock_for_operators),
+            ring: None,
             keys: self.keys.clone().or_else(|| admin.keys.clone()),
+            origins: None,
         }
+    }
+
+    /// Returns the keys that requests need, if they do.
+    pub(super) fn ring(&self) -> Option<&KeyRing> {
+        self.ring.as_ref()
     }
 
     /// Returns the response to a request that may not ask for this.
@@ -115,17 +134,37 @@ impl HostPaths {
         if !is_open && !self.is_for_operators {
             return Some(unknown());
         }
-        let lock = self.lock.as_ref().filter(|_| !is_open)?;
-        lock.refuse(parts)
+        if is_open {
+            return None;
+        }
+        match &self.lock {
+            Some(lock) => lock.refuse(parts),
+            None => self
+                .is_of_foreign_page(parts)
+                .then(|| responses::plain(StatusCode::FORBIDDEN, "pages of other origins may not do this\n")),
+        }
     }
 
-    /// Responds to a request with this body that no function's route matches, and that was not refused. `base` is the URL of the host as the client has it, without a slash at
-    /// its end.
+    /// Whether a web page has sent this, to change something, that is neither the host's own nor named by its origin: a page
+    /// anywhere can send requests to a developer's machine.
+    fn is_of_foreign_page(&self, parts: &Parts) -> bool {
+        let Some(origin) = parts.headers.get(ORIGIN).filter(|_| !parts.method.is_safe()) else {
+            return false;
+        };
+        let is_named = match &self.origins {
+            Some(origins @ Origins::These(_)) => origins.contains(origin),
+            Some(Origins::Any) | None => false,
+        };
+        !is_named && !is_own(origin, parts)
+    }
+
+    /// Responds to a request with this body that no function's route matches, and that was not refused. `base` is the URL
+    /// of the host as the client has it, without a slash at its end.
     pub(super) async fn answer(&self, route: Route, body: &[u8], base: &str) -> Response<ResponseBody> {
         match route {
             Route::Home if self.has_home => responses::page(HOME),
             Route::Home | Route::Unknown => unknown(),
-            Route::WrongMethod(allow) => {
+            Route::WrongMethod { allow, .. } => {
                 let mut response = responses::plain(
                     StatusCode::METHOD_NOT_ALLOWED,
                     "this path does not allow this method\n",
@@ -208,8 +247,25 @@ impl HostPaths {
     }
 }
 
-fn lock_of(keys: Option<&KeyFolder>) -> Option<Lock> {
-    Lock::new(KeyRing::of_host(keys?.clone()), AuthLevel::Admin)
+fn lock_for_operators(keys: KeyRing) -> Option<Lock> {
+    Lock::new(keys, AuthLevel::Admin)
+}
+
+/// Whether an origin is that of this host, by a name that no page of another machine can take: an address, or localhost.
+fn is_own(origin: &HeaderValue, parts: &Parts) -> bool {
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let Some(((_, origin), host)) = origin.zip(host) else {
+        return false;
+    };
+    let is_fixed = |authority: &str| {
+        let uri = authority.parse::<Authority>();
+        uri.is_ok_and(|authority| {
+            let host = authority.host().trim_matches(['[', ']']);
+            host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
+        })
+    };
+    origin.eq_ignore_ascii_case(host) && is_fixed(host)
 }
 
 /// The page at `/`.

@@ -34,8 +34,12 @@ pub(crate) enum Route {
     Run(String),
     /// The keys of the host or of a function.
     Keys(KeysRoute),
-    /// None of these methods.
-    WrongMethod(&'static str),
+    /// A path that has only these methods.
+    WrongMethod {
+        allow: &'static str,
+        /// Whether everybody may ask for the path.
+        is_open: bool,
+    },
     /// Nothing.
     Unknown,
 }
@@ -146,14 +150,30 @@ impl Route {
 
     /// Whether everybody may ask this, as nothing is learned from it but that the host is there.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self, Route::Home | Route::Health | Route::Readiness | Route::Ping)
+        match self {
+            Route::WrongMethod { is_open, .. } => *is_open,
+            route => matches!(
+                route,
+                Route::Home | Route::Health | Route::Readiness | Route::Ping
+            ),
+        }
     }
 }
 
 fn only(method: &Method, methods: &[Method], allow: &'static str, route: Route) -> Route {
     match methods.contains(method) {
         true => route,
-        false => Route::WrongMethod(allow),
+        false => Route::WrongMethod {
+            allow,
+            is_open: route.is_open(),
+        },
+    }
+}
+
+fn closed(allow: &'static str) -> Route {
+    Route::WrongMethod {
+        allow,
+        is_open: false,
     }
 }
 
@@ -161,12 +181,12 @@ fn keys(method: &Method, owner: KeyOwner, steps: &[&str], count: usize) -> Route
     let name = || steps.first().copied().unwrap_or_default().to_owned();
     let action = match (count, method) {
         (0, &Method::GET | &Method::HEAD) => KeyAction::List,
-        (0, _) => return Route::WrongMethod(READ),
+        (0, _) => return closed(READ),
         (1, &Method::GET | &Method::HEAD) => KeyAction::Get(name()),
         (1, &Method::PUT) => KeyAction::Put(name()),
         (1, &Method::POST) => KeyAction::Renew(name()),
         (1, &Method::DELETE) => KeyAction::Delete(name()),
-        (1, _) => return Route::WrongMethod(KEY),
+        (1, _) => return closed(KEY),
         _ => return Route::Unknown,
     };
     Route::Keys(KeysRoute { owner, action })
@@ -191,13 +211,10 @@ mod tests {
             ("POST /admin/host/ping", Route::Ping),
             ("GET /Admin/Host/Status", Route::Status),
             ("GET /admin/metrics", Route::Metrics),
-            ("POST /metrics", Route::WrongMethod("GET, HEAD")),
+            ("POST /metrics", closed("GET, HEAD")),
             ("GET /admin/functions/Hello", Route::Function(hello())),
             ("POST /admin/functions/Hello", Route::Run(hello())),
-            (
-                "PUT /admin/functions/Hello",
-                Route::WrongMethod("GET, HEAD, POST"),
-            ),
+            ("PUT /admin/functions/Hello", closed("GET, HEAD, POST")),
             ("GET /admin/host/keys", keys_of(KeyOwner::Host, KeyAction::List)),
             (
                 "POST /admin/host/functionKeys/my%20key",
@@ -215,11 +232,8 @@ mod tests {
                 "GET /admin/functions/Hello/keys/a",
                 keys_of(function(), KeyAction::Get("a".to_owned())),
             ),
-            (
-                "PATCH /admin/host/keys/a",
-                Route::WrongMethod("DELETE, GET, HEAD, POST, PUT"),
-            ),
-            ("DELETE /admin/host/keys", Route::WrongMethod("GET, HEAD")),
+            ("PATCH /admin/host/keys/a", closed("DELETE, GET, HEAD, POST, PUT")),
+            ("DELETE /admin/host/keys", closed("GET, HEAD")),
             ("GET /admin/host/secrets", Route::Unknown),
             ("GET /admin/host/keys/a/b", Route::Unknown),
             ("GET /api/hello", Route::Unknown),
@@ -233,14 +247,14 @@ mod tests {
     #[test]
     fn little_is_open() {
         let open = ["/", "/healthz", "/readyz", "/admin/host/ping"];
-        let closed = [
+        let others = [
             "/admin/host/status",
             "/metrics",
             "/admin/functions",
             "/admin/host/keys",
             "/admin/x",
         ];
-        for (paths, expected) in [(&open[..], true), (&closed[..], false)] {
+        for (paths, expected) in [(&open[..], true), (&others[..], false)] {
             for path in paths {
                 assert_eq!(Route::find(&Method::GET, path).is_open(), expected, "{path}");
             }
