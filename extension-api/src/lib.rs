@@ -46,6 +46,7 @@ pub mod testing;
 /// The C-layout types at the border between host and extension. Authors never need them.
 pub use funcdock_extension_abi as abi;
 
+pub use author::annotation::Classes;
 pub use author::annotation::Typed;
 pub use author::context::{AppInfo, Function, FunctionInfo};
 pub use author::data::Data;
@@ -59,7 +60,6 @@ pub use author::outcome::{Exception, Outcome, OutcomeKind};
 pub use author::request::HttpRequest;
 pub use author::response::{HttpResponse, Response};
 pub use author::stream_end::{StreamEnd, StreamEndKind};
-pub use author::stub::Classes;
 pub use author::typed::{FromArguments, FromValue};
 pub use author::value::{Arguments, ContextObject, Value};
 pub use funcdock_extension_macros::{Documented, extension, methods};

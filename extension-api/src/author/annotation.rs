@@ -1,9 +1,11 @@
 //! Which type of Python a type of Rust is, for type checkers.
 
+mod stub;
+
 use std::collections::{BTreeMap, HashMap};
 
-use super::stub::Classes;
 use super::value::Value;
+pub use stub::Classes;
 
 /// A type whose values Python code gets or gives, as type checkers see it. `#[methods]` implements it for an object.
 #[diagnostic::on_unimplemented(

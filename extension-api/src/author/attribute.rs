@@ -1,7 +1,7 @@
 //! The declaration of an attribute of `context`.
 
+use super::annotation::Classes;
 use super::annotation::Typed;
-use super::stub::Classes;
 use crate::abi;
 
 /// An attribute of `context` that an extension makes or sets.

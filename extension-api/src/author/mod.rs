@@ -15,6 +15,5 @@ pub(crate) mod outcome;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod stream_end;
-pub(crate) mod stub;
 pub(crate) mod typed;
 pub(crate) mod value;

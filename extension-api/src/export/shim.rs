@@ -11,6 +11,7 @@ use abi_stable::std_types::{RBox, ROption, RResult, RStr, RVec};
 
 use super::settings;
 use crate::abi;
+use crate::author::annotation::Classes;
 use crate::author::attribute::Attribute;
 use crate::author::context::Function;
 use crate::author::convert::{catch, value_into_abi};
@@ -20,7 +21,6 @@ use crate::author::flow;
 use crate::author::invocation::Invocation;
 use crate::author::outcome::{Outcome, OutcomeKind};
 use crate::author::stream_end::StreamEnd;
-use crate::author::stub::Classes;
 use crate::border::guard::{guarded, guarded_drop};
 use crate::border::{log, slot};
 

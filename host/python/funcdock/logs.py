@@ -75,8 +75,10 @@ def install(
     as_json: bool,
     least: int,
 ) -> None:
-    """Inserts the handler first on the root logger, and adds the ids to all records that loggers make. Records
-    below the ``least`` level are not made."""
+    """Inserts the handler first on the root logger, and adds the ids to all records that loggers make.
+
+    Records below the ``least`` level are not made.
+    """
     global _ids
     _ids = ids
     # A record factory or a filter does not work here: ``extra`` must not set what a factory has set (a

@@ -1,4 +1,4 @@
-"""Functions whose trigger this host does not serve: they run only when an operator asks, with data of the operator."""
+"""Functions whose trigger this host does not serve: an operator may run them, with any data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from typing import Any, Callable
 
 from .signatures import CONTEXT, INPUT, OUT, TRIGGER
 
+#: (name, "in" | "out" | "inout", lower case type)
+Binding = tuple[str, str, str]
 
-def parameters(function: Callable[..., Any], bindings: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
-    """Returns the parameters that get an argument. Nothing else is checked: most such functions never run here."""
+
+def parameters(function: Callable[..., Any], bindings: Sequence[Binding]) -> list[tuple[str, str]]:
+    """Returns the parameters that get an argument. Nothing else is checked: most never run here."""
     kinds = {"context": CONTEXT}
     for name, direction, kind in bindings:
         if kind.endswith("trigger"):
@@ -25,8 +28,9 @@ def parameters(function: Callable[..., Any], bindings: Sequence[tuple[str, str, 
     return [(name, kinds[name]) for name in wanted if name in kinds]
 
 
-def decoding(function: Callable[..., Any], bindings: Sequence[tuple[str, str, str]]) -> Callable[..., Any]:
-    """Returns the function with the operator's text made to what its trigger would bring: a TimerRequest, for example."""
+def decoding(function: Callable[..., Any], bindings: Sequence[Binding]) -> Callable[..., Any]:
+    """Returns the function with the operator's text made to what its trigger would bring: a TimerRequest,
+    for example."""
     trigger = next(((name, kind) for name, _, kind in bindings if kind.endswith("trigger")), None)
     if trigger is None:
         return function
@@ -54,11 +58,10 @@ def _decoded(kind: str, text: str | None) -> Any:
     # A timer has no data of its own. What is said of it may be in an object.
     if kind == "timertrigger" and not _is_object(text):
         text = "{}"
-    datums = [meta.Datum(text, "string"), meta.Datum(text, "json"), meta.Datum((text or "").encode(), "bytes")]
-    for datum in datums:
+    for value, form in ((text, "string"), (text, "json"), ((text or "").encode(), "bytes")):
         # The converters raise what they like for data that they do not take.
         try:
-            decoded = converter.decode(datum, trigger_metadata={})
+            decoded = converter.decode(meta.Datum(value, form), trigger_metadata={})
         except Exception:
             continue
         if decoded is not None:

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use abi_stable::std_types::RString;
 
-use super::annotation::Typed;
+use super::Typed;
 use crate::abi;
 
 /// The classes that annotations name, each once.
@@ -112,7 +112,7 @@ pub struct Method<'a, 'b> {
 
 impl Method<'_, '_> {
     /// Adds a parameter.
-    pub fn parameter<T: Typed + super::typed::FromValue>(mut self, name: &str) -> Self {
+    pub fn parameter<T: Typed + crate::author::typed::FromValue>(mut self, name: &str) -> Self {
         T::classes(self.class.classes);
         let default = if T::missing().is_some() { " = ..." } else { "" };
         let _ = write!(self.parameters, ", {name}: {}{default}", T::annotation());
