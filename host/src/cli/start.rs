@@ -78,16 +78,22 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         .port
         .or(app.settings.local_http_port)
         .unwrap_or(DEFAULT_PORT);
+    let python_arguments = settings::python_arguments(&settings, arguments.language_worker)?;
+    // A successor could not listen while its predecessor does.
+    let has_debugger = python_arguments
+        .iter()
+        .any(|argument| argument.starts_with("--listen"));
     let options = Options {
         address: SocketAddr::new(arguments.address, port),
         workers: arguments
             .workers
             .map_or_else(|| settings::workers(&settings), Ok)?,
         python: arguments.python.or_else(|| settings::python(&settings)),
-        python_arguments: settings::python_arguments(&settings, arguments.language_worker)?,
+        python_arguments,
         module: python::find_module(chosen_module.as_deref(), python_module, binary_folder)?,
         install: !arguments.no_install,
-        reload: arguments.reload || (!arguments.no_reload && std::io::stdout().is_terminal()),
+        reload: arguments.reload
+            || (!arguments.no_reload && !has_debugger && std::io::stdout().is_terminal()),
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
         heartbeat_timeout: arguments.heartbeat_timeout,
