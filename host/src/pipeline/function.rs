@@ -17,5 +17,5 @@ pub struct LoadedFunction {
     /// The hooks around it.
     pub chain: HookChain,
     /// What its calls came to.
-    pub counts: Counts,
+    pub counts: Arc<Counts>,
 }

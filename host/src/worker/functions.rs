@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::control::WorkerConfig;
 use crate::extensions::{ExtensionError, Extensions};
 use crate::model::{FunctionDefinition, FunctionInfo};
-use crate::pipeline::{Counts, LoadedFunction};
+use crate::pipeline::LoadedFunction;
 
 /// Starts the extensions, and returns the functions with their hooks around them.
 pub(super) fn put_hooks_around(
@@ -28,7 +28,7 @@ pub(super) fn put_hooks_around(
                 definition,
                 info,
                 chain,
-                counts: Counts::default(),
+                counts: Arc::default(),
             })
         })
         .collect())

@@ -265,9 +265,12 @@ impl LoadedWorker {
             let metrics = OwnMetrics {
                 worker: base.config.index,
                 restarts: base.config.restarts,
-                functions: functions.clone(),
+                functions: functions
+                    .iter()
+                    .map(|function| (Arc::clone(&function.info), Arc::clone(&function.counts)))
+                    .collect(),
                 responses: Arc::clone(&responses),
-                runner: Arc::clone(&runner),
+                runner: Arc::downgrade(&runner),
             };
             let admin = WorkerAdmin::new(
                 &base.config,

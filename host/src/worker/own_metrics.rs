@@ -1,7 +1,7 @@
 //! The host's own metrics of a worker: calls, responses, the process.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -9,7 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::pipeline::{BOUNDS, CountsNow, ENDINGS, FunctionRunner, LoadedFunction};
+use crate::model::FunctionInfo;
+use crate::pipeline::{BOUNDS, Counts, CountsNow, ENDINGS, FunctionRunner};
 use crate::triggers::http::{CLASSES, ResponseCounts};
 
 type Labels = Vec<(&'static str, String)>;
@@ -19,9 +20,10 @@ pub(super) struct OwnMetrics {
     pub(super) worker: u32,
     /// How often the worker of this index was started before.
     pub(super) restarts: u32,
-    pub(super) functions: Vec<Arc<LoadedFunction>>,
+    /// The functions by name, without the instances of extensions that they hold: these end before the worker.
+    pub(super) functions: Vec<(Arc<FunctionInfo>, Arc<Counts>)>,
     pub(super) responses: Arc<ResponseCounts>,
-    pub(super) runner: Arc<dyn FunctionRunner>,
+    pub(super) runner: Weak<dyn FunctionRunner>,
 }
 
 impl OwnMetrics {
@@ -30,14 +32,14 @@ impl OwnMetrics {
         let functions = self.functions.iter();
         let now = Now {
             functions: functions
-                .map(|function| (function.info.name.clone(), function.counts.now()))
+                .map(|(info, counts)| (info.name.clone(), counts.now()))
                 .collect(),
             responses: self.responses.now(),
             gauges: [
                 (
                     "funcdock_calls_waiting",
                     "Calls of synchronous functions that wait for a thread.",
-                    self.runner.waiting() as f64,
+                    self.runner.upgrade().map_or(0, |runner| runner.waiting()) as f64,
                 ),
                 (
                     "funcdock_worker_resident_memory_bytes",

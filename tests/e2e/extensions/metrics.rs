@@ -168,9 +168,16 @@ fn what_cannot_be_registered_is_an_error_of_init() {
 }
 
 #[test]
-fn without_extensions_the_metrics_are_empty() {
-    let answer = app_of("answers", "", &[]).start().get("/metrics");
-    assert_eq!((answer.status, answer.text().as_str()), (200, "# EOF\n"));
+fn without_extensions_there_are_only_the_hosts_own_metrics() {
+    let text = app_of("answers", "", &[]).start().get("/metrics").text();
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let others: Vec<_> = names
+        .filter(|name| name.starts_with("funcdock_extension"))
+        .collect();
+    assert!(
+        others.is_empty() && text.contains("funcdock_calls_total"),
+        "{text}"
+    );
 }
 
 #[test]
