@@ -17,8 +17,8 @@ pub struct App {
     /// `None`: the host chooses the interpreter.
     python: Option<PathBuf>,
     program: Option<PathBuf>,
-    /// Whether the program is called as `func host start` in the app's folder.
-    is_func: bool,
+    /// The words after the program, if it is called as `func` in the app's folder.
+    as_func: Option<Vec<String>>,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
     log: Option<PathBuf>,
@@ -44,7 +44,7 @@ impl App {
             folder: TempDir::with_prefix("funcdock-").expect("a temporary folder"),
             python: Some(python::any()),
             program: None,
-            is_func: false,
+            as_func: None,
             arguments: Vec::new(),
             environment: Vec::new(),
             log: None,
@@ -115,11 +115,11 @@ impl App {
         self
     }
 
-    /// Runs a program `func` that is ours, as editors do: `func host start`, in the app's folder.
-    pub fn as_func(mut self, folder: &Path) -> Self {
+    /// Runs a program `func` that is ours, as editors do: with these words, in the app's folder. It is made in `folder`.
+    pub fn as_func(mut self, folder: &Path, words: Vec<String>) -> Self {
         let func = folder.join("func");
         std::os::unix::fs::symlink(binary(), &func).expect("a link in a folder of our own");
-        self.is_func = true;
+        self.as_func = Some(words);
         self.program(func)
     }
 
@@ -148,9 +148,9 @@ impl App {
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.program.clone().unwrap_or_else(binary));
-        match self.is_func {
-            true => command.args(["host", "start"]).current_dir(self.path()),
-            false => command.arg("start").arg(self.path()),
+        match &self.as_func {
+            Some(words) => command.args(words).current_dir(self.path()),
+            None => command.arg("start").arg(self.path()),
         };
         if let Some(python) = &self.python {
             command.args(["--port", "0", "--python"]).arg(python);

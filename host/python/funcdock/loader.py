@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from . import http_streams, paths, signatures, unserved
-from .signatures import CONTEXT, INPUT, OUT, TRIGGER
-
-#: (name, "in" | "out" | "inout", lower case type)
-Binding = tuple[str, str, str]
+from .signatures import CONTEXT, INPUT, OUT, TRIGGER, Binding
 
 
 class LoadError(Exception):

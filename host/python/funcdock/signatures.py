@@ -9,6 +9,9 @@ from typing import Any, Callable
 #: context, or an ``Out``.
 TRIGGER, INPUT, CONTEXT, OUT = "trigger", "input", "context", "out"
 
+#: (name, "in" | "out" | "inout", lower case type)
+Binding = tuple[str, str, str]
+
 #: What the function returns.
 RETURN = "return"
 

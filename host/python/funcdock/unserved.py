@@ -10,10 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from .signatures import CONTEXT, INPUT, OUT, TRIGGER
-
-#: (name, "in" | "out" | "inout", lower case type)
-Binding = tuple[str, str, str]
+from .signatures import CONTEXT, INPUT, OUT, TRIGGER, Binding
 
 
 def parameters(function: Callable[..., Any], bindings: Sequence[Binding]) -> list[tuple[str, str]]:
@@ -50,7 +47,7 @@ def _decoded(kind: str, text: str | None) -> Any:
     if library is None:
         return text
     meta = library.meta
-    # It has no way to look up a name without case, and some of its keys are no names.
+    # It cannot look up a name whatever its case, and some of its keys are not names.
     converters = meta.get_binding_registry()._bindings
     converter = next((found for known, found in converters.items() if str(known).lower() == kind), None)
     if converter is None:

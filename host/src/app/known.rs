@@ -122,7 +122,7 @@ const APP_SETTINGS: [(&str, Effect); 30] = [
     ("AzureWebJobsDisableHomepage", Honoured("")),
     (
         "AzureWebJobsFeatureFlags",
-        NotNeeded("there are no such features"),
+        NotNeeded("only Azure's host has such features"),
     ),
     ("AzureWebJobsScriptRoot", Honoured("set for functions")),
     (
@@ -213,7 +213,7 @@ fn look_at(
     warnings: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
     if OPEN.iter().any(|open| open.eq_ignore_ascii_case(path)) {
-        // Its reader has said what is wrong if it is no object.
+        // What reads it has already refused anything but an object.
         for (key, item) in item.entries()? {
             look_at(&format!("{path}.{key}"), &item, ignored, warnings)?;
         }

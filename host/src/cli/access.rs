@@ -5,44 +5,33 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::Result;
 
 use super::settings;
+use super::switch::Switch;
 use crate::app::{AdminAddress, App, AppSettings};
 use crate::keys::KeyFolder;
 use crate::model::{Cors, Origins};
 use crate::supervisor;
 
-/// `--enable-auth`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Auth {
-    /// Keys are needed if other machines can reach the host.
-    ByAddress,
-    On,
-    Off,
-}
-
 /// Returns the folder of the keys that requests need, and makes them if there are none; `None` if everybody may come in.
+/// By default (`auth`) they are needed if other machines can reach the address.
 pub(super) fn keys(
     app: &App,
     settings: &AppSettings,
-    auth: Auth,
+    auth: Switch,
     address: IpAddr,
 ) -> Result<Option<KeyFolder>> {
-    let is_local = address.to_canonical().is_loopback();
-    match auth {
-        Auth::ByAddress if is_local => return Ok(None),
-        Auth::Off => {
-            if !is_local {
-                tracing::warn!(
-                    "everybody who reaches {address} can call every function, and /admin and /metrics: --enable-auth is false"
-                );
-            }
-            return Ok(None);
+    let is_local = is_local(address);
+    if !auth.is_on_or(!is_local) {
+        if !is_local {
+            tracing::warn!(
+                "everybody who reaches {address} can call every function, and /admin and /metrics: --enable-auth is false"
+            );
         }
-        Auth::ByAddress | Auth::On => {}
+        return Ok(None);
     }
     let folder = KeyFolder::new(settings::secrets_folder(settings, &app.root));
     let (file, is_new) = folder.prepare()?;
     let why = match auth {
-        Auth::On => String::new(),
+        Switch::On => String::new(),
         _ => format!(", as other machines can reach {address} (see --enable-auth)"),
     };
     let made = if is_new { "were made in" } else { "are in" };
@@ -54,17 +43,16 @@ pub(super) fn keys(
 pub(super) fn admin(
     app: &App,
     settings: &AppSettings,
-    auth: Auth,
+    auth: Switch,
     address: Option<SocketAddr>,
 ) -> Result<Option<AdminAddress>> {
     let Some(address) = address else {
         return Ok(None);
     };
-    let is_local = address.ip().to_canonical().is_loopback();
     let keys = match auth {
-        Auth::Off => None,
-        Auth::ByAddress | Auth::On if is_local => None,
-        Auth::ByAddress | Auth::On => {
+        Switch::Off => None,
+        _ if is_local(address.ip()) => None,
+        _ => {
             let folder = KeyFolder::new(settings::secrets_folder(settings, &app.root));
             folder.prepare()?;
             Some(folder)
@@ -82,10 +70,15 @@ pub(super) fn admin(
     Ok(Some(AdminAddress { address, keys }))
 }
 
+/// Whether only this machine can reach the address.
+fn is_local(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
 /// Returns the pages that may read responses, by the options or else local.settings.json; `None` if functions decide.
-pub(super) fn cors(app: &App, origins: Option<Origins>, credentials: bool) -> Option<Cors> {
+pub(super) fn cors(app: &App, origins: Option<Origins>, credentials: Switch) -> Option<Cors> {
     let origins = origins.or_else(|| app.settings.cors.clone())?;
-    let wanted = credentials || app.settings.cors_credentials;
+    let wanted = credentials.is_on_or(app.settings.cors_credentials);
     let credentials = wanted && origins != Origins::Any;
     if wanted && !credentials {
         tracing::warn!(

@@ -11,6 +11,7 @@ mod new;
 mod new_files;
 mod settings;
 mod start;
+mod switch;
 mod telemetry;
 
 use std::fmt::Display;

@@ -92,8 +92,10 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         python_arguments,
         module: python::find_module(chosen_module.as_deref(), python_module, binary_folder)?,
         install: !arguments.no_install,
-        reload: arguments.reload
-            || (!arguments.no_reload && !has_debugger && std::io::stdout().is_terminal()),
+        reload: !arguments.no_reload
+            && arguments
+                .reload
+                .is_on_or(!has_debugger && std::io::stdout().is_terminal()),
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
         heartbeat_timeout: arguments.heartbeat_timeout,
@@ -102,7 +104,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         threads: settings::threads(&settings),
         log_format: arguments.log_format,
         verbose: arguments.verbose,
-        logs_calls: arguments.log_calls || (!arguments.quiet && std::io::stderr().is_terminal()),
+        logs_calls: !arguments.quiet && arguments.log_calls.is_on_or(std::io::stderr().is_terminal()),
         debug_logs: settings::debug_logs(&settings),
         strict: arguments.strict,
         skip_post_on_exception: settings::skip_post_on_exception(&settings),

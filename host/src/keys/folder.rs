@@ -48,6 +48,9 @@ impl KeyFolder {
     }
 
     /// Makes the folder and the host's keys, unless there are any. Returns the file with them, and whether it is new.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not valid, or cannot be written.
     pub fn prepare(&self) -> Result<(PathBuf, bool), KeysError> {
         let file = self.host_file();
         let is_complete = |keys: &HostKeys| keys.master_key.is_some();
@@ -69,7 +72,10 @@ impl KeyFolder {
         Ok((file, is_new))
     }
 
-    /// Returns the keys of a list. A function that has none gets a first one.
+    /// Returns the keys of a list. A function that has none gets a first one, if the folder can be written.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not valid; a function named "host" has none.
     pub fn list(&self, list: KeyList<'_>) -> Result<Vec<Key>, KeysError> {
         let host = || Ok(file::read::<HostKeys>(&self.host_file())?.unwrap_or_default());
         match list {
@@ -102,6 +108,9 @@ impl KeyFolder {
     }
 
     /// Returns the master key, if there is one.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not valid.
     pub fn master(&self) -> Result<Option<Key>, KeysError> {
         let keys: Option<HostKeys> = file::read(&self.host_file())?;
         Ok(keys.and_then(|keys| keys.master_key))
@@ -109,6 +118,9 @@ impl KeyFolder {
 
     /// Sets a key, to a random value if none is given. Its name is compared without case. `_master` of the host is the master
     /// key.
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Self::prepare); a function named "host" has no keys.
     pub fn set(&self, list: KeyList<'_>, name: &str, value: Option<String>) -> Result<Changed, KeysError> {
         let is_master = list == KeyList::Host && name.eq_ignore_ascii_case(MASTER);
         self.change(list, |keys, master, file| {
@@ -131,6 +143,9 @@ impl KeyFolder {
     }
 
     /// Deletes a key. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set), and [`KeysError::DeleteMaster`].
     pub fn delete(&self, list: KeyList<'_>, name: &str) -> Result<bool, KeysError> {
         if list == KeyList::Host && name.eq_ignore_ascii_case(MASTER) {
             return Err(KeysError::DeleteMaster);

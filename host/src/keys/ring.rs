@@ -69,6 +69,11 @@ impl KeyRing {
         }
     }
 
+    /// Returns the folder with the files.
+    pub fn folder(&self) -> &KeyFolder {
+        &self.folder
+    }
+
     /// Returns the level up to which this key opens; `None` if it opens nothing.
     ///
     /// Blocks for a moment on the file system. Takes as long for a wrong key as for one that is nearly right.

@@ -149,7 +149,7 @@ pub fn max_level() -> u8 {
             };
             return match most {
                 LogLevel::None => 0,
-                most => most.of_level(),
+                most => most.least_number(),
             };
         }
         Some(Chosen::ByName(_)) | None => LevelFilter::current(),
@@ -174,13 +174,13 @@ pub fn least_of_python() -> u8 {
             } else {
                 most
             };
-            most.of_python()
+            most.as_python()
         }
         Some(Chosen::ByName(loggers)) => {
             let named = loggers.most_verbose().map_or(LogLevel::None, LogLevel::from);
-            named.max(level_for_all()).of_python()
+            named.max(level_for_all()).as_python()
         }
-        None => level_for_all().of_python(),
+        None => level_for_all().as_python(),
     }
 }
 

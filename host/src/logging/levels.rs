@@ -25,22 +25,22 @@ const EXTENSION_LOGGERS: &str = "azure_functions_worker.extension";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLevels(Vec<(String, LogLevel)>);
 
-/// A level of host.json.
+/// A level of host.json. A greater one has more records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LogLevel {
-    /// Nothing is logged.
+    /// No records.
     None,
-    /// And so on: what is logged grows.
+    /// Only critical records.
     Critical,
-    /// As above.
+    /// Errors, too.
     Error,
-    /// As above.
+    /// Warnings, too.
     Warning,
-    /// The default.
+    /// The default: what happens, too.
     Information,
-    /// As above.
+    /// What helps to debug, too.
     Debug,
-    /// Everything is logged.
+    /// All records.
     Trace,
 }
 
@@ -57,7 +57,7 @@ impl LogLevel {
     ];
 
     /// Returns the level as Python's `logging` has it.
-    pub fn of_python(self) -> u8 {
+    pub fn as_python(self) -> u8 {
         match self {
             // Beyond what is logged.
             LogLevel::None => 100,
@@ -71,7 +71,7 @@ impl LogLevel {
     }
 
     /// Returns the number of the least severe [`Level`] that is logged.
-    pub(super) fn of_level(self) -> u8 {
+    pub(super) fn least_number(self) -> u8 {
         (self as u8).saturating_sub(1)
     }
 
@@ -89,7 +89,7 @@ impl LogLevel {
     }
 
     /// Returns the level for records of the host, which has no critical ones.
-    pub(super) fn of_tracing(self) -> LevelFilter {
+    pub(super) fn as_tracing(self) -> LevelFilter {
         match self {
             LogLevel::None | LogLevel::Critical => LevelFilter::OFF,
             LogLevel::Error => LevelFilter::ERROR,
@@ -148,12 +148,12 @@ impl LogLevels {
 
     /// Returns the level of the host's records in the process that supervises workers.
     pub(super) fn of_host(&self) -> LevelFilter {
-        self.of(HOST).of_tracing()
+        self.of(HOST).as_tracing()
     }
 
     /// Returns the level of the host's records in workers.
     pub(super) fn of_worker(&self) -> LevelFilter {
-        self.of(WORKER).of_tracing()
+        self.of(WORKER).as_tracing()
     }
 
     /// Returns the level of what the host says of the calls of a function.
@@ -163,11 +163,11 @@ impl LogLevels {
 
     /// Returns the most verbose level that the records of functions have: what Python need not make otherwise.
     pub fn most_of_functions(&self) -> LogLevel {
-        self.of(FUNCTION).max(self.most_but(&[WORKER]))
+        self.of(FUNCTION).max(self.most_of_others(&[WORKER]))
     }
 
     /// Returns the most verbose level of the categories that may be the name of a logger, or of one function; none of these.
-    fn most_but(&self, others: &[&str]) -> LogLevel {
+    fn most_of_others(&self, others: &[&str]) -> LogLevel {
         let known = ["Host", "default"].iter().chain(others);
         let named = self
             .0
@@ -178,7 +178,7 @@ impl LogLevels {
 
     /// Returns the most verbose level that records of extensions have.
     pub(super) fn most_of_extensions(&self) -> LogLevel {
-        self.of(WORKER).max(self.most_but(&[FUNCTION]))
+        self.of(WORKER).max(self.most_of_others(&[FUNCTION]))
     }
 
     /// Whether a record is logged because DEBUG is, for all but loggers of Microsoft's.

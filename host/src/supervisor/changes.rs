@@ -3,7 +3,7 @@
 //! What the system tells only wakes us: which files have changed is found out by looking at all of them, and comparing their
 //! content with what was there. So it does not matter how an editor writes a file, or what becomes of folders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -181,13 +181,12 @@ impl Changes {
             .collect();
         let content =
             |files: &BTreeMap<PathBuf, Seen>, path: &PathBuf| files.get(path).map(|seen| seen.content);
-        let all = self.files.keys().chain(seen.keys());
-        let mut changed: Vec<PathBuf> = all
+        let all: BTreeSet<&PathBuf> = self.files.keys().chain(seen.keys()).collect();
+        let changed = all
+            .into_iter()
             .filter(|path| content(&self.files, path) != content(&seen, path))
             .cloned()
             .collect();
-        changed.sort_unstable();
-        changed.dedup();
         self.files = seen;
         Ok(changed)
     }

@@ -164,7 +164,7 @@ impl Slot {
         let mut replace_at: Option<Instant> = None;
         let mut last_replaced: Option<Instant> = None;
         // Resolves when the worker may take requests.
-        let mut turn = Some(Turn::now());
+        let mut handover = Some(Handover::now());
         let reason = loop {
             tokio::select! {
                 event = worker.next_event() => match event {
@@ -177,8 +177,8 @@ impl Slot {
                     WorkerEvent::ChannelClosed(error) => break worker.channel_error(error, true).await,
                     WorkerEvent::Exited(status) => break worker.exit_error(status, true),
                 },
-                () = begin(&mut turn) => {
-                    turn = None;
+                () = begin(&mut handover) => {
+                    handover = None;
                     if let Err(reason) = worker.pass_on(&SupervisorMessage::Serve).await {
                         break reason;
                     }
@@ -210,7 +210,7 @@ impl Slot {
                         Started::Ready(next, _) => {
                             let predecessor = std::mem::replace(&mut worker, *next);
                             let closed = self.retire(predecessor, &worker);
-                            turn = Some(closed.after(turn.take()));
+                            handover = Some(closed.after(handover.take()));
                             self.spec = spec;
                             heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
                             since = Instant::now();
@@ -254,7 +254,7 @@ impl Slot {
     }
 
     /// Has a worker finish its calls while its successor serves. Returns when the successor may begin to.
-    fn retire(&mut self, predecessor: WorkerProcess, successor: &WorkerProcess) -> Turn {
+    fn retire(&mut self, predecessor: WorkerProcess, successor: &WorkerProcess) -> Handover {
         let index = self.ending.index;
         tracing::info!(
             "worker {index} is replaced: pid {} serves, and pid {} finishes its calls",
@@ -267,7 +267,7 @@ impl Slot {
         let ending = self.ending.clone();
         self.retired
             .spawn(ending.drain(predecessor, Some(deadline), Some(closed)));
-        Turn(Box::pin(async move {
+        Handover(Box::pin(async move {
             // The sender is dropped when it closes, or ends in another way.
             let _ = timeout(CLOSING, was_closed).await;
         }))
@@ -275,18 +275,18 @@ impl Slot {
 }
 
 /// The time at which a worker may begin to take requests: when its predecessor begins no more calls.
-struct Turn(Pin<Box<dyn Future<Output = ()> + Send>>);
+struct Handover(Pin<Box<dyn Future<Output = ()> + Send>>);
 
-impl Turn {
+impl Handover {
     fn now() -> Self {
-        Turn(Box::pin(std::future::ready(())))
+        Handover(Box::pin(std::future::ready(())))
     }
 
-    /// Returns a turn that comes after an earlier one, too: the predecessor itself may not have begun yet.
-    fn after(self, earlier: Option<Turn>) -> Self {
+    /// Returns a handover that comes after an earlier one, too: the predecessor itself may not have begun yet.
+    fn after(self, earlier: Option<Handover>) -> Self {
         match earlier {
             None => self,
-            Some(earlier) => Turn(Box::pin(async move {
+            Some(earlier) => Handover(Box::pin(async move {
                 earlier.0.await;
                 self.0.await;
             })),
@@ -294,10 +294,10 @@ impl Turn {
     }
 }
 
-/// Waits for the turn. Without one it never returns. Cancel-safe.
-async fn begin(turn: &mut Option<Turn>) {
-    match turn {
-        Some(turn) => turn.0.as_mut().await,
+/// Waits for the handover. Without one it never returns. Cancel-safe.
+async fn begin(handover: &mut Option<Handover>) {
+    match handover {
+        Some(handover) => handover.0.as_mut().await,
         None => std::future::pending().await,
     }
 }

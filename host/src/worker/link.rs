@@ -16,7 +16,7 @@ use crate::control::{
     ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
 use crate::extensions::Activity;
-use crate::triggers::http::Turn;
+use crate::triggers::http::Handover;
 
 /// The connection to the supervisor. All functions block.
 pub(super) struct Link {
@@ -106,10 +106,10 @@ impl Link {
         })
     }
 
-    /// Returns the turn of this worker among those that it replaces, or that replace it.
-    pub(super) fn turn(&self) -> Turn {
+    /// Returns the handover from the worker that this one replaces, and to the one that replaces it.
+    pub(super) fn handover(&self) -> Handover {
         let (control, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
-        Turn {
+        Handover {
             begins: self.serve.clone(),
             ended: Box::new(move || drop(control.spawn(send(sender, WorkerMessage::Closed)))),
         }

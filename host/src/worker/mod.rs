@@ -84,7 +84,7 @@ impl Worker {
         })?;
         let peers = Arc::clone(link.peers());
         let load = OwnLoad::new(loads, config.load_cell);
-        let listener = Listener::shared(TcpListener::from(listener), load, link.turn());
+        let listener = Listener::shared(TcpListener::from(listener), load, link.handover());
         let activity = link.activity();
         Self::open(config, Box::new(link), Some(peers), Some(listener), activity)
     }
@@ -176,7 +176,7 @@ impl Worker {
     }
 
     /// Whether a trigger of this worker serves functions whose trigger binding has this type. A function without such a
-    /// trigger is listed, but never called.
+    /// trigger is listed, and only operators call it.
     pub fn serves(&self, kind: &str) -> bool {
         let http = self.base.listener.is_some() && is_http_trigger(kind);
         http || self.triggers.iter().any(|trigger| trigger.serves(kind))

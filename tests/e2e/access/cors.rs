@@ -102,6 +102,9 @@ fn options_win_over_the_file_and_a_star_never_has_credentials() {
         .arg("--cors-credentials")
         .start();
     assert_allowed(&get(&host, "/api/open", SHOP), SHOP, "true");
+    let app = App::case("access").file("local.settings.json", settings);
+    let host = app.env("FUNCDOCK_CORS_CREDENTIALS", "false").start();
+    assert_allowed(&get(&host, "/api/open", SHOP), SHOP, "");
 }
 
 #[test]

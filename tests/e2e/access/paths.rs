@@ -75,6 +75,9 @@ fn an_operator_runs_any_function() {
     );
     assert_eq!(answer.status, 202, "{answer:?}");
     host.wait_for_log("plain got 'some text'");
+    let exact = r#"{"input": {"z": 12345678901234567890123, "a": 1.0}}"#;
+    assert_eq!(send(&host, "POST /admin/functions/plain", &[], exact).status, 202);
+    host.wait_for_log(r#"plain got '{"z": 12345678901234567890123, "a": 1.0}'"#);
     assert_eq!(send(&host, "POST /admin/functions/hello", &[], "").status, 202);
     assert_eq!(send(&host, "POST /admin/functions/none", &[], "").status, 404);
     assert_eq!(

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const SYNCHRONOUS: &str = "def main(req):\n    name = req.params['name']\n    return f'Hello, {name}!'\n";
 const ASYNCHRONOUS: &str = "import asyncio\n\n\nasync def main(req):\n    await asyncio.sleep(0)\n    name = req.params['name']\n    return f'Hello, {name}!'\n";
 
-/// The files that the extension makes for a Python app, as far as they decide how the host is started.
+/// The task and the configuration of a debugger that the extension makes for a Python app.
 const TASKS: &str = r#"{
     "version": "2.0.0",
     "tasks": [{
@@ -27,6 +27,19 @@ const LAUNCH: &str = r#"{
         "connect": { "host": "localhost", "port": 9091 }, "preLaunchTask": "func: host start"
     }]
 }"#;
+
+/// Returns the words after `func` in the task that the configuration names. As the editor does, it begins there.
+fn task() -> Vec<String> {
+    let [tasks, launch]: [Value; 2] = [TASKS, LAUNCH].map(|text| serde_json::from_str(text).expect("JSON"));
+    let label = &launch["configurations"][0]["preLaunchTask"];
+    let tasks = tasks["tasks"].as_array().expect("a list");
+    let task = tasks
+        .iter()
+        .find(|task| task["label"] == *label)
+        .expect("the task");
+    let command = task["command"].as_str().expect("text");
+    command.split(' ').map(str::to_owned).collect()
+}
 
 /// A debugger that is attached.
 struct Debugger {
@@ -130,15 +143,13 @@ fn an_editor_starts_the_host_stops_at_breakpoints_and_ends_it() {
         let app = App::without_functions()
             .function("now", SYNCHRONOUS)
             .function("later", ASYNCHRONOUS)
-            .file(".vscode/tasks.json", TASKS)
-            .file(".vscode/launch.json", &LAUNCH.replace("9091", &port.to_string()))
             .python(python)
             // The extension sets it for its task.
             .env(
                 "languageWorkers__python__arguments",
                 format!("-m debugpy --listen 127.0.0.1:{port}"),
             )
-            .as_func(folder.path());
+            .as_func(folder.path(), task());
         // The extension waits for the line that its problem matcher knows, as `start` does.
         let host = Arc::new(app.start());
         let mut debugger = Debugger::attach(port, &host);

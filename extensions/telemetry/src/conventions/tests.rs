@@ -140,6 +140,7 @@ fn secrets_stay_out_of_the_query() {
         ("code=k&a=1", "code=REDACTED&a=1"),
         ("a=1&SIG=k%3D&code", "a=1&SIG=REDACTED&code"),
         ("barcode=1&code2=2", "barcode=1&code2=2"),
+        ("%63ode=k&a=1", "%63ode=REDACTED&a=1"),
     ];
     for (query, expected) in cases {
         assert_eq!(without_secrets(query), expected);

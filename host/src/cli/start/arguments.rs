@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::of_func::OfFunc;
-use crate::app::{BOOLEAN, parse_boolean};
-use crate::cli::access::Auth;
+use crate::cli::switch::{Switch, boolean, parse_switch};
 use crate::logging::Format;
 use crate::model::{Origins, TrustedProxies};
 
@@ -51,9 +50,9 @@ pub(in crate::cli) struct Arguments {
         default_value = "",
         default_missing_value = "true",
         hide_default_value = true,
-        value_parser = auth
+        value_parser = parse_switch
     )]
-    pub(super) enable_auth: Auth,
+    pub(super) enable_auth: Switch,
 
     /// An address for operators alone, such as 127.0.0.1:7072: /admin and /metrics are there, and not at the other address
     #[arg(long, env = "FUNCDOCK_ADMIN_ADDRESS", value_name = "IP:PORT", value_parser = admin_address)]
@@ -63,9 +62,19 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, env = "FUNCDOCK_CORS", value_name = "ORIGINS")]
     pub(super) cors: Option<Origins>,
 
-    /// Let requests of these pages have cookies and other credentials
-    #[arg(long, env = "FUNCDOCK_CORS_CREDENTIALS", value_parser = boolean)]
-    pub(super) cors_credentials: bool,
+    /// Let requests of these pages have cookies and other credentials [default: Host.CORSCredentials]
+    #[arg(
+        long,
+        env = "FUNCDOCK_CORS_CREDENTIALS",
+        value_name = "BOOLEAN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = parse_switch
+    )]
+    pub(super) cors_credentials: Switch,
 
     /// Worker processes, 1 to 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
     // Not clap's `env`: local.settings.json may have the setting too.
@@ -98,8 +107,19 @@ pub(in crate::cli) struct Arguments {
     pub(super) strict: bool,
 
     /// Read the app again when one of its files changes [default: on a terminal]
-    #[arg(long, env = "FUNCDOCK_RELOAD", value_parser = boolean, overrides_with = "no_reload")]
-    pub(super) reload: bool,
+    #[arg(
+        long,
+        env = "FUNCDOCK_RELOAD",
+        value_name = "BOOLEAN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = parse_switch,
+        overrides_with = "no_reload"
+    )]
+    pub(super) reload: Switch,
 
     /// Do not read the app again when one of its files changes
     #[arg(long)]
@@ -132,8 +152,19 @@ pub(in crate::cli) struct Arguments {
     pub(super) log_format: Format,
 
     /// Log the beginning and the end of each call [default: on a terminal]
-    #[arg(long, env = "FUNCDOCK_LOG_CALLS", value_parser = boolean, overrides_with = "quiet")]
-    pub(super) log_calls: bool,
+    #[arg(
+        long,
+        env = "FUNCDOCK_LOG_CALLS",
+        value_name = "BOOLEAN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "",
+        default_missing_value = "true",
+        hide_default_value = true,
+        value_parser = parse_switch,
+        overrides_with = "quiet"
+    )]
+    pub(super) log_calls: Switch,
 
     /// Do not log the beginning and the end of each call
     #[arg(long, short)]
@@ -145,22 +176,6 @@ pub(in crate::cli) struct Arguments {
     /// Log in detail, and show the output of pip
     #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = boolean)]
     pub(super) verbose: bool,
-}
-
-/// Parses the variable of a flag, by the table of booleans that app settings have.
-fn boolean(text: &str) -> Result<bool, String> {
-    // A variable that is set to nothing is as good as none.
-    match text.trim() {
-        "" => Ok(false),
-        text => parse_boolean(text).ok_or_else(|| format!("expected {BOOLEAN}")),
-    }
-}
-
-fn auth(text: &str) -> Result<Auth, String> {
-    match text.trim() {
-        "" => Ok(Auth::ByAddress),
-        text => boolean(text).map(|is_on| if is_on { Auth::On } else { Auth::Off }),
-    }
 }
 
 fn admin_address(value: &str) -> Result<SocketAddr, String> {

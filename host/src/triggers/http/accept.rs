@@ -28,17 +28,17 @@ use crate::triggers::Calls;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The number of connections of operators that may wait.
-const OPERATORS: i32 = 128;
+const OPERATORS_BACKLOG: i32 = 128;
 
 /// The socket that a worker serves HTTP from. It is bound and non-blocking.
 pub struct Listener {
     pub(super) socket: TcpListener,
     pub(super) load: Option<OwnLoad>,
-    pub(super) turn: Option<Turn>,
+    pub(super) handover: Option<Handover>,
 }
 
-/// The turn of a worker among those that replace each other, so that an old one begins no call after a new one has.
-pub(crate) struct Turn {
+/// The handover between workers that replace each other, as one of them sees it: an old one begins no call after a new one has.
+pub(crate) struct Handover {
     /// Cancelled when the worker may begin.
     pub(crate) begins: CancellationToken,
     /// Called when it begins no more.
@@ -46,12 +46,12 @@ pub(crate) struct Turn {
 }
 
 impl Listener {
-    /// Returns a socket that workers share; `load` and `turn` are those of this one.
-    pub(crate) fn shared(socket: TcpListener, load: OwnLoad, turn: Turn) -> Self {
+    /// Returns a socket that workers share; `load` and `handover` are those of this one.
+    pub(crate) fn shared(socket: TcpListener, load: OwnLoad, handover: Handover) -> Self {
         Listener {
             socket,
             load: Some(load),
-            turn: Some(turn),
+            handover: Some(handover),
         }
     }
 }
@@ -62,7 +62,7 @@ impl From<TcpListener> for Listener {
         Listener {
             socket,
             load: None,
-            turn: None,
+            handover: None,
         }
     }
 }
@@ -73,7 +73,7 @@ pub(super) struct Acceptor {
     balance: Balance,
     front: Arc<Front>,
     calls: Calls,
-    turn: Option<Turn>,
+    handover: Option<Handover>,
     /// Has a token for each connection on which a request may still begin.
     open: TaskTracker,
 }
@@ -86,7 +86,7 @@ impl Acceptor {
             balance: Balance::new(listener.load),
             front,
             calls,
-            turn: listener.turn,
+            handover: listener.handover,
             open: TaskTracker::new(),
         })
     }
@@ -111,7 +111,7 @@ impl Acceptor {
             socket.set_reuse_port(true)?;
             socket.set_nonblocking(true)?;
             socket.bind(&admin.address.into())?;
-            socket.listen(OPERATORS)?;
+            socket.listen(OPERATORS_BACKLOG)?;
             Ok(TcpListener::from(socket))
         };
         let config = HttpConfig {
@@ -149,19 +149,19 @@ impl Acceptor {
             }
         }
         self.open.close();
-        if let Some(turn) = self.turn {
+        if let Some(handover) = self.handover {
             self.open.wait().await;
-            (turn.ended)();
+            (handover.ended)();
         }
         served
     }
 
-    /// Accepts connections from the worker's turn on, until the socket is broken. Cancel-safe.
+    /// Accepts connections from the handover on, until the socket is broken. Cancel-safe.
     async fn accept_all(&mut self) -> io::Result<std::convert::Infallible> {
         // From now on its predecessor leaves to it what waits.
         self.balance.set_open(true);
-        if let Some(turn) = &self.turn {
-            turn.begins.cancelled().await;
+        if let Some(handover) = &self.handover {
+            handover.begins.cancelled().await;
         }
         loop {
             let mut ready = self.socket.readable().await?;

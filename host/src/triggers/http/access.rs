@@ -8,17 +8,17 @@ use super::responses::{self, ResponseBody};
 use crate::keys::KeyRing;
 use crate::model::AuthLevel;
 
-/// What requires a key.
+/// Checks the key of a request.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(super) struct KeyCheck {
     keys: KeyRing,
     level: AuthLevel,
 }
 
-impl Lock {
-    /// Returns a lock for requests of this level; `None` if everybody may come in.
+impl KeyCheck {
+    /// Returns the check of requests for this level; `None` if everybody may come in.
     pub(super) fn new(keys: KeyRing, level: AuthLevel) -> Option<Self> {
-        (level != AuthLevel::Anonymous).then_some(Lock { keys, level })
+        (level != AuthLevel::Anonymous).then_some(KeyCheck { keys, level })
     }
 
     /// Returns the response to a request that may not come in. Blocks for a moment on the file system.
@@ -43,7 +43,7 @@ impl Lock {
 /// Returns the key that a request brings: in the header, or else in the query.
 fn key(parts: &Parts) -> Option<String> {
     if let Some(header) = parts.headers.get("x-functions-key") {
-        // One that is not text is no key.
+        // A header that is not text cannot be a key.
         return Some(String::from_utf8_lossy(header.as_bytes()).into_owned());
     }
     let mut query = form_urlencoded::parse(parts.uri.query()?.as_bytes());

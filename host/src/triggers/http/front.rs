@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
-use super::access::Lock;
+use super::access::KeyCheck;
 use super::admin::{self, HostPaths, Route};
 use super::body::{self, ReadError};
 use super::budget::Budget;
@@ -54,7 +54,7 @@ struct Endpoint {
     function: Arc<LoadedFunction>,
     streams_body: bool,
     /// `None` lets everybody in.
-    lock: Option<Arc<Lock>>,
+    key_check: Option<Arc<KeyCheck>>,
 }
 
 impl Front {
@@ -66,7 +66,7 @@ impl Front {
         paths: HostPaths,
         responses: Arc<ResponseCounts>,
     ) -> Self {
-        let keys = paths.ring().cloned();
+        let keys = paths.keys().cloned();
         let entries = functions.into_iter().filter_map(|function| {
             let HttpTrigger {
                 route,
@@ -80,14 +80,14 @@ impl Front {
                 );
                 None
             })?;
-            let lock = keys.as_ref().and_then(|keys| {
+            let key_check = keys.as_ref().and_then(|keys| {
                 let keys = keys.of_function(&function.info.name);
-                Lock::new(keys, auth_level).map(Arc::new)
+                KeyCheck::new(keys, auth_level).map(Arc::new)
             });
             let endpoint = Endpoint {
                 function,
                 streams_body,
-                lock,
+                key_check,
             };
             Some((route, methods, endpoint))
         });
@@ -170,7 +170,7 @@ impl Front {
             }
             Match::NotFound => return self.answer_itself(&parts, incoming, &origin).await,
         };
-        if let Some(response) = endpoint.lock.as_ref().and_then(|lock| lock.refuse(&parts)) {
+        if let Some(response) = endpoint.key_check.as_ref().and_then(|check| check.refuse(&parts)) {
             return self.refuse(&parts.headers, incoming, response);
         }
         let Some(outstanding) = self.outstanding.add() else {

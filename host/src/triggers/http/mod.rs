@@ -39,8 +39,8 @@ use accept::Acceptor;
 use admin::HostPaths;
 use front::Front;
 
+pub(crate) use accept::Handover;
 pub use accept::Listener;
-pub(crate) use accept::Turn;
 pub use admin::{Admin, AdminFuture, FlushReport, Status};
 pub use counts::{CLASSES, ResponseCounts};
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::model::{Body, CallResult, Data, HttpRequest, Inputs, Scheme, Start};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
+use crate::triggers::http::is_http_trigger;
 use crate::triggers::http::reply::Reply;
 use crate::triggers::http::responses::{self, ResponseBody};
 
@@ -17,9 +19,28 @@ const BODY: &str = "expected a body such as {\"input\": \"text\"}\n";
 
 /// The body of a request to run a function.
 #[derive(Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    input: Value,
+struct Wanted<'a> {
+    /// As it is written: a number keeps its digits, an object its order.
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
+}
+
+/// What a function is run with.
+pub(super) enum Input {
+    None,
+    Text(String),
+    /// The text of any other JSON.
+    Json(String),
+}
+
+impl Input {
+    fn of(json: &RawValue) -> Self {
+        match serde_json::from_str(json.get()) {
+            Ok(text) => Input::Text(text),
+            Err(_) if json.get() == "null" => Input::None,
+            Err(_) => Input::Json(json.get().to_owned()),
+        }
+    }
 }
 
 /// Returns the function of this name, which is compared without case.
@@ -61,9 +82,9 @@ pub(super) fn describe(function: &LoadedFunction, base: &str) -> Value {
 /// Starts a call of a function with the input in `body`; 202.
 pub(super) fn run(function: &Arc<LoadedFunction>, calls: &Calls, body: &[u8]) -> Response<ResponseBody> {
     let input = match body {
-        [] => Value::Null,
+        [] => Input::None,
         body => match serde_json::from_slice(body) {
-            Ok(Wanted { input }) => input,
+            Ok(Wanted { input }) => input.map_or(Input::None, Input::of),
             Err(_) => return responses::plain(StatusCode::BAD_REQUEST, BODY),
         },
     };
@@ -83,25 +104,24 @@ pub(super) fn run(function: &Arc<LoadedFunction>, calls: &Calls, body: &[u8]) ->
 pub(super) fn call(
     function: &Arc<LoadedFunction>,
     calls: &Calls,
-    input: Value,
+    input: Input,
 ) -> impl Future<Output = CallResult> + Send + use<> {
-    let is_http = super::super::is_http_trigger(&function.info.trigger);
-    let text = |input: Value| match input {
-        Value::Null => String::new(),
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
+    let is_http = is_http_trigger(&function.info.trigger);
     let start = if is_http {
+        let body = match input {
+            Input::None => String::new(),
+            Input::Text(text) | Input::Json(text) => text,
+        };
         Start {
-            inputs: Inputs::of_trigger(Data::Request(Box::new(request(text(input))))),
+            inputs: Inputs::of_trigger(Data::Request(Box::new(request(body)))),
             http_reply: Some(&Reply),
             ..Start::default()
         }
     } else {
         let data = match input {
-            Value::Null => Data::None,
-            Value::String(text) => Data::String(text),
-            other => Data::Json(other.to_string()),
+            Input::None => Data::None,
+            Input::Text(text) => Data::String(text),
+            Input::Json(text) => Data::Json(text),
         };
         Start {
             inputs: Inputs::of_trigger(data),

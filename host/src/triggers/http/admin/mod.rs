@@ -13,12 +13,11 @@ use http::header::{ALLOW, HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Response, StatusCode};
-use serde_json::Value;
 
-use super::access::Lock;
+use super::access::KeyCheck;
 use super::responses::{self, ResponseBody};
 use crate::app::{AdminAddress, HttpConfig};
-use crate::keys::{KeyFolder, KeyRing};
+use crate::keys::KeyRing;
 use crate::model::{AuthLevel, Origins};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
@@ -75,9 +74,9 @@ pub(super) struct HostPaths {
     /// Whether the paths for operators are here.
     is_for_operators: bool,
     /// The keys that can be changed, while requests need some.
-    keys: Option<KeyFolder>,
-    ring: Option<KeyRing>,
-    lock: Option<Lock>,
+    keys: Option<KeyRing>,
+    /// What requires the master key.
+    check: Option<KeyCheck>,
     /// The pages that may send requests that change something, where no key is needed.
     origins: Option<Origins>,
 }
@@ -90,55 +89,50 @@ impl HostPaths {
         calls: Calls,
         config: &HttpConfig,
     ) -> Self {
-        let ring = config.keys.clone().map(KeyRing::of_host);
+        let keys = config.keys.clone().map(KeyRing::of_host);
         HostPaths {
             admin,
             functions,
             calls,
             has_home: config.has_home && !config.route_prefix.is_empty(),
             is_for_operators: config.admin.is_none(),
-            lock: ring.clone().and_then(lock_for_operators),
-            ring,
-            keys: config.keys.clone(),
+            check: keys.clone().and_then(for_operators),
+            keys,
             origins: config.cors.as_ref().map(|cors| cors.origins.clone()),
         }
     }
 
-    /// Returns the paths at an address for operators alone. `keys` are those that the app's functions need.
+    /// Returns the paths at an address for operators alone.
     pub(super) fn at(&self, admin: &AdminAddress) -> Self {
+        let keys = admin.keys.clone().map(KeyRing::of_host);
         HostPaths {
             admin: Arc::clone(&self.admin),
             functions: self.functions.clone(),
             calls: self.calls.clone(),
             has_home: false,
             is_for_operators: true,
-            lock: admin
-                .keys
-                .clone()
-                .map(KeyRing::of_host)
-                .and_then(lock_for_operators),
-            ring: None,
-            keys: self.keys.clone().or_else(|| admin.keys.clone()),
+            check: keys.clone().and_then(for_operators),
+            keys: self.keys.clone().or(keys),
             origins: None,
         }
     }
 
     /// Returns the keys that requests need, if they do.
-    pub(super) fn ring(&self) -> Option<&KeyRing> {
-        self.ring.as_ref()
+    pub(super) fn keys(&self) -> Option<&KeyRing> {
+        self.keys.as_ref()
     }
 
     /// Returns the response to a request that may not ask for this.
     pub(super) fn refuse(&self, route: &Route, parts: &Parts) -> Option<Response<ResponseBody>> {
         let is_open = route.is_open() || (*route == Route::Unknown && !is_reserved(parts.uri.path()));
-        if !is_open && !self.is_for_operators {
-            return Some(unknown());
-        }
         if is_open {
             return None;
         }
-        match &self.lock {
-            Some(lock) => lock.refuse(parts),
+        if !self.is_for_operators {
+            return Some(unknown());
+        }
+        match &self.check {
+            Some(check) => check.refuse(parts),
             None => self
                 .is_of_foreign_page(parts)
                 .then(|| responses::plain(StatusCode::FORBIDDEN, "pages of other origins may not do this\n")),
@@ -227,7 +221,7 @@ impl HostPaths {
                 {
                     no_function()
                 }
-                Some(folder) => keys::answer(folder.clone(), request, body).await,
+                Some(keys) => keys::answer(keys.folder().clone(), request, body).await,
                 None => responses::plain(
                     StatusCode::FORBIDDEN,
                     "there are keys only while requests need them: start the host with --enable-auth\n",
@@ -242,13 +236,13 @@ impl HostPaths {
             |function: &&Arc<LoadedFunction>| function.info.trigger.eq_ignore_ascii_case("warmupTrigger");
         for function in self.functions.iter().filter(is_warm_up) {
             // What it raises is logged.
-            functions::call(function, &self.calls, Value::Null).await;
+            functions::call(function, &self.calls, functions::Input::None).await;
         }
     }
 }
 
-fn lock_for_operators(keys: KeyRing) -> Option<Lock> {
-    Lock::new(keys, AuthLevel::Admin)
+fn for_operators(keys: KeyRing) -> Option<KeyCheck> {
+    KeyCheck::new(keys, AuthLevel::Admin)
 }
 
 /// Whether an origin is that of this host, by a name that no page of another machine can take: an address, or localhost.
