@@ -14,6 +14,7 @@ pub mod model;
 pub mod pipeline;
 pub mod supervisor;
 pub mod sys;
+pub mod tls;
 pub mod triggers;
 pub mod websocket;
 pub mod worker;

@@ -84,22 +84,26 @@ impl Host {
     /// Returns the base URL from the listing of functions, or else from the host's log.
     fn announced(&self) -> String {
         let stdout = self.stdout.text();
-        let url = stdout
-            .lines()
-            .find_map(|line| line.find("http://").map(|start| &line[start..]));
+        let urls = ["http://", "https://"]
+            .into_iter()
+            .filter_map(|scheme| stdout.find(scheme));
+        let url = urls.min().map(|start| &stdout[start..]);
         let url = url.unwrap_or_else(|| panic!("the host lists no URL\n{}", self.output()));
-        let end = url[7..].find('/').map_or(url.len(), |slash| slash + 7);
+        let start = url.find("://").map_or(0, |colon| colon + 3);
+        let end = url[start..]
+            .find(['/', '\n'])
+            .map_or(url.len(), |slash| slash + start);
         url[..end].replace("localhost", "127.0.0.1")
     }
 
-    /// The base URL: "http://127.0.0.1:port".
+    /// The base URL, such as "http://127.0.0.1:port".
     pub fn url(&self) -> &str {
         &self.base
     }
 
     /// The address: "127.0.0.1:port".
     pub fn address(&self) -> &str {
-        &self.base["http://".len()..]
+        self.base.split_once("://").map_or("", |(_, address)| address)
     }
 
     /// The app.

@@ -59,11 +59,12 @@ impl<'a> HttpRequest<'a> {
         parameters.find_map(|(known, value)| (known == name).then_some(value))
     }
 
-    /// The protocol version: "1.0" or "1.1".
+    /// The protocol version: "1.0", "1.1" or "2".
     pub fn version(&self) -> &'static str {
-        match self.raw.minor_version() {
+        match self.raw.protocol_version() {
             0 => "1.0",
-            _ => "1.1",
+            1 => "1.1",
+            _ => "2",
         }
     }
 

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::KeyFolder;
 use crate::logging::LogLevels;
 use crate::model::{Cors, FunctionDefinition, Origins, TrustedProxies};
+use crate::tls::Identity;
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use app_settings::{BOOLEAN, parse_boolean};
 pub(crate) use error::suggestion;
@@ -132,6 +133,8 @@ pub struct HttpConfig {
     pub has_home: bool,
     /// The keys that requests need: `--enable-auth`; `None` lets everybody in.
     pub keys: Option<KeyFolder>,
+    /// The certificate of TLS: `--cert`; `None` serves without.
+    pub tls: Option<Identity>,
     /// Where the paths for operators are, if they have an address of their own: `--admin-address`.
     pub admin: Option<AdminAddress>,
 }

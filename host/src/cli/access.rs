@@ -1,6 +1,6 @@
 //! Who may call the app: the keys that requests need, and the web pages that may read responses.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::Result;
 
@@ -8,8 +8,7 @@ use super::settings;
 use super::switch::Switch;
 use crate::app::{AdminAddress, App, AppSettings};
 use crate::keys::KeyFolder;
-use crate::model::{Cors, Origins};
-use crate::supervisor;
+use crate::model::{Cors, HostAddress, Origins, Scheme};
 
 /// Returns the folder of the keys that requests need, and makes them if there are none; `None` if everybody may come in.
 /// By default (`auth`) they are needed if other machines can reach the address.
@@ -17,9 +16,9 @@ pub(super) fn keys(
     app: &App,
     settings: &AppSettings,
     auth: Switch,
-    address: IpAddr,
+    address: &HostAddress,
 ) -> Result<Option<KeyFolder>> {
-    let is_local = is_local(address);
+    let is_local = address.is_local();
     if !auth.is_on_or(!is_local) {
         if !is_local {
             tracing::warn!(
@@ -44,14 +43,16 @@ pub(super) fn admin(
     app: &App,
     settings: &AppSettings,
     auth: Switch,
+    scheme: Scheme,
     address: Option<SocketAddr>,
 ) -> Result<Option<AdminAddress>> {
     let Some(address) = address else {
         return Ok(None);
     };
+    let at = HostAddress::Ip(address);
     let keys = match auth {
         Switch::Off => None,
-        _ if is_local(address.ip()) => None,
+        _ if at.is_local() => None,
         _ => {
             let folder = KeyFolder::new(settings::secrets_folder(settings, &app.root));
             folder.prepare()?;
@@ -64,15 +65,11 @@ pub(super) fn admin(
         ""
     };
     tracing::info!(
-        "/admin and /metrics are at http://{}{with}",
-        supervisor::reachable_authority(address)
+        "/admin and /metrics are at {}://{}{with}",
+        scheme.as_str(),
+        at.authority()
     );
     Ok(Some(AdminAddress { address, keys }))
-}
-
-/// Whether only this machine can reach the address.
-fn is_local(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
 }
 
 /// Returns the pages that may read responses, by the options or else local.settings.json; `None` if functions decide.

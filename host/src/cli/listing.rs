@@ -1,18 +1,19 @@
 //! The list of an app's functions at start, in the format that users' tools know.
 
 use std::fmt::{self, Display, Formatter};
-use std::net::SocketAddr;
 
 use crate::control::FunctionListing;
 use crate::logging::OneLine;
-use crate::supervisor::reachable_authority;
+use crate::model::{HostAddress, Scheme};
 
 /// Formats the list, with an empty line before it, after its title, and after it.
 pub(super) struct Listing<'a> {
     /// The functions, in order.
     pub(super) functions: &'a [FunctionListing],
+    /// The scheme of URLs.
+    pub(super) scheme: Scheme,
     /// The bound address.
-    pub(super) address: SocketAddr,
+    pub(super) address: &'a HostAddress,
     /// The prefix of all routes; may be empty.
     pub(super) route_prefix: &'a str,
 }
@@ -36,7 +37,7 @@ impl Display for Listing<'_> {
             if !methods.is_empty() {
                 write!(f, "[{}] ", OneLine(&methods.join(",")))?;
             }
-            write!(f, "http://{}", reachable_authority(self.address))?;
+            write!(f, "{}://{}", self.scheme.as_str(), self.address.authority())?;
             for part in [self.route_prefix, route]
                 .into_iter()
                 .filter(|part| !part.is_empty())
@@ -63,10 +64,11 @@ mod tests {
     }
 
     fn listing(address: &str, route_prefix: &str, functions: &[FunctionListing]) -> String {
-        let address = address.parse().expect("a literal address");
+        let address = HostAddress::Ip(address.parse().expect("a literal address"));
         Listing {
             functions,
-            address,
+            scheme: Scheme::Http,
+            address: &address,
             route_prefix,
         }
         .to_string()

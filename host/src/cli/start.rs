@@ -1,10 +1,10 @@
 //! `funcdock start`: serves an app until a signal stops the host.
 
 mod arguments;
+mod listening;
 mod of_func;
 
 use std::io::IsTerminal as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,11 +17,11 @@ use crate::app::{App, AppSettings, ReadOptions, Reading};
 use crate::control::ExtensionListing;
 use crate::launch::python;
 use crate::logging::{Format, Selection, print_unread};
-use crate::supervisor::{self, Options, Progress};
+use crate::model::{HostAddress, Scheme};
+use crate::supervisor::{self, Listen, Options, Progress};
 
 pub(in crate::cli) use arguments::{Arguments, seconds};
-
-const DEFAULT_PORT: u16 = 7071;
+use listening::scheme;
 
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
@@ -43,48 +43,57 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
 fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     let module = python_module.to_owned();
     let again = arguments.clone();
-    let reread = move || match options(again.clone(), &module) {
+    let inherited = Listen::inherited().context("the socket that this process was started with")?;
+    let again_inherited = inherited.clone();
+    let reread = move || match options(again.clone(), again_inherited.as_ref(), &module) {
         Ok((options, _)) => Ok(options),
         Err(error) => Err(format!("{error:#}")),
     };
-    let (options, unused_connection) = options(arguments, python_module)?;
-    let route_prefix = options.app.host.http.route_prefix.clone();
+    let (options, unused_connection) = options(arguments, inherited.as_ref(), python_module)?;
+    let http = &options.app.host.http;
+    let (scheme, route_prefix) = (scheme(http.tls.as_ref()), http.route_prefix.clone());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the event loop of the host")?;
     let stopped = runtime.block_on(supervisor::run(options, reread, |progress| {
-        report(progress, &route_prefix, unused_connection.as_deref())
+        report(progress, scheme, &route_prefix, unused_connection.as_deref())
     }))?;
     Ok(ExitCode::from(stopped.exit_code()))
 }
 
 /// Returns the options of the host, and a warning if no extension uses the app's connection string.
-fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option<String>)> {
+fn options(
+    arguments: Arguments,
+    inherited: Option<&Listen>,
+    python_module: &str,
+) -> Result<(Options, Option<String>)> {
     arguments.of_func.check()?;
     let (mut app, settings) = read_app(&arguments.app, arguments.functions.unwrap_or_default())?;
     crate::logging::set_host_levels(&app.host.log_levels, arguments.verbose);
     app.host.http.trusted_proxies = arguments.forwarded_allow_ips;
     app.host.http.cors = access::cors(&app, arguments.cors, arguments.cors_credentials);
     app.host.http.has_home = settings::has_home(&settings);
-    app.host.http.keys = access::keys(&app, &settings, arguments.enable_auth, arguments.address)?;
-    app.host.http.admin = access::admin(&app, &settings, arguments.enable_auth, arguments.admin_address)?;
+    let auth = arguments.enable_auth;
+    let listen = arguments
+        .listening
+        .listen(inherited, app.settings.local_http_port);
+    app.host.http.keys = access::keys(&app, &settings, auth, &listen.address())?;
+    app.host.http.tls = arguments.listening.identity(&app.root)?;
+    let scheme = scheme(app.host.http.tls.as_ref());
+    app.host.http.admin = access::admin(&app, &settings, auth, scheme, arguments.admin_address)?;
     telemetry::dock(&mut app, &settings);
     let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
     let binary_folder = executable.parent().unwrap_or(Path::new("/"));
     let chosen_module = std::env::var_os(python::MODULE_VARIABLE).filter(|value| !value.is_empty());
 
-    let port = arguments
-        .port
-        .or(app.settings.local_http_port)
-        .unwrap_or(DEFAULT_PORT);
     let python_arguments = settings::python_arguments(&settings, arguments.language_worker)?;
     // A successor could not listen while its predecessor does.
     let has_debugger = python_arguments
         .iter()
         .any(|argument| argument.starts_with("--listen"));
     let options = Options {
-        address: SocketAddr::new(arguments.address, port),
+        listen,
         workers: arguments
             .workers
             .map_or_else(|| settings::workers(&settings), Ok)?,
@@ -137,7 +146,7 @@ pub(super) fn read_app(folder: &Path, functions: Vec<String>) -> Result<(App, Ap
     Ok((app, settings))
 }
 
-fn report(progress: Progress<'_>, route_prefix: &str, unused_connection: Option<&str>) {
+fn report(progress: Progress<'_>, scheme: Scheme, route_prefix: &str, unused_connection: Option<&str>) {
     match progress {
         Progress::FirstReady { address, ready } => {
             tracing::debug!("the app runs on Python {}", ready.python);
@@ -153,8 +162,12 @@ fn report(progress: Progress<'_>, route_prefix: &str, unused_connection: Option<
                     "the app has no functions: declare one in function_app.py, or in a folder with a function.json"
                 );
             }
+            if matches!(address, HostAddress::Unix(_)) {
+                tracing::info!("listening at {address}");
+            }
             print_unread(&Listing {
                 functions: &ready.functions,
+                scheme,
                 address,
                 route_prefix,
             });

@@ -1,8 +1,6 @@
 //! One file of keys, in the layout of Azure Functions: `host.json` for the host, `<function>.json` for a function.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -10,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::KeysError;
+use crate::sys;
 
 /// A key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,20 +133,5 @@ pub(super) fn read<T: Keys>(file: &Path) -> Result<Option<T>, KeysError> {
 
 /// Writes a file of keys, for the user of this process alone. Whoever reads meanwhile gets the old one or the new one.
 pub(super) fn write(file: &Path, keys: &impl Keys) -> io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = file.with_file_name(name);
-    // Of a process that was killed while it wrote: it may belong to anybody by now.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut written = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    written.write_all(&serde_json::to_vec_pretty(keys)?)?;
-    written.sync_all()?;
-    fs::rename(&new, file)
+    sys::write_private(file, &serde_json::to_vec_pretty(keys)?)
 }

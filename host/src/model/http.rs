@@ -15,12 +15,12 @@ pub struct HttpRequest {
     pub method: Method,
     /// The path and the query as sent; the path is percent-encoded.
     pub uri: Uri,
-    /// The scheme with which the client has sent the request: of a proxy that is trusted, or `http`.
+    /// The scheme with which the client has sent the request: of a proxy that is trusted, or the connection's.
     pub scheme: Scheme,
     /// The host and port to which the client has sent the request: of a proxy that is trusted, or in `Host`. Always a valid
     /// authority.
     pub host: HeaderValue,
-    /// HTTP/1.0 or HTTP/1.1.
+    /// HTTP/1.0, HTTP/1.1 or HTTP/2.
     pub version: Version,
     /// The headers.
     pub headers: HeaderMap,

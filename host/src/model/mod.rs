@@ -3,6 +3,7 @@
 //! This folder does not run code of functions or extensions, does not know a server, and does not read files. All other
 //! folders of the host use it.
 
+mod address;
 mod attributes;
 mod body;
 mod body_writer;
@@ -22,6 +23,7 @@ mod times;
 mod trace_context;
 mod trace_ids;
 
+pub use address::HostAddress;
 pub(crate) use attributes::Conflict;
 pub use attributes::{Attribute, Attributes};
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};

@@ -1,11 +1,10 @@
 //! The environment of a worker: ours, the app's settings, and what the Functions model sets.
 
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
 
-use super::reachable_authority;
 use crate::app::App;
 use crate::launch::python::WORKER_RUNTIME;
+use crate::model::HostAddress;
 
 /// The environment variables of a worker beyond ours.
 #[derive(Debug, PartialEq)]
@@ -22,7 +21,7 @@ impl Environment {
     pub(super) fn of(
         app: &App,
         ours: impl Fn(&str) -> Option<OsString>,
-        address: Option<SocketAddr>,
+        address: Option<&HostAddress>,
     ) -> Self {
         let values = app.settings.values.into_iter();
         let values = values.map(|(name, value)| (name.clone(), value));
@@ -49,10 +48,10 @@ impl Environment {
         if let Some(address) = address {
             let name = "WEBSITE_HOSTNAME";
             if !is_set(name) {
-                variables.push((name.into(), reachable_authority(address).into()));
+                variables.push((name.into(), address.authority().into()));
             }
             let name = "AZURE_FUNCTIONS_ENVIRONMENT";
-            if address.ip().to_canonical().is_loopback() && !is_set(name) {
+            if address.is_local() && !is_set(name) {
                 variables.push((name.into(), "Development".into()));
             }
         }
@@ -115,8 +114,8 @@ mod tests {
         const KIND: &str = "AZURE_FUNCTIONS_ENVIRONMENT";
         let mut app = app("/srv/app");
         let own = |app: &App, address: &str| {
-            let address = address.parse().expect("a literal");
-            let environment = Environment::of(app, |_| None, Some(address));
+            let address = HostAddress::Ip(address.parse().expect("a literal"));
+            let environment = Environment::of(app, |_| None, Some(&address));
             [HOSTNAME, KIND].map(|name| {
                 let found = names(&environment).into_iter().find(|(found, _)| *found == name);
                 found.map(|(_, value)| value.to_owned())

@@ -1,7 +1,6 @@
 //! Why the supervisor could not start or keep its workers: one variant a phase.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use crate::control::ControlError;
 use crate::extensions::ExtensionCode;
 use crate::launch::python::LaunchError;
+use crate::model::HostAddress;
 use crate::sys::describe_exit;
 
 /// The error of [`run`](super::run), by the phase that failed.
@@ -22,7 +22,7 @@ pub enum SupervisorError {
     #[error("cannot listen on {address}: {}", bind_advice(address, source))]
     Bind {
         /// The address.
-        address: SocketAddr,
+        address: HostAddress,
         /// The error of the system.
         source: io::Error,
     },
@@ -167,22 +167,33 @@ fn during(activity: Option<&ExtensionCode>) -> String {
         .unwrap_or_default()
 }
 
-fn bind_advice(address: &SocketAddr, source: &io::Error) -> String {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => format!(
+fn bind_advice(address: &HostAddress, source: &io::Error) -> String {
+    use io::ErrorKind::{
+        AddrInUse, AddrNotAvailable, AlreadyExists, InvalidInput, NotFound, PermissionDenied,
+    };
+    match (source.kind(), address) {
+        (AddrInUse, HostAddress::Ip(address)) => format!(
             "port {} is in use; stop the program that uses it, or choose another port with --port (0 picks a free one)",
             address.port()
         ),
-        io::ErrorKind::PermissionDenied => format!(
+        (PermissionDenied, HostAddress::Ip(address)) => format!(
             "port {} is reserved for privileged programs; choose one from 1024 up with --port",
             address.port()
         ),
-        io::ErrorKind::AddrNotAvailable => {
-            format!(
-                "{} is not an address of this machine; choose another with --address",
-                address.ip()
-            )
+        (AddrNotAvailable, HostAddress::Ip(address)) => format!(
+            "{} is not an address of this machine; choose another with --address",
+            address.ip()
+        ),
+        (AddrInUse, HostAddress::Unix(_)) => {
+            "another process listens there; stop it, or choose another file with --unix-socket".into()
         }
+        (AlreadyExists, _) => {
+            "there is a file that is not a socket; remove it, or choose another with --unix-socket".into()
+        }
+        (InvalidInput, HostAddress::Unix(_)) => {
+            "the path has more than 107 bytes, which the system cannot have; choose a shorter one".into()
+        }
+        (NotFound, _) => "its folder does not exist; make it first".into(),
         _ => "the system refused".into(),
     }
 }

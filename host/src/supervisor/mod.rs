@@ -14,12 +14,12 @@ mod listener;
 mod phase;
 mod relay;
 mod reload;
+mod service_manager;
 mod slot;
 mod starting;
 mod worker_process;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -33,16 +33,18 @@ use tokio::time::Instant;
 use self::changes::Changes;
 use self::ending::Ending;
 pub use self::error::SupervisorError;
-pub(crate) use self::listener::reachable_authority;
+pub use self::listener::Listen;
 use self::phase::{Phase, SlotEvent, SlotExit};
 use self::relay::PeerRelay;
 use self::reload::Reload;
+use self::service_manager::ServiceManager;
 use self::slot::Slot;
 use self::worker_process::WorkerSpec;
 use crate::app::App;
 use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
 use crate::launch::python::{self, InterpreterSearch, Program};
+use crate::model::HostAddress;
 use crate::sys::{HostSignal, HostSignals};
 
 /// The number of orders that may wait until a slot takes them.
@@ -53,8 +55,8 @@ const QUEUED_ORDERS: usize = 64;
 pub struct Options {
     /// The app to serve.
     pub app: App,
-    /// Where to listen; port 0 picks a free one.
-    pub address: SocketAddr,
+    /// Where to listen.
+    pub listen: Listen,
     /// The number of worker processes; at least 1.
     pub workers: u32,
     /// The interpreter that the user named: a path, or a name to look for in `PATH`.
@@ -99,7 +101,7 @@ pub enum Progress<'a> {
     /// The first worker is ready; the others serve the same.
     FirstReady {
         /// The bound address.
-        address: SocketAddr,
+        address: &'a HostAddress,
         /// What is served.
         ready: &'a Ready,
     },
@@ -146,8 +148,10 @@ pub async fn run(
     mut report: impl FnMut(Progress<'_>),
 ) -> Result<Stopped, SupervisorError> {
     let mut signals = HostSignals::new().map_err(SupervisorError::Signals)?;
-    let (listener, address) = listener::bind(options.address)?;
-    let options = Options { address, ..options };
+    let bound = listener::bind(&options.listen)?;
+    let address = bound.listen().address();
+    let listen = bound.listen().clone();
+    let options = Options { listen, ..options };
     // What changes while the app is prepared counts already.
     let mut changes = watch(&options);
     let loads = Arc::new(Loads::new().map_err(SupervisorError::SharedMemory)?);
@@ -164,7 +168,7 @@ pub async fn run(
     };
 
     let spec = Arc::new(prepared?);
-    let (phase, watched) = watch::channel(Phase::Serving(listener));
+    let (phase, watched) = watch::channel(Phase::Serving(bound));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
     let mut queues = Vec::new();
@@ -192,6 +196,7 @@ pub async fn run(
 
     let mut been_ready = BTreeSet::new();
     let mut relay = PeerRelay::new(queues);
+    let mut manager = ServiceManager::of_this_process();
     let mut outcome = Ok(Stopped::Clean);
     loop {
         tokio::select! {
@@ -205,10 +210,11 @@ pub async fn run(
                 SlotEvent::Ready(worker, ready) => {
                     relay.add(worker);
                     if been_ready.is_empty() {
-                        report(Progress::FirstReady { address, ready: &ready });
+                        report(Progress::FirstReady { address: &address, ready: &ready });
                     }
                     been_ready.insert(worker);
                     if been_ready.len() == options.workers as usize {
+                        manager.ready();
                         report(Progress::AllReady);
                     }
                 }
@@ -220,8 +226,12 @@ pub async fn run(
                 }
             },
             signal = signals.next() => match signal {
-                HostSignal::Reload => reload.begin(),
+                HostSignal::Reload => {
+                    manager.reloading();
+                    reload.begin();
+                }
                 HostSignal::Stop(number) => if begin_drain(&phase, options.drain_timeout) {
+                    manager.stopping();
                     tracing::info!("stopping; a second signal stops at once");
                 } else {
                     phase.send_replace(Phase::Killing);
@@ -233,12 +243,17 @@ pub async fn run(
                 let names: Vec<_> = names.map(|name| name.to_string()).collect();
                 tracing::info!("changed: {}", names.join(", "));
                 changes::remove_bytecode(&files);
+                manager.reloading();
                 reload.begin();
             }
-            () = reload.step() => if let Some(changes) = &mut changes {
-                let app = &reload.options().app;
-                changes.follow(&app.root, libraries(app));
-            },
+            () = reload.step() => {
+                manager.ready();
+                if let Some(changes) = &mut changes {
+                    let app = &reload.options().app;
+                    changes.follow(&app.root, libraries(app));
+                }
+            }
+            never = manager.keep_informed() => match never {},
             ended = slots.join_next() => match ended {
                 None => return outcome,
                 Some(Ok(SlotExit::Clean)) => {}
@@ -300,7 +315,11 @@ async fn changed(changes: &mut Option<Changes>) -> Vec<PathBuf> {
 /// Prepares everything that workers need.
 async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, SupervisorError> {
     let app = &options.app;
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name), Some(options.address));
+    let environment = environment::Environment::of(
+        app,
+        |name| std::env::var_os(name),
+        Some(&options.listen.address()),
+    );
     for name in &environment.overridden {
         tracing::info!("{name} of local.settings.json is not used: the environment has another value");
     }

@@ -1,19 +1,18 @@
 //! The phase of the host, which all slots follow, and what they report.
 
-use std::net::TcpListener;
-
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::SupervisorError;
+use super::listener::Bound;
 use crate::control::{Question, Ready, Reply};
 
 /// The phase of the host, the same for all slots. It only moves forward.
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Serving from this socket, which closes at the end of this phase. Workers hold duplicates.
-    Serving(TcpListener),
+    Serving(Bound),
     /// Finishing the calls in flight until this time.
     Draining(Instant),
     /// Killing the workers.

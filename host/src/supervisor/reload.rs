@@ -110,10 +110,7 @@ where
     let read = tokio::task::spawn_blocking(move || reread()).await;
     let new = read.map_err(|error| format!("the app cannot be read: {error}"))??;
     for (name, differs) in [
-        (
-            "the port or address",
-            new.address.ip() != old.address.ip() || ![0, old.address.port()].contains(&new.address.port()),
-        ),
+        ("the port or address", !new.listen.is_at(&old.listen)),
         ("the number of workers", new.workers != old.workers),
     ] {
         if differs {
@@ -121,7 +118,7 @@ where
         }
     }
     let new = Options {
-        address: old.address,
+        listen: old.listen,
         workers: old.workers,
         // A function that is broken by an edit must not take the place of one that works.
         strict: new.strict || new.reload,

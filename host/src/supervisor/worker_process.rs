@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -105,11 +105,7 @@ pub(super) enum WorkerEvent {
 
 impl WorkerProcess {
     /// Starts the process, which will serve from this socket.
-    pub(super) fn spawn(
-        spec: &WorkerSpec,
-        index: u32,
-        listener: TcpListener,
-    ) -> Result<Self, SupervisorError> {
+    pub(super) fn spawn(spec: &WorkerSpec, index: u32, listener: OwnedFd) -> Result<Self, SupervisorError> {
         let failed = |source| spec.spawn_error(index, source);
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let cell = spec.loads.give().map_err(failed)?;
@@ -127,7 +123,7 @@ impl WorkerProcess {
             .stdin(Stdio::null());
         let descriptors = [
             (theirs.into(), CONTROL_FD),
-            (listener.into(), LISTENER_FD),
+            (listener, LISTENER_FD),
             (loads, LOADS_FD),
         ];
         sys::pass_descriptors(&mut command, descriptors).map_err(failed)?;

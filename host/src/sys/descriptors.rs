@@ -1,14 +1,14 @@
-//! Open descriptors for a child process, at numbers that both sides know; those that a child must not have; and a listening
-//! socket to watch.
+//! Open descriptors for a child process, at numbers that both sides know; those that a child must not have; a listening
+//! socket to watch, and one that this process was started with.
 
 use std::mem::ManuallyDrop;
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::process::Command;
 use std::{fs, io};
 
 use command_fds::{CommandFdExt as _, FdMapping};
+use socket2::{SockRef, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -26,18 +26,37 @@ pub(crate) const LOADS_FD: RawFd = 5;
 pub struct SharedSockets {
     /// The control channel, as /proc names it.
     control: Option<PathBuf>,
-    /// The port of the listening socket: that of all connections of clients, too.
-    port: Option<u16>,
+    /// The place of the listening socket: that of all connections of clients, too.
+    place: Option<Place>,
+}
+
+/// Where a socket of clients is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Port(u16),
+    File(PathBuf),
+}
+
+impl Place {
+    /// Returns the place of a socket, if it is one of TCP or in a file.
+    fn of(descriptor: BorrowedFd<'_>) -> Option<Self> {
+        let socket = SockRef::from(&descriptor);
+        let is_stream = socket.r#type().ok()? == Type::STREAM;
+        let address = socket.local_addr().ok().filter(|_| is_stream)?;
+        let file = address.as_pathname().map(|file| Place::File(file.to_owned()));
+        address
+            .as_socket()
+            .map(|address| Place::Port(address.port()))
+            .or(file)
+    }
 }
 
 impl SharedSockets {
     /// Returns the sockets with this control channel and this listening socket.
     pub fn of(control: BorrowedFd<'_>, listener: BorrowedFd<'_>) -> Self {
-        let listener = listener.try_clone_to_owned().map(TcpListener::from);
-        let address = listener.and_then(|listener| listener.local_addr());
         Self {
             control: fs::read_link(entry(control.as_raw_fd())).ok(),
-            port: address.ok().map(|address| address.port()),
+            place: Place::of(listener),
         }
     }
 
@@ -60,10 +79,9 @@ impl SharedSockets {
     /// Whether this is a listening socket, or the connection of a client.
     fn is_ours(&self, number: RawFd) -> bool {
         // SAFETY: it was open a moment ago, and this process has one thread. It is not closed here.
-        let socket = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(number) });
-        let port = socket.local_addr().ok().map(|address| address.port());
-        // A socket of UDP has no such option.
-        port.is_some() && port == self.port && socket.nodelay().is_ok()
+        let descriptor = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+        let place = Place::of(descriptor.as_fd());
+        place.is_some() && place == self.place
     }
 }
 
@@ -86,8 +104,26 @@ pub(crate) fn pass_descriptors(
 
 /// Watches a listening socket. Unlike tokio's own, it tells that a connection waits without accepting it. Needs a tokio
 /// runtime with I/O.
-pub(crate) fn watch_listener(listener: TcpListener) -> io::Result<AsyncFd<TcpListener>> {
+pub(crate) fn watch_listener(listener: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the socket is owned by what watches it, and gives no access that could close or replace its descriptor.
     let watched = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
     Ok(watched?)
+}
+
+/// Returns the socket that this process was started with, as systemd passes it: `LISTEN_FDS` has their number, `LISTEN_PID`
+/// the process that they are for. To be called once.
+///
+/// # Errors
+/// There are several.
+pub(crate) fn inherited_socket() -> io::Result<Option<OwnedFd>> {
+    let mut sockets = sd_notify::listen_fds()?;
+    match (sockets.next(), sockets.len()) {
+        (None, _) => Ok(None),
+        // SAFETY: whoever started this process left the descriptor to it, and nothing else here uses it.
+        (Some(number), 0) => Ok(Some(unsafe { OwnedFd::from_raw_fd(number) })),
+        (Some(_), others) => Err(io::Error::other(format!(
+            "{} sockets were inherited (LISTEN_FDS), and the host listens at one; name one in its .socket unit",
+            others + 1
+        ))),
+    }
 }

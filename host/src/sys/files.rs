@@ -1,8 +1,9 @@
 //! Permissions of files, their content, and files without a path.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -15,11 +16,11 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 
 /// Reads a file. Fails for a pipe or a device, which may have no end, or block.
 pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let kind = std::fs::metadata(path)?.file_type();
+    let kind = fs::metadata(path)?.file_type();
     if !kind.is_file() && !kind.is_dir() {
         return Err(io::Error::other("it is a pipe, a socket or a device, not a file"));
     }
-    std::fs::read(path)
+    fs::read(path)
 }
 
 /// Returns an empty file in memory, for which debuggers show this name.
@@ -27,9 +28,28 @@ pub fn memory_file(name: &CStr) -> io::Result<File> {
     Ok(File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
 }
 
+/// Writes a file for the user of this process alone. Whoever reads it meanwhile gets the old one or the new one.
+pub(crate) fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = file.with_file_name(name);
+    // Of a process that was killed while it wrote: it may belong to anybody by now.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut written = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    written.write_all(content)?;
+    written.sync_all()?;
+    fs::rename(&new, file)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

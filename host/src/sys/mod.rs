@@ -22,9 +22,11 @@ mod signals;
 mod wake;
 
 pub use descriptors::SharedSockets;
-pub(crate) use descriptors::{CONTROL_FD, LISTENER_FD, LOADS_FD, pass_descriptors, watch_listener};
+pub(crate) use descriptors::{
+    CONTROL_FD, LISTENER_FD, LOADS_FD, inherited_socket, pass_descriptors, watch_listener,
+};
 pub use files::memory_file;
-pub(crate) use files::{is_executable, read_regular};
+pub(crate) use files::{is_executable, read_regular, write_private};
 pub use process::name_thread;
 pub(crate) use process::{
     describe_exit, die_with_parent, failed_exit, resident_bytes, take_stdout, terminate,

@@ -17,7 +17,6 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -84,7 +83,7 @@ impl Worker {
         })?;
         let peers = Arc::clone(link.peers());
         let load = OwnLoad::new(loads, config.load_cell);
-        let listener = Listener::shared(TcpListener::from(listener), load, link.handover());
+        let listener = Listener::shared(listener, load, link.handover());
         let activity = link.activity();
         Self::open(config, Box::new(link), Some(peers), Some(listener), activity)
     }

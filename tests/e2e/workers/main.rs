@@ -4,6 +4,7 @@ mod causes;
 mod contexts;
 mod even_load;
 mod reload;
+mod service_manager;
 mod stalls;
 mod watch;
 

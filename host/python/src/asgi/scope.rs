@@ -90,6 +90,7 @@ pub(super) fn of_call<'py>(template: &Bound<'py, PyDict>, call: &RunnerCall) -> 
     let scope = template.copy()?;
     let version = match request.version {
         Version::HTTP_10 => intern!(py, "1.0"),
+        Version::HTTP_2 => intern!(py, "2"),
         _ => intern!(py, "1.1"),
     };
     scope.set_item(intern!(py, "http_version"), version)?;

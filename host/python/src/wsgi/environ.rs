@@ -53,6 +53,7 @@ pub(super) fn of_call<'py>(
     let environ = template.copy()?;
     let protocol = match request.version {
         Version::HTTP_10 => intern!(py, "HTTP/1.0"),
+        Version::HTTP_2 => intern!(py, "HTTP/2"),
         _ => intern!(py, "HTTP/1.1"),
     };
     environ.set_item(intern!(py, "REQUEST_METHOD"), request.method.as_str())?;

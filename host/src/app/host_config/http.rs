@@ -42,6 +42,7 @@ impl Default for HttpConfig {
             cors: None,
             has_home: true,
             keys: None,
+            tls: None,
             admin: None,
         }
     }

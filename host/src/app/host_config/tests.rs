@@ -101,6 +101,7 @@ fn every_key_that_we_use_is_read() {
             cors: None,
             has_home: true,
             keys: None,
+            tls: None,
             admin: None,
         },
         function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),

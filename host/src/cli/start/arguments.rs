@@ -1,9 +1,10 @@
 //! The options of `funcdock start`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::listening::Listening;
 use super::of_func::OfFunc;
 use crate::cli::switch::{Switch, boolean, parse_switch};
 use crate::logging::Format;
@@ -31,13 +32,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "APP", default_value = ".")]
     pub(super) app: PathBuf,
 
-    /// Port to listen on; 0 picks a free one [default: LocalHttpPort of local.settings.json, or 7071]
-    #[arg(long, short, env = "FUNCDOCK_PORT", value_parser = port)]
-    pub(super) port: Option<u16>,
-
-    /// IP address to listen on; 0.0.0.0 is every address of this machine
-    #[arg(long, env = "FUNCDOCK_ADDRESS", default_value = "127.0.0.1", value_parser = address)]
-    pub(super) address: IpAddr,
+    #[command(flatten)]
+    pub(super) listening: Listening,
 
     /// Let in only requests that bring a key [default: if the address is not one of this machine alone]
     #[arg(
@@ -187,21 +183,6 @@ fn admin_address(value: &str) -> Result<SocketAddr, String> {
         .ok()
         .filter(|address: &SocketAddr| address.port() != 0)
         .ok_or_else(|| "expected an IP address and a port, such as 127.0.0.1:7072".into())
-}
-
-fn port(value: &str) -> Result<u16, String> {
-    value
-        .parse()
-        .map_err(|_| "expected a number from 0 to 65535, from --port or FUNCDOCK_PORT".into())
-}
-
-fn address(value: &str) -> Result<IpAddr, String> {
-    match value {
-        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
-        _ => value.parse().map_err(|_| {
-            "expected an IP address such as 127.0.0.1 or ::1, from --address or FUNCDOCK_ADDRESS".into()
-        }),
-    }
 }
 
 pub(in crate::cli) fn seconds(value: &str) -> Result<Duration, String> {

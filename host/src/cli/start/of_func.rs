@@ -8,10 +8,6 @@ pub(super) struct OfFunc {
     /// There is nothing to build.
     #[arg(long, hide = true)]
     no_build: bool,
-    #[arg(long = "useHttps", hide = true)]
-    use_https: bool,
-    #[arg(long, hide = true)]
-    cert: Option<String>,
     #[arg(long, hide = true)]
     password: Option<String>,
     #[arg(long = "dotnet-isolated-debug", hide = true)]
@@ -27,11 +23,10 @@ pub(super) struct OfFunc {
 impl OfFunc {
     /// Returns an error for an option that cannot be had.
     pub(super) fn check(&self) -> Result<()> {
-        const TLS: &str = "TLS is not served yet; put a proxy such as nginx or Caddy in front, and see --forwarded-allow-ips";
+        const PASSWORD: &str = "the file of --cert is PEM, without a password; \
+             convert a .pfx file: openssl pkcs12 -in FILE.pfx -out FILE.pem -nodes";
         for (is_given, option, instead) in [
-            (self.use_https, "--useHttps", TLS),
-            (self.cert.is_some(), "--cert", TLS),
-            (self.password.is_some(), "--password", TLS),
+            (self.password.is_some(), "--password", PASSWORD),
             (
                 self.dotnet_isolated_debug,
                 "--dotnet-isolated-debug",

@@ -111,6 +111,7 @@ fn request_line(line: &[u8]) -> Result<(Method, Uri, Version), RequestError> {
         let version = match words.next() {
             Some("HTTP/1.1") | None => Version::HTTP_11,
             Some("HTTP/1.0") => Version::HTTP_10,
+            Some("HTTP/2") => Version::HTTP_2,
             Some(_) => return None,
         };
         let is_whole = words.next().is_none() && uri.path().starts_with('/');

@@ -29,7 +29,13 @@ table! {
         fn method(request) -> RStr<'static> { RStr::from_str(request.method.as_str()) }
         fn path(request) -> RStr<'static> { RStr::from_str(request.uri.path()) }
         fn query(request) -> RStr<'static> { RStr::from_str(request.uri.query().unwrap_or("")) }
-        fn minor_version(request) -> u8 { u8::from(request.version != http::Version::HTTP_10) }
+        fn protocol_version(request) -> u8 {
+            match request.version {
+                http::Version::HTTP_2 => 2,
+                http::Version::HTTP_10 => 0,
+                _ => 1,
+            }
+        }
         fn header(request, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
             field(request, name.as_str()).map(RSlice::from_slice).into()
         }

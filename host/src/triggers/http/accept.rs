@@ -4,13 +4,14 @@
 //! connection to the others for a moment: see `balance`.
 
 use std::io;
-use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use rustix::net::SocketFlags;
+use socket2::{Domain, Type};
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +20,7 @@ use super::balance::Balance;
 use super::connection::connection;
 use super::counts::ResponseCounts;
 use super::front::Front;
+use super::wire::Socket;
 use crate::app::{AdminAddress, HttpConfig};
 use crate::control::OwnLoad;
 use crate::sys::watch_listener;
@@ -32,7 +34,7 @@ const OPERATORS_BACKLOG: i32 = 128;
 
 /// The socket that a worker serves HTTP from. It is bound and non-blocking.
 pub struct Listener {
-    pub(super) socket: TcpListener,
+    pub(super) socket: OwnedFd,
     pub(super) load: Option<OwnLoad>,
     pub(super) handover: Option<Handover>,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Handover {
 
 impl Listener {
     /// Returns a socket that workers share; `load` and `handover` are those of this one.
-    pub(crate) fn shared(socket: TcpListener, load: OwnLoad, handover: Handover) -> Self {
+    pub(crate) fn shared(socket: OwnedFd, load: OwnLoad, handover: Handover) -> Self {
         Listener {
             socket,
             load: Some(load),
@@ -56,11 +58,11 @@ impl Listener {
     }
 }
 
-impl From<TcpListener> for Listener {
+impl<S: Into<OwnedFd>> From<S> for Listener {
     /// The socket of an only worker.
-    fn from(socket: TcpListener) -> Self {
+    fn from(socket: S) -> Self {
         Listener {
-            socket,
+            socket: socket.into(),
             load: None,
             handover: None,
         }
@@ -69,7 +71,10 @@ impl From<TcpListener> for Listener {
 
 /// Accepts connections from a socket.
 pub(super) struct Acceptor {
-    socket: AsyncFd<TcpListener>,
+    socket: AsyncFd<OwnedFd>,
+    /// Whether it is in a file, not at an address.
+    is_unix: bool,
+    tls: Option<TlsAcceptor>,
     balance: Balance,
     front: Arc<Front>,
     calls: Calls,
@@ -79,10 +84,18 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Prepares to accept. Needs a tokio runtime.
-    pub(super) fn new(listener: Listener, front: Arc<Front>, calls: Calls) -> io::Result<Self> {
+    /// Prepares to accept, with TLS if it is there. Needs a tokio runtime.
+    pub(super) fn new(
+        listener: Listener,
+        tls: Option<TlsAcceptor>,
+        front: Arc<Front>,
+        calls: Calls,
+    ) -> io::Result<Self> {
+        let domain = socket2::SockRef::from(&listener.socket).domain()?;
         Ok(Acceptor {
             socket: watch_listener(listener.socket)?,
+            is_unix: domain == Domain::UNIX,
+            tls,
             balance: Balance::new(listener.load),
             front,
             calls,
@@ -94,6 +107,7 @@ impl Acceptor {
     /// Prepares to accept requests of operators, at an address of their own, which all workers bind. Needs a tokio runtime.
     pub(super) fn for_operators(
         admin: &AdminAddress,
+        tls: Option<TlsAcceptor>,
         config: &HttpConfig,
         paths: &HostPaths,
         calls: &Calls,
@@ -106,13 +120,13 @@ impl Acceptor {
             )
         };
         let bound = || {
-            let socket = Socket::new(Domain::for_address(admin.address), Type::STREAM, None)?;
+            let socket = socket2::Socket::new(Domain::for_address(admin.address), Type::STREAM, None)?;
             socket.set_reuse_address(true)?;
             socket.set_reuse_port(true)?;
             socket.set_nonblocking(true)?;
             socket.bind(&admin.address.into())?;
             socket.listen(OPERATORS_BACKLOG)?;
-            Ok(TcpListener::from(socket))
+            Ok(socket)
         };
         let config = HttpConfig {
             cors: None,
@@ -126,7 +140,7 @@ impl Acceptor {
             Arc::clone(responses),
         );
         let listener = Listener::from(bound().map_err(failed)?);
-        Acceptor::new(listener, Arc::new(front), calls.clone()).map_err(failed)
+        Acceptor::new(listener, tls, Arc::new(front), calls.clone()).map_err(failed)
     }
 
     /// Serves until the worker drains, then stops accepting and returns. Connections continue as tasks that the worker waits
@@ -144,8 +158,8 @@ impl Acceptor {
         self.balance.set_open(false);
         // What waits is for those that go on. The last worker serves it.
         if served.is_ok() && !self.balance.has_others() {
-            while let Ok((stream, _)) = self.socket.get_ref().accept() {
-                self.open(stream);
+            while let Ok(connection) = accept(self.socket.get_ref()) {
+                self.open(connection);
             }
         }
         self.open.close();
@@ -166,12 +180,12 @@ impl Acceptor {
         loop {
             let mut ready = self.socket.readable().await?;
             self.balance.wait_for_turn(&self.calls).await;
-            match ready.try_io(|socket| socket.get_ref().accept()) {
+            match ready.try_io(|socket| accept(socket.get_ref())) {
                 // Another worker has taken it.
                 Err(_would_block) => {}
-                Ok(Ok((stream, _))) => {
+                Ok(Ok(connection)) => {
                     drop(ready);
-                    self.open(stream);
+                    self.open(connection);
                 }
                 Ok(Err(error)) if is_of_the_connection(&error) => {}
                 Ok(Err(error)) if is_of_the_socket(&error) => return Err(error),
@@ -184,21 +198,24 @@ impl Acceptor {
         }
     }
 
-    fn open(&self, stream: std::net::TcpStream) {
+    fn open(&self, accepted: OwnedFd) {
         let counted = self.balance.count();
         let (front, calls, open) = (Arc::clone(&self.front), self.calls.clone(), self.open.token());
-        // The system accepts sockets that block.
-        let stream = stream
-            .set_nonblocking(true)
-            .and_then(|()| TcpStream::from_std(stream));
-        match stream {
-            Ok(stream) => self.calls.spawn(async move {
-                connection(stream, front, calls, open).await;
+        let tls = self.tls.clone();
+        match Socket::new(accepted, self.is_unix) {
+            Ok(socket) => self.calls.spawn(async move {
+                connection(socket, tls, front, calls, open).await;
                 drop(counted);
             }),
             Err(error) => tracing::warn!("cannot serve a connection: {error}"),
         }
     }
+}
+
+/// Accepts a connection, which does not block.
+fn accept(listener: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::accept_with(listener, flags)?)
 }
 
 /// Whether an error of `accept` concerns only one connection, not the socket.

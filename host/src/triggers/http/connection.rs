@@ -1,74 +1,130 @@
-//! Serves HTTP/1 on one connection, until the client or the worker ends.
+//! Finds out what a client speaks on its connection, and serves that: TLS or not, HTTP/1 or HTTP/2.
 
-use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::pin;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::front::Front;
-use super::responses;
-use super::watch::Watch;
-use super::wire::Wire;
+use super::wire::{SharedSocket, Socket, Wire};
+use super::{http1, http2};
+use crate::model::Scheme;
+use crate::tls::HTTP_2;
 use crate::triggers::Calls;
 
 /// The time that requests which are on their way have to arrive when the worker drains.
-const LAST_REQUESTS: Duration = Duration::from_millis(100);
+pub(super) const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
+/// How a client of HTTP/2 begins if it knows that the server speaks it (RFC 9113, section 3.4). No method of HTTP/1 begins
+/// like this, and no client sends it in parts.
+const HTTP_2_PREFACE: &[u8] = b"PRI ";
+
+/// The first byte of a client that speaks TLS (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// The response to a client that does not.
+const PLAIN_REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 54\r\n\
+    Connection: close\r\n\r\n\
+    this port speaks https://, and the request is http://\n";
 
 /// Serves the client until it leaves. When the worker drains, answers what has arrived whole, and closes. Keeps `open` as long
 /// as another request may begin.
-pub(super) async fn connection(stream: TcpStream, front: Arc<Front>, calls: Calls, open: TaskTrackerToken) {
-    let (wire, io) = Wire::new(stream, front.pause());
-    let client = front.client(wire.peer());
-    let service = service_fn(|request| {
-        let (front, wire, client) = (&*front, &*wire, &client);
-        wire.begin(&request);
-        async move {
-            let mut response = front.respond(request, client).await;
-            if wire.is_draining() && !responses::is_upgrade(&response) && !wire.has_more().await {
-                response = responses::closing(response);
-            }
-            wire.answer(&response);
-            Ok::<_, Infallible>(response)
+pub(super) async fn connection(
+    socket: Socket,
+    tls: Option<TlsAcceptor>,
+    front: Arc<Front>,
+    calls: Calls,
+    open: TaskTrackerToken,
+) {
+    let socket = Arc::new(socket);
+    let scheme = if tls.is_some() {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    let client = front.client(&socket, scheme);
+    let beginning = async {
+        tokio::select! {
+            // First: what has arrived counts, even if time is up.
+            biased;
+            begun = begin(&socket, tls) => begun,
+            () = draining(&calls) => Err(io::Error::other("the worker stops")),
         }
-    });
-    let mut http = http1::Builder::new();
-    // Without `pipeline_flush`, which holds back responses while there is input to read: forever, if the input is
-    // malformed.
-    http.half_close(true)
-        .timer(TokioTimer::new())
-        .header_read_timeout(front.pause());
-    let mut serving = pin!(
-        http.serve_connection(TokioIo::new(Box::pin(io)), service)
-            .with_upgrades()
-    );
-    let mut draining = pin!(async {
-        calls.draining().await;
-        wire.drain();
-        tokio::time::sleep(LAST_REQUESTS).await;
-        wire.close_input();
-        drop(open);
-        std::future::pending::<()>().await;
-    });
-    let mut watch = Watch::new(&wire, client.departure());
-    let ended = poll_fn(|context| {
-        // First, as it changes what the server reads.
-        let _ = draining.as_mut().poll(context);
-        if let std::task::Poll::Ready(ended) = serving.as_mut().poll(context) {
-            return std::task::Poll::Ready(Some(ended));
-        }
-        watch.poll_gone(context).map(|()| None)
-    });
-    match ended.await {
-        Some(Ok(())) => {}
-        // Nearly always the client's fault: it disconnected, was too slow, or did not speak HTTP.
-        Some(Err(error)) => tracing::debug!(client = &**client.address(), "connection: {error}"),
-        None => tracing::debug!(client = &**client.address(), "connection: the client has left"),
+    };
+    let begun = match timeout(front.pause(), beginning).await {
+        Ok(Ok(begun)) => begun,
+        Ok(Err(error)) => return tracing::debug!(client = &**client.address(), "connection: {error}"),
+        Err(_) => return tracing::debug!(client = &**client.address(), "connection: nothing has arrived"),
+    };
+    let (wire, io) = Wire::new(socket, begun.tls, front.pause());
+    match begun.is_http2 {
+        true => http2::serve(&wire, io, client, front, calls, open).await,
+        false => http1::serve(&wire, io, &client, &front, calls, open).await,
     }
+}
+
+/// What a client speaks.
+struct Begun {
+    tls: Option<Box<TlsStream<SharedSocket>>>,
+    is_http2: bool,
+}
+
+/// Waits for the first bytes, and with TLS for its handshake.
+async fn begin(socket: &Arc<Socket>, tls: Option<TlsAcceptor>) -> io::Result<Begun> {
+    let Some(tls) = tls else {
+        return Ok(Begun {
+            tls: None,
+            is_http2: begins_http2(socket).await?,
+        });
+    };
+    if !begins_tls(socket).await? {
+        return Err(refuse_plain(socket).await);
+    }
+    let stream = tls.accept(SharedSocket(Arc::clone(socket))).await?;
+    Ok(Begun {
+        is_http2: stream.get_ref().1.alpn_protocol() == Some(HTTP_2),
+        tls: Some(Box::new(stream)),
+    })
+}
+
+async fn begins_http2(socket: &Socket) -> io::Result<bool> {
+    let mut first = [0; HTTP_2_PREFACE.len()];
+    socket.peek_first(&mut first).await?;
+    Ok(first == HTTP_2_PREFACE)
+}
+
+/// Whether the client begins a handshake of TLS, or says nothing at all.
+async fn begins_tls(socket: &Socket) -> io::Result<bool> {
+    let mut first = [TLS_HANDSHAKE];
+    socket.peek_first(&mut first).await?;
+    Ok(first == [TLS_HANDSHAKE])
+}
+
+/// Tells a client that has forgotten TLS what it should have done. Returns the reason why it is not served.
+async fn refuse_plain(socket: &Arc<Socket>) -> io::Error {
+    let mut socket = SharedSocket(Arc::clone(socket));
+    // If it closed with bytes that were not read, the client might not get the response.
+    let mut request = vec![0; 16 << 10];
+    let answered = async {
+        socket.read(&mut request).await?;
+        socket.write_all(PLAIN_REFUSED).await?;
+        socket.shutdown().await
+    };
+    answered
+        .await
+        .err()
+        .unwrap_or_else(|| io::Error::other("the client does not speak TLS"))
+}
+
+/// Waits until nothing counts any more that a client sends.
+async fn draining(calls: &Calls) {
+    calls.draining().await;
+    sleep(LAST_REQUESTS).await;
 }

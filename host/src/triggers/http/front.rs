@@ -1,6 +1,5 @@
 //! Takes a request to its response: the route, the limits, the body, the call.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,9 +26,10 @@ use super::responses::{self, ResponseBody};
 use super::router::{Match, Router};
 use super::target;
 use super::tunnel;
+use super::wire::Socket;
 use crate::app::HttpConfig;
 use crate::model::route::RequestPath;
-use crate::model::{Body, Cors, Data, HttpRequest, HttpTrigger, Inputs, Start, TrustedProxies};
+use crate::model::{Body, Cors, Data, HttpRequest, HttpTrigger, Inputs, Scheme, Start, TrustedProxies};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
@@ -116,9 +116,11 @@ impl Front {
         self.limits.pause
     }
 
-    /// Returns the client at this address.
-    pub(super) fn client(&self, address: Option<SocketAddr>) -> Client {
-        Client::new(address, &self.proxies)
+    /// Returns the client of a connection whose URLs have this scheme. Who may open the file of a socket is trusted.
+    pub(super) fn client(&self, socket: &Socket, scheme: Scheme) -> Client {
+        let address = socket.peer();
+        let is_proxy = address.is_some_and(|address| self.proxies.contains(address.ip()));
+        Client::new(address, is_proxy || socket.is_unix(), scheme)
     }
 
     /// Responds to a request of this client.

@@ -1,6 +1,7 @@
 //! HTTP triggers: from accepted connections to responses.
 //!
-//! `accept` takes connections; `connection` serves one, over its `wire`; `front` takes a request through the route (`router`),
+//! `accept` takes connections; `connection` finds out whether a client speaks `http1` or `http2`, which serve it over its
+//! `wire`; `front` takes a request through the route (`router`),
 //! the limits, the body and the call;
 //! `reply` makes responses from outcomes, `responses` has those of the host itself. A client that goes on with the
 //! WebSocket protocol asks so with a `handshake`; its bytes go through a `tunnel` from then on.
@@ -18,6 +19,8 @@ mod cors;
 mod counts;
 mod front;
 mod handshake;
+mod http1;
+mod http2;
 mod limits;
 mod origin;
 mod reply;
@@ -32,9 +35,12 @@ mod wire;
 
 use std::sync::Arc;
 
+use tokio_rustls::TlsAcceptor;
+
 use super::{Calls, Trigger, TriggerFuture};
 use crate::app::HttpConfig;
 use crate::pipeline::LoadedFunction;
+use crate::tls::Identity;
 use accept::Acceptor;
 use admin::HostPaths;
 use front::Front;
@@ -98,9 +104,13 @@ impl Trigger for Http {
         calls: Calls,
     ) -> Result<TriggerFuture, String> {
         let paths = HostPaths::new(self.admin, self.all, calls.clone(), &self.config);
+        let tls = self.config.tls.as_ref().map(Identity::server_config).transpose();
+        let tls = tls.map_err(|error| format!("the certificate: {error}"))?;
+        let tls = tls.map(TlsAcceptor::from);
         let admin = match &self.config.admin {
             Some(admin) => Some(Acceptor::for_operators(
                 admin,
+                tls.clone(),
                 &self.config,
                 &paths,
                 &calls,
@@ -115,7 +125,7 @@ impl Trigger for Http {
             paths,
             self.responses,
         ));
-        let acceptor = Acceptor::new(self.listener, front, calls);
+        let acceptor = Acceptor::new(self.listener, tls, front, calls);
         let acceptor = acceptor.map_err(|error| format!("the listening socket: {error}"))?;
         Ok(match admin {
             None => Box::pin(acceptor.serve()),

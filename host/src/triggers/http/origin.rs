@@ -45,7 +45,7 @@ impl Origin {
             (None, _) => return Err(InvalidHost),
         };
         let mut origin = Origin {
-            scheme: Scheme::Http,
+            scheme: client.scheme(),
             host,
             client: None,
         };
@@ -128,8 +128,7 @@ mod tests {
         }
         let (mut parts, ()) = request.body(()).expect("a request").into_parts();
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let proxies = if is_proxy_trusted { "*" } else { "" };
-        let client = Client::new(Some(peer), &proxies.parse().expect("proxies"));
+        let client = Client::new(Some(peer), is_proxy_trusted, Scheme::Http);
         let origin = Origin::read(&mut parts, &client)?;
         let host = origin.host.to_str().expect("ASCII");
         let client = origin.client.as_deref().unwrap_or("-");

@@ -4,13 +4,11 @@
 //! is sent to it. So it gets its answer, and counts as gone only when it resets the connection, or takes nothing of a
 //! streamed response for a while. Functions that want to know are told after that time, too, and may answer anyway.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{Interest, Ready};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::wire::{Exchange, Wire};
@@ -54,19 +52,17 @@ impl<'a> Watch<'a> {
             self.state = State::There;
             return Poll::Pending;
         }
-        let stream = self.wire.stream();
+        let socket = self.wire.socket();
         if matches!(self.state, State::There) {
-            if ready!(stream.poll_read_ready(context)).is_err() {
+            if ready!(socket.poll_read_ready(context)).is_err() {
                 return Poll::Ready(());
             }
-            let found = readiness(stream, context);
+            let found = socket.readiness(context);
             if found.is_error() || found.is_write_closed() {
                 return Poll::Ready(());
             }
             self.state = State::Blind {
-                reset: Box::pin(async {
-                    let _ = stream.ready(Interest::ERROR).await;
-                }),
+                reset: Box::pin(socket.failed()),
                 ended: found.is_read_closed().then(|| self.presume_later()),
             };
         }
@@ -99,14 +95,5 @@ impl<'a> Watch<'a> {
 
     fn presume_later(&self) -> (Pin<Box<Sleep>>, usize) {
         (Box::pin(tokio::time::sleep(PRESUMED_GONE)), self.wire.written())
-    }
-}
-
-/// Returns what is known of a socket that is ready for reading.
-fn readiness(stream: &TcpStream, context: &mut Context<'_>) -> Ready {
-    match pin!(stream.ready(Interest::READABLE)).poll(context) {
-        Poll::Ready(Ok(found)) => found,
-        Poll::Ready(Err(_)) => Ready::ERROR,
-        Poll::Pending => Ready::EMPTY,
     }
 }

@@ -3,24 +3,25 @@
 //! The server gets the bytes of one request at a time: what comes behind a request stays here. So it is always known
 //! whether another request has arrived, and what arrives later can be cut off when the worker drains. The server also
 //! does not learn that the client has ended its side before it has answered; [`watch`](super::watch) does.
+//!
+//! With TLS, nobody can tell what waits in the socket: only what was read and decrypted counts as arrived.
 
 mod framing;
 mod io;
-mod stream;
+mod socket;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
-use tokio::io::ReadBuf;
-use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::responses::ResponseBody;
 
 pub(super) use io::WireIo;
+pub(super) use socket::{SharedSocket, Socket};
 
 /// The number of bytes behind a request that are looked at for another one. More is surely another one.
 const LOOK_AHEAD: usize = 16 << 10;
@@ -30,7 +31,8 @@ const OPEN: usize = usize::MAX;
 
 /// The socket of a client, as the task of its connection sees it. All of its uses are on the server's thread.
 pub(super) struct Wire {
-    stream: TcpStream,
+    socket: Arc<Socket>,
+    is_encrypted: bool,
     /// The longest time in which the client takes nothing of a response.
     pause: Duration,
     exchange: AtomicU8,
@@ -74,13 +76,16 @@ impl Follows {
 }
 
 impl Wire {
-    /// Returns the socket, and what the server reads and writes. `pause` is the longest time in which the client takes
-    /// nothing of a response.
-    pub(super) fn new(stream: TcpStream, pause: Duration) -> (Arc<Self>, WireIo) {
-        // A response is written at once, or part by part as it is made: Nagle's algorithm would only delay it.
-        let _ = stream.set_nodelay(true);
+    /// Returns the socket, and what the server reads and writes: through `tls`, if there is one. `pause` is the longest time
+    /// in which the client takes nothing of a response.
+    pub(super) fn new(
+        socket: Arc<Socket>,
+        tls: Option<Box<TlsStream<SharedSocket>>>,
+        pause: Duration,
+    ) -> (Arc<Self>, WireIo) {
         let wire = Arc::new(Wire {
-            stream,
+            socket,
+            is_encrypted: tls.is_some(),
             pause,
             exchange: AtomicU8::new(Exchange::None as u8),
             follows: AtomicU64::new(Follows::UNKNOWN),
@@ -91,18 +96,18 @@ impl Wire {
             head_is_ahead: AtomicBool::new(false),
             written: AtomicUsize::new(0),
         });
-        let io = WireIo::new(Arc::clone(&wire));
+        let io = WireIo::new(Arc::clone(&wire), tls);
         (wire, io)
     }
 
     /// Returns the socket, to look at.
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
     }
 
-    /// Returns the client's address.
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.stream.peer_addr().ok()
+    /// From now on, all bytes are of another protocol than HTTP/1.
+    pub(super) fn leave_http(&self) {
+        self.follows.store(Follows::PROTOCOL, Relaxed);
     }
 
     /// Takes note of a request whose head was read.
@@ -116,7 +121,7 @@ impl Wire {
     /// Takes note of the response.
     pub(super) fn answer(&self, response: &Response<ResponseBody>) {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.follows.store(Follows::PROTOCOL, Relaxed);
+            self.leave_http();
         }
         let exchange = match response.body() {
             ResponseBody::Stream(_) => Exchange::Streaming,
@@ -168,7 +173,7 @@ impl Wire {
     }
 
     /// Whether another request has arrived behind the one that was read.
-    pub(super) async fn has_more(&self) -> bool {
+    pub(super) fn has_more(&self) -> bool {
         if self.head_is_ahead.load(Relaxed) {
             return true;
         }
@@ -178,14 +183,15 @@ impl Wire {
             return unread > 0;
         }
         let mut buffer = vec![0; unread];
-        let mut buffer = ReadBuf::new(&mut buffer);
-        let seen = std::future::poll_fn(|context| self.stream.poll_peek(context, &mut buffer)).await;
-        seen.is_ok() && framing::has_head(buffer.filled())
+        let seen = self.socket.peek(&mut buffer);
+        seen.is_ok_and(|length| framing::has_head(&buffer[..length]))
     }
 
     /// Returns the number of bytes that have arrived and were not read.
     fn unread(&self) -> usize {
-        let unread = rustix::io::ioctl_fionread(&self.stream).unwrap_or(0);
-        usize::try_from(unread).unwrap_or(OPEN)
+        match self.is_encrypted {
+            true => 0,
+            false => self.socket.unread(),
+        }
     }
 }

@@ -9,18 +9,22 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::server::TlsStream;
 
 use super::framing::{self, Part};
-use super::{Exchange, Follows, OPEN, Wire, stream};
+use super::{Exchange, Follows, OPEN, SharedSocket, Wire};
 
 /// The time in which a client has to take something of a response while the worker drains.
 const DRAINING_PAUSE: Duration = Duration::from_secs(2);
 
+/// The most bytes that are read at once through TLS: those of one record.
+const RECORD: usize = 16 << 10;
+
 /// What the server reads and writes.
 pub(in super::super) struct WireIo {
     wire: Arc<Wire>,
+    tls: Option<Box<TlsStream<SharedSocket>>>,
     /// The part of a request that comes next.
     part: Part,
     /// What was read behind a request.
@@ -30,9 +34,10 @@ pub(in super::super) struct WireIo {
 }
 
 impl WireIo {
-    pub(super) fn new(wire: Arc<Wire>) -> Self {
+    pub(super) fn new(wire: Arc<Wire>, tls: Option<Box<TlsStream<SharedSocket>>>) -> Self {
         WireIo {
             wire,
+            tls,
             part: Part::HEAD,
             ahead: BytesMut::new(),
             stalled: None,
@@ -67,8 +72,12 @@ impl WireIo {
         self.wire.head_is_ahead.store(has_head, Relaxed);
     }
 
-    /// Reads from the socket; returns nothing at the end of the input.
-    fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    /// Reads from the connection; returns nothing at the end of the input.
+    fn poll_connection(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let wire = &*self.wire;
         let input = match self.part {
             Part::Protocol => OPEN,
@@ -79,7 +88,10 @@ impl WireIo {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        let read = ready!(stream::poll_read(&wire.stream, context, buffer, room))?;
+        let read = ready!(match &mut self.tls {
+            None => wire.socket.poll_read(context, buffer, room),
+            Some(tls) => poll_decrypted(tls, context, buffer, room.min(RECORD)),
+        })?;
         if input != OPEN {
             wire.input.store(input - read, Relaxed);
         }
@@ -111,15 +123,35 @@ impl WireIo {
     fn poll_written(
         &mut self,
         context: &mut Context<'_>,
-        write: impl FnOnce(&TcpStream, &mut Context<'_>) -> Poll<io::Result<usize>>,
+        write: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let Poll::Ready(written) = write(&self.wire.stream, context) else {
+        let Poll::Ready(written) = write(self, context) else {
             return self.poll_stalled(context);
         };
         self.stalled = None;
-        self.wire.written.fetch_add(1, Relaxed);
+        if !matches!(written, Ok(0)) {
+            self.wire.written.fetch_add(1, Relaxed);
+        }
         Poll::Ready(written)
     }
+}
+
+/// Reads at most `room` bytes, which is not 0; returns their number.
+fn poll_decrypted(
+    tls: &mut TlsStream<SharedSocket>,
+    context: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+    room: usize,
+) -> Poll<io::Result<usize>> {
+    let mut limited = ReadBuf::new(buffer.initialize_unfilled_to(room));
+    let read = match ready!(Pin::new(tls).poll_read(context, &mut limited)) {
+        Ok(()) => limited.filled().len(),
+        // The client has closed the connection without a word of TLS, as most do: all is in what HTTP says of lengths.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+        Err(error) => return Poll::Ready(Err(error)),
+    };
+    buffer.advance(read);
+    Poll::Ready(Ok(read))
 }
 
 impl AsyncRead for WireIo {
@@ -130,7 +162,7 @@ impl AsyncRead for WireIo {
     ) -> Poll<io::Result<()>> {
         self.begin_part();
         if self.ahead.is_empty() {
-            ready!(self.poll_socket(context, buffer))?;
+            ready!(self.poll_connection(context, buffer))?;
         } else {
             let this = &mut *self;
             let most = this.part.most().min(buffer.remaining()).min(this.ahead.len());
@@ -153,8 +185,9 @@ impl AsyncWrite for WireIo {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_written(context, |stream, context| {
-            stream::poll_write(stream, context, || stream.try_write(bytes))
+        self.poll_written(context, |this, context| match &mut this.tls {
+            None => this.wire.socket.poll_write(context, bytes),
+            Some(tls) => Pin::new(tls).poll_write(context, bytes),
         })
     }
 
@@ -163,8 +196,9 @@ impl AsyncWrite for WireIo {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_written(context, |stream, context| {
-            stream::poll_write(stream, context, || stream.try_write_vectored(parts))
+        self.poll_written(context, |this, context| match &mut this.tls {
+            None => this.wire.socket.poll_write_vectored(context, parts),
+            Some(tls) => Pin::new(tls).poll_write_vectored(context, parts),
         })
     }
 
@@ -172,12 +206,26 @@ impl AsyncWrite for WireIo {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The system does.
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.tls.is_none() {
+            // The system does.
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = self.poll_written(context, |this, context| match &mut this.tls {
+            None => Poll::Ready(Ok(0)),
+            Some(tls) => Pin::new(tls).poll_flush(context).map_ok(|()| 0),
+        });
+        flushed.map_ok(drop)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(stream::end(&self.wire.stream))
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.tls.is_none() {
+            return Poll::Ready(self.wire.socket.end());
+        }
+        let ended = self.poll_written(context, |this, context| match &mut this.tls {
+            None => Poll::Ready(Ok(0)),
+            Some(tls) => Pin::new(tls).poll_shutdown(context).map_ok(|()| 0),
+        });
+        ended.map_ok(drop)
     }
 }

@@ -42,8 +42,8 @@ pub struct HttpRequestFns {
     pub path: unsafe extern "C" fn(this: *const c_void) -> RStr<'static>,
     /// The query string as sent, without the question mark; empty if there is none.
     pub query: unsafe extern "C" fn(this: *const c_void) -> RStr<'static>,
-    /// HTTP minor version: 0 or 1.
-    pub minor_version: unsafe extern "C" fn(this: *const c_void) -> u8,
+    /// The protocol version: 0 is HTTP/1.0, 1 is HTTP/1.1, 2 is HTTP/2. More may come.
+    pub protocol_version: unsafe extern "C" fn(this: *const c_void) -> u8,
     /// The first value of a header; names compare without case.
     pub header: unsafe extern "C" fn(this: *const c_void, name: RStr<'_>) -> ROption<RSlice<'static, u8>>,
     /// The header at this index, in order, until `RNone`.
@@ -73,8 +73,8 @@ impl<'a> HttpRequest<'a> {
         fn path(&self) -> RStr<'a>;
         /// The query string as sent, without the question mark; empty if there is none.
         fn query(&self) -> RStr<'a>;
-        /// HTTP minor version: 0 or 1.
-        fn minor_version(&self) -> u8;
+        /// The protocol version: 0 is HTTP/1.0, 1 is HTTP/1.1, 2 is HTTP/2. More may come.
+        fn protocol_version(&self) -> u8;
         /// The first value of a header; names compare without case.
         fn header(&self, name: RStr<'_>) -> ROption<RSlice<'a, u8>>;
         /// The header at this index, in order, until `RNone`.

@@ -28,7 +28,7 @@ pub(super) struct Http {
     method: String,
     path: String,
     query: String,
-    minor_version: u8,
+    protocol_version: u8,
     headers: Vec<(String, Vec<u8>)>,
     /// `None` if it is a stream.
     pub(super) body: Option<Vec<u8>>,
@@ -55,7 +55,7 @@ impl Request {
                 method: method.to_ascii_uppercase(),
                 path: path.to_owned(),
                 query: query.to_owned(),
-                minor_version: 1,
+                protocol_version: 1,
                 headers: Vec::new(),
                 body: Some(Vec::new()),
                 client: "127.0.0.1:50000".to_owned(),
@@ -142,7 +142,7 @@ impl Request {
     /// As [`header`](Self::header).
     #[track_caller]
     pub fn http_1_0(mut self) -> Self {
-        self.http_mut("a version").minor_version = 0;
+        self.http_mut("a version").protocol_version = 0;
         self
     }
 
@@ -239,7 +239,7 @@ table! {
         fn method(request) -> RStr<'static> { RStr::from_str(&request.method) }
         fn path(request) -> RStr<'static> { RStr::from_str(&request.path) }
         fn query(request) -> RStr<'static> { RStr::from_str(&request.query) }
-        fn minor_version(request) -> u8 { request.minor_version }
+        fn protocol_version(request) -> u8 { request.protocol_version }
         fn header(request, name: RStr<'_>) -> ROption<RSlice<'static, u8>> {
             request.header(name.as_str()).map(RSlice::from_slice).into()
         }
