@@ -38,7 +38,11 @@ impl Http2 {
 
     /// Speaks HTTP/2 on a connection. `base` is the beginning of URLs.
     pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, base: &str) -> Self {
-        let handshake = timeout(DEADLINE, h2::client::handshake(stream)).await;
+        // A stream that nobody reads leaves room for others.
+        let handshake = h2::client::Builder::new()
+            .initial_connection_window_size(10 << 20)
+            .handshake(stream);
+        let handshake = timeout(DEADLINE, handshake).await;
         let (sender, connection) = handshake.expect("in time").expect("the host speaks HTTP/2");
         Http2 {
             sender,

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 const HELLO: &str = "import os\n\n\ndef main(req):\n    return os.environ['WEBSITE_HOSTNAME']\n";
 
 /// What systemd does before it becomes the program: passes descriptor 3, and says for whom it is.
-const PASS: &str = "#!/bin/sh\nexport LISTEN_PID=$$ LISTEN_FDS=COUNT\nexec FUNCDOCK \"$@\" 3<&NUMBER\n";
+const PASS: &str =
+    "#!/usr/bin/env bash\nexport LISTEN_PID=$$ LISTEN_FDS=COUNT\nexec FUNCDOCK \"$@\" 3<&NUMBER\n";
 
 fn app() -> App {
     App::without_functions().function("hello", HELLO)
