@@ -24,7 +24,7 @@ use tracing_subscriber::{Registry, reload};
 pub(crate) use choice::allows_of_function;
 use choice::{APP, CHOICE, CHOSEN, RELOAD, prepare_filter};
 pub use choice::{Selection, least_of_python, max_level, set_host_levels};
-pub(crate) use credentials::{hide_credentials, settings_to_show};
+pub(crate) use credentials::{hide_credentials, hide_secret_parameters, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
 pub use levels::{LogLevel, LogLevels};
 pub(crate) use output::dropped;
@@ -38,6 +38,16 @@ pub enum Format {
     #[default]
     Text,
     /// One JSON object a line, for what collects logs
+    Json,
+}
+
+/// The format of the lines about requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLogFormat {
+    /// The Common Log Format, which most tools read
+    Common,
+    /// One JSON object a line, with the function, the call's id and the duration
     Json,
 }
 

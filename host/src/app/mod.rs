@@ -30,7 +30,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::KeyFolder;
-use crate::logging::LogLevels;
+use crate::logging::{AccessLogFormat, LogLevels};
 use crate::model::{Cors, FunctionDefinition, Origins, TrustedProxies};
 use crate::tls::Identity;
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
@@ -133,6 +133,8 @@ pub struct HttpConfig {
     pub has_home: bool,
     /// The keys that requests need: `--enable-auth`; `None` lets everybody in.
     pub keys: Option<KeyFolder>,
+    /// The format in which each request is logged: `--access-log`; `None` does not.
+    pub access_log: Option<AccessLogFormat>,
     /// The certificate of TLS: `--cert`; `None` serves without.
     pub tls: Option<Identity>,
     /// Where the paths for operators are, if they have an address of their own: `--admin-address`.

@@ -74,6 +74,7 @@ fn options(
     app.host.http.trusted_proxies = arguments.forwarded_allow_ips;
     app.host.http.cors = access::cors(&app, arguments.cors, arguments.cors_credentials);
     app.host.http.has_home = settings::has_home(&settings);
+    app.host.http.access_log = arguments.access_log;
     let auth = arguments.enable_auth;
     let listen = arguments
         .listening

@@ -43,6 +43,18 @@ pub(crate) fn hide_credentials(text: &str) -> String {
     shown
 }
 
+/// Returns the query of a URL without the values of parameters that say by their name that they are secret, and of `code`,
+/// which is a key.
+pub(crate) fn hide_secret_parameters(query: &str) -> String {
+    let shown = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if name.eq_ignore_ascii_case("code") || is_secret_name(name) => {
+            format!("{name}={HIDDEN}")
+        }
+        _ => parameter.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join("&")
+}
+
 /// Returns settings to show: without credentials.
 pub(crate) fn settings_to_show(settings: &Map<String, Value>) -> Map<String, Value> {
     let shown = |(name, value): (&String, &Value)| (name.clone(), to_show(value, is_secret_name(name)));

@@ -1,5 +1,6 @@
 //! Python's `logging` in the host's log: levels, formats, and each record's call.
 
+mod access;
 mod levels;
 mod lines;
 mod unread;

@@ -42,6 +42,7 @@ impl Default for HttpConfig {
             cors: None,
             has_home: true,
             keys: None,
+            access_log: None,
             tls: None,
             admin: None,
         }

@@ -101,6 +101,7 @@ fn every_key_that_we_use_is_read() {
             cors: None,
             has_home: true,
             keys: None,
+            access_log: None,
             tls: None,
             admin: None,
         },

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::listening::Listening;
 use super::of_func::OfFunc;
 use crate::cli::switch::{Switch, boolean, parse_switch};
-use crate::logging::Format;
+use crate::logging::{AccessLogFormat, Format};
 use crate::model::{Origins, TrustedProxies};
 
 const EXAMPLES: &str = "\
@@ -165,6 +165,18 @@ pub(in crate::cli) struct Arguments {
     /// Do not log the beginning and the end of each call
     #[arg(long, short)]
     pub(super) quiet: bool,
+
+    /// Write a line to stdout for each request [default: none]
+    #[arg(
+        long,
+        env = "FUNCDOCK_ACCESS_LOG",
+        value_name = "FORMAT",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "common"
+    )]
+    pub(super) access_log: Option<AccessLogFormat>,
 
     #[command(flatten)]
     pub(super) of_func: OfFunc,

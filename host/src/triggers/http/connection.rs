@@ -113,7 +113,7 @@ async fn refuse_plain(socket: &Arc<Socket>) -> io::Error {
     // If it closed with bytes that were not read, the client might not get the response.
     let mut request = vec![0; 16 << 10];
     let answered = async {
-        socket.read(&mut request).await?;
+        let _ = socket.read(&mut request).await?;
         socket.write_all(PLAIN_REFUSED).await?;
         socket.shutdown().await
     };

@@ -12,6 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::access::KeyCheck;
+use super::access_log::{self, Entry};
 use super::admin::{self, HostPaths, Route};
 use super::body::{self, ReadError};
 use super::budget::Budget;
@@ -28,6 +29,7 @@ use super::target;
 use super::tunnel;
 use super::wire::Socket;
 use crate::app::HttpConfig;
+use crate::logging::AccessLogFormat;
 use crate::model::route::RequestPath;
 use crate::model::{Body, Cors, Data, HttpRequest, HttpTrigger, Inputs, Scheme, Start, TrustedProxies};
 use crate::pipeline::LoadedFunction;
@@ -46,6 +48,7 @@ pub(super) struct Front {
     cors: Option<Cors>,
     paths: HostPaths,
     responses: Arc<ResponseCounts>,
+    access_log: Option<AccessLogFormat>,
 }
 
 /// A function at its route.
@@ -108,6 +111,7 @@ impl Front {
             cors: config.cors,
             paths,
             responses,
+            access_log: config.access_log,
         }
     }
 
@@ -133,6 +137,9 @@ impl Front {
             .cors
             .as_ref()
             .and_then(|_| request.headers().get(ORIGIN).cloned());
+        let entry = self
+            .access_log
+            .map(|format| Entry::begin(format, &request, client));
         let mut response = self.route(request, client).await;
         self.responses.add(response.status());
         for (name, value) in &self.custom_headers {
@@ -141,7 +148,10 @@ impl Front {
         if let Some(cors) = &self.cors {
             cors::allow(cors, origin.as_ref(), response.headers_mut());
         }
-        response
+        match entry {
+            Some(entry) => entry.follow(response),
+            None => response,
+        }
     }
 
     async fn route(&self, mut request: Request<Incoming>, client: &Client) -> Response<ResponseBody> {
@@ -244,10 +254,14 @@ impl Front {
             }
         }
         let response = reply::into_response(invocation.function(), result);
-        match tunnel {
+        let mut response = match tunnel {
             Some(tunnel) => tunnel.respond(response, &self.calls),
             None => responses::of_function(response, is_head),
+        };
+        if self.access_log.is_some() {
+            access_log::name_call(&mut response, &invocation);
         }
+        response
     }
 
     /// Finds the function for a request. None has the host's own paths, not even one whose route takes all paths.

@@ -8,6 +8,7 @@
 
 mod accept;
 mod access;
+mod access_log;
 mod admin;
 mod balance;
 mod body;

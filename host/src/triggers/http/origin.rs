@@ -70,10 +70,6 @@ impl Origin {
             };
             *found = found.or(Some(value));
         }
-        let first = |value: Option<&HeaderValue>| {
-            let list = value?.to_str().ok()?;
-            Some(list.split(',').next().unwrap_or_default().trim().to_owned())
-        };
         if let Some(scheme) = first(scheme).and_then(|scheme| Scheme::parse(&scheme)) {
             self.scheme = scheme;
         }
@@ -84,6 +80,21 @@ impl Origin {
         let client = first(client).and_then(|client| address(&client));
         self.client = client.map(|client| client.to_string().into());
     }
+}
+
+/// Returns the address of the client that a proxy reports, if the proxy is trusted.
+pub(super) fn forwarded_client(headers: &HeaderMap, client: &Client) -> Option<Arc<str>> {
+    if !client.is_trusted() {
+        return None;
+    }
+    let first = first(headers.get("x-forwarded-for"))?;
+    Some(address(&first)?.to_string().into())
+}
+
+/// Returns the first value of a list.
+fn first(list: Option<&HeaderValue>) -> Option<String> {
+    let list = list?.to_str().ok()?;
+    Some(list.split(',').next().unwrap_or_default().trim().to_owned())
 }
 
 /// Parses an address with or without a port, which is 0 then; that of IPv6 may be in brackets.

@@ -1,7 +1,7 @@
 //! The server's responses: those of functions, and those of the host itself.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
@@ -9,6 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::Full;
 
+use super::access_log::Entry;
 use super::connection_headers;
 use crate::model::{Body, BodyError, Frames, HttpResponse};
 
@@ -19,6 +20,19 @@ pub(super) enum ResponseBody {
     Stream(Frames),
     /// A stream that another reader has already taken.
     Taken,
+    /// A body whose end is logged.
+    Logged(Box<(ResponseBody, Entry)>),
+}
+
+impl ResponseBody {
+    /// Whether it is sent while it is made.
+    pub(super) fn is_stream(&self) -> bool {
+        match self {
+            ResponseBody::Stream(_) => true,
+            ResponseBody::Logged(logged) => logged.0.is_stream(),
+            ResponseBody::Whole(_) | ResponseBody::Taken => false,
+        }
+    }
 }
 
 impl From<Body> for ResponseBody {
@@ -42,6 +56,14 @@ impl http_body::Body for ResponseBody {
             ResponseBody::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             ResponseBody::Stream(frames) => frames.as_mut().poll_frame(context),
             ResponseBody::Taken => Poll::Ready(Some(Err("the stream has been read already".into()))),
+            ResponseBody::Logged(logged) => {
+                let (body, entry) = &mut **logged;
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+                    entry.add(data.len());
+                }
+                Poll::Ready(frame)
+            }
         }
     }
 
@@ -50,6 +72,7 @@ impl http_body::Body for ResponseBody {
             ResponseBody::Whole(body) => body.is_end_stream(),
             ResponseBody::Stream(frames) => frames.is_end_stream(),
             ResponseBody::Taken => false,
+            ResponseBody::Logged(logged) => logged.0.is_end_stream(),
         }
     }
 
@@ -58,6 +81,7 @@ impl http_body::Body for ResponseBody {
             ResponseBody::Whole(body) => body.size_hint(),
             ResponseBody::Stream(frames) => frames.size_hint(),
             ResponseBody::Taken => SizeHint::default(),
+            ResponseBody::Logged(logged) => logged.0.size_hint(),
         }
     }
 }

@@ -123,9 +123,9 @@ impl Wire {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.leave_http();
         }
-        let exchange = match response.body() {
-            ResponseBody::Stream(_) => Exchange::Streaming,
-            ResponseBody::Whole(_) | ResponseBody::Taken => Exchange::Answered,
+        let exchange = match response.body().is_stream() {
+            true => Exchange::Streaming,
+            false => Exchange::Answered,
         };
         self.exchange.store(exchange as u8, Relaxed);
     }

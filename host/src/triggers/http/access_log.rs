@@ -1,0 +1,243 @@
+//! A line on stdout for each request, when its response has been sent or its client has left.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
+use httpdate::HttpDate;
+use serde_json::json;
+
+use super::client::Client;
+use super::origin;
+use super::responses::ResponseBody;
+use crate::logging::{AccessLogFormat, hide_secret_parameters, print_unread};
+use crate::model::Invocation;
+
+/// The status of a request whose client left before the response was there: nginx's.
+const CLIENT_LEFT: u16 = 499;
+
+/// What is known of a request. It is logged when dropped.
+pub(super) struct Entry {
+    format: AccessLogFormat,
+    arrived: SystemTime,
+    begun: Instant,
+    client: Arc<str>,
+    method: Method,
+    target: String,
+    version: Version,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    call: Option<Called>,
+    status: u16,
+    bytes: u64,
+}
+
+/// The call that a request began, among the extensions of its response.
+#[derive(Clone)]
+struct Called {
+    function: String,
+    invocation_id: String,
+}
+
+impl Entry {
+    /// Takes note of a request that has arrived.
+    pub(super) fn begin<B>(format: AccessLogFormat, request: &http::Request<B>, client: &Client) -> Self {
+        let headers = request.headers();
+        let address = origin::forwarded_client(headers, client);
+        Entry {
+            format,
+            arrived: SystemTime::now(),
+            begun: Instant::now(),
+            client: address.unwrap_or_else(|| Arc::clone(client.address())),
+            method: request.method().clone(),
+            target: target(request.uri()),
+            version: request.version(),
+            host: host(headers, request.uri()),
+            user_agent: headers.get(USER_AGENT).cloned(),
+            call: None,
+            status: CLIENT_LEFT,
+            bytes: 0,
+        }
+    }
+
+    /// Goes on with the response, until it has been sent.
+    pub(super) fn follow(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        self.status = response.status().as_u16();
+        self.call = response.extensions().get::<Called>().cloned();
+        response.map(|body| ResponseBody::Logged(Box::new((body, self))))
+    }
+
+    /// Takes note of a part of the response that was taken to be sent.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    fn line(&self) -> String {
+        let client = without_port(&self.client);
+        let version = match self.version {
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_2 => "HTTP/2.0",
+            _ => "HTTP/1.1",
+        };
+        let Entry {
+            method,
+            target,
+            status,
+            bytes,
+            ..
+        } = self;
+        match self.format {
+            AccessLogFormat::Common => {
+                let time = common_time(self.arrived);
+                format!("{client} - - [{time}] \"{method} {target} {version}\" {status} {bytes}\n")
+            }
+            AccessLogFormat::Json => {
+                let text = |value: &Option<HeaderValue>| {
+                    value
+                        .as_ref()
+                        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+                };
+                let mut record = json!({
+                    "timestamp": humantime::format_rfc3339_micros(self.arrived).to_string(),
+                    "client": client,
+                    "method": method.as_str(),
+                    "target": target,
+                    "protocol": version,
+                    "host": text(&self.host),
+                    "user_agent": text(&self.user_agent),
+                    "status": status,
+                    "bytes": bytes,
+                    "duration_ms": milliseconds(self.begun),
+                });
+                if let Some(call) = &self.call {
+                    record["function"] = call.function.as_str().into();
+                    record["invocation_id"] = call.invocation_id.as_str().into();
+                }
+                format!("{record}\n")
+            }
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        print_unread(&self.line());
+    }
+}
+
+/// Returns the time that has passed, in milliseconds with three decimals.
+fn milliseconds(begun: Instant) -> f64 {
+    (begun.elapsed().as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}
+
+/// Returns the host that the request is for.
+fn host(headers: &HeaderMap, uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let authority = authority.and_then(|authority| HeaderValue::from_str(authority).ok());
+    authority.or_else(|| headers.get(HOST).cloned())
+}
+
+/// Returns the target of a request to show. It has no control characters, which the server refuses.
+fn target(uri: &Uri) -> String {
+    let mut target = uri.path().to_owned();
+    if let Some(query) = uri.query() {
+        target.push('?');
+        target.push_str(&hide_secret_parameters(query));
+    }
+    // It would end the request in a line of the common format.
+    target.replace('"', "%22")
+}
+
+/// Returns an address, which has a port, without it. "-" if there is none.
+fn without_port(address: &str) -> &str {
+    match address.rsplit_once(':') {
+        Some((host, _)) => host.trim_start_matches('[').trim_end_matches(']'),
+        None => "-",
+    }
+}
+
+/// Returns a time as the common format has it, in UTC: "30/Nov/2026:16:20:01 +0000".
+fn common_time(time: SystemTime) -> String {
+    // "Mon, 30 Nov 2026 16:20:01 GMT"
+    let date = HttpDate::from(time).to_string();
+    let part = |range| date.get(range).unwrap_or_default();
+    format!(
+        "{}/{}/{}:{} +0000",
+        part(5..7),
+        part(8..11),
+        part(12..16),
+        part(17..25)
+    )
+}
+
+/// Has the log name the call that has made this response.
+pub(super) fn name_call(response: &mut Response<ResponseBody>, invocation: &Invocation) {
+    response.extensions_mut().insert(Called {
+        function: invocation.function().name.clone(),
+        invocation_id: invocation.id().to_owned(),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::Request;
+
+    use super::*;
+    use crate::model::Scheme;
+
+    fn entry(format: AccessLogFormat, target: &str, headers: &[(&str, &str)]) -> Entry {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let client = Client::new(Some(peer), true, Scheme::Http);
+        let mut entry = Entry::begin(format, &request.body(()).expect("a request"), &client);
+        entry.arrived = SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_055_601);
+        entry.status = 200;
+        entry.add(5);
+        entry
+    }
+
+    #[test]
+    fn the_common_format_is_what_tools_read() {
+        for (target, headers, expected) in [
+            (
+                "/api/hello?a=1",
+                &[][..],
+                "127.0.0.1 - - [30/Nov/2026:16:20:01 +0000] \"GET /api/hello?a=1 HTTP/1.1\" 200 5\n",
+            ),
+            (
+                "/?code=K&x&token=T&code",
+                &[("x-forwarded-for", "2001:db8::7, 10.0.0.1")],
+                "2001:db8::7 - - [30/Nov/2026:16:20:01 +0000] \"GET /?code=***&x&token=***&code HTTP/1.1\" 200 5\n",
+            ),
+            (
+                "/\"",
+                &[],
+                "127.0.0.1 - - [30/Nov/2026:16:20:01 +0000] \"GET /%22 HTTP/1.1\" 200 5\n",
+            ),
+        ] {
+            assert_eq!(entry(AccessLogFormat::Common, target, headers).line(), expected);
+        }
+    }
+
+    #[test]
+    fn json_has_what_the_client_says_of_itself() {
+        let headers = [("host", "shop.example"), ("user-agent", "a\"b")];
+        let line = entry(AccessLogFormat::Json, "/api/hello", &headers).line();
+        let mut record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert!(record["duration_ms"].take().as_f64().is_some());
+        assert_eq!(
+            record,
+            json!({
+                "timestamp": "2026-11-30T16:20:01.000000Z", "client": "127.0.0.1", "method": "GET", "target": "/api/hello",
+                "protocol": "HTTP/1.1", "host": "shop.example", "user_agent": "a\"b", "status": 200, "bytes": 5,
+                "duration_ms": null,
+            })
+        );
+    }
+}
