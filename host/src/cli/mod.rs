@@ -9,6 +9,7 @@ mod local_settings;
 mod man;
 mod new;
 mod new_files;
+mod run;
 mod settings;
 mod start;
 mod switch;
@@ -42,6 +43,7 @@ enum Command {
     Init(init::Arguments),
     New(new::Arguments),
     Start(Box<start::Arguments>),
+    Run(run::Arguments),
     #[command(hide = true)]
     Host(Host),
     Extension(extension::Arguments),
@@ -77,6 +79,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
         | Command::Host(Host {
             command: HostCommand::Start(arguments),
         }) => start::run(*arguments, python_module),
+        Command::Run(arguments) => run::run(arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
         Command::Settings(arguments) => local_settings::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -62,6 +62,18 @@ fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     Ok(ExitCode::from(stopped.exit_code()))
 }
 
+/// Returns the options of a host that listens only at this file, for one call of one function. Starts the log.
+pub(super) fn options_for_one_call(
+    app: &Path,
+    function: &str,
+    socket: &Path,
+    python_module: &str,
+) -> Result<Options> {
+    let arguments = Arguments::for_one_call(app, function, socket);
+    crate::logging::init(arguments.log_format, &Selection::default());
+    Ok(options(arguments, None, python_module)?.0)
+}
+
 /// Returns the options of the host, and a warning if no extension uses the app's connection string.
 fn options(
     arguments: Arguments,

@@ -10,6 +10,7 @@ mod made;
 mod names;
 mod new;
 mod new_function;
+mod run;
 mod settings;
 mod shells;
 mod shipped;

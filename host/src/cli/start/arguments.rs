@@ -1,8 +1,10 @@
 //! The options of `funcdock start`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use clap::Parser as _;
 
 use super::listening::Listening;
 use super::of_func::OfFunc;
@@ -184,6 +186,36 @@ pub(in crate::cli) struct Arguments {
     /// Log in detail, and show the output of pip
     #[arg(long, short, env = "FUNCDOCK_VERBOSE", value_parser = boolean)]
     pub(super) verbose: bool,
+}
+
+/// The arguments alone, with the variables that have them.
+#[derive(Debug, clap::Parser)]
+struct Program {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+impl Arguments {
+    /// Returns the arguments of a host that listens only at this file, for one call of one function. Variables count as for
+    /// any host, but not those about who reaches it, and how often it starts.
+    pub(super) fn for_one_call(app: &Path, function: &str, socket: &Path) -> Self {
+        let Program { arguments } = Program::parse_from(["funcdock run"]);
+        Arguments {
+            app: app.to_owned(),
+            listening: Listening::at_file(socket),
+            enable_auth: Switch::Off,
+            admin_address: None,
+            cors: None,
+            workers: Some(1),
+            functions: Some(vec![function.to_owned()]),
+            // What cannot be loaded cannot be called.
+            strict: true,
+            no_reload: true,
+            quiet: true,
+            access_log: None,
+            ..arguments
+        }
+    }
 }
 
 fn admin_address(value: &str) -> Result<SocketAddr, String> {

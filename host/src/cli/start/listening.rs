@@ -45,6 +45,19 @@ pub(super) struct Listening {
 }
 
 impl Listening {
+    /// Returns the options of a host that listens only at this file.
+    pub(super) fn at_file(file: &Path) -> Self {
+        Listening {
+            port: None,
+            address: Ipv4Addr::LOCALHOST.into(),
+            unix_socket: Some(file.to_owned()),
+            unix_socket_mode: None,
+            use_https: false,
+            cert: None,
+            key: None,
+        }
+    }
+
     /// Returns where to listen: at `inherited`, if there is a socket, else where the options say.
     pub(super) fn listen(&self, inherited: Option<&Listen>, local_port: Option<u16>) -> Listen {
         if let Some(inherited) = inherited {

@@ -12,7 +12,7 @@ use crate::model::{Body, CallResult, Data, HttpRequest, Inputs, Scheme, Start};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 use crate::triggers::http::is_http_trigger;
-use crate::triggers::http::reply::Reply;
+use crate::triggers::http::reply::{self, Reply};
 use crate::triggers::http::responses::{self, ResponseBody};
 
 const BODY: &str = "expected a body such as {\"input\": \"text\"}\n";
@@ -23,6 +23,9 @@ struct Wanted<'a> {
     /// As it is written: a number keeps its digits, an object its order.
     #[serde(borrow, default)]
     input: Option<&'a RawValue>,
+    /// Whether the operator waits for what the function returns.
+    #[serde(default)]
+    wait: bool,
 }
 
 /// What a function is run with.
@@ -79,17 +82,26 @@ pub(super) fn describe(function: &LoadedFunction, base: &str) -> Value {
     })
 }
 
-/// Starts a call of a function with the input in `body`; 202.
-pub(super) fn run(function: &Arc<LoadedFunction>, calls: &Calls, body: &[u8]) -> Response<ResponseBody> {
-    let input = match body {
-        [] => Input::None,
+/// Starts a call of a function with the input in `body`; 202. If `body` says so, waits for it, and answers as a function with
+/// an HTTP trigger would with what this one returns.
+pub(super) async fn run(
+    function: &Arc<LoadedFunction>,
+    calls: &Calls,
+    body: &[u8],
+) -> Response<ResponseBody> {
+    let (input, waits) = match body {
+        [] => (Input::None, false),
         body => match serde_json::from_slice(body) {
-            Ok(Wanted { input }) => input.map_or(Input::None, Input::of),
+            Ok(Wanted { input, wait }) => (input.map_or(Input::None, Input::of), wait),
             Err(_) => return responses::plain(StatusCode::BAD_REQUEST, BODY),
         },
     };
     let name = function.info.name.clone();
     let call = call(function, calls, input);
+    if waits {
+        let response = reply::into_response(&function.info, call.await);
+        return responses::of_function(response, false);
+    }
     calls.spawn(async move {
         // What the function raises is logged. What it returns has no receiver.
         call.await;

@@ -210,7 +210,7 @@ impl HostPaths {
                 None => no_function(),
             },
             Route::Run(name) => match functions::find(&self.functions, &name) {
-                Some(function) => functions::run(function, &self.calls, body),
+                Some(function) => functions::run(function, &self.calls, body).await,
                 None => no_function(),
             },
             Route::Keys(request) => match &self.keys {

@@ -1,0 +1,153 @@
+//! `funcdock run`: starts a host for one call of one function, and prints what it returns.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use nix::libc::SIGTERM;
+use serde_json::json;
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+
+use super::start;
+use crate::supervisor::{self, Progress};
+use crate::sys;
+
+const EXAMPLES: &str = "\
+Examples:
+  funcdock run Hello                                  Call a function of the app in this folder
+  funcdock run Hello --input '{\"name\": \"Ada\"}'        With this as the request's body
+  funcdock run Nightly --app shop                     Call a function for a timer, as if its time had come
+  funcdock run Orders --input-file order.json         With what is in a file; - is stdin
+
+What the function returns is printed to stdout, its log to stderr. The exit status is 1 if it raises or answers with an
+error.";
+
+/// Call one function, without a host that runs already
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The function's name
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// What the function gets from its trigger: the body of a request, the text of a message
+    #[arg(long, short, value_name = "TEXT", conflicts_with = "input_file")]
+    input: Option<String>,
+
+    /// The same, from a file; - is stdin
+    #[arg(long, value_name = "FILE")]
+    input_file: Option<PathBuf>,
+
+    /// The app's folder: the one with host.json
+    #[arg(long, value_name = "APP", default_value = ".")]
+    app: PathBuf,
+}
+
+/// Calls the function; the exit code says whether that went well.
+pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
+    let Arguments {
+        name,
+        input,
+        input_file,
+        app,
+    } = arguments;
+    let input = match input_file {
+        Some(file) => Some(read(&file)?),
+        None => input,
+    };
+    // Nobody else reaches a socket in a folder of our own.
+    let folder = tempfile::Builder::new()
+        .prefix("funcdock-run-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .context("cannot make a temporary folder")?;
+    let socket = folder.path().join("host.sock");
+    let options = start::options_for_one_call(&app, &name, &socket, python_module)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the event loop of the host")?;
+    runtime.block_on(async {
+        let (ready, is_ready) = oneshot::channel();
+        let mut ready = Some(ready);
+        let host = supervisor::run(
+            options,
+            || Err("the host ends with the call".to_owned()),
+            // It owns the sender: the receiver learns of the end of a host that was never ready.
+            move |progress| {
+                if let Progress::FirstReady { .. } = progress
+                    && let Some(ready) = ready.take()
+                {
+                    // Its receiver waits until the host has ended.
+                    let _ = ready.send(());
+                }
+            },
+        );
+        let call = async {
+            // Without a message the host has ended, which says why.
+            let Ok(()) = is_ready.await else {
+                return Ok(ExitCode::FAILURE);
+            };
+            let called = call(&socket, &name, input.as_deref()).await;
+            sys::raise(SIGTERM).context("cannot stop the host")?;
+            called
+        };
+        let (stopped, called) = tokio::join!(host, call);
+        let stopped = stopped?;
+        match stopped.exit_code() {
+            0 => called,
+            code => Ok(ExitCode::from(code)),
+        }
+    })
+}
+
+fn read(file: &Path) -> Result<String> {
+    let mut text = String::new();
+    let read = match file.to_str() {
+        Some("-") => std::io::stdin().read_to_string(&mut text).map(drop),
+        _ => std::fs::read_to_string(file).map(|content| text = content),
+    };
+    read.with_context(|| format!("cannot read the input from {}", file.display()))?;
+    Ok(text)
+}
+
+/// Has the host call the function, and prints the answer as it comes.
+async fn call(socket: &Path, name: &str, input: Option<&str>) -> Result<ExitCode> {
+    let lost = || anyhow!("the host did not answer; its log says why");
+    let stream = UnixStream::connect(socket)
+        .await
+        .context("cannot reach the host")?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let body = json!({ "input": input, "wait": true }).to_string();
+    let request = Request::post(format!("/admin/functions/{name}"))
+        .header("host", "localhost")
+        .body(Full::new(Bytes::from(body)))
+        .context("not a function's name")?;
+    let response = sender.send_request(request).await.map_err(|_| lost())?;
+    let status = response.status();
+    let mut body = response.into_body();
+    let mut stdout = std::io::stdout();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| lost())?.into_data() else {
+            continue;
+        };
+        // Who has closed stdout wants no more of it.
+        if stdout.write_all(&data).and_then(|()| stdout.flush()).is_err() {
+            break;
+        }
+    }
+    if status.is_client_error() || status.is_server_error() {
+        tracing::error!("function {name} has answered with {status}");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
