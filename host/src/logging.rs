@@ -22,7 +22,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Registry, reload};
 
 pub(crate) use choice::allows_of_function;
-use choice::{APP, CHOICE, CHOSEN, RELOAD, prepare_filter};
+use choice::{APP, CHOICE, CHOSEN, RELOAD, level_for_all, prepare_filter};
 pub use choice::{Selection, least_of_python, max_level, set_host_levels};
 pub(crate) use credentials::{hide_credentials, hide_secret_parameters, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
@@ -216,8 +216,8 @@ macro_rules! emit {
 /// The field of a record that is more than an error, which is the highest level of `tracing`.
 const IS_CRITICAL: &str = "is_critical";
 
-/// Writes a record.
-pub fn record(level: Level, record: &Record<'_>) {
+/// Writes a record, if it is logged. Returns whether it is.
+pub fn record(level: Level, record: &Record<'_>) -> bool {
     let is_chosen = CHOICE.get().and_then(|choice| choice.decide(record, level));
     let critical = (level == Level::Critical).then_some(true);
     // Target and level of a tracing event are part of its call site, so each pair needs its own.
@@ -234,4 +234,5 @@ pub fn record(level: Level, record: &Record<'_>) {
         (Some(true), Level::Debug) => emit!(CHOSEN, DEBUG, record, None::<bool>),
         (Some(true), Level::Trace) => emit!(CHOSEN, TRACE, record, None::<bool>),
     }
+    is_chosen.unwrap_or_else(|| level_for_all().allows(level))
 }

@@ -1,31 +1,49 @@
-//! Counters on the host's `/metrics`: what became of spans, and malformed headers.
+//! Counters on the host's `/metrics`: what became of spans and log records, and malformed headers.
 
 use funcdock_extension_api::{AppInfo, Counter, Result};
 use funcdock_telemetry::export::{Fate, Meter};
 use funcdock_telemetry::propagation::{Propagator, Propagators};
 
-/// Registers an exporter's counters, one for each fate of a span.
-pub(crate) fn meter(app: &AppInfo<'_>, exporter: &str) -> Result<Meter> {
+/// What is exported: the start of its counters' names, and of their descriptions.
+#[derive(Clone, Copy)]
+pub(crate) struct Items {
+    prefix: &'static str,
+    noun: &'static str,
+}
+
+pub(crate) const SPANS: Items = Items {
+    prefix: "spans",
+    noun: "Spans",
+};
+
+pub(crate) const LOG_RECORDS: Items = Items {
+    prefix: "log_records",
+    noun: "Log records",
+};
+
+/// Registers an exporter's counters, one for each fate of an item.
+pub(crate) fn meter(app: &AppInfo<'_>, items: Items, exporter: &str) -> Result<Meter> {
+    let Items { prefix, noun } = items;
     let label = ("exporter", exporter);
     let counter = |fate: Fate| match (fate, fate.drop_reason()) {
         (_, Some(reason)) => app.counter(
-            "spans_dropped_total",
-            "Spans that were lost, by reason",
+            &format!("{prefix}_dropped_total"),
+            &format!("{noun} that were lost, by reason"),
             &[label, ("reason", reason)],
         ),
         (Fate::Rejected, None) => app.counter(
-            "spans_rejected_total",
-            "Spans that the receiver refused, of batches that it took",
+            &format!("{prefix}_rejected_total"),
+            &format!("{noun} that the receiver refused, of batches that it took"),
             &[label],
         ),
         (_, None) => app.counter(
-            "spans_exported_total",
-            "Spans that the receiver acknowledged",
+            &format!("{prefix}_exported_total"),
+            &format!("{noun} that the receiver acknowledged"),
             &[label],
         ),
     };
     let counters = Fate::ALL.into_iter().map(counter).collect::<Result<Vec<_>>>()?;
-    Ok(Box::new(move |fate, spans| counters[fate as usize].add(spans)))
+    Ok(Box::new(move |fate, count| counters[fate as usize].add(count)))
 }
 
 /// Counts headers that break the rules of their format, by format.

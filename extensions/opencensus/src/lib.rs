@@ -12,7 +12,7 @@
 //! 4. `server_spans`, `call`, `traced_calls`: the span of a call, those of function code in it, and the calls whose tracer
 //!    function code uses
 //! 5. `ended`: how the call ended, for its span and for metrics
-//! 6. `metrics`, `counters`: what the host shows on `/metrics`
+//! 6. `metrics`, `counters`: what the host shows on `/metrics`; `log_exports`: where log records go
 //! 7. `python`: the objects that the companion calls
 //! 8. `companion/spans.py`: what function code gets, on top of `current.py`, `context.py` and `convert.py`; then
 //!    `companion.py`, which puts the companion together, and the files that connect OpenTelemetry, OpenCensus and `logging`
@@ -21,6 +21,7 @@ mod call;
 mod counters;
 mod ended;
 mod functions;
+mod log_exports;
 mod metrics;
 mod python;
 mod request;
@@ -39,15 +40,16 @@ use funcdock_extension_api::{
 };
 use funcdock_telemetry::destinations::{self, Worker};
 use funcdock_telemetry::export::Pipeline;
-use funcdock_telemetry::logs::Logs;
 use funcdock_telemetry::metrics::Metrics;
 use funcdock_telemetry::propagation::Propagators;
 use funcdock_telemetry::resource::{self, Azure};
 use funcdock_telemetry::sampling::Samplers;
 use funcdock_telemetry::settings::process_env;
 
+use counters::SPANS;
 use ended::Ended;
 use functions::{FunctionEntry, Functions};
+use log_exports::LogExports;
 use metrics::{FunctionMetrics, HostMetrics};
 use python::{Root, SpanObject};
 use server_spans::{PendingCall, ServerSpans};
@@ -60,7 +62,7 @@ pub struct OpenCensus {
     spans: ServerSpans,
     metrics: Metrics,
     host_metrics: HostMetrics,
-    logs: Arc<Logs>,
+    logs: LogExports,
     propagators: Propagators,
     samplers: Arc<Samplers>,
     functions: Functions,
@@ -101,9 +103,9 @@ impl Extension for OpenCensus {
     ];
 
     fn configure(settings: &Settings) -> Result<()> {
-        settings.resolve(process_env)?;
+        let config = settings.resolve(process_env)?;
         settings.metrics(process_env)?;
-        settings.logs(process_env)?;
+        settings.logs(&config, process_env)?;
         Ok(())
     }
 
@@ -115,11 +117,19 @@ impl Extension for OpenCensus {
             app_root: app.root(),
             index: app.worker_index(),
         };
-        let meter =
-            |exporter: &str| counters::meter(app, exporter).map_err(|error| error.message().to_owned());
+        let meter = |exporter: &str| {
+            counters::meter(app, SPANS, exporter).map_err(|error| error.message().to_owned())
+        };
         let host_metrics = HostMetrics::register(app)?;
         let metrics = Metrics::start(settings.metrics(process_env)?, &resource)?;
-        let logs = Logs::start(settings.logs(process_env)?, &resource)?;
+        let logs = settings.logs(&config, process_env)?;
+        // Once for all workers.
+        if worker.index == 0 {
+            for warning in config.unused_connection().into_iter().chain(logs.warning()) {
+                tracing::warn!("{warning}");
+            }
+        }
+        let logs = LogExports::start(app, logs, &resource)?;
         let (propagators, instrument) = (config.propagators, config.instrument);
         let samplers = Arc::new(Samplers::new(&config.sampling));
         let pipeline = Arc::new(destinations::traces(config, &resource, worker, meter)?);
@@ -128,7 +138,7 @@ impl Extension for OpenCensus {
             pipeline,
             metrics,
             host_metrics,
-            logs: Arc::new(logs),
+            logs,
             propagators,
             samplers,
             functions: Functions::default(),
@@ -144,7 +154,7 @@ impl Extension for OpenCensus {
             pipeline: Arc::clone(&self.pipeline),
             samplers: Arc::clone(&self.samplers),
             propagators: self.propagators,
-            logs: Arc::clone(&self.logs),
+            logs: self.logs.clone(),
             instrument: self.instrument,
         }))
     }
@@ -221,10 +231,7 @@ impl Extension for OpenCensus {
         // Spans last, as they may take all the time.
         combine_errors([
             ("metrics", self.metrics.flush(left()).map_err(Error::from)),
-            (
-                "log records",
-                self.logs.pipeline().flush(left()).map_err(Error::from),
-            ),
+            ("log records", self.logs.flush(left)),
             ("spans", self.pipeline.flush(left()).map_err(Error::from)),
         ])
     }
@@ -234,14 +241,11 @@ impl Extension for OpenCensus {
         let left = || end.saturating_duration_since(Instant::now());
         // All export their last items at the same time.
         self.pipeline.close(end);
-        self.logs.pipeline().close(end);
+        self.logs.close(end);
         self.metrics.close(end);
         combine_errors([
             ("spans", self.pipeline.shutdown(left()).map_err(Error::from)),
-            (
-                "log records",
-                self.logs.pipeline().shutdown(left()).map_err(Error::from),
-            ),
+            ("log records", self.logs.shutdown(left)),
             ("metrics", self.metrics.shutdown(left()).map_err(Error::from)),
         ])
     }

@@ -26,6 +26,14 @@ thread_local = threading.local()
 #: that logs, with the span id of the call, or None for a record outside of calls. It must not log itself.
 current_span: Callable[[str | None], tuple[str, str] | None] | None = None
 
+#: Takes each record that the host logs, and its text: what the formatter of the host's handler makes of it,
+#: without the exception. Set by an extension that exports records. Called on the thread that logs; it must
+#: neither block nor log.
+export: Callable[[logging.LogRecord, str], None] | None = None
+
+#: How many records that are logged while functions are imported are kept for :data:`export`.
+MAX_EARLY = 1000
+
 #: (invocation id, function, trace id, span id), as the host returns them.
 Ids = tuple[Optional[str], Optional[str], Optional[str], Optional[str]]
 
@@ -37,15 +45,18 @@ STANDARD = {*vars(logging.makeLogRecord({})), *ATTRIBUTES, "asctime", "message",
 
 _make_record = logging.Logger.makeRecord
 _ids: Callable[[Any, Any], Ids]
+_handler: HostHandler
 
 
 class HostHandler(logging.Handler):
     """Passes each record to the host."""
 
-    def __init__(self, write: Callable[..., None], as_json: bool) -> None:
+    def __init__(self, write: Callable[..., bool], as_json: bool) -> None:
         super().__init__()
         self._write = write
         self._as_json = as_json
+        #: What was logged before the extensions started, with its text; None from then on.
+        self._early: list[tuple[logging.LogRecord, str]] | None = []
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -57,20 +68,40 @@ class HostHandler(logging.Handler):
             # An argument or an exception raises when it is shown, or the arguments do not fit the message.
             except BaseException as error:
                 message = _unformatted(record, error)
-            exception, fields = None, None
-            if self._as_json:
-                message, exception = _split(message, record.exc_text)
-                fields = _fields(record)
+            text, exception = _split(message, record.exc_text)
+            fields = _fields(record) if self._as_json else None
             ids = (record.__dict__[name] for name in ATTRIBUTES)
             # Function code may have set values of any type.
             texts = [value if value is None or type(value) is str else errors.text(value) for value in ids]
-            self._write(record.levelno, errors.text(record.name), message, texts, exception, fields)
+            written = (text, texts, exception) if self._as_json else (message, texts, None)
+            if self._write(record.levelno, errors.text(record.name), *written, fields):
+                self._export(record, text)
         except Exception:
             self.handleError(record)
 
+    def _export(self, record: logging.LogRecord, text: str) -> None:
+        if self._early is None:
+            if export is not None:
+                export(record, text)
+        elif len(self._early) < MAX_EARLY:
+            self._early.append((record, text))
+
+    def end_early(self) -> None:
+        """Exports what was logged before the extensions started."""
+        self.acquire()
+        try:
+            early, self._early = self._early, None
+            for record, text in early or ():
+                try:
+                    self._export(record, text)
+                except Exception:
+                    self.handleError(record)
+        finally:
+            self.release()
+
 
 def install(
-    write: Callable[..., None],
+    write: Callable[..., bool],
     ids: Callable[[Any, Any], Ids],
     as_json: bool,
     least: int,
@@ -79,14 +110,20 @@ def install(
 
     Records below the ``least`` level are not made.
     """
-    global _ids
+    global _ids, _handler
     _ids = ids
     # A record factory or a filter does not work here: ``extra`` must not set what a factory has set (a
     # KeyError), an app may replace the factory, and the filters of a logger do not apply to its children.
     logging.Logger.makeRecord = _make_record_with_ids  # type: ignore[method-assign]
     root = logging.getLogger()
-    root.handlers.insert(0, HostHandler(write, as_json))
+    _handler = HostHandler(write, as_json)
+    root.handlers.insert(0, _handler)
     root.setLevel(least)
+
+
+def extensions_started() -> None:
+    """Called by the host when the extensions, which may have set :data:`export`, have started."""
+    _handler.end_early()
 
 
 def _make_record_with_ids(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:

@@ -11,7 +11,7 @@ use crate::package::Package;
 /// loaded.
 ///
 /// # Errors
-/// A companion that raises fails the start, as its extension is incomplete.
+/// A companion that raises fails the start, as its extension is incomplete. Nothing else is expected to raise.
 pub(crate) fn run(py: Python<'_>, package: &Package, companions: Vec<Companion>) -> Result<(), LoadError> {
     let module = package.companions.bind(py);
     for companion in companions {
@@ -29,5 +29,8 @@ pub(crate) fn run(py: Python<'_>, package: &Package, companions: Vec<Companion>)
             error,
         })?;
     }
+    let logs = package.logs.bind(py);
+    logs.call_method0("extensions_started")
+        .map_err(LoadError::Prepare)?;
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(crate) fn install(py: Python<'_>, package: &Package, format: Format, least: 
     Ok(())
 }
 
-/// Writes a record; detached, as the log may be a slow pipe. `ids` are those from [`call_of_record`], or values that
+/// Writes a record, and returns whether it is logged; detached, as the log may be a slow pipe. `ids` are those from [`call_of_record`], or values that
 /// function code has set instead.
 #[pyfunction]
 fn write_record(
@@ -33,7 +33,7 @@ fn write_record(
     ids: [Option<Bound<'_, PyString>>; 4],
     exception: Option<&Bound<'_, PyString>>,
     fields: Option<&Bound<'_, PyString>>,
-) {
+) -> bool {
     let level = match level {
         50.. => Level::Critical,
         40..=49 => Level::Error,
@@ -56,7 +56,7 @@ fn write_record(
         fields: fields.as_deref(),
         is_of_extension: false,
     };
-    py.detach(|| record(level, &made));
+    py.detach(|| record(level, &made))
 }
 
 /// Returns (invocation id, function, trace id, span id) for a record made now: those of the task's call, of the call that

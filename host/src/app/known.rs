@@ -115,7 +115,7 @@ const OPEN: [&str; 3] = ["extensions", "extensions.http", "logging"];
 const APP_SETTINGS: [(&str, Effect); 30] = [
     (
         "APPLICATIONINSIGHTS_CONNECTION_STRING",
-        Honoured("by the extension opencensus; a warning if it is not docked"),
+        Honoured("by the extension opencensus, for traces and logs; a warning if nothing uses it"),
     ),
     ("AzureFunctionsJobHost__…", Honoured("")),
     ("AzureWebJobs.<function>.Disabled", Honoured("")),

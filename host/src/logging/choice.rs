@@ -185,7 +185,7 @@ pub fn least_of_python() -> u8 {
 }
 
 /// Returns the level of records that nothing else chooses.
-fn level_for_all() -> LogLevel {
+pub(super) fn level_for_all() -> LogLevel {
     if tracing::enabled!(target: APP, tracing::Level::TRACE) {
         LogLevel::Trace
     } else if tracing::enabled!(target: APP, tracing::Level::DEBUG) {

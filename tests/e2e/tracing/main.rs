@@ -4,6 +4,7 @@ mod basics;
 mod book;
 mod credentials;
 mod exporters;
+mod insights;
 mod libraries;
 mod logs;
 mod python;

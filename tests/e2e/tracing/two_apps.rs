@@ -64,7 +64,12 @@ impl Destination {
         match self {
             Destination::Otlp(receiver, _) => receiver.spans().iter().map(of_otlp).collect(),
             Destination::Zipkin(zipkin) => zipkin.spans().iter().map(of_zipkin).collect(),
-            Destination::Insights(insights) => insights.envelopes().iter().map(of_insights).collect(),
+            Destination::Insights(insights) => {
+                let envelopes = insights.envelopes();
+                // What the functions log is there, too.
+                let is_span = |envelope: &&Value| envelope["data"]["baseType"] != "MessageData";
+                envelopes.iter().filter(is_span).map(of_insights).collect()
+            }
         }
     }
 }

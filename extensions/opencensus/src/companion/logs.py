@@ -1,7 +1,8 @@
-"""Log records: the span that they were made in, and their way to the exporter."""
+"""Log records: the span that they were made in, and their way to the exporters."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from typing import Any
@@ -20,9 +21,11 @@ IDS = re.compile("[0-9a-fA-F]{32}-[0-9a-fA-F]{16}")
 def connect(native: Any) -> None:
     """Lets records name the current span, and passes them to the extension if it exports them."""
     logs.current_span = _current_span
-    logger = native.logger
+    logger, insights = native.logger, native.insights_logger
     if logger.enabled:
         logging.getLogger().addHandler(Handler(logger))
+    if insights.enabled:
+        logs.export = functools.partial(_to_insights, insights)
 
 
 def _current_span(call: str | None) -> tuple[str, str] | None:
@@ -51,23 +54,37 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            attributes = _attributes(record)
-            trace_id, span_id = (getattr(record, name, None) for name in ("trace_id", "span_id"))
-            if trace_id is not None and not IDS.fullmatch(f"{trace_id}-{span_id}"):
-                # Set by the app, through ``extra``.
-                attributes.update(trace_id=str(trace_id), span_id=str(span_id))
-                trace_id = span_id = None
-            self._logger.log(
-                record.levelno,
-                convert.plain_text(record.name),
-                convert.plain_text(logs.message_of(record)),
-                record.created,
-                trace_id,
-                span_id,
-                attributes,
-            )
+            _log(self._logger, record, logs.message_of(record), _attributes(record))
         except Exception:
             self.handleError(record)
+
+
+def _to_insights(logger: Any, record: logging.LogRecord, text: str) -> None:
+    """Passes a record to Application Insights, which gets the text of the host's log, as in Azure."""
+    attributes: dict[str, Any] = {}
+    function = record.__dict__.get("function_name")
+    if function is not None:
+        # The first one, as attributes beyond a limit are left out.
+        attributes["funcdock.function"] = convert.plain_text(function)
+    attributes.update(_attributes(record))
+    _log(logger, record, text, attributes)
+
+
+def _log(logger: Any, record: logging.LogRecord, text: str, attributes: dict[str, Any]) -> None:
+    trace_id, span_id = (getattr(record, name, None) for name in ("trace_id", "span_id"))
+    if trace_id is not None and not IDS.fullmatch(f"{trace_id}-{span_id}"):
+        # Set by the app, through ``extra``.
+        attributes.update(trace_id=convert.plain_text(trace_id), span_id=convert.plain_text(span_id))
+        trace_id = span_id = None
+    logger.log(
+        record.levelno,
+        convert.plain_text(record.name),
+        convert.plain_text(text),
+        record.created,
+        trace_id,
+        span_id,
+        attributes,
+    )
 
 
 def _attributes(record: logging.LogRecord) -> dict[str, Any]:

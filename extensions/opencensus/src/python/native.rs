@@ -60,7 +60,8 @@ impl ContextObject for Root {
 
     fn get(&self, name: &str) -> Result<Option<Value>> {
         Ok(match name {
-            "logger" => Some(Value::object(Logger::new(Arc::clone(&self.logs)))),
+            "logger" => Some(Value::object(Logger::new(Arc::clone(&self.logs.collector)))),
+            "insights_logger" => Some(Value::object(Logger::new(Arc::clone(&self.logs.insights)))),
             "instrument" => Some(self.instrument.into()),
             _ => None,
         })

@@ -10,6 +10,7 @@ use funcdock_telemetry::sampling::{Choice, Sampler, SamplerName, Samplers, Sampl
 
 use super::*;
 use crate::call::Call;
+use crate::log_exports::LogExports;
 use crate::testing::{HELLO, caller};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -31,7 +32,10 @@ fn root() -> Root {
         pipeline: Arc::new(Pipeline::off()),
         samplers: Arc::new(Samplers::new(&Sampling::default())),
         propagators: Propagators::default(),
-        logs: Arc::new(Logs::to(Pipeline::off())),
+        logs: LogExports {
+            collector: Arc::new(Logs::to(Pipeline::off())),
+            insights: Arc::new(Logs::to(Pipeline::off())),
+        },
         instrument: true,
     }
 }

@@ -17,7 +17,10 @@ use thiserror::Error;
 use crate::credentials::url_to_show;
 use crate::encode::Limits;
 use crate::export::{Exporter, Meter, Pipeline, Processor};
-use crate::settings::{Collector, Config, Destination, ExporterConfig, LogsConfig, Protocol};
+use crate::settings::{
+    Collector, Config, ConnectionString, Destination, ExporterConfig, HttpTarget, LogsConfig,
+    LogsDestination, Protocol,
+};
 use crate::signal::Signal;
 use azure::AzureMonitor;
 use console::Console;
@@ -91,18 +94,49 @@ pub fn traces(
     ))
 }
 
-/// Starts the pipeline for log records.
+/// Starts the pipeline for log records. `meter` is as in [`traces`].
 ///
 /// # Errors
 /// The exporter cannot be started.
-pub(crate) fn logs(config: Option<LogsConfig>, resource: &Resource) -> Result<Pipeline, StartError> {
-    let Some(LogsConfig { collector, batching }) = config else {
+pub(crate) fn logs(
+    config: Option<LogsConfig>,
+    resource: &Resource,
+    meter: impl Fn(&str) -> Result<Meter, String>,
+) -> Result<Pipeline, StartError> {
+    let Some(LogsConfig {
+        destination,
+        batching,
+    }) = config
+    else {
         return Ok(Pipeline::off());
     };
-    let exporter = otlp(Signal::Logs, &collector, resource)?;
-    let target = url_to_show(&collector.url.to_string());
-    let processor = Processor::start(Signal::Logs, exporter, target, batching, None)?;
+    let (name, (exporter, target)) = match destination {
+        LogsDestination::Otlp(collector) => ("otlp", to_collector(Signal::Logs, &collector, resource)?),
+        LogsDestination::Azure(connection, to) => {
+            ("azure", to_azure(Signal::Logs, &connection, &to, resource)?)
+        }
+    };
+    let meter = meter(name).map_err(Cause::Meter)?;
+    let processor = Processor::start(Signal::Logs, exporter, target, batching, Some(meter))?;
     Ok(Pipeline::new(vec![processor], Limits::default()))
+}
+
+/// An exporter with its name in the log.
+type Connected = (Box<dyn Exporter>, String);
+
+fn to_collector(signal: Signal, collector: &Collector, resource: &Resource) -> Result<Connected, StartError> {
+    let target = url_to_show(&collector.url.to_string());
+    Ok((otlp(signal, collector, resource)?, target))
+}
+
+fn to_azure(
+    signal: Signal,
+    connection: &ConnectionString,
+    to: &HttpTarget,
+    resource: &Resource,
+) -> Result<Connected, StartError> {
+    let azure = AzureMonitor::new(signal, connection, to, resource).map_err(Cause::from)?;
+    Ok((Box::new(azure), url_to_show(&to.url.to_string())))
 }
 
 /// Makes the exporter of a signal by OTLP.
@@ -117,25 +151,19 @@ pub(crate) fn otlp(
     })
 }
 
-/// Makes the exporter for a destination. Returns it with its name in the log.
+/// Makes the exporter of spans for a destination.
 fn connect(
     destination: Destination,
     resource: &Resource,
     worker: Worker<'_>,
-) -> Result<(Box<dyn Exporter>, String), StartError> {
+) -> Result<Connected, StartError> {
     Ok(match destination {
-        Destination::Otlp(collector) => {
-            let target = url_to_show(&collector.url.to_string());
-            (otlp(Signal::Traces, &collector, resource)?, target)
-        }
+        Destination::Otlp(collector) => to_collector(Signal::Traces, &collector, resource)?,
         Destination::Zipkin(to) => {
             let zipkin = Zipkin::new(&to, resource).map_err(Cause::from)?;
             (Box::new(zipkin), url_to_show(&to.url.to_string()))
         }
-        Destination::Azure(connection, to) => {
-            let azure = AzureMonitor::new(&connection, &to, resource).map_err(Cause::from)?;
-            (Box::new(azure), url_to_show(&to.url.to_string()))
-        }
+        Destination::Azure(connection, to) => to_azure(Signal::Traces, &connection, &to, resource)?,
         Destination::File(to) => {
             let path = to.path_of(worker.app_root, worker.index);
             let target = path.display().to_string();

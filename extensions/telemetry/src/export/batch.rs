@@ -1,5 +1,6 @@
 //! What an exporter gets at once.
 
+use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use prost::{DecodeError, Message};
 
@@ -52,5 +53,13 @@ impl Batch {
     /// It is a batch of another signal.
     pub fn spans(&self) -> Result<Vec<Span>, DecodeError> {
         Ok(ScopeSpans::decode(self.encoded())?.spans)
+    }
+
+    /// The log records as objects, each in a scope of its own.
+    ///
+    /// # Errors
+    /// It is a batch of another signal.
+    pub(crate) fn log_records(&self) -> Result<Vec<ScopeLogs>, DecodeError> {
+        Ok(ResourceLogs::decode(self.encoded())?.scope_logs)
     }
 }

@@ -1,4 +1,4 @@
-//! Log records, exported by OTLP beside the spans that they belong to.
+//! Log records, exported beside the spans that they belong to: by OTLP, or to Application Insights.
 //!
 //! A record is encoded once, and waits in its own queue for the exporter's thread: nothing here blocks.
 
@@ -9,7 +9,7 @@ use opentelemetry_sdk::Resource;
 
 use crate::destinations::{self, StartError};
 use crate::encode;
-use crate::export::Pipeline;
+use crate::export::{Meter, Pipeline};
 use crate::settings::LogsConfig;
 
 /// Where log records go. Used by any number of threads.
@@ -58,12 +58,16 @@ pub enum Value {
 }
 
 impl Logs {
-    /// Starts the exporter that the settings name, if any.
+    /// Starts the exporter that the settings name, if any. `meter` makes the host's counters for an exporter's name.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(config: Option<LogsConfig>, resource: &Resource) -> Result<Logs, StartError> {
-        destinations::logs(config, resource).map(Logs::to)
+    pub fn start(
+        config: Option<LogsConfig>,
+        resource: &Resource,
+        meter: impl Fn(&str) -> Result<Meter, String>,
+    ) -> Result<Logs, StartError> {
+        destinations::logs(config, resource, meter).map(Logs::to)
     }
 
     /// Sends records into this pipeline.
@@ -95,6 +99,14 @@ impl Record<'_> {
             encode::message(out, 1, |scope| encode::string(scope, 1, self.logger));
             encode::message(out, 2, |out| self.encode_record(out, observed));
         });
+    }
+
+    /// Returns the record as it is in a batch.
+    #[cfg(test)]
+    pub(crate) fn encoded(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode(&mut out, SystemTime::now());
+        out
     }
 
     fn encode_record(&self, out: &mut Vec<u8>, observed: SystemTime) {

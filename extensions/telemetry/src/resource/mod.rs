@@ -6,7 +6,7 @@ mod process;
 use std::path::Path;
 
 use opentelemetry::KeyValue;
-use opentelemetry_sdk::Resource;
+pub use opentelemetry_sdk::Resource;
 use percent_encoding::percent_decode_str;
 
 use crate::settings::Settings;

@@ -94,10 +94,21 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Returns what gives a connection string, for messages; `None` without one.
+pub(super) fn connection_key(
+    settings: &Settings,
+    env: impl Fn(&str) -> Option<String>,
+) -> Option<&'static str> {
+    match settings.connection_string {
+        Some(_) => Some("connection_string"),
+        None => env(CONNECTION_STRING_VARIABLE).map(|_| CONNECTION_STRING_VARIABLE),
+    }
+}
+
 /// Returns the exporters that follow from other settings if none is named. Zipkin's variable alone does not select it.
 pub(super) fn configured(settings: &Settings, env: impl Fn(&str) -> Option<String>) -> Vec<Name> {
     let zipkin = settings.zipkin_endpoint.is_some();
-    let azure = settings.connection_string.is_some() || env(CONNECTION_STRING_VARIABLE).is_some();
+    let azure = connection_key(settings, &env).is_some();
     let file = settings.file.is_some();
     let all = [(zipkin, Name::Zipkin), (azure, Name::Azure), (file, Name::File)];
     all.into_iter()

@@ -38,7 +38,8 @@ use exporters::Name;
 use names::Names;
 use resource::ResourceValue;
 use sampling::FunctionSettings;
-pub use signals::{LogsConfig, MetricsConfig};
+pub(crate) use signals::LogsDestination;
+pub use signals::{LogsConfig, LogsConfigs, MetricsConfig};
 #[cfg(test)]
 pub(crate) use tls::Identity;
 pub(crate) use tls::Tls;
@@ -89,8 +90,9 @@ pub struct Settings {
     /// Whether metrics go to the collector, too; else as `OTEL_METRICS_EXPORTER` says, else where
     /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` names an endpoint for them. `/metrics` shows them in any case.
     metrics: Option<bool>,
-    /// Whether log records go to the collector, too; else by `OTEL_LOGS_EXPORTER` and
-    /// `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, as with metrics.
+    /// Whether log records are exported, too: to Application Insights if spans are, and to the collector if anything names
+    /// one. Else as `OTEL_LOGS_EXPORTER` says; else to Application Insights if spans are, and to
+    /// `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`.
     logs: Option<bool>,
     /// How many ended spans may wait for each exporter; more are dropped and counted.
     queue: Option<usize>,
@@ -138,6 +140,25 @@ pub struct Config {
     pub instrument: bool,
     /// The most that a span keeps.
     pub(crate) limits: Limits,
+    /// What gives a connection string that no exporter uses.
+    unused_connection: Option<&'static str>,
+}
+
+impl Config {
+    /// Returns a warning about a connection string that no exporter uses.
+    pub fn unused_connection(&self) -> Option<String> {
+        let key = self.unused_connection?;
+        let names = self.exporters.iter().map(|exporter| exporter.destination.name());
+        let names: Vec<_> = names.collect();
+        let exporters = match names.is_empty() {
+            true => "there are no exporters".to_owned(),
+            false => format!("the exporters are {}", names.join(", ")),
+        };
+        Some(format!(
+            "{key} is set, but nothing is sent to Application Insights, as {exporters}: add \"azure\" to the setting \
+             \"exporter\", or remove the connection string"
+        ))
+    }
 }
 
 /// One exporter and the queue in front of it.
@@ -198,9 +219,15 @@ impl Settings {
                 batching,
             });
         }
+        let uses_azure = |exporter: &ExporterConfig| matches!(exporter.destination, Destination::Azure(..));
+        let unused_connection = match exporters.iter().any(uses_azure) {
+            true => None,
+            false => destinations::connection_key(self, &env),
+        };
         Ok(Config {
             exporters,
             limits,
+            unused_connection,
             sampling: sampling::resolve(self, &env)?,
             propagators: propagation::resolve(self, &env)?,
             instrument: self.instrument.unwrap_or(true),

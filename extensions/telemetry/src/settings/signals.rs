@@ -1,13 +1,16 @@
 //! Whether metrics and log records are exported, and where to.
 //!
-//! They are off by default: a collector for traces need not take the others, and exports are paid for by volume.
-//! OpenTelemetry's own default would be on.
+//! Over OTLP they are off by default: a collector for traces need not take the others, and exports are paid for by
+//! volume. OpenTelemetry's own default would be on. Application Insights takes log records by default, as in Azure.
 
 use std::time::Duration;
 
 use super::batching::QUEUE_BYTES;
 use super::variables::number;
-use super::{Batching, Collector, InvalidSettings, Settings};
+use super::{
+    Batching, Collector, Config, ConnectionString, Destination, HttpTarget, InvalidSettings, Settings,
+    SettingsError, collector,
+};
 use crate::signal::Signal;
 
 /// How metrics are exported.
@@ -18,11 +21,40 @@ pub struct MetricsConfig {
     pub(crate) interval: Duration,
 }
 
-/// How log records are exported.
+/// How log records are exported to one destination.
 #[derive(Debug)]
 pub struct LogsConfig {
-    pub(crate) collector: Collector,
+    pub(crate) destination: LogsDestination,
     pub(crate) batching: Batching,
+}
+
+/// Where log records go.
+#[derive(Debug)]
+pub(crate) enum LogsDestination {
+    Otlp(Box<Collector>),
+    Azure(ConnectionString, Box<HttpTarget>),
+}
+
+/// How log records are exported.
+#[derive(Debug)]
+pub struct LogsConfigs {
+    /// Over OTLP, if they are.
+    pub collector: Option<LogsConfig>,
+    /// To Application Insights, if they are.
+    pub insights: Option<LogsConfig>,
+    /// Whether the setting asks for an export that has no destination.
+    goes_nowhere: bool,
+}
+
+impl LogsConfigs {
+    /// Returns a warning about log records that are to be exported and have no destination.
+    pub fn warning(&self) -> Option<String> {
+        self.goes_nowhere.then(|| {
+            "logs: nothing says where log records go, so they are not exported; give \"endpoint\", or set \
+             OTEL_LOGS_EXPORTER=otlp for a collector on this machine, or send spans to Application Insights"
+                .to_owned()
+        })
+    }
 }
 
 impl Settings {
@@ -34,7 +66,8 @@ impl Settings {
         &self,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<MetricsConfig>, InvalidSettings> {
-        if !is_on(self.metrics, Signal::Metrics, &env) {
+        let is_on = self.metrics.or_else(|| names_otlp(Signal::Metrics, &env));
+        if !is_on.unwrap_or_else(|| has_own_endpoint(Signal::Metrics, &env)) {
             return Ok(None);
         }
         warn_of_temporality(&env);
@@ -45,46 +78,94 @@ impl Settings {
         }))
     }
 
-    /// Returns how log records are exported; `None` if they are not.
+    /// Returns how log records are exported. `config` is that of spans.
     ///
     /// # Errors
     /// A setting is not valid.
-    pub fn logs(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<LogsConfig>, InvalidSettings> {
-        if !is_on(self.logs, Signal::Logs, &env) {
-            return Ok(None);
-        }
-        let size = |name, default: u64| {
-            let size = number(&env, name).unwrap_or(default);
-            usize::try_from(size).unwrap_or(usize::MAX)
+    pub fn logs(
+        &self,
+        config: &Config,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<LogsConfigs, InvalidSettings> {
+        let insights = config
+            .exporters
+            .iter()
+            .find_map(|exporter| match &exporter.destination {
+                Destination::Azure(connection, to) => Some((connection.clone(), Box::new(to.clone()))),
+                _ => None,
+            });
+        let (to_collector, to_insights) = match (self.logs, names_otlp(Signal::Logs, &env)) {
+            (Some(false), _) => (false, false),
+            (Some(true), names_otlp) => {
+                let to_collector = names_otlp == Some(true) || self.names_collector_of_logs(config, &env)?;
+                (to_collector, true)
+            }
+            (None, Some(names_otlp)) => (names_otlp, false),
+            (None, None) => (has_own_endpoint(Signal::Logs, &env), true),
         };
-        let queue = size("OTEL_BLRP_MAX_QUEUE_SIZE", 2048);
-        let delay = number(&env, "OTEL_BLRP_SCHEDULE_DELAY").unwrap_or(1000);
-        Ok(Some(LogsConfig {
-            collector: Collector::resolve(self, Signal::Logs, &env)?,
-            batching: Batching {
-                queue,
-                queue_bytes: QUEUE_BYTES,
-                batch: size("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 512).min(queue),
-                delay: Duration::from_millis(delay),
-            },
-        }))
+        let batching = batching_of_logs(&env);
+        let config = |destination| LogsConfig {
+            destination,
+            batching,
+        };
+        let collector = match to_collector {
+            true => Some(Collector::resolve(self, Signal::Logs, &env)?),
+            false => None,
+        };
+        let insights = insights.filter(|_| to_insights);
+        let goes_nowhere = self.logs == Some(true) && collector.is_none() && insights.is_none();
+        Ok(LogsConfigs {
+            goes_nowhere,
+            collector: collector.map(|collector| config(LogsDestination::Otlp(Box::new(collector)))),
+            insights: insights.map(|(connection, to)| config(LogsDestination::Azure(connection, to))),
+        })
+    }
+
+    /// Whether anything names the collector that log records would go to: an endpoint, or the exporter otlp, which goes
+    /// to this machine without one.
+    fn names_collector_of_logs(
+        &self,
+        config: &Config,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<bool, SettingsError> {
+        let has_endpoint = |signal| {
+            let protocol = collector::protocol(self, signal, &env);
+            Ok::<_, SettingsError>(collector::endpoint(self, signal, protocol, &env)?.is_some())
+        };
+        let mut exporters = config.exporters.iter();
+        let has_otlp = exporters.any(|exporter| matches!(exporter.destination, Destination::Otlp(_)));
+        Ok(has_endpoint(Signal::Logs)? || (has_otlp && !has_endpoint(Signal::Traces)?))
     }
 }
 
-/// Whether a signal is exported by OTLP: by its setting, else by the variable for its exporters, else if it has an
-/// endpoint for itself.
-fn is_on(setting: Option<bool>, signal: Signal, env: impl Fn(&str) -> Option<String>) -> bool {
-    if let Some(is_on) = setting {
-        return is_on;
-    }
-    let variable = signal.exporter_variable();
-    let Some(given) = env(variable) else {
-        return env(signal.variables().endpoint).is_some();
+fn batching_of_logs(env: impl Fn(&str) -> Option<String>) -> Batching {
+    let size = |name, default: u64| {
+        let size = number(&env, name).unwrap_or(default);
+        usize::try_from(size).unwrap_or(usize::MAX)
     };
-    let mut is_on = false;
+    let queue = size("OTEL_BLRP_MAX_QUEUE_SIZE", 2048);
+    let delay = number(&env, "OTEL_BLRP_SCHEDULE_DELAY").unwrap_or(1000);
+    Batching {
+        queue,
+        queue_bytes: QUEUE_BYTES,
+        batch: size("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 512).min(queue),
+        delay: Duration::from_millis(delay),
+    }
+}
+
+/// Whether the signal has an endpoint of OTLP for itself alone.
+fn has_own_endpoint(signal: Signal, env: impl Fn(&str) -> Option<String>) -> bool {
+    env(signal.variables().endpoint).is_some()
+}
+
+/// Whether the variable for the signal's exporters names OTLP; `None` if it is not set.
+fn names_otlp(signal: Signal, env: impl Fn(&str) -> Option<String>) -> Option<bool> {
+    let variable = signal.exporter_variable();
+    let given = env(variable)?;
+    let mut names_otlp = false;
     for exporter in given.split(',').map(str::trim) {
         match exporter {
-            "otlp" => is_on = true,
+            "otlp" => names_otlp = true,
             "none" | "" => {}
             // `/metrics` exists in any case.
             "prometheus" if signal == Signal::Metrics => {}
@@ -96,7 +177,7 @@ fn is_on(setting: Option<bool>, signal: Signal, env: impl Fn(&str) -> Option<Str
             }
         }
     }
-    is_on
+    Some(names_otlp)
 }
 
 fn warn_of_temporality(env: impl Fn(&str) -> Option<String>) {
@@ -109,115 +190,4 @@ fn warn_of_temporality(env: impl Fn(&str) -> Option<String>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Variables<'a> = &'a [(&'a str, &'a str)];
-
-    fn settings(json: &str) -> Settings {
-        serde_json::from_str(json).expect("valid settings")
-    }
-
-    fn of<'a>(variables: Variables<'a>) -> impl Fn(&str) -> Option<String> + 'a {
-        |name| {
-            let found = variables.iter().find(|(key, _)| *key == name);
-            found.map(|(_, value)| (*value).to_owned())
-        }
-    }
-
-    #[test]
-    fn they_are_exported_where_asked_for() {
-        let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:4318");
-        let own = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://whole/m?x=1");
-        let otlp = ("OTEL_METRICS_EXPORTER", "otlp");
-        let cases: [(&str, Variables<'_>, Option<&str>, &str); 11] = [
-            ("{}", &[], None, "nothing is configured"),
-            ("{}", &[base], None, "an endpoint for traces, maybe"),
-            (
-                "{}",
-                &[base, otlp],
-                Some("http://base:4318/v1/metrics"),
-                "the variable",
-            ),
-            ("{}", &[base, own], Some("http://whole/m?x=1"), "its own endpoint"),
-            (
-                r#"{"metrics": true}"#,
-                &[],
-                Some("http://localhost:4318/v1/metrics"),
-                "the setting, and the default endpoint",
-            ),
-            (r#"{"metrics": false}"#, &[own, otlp], None, "the setting wins"),
-            (
-                r#"{"metrics": true, "endpoint": "https://mine/otlp/"}"#,
-                &[own],
-                Some("https://mine/otlp/v1/metrics"),
-                "the setting's endpoint wins",
-            ),
-            (
-                "{}",
-                &[own, ("OTEL_METRICS_EXPORTER", "none")],
-                None,
-                "switched off by the variable",
-            ),
-            (
-                "{}",
-                &[("OTEL_METRICS_EXPORTER", "prometheus, otlp")],
-                Some("http://localhost:4318/v1/metrics"),
-                "one of several exporters",
-            ),
-            (
-                "{}",
-                &[("OTEL_METRICS_EXPORTER", "statsd")],
-                None,
-                "an unknown exporter",
-            ),
-            ("{}", &[("OTEL_LOGS_EXPORTER", "otlp")], None, "that is for logs"),
-        ];
-        for (json, variables, expected, reason) in cases {
-            let config = settings(json).metrics(of(variables)).expect(reason);
-            let url = config.map(|config| config.collector.url.to_string());
-            assert_eq!(url.as_deref(), expected, "{reason}");
-        }
-    }
-
-    #[test]
-    fn each_signal_has_variables_of_its_own() {
-        let variables = [
-            ("OTEL_EXPORTER_OTLP_HEADERS", "key=all"),
-            ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "key=metrics"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000"),
-            ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "700"),
-            ("OTEL_METRIC_EXPORT_INTERVAL", "2500"),
-            ("OTEL_BLRP_MAX_QUEUE_SIZE", "100"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "20"),
-        ];
-        let settings = settings(r#"{"metrics": true, "logs": true}"#);
-        let metrics = settings.metrics(of(&variables)).expect("valid").expect("on");
-        let logs = settings.logs(of(&variables)).expect("valid").expect("on");
-        assert_eq!(metrics.collector.headers["key"], "metrics");
-        assert_eq!(metrics.collector.timeout, Duration::from_millis(700));
-        assert_eq!(metrics.interval, Duration::from_millis(2500));
-        assert_eq!(logs.collector.url.path(), "/v1/logs");
-        assert_eq!(logs.collector.headers["key"], "all");
-        assert_eq!(logs.collector.timeout, Duration::from_secs(5));
-        let batching = logs.batching;
-        assert_eq!(
-            (batching.queue, batching.batch),
-            (100, 100),
-            "a batch fits the queue"
-        );
-        assert_eq!(batching.delay, Duration::from_millis(20));
-    }
-
-    #[test]
-    fn bad_endpoints_are_errors() {
-        let variables = [("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "collector:4318")];
-        let error = settings("{}").logs(of(&variables)).expect_err("no URL");
-        assert!(
-            error
-                .to_string()
-                .starts_with("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: \"collector:4318\""),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -7,13 +7,16 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 
 use crate::encode::json::text;
 
+/// The limits of Application Insights, in characters.
+pub(super) const MAX_NAME: usize = 1024;
+pub(super) const MAX_MESSAGE: usize = 32768;
 const MAX_PROPERTY_KEY: usize = 150;
-const MAX_PROPERTY: usize = 8192;
+pub(super) const MAX_PROPERTY: usize = 8192;
 
 /// What a telemetry item holds besides its fields.
 pub(super) type Properties<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;
 
-/// A span's or an event's attributes. Those that become fields are taken out; the rest are properties.
+/// The attributes of a span, an event or a log record. Those that become fields are taken out; the rest are properties.
 pub(super) struct Attributes<'a> {
     pairs: &'a [KeyValue],
     taken: Vec<bool>,

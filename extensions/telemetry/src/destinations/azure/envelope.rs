@@ -10,16 +10,16 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_sdk::Resource;
 
-use super::data::{Attributes, Properties, cut, cut_text};
+use super::data::{Attributes, MAX_MESSAGE, MAX_NAME, Properties, cut, cut_text};
 use super::dependency::{self, MESSAGING, METHOD, STATUS};
-use super::schema::{Data, Envelope, Exception, ExceptionDetails, Message, Operation, Tags};
+use super::exception::exception;
+use super::schema::{Data, Envelope, Message, Operation, Tags};
+use crate::conventions::INVOCATION_ID;
 use crate::encode::json::Hex;
 
 /// The limits of Application Insights, in characters.
-const MAX_NAME: usize = 1024;
 const MAX_URL: usize = 2048;
 const MAX_DATA: usize = 8192;
-const MAX_MESSAGE: usize = 32768;
 const MAX_ROLE: usize = 256;
 const MAX_IP: usize = 46;
 /// The attribute in which samplers of Microsoft's SDKs say how many percent of the traces they keep.
@@ -28,13 +28,14 @@ const SAMPLE_RATE: &str = "_MS.sampleRate";
 const LINKS: &str = "_MS.links";
 const MAX_LINKS: usize = 100;
 const SDK_VERSION: &str = concat!("funcdock:", env!("CARGO_PKG_VERSION"));
+/// The severity of an error.
 const ERROR: u8 = 3;
 
 /// What is the same in every envelope.
 pub(super) struct Identity {
-    key: String,
+    pub(super) key: String,
     role: String,
-    instance: String,
+    pub(super) instance: String,
 }
 
 impl Identity {
@@ -55,12 +56,23 @@ impl Identity {
             instance: cut(&instance, MAX_ROLE).into_owned(),
         }
     }
+
+    /// Returns the tags of every envelope.
+    pub(super) fn tags(&self) -> Tags<'_> {
+        Tags::from([
+            ("ai.cloud.role", Cow::Borrowed(self.role.as_str())),
+            ("ai.cloud.roleInstance", Cow::Borrowed(self.instance.as_str())),
+            ("ai.internal.sdkVersion", Cow::Borrowed(SDK_VERSION)),
+        ])
+    }
 }
 
 /// What a span's events inherit from it.
 pub(super) struct Context<'a> {
     tags: Tags<'a>,
     sample_rate: f64,
+    /// Those of an exception that a function raised.
+    of_function: Option<Properties<'a>>,
 }
 
 /// Makes the envelope of a span.
@@ -71,12 +83,8 @@ pub(super) fn of_span<'a>(span: &'a Span, identity: &'a Identity) -> (Envelope<'
         .and_then(|rate| rate.parse().ok())
         .filter(|rate| *rate > 0.0 && *rate <= 100.0)
         .unwrap_or(100.0);
-    let mut tags = Tags::from([
-        ("ai.operation.id", Cow::Owned(Hex(&span.trace_id).to_string())),
-        ("ai.cloud.role", Cow::Borrowed(identity.role.as_str())),
-        ("ai.cloud.roleInstance", Cow::Borrowed(identity.instance.as_str())),
-        ("ai.internal.sdkVersion", Cow::Borrowed(SDK_VERSION)),
-    ]);
+    let mut tags = identity.tags();
+    tags.insert("ai.operation.id", Cow::Owned(Hex(&span.trace_id).to_string()));
     let mut operation = Operation {
         ver: 2,
         id: Hex(&span.span_id).to_string(),
@@ -84,12 +92,24 @@ pub(super) fn of_span<'a>(span: &'a Span, identity: &'a Identity) -> (Envelope<'
         ..Operation::default()
     };
     let is_request = matches!(span.kind(), SpanKind::Server | SpanKind::Consumer);
+    let mut invocation = None;
     if is_request {
+        invocation = attributes.take(&[INVOCATION_ID]);
         request(&mut operation, &mut tags, span, &mut attributes);
     } else {
         dependency(&mut operation, span, &mut attributes);
     }
     operation.properties = attributes.into_properties();
+    let of_function = invocation.map(|invocation| {
+        operation
+            .properties
+            .insert("InvocationId".into(), invocation.clone());
+        Properties::from([
+            ("InvocationId".into(), invocation),
+            ("Category".into(), format!("Function.{}", span.name).into()),
+            ("LogLevel".into(), "Error".into()),
+        ])
+    });
     add_rest(&mut operation.properties, span);
     let mut of_events = tags.clone();
     of_events.insert("ai.operation.parentId", Cow::Owned(operation.id.clone()));
@@ -115,6 +135,7 @@ pub(super) fn of_span<'a>(span: &'a Span, identity: &'a Identity) -> (Envelope<'
     let context = Context {
         tags: of_events,
         sample_rate,
+        of_function,
     };
     (envelope, context)
 }
@@ -203,7 +224,12 @@ fn link(link: &Link) -> String {
 pub(super) fn of_event<'a>(event: &'a Event, context: &Context<'a>, identity: &'a Identity) -> Envelope<'a> {
     let mut attributes = Attributes::new(&event.attributes);
     let (name, data) = if event.name == "exception" {
-        ("Microsoft.ApplicationInsights.Exception", exception(attributes))
+        let mut exception = exception(attributes, ERROR);
+        exception
+            .properties
+            .extend(context.of_function.clone().unwrap_or_default());
+        let data = Data::Exception(exception);
+        ("Microsoft.ApplicationInsights.Exception", data)
     } else {
         let message = match event.name.as_str() {
             // Application Insights refuses an empty text.
@@ -213,6 +239,7 @@ pub(super) fn of_event<'a>(event: &'a Event, context: &Context<'a>, identity: &'
         let data = Data::Message(Message {
             ver: 2,
             message: cut_text(message, MAX_MESSAGE),
+            severity_level: None,
             properties: attributes.into_properties(),
         });
         ("Microsoft.ApplicationInsights.Message", data)
@@ -226,25 +253,6 @@ pub(super) fn of_event<'a>(event: &'a Event, context: &Context<'a>, identity: &'
         tags: context.tags.clone(),
         data,
     }
-}
-
-fn exception(mut attributes: Attributes<'_>) -> Data<'_> {
-    let mut field = |key: &str| attributes.take(&[key]);
-    let type_name = field("exception.type").unwrap_or(Cow::Borrowed("Exception"));
-    // The service refuses exceptions without a message.
-    let message = field("exception.message").unwrap_or_else(|| type_name.clone());
-    let stack = field("exception.stacktrace");
-    Data::Exception(Exception {
-        ver: 2,
-        exceptions: [ExceptionDetails {
-            type_name: cut_text(type_name, MAX_NAME),
-            message: cut_text(message, MAX_MESSAGE),
-            has_full_stack: stack.is_some(),
-            stack: stack.map(|stack| cut_text(stack, MAX_MESSAGE)),
-        }],
-        severity_level: ERROR,
-        properties: attributes.into_properties(),
-    })
 }
 
 fn has_failed(span: &Span) -> bool {
@@ -268,7 +276,7 @@ fn duration(nanos: u64) -> String {
     )
 }
 
-fn time(unix_nanos: u64) -> String {
+pub(super) fn time(unix_nanos: u64) -> String {
     format_rfc3339_micros(SystemTime::UNIX_EPOCH + Duration::from_nanos(unix_nanos)).to_string()
 }
 

@@ -1,14 +1,16 @@
 //! A batch as telemetry items.
 
+use opentelemetry_proto::tonic::logs::v1::ScopeLogs;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use super::envelope::{self, Identity};
+use super::record;
 use super::schema::Envelope;
 
-/// A batch as telemetry items, each written once. A span may have several, and some may be sent again.
+/// A batch as telemetry items, each written once. A span may have several, a log record has one; some may be sent again.
 pub(super) struct Items {
     json: Vec<u8>,
-    /// The span of each item, and the item's end in `json`.
+    /// The span or record of each item, and the item's end in `json`.
     items: Vec<(usize, usize)>,
 }
 
@@ -28,9 +30,23 @@ impl Items {
         Ok(items)
     }
 
-    fn add(&mut self, span: usize, envelope: &Envelope<'_>) -> serde_json::Result<()> {
+    pub(super) fn of_records(scopes: &[ScopeLogs], identity: &Identity) -> serde_json::Result<Items> {
+        let mut items = Items {
+            json: Vec::with_capacity(1024 * scopes.len()),
+            items: Vec::with_capacity(scopes.len()),
+        };
+        for (index, scope) in scopes.iter().enumerate() {
+            let logger = scope.scope.as_ref().map_or("", |scope| &scope.name);
+            for record in &scope.log_records {
+                items.add(index, &record::of_record(logger, record, identity))?;
+            }
+        }
+        Ok(items)
+    }
+
+    fn add(&mut self, source: usize, envelope: &Envelope<'_>) -> serde_json::Result<()> {
         serde_json::to_writer(&mut self.json, envelope)?;
-        self.items.push((span, self.json.len()));
+        self.items.push((source, self.json.len()));
         Ok(())
     }
 
@@ -38,8 +54,8 @@ impl Items {
         self.items.len()
     }
 
-    /// Returns the index of the item's span in the batch.
-    pub(super) fn span_of(&self, item: usize) -> usize {
+    /// Returns the index of the item's span or record in the batch.
+    pub(super) fn source_of(&self, item: usize) -> usize {
         self.items[item].0
     }
 

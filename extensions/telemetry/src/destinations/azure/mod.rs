@@ -3,7 +3,9 @@
 mod data;
 mod dependency;
 mod envelope;
+mod exception;
 mod items;
+mod record;
 mod schema;
 
 use std::collections::BTreeSet;
@@ -34,6 +36,8 @@ const PROTOCOL: Protocol = Protocol {
 
 /// Sends batches to an Application Insights resource.
 pub(super) struct AzureMonitor {
+    /// Spans or log records.
+    signal: Signal,
     client: Client,
     identity: Identity,
     rejections: RejectionLog,
@@ -60,7 +64,7 @@ struct Progress<'a> {
     items: &'a Items,
     /// The items that are not sent yet.
     pending: Vec<usize>,
-    /// The spans that lost an item.
+    /// The spans or records that lost an item.
     lost: BTreeSet<usize>,
     /// Why the first item was lost.
     reason: String,
@@ -70,23 +74,35 @@ impl AzureMonitor {
     /// # Errors
     /// The certificates or the key of `target` cannot be used.
     pub(super) fn new(
+        signal: Signal,
         connection: &ConnectionString,
         target: &HttpTarget,
         resource: &Resource,
     ) -> Result<Self, ureq::Error> {
         let key = &connection.instrumentation_key;
         Ok(AzureMonitor {
+            signal,
             client: Client::new(target, &PROTOCOL)?.hiding(key),
             identity: Identity::new(key, resource),
-            rejections: RejectionLog::new(Signal::Traces, Credentials::default()),
+            rejections: RejectionLog::new(signal, Credentials::default()),
         })
+    }
+
+    fn items(&self, batch: &Batch) -> Result<Items, ExportError> {
+        let items = if self.signal == Signal::Logs {
+            let records = batch.log_records().map_err(io::Error::other)?;
+            Items::of_records(&records, &self.identity)
+        } else {
+            let spans = batch.spans().map_err(io::Error::other)?;
+            Items::of(&spans, &self.identity)
+        };
+        Ok(items.map_err(io::Error::from)?)
     }
 }
 
 impl Exporter for AzureMonitor {
     fn export(&mut self, batch: &Batch, closing: &ShutdownSignal) -> Result<Delivery, ExportError> {
-        let spans = batch.spans().map_err(io::Error::other)?;
-        let items = Items::of(&spans, &self.identity).map_err(io::Error::from)?;
+        let items = self.items(batch)?;
         let mut progress = Progress::new(&items);
         let result = self.client.attempts(closing, |left| {
             let json = items.body(&progress.pending);
@@ -150,7 +166,7 @@ impl<'a> Progress<'a> {
             reason.clone_into(&mut self.reason);
         }
         self.lost
-            .extend(items.iter().map(|item| self.items.span_of(*item)));
+            .extend(items.iter().map(|item| self.items.source_of(*item)));
     }
 }
 

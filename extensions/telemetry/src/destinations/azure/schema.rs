@@ -79,12 +79,29 @@ pub(super) struct ExceptionDetails<'a> {
     pub(super) has_full_stack: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stack: Option<Cow<'a, str>>,
+    /// The innermost call first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) parsed_stack: Vec<Frame<'a>>,
+}
+
+/// A call on a stack.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Frame<'a> {
+    /// 0 for the innermost call.
+    pub(super) level: usize,
+    pub(super) method: Cow<'a, str>,
+    pub(super) file_name: Cow<'a, str>,
+    pub(super) line: u32,
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Message<'a> {
     pub(super) ver: u8,
     pub(super) message: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) severity_level: Option<u8>,
     #[serde(skip_serializing_if = "Properties::is_empty")]
     pub(super) properties: Properties<'a>,
 }

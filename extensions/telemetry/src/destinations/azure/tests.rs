@@ -11,7 +11,7 @@ use crate::testing::{OK, Received, Reply, Server, event, span};
 
 const KEY: &str = "00000000-0000-0000-0000-000000000001";
 
-fn azure(url: &str) -> AzureMonitor {
+fn azure(signal: Signal, url: &str) -> AzureMonitor {
     let connection = ConnectionString::parse(&format!("InstrumentationKey={KEY};IngestionEndpoint={url}"));
     let connection = connection.expect("valid");
     let target = HttpTarget {
@@ -21,7 +21,8 @@ fn azure(url: &str) -> AzureMonitor {
         compression: Compression::Gzip,
         tls: Tls::default(),
     };
-    AzureMonitor::new(&connection, &target, &Resource::builder_empty().build()).expect("no certificates")
+    AzureMonitor::new(signal, &connection, &target, &Resource::builder_empty().build())
+        .expect("no certificates")
 }
 
 /// Spans a, b (which has an event) and c: items 0 to 3.
@@ -31,7 +32,7 @@ fn export(server: &Server) -> Result<usize, String> {
     let batch = Batch::of(vec![span("a"), b, span("c")]);
     let closing = ShutdownSignal::default();
     closing.begin(Instant::now() + Duration::from_secs(10));
-    let result = azure(&server.url("")).export(&batch, &closing);
+    let result = azure(Signal::Traces, &server.url("")).export(&batch, &closing);
     result
         .map(|delivery| delivery.rejected)
         .map_err(|error| error.to_string())
@@ -152,4 +153,29 @@ fn the_region_is_found_and_the_key_is_not_shown() {
     let error = export(&global).expect_err("it is refused");
     assert_eq!(error, "it answered 400 Bad Request: bad key ***");
     assert_eq!(names(&region.received()[0]).len(), 4);
+}
+
+#[test]
+fn log_records_share_the_rules_for_batches() {
+    let record = |text: &str| {
+        crate::logs::Record {
+            at: std::time::SystemTime::now(),
+            level: 50,
+            logger: "shop",
+            body: text,
+            trace: None,
+            span: None,
+            attributes: &[],
+        }
+        .encoded()
+    };
+    let batch = Batch::new(3, [record("a"), record("b"), record("c")].concat());
+    let server = Server::start(vec![partial(&[(0, 400), (2, 503)]), Reply::new(OK, "")]);
+    let closing = ShutdownSignal::default();
+    closing.begin(Instant::now() + Duration::from_secs(10));
+    let delivery = azure(Signal::Logs, &server.url("")).export(&batch, &closing);
+    assert_eq!(delivery.expect("b and c arrive").rejected, 1, "a");
+    let received = server.received();
+    assert_eq!(names(&received[0]), ["a", "b", "c"]);
+    assert_eq!(names(&received[1]), ["c"]);
 }

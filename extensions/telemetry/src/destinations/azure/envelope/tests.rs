@@ -185,6 +185,19 @@ fn what_happens_inside_is_a_dependency() {
 }
 
 #[test]
+fn what_a_function_raised_names_its_call() {
+    let mut call = call();
+    call.attributes
+        .extend(crate::testing::pairs(&[("faas.invocation_id", text("i-d"))]));
+    call.events = vec![event("exception", &[("exception.type", text("KeyError"))])];
+    let items = items(&call);
+    let properties = |item: usize| items[item]["data"]["baseData"]["properties"].clone();
+    assert_eq!(properties(0)["InvocationId"], "i-d");
+    let expected = json!({"InvocationId": "i-d", "Category": "Function.hello", "LogLevel": "Error"});
+    assert_eq!(properties(1), expected);
+}
+
+#[test]
 fn events_are_exceptions_and_messages() {
     let mut call = call();
     call.events = vec![
