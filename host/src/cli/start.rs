@@ -2,6 +2,8 @@
 
 mod arguments;
 mod of_func;
+mod operations;
+mod values;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -19,7 +21,8 @@ use crate::launch::python;
 use crate::logging::{Format, Selection, print_unread};
 use crate::supervisor::{self, Options, Progress};
 
-pub(in crate::cli) use arguments::{Arguments, seconds};
+pub(in crate::cli) use arguments::Arguments;
+pub(in crate::cli) use values::seconds;
 
 const DEFAULT_PORT: u16 = 7071;
 
@@ -99,6 +102,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
         heartbeat_timeout: arguments.heartbeat_timeout,
+        limits: arguments.operations.limits(has_debugger),
         extensions_enabled: settings::extensions_enabled(&settings),
         extension_path: settings::extension_path(&settings, &app.root, binary_folder),
         threads: settings::threads(&settings),

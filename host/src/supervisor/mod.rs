@@ -10,12 +10,15 @@ mod ending;
 mod environment;
 mod error;
 mod heartbeat;
+mod limits;
 mod listener;
+mod pace;
 mod phase;
 mod relay;
 mod reload;
 mod slot;
 mod starting;
+mod time;
 mod worker_process;
 
 use std::collections::BTreeSet;
@@ -26,13 +29,14 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::changes::Changes;
 use self::ending::Ending;
 pub use self::error::SupervisorError;
+pub use self::limits::Limits;
 pub(crate) use self::listener::reachable_authority;
 use self::phase::{Phase, SlotEvent, SlotExit};
 use self::relay::PeerRelay;
@@ -71,6 +75,8 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// The time without a sign of life after which a worker is killed and started again.
     pub heartbeat_timeout: Duration,
+    /// When workers are replaced.
+    pub limits: Limits,
     /// Whether to read the app again, and replace the workers, when one of its files changes.
     pub reload: bool,
     /// See [`WorkerConfig::extensions_enabled`].
@@ -168,6 +174,7 @@ pub async fn run(
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
     let mut queues = Vec::new();
+    let turns = Arc::new(Semaphore::new(1));
     let ready = Arc::new(AtomicU32::new(0));
     for index in 0..options.workers {
         let (queue, orders) = mpsc::channel(QUEUED_ORDERS);
@@ -183,6 +190,7 @@ pub async fn run(
             },
             orders,
             ready: Arc::clone(&ready),
+            turns: Arc::clone(&turns),
             retired: JoinSet::new(),
         };
         slots.spawn(slot.run());
@@ -346,11 +354,13 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
             skip_post_on_exception: options.skip_post_on_exception,
             strict: options.strict,
             threads: options.threads,
+            max_requests: None,
         },
         loads: Arc::clone(loads),
         start_timeout: options.start_timeout,
         drain_timeout: options.drain_timeout,
         heartbeat_timeout: options.heartbeat_timeout,
+        limits: options.limits,
     })
 }
 

@@ -25,7 +25,16 @@ pub(crate) fn describe_exit(status: ExitStatus) -> String {
 
 /// Returns the resident memory of this process, in bytes; `None` if the system does not tell.
 pub(crate) fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    resident_bytes_in("/proc/self/status")
+}
+
+/// Returns the resident memory of another process, in bytes; `None` if the system does not tell.
+pub(crate) fn resident_bytes_of(pid: u32) -> Option<u64> {
+    resident_bytes_in(&format!("/proc/{pid}/status"))
+}
+
+fn resident_bytes_in(path: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(path).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::of_func::OfFunc;
+use super::operations::Operations;
+use super::values::seconds;
 use crate::cli::switch::{Switch, boolean, parse_switch};
 use crate::logging::Format;
 use crate::model::{Origins, TrustedProxies};
@@ -141,6 +143,9 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, env = "FUNCDOCK_HEARTBEAT_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(super) heartbeat_timeout: Duration,
 
+    #[command(flatten)]
+    pub(super) operations: Operations,
+
     /// Format of the log on stderr
     #[arg(
         long,
@@ -201,13 +206,5 @@ fn address(value: &str) -> Result<IpAddr, String> {
         _ => value.parse().map_err(|_| {
             "expected an IP address such as 127.0.0.1 or ::1, from --address or FUNCDOCK_ADDRESS".into()
         }),
-    }
-}
-
-pub(in crate::cli) fn seconds(value: &str) -> Result<Duration, String> {
-    // The limit of a year keeps sums with the clock in range.
-    match value.parse::<f64>() {
-        Ok(number) if (0.0..=365.0 * 86_400.0).contains(&number) => Ok(Duration::from_secs_f64(number)),
-        _ => Err("expected a number of seconds, such as 30 or 0.5".into()),
     }
 }

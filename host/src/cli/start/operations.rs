@@ -1,0 +1,89 @@
+//! The options of `funcdock start` for operators.
+
+use std::time::Duration;
+
+use super::values::seconds;
+use crate::supervisor::Limits;
+
+/// The options.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Operations {
+    /// Replace a worker that has answered this many requests [default: never]
+    #[arg(
+        long,
+        alias = "limit-max-requests",
+        env = "FUNCDOCK_MAX_REQUESTS",
+        value_name = "N",
+        value_parser = one_or_more
+    )]
+    max_requests: Option<u64>,
+
+    /// Replace a worker that has served for this many seconds [default: never]
+    #[arg(
+        long,
+        alias = "workers-lifetime",
+        env = "FUNCDOCK_MAX_LIFETIME",
+        value_name = "SECONDS",
+        value_parser = lifetime
+    )]
+    max_lifetime: Option<Duration>,
+
+    /// Replace a worker that has this much resident memory, in MiB [default: never]
+    #[arg(
+        long,
+        alias = "workers-max-rss",
+        env = "FUNCDOCK_MAX_RSS",
+        value_name = "MIB",
+        value_parser = one_or_more
+    )]
+    max_rss: Option<u64>,
+
+    /// Lower --max-requests and --max-lifetime for each worker by a random part, of this many percent at most
+    #[arg(
+        long,
+        env = "FUNCDOCK_MAX_JITTER",
+        value_name = "PERCENT",
+        default_value = "10",
+        value_parser = jitter
+    )]
+    max_jitter: u32,
+}
+
+impl Operations {
+    /// Returns when workers are replaced. Never if a debugger listens in one, as its successor could not.
+    pub(super) fn limits(&self, has_debugger: bool) -> Limits {
+        let limits = Limits {
+            requests: self.max_requests,
+            lifetime: self.max_lifetime,
+            memory: self.max_rss,
+            jitter: self.max_jitter,
+        };
+        let none = Limits {
+            jitter: self.max_jitter,
+            ..Limits::default()
+        };
+        if has_debugger && limits != none {
+            tracing::warn!(
+                "--max-requests, --max-lifetime and --max-rss have no effect: a debugger listens in the first worker"
+            );
+            return none;
+        }
+        limits
+    }
+}
+
+fn one_or_more(value: &str) -> Result<u64, String> {
+    let number = value.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1; leave the option out for no limit".into())
+}
+
+/// Less than a second would be a loop of starts.
+fn lifetime(value: &str) -> Result<Duration, String> {
+    let time = seconds(value).ok().filter(|time| time.as_secs() > 0);
+    time.ok_or_else(|| "expected a number of seconds from 1; leave the option out for no limit".into())
+}
+
+fn jitter(value: &str) -> Result<u32, String> {
+    let percent = value.parse().ok().filter(|percent| *percent <= 50);
+    percent.ok_or_else(|| "expected a whole number from 0 to 50".into())
+}
