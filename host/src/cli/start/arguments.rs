@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::of_func::OfFunc;
 use super::operations::Operations;
 use super::values::seconds;
+use crate::cli::settings::{EXPECTED_WORKERS, parse_workers};
 use crate::cli::switch::{Switch, boolean, parse_switch};
 use crate::logging::Format;
 use crate::model::{Origins, TrustedProxies};
@@ -78,9 +79,9 @@ pub(in crate::cli) struct Arguments {
     )]
     pub(super) cors_credentials: Switch,
 
-    /// Worker processes, 1 to 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
+    /// Worker processes, 1 to 10; auto is one for each core of the machine, at most 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
     // Not clap's `env`: local.settings.json may have the setting too.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10))]
+    #[arg(long, value_name = "N", value_parser = workers)]
     pub(super) workers: Option<u32>,
 
     /// Proxies whose X-Forwarded-For, -Proto and -Host count: IP addresses and networks, separated by commas; * is everybody
@@ -192,6 +193,10 @@ fn admin_address(value: &str) -> Result<SocketAddr, String> {
         .ok()
         .filter(|address: &SocketAddr| address.port() != 0)
         .ok_or_else(|| "expected an IP address and a port, such as 127.0.0.1:7072".into())
+}
+
+fn workers(value: &str) -> Result<u32, String> {
+    parse_workers(value).ok_or_else(|| EXPECTED_WORKERS.into())
 }
 
 fn port(value: &str) -> Result<u16, String> {

@@ -1,0 +1,3 @@
+//! Options of `funcdock start` for operators.
+
+mod workers;
