@@ -102,6 +102,7 @@ fn options(arguments: Arguments, python_module: &str) -> Result<(Options, Option
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
         heartbeat_timeout: arguments.heartbeat_timeout,
+        pid_file: arguments.operations.pid_file.clone(),
         limits: arguments.operations.limits(has_debugger),
         extensions_enabled: settings::extensions_enabled(&settings),
         extension_path: settings::extension_path(&settings, &app.root, binary_folder),

@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod pace;
 mod phase;
+mod pid_file;
 mod relay;
 mod reload;
 mod slot;
@@ -39,6 +40,7 @@ pub use self::error::SupervisorError;
 pub use self::limits::Limits;
 pub(crate) use self::listener::reachable_authority;
 use self::phase::{Phase, SlotEvent, SlotExit};
+use self::pid_file::PidFile;
 use self::relay::PeerRelay;
 use self::reload::Reload;
 use self::slot::Slot;
@@ -75,6 +77,8 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// The time without a sign of life after which a worker is killed and started again.
     pub heartbeat_timeout: Duration,
+    /// A file for the number of the host's process, while it listens.
+    pub pid_file: Option<PathBuf>,
     /// When workers are replaced.
     pub limits: Limits,
     /// Whether to read the app again, and replace the workers, when one of its files changes.
@@ -154,6 +158,7 @@ pub async fn run(
     let mut signals = HostSignals::new().map_err(SupervisorError::Signals)?;
     let (listener, address) = listener::bind(options.address)?;
     let options = Options { address, ..options };
+    let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     // What changes while the app is prepared counts already.
     let mut changes = watch(&options);
     let loads = Arc::new(Loads::new().map_err(SupervisorError::SharedMemory)?);

@@ -40,6 +40,11 @@ fn resident_bytes_in(path: &str) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
+/// Returns the name of a running process, as `ps` shows it: the first 15 bytes of its program's.
+pub(crate) fn process_name(pid: u32) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/comm")).ok()
+}
+
 /// Returns the status of a process that exited with 255.
 pub(crate) fn failed_exit() -> ExitStatus {
     ExitStatus::from_raw(255 << 8)

@@ -1,3 +1,4 @@
 //! Options of `funcdock start` for operators.
 
+mod pid_file;
 mod workers;

@@ -1,5 +1,6 @@
 //! The options of `funcdock start` for operators.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::seconds;
@@ -8,6 +9,10 @@ use crate::supervisor::Limits;
 /// The options.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Operations {
+    /// Write the number of the host's process to this file while it listens
+    #[arg(long, env = "FUNCDOCK_PID_FILE", value_name = "PATH")]
+    pub(super) pid_file: Option<PathBuf>,
+
     /// Replace a worker that has answered this many requests [default: never]
     #[arg(
         long,
