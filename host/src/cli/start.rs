@@ -1,6 +1,7 @@
 //! `funcdock start`: serves an app until a signal stops the host.
 
 mod arguments;
+mod env_file;
 mod of_func;
 mod operations;
 mod values;
@@ -28,6 +29,7 @@ const DEFAULT_PORT: u16 = 7071;
 
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
+    env_file::apply(&arguments.operations.env_file)?;
     let format = arguments.log_format;
     let selection = Selection {
         verbose: arguments.verbose,

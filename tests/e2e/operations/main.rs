@@ -1,4 +1,5 @@
 //! Options of `funcdock start` for operators.
 
+mod env_file;
 mod pid_file;
 mod workers;

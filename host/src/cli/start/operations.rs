@@ -9,6 +9,10 @@ use crate::supervisor::Limits;
 /// The options.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Operations {
+    /// Read environment variables from this file; several options for several files, of which the later ones win
+    #[arg(long, env = "FUNCDOCK_ENV_FILE", value_name = "PATH", value_delimiter = ':')]
+    pub(super) env_file: Vec<PathBuf>,
+
     /// Write the number of the host's process to this file while it listens
     #[arg(long, env = "FUNCDOCK_PID_FILE", value_name = "PATH")]
     pub(super) pid_file: Option<PathBuf>,
