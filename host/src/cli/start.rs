@@ -15,11 +15,12 @@ use anyhow::{Context, Result};
 
 use super::access;
 use super::listing::Listing;
+use super::print_failure;
 use super::{settings, telemetry};
 use crate::app::{App, AppSettings, ReadOptions, Reading};
 use crate::control::ExtensionListing;
 use crate::launch::python;
-use crate::logging::{Format, Selection, print_unread};
+use crate::logging::{Format, LogFile, Selection, print_unread};
 use crate::supervisor::{self, Options, Progress};
 
 pub(in crate::cli) use arguments::Arguments;
@@ -31,12 +32,25 @@ const DEFAULT_PORT: u16 = 7071;
 pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
     env_file::apply(&arguments.operations.env_file)?;
     let format = arguments.log_format;
+    let log_file = arguments.operations.log_file()?;
     let selection = Selection {
         verbose: arguments.verbose,
         ..Selection::default()
     };
     crate::logging::init(format, &selection);
-    serve(arguments, python_module).or_else(|error| match format {
+    let reopen = log_file.as_ref().map(LogFile::reopen);
+    let served = serve(arguments, python_module, move || {
+        reopen.iter().for_each(|reopen| reopen())
+    });
+    if let (Err(error), Some(_)) = (&served, &log_file) {
+        match format {
+            Format::Text => print_failure(error),
+            Format::Json => tracing::error!("{error:#}"),
+        }
+    }
+    // From here on stderr is itself: whoever started the host gets the error there, too.
+    drop(log_file);
+    served.or_else(|error| match format {
         Format::Text => Err(error),
         Format::Json => {
             tracing::error!("{error:#}");
@@ -45,12 +59,20 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
     })
 }
 
-fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
+/// Serves the app. Calls `before_reading` each time before it is read again.
+fn serve(
+    arguments: Arguments,
+    python_module: &str,
+    before_reading: impl Fn() + Send + Sync + 'static,
+) -> Result<ExitCode> {
     let module = python_module.to_owned();
     let again = arguments.clone();
-    let reread = move || match options(again.clone(), &module) {
-        Ok((options, _)) => Ok(options),
-        Err(error) => Err(format!("{error:#}")),
+    let reread = move || {
+        before_reading();
+        match options(again.clone(), &module) {
+            Ok((options, _)) => Ok(options),
+            Err(error) => Err(format!("{error:#}")),
+        }
     };
     let (options, unused_connection) = options(arguments, python_module)?;
     let route_prefix = options.app.host.http.route_prefix.clone();

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
@@ -74,6 +74,13 @@ pub(crate) fn take_stdout() -> io::Result<File> {
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     nix::unistd::dup2_stdout(io::stderr())?;
     Ok(stdout)
+}
+
+/// Sends to another open file what is printed to stderr from now on, here and in new children. Returns what stderr was.
+pub(crate) fn replace_stderr(by: impl AsFd) -> io::Result<OwnedFd> {
+    let original = io::stderr().as_fd().try_clone_to_owned()?;
+    nix::unistd::dup2_stderr(by)?;
+    Ok(original)
 }
 
 #[cfg(test)]
