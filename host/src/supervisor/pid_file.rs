@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::SupervisorError;
-use crate::sys::process_name;
+use crate::sys::runs_this_program;
 
 /// The file of this process. Removed on drop.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl PidFile {
         };
         match (old.trim(), old.trim().parse()) {
             // In a container, a host may get the number of its predecessor.
-            (_, Ok(pid)) if pid != own && is_host(pid) => {
+            (_, Ok(pid)) if pid != own && runs_this_program(pid) => {
                 return Err(SupervisorError::PidFileInUse { path, pid });
             }
             (_, Ok(_)) | ("", _) => {}
@@ -61,11 +61,6 @@ impl Drop for PidFile {
             tracing::warn!("cannot remove the pid file {path}: {error}");
         }
     }
-}
-
-/// Whether this process runs, and runs the same program.
-fn is_host(pid: u32) -> bool {
-    process_name(pid).is_some_and(|name| process_name(std::process::id()).as_ref() == Some(&name))
 }
 
 #[cfg(test)]

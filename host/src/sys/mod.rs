@@ -27,8 +27,8 @@ pub use files::memory_file;
 pub(crate) use files::{is_executable, read_regular};
 pub use process::name_thread;
 pub(crate) use process::{
-    describe_exit, die_with_parent, failed_exit, process_name, replace_stderr, resident_bytes,
-    resident_bytes_of, take_stdout, terminate,
+    describe_exit, die_with_parent, failed_exit, replace_stderr, resident_bytes, resident_bytes_of,
+    runs_this_program, take_stdout, terminate,
 };
 pub(crate) use signals::{HostSignal, HostSignals};
 pub use signals::{raise, terminate_if_handled};

@@ -40,9 +40,14 @@ fn resident_bytes_in(path: &str) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// Returns the name of a running process, as `ps` shows it: the first 15 bytes of its program's.
-pub(crate) fn process_name(pid: u32) -> Option<Vec<u8>> {
-    std::fs::read(format!("/proc/{pid}/comm")).ok()
+/// Whether a process runs, and runs the same program as this one: the same file, or one of the same name. (The file is known
+/// only of processes of the same user, and it may have been replaced by a newer one.)
+pub(crate) fn runs_this_program(pid: u32) -> bool {
+    let file = |process: &str| std::fs::read_link(format!("/proc/{process}/exe")).ok();
+    let name = |process: &str| std::fs::read(format!("/proc/{process}/comm")).ok();
+    let other = pid.to_string();
+    let is_same_file = file(&other).is_some_and(|file_of_other| file("self") == Some(file_of_other));
+    is_same_file || name(&other).is_some_and(|name_of_other| name("self") == Some(name_of_other))
 }
 
 /// Returns the status of a process that exited with 255.

@@ -2,22 +2,41 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use funcdock_tests::{App, Host, under_load, wait_for};
+use funcdock_tests::{App, Host, Raw, under_load, wait_for};
 use nix::sys::signal::Signal;
 
 use super::{get, pid, successor_of};
 
-/// Calls the app with four clients at a time until `enough`, given the process ids that have answered. No request may fail.
+/// Calls the app with eight clients at a time until `enough`, given the process ids that have answered. Half of them keep
+/// their connections until the host says that it closes them. No request may fail.
 fn call_until(host: &Host, enough: impl Fn(&BTreeSet<i32>) -> bool) -> BTreeSet<i32> {
     let pids = Mutex::new(BTreeSet::new());
-    let call = || {
-        let (status, body) = get(host, "/api/pid").expect("no request is lost");
+    let answered = |status: u16, body: &str| {
         assert_eq!(status, 200, "{body}");
         let pid = body.parse().expect("a process id");
         pids.lock().expect("no panic").insert(pid);
     };
-    under_load(4, call, || {
+    let numbers = AtomicUsize::new(0);
+    let call = || {
+        if numbers.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            let (status, body) = get(host, "/api/pid").expect("no request is lost");
+            answered(status, &body);
+            return;
+        }
+        let mut connection = Raw::connect(host);
+        for _ in 0..20 {
+            connection.send("GET /api/pid HTTP/1.1\r\nHost: h\r\n\r\n");
+            let answer = connection.answer();
+            answered(answer.status, &answer.text());
+            if answer.header("connection") == "close" {
+                connection.assert_closed();
+                return;
+            }
+        }
+    };
+    under_load(8, call, || {
         let done = wait_for(|| enough(&pids.lock().expect("no panic")).then_some(()));
         assert!(done.is_some(), "{pids:?}\n{}", host.output());
     });
@@ -37,6 +56,11 @@ fn workers_that_have_answered_enough_requests_are_replaced_under_load() {
     let first: BTreeSet<i32> = host.workers().into_iter().collect();
     let pids = call_until(&host, |pids| pids.len() >= 4);
     assert!(first.is_subset(&pids), "{first:?} {pids:?}");
+    // At the same time as a reload.
+    host.signal(Signal::SIGHUP);
+    call_until(&host, |_| {
+        host.stderr().contains("all workers serve the app as it is now")
+    });
     for worker in 0..2 {
         host.wait_for_log(&format!("worker {worker} is replaced, as it has answered "));
     }
@@ -82,6 +106,55 @@ fn a_worker_is_replaced_after_its_time_and_so_is_one_of_a_reload() {
     let seen = host.stderr().len();
     call_until(&host, |_| host.stderr()[seen..].contains("(--max-lifetime)"));
     host.stop().assert_clean();
+}
+
+/// An app whose import takes a second.
+fn slow_to_start() -> App {
+    let app = App::case("gates");
+    let script = std::fs::read_to_string(app.path().join("pid/__init__.py")).expect("it is there");
+    app.file(
+        "pid/__init__.py",
+        &format!("import time\n{script}\ntime.sleep(1)\n"),
+    )
+}
+
+#[test]
+fn one_worker_at_a_time_is_replaced_for_a_limit() {
+    let host = slow_to_start()
+        .arg("--workers=3")
+        .arg("--max-lifetime=1")
+        .arg("--max-jitter=0")
+        .start();
+    let text = "is replaced, as it has served for 1 s (--max-lifetime)";
+    assert!(
+        wait_for(|| (count(&host.stderr(), text) >= 3).then_some(())).is_some(),
+        "{}",
+        host.output()
+    );
+    let log = host.stderr();
+    // "2026-11-30T15:58:25.877253Z": no successor starts before the former one is ready.
+    let lines = log.lines().filter(|line| line.contains(text));
+    let times: Vec<f64> = lines
+        .map(|line| {
+            let number = |part: &str| part.parse::<f64>().expect("a number");
+            number(&line[11..13]) * 3600.0 + number(&line[14..16]) * 60.0 + number(&line[17..26])
+        })
+        .collect();
+    for pair in times.windows(2) {
+        let apart = (pair[1] - pair[0]).rem_euclid(86_400.0);
+        assert!(apart >= 1.0, "{times:?}\n{log}");
+    }
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_host_that_stops_while_a_successor_starts_ends_both() {
+    let host = slow_to_start().arg("--max-lifetime=1").start();
+    let starts = wait_for(|| (host.workers().len() == 2).then_some(()));
+    assert!(starts.is_some(), "{}", host.output());
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert!(!stopped.stderr.contains("ERROR"), "{}", stopped.stderr);
 }
 
 #[test]
