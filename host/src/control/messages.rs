@@ -71,7 +71,7 @@ pub enum WorkerMessage {
     /// The worker cannot go on serving, for this reason. It is to be replaced, and drained then.
     Unhealthy(String),
     /// The worker has answered [`max_requests`](WorkerConfig::max_requests). It goes on serving until it is replaced.
-    Spent,
+    RequestLimitReached,
     /// The code of an extension that the worker runs from now on, and may not survive. `None` when that is over. Only a
     /// worker that is not ready yet sends it.
     Activity(Option<ExtensionCode>),

@@ -38,13 +38,13 @@ impl LogFile {
     /// of its predecessors stay.
     pub fn begin(path: &Path, limit: Option<u64>, kept: u32) -> io::Result<Self> {
         let file = RotatingFile::open(path, limit, kept)?;
-        let (reader, writer) = io::pipe()?;
+        let (reader, stderr) = io::pipe()?;
         let (stopped, stop) = io::pipe()?;
         // A smaller one is good, too.
-        let _ = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(PIPE));
+        let _ = fcntl(&stderr, FcntlArg::F_SETPIPE_SZ(PIPE));
         let is_moved = Arc::<AtomicBool>::default();
         let (end, ended) = channel();
-        let thread = Thread {
+        let writer = FileWriter {
             file,
             reader,
             stopped,
@@ -53,9 +53,9 @@ impl LogFile {
         };
         std::thread::Builder::new()
             .name("log-file".to_owned())
-            .spawn(move || thread.run())?;
+            .spawn(move || writer.run())?;
         Ok(LogFile {
-            original: replace_stderr(&writer)?,
+            original: replace_stderr(&stderr)?,
             stop: Some(stop),
             ended,
             is_moved,
@@ -81,7 +81,7 @@ impl Drop for LogFile {
 }
 
 /// The thread that writes the file.
-struct Thread {
+struct FileWriter {
     file: RotatingFile,
     reader: PipeReader,
     stopped: PipeReader,
@@ -89,7 +89,7 @@ struct Thread {
     _end: Sender<()>,
 }
 
-impl Thread {
+impl FileWriter {
     fn run(mut self) {
         // Whole lines are written, the rest waits here for its end.
         let mut waiting = Vec::new();

@@ -126,7 +126,7 @@ impl Ending {
             WorkerMessage::Closed
             | WorkerMessage::Pong
             | WorkerMessage::Unhealthy(_)
-            | WorkerMessage::Spent
+            | WorkerMessage::RequestLimitReached
             | WorkerMessage::Explanation(_)
             | WorkerMessage::Activity(_) => {}
         }

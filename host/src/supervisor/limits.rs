@@ -48,7 +48,7 @@ impl Limits {
 
 /// A limit that a worker has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
+pub(super) enum ReachedLimit {
     Requests(u64),
     Lifetime(Duration),
     /// It has this many MiB of so many.
@@ -60,18 +60,18 @@ pub(super) enum Reached {
     },
 }
 
-impl std::fmt::Display for Reached {
+impl std::fmt::Display for ReachedLimit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Reached::Requests(number) => write!(f, "has answered {number} requests (--max-requests)"),
-            Reached::Lifetime(time) => {
+            ReachedLimit::Requests(number) => write!(f, "has answered {number} requests (--max-requests)"),
+            ReachedLimit::Lifetime(time) => {
                 write!(
                     f,
                     "has served for {} s (--max-lifetime)",
                     time.as_secs_f64().round()
                 )
             }
-            Reached::Memory { has, limit, .. } => {
+            ReachedLimit::Memory { has, limit, .. } => {
                 write!(f, "has {has} MiB of memory (--max-rss {limit})")
             }
         }
@@ -103,20 +103,20 @@ impl LimitWatch {
     }
 
     /// Waits until the worker has reached a limit. Tells of each limit once. Cancel-safe.
-    pub(super) async fn reached(&mut self) -> Reached {
+    pub(super) async fn reached(&mut self) -> ReachedLimit {
         loop {
             let looks = self.memory.is_some();
             tokio::select! {
                 () = until(self.end) => {
                     self.end = None;
-                    return Reached::Lifetime(self.lifetime.unwrap_or_default());
+                    return ReachedLimit::Lifetime(self.lifetime.unwrap_or_default());
                 }
                 () = sleep_until(self.next_look), if looks => {
                     let at_start = std::mem::take(&mut self.is_first_look);
                     self.next_look = Instant::now() + LOOK;
                     if let Some((has, limit)) = self.look(at_start) {
                         self.memory = None;
-                        return Reached::Memory { has, limit, at_start };
+                        return ReachedLimit::Memory { has, limit, at_start };
                     }
                 }
             }
@@ -189,7 +189,7 @@ mod tests {
         let is_memory = |reached| {
             matches!(
                 reached,
-                Reached::Memory {
+                ReachedLimit::Memory {
                     limit: 1,
                     at_start: true,
                     ..
@@ -197,7 +197,7 @@ mod tests {
             )
         };
         assert!(is_memory(first), "{first:?}");
-        assert_eq!(second, Reached::Lifetime(lifetime));
+        assert_eq!(second, ReachedLimit::Lifetime(lifetime));
         let third = tokio::time::timeout(2 * lifetime, watch.reached());
         assert!(third.await.is_err());
     }

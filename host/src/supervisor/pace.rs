@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::limits::Reached;
+use super::limits::ReachedLimit;
 use super::time::until;
 
 /// The least time between two replacements of a slot's workers: a successor may be no better than its predecessor.
@@ -15,30 +15,30 @@ pub(super) const REPLACEMENT_PAUSE: Duration = Duration::from_secs(10);
 /// The longest time between two replacements of workers that have too much memory soon after they begin.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// The wish to replace a worker.
+/// A worker that is to be replaced.
 #[derive(Debug)]
-pub(super) struct Wish {
+pub(super) struct PendingReplacement {
     /// Not before this time.
     pub(super) at: Instant,
     /// The limit that the worker has reached; `None` if it is unhealthy.
-    pub(super) reached: Option<Reached>,
+    pub(super) reached: Option<ReachedLimit>,
 }
 
-impl Wish {
-    /// Waits until the wish, if there is one, may be fulfilled. For a limit that is when no other worker of the host is being
-    /// replaced for one: so they do not all start at once, each with the memory of two. Cancel-safe.
+impl PendingReplacement {
+    /// Waits until a successor may start; without a pending replacement, forever. For a limit, that is when no other worker of
+    /// the host is being replaced for one, as each needs the memory of two meanwhile. Ends the pending state. Cancel-safe.
     pub(super) async fn turn(
-        wish: &mut Option<Wish>,
+        pending: &mut Option<PendingReplacement>,
         turns: &Arc<Semaphore>,
-    ) -> (Option<Reached>, Option<OwnedSemaphorePermit>) {
-        until(wish.as_ref().map(|wish| wish.at)).await;
-        let reached = wish.as_ref().and_then(|wish| wish.reached);
+    ) -> (Option<ReachedLimit>, Option<OwnedSemaphorePermit>) {
+        until(pending.as_ref().map(|pending| pending.at)).await;
+        let reached = pending.as_ref().and_then(|pending| pending.reached);
         let turn = match reached {
             // It is never closed.
             Some(_) => Arc::clone(turns).acquire_owned().await.ok(),
             None => None,
         };
-        *wish = None;
+        *pending = None;
         (reached, turn)
     }
 }
@@ -77,10 +77,15 @@ impl Pace {
         self.not_before(REPLACEMENT_PAUSE, now)
     }
 
-    /// Wishes to replace a worker that has reached this limit now, unless that is wished already.
-    pub(super) fn add_wish(&mut self, wish: &mut Option<Wish>, worker: u32, reached: Reached) {
-        if wish.is_none() {
-            *wish = Some(Wish {
+    /// Has a worker replaced that has reached this limit now, unless it is to be replaced anyway.
+    pub(super) fn add_limit(
+        &mut self,
+        pending: &mut Option<PendingReplacement>,
+        worker: u32,
+        reached: ReachedLimit,
+    ) {
+        if pending.is_none() {
+            *pending = Some(PendingReplacement {
                 at: self.of_limit(worker, reached, Instant::now()),
                 reached: Some(reached),
             });
@@ -88,12 +93,12 @@ impl Pace {
     }
 
     /// Returns when a worker that has reached this limit now may be replaced. Warns if that is not at once.
-    fn of_limit(&mut self, worker: u32, reached: Reached, now: Instant) -> Instant {
+    fn of_limit(&mut self, worker: u32, reached: ReachedLimit, now: Instant) -> Instant {
         let served = (now - self.since).as_secs_f64();
         match reached {
             // It is a pause of its own.
-            Reached::Lifetime(_) => now,
-            Reached::Requests(_) => {
+            ReachedLimit::Lifetime(_) => now,
+            ReachedLimit::Requests(_) => {
                 let pause = REPLACEMENT_PAUSE;
                 let at = self.not_before(pause, now);
                 if at > now && !std::mem::replace(&mut self.has_warned, true) {
@@ -104,7 +109,7 @@ impl Pace {
                 }
                 at
             }
-            Reached::Memory { at_start, .. } => {
+            ReachedLimit::Memory { at_start, .. } => {
                 let pause = self.memory_pause;
                 let at = match at_start {
                     true => self.since + pause,
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_too_large_again_at_once_serves_longer_each_time() {
-        let reached = |at_start| Reached::Memory {
+        let reached = |at_start| ReachedLimit::Memory {
             has: 200,
             limit: 100,
             at_start,
@@ -165,19 +170,19 @@ mod tests {
     fn the_first_replacement_is_at_once_and_others_after_a_pause_unless_it_is_for_the_time() {
         let now = Instant::now();
         let mut pace = Pace::new(now);
-        let grown = Reached::Memory {
+        let grown = ReachedLimit::Memory {
             has: 200,
             limit: 100,
             at_start: false,
         };
-        let lifetime = Reached::Lifetime(Duration::from_secs(1));
-        for reached in [Reached::Requests(5), lifetime, grown] {
+        let lifetime = ReachedLimit::Lifetime(Duration::from_secs(1));
+        for reached in [ReachedLimit::Requests(5), lifetime, grown] {
             assert_eq!(pace.of_limit(0, reached, now), now, "{reached}");
         }
         pace.replaced(now);
         assert_eq!(pace.of_limit(0, lifetime, now), now);
         assert_eq!(
-            pace.of_limit(0, Reached::Requests(5), now),
+            pace.of_limit(0, ReachedLimit::Requests(5), now),
             now + REPLACEMENT_PAUSE
         );
         assert_eq!(pace.of_unhealthy(now), now + REPLACEMENT_PAUSE);

@@ -13,8 +13,8 @@ use super::SupervisorError;
 use super::backoff::{Backoff, Next};
 use super::ending::Ending;
 use super::heartbeat::Heartbeat;
-use super::limits::{LimitWatch, Reached};
-use super::pace::{Pace, REPLACEMENT_PAUSE, Wish};
+use super::limits::{LimitWatch, ReachedLimit};
+use super::pace::{Pace, PendingReplacement, REPLACEMENT_PAUSE};
 use super::phase::{SlotEvent, SlotExit, stop};
 use super::starting::{Replacing, Started, Starting, Successor, start, started};
 use super::worker_process::{WorkerEvent, WorkerProcess, WorkerSpec};
@@ -165,7 +165,7 @@ impl Slot {
         let index = self.ending.index;
         let mut limits = LimitWatch::new(worker.pid(), worker.limits());
         let mut pace = Pace::new(since);
-        let mut wish: Option<Wish> = None;
+        let mut pending: Option<PendingReplacement> = None;
         // Resolves when the worker may take requests.
         let mut handover = Some(Handover::now());
         let reason = loop {
@@ -174,11 +174,11 @@ impl Slot {
                     WorkerEvent::Message(WorkerMessage::Pong) => heartbeat.answered(),
                     WorkerEvent::Message(WorkerMessage::Unhealthy(_)) => {
                         let at = pace.of_unhealthy(Instant::now());
-                        wish = Some(Wish { at, reached: None });
+                        pending = Some(PendingReplacement { at, reached: None });
                     }
-                    WorkerEvent::Message(WorkerMessage::Spent) => {
-                        let reached = Reached::Requests(worker.limits().requests.unwrap_or_default());
-                        pace.add_wish(&mut wish, index, reached);
+                    WorkerEvent::Message(WorkerMessage::RequestLimitReached) => {
+                        let reached = ReachedLimit::Requests(worker.limits().requests.unwrap_or_default());
+                        pace.add_limit(&mut pending, index, reached);
                     }
                     WorkerEvent::Message(message) => self.ending.handle(message),
                     WorkerEvent::ChannelClosed(error) => break worker.channel_error(error, true).await,
@@ -207,8 +207,8 @@ impl Slot {
                         break reason;
                     }
                 }
-                reached = limits.reached() => pace.add_wish(&mut wish, index, reached),
-                (reached, turn) = Wish::turn(&mut wish, &self.turns), if successor.is_none() => {
+                reached = limits.reached() => pace.add_limit(&mut pending, index, reached),
+                (reached, turn) = PendingReplacement::turn(&mut pending, &self.turns), if successor.is_none() => {
                     let next = Successor::start(&self.ending, Arc::clone(&self.spec), None);
                     successor = Some(next.because(reached, turn));
                 }
@@ -224,7 +224,7 @@ impl Slot {
                             since = Instant::now();
                             limits = LimitWatch::new(worker.pid(), worker.limits());
                             pace.replaced(since);
-                            wish = None;
+                            pending = None;
                             if let Some(replacing) = replacing {
                                 let _ = replacing.send(Ok(()));
                             }
@@ -235,7 +235,7 @@ impl Slot {
                                 // One that has reached a limit still serves well.
                                 let pause = reached.map_or(REPLACEMENT_PAUSE, |_| RETRY);
                                 tracing::error!("{}; the next attempt is in {pause:?}", with_causes(&reason));
-                                wish = Some(Wish { at: Instant::now() + pause, reached });
+                                pending = Some(PendingReplacement { at: Instant::now() + pause, reached });
                             }
                         },
                         // The phase has changed, which ends this loop.
@@ -268,7 +268,7 @@ impl Slot {
         &mut self,
         predecessor: WorkerProcess,
         successor: &WorkerProcess,
-        reached: Option<Reached>,
+        reached: Option<ReachedLimit>,
     ) -> Handover {
         let index = self.ending.index;
         let why = reached.map_or(String::new(), |reached| format!(", as it {reached}"));

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::SupervisorError;
 use super::ending::Ending;
-use super::limits::Reached;
+use super::limits::ReachedLimit;
 use super::phase::{Phase, SlotExit, stop};
 use super::worker_process::{WorkerProcess, WorkerSpec};
 use crate::control::Ready;
@@ -33,7 +33,7 @@ pub(super) struct Successor {
     /// `None` if it replaces an unhealthy worker, or one that has reached a limit.
     pub(super) replacing: Option<Replacing>,
     /// The limit that its predecessor has reached, if that is why.
-    pub(super) reached: Option<Reached>,
+    pub(super) reached: Option<ReachedLimit>,
     /// Only one worker of the host at a time is replaced for a limit.
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -51,7 +51,7 @@ impl Successor {
     }
 
     /// Says why it starts, if that is a limit, and keeps the turn until it has started.
-    pub(super) fn because(self, reached: Option<Reached>, turn: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn because(self, reached: Option<ReachedLimit>, turn: Option<OwnedSemaphorePermit>) -> Self {
         Successor {
             reached,
             _turn: turn,

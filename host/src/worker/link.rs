@@ -142,9 +142,9 @@ impl Orders for Link {
         })
     }
 
-    fn spent(&self) -> Box<dyn Fn() + Send + Sync> {
+    fn request_limit_reached(&self) -> Box<dyn Fn() + Send + Sync> {
         let (control, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
-        Box::new(move || drop(control.spawn(send(Arc::clone(&sender), WorkerMessage::Spent))))
+        Box::new(move || drop(control.spawn(send(Arc::clone(&sender), WorkerMessage::RequestLimitReached))))
     }
 
     fn failed(&mut self, phase: &str, message: &str) {

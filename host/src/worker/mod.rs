@@ -262,7 +262,7 @@ impl LoadedWorker {
         };
         if let Some(listener) = base.listener.take() {
             let responses = Arc::new(match base.config.max_requests {
-                Some(number) => ResponseCounts::with_limit(number, base.orders.spent()),
+                Some(number) => ResponseCounts::with_limit(number, base.orders.request_limit_reached()),
                 None => ResponseCounts::default(),
             });
             let metrics = OwnMetrics {

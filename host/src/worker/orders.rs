@@ -29,7 +29,7 @@ pub trait Orders: Send + 'static {
 
     /// Returns what reports that the worker has answered as many requests as its configuration says. It may be called from
     /// any thread, and does not block.
-    fn spent(&self) -> Box<dyn Fn() + Send + Sync> {
+    fn request_limit_reached(&self) -> Box<dyn Fn() + Send + Sync> {
         Box::new(|| {})
     }
 
