@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | `wake` | wakes an event loop that polls a descriptor | `eventfd` | a pipe, non-blocking and close-on-exec; `drain` reads until it is empty |
 //! | `descriptors` | hands open sockets to a child, at fixed numbers; closes those that a forked child must not have | `dup2` after `fork`; `/proc/self/fd` | the same; `/dev/fd` |
-//! | `process` | how a process ended, how to end it, its memory | `kill`, `prctl(PR_SET_PDEATHSIG)`, `/proc/self/status` | `kill`; no death signal: the child watches its stdin for the end |
+//! | `process` | how a process ended, how to end it, its memory and program; where stdout and stderr go | `kill`, `prctl(PR_SET_PDEATHSIG)`, `/proc/PID` | `kill`, `proc_pidinfo`; no death signal: the child watches its stdin for the end |
 //! | `signals` | the signals for the host; those that a process sends itself | SIGINT, SIGTERM, SIGQUIT, SIGHUP | the same, but for the thread that gets it |
 //! | `files` | whether a file can be run; a file without a path | `access(X_OK)`; `memfd_create` | the same; `tmpfile` |
 //! | `image` | reads a library once, checks that it is whole and for this machine, and has the system's loader map what was checked | reads the ELF headers; a sealed `memfd` | reads the Mach-O headers; a private copy in a folder of its own |

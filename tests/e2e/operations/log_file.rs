@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use funcdock_tests::{App, binary, wait_for};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::tempdir;
 
 /// A function that logs a numbered record, prints one to stderr, and prints `more` lines of 1 KiB there.
@@ -171,6 +173,30 @@ fn a_file_that_cannot_be_written_stops_nothing_and_the_loss_is_reported() {
     // All are written or counted, and so are the few others of these calls.
     let all = lost + written;
     assert!((2000..3000).contains(&all), "{lost} {written}");
+}
+
+#[test]
+fn a_process_that_is_left_behind_does_not_hold_up_the_end() {
+    let folder = tempdir().expect("a folder");
+    let log = folder.path().join("host.log");
+    let leave = "\
+import subprocess
+from subprocess import DEVNULL
+
+
+def main(req):
+    return str(subprocess.Popen([\"sleep\", \"1000\"], stdin=DEVNULL, stdout=DEVNULL, start_new_session=True).pid)
+";
+    let host = talk(&log).function("leave", leave).start();
+    let left: i32 = host.get("/api/leave").text().parse().expect("a process id");
+    let begin = Instant::now();
+    let stopped = host.stop();
+    let took = begin.elapsed();
+    let is_left = kill(Pid::from_raw(left), Signal::SIGKILL);
+    stopped.assert_clean();
+    assert!(is_left.is_ok(), "it holds stderr until here");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(read(&log).contains("stopping;"), "{}", read(&log));
 }
 
 #[test]
