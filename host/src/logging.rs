@@ -4,11 +4,13 @@
 mod choice;
 mod credentials;
 mod escape;
+mod file;
 mod json;
 mod levels;
 mod loggers;
 mod output;
 mod panics;
+mod rotation;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -26,6 +28,7 @@ use choice::{APP, CHOICE, CHOSEN, RELOAD, level_for_all, prepare_filter};
 pub use choice::{Selection, least_of_python, max_level, set_host_levels};
 pub(crate) use credentials::{hide_credentials, hide_secret_parameters, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
+pub use file::LogFile;
 pub use levels::{LogLevel, LogLevels};
 pub(crate) use output::dropped;
 use output::{STDERR, STDOUT};

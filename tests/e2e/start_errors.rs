@@ -23,7 +23,7 @@ fn wrong_options_are_named() {
         (
             "FUNCTIONS_WORKER_PROCESS_COUNT",
             "11",
-            "FUNCTIONS_WORKER_PROCESS_COUNT is \"11\" in the environment; expected a number from 1 to 10",
+            "FUNCTIONS_WORKER_PROCESS_COUNT is \"11\" in the environment; expected a number from 1 to 10, or auto",
         ),
     ] {
         let stopped = App::case("plain").bare().env(name, value).start_fails();

@@ -80,7 +80,10 @@ const HOST_JSON: [(&str, Effect); 42] = [
         "logging.console",
         Ignored("the log is on stderr, with colours on a terminal"),
     ),
-    ("logging.fileLoggingMode", Ignored("the log is on stderr")),
+    (
+        "logging.fileLoggingMode",
+        Ignored("the log is on stderr, or in --log-file"),
+    ),
     ("logging.logLevel", Honoured("")),
     ("managedDependency", NotNeeded("it is for PowerShell")),
     ("queues", Ignored("only HTTP functions are served")),
@@ -146,7 +149,10 @@ const APP_SETTINGS: [(&str, Effect); 30] = [
         NotNeeded("it chooses a version of Azure's host"),
     ),
     ("FUNCTIONS_SECRETS_PATH", Honoured("")),
-    ("FUNCTIONS_WORKER_PROCESS_COUNT", Honoured("")),
+    (
+        "FUNCTIONS_WORKER_PROCESS_COUNT",
+        Honoured("1 to 10; `auto` is Funcdock's own"),
+    ),
     (
         "FUNCTIONS_WORKER_RUNTIME",
         Honoured("always `python` for functions; a warning for others"),

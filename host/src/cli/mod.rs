@@ -86,14 +86,19 @@ pub fn main_with(python_module: &str) -> ExitCode {
         Command::Man(_) => man::run(),
     };
     let code = result.unwrap_or_else(|error| {
-        logging::print_error(&format_args!("error: {error}"));
-        for cause in error.chain().skip(1) {
-            logging::print_error(&format_args!("  caused by: {cause}"));
-        }
+        print_failure(&error);
         ExitCode::FAILURE
     });
     logging::flush();
     code
+}
+
+/// Prints the error that ends the program to stderr.
+fn print_failure(error: &anyhow::Error) {
+    logging::print_error(&format_args!("error: {error}"));
+    for cause in error.chain().skip(1) {
+        logging::print_error(&format_args!("  caused by: {cause}"));
+    }
 }
 
 /// Prints and flushes. Waits for the reader: a host that serves uses [`logging::print_unread`]. Ignores an error, such as

@@ -1,8 +1,9 @@
 //! The app settings that configure the host: one getter each.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::app::{AppSetting, AppSettings, SettingSource};
 
@@ -20,18 +21,31 @@ const THREADS: &str = "PYTHON_THREADPOOL_THREAD_COUNT";
 /// The largest number of threads for synchronous functions that makes any sense.
 const MOST_THREADS: u32 = 10_000;
 
+/// The words for a number of workers, in errors.
+pub(super) const EXPECTED_WORKERS: &str = "expected a number from 1 to 10, or auto";
+
+/// Parses a number of worker processes. `auto` is as many as this machine has cores, or the host may use of them.
+pub(super) fn parse_workers(text: &str) -> Option<u32> {
+    if text.eq_ignore_ascii_case("auto") {
+        // The system does not tell: one works everywhere.
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        return Some(u32::try_from(cores).unwrap_or(MOST_WORKERS).min(MOST_WORKERS));
+    }
+    text.parse()
+        .ok()
+        .filter(|number| (1..=MOST_WORKERS).contains(number))
+}
+
 /// Returns the number of worker processes; 1 by default.
 pub(super) fn workers(settings: &AppSettings) -> Result<u32> {
     let Some(AppSetting { value, source, .. }) = settings.get(WORKERS) else {
         return Ok(1);
     };
-    match value.parse() {
-        Ok(number) if (1..=MOST_WORKERS).contains(&number) => Ok(number),
-        _ => bail!(
-            "{WORKERS} is {value:?} in {source}; expected a number from 1 to {MOST_WORKERS}. \
-             Correct it, or override it with --workers"
-        ),
-    }
+    parse_workers(&value).with_context(|| {
+        format!(
+            "{WORKERS} is {value:?} in {source}; {EXPECTED_WORKERS}. Correct it, or override it with --workers"
+        )
+    })
 }
 
 /// Whether worker extensions are on.
@@ -175,11 +189,13 @@ mod tests {
         assert_eq!(found(&[], &[]), 1, "the default");
         assert_eq!(found(&[], &[(WORKERS, "3")]), 3);
         assert_eq!(found(&[(WORKERS, "10")], &[(WORKERS, "3")]), 10);
+        let cores = found(&[], &[(WORKERS, "Auto")]);
+        assert!((1..=MOST_WORKERS).contains(&cores), "{cores}");
     }
 
     #[test]
     fn a_bad_number_of_workers_names_its_place() {
-        for value in ["0", "11", "-1", "many", "2.5"] {
+        for value in ["0", "11", "-1", "many", "2.5", "automatic"] {
             for (environment, file, place) in [
                 (&[(WORKERS, value)][..], &[][..], "the environment"),
                 (&[], &[(WORKERS, value)], "local.settings.json"),

@@ -1,8 +1,11 @@
 //! `funcdock start`: serves an app until a signal stops the host.
 
 mod arguments;
+mod env_file;
 mod listening;
 mod of_func;
+mod operations;
+mod values;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -12,26 +15,42 @@ use anyhow::{Context, Result};
 
 use super::access;
 use super::listing::Listing;
+use super::print_failure;
 use super::{settings, telemetry};
 use crate::app::{App, AppSettings, ReadOptions, Reading};
 use crate::control::ExtensionListing;
 use crate::launch::python;
-use crate::logging::{Format, Selection, print_unread};
+use crate::logging::{Format, LogFile, Selection, print_unread};
 use crate::model::{HostAddress, Scheme};
 use crate::supervisor::{self, Listen, Options, Progress};
 
-pub(in crate::cli) use arguments::{Arguments, seconds};
+pub(in crate::cli) use arguments::Arguments;
 use listening::scheme;
+pub(in crate::cli) use values::seconds;
 
 /// Serves the app; returns when it has stopped.
 pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
+    env_file::apply(&arguments.operations.env_file)?;
     let format = arguments.log_format;
+    let log_file = arguments.operations.log_file()?;
     let selection = Selection {
         verbose: arguments.verbose,
         ..Selection::default()
     };
     crate::logging::init(format, &selection);
-    serve(arguments, python_module).or_else(|error| match format {
+    let reopen = log_file.as_ref().map(LogFile::reopen);
+    let served = serve(arguments, python_module, move || {
+        reopen.iter().for_each(|reopen| reopen())
+    });
+    if let (Err(error), Some(_)) = (&served, &log_file) {
+        match format {
+            Format::Text => print_failure(error),
+            Format::Json => tracing::error!("{error:#}"),
+        }
+    }
+    // From here on stderr is itself: whoever started the host gets the error there, too.
+    drop(log_file);
+    served.or_else(|error| match format {
         Format::Text => Err(error),
         Format::Json => {
             tracing::error!("{error:#}");
@@ -40,14 +59,22 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
     })
 }
 
-fn serve(arguments: Arguments, python_module: &str) -> Result<ExitCode> {
+/// Serves the app. Calls `before_reading` each time before it is read again.
+fn serve(
+    arguments: Arguments,
+    python_module: &str,
+    before_reading: impl Fn() + Send + Sync + 'static,
+) -> Result<ExitCode> {
     let module = python_module.to_owned();
     let again = arguments.clone();
     let inherited = Listen::inherited().context("the socket that this process was started with")?;
     let again_inherited = inherited.clone();
-    let reread = move || match options(again.clone(), again_inherited.as_ref(), &module) {
-        Ok((options, _)) => Ok(options),
-        Err(error) => Err(format!("{error:#}")),
+    let reread = move || {
+        before_reading();
+        match options(again.clone(), again_inherited.as_ref(), &module) {
+            Ok((options, _)) => Ok(options),
+            Err(error) => Err(format!("{error:#}")),
+        }
     };
     let (options, unused_connection) = options(arguments, inherited.as_ref(), python_module)?;
     let http = &options.app.host.http;
@@ -70,6 +97,7 @@ pub(super) fn options_for_one_call(
     python_module: &str,
 ) -> Result<Options> {
     let arguments = Arguments::for_one_call(app, function, socket);
+    env_file::apply(&arguments.operations.env_file)?;
     crate::logging::init(arguments.log_format, &Selection::default());
     Ok(options(arguments, None, python_module)?.0)
 }
@@ -121,6 +149,8 @@ fn options(
         start_timeout: arguments.start_timeout,
         drain_timeout: arguments.drain_timeout,
         heartbeat_timeout: arguments.heartbeat_timeout,
+        pid_file: arguments.operations.pid_file.clone(),
+        limits: arguments.operations.limits(has_debugger),
         extensions_enabled: settings::extensions_enabled(&settings),
         extension_path: settings::extension_path(&settings, &app.root, binary_folder),
         threads: settings::threads(&settings),

@@ -70,6 +70,8 @@ pub enum WorkerMessage {
     Pong,
     /// The worker cannot go on serving, for this reason. It is to be replaced, and drained then.
     Unhealthy(String),
+    /// The worker has answered [`max_requests`](WorkerConfig::max_requests). It goes on serving until it is replaced.
+    RequestLimitReached,
     /// The code of an extension that the worker runs from now on, and may not survive. `None` when that is over. Only a
     /// worker that is not ready yet sends it.
     Activity(Option<ExtensionCode>),
@@ -174,6 +176,8 @@ pub struct WorkerConfig {
     pub strict: bool,
     /// The number of threads for synchronous functions, if set (`PYTHON_THREADPOOL_THREAD_COUNT`).
     pub threads: Option<u32>,
+    /// The number of requests after which the worker is to be replaced, if any.
+    pub max_requests: Option<u64>,
 }
 
 /// What a worker serves.

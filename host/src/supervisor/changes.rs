@@ -18,7 +18,7 @@ use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::slot::until;
+use super::time::until;
 
 /// The files in the app's folder that count although they are ignored as a rule: they stay on this machine.
 const ALWAYS: [&str; 5] = [

@@ -126,6 +126,7 @@ impl Ending {
             WorkerMessage::Closed
             | WorkerMessage::Pong
             | WorkerMessage::Unhealthy(_)
+            | WorkerMessage::RequestLimitReached
             | WorkerMessage::Explanation(_)
             | WorkerMessage::Activity(_) => {}
         }

@@ -26,6 +26,30 @@ pub enum SupervisorError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The pid file cannot be written.
+    #[error(
+        "cannot write the pid file {}; expected a path in a folder that exists and that this user may write to: see \
+         --pid-file",
+        path.display()
+    )]
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        #[source]
+        source: io::Error,
+    },
+    /// The pid file belongs to another host.
+    #[error(
+        "the pid file {} names process {pid}, which runs: stop that host, or choose another file with --pid-file",
+        path.display()
+    )]
+    PidFileInUse {
+        /// The file.
+        path: PathBuf,
+        /// The process of the other host.
+        pid: u32,
+    },
     /// The memory that workers share cannot be made.
     #[error("cannot make the memory that workers share")]
     SharedMemory(#[source] io::Error),

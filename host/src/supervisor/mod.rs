@@ -10,13 +10,17 @@ mod ending;
 mod environment;
 mod error;
 mod heartbeat;
+mod limits;
 mod listener;
+mod pace;
 mod phase;
+mod pid_file;
 mod relay;
 mod reload;
 mod service_manager;
 mod slot;
 mod starting;
+mod time;
 mod worker_process;
 
 use std::collections::BTreeSet;
@@ -26,15 +30,17 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::changes::Changes;
 use self::ending::Ending;
 pub use self::error::SupervisorError;
+pub use self::limits::Limits;
 pub use self::listener::Listen;
 use self::phase::{Phase, SlotEvent, SlotExit};
+use self::pid_file::PidFile;
 use self::relay::PeerRelay;
 use self::reload::Reload;
 use self::service_manager::ServiceManager;
@@ -73,6 +79,10 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// The time without a sign of life after which a worker is killed and started again.
     pub heartbeat_timeout: Duration,
+    /// A file for the number of the host's process, while it listens.
+    pub pid_file: Option<PathBuf>,
+    /// When workers are replaced.
+    pub limits: Limits,
     /// Whether to read the app again, and replace the workers, when one of its files changes.
     pub reload: bool,
     /// See [`WorkerConfig::extensions_enabled`].
@@ -152,6 +162,7 @@ pub async fn run(
     let address = bound.listen().address();
     let listen = bound.listen().clone();
     let options = Options { listen, ..options };
+    let _pid_file = options.pid_file.as_deref().map(PidFile::write).transpose()?;
     // What changes while the app is prepared counts already.
     let mut changes = watch(&options);
     let loads = Arc::new(Loads::new().map_err(SupervisorError::SharedMemory)?);
@@ -172,6 +183,7 @@ pub async fn run(
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
     let mut queues = Vec::new();
+    let turns = Arc::new(Semaphore::new(1));
     let ready = Arc::new(AtomicU32::new(0));
     for index in 0..options.workers {
         let (queue, orders) = mpsc::channel(QUEUED_ORDERS);
@@ -187,6 +199,7 @@ pub async fn run(
             },
             orders,
             ready: Arc::clone(&ready),
+            turns: Arc::clone(&turns),
             retired: JoinSet::new(),
         };
         slots.spawn(slot.run());
@@ -365,11 +378,13 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
             skip_post_on_exception: options.skip_post_on_exception,
             strict: options.strict,
             threads: options.threads,
+            max_requests: None,
         },
         loads: Arc::clone(loads),
         start_timeout: options.start_timeout,
         drain_timeout: options.drain_timeout,
         heartbeat_timeout: options.heartbeat_timeout,
+        limits: options.limits,
     })
 }
 

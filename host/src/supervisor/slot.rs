@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::SupervisorError;
 use super::backoff::{Backoff, Next};
 use super::ending::Ending;
 use super::heartbeat::Heartbeat;
+use super::limits::{LimitWatch, ReachedLimit};
+use super::pace::{Pace, PendingReplacement, REPLACEMENT_PAUSE};
 use super::phase::{SlotEvent, SlotExit, stop};
 use super::starting::{Replacing, Started, Starting, Successor, start, started};
 use super::worker_process::{WorkerEvent, WorkerProcess, WorkerSpec};
@@ -20,9 +22,6 @@ use crate::control::{SupervisorMessage, WorkerMessage};
 
 /// The time between attempts to start a worker that failed again and again, while others serve.
 const RETRY: Duration = Duration::from_secs(60);
-
-/// The least time between two replacements of unhealthy workers: a successor may be as unhealthy as its predecessor.
-const REPLACEMENT_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long a worker may take to say that it begins no more calls: longer than it gives requests to arrive.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -43,6 +42,8 @@ pub(super) struct Slot {
     pub(super) orders: mpsc::Receiver<SlotOrder>,
     /// The number of slots whose worker is ready.
     pub(super) ready: Arc<AtomicU32>,
+    /// The turn to replace a worker for a limit.
+    pub(super) turns: Arc<Semaphore>,
     /// Predecessors that finish their calls.
     pub(super) retired: JoinSet<SlotExit>,
 }
@@ -161,8 +162,10 @@ impl Slot {
     async fn serve(&mut self, mut worker: WorkerProcess, mut successor: Option<Successor>) -> WorkerExit {
         let mut since = Instant::now();
         let mut heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
-        let mut replace_at: Option<Instant> = None;
-        let mut last_replaced: Option<Instant> = None;
+        let index = self.ending.index;
+        let mut limits = LimitWatch::new(worker.pid(), worker.limits());
+        let mut pace = Pace::new(since);
+        let mut pending: Option<PendingReplacement> = None;
         // Resolves when the worker may take requests.
         let mut handover = Some(Handover::now());
         let reason = loop {
@@ -170,8 +173,12 @@ impl Slot {
                 event = worker.next_event() => match event {
                     WorkerEvent::Message(WorkerMessage::Pong) => heartbeat.answered(),
                     WorkerEvent::Message(WorkerMessage::Unhealthy(_)) => {
-                        let now = Instant::now();
-                        replace_at = Some(last_replaced.map_or(now, |last| now.max(last + REPLACEMENT_PAUSE)));
+                        let at = pace.of_unhealthy(Instant::now());
+                        pending = Some(PendingReplacement { at, reached: None });
+                    }
+                    WorkerEvent::Message(WorkerMessage::RequestLimitReached) => {
+                        let reached = ReachedLimit::Requests(worker.limits().requests.unwrap_or_default());
+                        pace.add_limit(&mut pending, index, reached);
                     }
                     WorkerEvent::Message(message) => self.ending.handle(message),
                     WorkerEvent::ChannelClosed(error) => break worker.channel_error(error, true).await,
@@ -200,22 +207,24 @@ impl Slot {
                         break reason;
                     }
                 }
-                () = until(replace_at), if successor.is_none() => {
-                    replace_at = None;
-                    successor = Some(Successor::start(&self.ending, Arc::clone(&self.spec), None));
+                reached = limits.reached() => pace.add_limit(&mut pending, index, reached),
+                (reached, turn) = PendingReplacement::turn(&mut pending, &self.turns), if successor.is_none() => {
+                    let next = Successor::start(&self.ending, Arc::clone(&self.spec), None);
+                    successor = Some(next.because(reached, turn));
                 }
                 started = started(&mut successor) => {
-                    let Some(Successor { spec, replacing, .. }) = successor.take() else { continue };
+                    let Some(Successor { spec, replacing, reached, .. }) = successor.take() else { continue };
                     match started {
                         Started::Ready(next, _) => {
                             let predecessor = std::mem::replace(&mut worker, *next);
-                            let closed = self.retire(predecessor, &worker);
+                            let closed = self.retire(predecessor, &worker, reached);
                             handover = Some(closed.after(handover.take()));
                             self.spec = spec;
                             heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
                             since = Instant::now();
-                            last_replaced = Some(since);
-                            replace_at = None;
+                            limits = LimitWatch::new(worker.pid(), worker.limits());
+                            pace.replaced(since);
+                            pending = None;
                             if let Some(replacing) = replacing {
                                 let _ = replacing.send(Ok(()));
                             }
@@ -223,9 +232,10 @@ impl Slot {
                         Started::Failed(reason) => match replacing {
                             Some(replacing) => drop(replacing.send(Err(reason))),
                             None => {
-                                let pause = REPLACEMENT_PAUSE;
+                                // One that has reached a limit still serves well.
+                                let pause = reached.map_or(REPLACEMENT_PAUSE, |_| RETRY);
                                 tracing::error!("{}; the next attempt is in {pause:?}", with_causes(&reason));
-                                replace_at = Some(Instant::now() + pause);
+                                pending = Some(PendingReplacement { at: Instant::now() + pause, reached });
                             }
                         },
                         // The phase has changed, which ends this loop.
@@ -254,10 +264,16 @@ impl Slot {
     }
 
     /// Has a worker finish its calls while its successor serves. Returns when the successor may begin to.
-    fn retire(&mut self, predecessor: WorkerProcess, successor: &WorkerProcess) -> Handover {
+    fn retire(
+        &mut self,
+        predecessor: WorkerProcess,
+        successor: &WorkerProcess,
+        reached: Option<ReachedLimit>,
+    ) -> Handover {
         let index = self.ending.index;
+        let why = reached.map_or(String::new(), |reached| format!(", as it {reached}"));
         tracing::info!(
-            "worker {index} is replaced: pid {} serves, and pid {} finishes its calls",
+            "worker {index} is replaced{why}: pid {} serves, and pid {} finishes its calls",
             successor.pid(),
             predecessor.pid()
         );
@@ -298,14 +314,6 @@ impl Handover {
 async fn begin(handover: &mut Option<Handover>) {
     match handover {
         Some(handover) => handover.0.as_mut().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until this time. Without one it never returns.
-pub(super) async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

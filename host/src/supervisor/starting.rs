@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::SupervisorError;
 use super::ending::Ending;
+use super::limits::ReachedLimit;
 use super::phase::{Phase, SlotExit, stop};
 use super::worker_process::{WorkerProcess, WorkerSpec};
 use crate::control::Ready;
@@ -29,8 +30,12 @@ pub(super) type Replacing = oneshot::Sender<Result<(), SupervisorError>>;
 pub(super) struct Successor {
     pub(super) starting: Starting,
     pub(super) spec: Arc<WorkerSpec>,
-    /// `None` if it replaces an unhealthy worker.
+    /// `None` if it replaces an unhealthy worker, or one that has reached a limit.
     pub(super) replacing: Option<Replacing>,
+    /// The limit that its predecessor has reached, if that is why.
+    pub(super) reached: Option<ReachedLimit>,
+    /// Only one worker of the host at a time is replaced for a limit.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Successor {
@@ -40,6 +45,17 @@ impl Successor {
             starting: start(ending.clone(), Arc::clone(&spec)),
             spec,
             replacing,
+            reached: None,
+            _turn: None,
+        }
+    }
+
+    /// Says why it starts, if that is a limit, and keeps the turn until it has started.
+    pub(super) fn because(self, reached: Option<ReachedLimit>, turn: Option<OwnedSemaphorePermit>) -> Self {
+        Successor {
+            reached,
+            _turn: turn,
+            ..self
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::SupervisorError;
 use super::environment::Environment;
+use super::limits::Limits;
 use crate::control::{
     self, Cell, ControlError, Loads, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
 };
@@ -39,7 +40,7 @@ pub(super) struct WorkerSpec {
     pub(super) program: Program,
     /// The variables to add to our environment.
     pub(super) environment: Environment,
-    /// The configuration of each worker, except its `index` and `load_cell`.
+    /// The configuration of each worker, except what differs between workers.
     pub(super) config: WorkerConfig,
     /// The connections of all workers.
     pub(super) loads: Arc<Loads>,
@@ -49,6 +50,8 @@ pub(super) struct WorkerSpec {
     pub(super) drain_timeout: Duration,
     /// The time without a sign of life after which a worker is killed.
     pub(super) heartbeat_timeout: Duration,
+    /// When a worker is replaced. Each draws its own.
+    pub(super) limits: Limits,
 }
 
 impl WorkerSpec {
@@ -85,6 +88,7 @@ pub(super) struct WorkerProcess {
     sender: Sender<SupervisorMessage>,
     receiver: Receiver<WorkerMessage>,
     cell: Cell,
+    limits: Limits,
     /// Whether the channel is open.
     open: bool,
     exited: Option<ExitStatus>,
@@ -149,6 +153,7 @@ impl WorkerProcess {
             sender,
             receiver,
             cell,
+            limits: spec.limits.draw(),
             open: true,
             exited: None,
             activity: None,
@@ -159,6 +164,11 @@ impl WorkerProcess {
         self.pid
     }
 
+    /// Returns its own limits.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Sends the worker its configuration and waits until it is ready. `restarts` is how often one of its index was started
     /// before.
     pub(super) async fn start(&mut self, spec: &WorkerSpec, restarts: u32) -> Result<Ready, SupervisorError> {
@@ -167,6 +177,7 @@ impl WorkerProcess {
             index: worker,
             restarts,
             load_cell: self.cell.index(),
+            max_requests: self.limits.requests,
             ..spec.config.clone()
         });
         let started = timeout(spec.start_timeout, async {

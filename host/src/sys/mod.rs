@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | `wake` | wakes an event loop that polls a descriptor | `eventfd` | a pipe, non-blocking and close-on-exec; `drain` reads until it is empty |
 //! | `descriptors` | hands open sockets to a child, at fixed numbers; closes those that a forked child must not have | `dup2` after `fork`; `/proc/self/fd` | the same; `/dev/fd` |
-//! | `process` | how a process ended, how to end it, its memory | `kill`, `prctl(PR_SET_PDEATHSIG)`, `/proc/self/status` | `kill`; no death signal: the child watches its stdin for the end |
+//! | `process` | how a process ended, how to end it, its memory and program; where stdout and stderr go | `kill`, `prctl(PR_SET_PDEATHSIG)`, `/proc/PID` | `kill`, `proc_pidinfo`; no death signal: the child watches its stdin for the end |
 //! | `signals` | the signals for the host; those that a process sends itself | SIGINT, SIGTERM, SIGQUIT, SIGHUP | the same, but for the thread that gets it |
 //! | `files` | whether a file can be run; a file without a path | `access(X_OK)`; `memfd_create` | the same; `tmpfile` |
 //! | `image` | reads a library once, checks that it is whole and for this machine, and has the system's loader map what was checked | reads the ELF headers; a sealed `memfd` | reads the Mach-O headers; a private copy in a folder of its own |
@@ -29,7 +29,8 @@ pub use files::memory_file;
 pub(crate) use files::{is_executable, read_regular, write_private};
 pub use process::name_thread;
 pub(crate) use process::{
-    describe_exit, die_with_parent, failed_exit, resident_bytes, take_stdout, terminate,
+    describe_exit, die_with_parent, failed_exit, replace_stderr, resident_bytes, resident_bytes_of,
+    runs_this_program, take_stdout, terminate,
 };
 pub(crate) use signals::{HostSignal, HostSignals};
 pub use signals::{raise, terminate_if_handled};

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
@@ -25,10 +25,29 @@ pub(crate) fn describe_exit(status: ExitStatus) -> String {
 
 /// Returns the resident memory of this process, in bytes; `None` if the system does not tell.
 pub(crate) fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    resident_bytes_in("/proc/self/status")
+}
+
+/// Returns the resident memory of another process, in bytes; `None` if the system does not tell.
+pub(crate) fn resident_bytes_of(pid: u32) -> Option<u64> {
+    resident_bytes_in(&format!("/proc/{pid}/status"))
+}
+
+fn resident_bytes_in(path: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(path).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)
+}
+
+/// Whether a process runs, and runs the same program as this one: the same file, or one of the same name. (The file is known
+/// only of processes of the same user, and it may have been replaced by a newer one.)
+pub(crate) fn runs_this_program(pid: u32) -> bool {
+    let file = |process: &str| std::fs::read_link(format!("/proc/{process}/exe")).ok();
+    let name = |process: &str| std::fs::read(format!("/proc/{process}/comm")).ok();
+    let other = pid.to_string();
+    let is_same_file = file(&other).is_some_and(|file_of_other| file("self") == Some(file_of_other));
+    is_same_file || name(&other).is_some_and(|name_of_other| name("self") == Some(name_of_other))
 }
 
 /// Returns the status of a process that exited with 255.
@@ -60,6 +79,13 @@ pub(crate) fn take_stdout() -> io::Result<File> {
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     nix::unistd::dup2_stdout(io::stderr())?;
     Ok(stdout)
+}
+
+/// Sends to another open file what is printed to stderr from now on, here and in new children. Returns what stderr was.
+pub(crate) fn replace_stderr(by: impl AsFd) -> io::Result<OwnedFd> {
+    let original = io::stderr().as_fd().try_clone_to_owned()?;
+    nix::unistd::dup2_stderr(by)?;
+    Ok(original)
 }
 
 #[cfg(test)]

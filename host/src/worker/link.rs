@@ -142,6 +142,11 @@ impl Orders for Link {
         })
     }
 
+    fn request_limit_reached(&self) -> Box<dyn Fn() + Send + Sync> {
+        let (control, sender) = (self.runtime.handle().clone(), Arc::clone(&self.sender));
+        Box::new(move || drop(control.spawn(send(Arc::clone(&sender), WorkerMessage::RequestLimitReached))))
+    }
+
     fn failed(&mut self, phase: &str, message: &str) {
         self.send(WorkerMessage::Failed {
             phase: phase.to_owned(),

@@ -260,7 +260,10 @@ impl LoadedWorker {
             python: language.to_owned(),
         };
         if let Some(listener) = base.listener.take() {
-            let responses = Arc::<ResponseCounts>::default();
+            let responses = Arc::new(match base.config.max_requests {
+                Some(number) => ResponseCounts::with_limit(number, base.orders.request_limit_reached()),
+                None => ResponseCounts::default(),
+            });
             let metrics = OwnMetrics {
                 worker: base.config.index,
                 restarts: base.config.restarts,

@@ -27,6 +27,12 @@ pub trait Orders: Send + 'static {
         Box::new(|_| {})
     }
 
+    /// Returns what reports that the worker has answered as many requests as its configuration says. It may be called from
+    /// any thread, and does not block.
+    fn request_limit_reached(&self) -> Box<dyn Fn() + Send + Sync> {
+        Box::new(|| {})
+    }
+
     /// Waits for the order to stop; returns the time for running calls to finish.
     fn wait_for_drain(&mut self) -> Duration;
 

@@ -131,6 +131,7 @@ fn config() -> WorkerConfig {
         logs_calls: false,
         debug_logs: false,
         skip_post_on_exception: false,
+        max_requests: None,
         strict: false,
         threads: None,
     }

@@ -3,6 +3,7 @@
 mod causes;
 mod contexts;
 mod even_load;
+mod limits;
 mod reload;
 mod service_manager;
 mod stalls;

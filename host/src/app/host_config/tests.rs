@@ -74,7 +74,7 @@ fn every_key_that_we_use_is_read() {
         [
             "host.json:11: extensions.http.other: unknown key, ignored",
             "host.json: these keys have no effect here: extensions.queues (only HTTP functions are served); \
-             logging.fileLoggingMode (the log is on stderr)",
+             logging.fileLoggingMode (the log is on stderr, or in --log-file)",
         ]
     );
     let extension = |name: &str, library: Option<&str>| ExtensionConfig {

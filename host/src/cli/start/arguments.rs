@@ -8,6 +8,9 @@ use clap::Parser as _;
 
 use super::listening::Listening;
 use super::of_func::OfFunc;
+use super::operations::Operations;
+use super::values::seconds;
+use crate::cli::settings::{EXPECTED_WORKERS, parse_workers};
 use crate::cli::switch::{Switch, boolean, parse_switch};
 use crate::logging::{AccessLogFormat, Format};
 use crate::model::{Origins, TrustedProxies};
@@ -74,9 +77,9 @@ pub(in crate::cli) struct Arguments {
     )]
     pub(super) cors_credentials: Switch,
 
-    /// Worker processes, 1 to 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
+    /// Worker processes, 1 to 10; auto is one for each core of the machine, at most 10 [env: FUNCTIONS_WORKER_PROCESS_COUNT] [default: 1]
     // Not clap's `env`: local.settings.json may have the setting too.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10))]
+    #[arg(long, value_name = "N", value_parser = workers)]
     pub(super) workers: Option<u32>,
 
     /// Proxies whose X-Forwarded-For, -Proto and -Host count: IP addresses and networks, separated by commas; * is everybody
@@ -138,6 +141,9 @@ pub(in crate::cli) struct Arguments {
     /// Seconds without a sign of life after which a worker is killed and started again
     #[arg(long, env = "FUNCDOCK_HEARTBEAT_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(super) heartbeat_timeout: Duration,
+
+    #[command(flatten)]
+    pub(super) operations: Operations,
 
     /// Format of the log on stderr
     #[arg(
@@ -213,6 +219,7 @@ impl Arguments {
             no_reload: true,
             quiet: true,
             access_log: None,
+            operations: arguments.operations.without_pid_file(),
             ..arguments
         }
     }
@@ -229,10 +236,6 @@ fn admin_address(value: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "expected an IP address and a port, such as 127.0.0.1:7072".into())
 }
 
-pub(in crate::cli) fn seconds(value: &str) -> Result<Duration, String> {
-    // The limit of a year keeps sums with the clock in range.
-    match value.parse::<f64>() {
-        Ok(number) if (0.0..=365.0 * 86_400.0).contains(&number) => Ok(Duration::from_secs_f64(number)),
-        _ => Err("expected a number of seconds, such as 30 or 0.5".into()),
-    }
+fn workers(value: &str) -> Result<u32, String> {
+    parse_workers(value).ok_or_else(|| EXPECTED_WORKERS.into())
 }

@@ -40,7 +40,7 @@ impl OfFunc {
             (
                 self.json_output_file.is_some(),
                 "--json-output-file",
-                "write --log-format json 2> FILE",
+                "write --log-format json --log-file FILE",
             ),
             (
                 self.user_secrets,
