@@ -258,3 +258,16 @@ fn a_python_that_is_too_old_is_refused() {
     let expected = "is Python 3.8; Funcdock needs 3.9 or newer. Choose another interpreter with --python";
     assert!(stopped.stderr.contains(expected), "{}", stopped.stderr);
 }
+
+#[test]
+fn an_azure_functions_that_is_too_old_is_named_and_the_oldest_that_is_not_is_served() {
+    let app =
+        || App::without_functions().function("hello", "def main(req):\n    return req.params['name']\n");
+    let old = python::with("before-1.8", &["azure-functions==1.7.2"]);
+    let stopped = app().python(old).start_fails();
+    let expected = "azure-functions 1.7.2 is too old for this host, which serves 1.8 and newer";
+    assert!(stopped.stderr.contains(expected), "{}", stopped.stderr);
+    let oldest = python::with("from-1.8", &["azure-functions==1.8.0"]);
+    let host = app().python(oldest).start();
+    assert_eq!(host.get("/api/hello?name=Ada").text(), "Ada");
+}

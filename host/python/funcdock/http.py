@@ -10,6 +10,8 @@ import types
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from .loader import LoadError
+
 try:
     import azure.functions as func
 except ImportError:
@@ -146,7 +148,13 @@ def read_response(response: Any) -> tuple[bytes, int, Any, str, str]:
 def register(context: type, trace_context: type, retry_context: type) -> None:
     """Registers our classes as subclasses of the library's abstract ones."""
     if func:
-        func.Context.register(context)
         abc = func._abc
+        if not hasattr(abc, "TraceContext"):
+            version = getattr(func, "__version__", "in an old version")
+            raise LoadError(
+                f"azure-functions {version} is too old for this host, which serves 1.8 and newer: write "
+                f"azure-functions>=1.8 into requirements.txt and install it (it was found at {func.__file__})"
+            )
+        func.Context.register(context)
         abc.TraceContext.register(trace_context)
         abc.RetryContext.register(retry_context)
