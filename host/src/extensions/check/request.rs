@@ -189,7 +189,7 @@ mod tests {
             ("", "line 1: expected a request line"),
             ("hello", "found \"hello\""),
             ("GET api/x HTTP/1.1", "line 1: expected a request line"),
-            ("GET / HTTP/2", "line 1: expected a request line"),
+            ("GET / HTTP/3", "line 1: expected a request line"),
             (
                 "GET / HTTP/1.1\nx: 1\nno header\n",
                 "line 3: expected a header such as",
