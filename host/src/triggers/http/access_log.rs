@@ -17,8 +17,11 @@ use crate::model::Invocation;
 /// The status of a request whose client left before the response was there: nginx's.
 const CLIENT_LEFT: u16 = 499;
 
-/// What is known of a request. It is logged when dropped.
-pub(super) struct Entry {
+/// A request that is logged when this is dropped.
+pub(super) struct Entry(Record);
+
+/// What is known of a request.
+struct Record {
     format: AccessLogFormat,
     arrived: SystemTime,
     begun: Instant,
@@ -43,9 +46,27 @@ struct Called {
 impl Entry {
     /// Takes note of a request that has arrived.
     pub(super) fn begin<B>(format: AccessLogFormat, request: &http::Request<B>, client: &Client) -> Self {
+        Entry(Record::of(format, request, client))
+    }
+
+    /// Goes on with the response, until it has been sent.
+    pub(super) fn follow(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        self.0.status = response.status().as_u16();
+        self.0.call = response.extensions().get::<Called>().cloned();
+        response.map(|body| ResponseBody::Logged(Box::new((body, self))))
+    }
+
+    /// Takes note of a part of the response that was taken to be sent.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.0.bytes += bytes as u64;
+    }
+}
+
+impl Record {
+    fn of<B>(format: AccessLogFormat, request: &http::Request<B>, client: &Client) -> Self {
         let headers = request.headers();
         let address = origin::forwarded_client(headers, client);
-        Entry {
+        Record {
             format,
             arrived: SystemTime::now(),
             begun: Instant::now(),
@@ -61,18 +82,6 @@ impl Entry {
         }
     }
 
-    /// Goes on with the response, until it has been sent.
-    pub(super) fn follow(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
-        self.status = response.status().as_u16();
-        self.call = response.extensions().get::<Called>().cloned();
-        response.map(|body| ResponseBody::Logged(Box::new((body, self))))
-    }
-
-    /// Takes note of a part of the response that was taken to be sent.
-    pub(super) fn add(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
-    }
-
     fn line(&self) -> String {
         let client = without_port(&self.client);
         let version = match self.version {
@@ -80,7 +89,7 @@ impl Entry {
             Version::HTTP_2 => "HTTP/2.0",
             _ => "HTTP/1.1",
         };
-        let Entry {
+        let Record {
             method,
             target,
             status,
@@ -122,7 +131,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        print_unread(&self.line());
+        print_unread(&self.0.line());
     }
 }
 
@@ -188,18 +197,19 @@ mod tests {
     use super::*;
     use crate::model::Scheme;
 
-    fn entry(format: AccessLogFormat, target: &str, headers: &[(&str, &str)]) -> Entry {
+    /// Returns the line of a request that was answered with 200 and five bytes.
+    fn line(format: AccessLogFormat, target: &str, headers: &[(&str, &str)]) -> String {
         let mut request = Request::builder().uri(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let client = Client::new(Some(peer), true, Scheme::Http);
-        let mut entry = Entry::begin(format, &request.body(()).expect("a request"), &client);
-        entry.arrived = SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_055_601);
-        entry.status = 200;
-        entry.add(5);
-        entry
+        let mut record = Record::of(format, &request.body(()).expect("a request"), &client);
+        record.arrived = SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_055_601);
+        record.status = 200;
+        record.bytes = 5;
+        record.line()
     }
 
     #[test]
@@ -221,14 +231,14 @@ mod tests {
                 "127.0.0.1 - - [30/Nov/2026:16:20:01 +0000] \"GET /%22 HTTP/1.1\" 200 5\n",
             ),
         ] {
-            assert_eq!(entry(AccessLogFormat::Common, target, headers).line(), expected);
+            assert_eq!(line(AccessLogFormat::Common, target, headers), expected);
         }
     }
 
     #[test]
     fn json_has_what_the_client_says_of_itself() {
         let headers = [("host", "shop.example"), ("user-agent", "a\"b")];
-        let line = entry(AccessLogFormat::Json, "/api/hello", &headers).line();
+        let line = line(AccessLogFormat::Json, "/api/hello", &headers);
         let mut record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert!(record["duration_ms"].take().as_f64().is_some());
         assert_eq!(
