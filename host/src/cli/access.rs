@@ -22,7 +22,8 @@ pub(super) fn keys(
     if !auth.is_on_or(!is_local) {
         if !is_local {
             tracing::warn!(
-                "everybody who reaches {address} can call every function, and /admin and /metrics: --enable-auth is false"
+                "everybody who reaches {} can call every function, and /admin and /metrics: --enable-auth is false",
+                reached(address)
             );
         }
         return Ok(None);
@@ -31,11 +32,22 @@ pub(super) fn keys(
     let (file, is_new) = folder.prepare()?;
     let why = match auth {
         Switch::On => String::new(),
-        _ => format!(", as other machines can reach {address} (see --enable-auth)"),
+        _ => format!(
+            ", as other machines can reach {} (see --enable-auth)",
+            reached(address)
+        ),
     };
     let made = if is_new { "were made in" } else { "are in" };
     tracing::info!("requests need keys{why}; the keys {made} {}", file.display());
     Ok(Some(folder))
+}
+
+/// Returns what of an address others know: the port may still be any.
+fn reached(address: &HostAddress) -> String {
+    match address {
+        HostAddress::Ip(address) => address.ip().to_string(),
+        HostAddress::Unix(_) => address.to_string(),
+    }
 }
 
 /// Returns the address for operators alone, with the keys that they need there: none if only this machine can reach it.

@@ -202,10 +202,9 @@ fn options_of_func_are_known() {
     host.stop().assert_clean();
     for (arguments, expected) in [
         (
-            &["--useHttps"][..],
-            "--useHttps cannot be had: TLS is not served yet; put a proxy",
+            &["--password", "secret"][..],
+            "--password cannot be had: the file of --cert is PEM",
         ),
-        (&["--cert", "a.pfx"], "--cert cannot be had"),
         (&["--enable-json-output"], "write --log-format json"),
         (
             &["--language-worker", "-m 'debugpy"],

@@ -11,6 +11,7 @@ const EVERY: [&str; 13] = [
     "init",
     "new",
     "start",
+    "run",
     "extension list",
     "extension check",
     "extension install",
