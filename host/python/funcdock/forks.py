@@ -20,6 +20,9 @@ from . import errors, import_loop, tasks
 #: Whether this process is such a child.
 is_child = False
 
+#: The signals that end a child, as ``terminate()`` does.
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
 #: The worker's handlers of signals, of which a child must not have any.
 _handlers: dict[int, Any] = {}
 
@@ -36,14 +39,31 @@ def install(
     _loop = loop
     _handlers[signal.SIGINT] = signal.getsignal(signal.SIGINT)
 
+    # Several threads may fork at once.
+    masks = threading.local()
+
+    def hold_signals() -> None:
+        # What a child gets before it has handlers of its own would be lost in those of the worker.
+        masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+    def release_signals() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
+
     def enter_child() -> None:
         global is_child
         is_child = True
         after_in_child()
         _reset_signals()
         _leave_loop()
+        try:
+            release_signals()
+        except KeyboardInterrupt:
+            # From here nobody could catch it, and it would be lost. So it ends the child as if nobody did.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
 
-    os.register_at_fork(after_in_child=enter_child)
+    # Of the hooks before a fork, the first one comes last; of those after it, first.
+    os.register_at_fork(before=hold_signals, after_in_parent=release_signals, after_in_child=enter_child)
 
 
 def end_call(error: BaseException | None) -> NoReturn:

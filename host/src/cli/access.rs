@@ -37,6 +37,12 @@ pub(super) fn keys(
             reached(address)
         ),
     };
+    for file in folder.readable_by_all() {
+        tracing::warn!(
+            "every user of this machine can read the keys in {0}: chmod o= {0}",
+            file.display()
+        );
+    }
     let made = if is_new { "were made in" } else { "are in" };
     tracing::info!("requests need keys{why}; the keys {made} {}", file.display());
     Ok(Some(folder))

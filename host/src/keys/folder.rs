@@ -1,7 +1,7 @@
 //! The folder with the files of keys.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,22 @@ impl KeyFolder {
             write(&file, &keys)?;
         }
         Ok((file, is_new))
+    }
+
+    /// Returns the files that every user of this machine can read. The folder may keep them from it.
+    pub fn readable_by_all(&self) -> Vec<PathBuf> {
+        let is_open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.mode() & 0o004 != 0);
+        // To reach a file, one must be allowed to pass its folder.
+        if !fs::metadata(&self.0).is_ok_and(|folder| folder.mode() & 0o001 != 0) {
+            return Vec::new();
+        }
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let files = entries.map(|entry| entry.path());
+        let mut open: Vec<_> = files
+            .filter(|file| file.extension().is_some_and(|kind| kind == "json") && is_open(file))
+            .collect();
+        open.sort();
+        open
     }
 
     /// Returns the keys of a list. A function that has none gets a first one, if the folder can be written.
@@ -268,6 +284,21 @@ mod tests {
         let (_, is_new) = keys.prepare().expect("read");
         assert!(!is_new);
         assert_eq!(keys.master().expect("read"), Some(master), "they stay");
+    }
+
+    #[test]
+    fn files_that_everybody_can_read_are_named() {
+        let (_folder, keys) = folder();
+        let (file, _) = keys.prepare().expect("made");
+        let open = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+        };
+        open(&file, 0o644);
+        assert!(keys.readable_by_all().is_empty(), "nobody passes the folder");
+        open(keys.path(), 0o755);
+        assert_eq!(keys.readable_by_all(), std::slice::from_ref(&file));
+        open(&file, 0o640);
+        assert!(keys.readable_by_all().is_empty());
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub fn memory_file(name: &CStr) -> io::Result<File> {
     Ok(File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
 }
 
-/// Writes a file for the user of this process alone. Whoever reads it meanwhile gets the old one or the new one.
+/// Writes a file for the user of this process alone. Whoever reads it meanwhile gets the old one or the new one. A link stays,
+/// and the file that it leads to is written.
 pub(crate) fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = file.with_file_name(name);
@@ -45,7 +47,7 @@ pub(crate) fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
         .open(&new)?;
     written.write_all(content)?;
     written.sync_all()?;
-    fs::rename(&new, file)
+    fs::rename(&new, &file)
 }
 
 #[cfg(test)]
@@ -66,6 +68,19 @@ mod tests {
         let pipe = folder.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
         assert_eq!(kind(&pipe), io::ErrorKind::Other);
+    }
+
+    #[test]
+    fn a_private_file_is_replaced_where_a_link_leads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).expect("made");
+        fs::write(&file, "old").expect("written");
+        write_private(&link, b"new").expect("written");
+        assert!(link.is_symlink(), "it stays");
+        assert_eq!(fs::read(&file).expect("read"), b"new");
+        let mode = fs::metadata(&file).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

@@ -342,3 +342,27 @@ def main(req):
         host.stop().assert_clean();
     }
 }
+
+#[test]
+fn a_child_that_has_just_begun_can_be_ended() {
+    let code = "
+import os
+import signal
+import time
+
+
+def main(req):
+    for number in range(100):
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(60)
+            os._exit(1)
+        os.kill(pid, (signal.SIGTERM, signal.SIGINT)[number % 2])
+        how = os.waitpid(pid, 0)[1]
+        assert how, f'child {number} went on'
+    return 'all ended'
+";
+    let host = app().function("kills", code).start();
+    let answer = host.get("/api/kills");
+    assert_eq!(answer.text(), "all ended", "{}", host.output());
+}
