@@ -36,12 +36,30 @@ impl Http2 {
         Self::over(stream, host.url()).await
     }
 
+    /// Connects to a host's port as a client that has no room for any response.
+    pub async fn without_room(host: &Host) -> Self {
+        let stream = TcpStream::connect(host.address())
+            .await
+            .expect("the host listens");
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(0);
+        Self::with(&builder, stream, host.url()).await
+    }
+
     /// Speaks HTTP/2 on a connection. `base` is the beginning of URLs.
     pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, base: &str) -> Self {
+        let mut builder = h2::client::Builder::new();
         // A stream that nobody reads leaves room for others.
-        let handshake = h2::client::Builder::new()
-            .initial_connection_window_size(10 << 20)
-            .handshake(stream);
+        builder.initial_connection_window_size(10 << 20);
+        Self::with(&builder, stream, base).await
+    }
+
+    async fn with(
+        builder: &h2::client::Builder,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        base: &str,
+    ) -> Self {
+        let handshake = builder.handshake(stream);
         let handshake = timeout(DEADLINE, handshake).await;
         let (sender, connection) = handshake.expect("in time").expect("the host speaks HTTP/2");
         Http2 {

@@ -50,6 +50,8 @@ pub async fn connect(
     let stream = TcpStream::connect(host.address())
         .await
         .expect("the host listens");
+    // What is sent arrives.
+    stream.set_nodelay(true).expect("a TCP socket");
     let handshake = TlsConnector::from(config(trusted, protocols)).connect(name(), stream);
     timeout(DEADLINE, handshake).await.expect("in time")
 }

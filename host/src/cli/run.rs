@@ -1,22 +1,21 @@
 //! `funcdock run`: starts a host for one call of one function, and prints what it returns.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use nix::libc::SIGTERM;
 use serde_json::json;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
-use super::start;
+use super::{print_for_programs, start};
 use crate::supervisor::{self, Progress};
 use crate::sys;
 
@@ -75,9 +74,10 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
         .enable_all()
         .build()
         .context("cannot start the event loop of the host")?;
-    runtime.block_on(async {
+    let (stopped, called) = runtime.block_on(async {
         let (ready, is_ready) = oneshot::channel();
         let mut ready = Some(ready);
+        let (ended, has_ended) = oneshot::channel::<()>();
         let host = supervisor::run(
             options,
             || Err("the host ends with the call".to_owned()),
@@ -90,23 +90,35 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
                     let _ = ready.send(());
                 }
             },
+            async {
+                // The sender is dropped when the call has ended.
+                let _ = has_ended.await;
+            },
         );
         let call = async {
-            // Without a message the host has ended, which says why.
-            let Ok(()) = is_ready.await else {
-                return Ok(ExitCode::FAILURE);
+            let called = match is_ready.await {
+                Ok(()) => Some(call(&socket, &name, input.as_deref()).await),
+                // The host has ended, and says why.
+                Err(_) => None,
             };
-            let called = call(&socket, &name, input.as_deref()).await;
-            sys::raise(SIGTERM).context("cannot stop the host")?;
+            drop(ended);
             called
         };
-        let (stopped, called) = tokio::join!(host, call);
-        let stopped = stopped?;
-        match stopped.exit_code() {
-            0 => called,
-            code => Ok(ExitCode::from(code)),
-        }
-    })
+        tokio::join!(host, call)
+    });
+    // From here on a signal ends the program: whoever reads stdout may take long.
+    sys::restore_signals();
+    let code = stopped?.exit_code();
+    let answer = match called {
+        Some(answer) if code == 0 => answer?,
+        _ => return Ok(ExitCode::from(code.max(1))),
+    };
+    print_for_programs(&answer.body);
+    if answer.status.is_client_error() || answer.status.is_server_error() {
+        tracing::error!("function {name} has answered with {}", answer.status);
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read(file: &Path) -> Result<String> {
@@ -119,8 +131,14 @@ fn read(file: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Has the host call the function, and prints the answer as it comes.
-async fn call(socket: &Path, name: &str, input: Option<&str>) -> Result<ExitCode> {
+/// What a function has answered.
+struct Answer {
+    status: StatusCode,
+    body: Bytes,
+}
+
+/// Has the host call the function.
+async fn call(socket: &Path, name: &str, input: Option<&str>) -> Result<Answer> {
     let lost = || anyhow!("the host did not answer; its log says why");
     let stream = UnixStream::connect(socket)
         .await
@@ -134,20 +152,9 @@ async fn call(socket: &Path, name: &str, input: Option<&str>) -> Result<ExitCode
         .context("not a function's name")?;
     let response = sender.send_request(request).await.map_err(|_| lost())?;
     let status = response.status();
-    let mut body = response.into_body();
-    let mut stdout = std::io::stdout();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| lost())?.into_data() else {
-            continue;
-        };
-        // Who has closed stdout wants no more of it.
-        if stdout.write_all(&data).and_then(|()| stdout.flush()).is_err() {
-            break;
-        }
-    }
-    if status.is_client_error() || status.is_server_error() {
-        tracing::error!("function {name} has answered with {status}");
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
+    let body = response.into_body().collect().await.map_err(|_| lost())?;
+    Ok(Answer {
+        status,
+        body: body.to_bytes(),
+    })
 }

@@ -83,9 +83,12 @@ fn serve(
         .enable_all()
         .build()
         .context("cannot start the event loop of the host")?;
-    let stopped = runtime.block_on(supervisor::run(options, reread, |progress| {
-        report(progress, scheme, &route_prefix, unused_connection.as_deref())
-    }))?;
+    let stopped = runtime.block_on(supervisor::run(
+        options,
+        reread,
+        |progress| report(progress, scheme, &route_prefix, unused_connection.as_deref()),
+        std::future::pending(),
+    ))?;
     Ok(ExitCode::from(stopped.exit_code()))
 }
 

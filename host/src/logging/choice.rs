@@ -54,6 +54,11 @@ pub(super) fn prepare_filter(selection: &Selection<'_>) -> EnvFilter {
         .with_default_directive(default.into())
         .with_env_var(VARIABLE)
         .from_env_lossy();
+    // What clients do wrong is no warning: they could fill the log with it.
+    let filter = match OF_CLIENTS.parse() {
+        Ok(directive) if !is_chosen_by_variable() => filter.add_directive(directive),
+        _ => filter,
+    };
     let chosen = if is_chosen_by_variable() {
         let loggers = Loggers::parse(&std::env::var(VARIABLE).unwrap_or_default());
         loggers.most_verbose().map(|most| (Chosen::ByName(loggers), most))
@@ -85,6 +90,9 @@ pub(super) fn prepare_filter(selection: &Selection<'_>) -> EnvFilter {
         .filter_map(|directive| directive.parse().ok())
         .fold(filter, EnvFilter::add_directive)
 }
+
+/// The level of records about the protocol of clients, made by the library that speaks HTTP/2.
+const OF_CLIENTS: &str = "h2=error";
 
 /// The target of the records of functions and extensions.
 pub(super) const APP: &str = "app";

@@ -3,6 +3,7 @@
 //! `funcdock_telemetry` has the same rule for URLs, and does not know this crate.
 
 use funcdock_extension_api::driver::is_secret_name;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 const HIDDEN: &str = "***";
@@ -43,13 +44,21 @@ pub(crate) fn hide_credentials(text: &str) -> String {
     shown
 }
 
-/// Returns the query of a URL without the values of parameters that say by their name that they are secret, and of `code`,
-/// which is a key.
+/// Names of parameters that do not look secret: a key of the host, the signature of a URL for Azure's storage, a password.
+const SECRET_PARAMETERS: [&str; 3] = ["code", "sig", "pw"];
+
+/// Returns the query of a URL without the values of parameters that say by their name that they are secret.
 pub(crate) fn hide_secret_parameters(query: &str) -> String {
+    let is_secret = |name: &str| {
+        // As whoever looks for it reads it.
+        let name = percent_decode_str(name).decode_utf8_lossy();
+        is_secret_name(&name)
+            || SECRET_PARAMETERS
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known))
+    };
     let shown = query.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) if name.eq_ignore_ascii_case("code") || is_secret_name(name) => {
-            format!("{name}={HIDDEN}")
-        }
+        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
         _ => parameter.to_owned(),
     });
     shown.collect::<Vec<_>>().join("&")

@@ -211,6 +211,11 @@ fn bind_advice(address: &HostAddress, source: &io::Error) -> String {
         (AddrInUse, HostAddress::Unix(_)) => {
             "another process listens there; stop it, or choose another file with --unix-socket".into()
         }
+        (PermissionDenied, HostAddress::Unix(_)) => {
+            "this user may not use the file, or make one in its folder; change their permissions, or choose another with \
+             --unix-socket"
+                .into()
+        }
         (AlreadyExists, _) => {
             "there is a file that is not a socket; remove it, or choose another with --unix-socket".into()
         }

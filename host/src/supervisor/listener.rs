@@ -79,7 +79,7 @@ impl Listen {
                 this.ip() == bound.ip() && [0, bound.port()].contains(&this.port())
             }
             (Listen::UnixSocket { file, .. }, Listen::UnixSocket { file: bound, .. }) => {
-                bound.ends_with(file)
+                env::current_dir().is_ok_and(|folder| folder.join(file) == *bound)
             }
             (Listen::Inherited(..), Listen::Inherited(..)) => true,
             _ => false,
@@ -157,7 +157,7 @@ fn bind_address(address: SocketAddr) -> io::Result<Bound> {
 fn bind_file(file: &Path, mode: Option<u32>) -> io::Result<Bound> {
     // The address is what others connect to, wherever they are.
     let path = env::current_dir()?.join(file);
-    remove_stale(&path)?;
+    remove_stale(file)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     // The shorter form: a path may have 107 bytes.
@@ -189,7 +189,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        _ => Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
 
@@ -245,6 +246,19 @@ mod tests {
         let _client = TcpStream::connect(address).expect("connected");
         let (connection, _) = listener.accept().expect("accepted");
         assert_eq!(connection.tcp_notsent_lowat().expect("read"), NOT_SENT);
+    }
+
+    #[test]
+    fn a_relative_path_is_where_it_was_bound() {
+        let at = |file: PathBuf| Listen::UnixSocket { file, mode: None };
+        let bound = at(env::current_dir().expect("a folder").join("app.sock"));
+        for (file, expected) in [
+            ("app.sock", true),
+            ("./app.sock", true),
+            ("other/app.sock", false),
+        ] {
+            assert_eq!(at(file.into()).is_at(&bound), expected, "{file}");
+        }
     }
 
     #[test]

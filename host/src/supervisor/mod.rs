@@ -148,7 +148,7 @@ impl Stopped {
     }
 }
 
-/// Runs the host until SIGINT, SIGTERM or SIGQUIT, or until no worker can be started. At SIGHUP it reads the options with
+/// Runs the host until SIGINT, SIGTERM or SIGQUIT, until `end` is ready, or until no worker can be started. At SIGHUP it reads the options with
 /// `reread` and replaces its workers one after the other; an error is logged, and the workers stay as they are.
 ///
 /// Takes over these signals for the whole process. Needs a tokio runtime with I/O and time. `report` must not block.
@@ -156,6 +156,7 @@ pub async fn run(
     options: Options,
     reread: impl Fn() -> Result<Options, String> + Send + Sync + 'static,
     mut report: impl FnMut(Progress<'_>),
+    end: impl Future<Output = ()>,
 ) -> Result<Stopped, SupervisorError> {
     let mut signals = HostSignals::new().map_err(SupervisorError::Signals)?;
     let bound = listener::bind(&options.listen)?;
@@ -211,6 +212,8 @@ pub async fn run(
     let mut relay = PeerRelay::new(queues);
     let mut manager = ServiceManager::of_this_process();
     let mut outcome = Ok(Stopped::Clean);
+    let mut end = std::pin::pin!(end);
+    let mut is_ended = false;
     loop {
         tokio::select! {
             // Events first, so that none is left when the last slot ends.
@@ -251,6 +254,10 @@ pub async fn run(
                     outcome = outcome.and(Ok(Stopped::Signalled(number)));
                 }
             },
+            () = &mut end, if !is_ended => {
+                is_ended = true;
+                begin_drain(&phase, options.drain_timeout);
+            }
             files = changed(&mut changes) => {
                 let names = files.iter().map(|file| file.strip_prefix(&options.app.root).unwrap_or(file).display());
                 let names: Vec<_> = names.map(|name| name.to_string()).collect();

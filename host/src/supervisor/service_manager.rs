@@ -9,6 +9,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 pub(super) struct ServiceManager {
     /// Ticks when it wants to know that the host still runs.
     watchdog: Option<Interval>,
+    is_stopping: bool,
 }
 
 impl ServiceManager {
@@ -20,12 +21,18 @@ impl ServiceManager {
             interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
             interval
         });
-        ServiceManager { watchdog }
+        ServiceManager {
+            watchdog,
+            is_stopping: false,
+        }
     }
 
     /// The host serves: for the first time, or as it is now after a reload.
     pub(super) fn ready(&self) {
-        notify(&[NotifyState::Ready]);
+        // A reload may end while the host stops.
+        if !self.is_stopping {
+            notify(&[NotifyState::Ready]);
+        }
     }
 
     /// The host reads its app again.
@@ -37,7 +44,8 @@ impl ServiceManager {
     }
 
     /// The host stops.
-    pub(super) fn stopping(&self) {
+    pub(super) fn stopping(&mut self) {
+        self.is_stopping = true;
         notify(&[NotifyState::Stopping]);
     }
 

@@ -32,6 +32,6 @@ pub(crate) use process::{
     describe_exit, die_with_parent, failed_exit, replace_stderr, resident_bytes, resident_bytes_of,
     runs_this_program, take_stdout, terminate,
 };
-pub(crate) use signals::{HostSignal, HostSignals};
+pub(crate) use signals::{HostSignal, HostSignals, restore_signals};
 pub use signals::{raise, terminate_if_handled};
 pub use wake::WakeFd;

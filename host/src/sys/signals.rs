@@ -80,6 +80,14 @@ impl HostSignals {
     }
 }
 
+/// Gives the signals that [`HostSignals`] has taken over their usual effect: they end the process.
+pub(crate) fn restore_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP] {
+        // SAFETY: the default action is valid for each, and runs no code of this process.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// Whether this process belongs to a terminal that is open.
 fn has_terminal() -> bool {
     fs::File::open("/dev/tty").is_ok()

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -24,14 +24,14 @@ pub enum TlsError {
         problem: String,
     },
     /// Certificate and key cannot be used together.
-    #[error("the certificate in {} with the key in {}: {source}", certificate.display(), key.display())]
+    #[error("the certificate in {} with the key in {}: {problem}", certificate.display(), key.display())]
     Use {
         /// The file with the certificate.
         certificate: PathBuf,
         /// The file with the key.
         key: PathBuf,
-        /// The reason.
-        source: rustls::Error,
+        /// The reason, and what was expected.
+        problem: String,
     },
     /// No certificate for this machine can be made.
     #[error("cannot make a certificate for localhost in {}: {problem}", folder.display())]

@@ -1,12 +1,12 @@
 //! Reads a certificate and its key from PEM files.
 
-use std::fs;
 use std::path::Path;
 
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Identity, TlsError};
+use crate::sys;
 
 /// How the files of Windows and of Azure, which have both in one, become the one that is read here.
 const CONVERT: &str = "openssl pkcs12 -in FILE.pfx -out FILE.pem -nodes";
@@ -21,16 +21,21 @@ impl Identity {
         let key_file = key.unwrap_or(certificate);
         let chain = chain(certificate, &read(certificate)?)?;
         let key = private_key(key_file, &read(key_file)?)?;
-        Identity::new(chain, &key).map_err(|source| TlsError::Use {
+        Identity::new(chain, &key).map_err(|error| TlsError::Use {
             certificate: certificate.to_owned(),
             key: key_file.to_owned(),
-            source,
+            problem: match error {
+                rustls::Error::InconsistentKeys(_) => "the key is not the certificate's".to_owned(),
+                error => format!(
+                    "{error}; expected a key of P-256, P-384, Ed25519, or RSA with 2048 bits at least"
+                ),
+            },
         })
     }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|source| TlsError::Read {
+    sys::read_regular(file).map_err(|source| TlsError::Read {
         file: file.to_owned(),
         source,
     })
@@ -40,32 +45,43 @@ fn chain(file: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsE
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
     let chain = chain.map_err(|error| content(file, &error.to_string()))?;
     if chain.is_empty() {
-        return Err(content(file, &missing("certificate (BEGIN CERTIFICATE)", bytes)));
+        return Err(content(
+            file,
+            &missing("certificate (BEGIN CERTIFICATE)", "", bytes),
+        ));
     }
     Ok(chain)
 }
 
 fn private_key(file: &Path, bytes: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
-    const ENCRYPTED: &[u8] = b"ENCRYPTED PRIVATE KEY";
-    match PrivateKeyDer::from_pem_slice(bytes) {
-        Ok(key) => Ok(key),
-        Err(pem::Error::NoItemsFound) if memchr::memmem::find(bytes, ENCRYPTED).is_some() => Err(content(
+    if memchr::memmem::find(bytes, b"ENCRYPTED").is_some() {
+        return Err(content(
             file,
             "the private key is encrypted; decrypt it: openssl pkey -in FILE -out FILE.key",
-        )),
+        ));
+    }
+    match PrivateKeyDer::from_pem_slice(bytes) {
+        Ok(key) => Ok(key),
         Err(pem::Error::NoItemsFound) => Err(content(
             file,
-            &missing("private key (BEGIN PRIVATE KEY); name its file with --key", bytes),
+            &missing(
+                "private key (BEGIN PRIVATE KEY)",
+                "; name its file with --key",
+                bytes,
+            ),
         )),
         Err(error) => Err(content(file, &error.to_string())),
     }
 }
 
-fn missing(what: &str, bytes: &[u8]) -> String {
+fn missing(what: &str, advice: &str, bytes: &[u8]) -> String {
     match bytes.first() {
         // The beginning of a sequence in DER, which PEM cannot have.
-        Some(0x30) => format!("not a PEM file; if it is a .pfx file, convert it: {CONVERT}"),
-        _ => format!("there is no {what} in this file"),
+        Some(0x30) => format!(
+            "not a PEM file; convert a .pfx file with {CONVERT}, and a certificate in DER with openssl x509 -inform der -in FILE \
+             -out FILE.pem"
+        ),
+        _ => format!("there is no {what} in this file{advice}"),
     }
 }
 
@@ -78,6 +94,8 @@ fn content(file: &Path, problem: &str) -> TlsError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -113,8 +131,8 @@ mod tests {
         assert_eq!(text(&both, None), "ok");
         for (certificate, key, expected) in [
             (&absent, None, "cannot read"),
-            (&certificate, None, "name its file with --key"),
-            (&certificate, Some(&*other), "KeyMismatch"),
+            (&certificate, None, "in this file; name its file with --key"),
+            (&certificate, Some(&*other), "the key is not the certificate's"),
             (&certificate, Some(&*encrypted), "openssl pkey"),
             (&own_key, None, "BEGIN CERTIFICATE"),
             (&pfx, None, "openssl pkcs12"),

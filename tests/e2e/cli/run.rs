@@ -1,9 +1,12 @@
 //! `funcdock run`: one call of one function.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 
-use funcdock_tests::{App, binary, python};
+use funcdock_tests::{App, binary, python, wait_for};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const CODE: &str = r#"
 import logging
@@ -39,9 +42,10 @@ def order(message: func.QueueMessage) -> None:
     logging.info("ordered: %s", message.get_json()["what"])
 "#;
 
-/// Runs `funcdock run` with these arguments and this stdin.
-fn run(app: &App, arguments: &[&str], stdin: &[u8]) -> Output {
-    let mut child = Command::new(binary())
+/// Returns `funcdock run` with these arguments.
+fn command(app: &App, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command
         .arg("run")
         .args(arguments)
         .arg("--app")
@@ -56,9 +60,13 @@ fn run(app: &App, arguments: &[&str], stdin: &[u8]) -> Output {
         ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs `funcdock run` with these arguments and this stdin.
+fn run(app: &App, arguments: &[&str], stdin: &[u8]) -> Output {
+    let mut child = command(app, arguments).spawn().expect("the binary runs");
     let mut input = child.stdin.take().expect("a pipe");
     // It need not read.
     let _ = input.write_all(stdin);
@@ -106,6 +114,49 @@ fn a_function_is_called_once_and_its_answer_printed() {
         assert_eq!(ended.status.success(), succeeds, "{arguments:?}\n{stderr}");
         assert!(stderr.contains(log), "{arguments:?}\n{stderr}");
     }
+}
+
+#[test]
+fn a_signal_lets_the_function_finish() {
+    let code = "
+import atexit
+import pathlib
+import time
+
+
+def main(req):
+    atexit.register(lambda: pathlib.Path('ended').touch())
+    pathlib.Path('begun').touch()
+    while not pathlib.Path('go').exists():
+        time.sleep(0.005)
+    return 'finished'
+";
+    let app = App::without_functions().function("slow", code);
+    let file = |name: &str| app.path().join(name);
+    let child = command(&app, &["slow"]).spawn().expect("the binary runs");
+    assert!(wait_for(|| file("begun").exists().then_some(())).is_some());
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("it runs");
+    std::fs::write(file("go"), "").expect("written");
+    let ended = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{stderr}");
+    assert_eq!(ended.stdout, b"finished");
+    assert!(file("ended").exists(), "{stderr}");
+}
+
+#[test]
+fn an_answer_that_nobody_reads_does_not_keep_it_from_ending() {
+    let code = "def main(req):\n    return 'x' * 5_000_000\n";
+    let app = App::without_functions().function("large", code);
+    let ended = run(&app, &["large"], b"");
+    assert_eq!((ended.status.success(), ended.stdout.len()), (true, 5_000_000));
+    let mut child = command(&app, &["large"]).spawn().expect("the binary runs");
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut [0]).expect("it writes");
+    // The pipe is full, and whoever waits has lost patience.
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("it runs");
+    let status = wait_for(|| child.try_wait().ok().flatten()).expect("it ends");
+    assert_eq!(status.signal(), Some(Signal::SIGINT as i32));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::made::run;
 use crate::support::Done;
 
-const EVERY: [&str; 13] = [
+const EVERY: [&str; 14] = [
     "init",
     "new",
     "start",

@@ -250,3 +250,36 @@ fn calls_finish_that_wait_for_something_else() {
     raw.assert_closed();
     host.wait().assert_clean();
 }
+
+#[test]
+fn a_new_connection_is_refused_or_answered_when_the_host_stops() {
+    let host = App::case("gates").start();
+    let gate = Gate::new(&host, "last");
+    let mut held = Raw::connect(&host);
+    held.send("GET /api/wait?gate=last HTTP/1.1\r\nHost: h\r\n\r\n");
+    gate.wait_until_entered();
+    host.signal(Signal::SIGTERM);
+    let mut answered = 0;
+    let refused = wait_for(|| {
+        let mut stream = match TcpStream::connect(host.address()) {
+            Ok(stream) => stream,
+            Err(error) => return Some(error.kind()),
+        };
+        stream.set_read_timeout(Some(DEADLINE)).expect("not zero");
+        let request = "GET /api/pid HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        let mut answer = String::new();
+        let asked = stream
+            .write_all(request.as_bytes())
+            .and_then(|()| stream.read_to_string(&mut answer));
+        assert!(
+            asked.is_ok() && answer.starts_with("HTTP/1.1 200"),
+            "{asked:?} after {answered} answers: {answer}"
+        );
+        answered += 1;
+        None
+    });
+    assert_eq!(refused, Some(std::io::ErrorKind::ConnectionRefused));
+    gate.open();
+    assert_eq!(held.answer().status, 200);
+    host.wait().assert_clean();
+}

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 /// An ASGI app: tells what it knows of the protocol, waits for its client to leave, and sends without an end.
 const WEB: &str = r#"
+import asyncio
 import pathlib
 
 import azure.functions as func
@@ -26,6 +27,10 @@ async def web(scope, receive, send):
         pathlib.Path("waits").write_text((await receive())["type"])
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
+    if what == "pauses":
+        for _ in range(3):
+            await send({"type": "http.response.body", "body": b"part ", "more_body": True})
+            await asyncio.sleep(1.5)
     if what == "endless":
         try:
             while True:
@@ -96,6 +101,7 @@ async fn requests_of_one_connection_run_at_once_and_are_answered_in_any_order() 
 async fn bodies_are_whole_in_both_directions() {
     let host = App::without_functions()
         .function("echo", "def main(req):\n    return req.get_body()\n")
+        .function("five", "def main(req):\n    return 'five!'\n")
         .start();
     let mut client = Http2::connect(&host).await;
     let body: String = (0..300_000).map(|number| format!("{number:07}")).collect();
@@ -106,8 +112,19 @@ async fn bodies_are_whole_in_both_directions() {
     // A response that is made of nothing has no body, and a head may come alone.
     let answer = client.ask("POST", "/api/echo", Some(Bytes::new())).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
-    let answer = client.ask("HEAD", "/api/echo", None).await;
-    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    for (path, status, length) in [
+        ("/api/five", 200, "5"),
+        ("/healthz", 200, "3"),
+        ("/api/none", 404, "27"),
+    ] {
+        let answer = client.ask("HEAD", path, None).await;
+        assert_eq!(
+            (answer.status, answer.header("content-length")),
+            (status, length),
+            "{path}"
+        );
+        assert!(answer.body.is_empty());
+    }
     assert_eq!(client.ask("GET", "/api/none", None).await.status, 404);
 }
 
@@ -237,4 +254,75 @@ async fn a_client_that_sends_nothing_of_its_request_is_given_up() {
         let closed = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut rest)).await;
         let _ = closed.expect("closed in time");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_is_given_up_and_a_function_that_pauses_is_not() {
+    let config = r#"{ "version": "2.0", "extensions": { "http": { "clientTimeout": "00:00:01" } } }"#;
+    let host = App::without_functions()
+        .file("function_app.py", WEB)
+        .file("host.json", config)
+        .start();
+    let mut patient = Http2::connect(&host).await;
+    let pauses = patient.send("GET", "/api/pauses", None).await.expect("sent");
+    let mut greedy = Http2::without_room(&host).await;
+    let _endless = greedy.send("GET", "/api/endless", None).await.expect("sent");
+    let _ = greedy.ended(DEADLINE).await;
+    let path = host.app().path().join("endless");
+    let ended = wait_for(|| path.exists().then_some(()));
+    assert!(ended.is_some(), "it still sends\n{}", host.output());
+    let answer = pauses.answer().await.expect("answered");
+    assert!(answer.text().starts_with("part part part 2 http "), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_taken_back_keep_their_places_until_their_calls_have_ended() {
+    let host = App::case("gates").start();
+    let mut client = Http2::connect(&host).await;
+    let gates: Vec<_> = (0..128).map(|number| format!("g{number}")).collect();
+    for name in &gates {
+        let path = format!("/api/wait?gate={name}");
+        let sent = client.send("GET", &path, None).await.expect("sent");
+        Gate::new(&host, name).wait_until_entered();
+        sent.cancel();
+    }
+    let next = client.send("GET", "/api/pid", None).await.expect("sent");
+    let mut other = Http2::connect(&host).await;
+    assert_eq!(other.ask("GET", "/api/pid", None).await.status, 200);
+    let mut next = std::pin::pin!(next.answer());
+    let waits = tokio::time::timeout(Duration::from_millis(200), next.as_mut()).await;
+    assert!(waits.is_err(), "it has a place already: {waits:?}");
+    Gate::new(&host, &gates[0]).open();
+    assert_eq!(next.await.expect("answered").status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_nobody_reads_does_not_hold_up_others() {
+    let code = "
+import azure.functions as func
+
+
+async def web(scope, receive, send):
+    if scope['type'] == 'lifespan':
+        return
+    if scope['path'].endswith('read'):
+        while (await receive())['more_body']:
+            pass
+    else:
+        await __import__('asyncio').sleep(60)
+    await send({'type': 'http.response.start', 'status': 200, 'headers': []})
+    await send({'type': 'http.response.body'})
+
+
+app = func.AsgiFunctionApp(app=web, http_auth_level=func.AuthLevel.ANONYMOUS)
+";
+    let host = App::without_functions().file("function_app.py", code).start();
+    let mut client = Http2::connect(&host).await;
+    let body = Bytes::from(vec![b'x'; 3 << 20]);
+    let _stuck = client
+        .send("POST", "/api/ignore", Some(body.clone()))
+        .await
+        .expect("sent");
+    let read = client.ask("POST", "/api/read", Some(body)).await;
+    assert_eq!(read.status, 200);
 }

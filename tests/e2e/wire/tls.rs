@@ -213,3 +213,34 @@ fn websockets_are_served_over_tls() {
     socket.send(Message::text("over TLS")).expect("sent");
     assert_eq!(socket.read().expect("a message"), Message::text("over TLS"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_have_arrived_are_answered_when_the_host_stops() {
+    let folder = TempDir::new().expect("a folder");
+    let certificate = Certificate::make(folder.path(), "own");
+    let host = start(App::case("gates"), &certificate);
+    let mut stream = connect(&host, &certificate.file, &[]).await.expect("a handshake");
+    let request = |gate| format!("GET /api/wait?gate={gate} HTTP/1.1\r\nHost: h\r\n\r\n");
+    stream.write_all(request("first").as_bytes()).await.expect("sent");
+    let (first, rest) = (Gate::new(&host, "first"), Gate::new(&host, "rest"));
+    first.wait_until_entered();
+    // Each in a record of its own.
+    for _ in 0..3 {
+        stream.write_all(request("rest").as_bytes()).await.expect("sent");
+        stream.flush().await.expect("sent");
+    }
+    host.signal(Signal::SIGTERM);
+    host.wait_for_log("stopping");
+    // A client that came later finds nobody, and is not left with a connection that breaks.
+    host.wait_until_refused();
+    first.open();
+    rest.open();
+    let answers = exchange(&mut stream, "").await;
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 4, "{answers}");
+    assert_eq!(
+        answers.to_lowercase().matches("connection: close").count(),
+        1,
+        "{answers}"
+    );
+    host.wait().assert_clean();
+}

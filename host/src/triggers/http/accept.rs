@@ -162,9 +162,17 @@ impl Acceptor {
                 self.open(connection);
             }
         }
-        self.open.close();
-        if let Some(handover) = self.handover {
-            self.open.wait().await;
+        // What comes from now on is refused, or another worker's.
+        let Acceptor {
+            socket,
+            handover,
+            open,
+            ..
+        } = self;
+        drop(socket);
+        open.close();
+        if let Some(handover) = handover {
+            open.wait().await;
             (handover.ended)();
         }
         served

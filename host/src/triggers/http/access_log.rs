@@ -1,11 +1,13 @@
 //! A line on stdout for each request, when its response has been sent or its client has left.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri, Version};
 use httpdate::HttpDate;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
 use super::client::Client;
@@ -29,8 +31,8 @@ struct Record {
     method: Method,
     target: String,
     version: Version,
-    host: Option<HeaderValue>,
-    user_agent: Option<HeaderValue>,
+    host: Option<String>,
+    user_agent: Option<String>,
     call: Option<Called>,
     status: u16,
     bytes: u64,
@@ -75,7 +77,7 @@ impl Record {
             target: target(request.uri()),
             version: request.version(),
             host: host(headers, request.uri()),
-            user_agent: headers.get(USER_AGENT).cloned(),
+            user_agent: headers.get(USER_AGENT).map(text),
             call: None,
             status: CLIENT_LEFT,
             bytes: 0,
@@ -102,19 +104,14 @@ impl Record {
                 format!("{client} - - [{time}] \"{method} {target} {version}\" {status} {bytes}\n")
             }
             AccessLogFormat::Json => {
-                let text = |value: &Option<HeaderValue>| {
-                    value
-                        .as_ref()
-                        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-                };
                 let mut record = json!({
                     "timestamp": humantime::format_rfc3339_micros(self.arrived).to_string(),
                     "client": client,
                     "method": method.as_str(),
                     "target": target,
                     "protocol": version,
-                    "host": text(&self.host),
-                    "user_agent": text(&self.user_agent),
+                    "host": self.host,
+                    "user_agent": self.user_agent,
                     "status": status,
                     "bytes": bytes,
                     "duration_ms": milliseconds(self.begun),
@@ -123,7 +120,7 @@ impl Record {
                     record["function"] = call.function.as_str().into();
                     record["invocation_id"] = call.invocation_id.as_str().into();
                 }
-                format!("{record}\n")
+                format!("{}\n", in_ascii(&record.to_string()))
             }
         }
     }
@@ -140,22 +137,48 @@ fn milliseconds(begun: Instant) -> f64 {
     (begun.elapsed().as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
-/// Returns the host that the request is for.
-fn host(headers: &HeaderMap, uri: &Uri) -> Option<HeaderValue> {
-    let authority = uri.authority().map(|authority| authority.as_str());
-    let authority = authority.and_then(|authority| HeaderValue::from_str(authority).ok());
-    authority.or_else(|| headers.get(HOST).cloned())
+/// Returns the host that the request is for, without a user and a password.
+fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let authority = uri.authority().map(|authority| authority.as_str().to_owned());
+    let host = authority.or_else(|| headers.get(HOST).map(text))?;
+    Some(host.rsplit('@').next().unwrap_or_default().to_owned())
 }
 
-/// Returns the target of a request to show. It has no control characters, which the server refuses.
+fn text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// Returns the target of a request to show: in ASCII, as the server lets through all of Unicode, and what looks like the end
+/// of a line or steers a terminal is among it.
 fn target(uri: &Uri) -> String {
-    let mut target = uri.path().to_owned();
+    /// A quote would end the request in a line of the common format.
+    const ESCAPED: &AsciiSet = &CONTROLS.add(b'"');
+    let mut target = match uri.path() {
+        "" => uri.authority().map_or("", |authority| authority.as_str()),
+        path => path,
+    }
+    .to_owned();
     if let Some(query) = uri.query() {
         target.push('?');
         target.push_str(&hide_secret_parameters(query));
     }
-    // It would end the request in a line of the common format.
-    target.replace('"', "%22")
+    utf8_percent_encode(&target, ESCAPED).to_string()
+}
+
+/// Returns JSON in ASCII. It has other characters only in texts, where each may be escaped.
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            ' '..='~' => ascii.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(ascii, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    ascii
 }
 
 /// Returns an address, which has a port, without it. "-" if there is none.
@@ -226,6 +249,12 @@ mod tests {
                 "2001:db8::7 - - [30/Nov/2026:16:20:01 +0000] \"GET /?code=***&x&token=***&code HTTP/1.1\" 200 5\n",
             ),
             (
+                "/a?c%6fde=K&sig=S&x=\u{85}\u{2028}\u{9b}",
+                &[],
+                "127.0.0.1 - - [30/Nov/2026:16:20:01 +0000] \
+                 \"GET /a?c%6fde=***&sig=***&x=%C2%85%E2%80%A8%C2%9B HTTP/1.1\" 200 5\n",
+            ),
+            (
                 "/\"",
                 &[],
                 "127.0.0.1 - - [30/Nov/2026:16:20:01 +0000] \"GET /%22 HTTP/1.1\" 200 5\n",
@@ -237,15 +266,22 @@ mod tests {
 
     #[test]
     fn json_has_what_the_client_says_of_itself() {
-        let headers = [("host", "shop.example"), ("user-agent", "a\"b")];
+        let headers = [
+            ("host", "u:p@shop.example"),
+            ("user-agent", "a\"b\u{2028}\u{1f980}"),
+        ];
         let line = line(AccessLogFormat::Json, "/api/hello", &headers);
+        assert!(
+            line.trim_end().bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "{line}"
+        );
         let mut record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert!(record["duration_ms"].take().as_f64().is_some());
         assert_eq!(
             record,
             json!({
                 "timestamp": "2026-11-30T16:20:01.000000Z", "client": "127.0.0.1", "method": "GET", "target": "/api/hello",
-                "protocol": "HTTP/1.1", "host": "shop.example", "user_agent": "a\"b", "status": 200, "bytes": 5,
+                "protocol": "HTTP/1.1", "host": "shop.example", "user_agent": "a\"b\u{2028}\u{1f980}", "status": 200, "bytes": 5,
                 "duration_ms": null,
             })
         );

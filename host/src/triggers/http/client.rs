@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::model::{Departure, Scheme, is_authority};
 
@@ -15,6 +16,8 @@ pub(super) struct Client {
     /// The first valid host that it has sent a request to. Others on the connection mostly have the same.
     host: OnceLock<HeaderValue>,
     departure: Arc<Departure>,
+    /// The places for its calls, if it may have several at once.
+    places: Option<Arc<Semaphore>>,
 }
 
 impl Client {
@@ -27,7 +30,14 @@ impl Client {
             scheme,
             host: OnceLock::new(),
             departure: Arc::default(),
+            places: None,
         }
+    }
+
+    /// Returns the same client, with this number of requests at once.
+    pub(super) fn of_several_requests(mut self, most: u32) -> Self {
+        self.places = Some(Arc::new(Semaphore::new(most as usize)));
+        self
     }
 
     /// Returns the same client, for one of several requests at once: it may leave this one, and wait for others.
@@ -38,7 +48,15 @@ impl Client {
             scheme: self.scheme,
             host: self.host.clone(),
             departure: Arc::default(),
+            places: self.places.clone(),
         }
+    }
+
+    /// Waits for a place for a call, which keeps it until it has ended: a client that takes requests back, and sends others, has
+    /// no more calls than one that waits. `None` if it sends one request after the other anyway.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(self.places.as_ref()?).acquire_owned().await.ok()
     }
 
     /// Returns the scheme of the connection.

@@ -216,6 +216,7 @@ impl Front {
                 Err(error) => return self.refuse_unread(&parts.headers, incoming, error),
             }
         };
+        let place = client.place().await;
         let permit = match &self.concurrent {
             // The semaphore is never closed.
             Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
@@ -241,7 +242,7 @@ impl Front {
             departure: Some(Arc::clone(client.departure())),
             ..Start::default()
         };
-        let held = (outstanding, permit, share);
+        let held = (outstanding, place, permit, share);
         let call = self.calls.call(endpoint.function, start, held);
         let (invocation, result) = call.await;
         if let Some((stream, is_too_large)) = arriving {

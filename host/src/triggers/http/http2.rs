@@ -1,39 +1,60 @@
 //! Serves HTTP/2 on one connection, until the client or the worker ends: many requests at once, each on a stream.
+//!
+//! What HTTP/1 does by the socket is done here by what the streams do: a connection is idle if no stream runs, and a client
+//! takes nothing if there is something to send and the socket has taken none of it.
+
+mod sent;
+mod streams;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use h2::Reason;
-use http::Request;
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use self::sent::{SentBody, Unsent};
+use self::streams::Streams;
 use super::client::Client;
 use super::connection::LAST_REQUESTS;
 use super::front::Front;
+use super::responses;
 use super::wire::{Wire, WireIo};
 use crate::model::Departure;
 use crate::triggers::Calls;
 
-/// The most requests of a client at once: what most servers allow.
+/// The most requests of a client at once: what most servers allow. A request that the client takes back counts until its call
+/// has ended.
 const MAX_STREAMS: u32 = 128;
 
 /// The most bytes of a request's headers, as HTTP/2 counts them: about as many as over HTTP/1.
 const MAX_HEADERS: u32 = 64 << 10;
 
-/// The time in which an idle client has to confirm the end of the connection while the worker drains.
-const DRAINING_PAUSE: Duration = Duration::from_secs(1);
+/// The bytes of a request's body that may come before somebody reads them.
+const STREAM_WINDOW: u32 = 512 << 10;
 
-/// Serves the client until it leaves, or has asked for nothing for a while. When the worker drains, answers the requests that
-/// have arrived, refuses later ones (which a client sends again elsewhere), and closes. Keeps `open` as long as another request
-/// may begin.
+/// The same for all requests of a connection: a function that does not read must not hold up the others.
+const CONNECTION_WINDOW: u32 = 8 * STREAM_WINDOW;
+
+/// The bytes of a response that are taken from its body before the client has room for them.
+const SEND_BUFFER: usize = 128 << 10;
+
+/// The time in which a client has to take something of its responses, or to close the connection, while the worker drains.
+const DRAINING_PAUSE: Duration = Duration::from_secs(2);
+
+/// The shortest time between two looks at what a client does.
+const SHORTEST_LOOK: Duration = Duration::from_millis(100);
+
+/// Serves the client until it leaves, asks for nothing, or takes nothing of its responses for a while. When the worker drains,
+/// answers the requests that have arrived, refuses later ones (which a client sends again elsewhere), and closes. Keeps `open`
+/// as long as another request may begin.
 pub(super) async fn serve(
     wire: &Wire,
     io: WireIo,
@@ -46,8 +67,9 @@ pub(super) async fn serve(
     let pause = front.pause();
     let address = Arc::clone(client.address());
     let connection = Arc::new(Connection {
-        client,
+        client: client.of_several_requests(MAX_STREAMS),
         front,
+        unsent: Unsent::default(),
         is_closed: AtomicBool::new(false),
     });
     let streams = Streams::new(calls.clone());
@@ -55,7 +77,10 @@ pub(super) async fn serve(
     let mut http = http2::Builder::new(streams.clone());
     http.timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEADERS);
+        .max_header_list_size(MAX_HEADERS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
     let mut serving = pin!(http.serve_connection(TokioIo::new(io), service));
     let mut draining = pin!(calls.draining());
     let mut closing = pin!(async {
@@ -63,10 +88,12 @@ pub(super) async fn serve(
         sleep(LAST_REQUESTS).await;
     });
     let mut open = Some(open);
-    let mut is_ending = false;
-    let mut last = None;
-    loop {
-        let pause = if wire.is_draining() { DRAINING_PAUSE } else { pause };
+    let mut watch = Watch::new(wire);
+    let gone = loop {
+        let pause = match wire.is_draining() {
+            true => pause.min(DRAINING_PAUSE),
+            false => pause,
+        };
         tokio::select! {
             ended = &mut serving => {
                 if let Err(error) = ended {
@@ -76,32 +103,28 @@ pub(super) async fn serve(
             }
             () = &mut draining, if !wire.is_draining() => {
                 wire.drain();
-                is_ending = true;
+                watch.end(Instant::now());
                 serving.as_mut().graceful_shutdown();
             }
             () = &mut closing, if open.is_some() => {
                 connection.is_closed.store(true, Relaxed);
                 open = None;
             }
-            () = sleep(pause) => {
-                let now = (streams.begun.load(Relaxed), wire.written());
-                let is_idle = streams.running.load(Relaxed) == 0 && last.replace(now) == Some(now);
-                if is_idle && is_ending {
-                    return tracing::debug!(client = &*address, "connection: the client does not close it");
-                }
-                if is_idle {
-                    is_ending = true;
-                    serving.as_mut().graceful_shutdown();
-                }
+            () = sleep((pause / 4).max(SHORTEST_LOOK)) => match watch.look(&streams, &connection.unsent, pause) {
+                Look::Fine => {}
+                Look::Idle => serving.as_mut().graceful_shutdown(),
+                Look::Gone(why) => break why,
             }
         }
-    }
+    };
+    tracing::debug!(client = &*address, "connection: {gone}");
 }
 
 /// What the streams of a connection share.
 struct Connection {
     client: Client,
     front: Arc<Front>,
+    unsent: Unsent,
     /// Whether no request may begin any more.
     is_closed: AtomicBool,
 }
@@ -110,16 +133,21 @@ struct Connection {
 async fn respond(
     connection: Arc<Connection>,
     request: Request<Incoming>,
-) -> Result<http::Response<super::responses::ResponseBody>, h2::Error> {
+) -> Result<Response<SentBody>, h2::Error> {
     if connection.is_closed.load(Relaxed) {
         // The one refusal that says: nothing was done, so send it again.
         return Err(Reason::REFUSED_STREAM.into());
     }
+    let is_head = request.method() == Method::HEAD;
     let client = connection.client.of_one_request();
     let mut waiting = Waiting(Some(Arc::clone(client.departure())));
-    let response = connection.front.respond(request, &client).await;
+    let mut response = connection.front.respond(request, &client).await;
     waiting.0 = None;
-    Ok(response)
+    if is_head {
+        // Over HTTP/1 the server does so itself.
+        response = responses::head(response);
+    }
+    Ok(response.map(|body| SentBody::new(body, connection.unsent.clone())))
 }
 
 /// A client that waits for a response. If it is dropped before, the client has left.
@@ -133,41 +161,82 @@ impl Drop for Waiting {
     }
 }
 
-/// Runs the streams of a connection as tasks that the worker waits for.
-#[derive(Clone)]
-struct Streams {
-    calls: Calls,
-    running: Arc<AtomicUsize>,
-    begun: Arc<AtomicUsize>,
+/// What a look at a connection finds.
+enum Look {
+    Fine,
+    /// The client has asked for nothing for a while: for the first time that this is seen.
+    Idle,
+    /// The client is given up, for this reason.
+    Gone(&'static str),
 }
 
-impl Streams {
-    fn new(calls: Calls) -> Self {
-        Streams {
-            calls,
-            running: Arc::default(),
-            begun: Arc::default(),
+/// Watches what a client does.
+struct Watch<'a> {
+    wire: &'a Wire,
+    /// The number of streams so far, and the last time when one ran.
+    begun: usize,
+    active: Instant,
+    /// What the socket has taken, and the last time when it took something.
+    written: usize,
+    took: Instant,
+    /// Since when there has been something to send.
+    unsent: Option<Instant>,
+    /// Since when the connection ends.
+    ending: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(wire: &'a Wire) -> Self {
+        let now = Instant::now();
+        Watch {
+            wire,
+            begun: 0,
+            active: now,
+            written: wire.written(),
+            took: now,
+            unsent: None,
+            ending: None,
         }
     }
-}
 
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
-        self.begun.fetch_add(1, Relaxed);
-        self.running.fetch_add(1, Relaxed);
-        let running = Running(Arc::clone(&self.running));
-        self.calls.spawn(async move {
-            stream.await;
-            drop(running);
-        });
+    /// The connection ends: the client is told.
+    fn end(&mut self, now: Instant) {
+        self.ending.get_or_insert(now);
     }
-}
 
-/// A stream that runs, until dropped.
-struct Running(Arc<AtomicUsize>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+    /// Looks at what has changed. `pause` is the longest pause of a client.
+    fn look(&mut self, streams: &Streams, unsent: &Unsent, pause: Duration) -> Look {
+        let now = Instant::now();
+        let begun = streams.begun();
+        let is_running = streams.are_running();
+        if begun != self.begun || is_running {
+            self.begun = begun;
+            self.active = now;
+        }
+        let written = self.wire.written();
+        if written != self.written {
+            self.written = written;
+            self.took = now;
+        }
+        match unsent.is_some() {
+            true => _ = self.unsent.get_or_insert(now),
+            false => self.unsent = None,
+        }
+        if self
+            .unsent
+            .is_some_and(|since| now - since.max(self.took) >= pause)
+        {
+            return Look::Gone("the client takes nothing of its responses");
+        }
+        match self.ending {
+            Some(since) if !is_running && now - since.max(self.took) >= pause => {
+                Look::Gone("the client does not close it")
+            }
+            None if now - self.active >= pause => {
+                self.ending = Some(now);
+                Look::Idle
+            }
+            _ => Look::Fine,
+        }
     }
 }

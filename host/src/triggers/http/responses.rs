@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
 
 use super::access_log::Entry;
@@ -20,6 +20,8 @@ pub(super) enum ResponseBody {
     Stream(Frames),
     /// A stream that another reader has already taken.
     Taken,
+    /// A body that is not sent, as only the head was asked for.
+    Omitted,
     /// A body whose end is logged.
     Logged(Box<(ResponseBody, Entry)>),
 }
@@ -30,7 +32,7 @@ impl ResponseBody {
         match self {
             ResponseBody::Stream(_) => true,
             ResponseBody::Logged(logged) => logged.0.is_stream(),
-            ResponseBody::Whole(_) | ResponseBody::Taken => false,
+            ResponseBody::Whole(_) | ResponseBody::Taken | ResponseBody::Omitted => false,
         }
     }
 }
@@ -56,6 +58,7 @@ impl http_body::Body for ResponseBody {
             ResponseBody::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             ResponseBody::Stream(frames) => frames.as_mut().poll_frame(context),
             ResponseBody::Taken => Poll::Ready(Some(Err("the stream has been read already".into()))),
+            ResponseBody::Omitted => Poll::Ready(None),
             ResponseBody::Logged(logged) => {
                 let (body, entry) = &mut **logged;
                 let frame = ready!(Pin::new(body).poll_frame(context));
@@ -72,6 +75,7 @@ impl http_body::Body for ResponseBody {
             ResponseBody::Whole(body) => body.is_end_stream(),
             ResponseBody::Stream(frames) => frames.is_end_stream(),
             ResponseBody::Taken => false,
+            ResponseBody::Omitted => true,
             ResponseBody::Logged(logged) => logged.0.is_end_stream(),
         }
     }
@@ -80,7 +84,7 @@ impl http_body::Body for ResponseBody {
         match self {
             ResponseBody::Whole(body) => body.size_hint(),
             ResponseBody::Stream(frames) => frames.size_hint(),
-            ResponseBody::Taken => SizeHint::default(),
+            ResponseBody::Taken | ResponseBody::Omitted => SizeHint::default(),
             ResponseBody::Logged(logged) => logged.0.size_hint(),
         }
     }
@@ -105,6 +109,18 @@ pub(super) fn of_function(mut response: HttpResponse, is_head: bool) -> Response
     *sent.status_mut() = response.status;
     *sent.headers_mut() = response.headers;
     sent
+}
+
+/// Returns the head of a response, which tells the length of the body if it is known.
+pub(super) fn head(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    let length = response.body().size_hint().exact();
+    if let Some(length) = length.filter(|_| !is_bodyless(response.status())) {
+        response
+            .headers_mut()
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| length.into());
+    }
+    response.map(|_| ResponseBody::Omitted)
 }
 
 /// Returns a response of the host itself, with a line that says what is wrong.

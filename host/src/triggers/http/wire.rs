@@ -4,7 +4,7 @@
 //! whether another request has arrived, and what arrives later can be cut off when the worker drains. The server also
 //! does not learn that the client has ended its side before it has answered; [`watch`](super::watch) does.
 //!
-//! With TLS, nobody can tell what waits in the socket: only what was read and decrypted counts as arrived.
+//! With TLS, nobody can tell what waits in the socket: it counts as another request until it is read and decrypted.
 
 mod framing;
 mod io;
@@ -26,9 +26,6 @@ pub(super) use socket::{SharedSocket, Socket};
 /// The number of bytes behind a request that are looked at for another one. More is surely another one.
 const LOOK_AHEAD: usize = 16 << 10;
 
-/// The value of [`Wire::input`] for input without an end.
-const OPEN: usize = usize::MAX;
-
 /// The socket of a client, as the task of its connection sees it. All of its uses are on the server's thread.
 pub(super) struct Wire {
     socket: Arc<Socket>,
@@ -38,14 +35,14 @@ pub(super) struct Wire {
     exchange: AtomicU8,
     /// What follows the head of the request that has begun: see [`Follows`].
     follows: AtomicU64,
-    /// The number of bytes that are still read; [`OPEN`] for all.
-    input: AtomicUsize,
     is_draining: AtomicBool,
     /// Whether the whole request was read.
     is_whole: AtomicBool,
     /// The number of bytes that were read behind the request, and whether they have a whole head.
     ahead: AtomicUsize,
     head_is_ahead: AtomicBool,
+    /// Whether more may have been decrypted than the last read had room for.
+    has_decrypted: AtomicBool,
     /// Changes whenever the client has taken something.
     written: AtomicUsize,
 }
@@ -89,11 +86,11 @@ impl Wire {
             pause,
             exchange: AtomicU8::new(Exchange::None as u8),
             follows: AtomicU64::new(Follows::UNKNOWN),
-            input: AtomicUsize::new(OPEN),
             is_draining: AtomicBool::new(false),
             is_whole: AtomicBool::new(false),
             ahead: AtomicUsize::new(0),
             head_is_ahead: AtomicBool::new(false),
+            has_decrypted: AtomicBool::new(false),
             written: AtomicUsize::new(0),
         });
         let io = WireIo::new(Arc::clone(&wire), tls);
@@ -108,6 +105,7 @@ impl Wire {
     /// From now on, all bytes are of another protocol than HTTP/1.
     pub(super) fn leave_http(&self) {
         self.follows.store(Follows::PROTOCOL, Relaxed);
+        self.socket.open_input();
     }
 
     /// Takes note of a request whose head was read.
@@ -168,7 +166,7 @@ impl Wire {
     /// Has the input end with what has arrived.
     pub(super) fn close_input(&self) {
         if self.follows.load(Relaxed) != Follows::PROTOCOL {
-            self.input.store(self.unread(), Relaxed);
+            self.socket.close_input();
         }
     }
 
@@ -177,7 +175,10 @@ impl Wire {
         if self.head_is_ahead.load(Relaxed) {
             return true;
         }
-        let unread = self.unread().min(self.input.load(Relaxed));
+        let unread = self.socket.unread();
+        if self.is_encrypted {
+            return unread > 0 || self.has_decrypted.load(Relaxed);
+        }
         // The rest of a head may have arrived.
         if unread == 0 || self.ahead.load(Relaxed) > 0 || unread > LOOK_AHEAD {
             return unread > 0;
@@ -185,13 +186,5 @@ impl Wire {
         let mut buffer = vec![0; unread];
         let seen = self.socket.peek(&mut buffer);
         seen.is_ok_and(|length| framing::has_head(&buffer[..length]))
-    }
-
-    /// Returns the number of bytes that have arrived and were not read.
-    fn unread(&self) -> usize {
-        match self.is_encrypted {
-            true => 0,
-            false => self.socket.unread(),
-        }
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
 use super::framing::{self, Part};
-use super::{Exchange, Follows, OPEN, SharedSocket, Wire};
+use super::{Exchange, Follows, SharedSocket, Wire};
 
 /// The time in which a client has to take something of a response while the worker drains.
 const DRAINING_PAUSE: Duration = Duration::from_secs(2);
@@ -79,22 +79,20 @@ impl WireIo {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let wire = &*self.wire;
-        let input = match self.part {
-            Part::Protocol => OPEN,
-            _ => wire.input.load(Relaxed),
-        };
-        let room = self.part.most().min(input).min(buffer.remaining());
+        let room = self.part.most().min(buffer.remaining());
         if room == 0 {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        let read = ready!(match &mut self.tls {
-            None => wire.socket.poll_read(context, buffer, room),
-            Some(tls) => poll_decrypted(tls, context, buffer, room.min(RECORD)),
-        })?;
-        if input != OPEN {
-            wire.input.store(input - read, Relaxed);
-        }
+        let read = match &mut self.tls {
+            None => ready!(wire.socket.poll_read(context, buffer, room))?,
+            Some(tls) => {
+                let room = room.min(RECORD);
+                let read = ready!(poll_decrypted(tls, context, buffer, room))?;
+                wire.has_decrypted.store(read == room, Relaxed);
+                read
+            }
+        };
         let taken = self.part.take(&buffer.filled()[before..]);
         if taken < read {
             self.ahead.extend_from_slice(&buffer.filled()[before + taken..]);

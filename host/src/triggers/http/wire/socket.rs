@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut as _;
@@ -13,9 +14,19 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
+/// The value of [`Socket::input`] for input without an end.
+const OPEN: usize = usize::MAX;
+
 /// The socket of a client.
 #[derive(Debug)]
-pub(in super::super) enum Socket {
+pub(in super::super) struct Socket {
+    stream: Stream,
+    /// The number of bytes that are still read; [`OPEN`] for all. With TLS, of those that are encrypted.
+    input: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
@@ -23,9 +34,9 @@ pub(in super::super) enum Socket {
 /// Calls a method that both kinds have.
 macro_rules! of_either {
     ($socket:expr, $stream:ident => $call:expr) => {
-        match $socket {
-            Socket::Tcp($stream) => $call,
-            Socket::Unix($stream) => $call,
+        match &$socket.stream {
+            Stream::Tcp($stream) => $call,
+            Stream::Unix($stream) => $call,
         }
     };
 }
@@ -33,26 +44,46 @@ macro_rules! of_either {
 impl Socket {
     /// Takes over a connection, which does not block. Needs a tokio runtime.
     pub(in super::super) fn new(connection: OwnedFd, is_unix: bool) -> io::Result<Self> {
-        if is_unix {
-            return UnixStream::from_std(connection.into()).map(Socket::Unix);
-        }
-        let stream = TcpStream::from_std(connection.into())?;
-        // A response is written at once, or part by part as it is made: Nagle's algorithm would only delay it.
-        let _ = stream.set_nodelay(true);
-        Ok(Socket::Tcp(stream))
+        let stream = if is_unix {
+            Stream::Unix(UnixStream::from_std(connection.into())?)
+        } else {
+            let stream = TcpStream::from_std(connection.into())?;
+            // A response is written at once, or part by part as it is made: Nagle's algorithm would only delay it.
+            let _ = stream.set_nodelay(true);
+            Stream::Tcp(stream)
+        };
+        Ok(Socket {
+            stream,
+            input: AtomicUsize::new(OPEN),
+        })
+    }
+
+    /// Has the input end with what has arrived.
+    pub(super) fn close_input(&self) {
+        self.input.store(self.arrived(), Relaxed);
+    }
+
+    /// Has the input go on until the client ends it.
+    pub(super) fn open_input(&self) {
+        self.input.store(OPEN, Relaxed);
+    }
+
+    /// Returns the number of bytes that have arrived and are still to be read.
+    pub(super) fn unread(&self) -> usize {
+        self.arrived().min(self.input.load(Relaxed))
     }
 
     /// Returns the client's address; that of a socket in a file has none.
     pub(in super::super) fn peer(&self) -> Option<SocketAddr> {
-        match self {
-            Socket::Tcp(stream) => stream.peer_addr().ok(),
-            Socket::Unix(_) => None,
+        match &self.stream {
+            Stream::Tcp(stream) => stream.peer_addr().ok(),
+            Stream::Unix(_) => None,
         }
     }
 
     /// Whether only processes of this machine that may open its file reach it.
     pub(in super::super) fn is_unix(&self) -> bool {
-        matches!(self, Socket::Unix(_))
+        matches!(self.stream, Stream::Unix(_))
     }
 
     /// Waits until something has arrived, and looks at the first of it. The buffer stays as it is if the client has ended.
@@ -88,7 +119,7 @@ impl Socket {
     }
 
     /// Returns the number of bytes that have arrived and were not read.
-    pub(in super::super) fn unread(&self) -> usize {
+    fn arrived(&self) -> usize {
         let unread = rustix::io::ioctl_fionread(self).unwrap_or(0);
         usize::try_from(unread).unwrap_or(usize::MAX)
     }
@@ -99,8 +130,26 @@ impl Socket {
         of_either!(self, stream => stream.try_io(Interest::READABLE, peek))
     }
 
-    /// Reads at most `room` bytes, which is not 0; returns their number.
+    /// Reads at most `room` bytes; returns their number, which is 0 at the end of the input.
     pub(super) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
+        let input = self.input.load(Relaxed);
+        let room = room.min(input);
+        if room == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let read = ready!(self.poll_read_some(context, buffer, room))?;
+        if input != OPEN {
+            self.input.store(input - read, Relaxed);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    fn poll_read_some(
         &self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
@@ -185,9 +234,6 @@ impl AsyncRead for SharedSocket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let room = buffer.remaining();
-        if room == 0 {
-            return Poll::Ready(Ok(()));
-        }
         self.0.poll_read(context, buffer, room).map_ok(drop)
     }
 }
