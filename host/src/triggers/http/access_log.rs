@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::client::Client;
 use super::origin;
-use super::responses::ResponseBody;
 use crate::logging::{AccessLogFormat, hide_secret_parameters, print_unread};
 use crate::model::Invocation;
 
@@ -51,11 +50,10 @@ impl Entry {
         Entry(Record::of(format, request, client))
     }
 
-    /// Goes on with the response, until it has been sent.
-    pub(super) fn follow(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+    /// Takes note of the response.
+    pub(super) fn answer<B>(&mut self, response: &Response<B>) {
         self.0.status = response.status().as_u16();
         self.0.call = response.extensions().get::<Called>().cloned();
-        response.map(|body| ResponseBody::Logged(Box::new((body, self))))
     }
 
     /// Takes note of a part of the response that was taken to be sent.
@@ -204,7 +202,7 @@ fn common_time(time: SystemTime) -> String {
 }
 
 /// Has the log name the call that has made this response.
-pub(super) fn name_call(response: &mut Response<ResponseBody>, invocation: &Invocation) {
+pub(super) fn name_call<B>(response: &mut Response<B>, invocation: &Invocation) {
     response.extensions_mut().insert(Called {
         function: invocation.function().name.clone(),
         invocation_id: invocation.id().to_owned(),

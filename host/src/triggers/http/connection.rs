@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
@@ -11,14 +10,12 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::front::Front;
+use super::limits::LAST_REQUESTS;
 use super::wire::{SharedSocket, Socket, Wire};
 use super::{http1, http2};
 use crate::model::Scheme;
 use crate::tls::HTTP_2;
 use crate::triggers::Calls;
-
-/// The time that requests which are on their way have to arrive when the worker drains.
-pub(super) const LAST_REQUESTS: Duration = Duration::from_millis(100);
 
 /// How a client of HTTP/2 begins if it knows that the server speaks it (RFC 9113, section 3.4). No method of HTTP/1 begins
 /// like this, and no client sends it in parts.

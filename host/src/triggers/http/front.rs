@@ -149,7 +149,7 @@ impl Front {
             cors::allow(cors, origin.as_ref(), response.headers_mut());
         }
         match entry {
-            Some(entry) => entry.follow(response),
+            Some(entry) => responses::logged(response, entry),
             None => response,
         }
     }

@@ -10,8 +10,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::client::Client;
-use super::connection::LAST_REQUESTS;
 use super::front::Front;
+use super::limits::LAST_REQUESTS;
 use super::responses;
 use super::watch::Watch;
 use super::wire::{Wire, WireIo};

@@ -1,8 +1,11 @@
-//! The limits for requests in host.json.
+//! The limits for requests: those in host.json, and the end of a worker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+/// The time that requests which are on their way have to arrive when the worker drains.
+pub(super) const LAST_REQUESTS: Duration = Duration::from_millis(100);
 
 /// The limits of one request.
 pub(super) struct Limits {

@@ -111,6 +111,12 @@ pub(super) fn of_function(mut response: HttpResponse, is_head: bool) -> Response
     sent
 }
 
+/// Returns a response that is logged when it has been sent.
+pub(super) fn logged(response: Response<ResponseBody>, mut entry: Entry) -> Response<ResponseBody> {
+    entry.answer(&response);
+    response.map(|body| ResponseBody::Logged(Box::new((body, entry))))
+}
+
 /// Returns the head of a response, which tells the length of the body if it is known.
 pub(super) fn head(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let length = response.body().size_hint().exact();
