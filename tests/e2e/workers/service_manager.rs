@@ -11,9 +11,9 @@ use tempfile::TempDir;
 
 const HELLO: &str = "import os\n\n\ndef main(req):\n    return os.environ['WEBSITE_HOSTNAME']\n";
 
-/// What systemd does before it becomes the program: passes descriptor 3, and says for whom it is.
+/// What systemd does before it becomes the program: passes descriptors from 3 on, and says for whom they are.
 const PASS: &str =
-    "#!/usr/bin/env bash\nexport LISTEN_PID=$$ LISTEN_FDS=COUNT\nexec FUNCDOCK \"$@\" 3<&NUMBER\n";
+    "#!/usr/bin/env bash\nexport LISTEN_PID=$$ LISTEN_FDS=COUNT\nexec FUNCDOCK \"$@\" SOCKETS\n";
 
 fn app() -> App {
     App::without_functions().function("hello", HELLO)
@@ -24,10 +24,13 @@ fn with_socket(app: App, folder: &Path, socket: &impl std::os::fd::AsFd, count: 
     // A descriptor that the child inherits.
     let passed = nix::unistd::dup(socket.as_fd()).expect("a duplicate");
     let program = folder.join("start");
+    let sockets: String = (3..3 + count)
+        .map(|number| format!("{number}<&{} ", passed.as_raw_fd()))
+        .collect();
     let script = PASS
         .replace("COUNT", &count.to_string())
         .replace("FUNCDOCK", &funcdock_tests::binary().to_string_lossy())
-        .replace("NUMBER", &passed.as_raw_fd().to_string());
+        .replace("SOCKETS", &sockets);
     std::fs::write(&program, script).expect("written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&program, mode).expect("a program");
