@@ -77,16 +77,18 @@ impl Pace {
         self.not_before(REPLACEMENT_PAUSE, now)
     }
 
-    /// Has a worker replaced that has reached this limit now, unless it is to be replaced anyway.
+    /// Has a worker replaced that has reached this limit now, unless it is to be replaced before that anyway.
     pub(super) fn add_limit(
         &mut self,
         pending: &mut Option<PendingReplacement>,
         worker: u32,
         reached: ReachedLimit,
     ) {
-        if pending.is_none() {
+        let at = self.of_limit(worker, reached, Instant::now());
+        // The limit of a time may be due before the pause for another one has ended.
+        if pending.as_ref().is_none_or(|pending| at < pending.at) {
             *pending = Some(PendingReplacement {
-                at: self.of_limit(worker, reached, Instant::now()),
+                at,
                 reached: Some(reached),
             });
         }
@@ -164,6 +166,28 @@ mod tests {
         pace.replaced(now);
         now += Duration::from_secs(4);
         assert_eq!((pace.of_limit(0, reached(false), now) - now).as_secs(), 6);
+    }
+
+    #[test]
+    fn of_several_reasons_the_earliest_counts() {
+        let mut pace = Pace::new(Instant::now());
+        pace.replaced(Instant::now());
+        let mut pending = None;
+        let memory = ReachedLimit::Memory {
+            has: 200,
+            limit: 100,
+            at_start: true,
+        };
+        let lifetime = ReachedLimit::Lifetime(Duration::from_secs(3));
+        for (reached, expected) in [
+            (memory, memory),
+            (lifetime, lifetime),
+            (ReachedLimit::Requests(5), lifetime),
+        ] {
+            pace.add_limit(&mut pending, 0, reached);
+            let found = pending.as_ref().and_then(|pending| pending.reached);
+            assert_eq!(found, Some(expected), "after {reached}");
+        }
     }
 
     #[test]

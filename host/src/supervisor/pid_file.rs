@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::SupervisorError;
-use crate::sys::runs_this_program;
+use crate::sys::{read_regular, runs_this_program};
 
 /// The file of this process. Removed on drop.
 #[derive(Debug)]
@@ -19,13 +19,15 @@ impl PidFile {
     pub(super) fn write(path: &Path) -> Result<Self, SupervisorError> {
         // The working directory may be another one at the end.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // A link stays, and the file that it leads to is written.
+        let path = fs::canonicalize(&path).unwrap_or(path);
         let failed = |source| SupervisorError::PidFile {
             path: path.clone(),
             source,
         };
         let own = std::process::id();
-        let old = match fs::read_to_string(&path) {
-            Ok(old) => old,
+        let old = match read_regular(&path) {
+            Ok(old) => String::from_utf8_lossy(&old).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(failed(error)),
         };
@@ -66,6 +68,23 @@ impl Drop for PidFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_file_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        for path in [&pipe, folder.path(), Path::new("/dev/null")] {
+            assert!(PidFile::write(path).is_err(), "{}", path.display());
+            assert!(path.exists(), "{}", path.display());
+        }
+        let (file, link) = (folder.path().join("host.pid"), folder.path().join("link"));
+        fs::write(&file, "").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("made");
+        let written = PidFile::write(&link).expect("written");
+        assert_eq!(fs::read_to_string(&file).expect("read"), written.content);
+        assert!(link.is_symlink());
+    }
 
     #[test]
     fn it_is_there_until_the_end_and_replaces_one_that_is_stale() {

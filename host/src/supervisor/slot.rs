@@ -195,6 +195,10 @@ impl Slot {
                         break reason;
                     },
                     SlotOrder::Replace(spec, replacing) => {
+                        // If this one does not start, the worker is still to be replaced for what it was before.
+                        if let Some(Successor { replacing: None, reached, .. }) = successor {
+                            pending = Some(PendingReplacement { at: Instant::now(), reached });
+                        }
                         successor = Some(Successor::start(&self.ending, spec, Some(replacing)));
                     }
                 },

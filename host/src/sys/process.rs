@@ -40,12 +40,22 @@ fn resident_bytes_in(path: &str) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
+/// Whether this is the number of a process, and not of a thread in one, which /proc has, too.
+fn is_process(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let group = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    group.is_some_and(|group| group.trim() == pid.to_string())
+}
+
 /// Whether a process runs, and runs the same program as this one: the same file, or one of the same name. (The file is known
 /// only of processes of the same user, and it may have been replaced by a newer one.)
 pub(crate) fn runs_this_program(pid: u32) -> bool {
     let file = |process: &str| std::fs::read_link(format!("/proc/{process}/exe")).ok();
     let name = |process: &str| std::fs::read(format!("/proc/{process}/comm")).ok();
     let other = pid.to_string();
+    if !is_process(pid) {
+        return false;
+    }
     let is_same_file = file(&other).is_some_and(|file_of_other| file("self") == Some(file_of_other));
     is_same_file || name(&other).is_some_and(|name_of_other| name("self") == Some(name_of_other))
 }

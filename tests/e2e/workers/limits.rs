@@ -243,3 +243,26 @@ fn bad_limits_are_named() {
         );
     }
 }
+
+#[test]
+fn a_reload_that_fails_does_not_lose_the_limit() {
+    let code = "import time\n\ntime.sleep(1)\n\n\ndef main(req):\n    return 'served'\n";
+    let host = App::without_functions()
+        .function("slow", code)
+        .arg("--max-requests=3")
+        .arg("--max-jitter=0")
+        .arg("--strict")
+        .start();
+    for _ in 0..3 {
+        assert_eq!(host.get("/api/slow").text(), "served");
+    }
+    // Its successor starts now. The one of the reload takes its place, and fails.
+    let started = wait_for(|| (host.workers().len() == 2).then_some(()));
+    assert!(started.is_some(), "{}", host.output());
+    let script = host.app().path().join("slow/__init__.py");
+    std::fs::write(script, "raise RuntimeError('half of an edit')\n").expect("written");
+    host.signal(Signal::SIGHUP);
+    host.wait_for_log("the app is served as it was before");
+    host.wait_for_log("the next attempt is in 60s");
+    assert_eq!(host.get("/api/slow").text(), "served");
+}
