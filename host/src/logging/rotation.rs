@@ -26,6 +26,8 @@ pub(super) struct RotatingFile {
     /// Whether its last line has no end yet.
     is_in_line: bool,
     looked: Instant,
+    /// Why there is no file any more that somebody could read: it was removed, and cannot be made again.
+    gone: Option<io::Error>,
     /// The number of lines that could not be written so far.
     lost: u64,
     /// Why the last of them could not, until that is reported.
@@ -57,6 +59,7 @@ impl RotatingFile {
             kept,
             is_in_line: false,
             looked: Instant::now(),
+            gone: None,
             lost: 0,
             why_lost: None,
         })
@@ -99,7 +102,7 @@ impl RotatingFile {
         let is_same = |there: fs::Metadata| (there.dev(), there.ino()) == (ours.dev(), ours.ino());
         // A line that has begun ends where it has begun.
         if !self.is_in_line && !there.is_ok_and(is_same) {
-            self.reopen();
+            self.gone = self.reopen().filter(|_| ours.nlink() == 0);
         }
     }
 
@@ -133,6 +136,9 @@ impl RotatingFile {
 
     /// Writes all bytes, or none.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(why) = &self.gone {
+            return Err(io::Error::new(why.kind(), why.to_string()));
+        }
         let written = self.file.write_all(bytes);
         match &written {
             Ok(()) => self.size += bytes.len() as u64,
@@ -294,6 +300,23 @@ mod tests {
                 ("moved again", "begins, ends\n")
             ]
         );
+    }
+
+    #[test]
+    fn lines_without_a_folder_are_lost_and_counted() {
+        let folder = Folder::new();
+        let inner = folder.0.path().join("logs");
+        fs::create_dir(&inner).expect("made");
+        let mut log = RotatingFile::open(&inner.join("host.log"), None, 1).expect("open");
+        log.append(b"1\n");
+        fs::remove_dir_all(&inner).expect("removed");
+        log.look();
+        assert!(log.append(b"2\n3\n").is_empty(), "nobody can be told");
+        fs::create_dir(&inner).expect("made");
+        log.look();
+        let troubles = log.append(b"4\n");
+        assert!(matches!(troubles[..], [Trouble::Lost(2, _)]), "{troubles:?}");
+        assert_eq!(fs::read_to_string(inner.join("host.log")).expect("read"), "4\n");
     }
 
     #[test]
