@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether the file is still at its path.
+/// The time between two looks whether the file is still at its path.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A log file.
@@ -26,7 +26,7 @@ pub(super) struct RotatingFile {
     /// Whether its last line has no end yet.
     is_in_line: bool,
     looked: Instant,
-    /// Why there is no file any more that somebody could read: it was removed, and cannot be made again.
+    /// Why the file cannot be made again after it was removed. Nobody could read what is written to the removed one.
     gone: Option<io::Error>,
     /// The number of lines that could not be written so far.
     lost: u64,

@@ -12,7 +12,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 const MIB: u64 = 1 << 20;
 
-/// When a worker is replaced by a fresh one. Nothing is no limit.
+/// When a worker is replaced by a fresh one. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// The number of requests that a worker answers.

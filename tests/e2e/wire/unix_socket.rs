@@ -40,6 +40,8 @@ async fn a_host_serves_at_a_file_of_which_it_leaves_nothing() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
     host.wait_for_log("app.sock");
+    // Tests ask for a free port.
+    host.wait_for_log("--port and --address have no effect");
     // Whoever may open the file is a proxy that is trusted.
     let proxied = "GET /api/url HTTP/1.1\r\nHost: inner\r\nX-Forwarded-Host: shop.example\r\n\
                    X-Forwarded-Proto: https\r\nConnection: close\r\n\r\n";

@@ -46,6 +46,8 @@ fn a_socket_that_was_passed_is_served() {
     let address = listener.local_addr().expect("bound");
     let host = with_socket(app(), folder.path(), &listener, 1).start();
     assert_eq!(host.address(), address.to_string(), "{}", host.output());
+    // Tests ask for a free port.
+    host.wait_for_log("--port, --address and --unix-socket have no effect");
     assert_eq!(
         host.get("/api/hello").text(),
         format!("localhost:{}", address.port())

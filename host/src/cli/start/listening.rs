@@ -19,16 +19,16 @@ pub(super) struct Listening {
     #[arg(long, short, env = "FUNCDOCK_PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// IP address to listen on; 0.0.0.0 is every address of this machine
-    #[arg(long, env = "FUNCDOCK_ADDRESS", default_value = "127.0.0.1", value_parser = address)]
-    address: IpAddr,
+    /// IP address to listen on; 0.0.0.0 is every address of this machine [default: 127.0.0.1]
+    #[arg(long, env = "FUNCDOCK_ADDRESS", value_parser = address)]
+    address: Option<IpAddr>,
 
     /// File of a Unix socket to listen on, instead of an address and a port
     #[arg(long, env = "FUNCDOCK_UNIX_SOCKET", value_name = "FILE")]
     unix_socket: Option<PathBuf>,
 
     /// Permissions of that file, such as 660 [default: by the umask]
-    #[arg(long, env = "FUNCDOCK_UNIX_SOCKET_MODE", value_name = "MODE", value_parser = mode)]
+    #[arg(long, env = "FUNCDOCK_UNIX_SOCKET_MODE", value_name = "MODE", requires = "unix_socket", value_parser = mode)]
     unix_socket_mode: Option<u32>,
 
     /// Serve https:// and HTTP/2, with a certificate for localhost that is made in .funcdock/https, unless --cert names one
@@ -49,7 +49,7 @@ impl Listening {
     pub(super) fn at_file(file: &Path) -> Self {
         Listening {
             port: None,
-            address: Ipv4Addr::LOCALHOST.into(),
+            address: None,
             unix_socket: Some(file.to_owned()),
             unix_socket_mode: None,
             use_https: false,
@@ -60,8 +60,18 @@ impl Listening {
 
     /// Returns where to listen: at `inherited`, if there is a socket, else where the options say.
     pub(super) fn listen(&self, inherited: Option<&Listen>, local_port: Option<u16>) -> Listen {
+        let has_address = self.port.is_some() || self.address.is_some();
         if let Some(inherited) = inherited {
+            if has_address || self.unix_socket.is_some() {
+                tracing::warn!(
+                    "--port, --address and --unix-socket have no effect: the host listens at the socket that it was started \
+                     with (LISTEN_FDS)"
+                );
+            }
             return inherited.clone();
+        }
+        if has_address && self.unix_socket.is_some() {
+            tracing::warn!("--port and --address have no effect beside --unix-socket");
         }
         match &self.unix_socket {
             Some(file) => Listen::UnixSocket {
@@ -70,7 +80,8 @@ impl Listening {
             },
             None => {
                 let port = self.port.or(local_port).unwrap_or(DEFAULT_PORT);
-                Listen::At(SocketAddr::new(self.address, port))
+                let address = self.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
+                Listen::At(SocketAddr::new(address, port))
             }
         }
     }

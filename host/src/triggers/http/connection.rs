@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::front::Front;
-use super::limits::LAST_REQUESTS;
+use super::limits::last_requests;
 use super::wire::{SharedSocket, Socket, Wire};
 use super::{http1, http2};
 use crate::model::Scheme;
@@ -52,7 +52,7 @@ pub(super) async fn connection(
             // First: what has arrived counts, even if time is up.
             biased;
             begun = begin(&socket, tls) => begun,
-            () = draining(&calls) => Err(io::Error::other("the worker stops")),
+            () = last_requests(&calls) => Err(io::Error::other("the worker stops")),
         }
     };
     let begun = match timeout(front.pause(), beginning).await {
@@ -118,10 +118,4 @@ async fn refuse_plain(socket: &Arc<Socket>) -> io::Error {
         .await
         .err()
         .unwrap_or_else(|| io::Error::other("the client does not speak TLS"))
-}
-
-/// Waits until nothing counts any more that a client sends.
-async fn draining(calls: &Calls) {
-    calls.draining().await;
-    sleep(LAST_REQUESTS).await;
 }

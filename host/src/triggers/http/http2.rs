@@ -24,7 +24,7 @@ use self::sent::{SentBody, Unsent};
 use self::streams::Streams;
 use super::client::Client;
 use super::front::Front;
-use super::limits::LAST_REQUESTS;
+use super::limits::last_requests;
 use super::responses;
 use super::wire::{Wire, WireIo};
 use crate::model::Departure;
@@ -46,9 +46,6 @@ const CONNECTION_WINDOW: u32 = 8 * STREAM_WINDOW;
 /// The bytes of a response that are taken from its body before the client has room for them.
 const SEND_BUFFER: usize = 128 << 10;
 
-/// The time in which a client has to take something of its responses, or to close the connection, while the worker drains.
-const DRAINING_PAUSE: Duration = Duration::from_secs(2);
-
 /// The shortest time between two looks at what a client does.
 const SHORTEST_LOOK: Duration = Duration::from_millis(100);
 
@@ -64,7 +61,6 @@ pub(super) async fn serve(
     open: TaskTrackerToken,
 ) {
     wire.leave_http();
-    let pause = front.pause();
     let address = Arc::clone(client.address());
     let connection = Arc::new(Connection {
         client: client.of_several_requests(MAX_STREAMS),
@@ -83,17 +79,11 @@ pub(super) async fn serve(
         .max_send_buf_size(SEND_BUFFER);
     let mut serving = pin!(http.serve_connection(TokioIo::new(io), service));
     let mut draining = pin!(calls.draining());
-    let mut closing = pin!(async {
-        calls.draining().await;
-        sleep(LAST_REQUESTS).await;
-    });
+    let mut closing = pin!(last_requests(&calls));
     let mut open = Some(open);
     let mut watch = Watch::new(wire);
     let gone = loop {
-        let pause = match wire.is_draining() {
-            true => pause.min(DRAINING_PAUSE),
-            false => pause,
-        };
+        let pause = wire.pause();
         tokio::select! {
             ended = &mut serving => {
                 if let Err(error) = ended {

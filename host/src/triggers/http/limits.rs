@@ -4,8 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::triggers::Calls;
+
 /// The time that requests which are on their way have to arrive when the worker drains.
 pub(super) const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
+/// The time in which a client has to take something of a response, or to close the connection, while the worker drains.
+pub(super) const DRAINING_PAUSE: Duration = Duration::from_secs(2);
+
+/// Waits until nothing counts any more that a client sends: the worker drains, and what was on its way has had its time.
+pub(super) async fn last_requests(calls: &Calls) {
+    calls.draining().await;
+    tokio::time::sleep(LAST_REQUESTS).await;
+}
 
 /// The limits of one request.
 pub(super) struct Limits {

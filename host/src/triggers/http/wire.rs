@@ -18,6 +18,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio_rustls::server::TlsStream;
 
+use super::limits::DRAINING_PAUSE;
 use super::responses::ResponseBody;
 
 pub(super) use io::WireIo;
@@ -30,7 +31,7 @@ const LOOK_AHEAD: usize = 16 << 10;
 pub(super) struct Wire {
     socket: Arc<Socket>,
     is_encrypted: bool,
-    /// The longest time in which the client takes nothing of a response.
+    /// The same as `pause()`, until the worker drains.
     pause: Duration,
     exchange: AtomicU8,
     /// What follows the head of the request that has begun: see [`Follows`].
@@ -156,6 +157,14 @@ impl Wire {
     /// of its response is given up soon.
     pub(super) fn drain(&self) {
         self.is_draining.store(true, Relaxed);
+    }
+
+    /// Returns the longest time in which the client takes nothing of a response.
+    pub(super) fn pause(&self) -> Duration {
+        match self.is_draining() {
+            true => self.pause.min(DRAINING_PAUSE),
+            false => self.pause,
+        }
     }
 
     /// Whether the worker drains.

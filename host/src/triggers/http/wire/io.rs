@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -14,9 +13,6 @@ use tokio_rustls::server::TlsStream;
 
 use super::framing::{self, Part};
 use super::{Exchange, Follows, SharedSocket, Wire};
-
-/// The time in which a client has to take something of a response while the worker drains.
-const DRAINING_PAUSE: Duration = Duration::from_secs(2);
 
 /// The most bytes that are read at once through TLS: those of one record.
 const RECORD: usize = 16 << 10;
@@ -103,11 +99,7 @@ impl WireIo {
 
     /// Whether the client has taken nothing for too long.
     fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let pause = match self.wire.is_draining() {
-            true => self.wire.pause.min(DRAINING_PAUSE),
-            false => self.wire.pause,
-        };
-        let latest = Instant::now() + pause;
+        let latest = Instant::now() + self.wire.pause();
         let stalled = self
             .stalled
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(latest)));
