@@ -18,6 +18,7 @@ mod proxies;
 mod reply;
 mod result;
 pub mod route;
+pub mod schedule;
 mod stream_end;
 mod times;
 mod trace_context;
