@@ -182,9 +182,6 @@ fn an_app_without_functions_and_one_of_timers_run() {
         .arg("127.0.0.1")
         .spawn();
     host.wait_for_stdout("\tclock: timerTrigger\n");
-    host.wait_for_log(
-        "function \"clock\" has a timerTrigger, and this host serves HTTP only: nothing calls it but POST /admin/functions/clock",
-    );
     host.stop().assert_clean();
     let host = App::empty().file("host.json", "{}").spawn();
     host.wait_for_log("the app has no functions");

@@ -62,7 +62,22 @@ def _declaration(function: Any) -> str:
     text: str = function.get_function_json()
     settings = getattr(function, "get_settings_dict", None)
     retry = settings("retry_policy") if settings is not None else None
-    return json.dumps({**json.loads(text), "retry": retry}, default=str) if retry else text
+    if not retry:
+        return text
+    # The library has the names of Python, and function.json those of JSON.
+    names = {
+        "strategy": "strategy",
+        "max_retry_count": "maxRetryCount",
+        "delay_interval": "delayInterval",
+        "minimum_interval": "minimumInterval",
+        "maximum_interval": "maximumInterval",
+    }
+    policy = {names[key]: value for key, value in retry.items() if key in names and value is not None}
+    strategy = str(policy.get("strategy", ""))
+    policy["strategy"] = {"fixed_delay": "fixedDelay", "exponential_backoff": "exponentialBackoff"}.get(
+        strategy, strategy
+    )
+    return json.dumps({**json.loads(text), "retry": policy}, default=str)
 
 
 def _framework(function: Any) -> tuple[str, Any] | None:

@@ -10,7 +10,9 @@ import typing
 from collections.abc import Sequence
 from typing import Any, Callable
 
+from . import bindings as converters
 from . import http_streams, paths, signatures, unserved
+from .bindings import Decoder
 from .signatures import CONTEXT, INPUT, OUT, TRIGGER, Binding
 
 
@@ -23,7 +25,8 @@ class Loaded(typing.NamedTuple):
 
     function: Callable[..., Any]
     is_async: bool
-    parameters: list[tuple[str, str]]
+    #: (name, kind, what makes its data the argument) of each parameter.
+    parameters: list[tuple[str, str, Decoder | None]]
     #: The function as an ASGI app, if its request and response are streams.
     app: http_streams.StreamApp | None
 
@@ -55,15 +58,28 @@ def check(
 ) -> Loaded:
     """Checks that a function fits its bindings, which are declared in function.json or by its decorators."""
     if not is_called:
-        parameters = unserved.parameters(function, bindings)
-        return Loaded(unserved.decoding(function, bindings), _is_async(function), parameters, None)
+        decoded = _with_decoders(unserved.parameters(function, bindings), bindings)
+        return Loaded(function, _is_async(function), decoded, None)
     app = _stream_app(function, bindings)
-    parameters = _parameters(name, function, declared_in, bindings, app is not None)
+    parameters = _with_decoders(_parameters(name, function, declared_in, bindings, app is not None), bindings)
     if app is not None:
         return Loaded(app.with_hooks, True, parameters, app)
     if inspect.isasyncgenfunction(function):
         return Loaded(_returns_generator(function), True, parameters, None)
     return Loaded(function, _is_async(function), parameters, None)
+
+
+def _with_decoders(
+    parameters: list[tuple[str, str]], bindings: Sequence[Binding]
+) -> list[tuple[str, str, Decoder | None]]:
+    types = {binding: binding_type for binding, _, binding_type in bindings}
+
+    def decoder(name: str, kind: str) -> Decoder | None:
+        # Requests have classes of their own.
+        is_data = kind in (TRIGGER, INPUT) and types[name] != "httptrigger"
+        return converters.decoder(types[name]) if is_data else None
+
+    return [(name, kind, decoder(name, kind)) for name, kind in parameters]
 
 
 def _stream_app(function: Callable[..., Any], bindings: Sequence[Binding]) -> http_streams.StreamApp | None:
@@ -100,6 +116,7 @@ def _parameters(
 ) -> list[tuple[str, str]]:
     is_http = any(binding_type == "httptrigger" for _, _, binding_type in bindings)
     kinds: dict[str, str] = {}
+    types = {binding: binding_type for binding, _, binding_type in bindings}
     for binding, direction, binding_type in bindings:
         kind = _kind(binding, direction, binding_type, is_http)
         if kind is None:
@@ -129,7 +146,10 @@ def _parameters(
             )
         # A stream has a request and responses of its own.
         if parameter.name in hints and not (is_stream and kind == TRIGGER):
-            problem = signatures.problem(kind, is_http, hints[parameter.name])
+            hint = hints[parameter.name]
+            problem = signatures.problem(kind, is_http, hint)
+            if problem is None and kind in (TRIGGER, INPUT):
+                problem = converters.annotation_problem(types[parameter.name], hint)
             if problem is not None:
                 raise LoadError(f"function {name!r}: parameter {parameter.name!r} {problem}")
         parameters.append((parameter.name, kind))

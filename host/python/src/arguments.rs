@@ -64,7 +64,11 @@ pub(crate) fn build<'py>(
             }
             ParameterKind::Input => {
                 let name = utf8(name)?;
-                convert::input(py, name, call.invocation.input(name).unwrap_or(&Data::None))?
+                let data = call.invocation.input(name).unwrap_or(&Data::None);
+                match &parameter.decoder {
+                    Some(decoder) => convert::decoded(decoder.bind(py), name, data, &call.invocation)?,
+                    None => convert::input(py, name, data)?,
+                }
             }
             ParameterKind::Context => match &context {
                 Some(context) => context.clone().into_any(),

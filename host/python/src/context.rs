@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use funcdock::model::Invocation;
+use funcdock::model::{Exception, Invocation};
 use funcdock::pipeline::{LoadedFunction, RunnerCall};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
@@ -66,7 +66,7 @@ impl Context {
 
     #[getter]
     fn retry_context(&self) -> RetryContext {
-        RetryContext(self.invocation.retry())
+        RetryContext(self.invocation.retry().clone())
     }
 
     /// Returns the object on which the app's own threads set `invocation_id`, the call that their log records belong
@@ -199,13 +199,46 @@ impl RetryContext {
     }
 
     #[getter]
-    fn max_retry_count(&self) -> u32 {
-        self.0.max
+    /// -1 if there is no limit, as in the reference.
+    fn max_retry_count(&self) -> i64 {
+        match self.0.max {
+            funcdock::model::RetryContext::UNLIMITED => -1,
+            max => max.into(),
+        }
     }
 
-    /// The exception of the previous attempt: no trigger passes one yet.
+    /// How the previous attempt failed; `None` for the first attempt.
     #[getter]
-    fn exception(&self) -> Option<u32> {
-        None
+    fn exception(&self) -> Option<RetryException> {
+        self.0.exception.clone().map(RetryException)
+    }
+}
+
+/// The exception of the previous attempt, under the reference's names.
+#[pyclass(frozen, module = "funcdock")]
+pub(crate) struct RetryException(Box<Exception>);
+
+#[pymethods]
+impl RetryException {
+    /// The type and the message.
+    #[getter]
+    fn message(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// The module and name of the type.
+    #[getter]
+    fn source(&self) -> &str {
+        &self.0.type_name
+    }
+
+    /// The formatted traceback.
+    #[getter]
+    fn stack_trace(&self) -> &str {
+        &self.0.traceback
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<RetryException {}>", self.0)
     }
 }

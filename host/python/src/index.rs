@@ -77,6 +77,8 @@ pub(crate) struct OutputBinding {
 pub(crate) struct Parameter {
     pub(crate) name: Py<PyString>,
     pub(crate) kind: ParameterKind,
+    /// Makes the binding's data the argument; `None` leaves it as plain data.
+    pub(crate) decoder: Option<Py<PyAny>>,
 }
 
 /// The argument that a parameter gets.
@@ -119,7 +121,7 @@ impl ToLoad {
     /// A framework reads the request's body itself, while it arrives.
     fn stream_request_of_framework(&mut self) {
         let mut bindings = self.definition.bindings.iter_mut();
-        let http = bindings.find_map(|binding| binding.http.as_mut());
+        let http = bindings.find_map(|binding| binding.http_mut());
         if let (Some(_), Some(http)) = (&self.framework, http) {
             http.streams_body = true;
         }
@@ -238,11 +240,13 @@ fn load_function(
             loader.call_method1(intern!(py, "load"), arguments)?
         }
     };
-    let named: Vec<(Bound<'_, PyString>, String)> = loaded.getattr(intern!(py, "parameters"))?.extract()?;
+    let named: Vec<(Bound<'_, PyString>, String, Option<Py<PyAny>>)> =
+        loaded.getattr(intern!(py, "parameters"))?.extract()?;
     let parameters: Vec<_> = named
         .into_iter()
-        .map(|(name, kind)| Parameter {
+        .map(|(name, kind, decoder)| Parameter {
             name: name.unbind(),
+            decoder,
             kind: match kind.as_str() {
                 "trigger" if Kind::of(trigger) == Kind::Http => ParameterKind::Request,
                 "trigger" | "input" => ParameterKind::Input,

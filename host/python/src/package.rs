@@ -66,6 +66,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
     let http_streams = submodule("http_streams", include_str!("../funcdock/http_streams.py"))?;
     submodule("signatures", include_str!("../funcdock/signatures.py"))?;
+    submodule("bindings", include_str!("../funcdock/bindings.py"))?;
     submodule("unserved", include_str!("../funcdock/unserved.py"))?;
     let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;
     let companions = submodule("companions", include_str!("../funcdock/companions.py"))?;

@@ -1,10 +1,13 @@
 //! The bindings of a function.json.
 
+mod timer;
+
+use super::AppSettings;
 use super::error::Problem;
-use super::host_config::one_of;
 use super::json::Item;
+use super::values::one_of;
 use crate::model::route::RouteTemplate;
-use crate::model::{AuthLevel, Binding, DataType, Direction, HttpTrigger};
+use crate::model::{AuthLevel, Binding, BindingSettings, DataType, Direction, HttpTrigger};
 
 use http::Method;
 
@@ -14,10 +17,14 @@ const METHODS: [&str; 10] = [
 ];
 
 /// Reads `bindings`: any number of them, one of which is a trigger.
-pub(super) fn read_all(bindings: &Item<'_>, function: &str) -> Result<Vec<Binding>, Problem> {
+pub(super) fn read_all(
+    bindings: &Item<'_>,
+    function: &str,
+    settings: &AppSettings,
+) -> Result<Vec<Binding>, Problem> {
     let mut read: Vec<Binding> = Vec::new();
     for item in bindings.elements()? {
-        let binding = read_one(&item, function)?;
+        let binding = read_one(&item, function, settings)?;
         if let Some(earlier) = read.iter().position(|earlier| earlier.name == binding.name) {
             let name = item.get("name")?.unwrap_or(item);
             return Err(name.problem(format!(
@@ -44,7 +51,7 @@ pub(super) fn read_all(bindings: &Item<'_>, function: &str) -> Result<Vec<Bindin
     )))
 }
 
-fn read_one(item: &Item<'_>, function: &str) -> Result<Binding, Problem> {
+fn read_one(item: &Item<'_>, function: &str, settings: &AppSettings) -> Result<Binding, Problem> {
     let required = |key: &str| {
         let found = item.get(key)?;
         found.ok_or_else(|| item.problem(format!("expected a member \"{key}\" in each binding")))
@@ -63,7 +70,7 @@ fn read_one(item: &Item<'_>, function: &str) -> Result<Binding, Problem> {
         kind,
         direction,
         data_type,
-        http: None,
+        settings: BindingSettings::Other,
         properties: item.json_object()?,
     };
     if binding.is_trigger() && binding.direction != Direction::In {
@@ -72,9 +79,11 @@ fn read_one(item: &Item<'_>, function: &str) -> Result<Binding, Problem> {
     if binding.name == RETURN && binding.direction != Direction::Out {
         return Err(place.problem("the binding \"$return\" needs \"direction\": \"out\""));
     }
-    if binding.kind.eq_ignore_ascii_case("httpTrigger") {
-        binding.http = Some(http_trigger(item, function)?);
-    }
+    binding.settings = match binding.kind.to_ascii_lowercase().as_str() {
+        "httptrigger" => BindingSettings::Http(http_trigger(item, function)?),
+        "timertrigger" => BindingSettings::Timer(timer::read(item, settings)?),
+        _ => BindingSettings::Other,
+    };
     Ok(binding)
 }
 

@@ -65,7 +65,6 @@ pub(super) fn read(
     if !is_function_name(name) {
         return Err(top.problem(format!("{}; rename the folder", wrong_name(name))));
     }
-    retry::warn(&top, warnings)?;
     let script_file = script_file(&top, root, name)?;
     let entry_point = top.get("entryPoint")?;
     let entry_point = entry_point
@@ -73,12 +72,18 @@ pub(super) fn read(
         .to_owned();
     let bindings = top.get("bindings")?;
     let bindings = bindings.ok_or_else(|| top.problem("expected a member \"bindings\" with a trigger"))?;
+    let read = binding::read_all(&bindings, name, settings)?;
     let function = FunctionDefinition {
         name: name.to_owned(),
+        retry: retry::of_function(
+            &top,
+            read.iter().any(|binding| binding.http().is_some()),
+            warnings,
+        )?,
         directory: root.join(name),
         script_file,
         entry_point,
-        bindings: binding::read_all(&bindings, name)?,
+        bindings: read,
     };
     Ok(Read::Enabled(Box::new(Enabled::new(function, &bindings)?)))
 }

@@ -89,7 +89,7 @@ const HOST_JSON: [(&str, Effect); 42] = [
     ("queues", Ignored("only HTTP functions are served")),
     (
         "retry",
-        Ignored("Funcdock follows no retry policy, and calls of HTTP functions are never retried"),
+        Honoured("for functions that have none; calls of HTTP functions are never retried"),
     ),
     ("sendGrid", Ignored("only HTTP functions are served")),
     ("serviceBus", Ignored("only HTTP functions are served")),
@@ -235,8 +235,6 @@ fn look_at(
     let of_trigger = outer.filter(|outer| outer.eq_ignore_ascii_case("extensions"));
     let found = find(path).or_else(|| of_trigger.and_then(|_| find("extensions.…")));
     match found {
-        // It has a warning of its own.
-        Some(("retry", _)) => {}
         Some((_, Ignored(_))) if is_off(item) => {}
         Some((_, Ignored(reason))) => ignored.push(format!("{path} ({reason})")),
         Some(_) => {}

@@ -17,9 +17,11 @@ mod read;
 mod retry;
 mod routes;
 mod script;
+mod setting_names;
 mod settings_file;
 #[cfg(test)]
 pub(crate) mod testing;
+mod values;
 mod variables;
 
 use std::net::SocketAddr;
@@ -31,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::KeyFolder;
 use crate::logging::{AccessLogFormat, LogLevels};
-use crate::model::{Cors, FunctionDefinition, Origins, TrustedProxies};
+use crate::model::{Cors, FunctionDefinition, Origins, RetryPolicy, TrustedProxies};
 use crate::tls::Identity;
 pub use app_settings::{AppSetting, AppSettings, SettingSource};
 pub(crate) use app_settings::{BOOLEAN, parse_boolean};
@@ -88,6 +90,8 @@ pub struct HostConfig {
     pub telemetry_mode: TelemetryMode,
     /// `functions`: the functions to load; `None` is all.
     pub functions: Option<Vec<String>>,
+    /// `retry`: the policy of the functions that have none.
+    pub retry: Option<RetryPolicy>,
     /// `logging.logLevel`.
     pub log_levels: LogLevels,
     /// `workerExtensions`, in the order of the file.

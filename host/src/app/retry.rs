@@ -1,17 +1,144 @@
-//! `retry` policies of host.json and of functions, which are not followed.
+//! `retry` policies of host.json and of functions.
+
+use std::time::Duration;
 
 use super::error::Problem;
 use super::json::Item;
+use super::values::{one_of, time_span};
+use crate::model::{RetryPolicy, RetryStrategy};
 
 /// The name of the key.
 const KEY: &str = "retry";
 
-/// Warns of a policy that will not be followed.
-pub(super) fn warn(top: &Item<'_>, warnings: &mut Vec<Problem>) -> Result<(), Problem> {
-    if let Some(policy) = top.get(KEY)? {
-        warnings.push(policy.problem(
-            "has no effect: Funcdock follows no retry policy, and calls of HTTP functions are never retried",
-        ));
+const COUNT: &str = "a number of retries, or -1 for no limit";
+const DELAY: &str = "a time \"hh:mm:ss\" or \"d.hh:mm:ss\"";
+
+/// Reads the policy of this object, if it has one.
+pub(super) fn read(top: &Item<'_>) -> Result<Option<RetryPolicy>, Problem> {
+    let Some(policy) = top.get(KEY)? else {
+        return Ok(None);
+    };
+    let required = |key: &str, expected: &str| {
+        let found = policy.get(key)?;
+        found.ok_or_else(|| policy.problem(format!("expected a member \"{key}\": {expected}")))
+    };
+    let delay = |key: &str| -> Result<Duration, Problem> {
+        let item = required(key, DELAY)?;
+        let text = item.scalar_text().map_err(|_| item.wrong_type(DELAY))?;
+        time_span(text).ok_or_else(|| item.wrong_value(DELAY))
+    };
+    let strategy = one_of(
+        &required("strategy", "\"fixedDelay\" or \"exponentialBackoff\"")?,
+        &["fixedDelay", "exponentialBackoff"],
+    )?;
+    let max = {
+        let item = required("maxRetryCount", COUNT)?;
+        let text = item.scalar_text().map_err(|_| item.wrong_type(COUNT))?;
+        match text.trim().parse::<i32>() {
+            Ok(-1) => None,
+            Ok(count) => Some(u32::try_from(count).map_err(|_| item.wrong_value(COUNT))?),
+            Err(_) => return Err(item.wrong_value(COUNT)),
+        }
+    };
+    let strategy = match strategy.as_str() {
+        "fixedDelay" => RetryStrategy::Fixed {
+            delay: delay("delayInterval")?,
+        },
+        _ => {
+            let (min, max) = (delay("minimumInterval")?, delay("maximumInterval")?);
+            if max < min {
+                let item = required("maximumInterval", DELAY)?;
+                return Err(item.wrong_value("a time that is not shorter than minimumInterval"));
+            }
+            RetryStrategy::Exponential { min, max }
+        }
+    };
+    Ok(Some(RetryPolicy { max, strategy }))
+}
+
+/// Reads the policy of a function. One of an HTTP function becomes a warning: nothing retries its calls.
+pub(super) fn of_function(
+    top: &Item<'_>,
+    is_http: bool,
+    warnings: &mut Vec<Problem>,
+) -> Result<Option<RetryPolicy>, Problem> {
+    let policy = read(top)?;
+    if policy.is_some() && is_http {
+        if let Some(item) = top.get(KEY)? {
+            warnings.push(item.problem(
+                "has no effect: calls of HTTP functions are never retried, as their clients can do that",
+            ));
+        }
+        return Ok(None);
     }
-    Ok(())
+    Ok(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::Document;
+    use super::*;
+
+    fn parse(policy: &str) -> Result<Option<RetryPolicy>, String> {
+        let text = format!("{{\"retry\": {policy}}}");
+        let document = Document::parse("host.json".into(), &text).expect("an object");
+        read(&document.item()).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn policies_are_read_as_both_models_write_them() {
+        let fixed = RetryPolicy {
+            max: Some(4),
+            strategy: RetryStrategy::Fixed {
+                delay: Duration::from_secs(10),
+            },
+        };
+        let text = r#"{"strategy": "fixedDelay", "maxRetryCount": 4, "delayInterval": "00:00:10"}"#;
+        assert_eq!(parse(text), Ok(Some(fixed)));
+        let forever = RetryPolicy {
+            max: None,
+            strategy: RetryStrategy::Exponential {
+                min: Duration::from_secs(1),
+                max: Duration::from_secs(900),
+            },
+        };
+        let text = r#"{"strategy": "ExponentialBackoff", "maxRetryCount": "-1", "minimumInterval": "00:00:01",
+                      "maximumInterval": "00:15:00"}"#;
+        assert_eq!(parse(text), Ok(Some(forever)));
+        assert_eq!(parse("null"), Ok(None));
+    }
+
+    #[test]
+    fn a_wrong_policy_is_named() {
+        for (policy, expected) in [
+            (
+                "{}",
+                "retry: expected a member \"strategy\": \"fixedDelay\" or \"exponentialBackoff\"",
+            ),
+            (
+                r#"{"strategy": "fixed"}"#,
+                "retry.strategy: expected one of \"fixedDelay\", \"exponentialBackoff\", found \"fixed\"",
+            ),
+            (
+                r#"{"strategy": "fixedDelay"}"#,
+                "retry: expected a member \"maxRetryCount\": a number of retries, or -1 for no limit",
+            ),
+            (
+                r#"{"strategy": "fixedDelay", "maxRetryCount": -2}"#,
+                "retry.maxRetryCount: expected a number of retries, or -1 for no limit, found -2",
+            ),
+            (
+                r#"{"strategy": "fixedDelay", "maxRetryCount": 1, "delayInterval": "10"}"#,
+                "retry.delayInterval: expected a time \"hh:mm:ss\" or \"d.hh:mm:ss\", found \"10\"",
+            ),
+            (
+                r#"{"strategy": "exponentialBackoff", "maxRetryCount": 1, "minimumInterval": "00:01:00",
+                   "maximumInterval": "00:00:01"}"#,
+                "retry.maximumInterval: expected a time that is not shorter than minimumInterval, found \"00:00:01\"",
+            ),
+        ] {
+            let found = parse(policy).expect_err(policy);
+            assert!(found.ends_with(expected), "{policy}\n{found}\n{expected}");
+        }
+    }
 }

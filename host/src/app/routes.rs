@@ -7,7 +7,7 @@ use http::Method;
 use super::error::Problem;
 use super::host_config::RESERVED;
 use super::json::Item;
-use crate::model::{FunctionDefinition, HttpTrigger};
+use crate::model::{Binding, FunctionDefinition, HttpTrigger};
 
 /// A function to load, and where its route is, for the errors that only show beside other functions.
 pub(super) struct Enabled {
@@ -21,7 +21,7 @@ impl Enabled {
     pub(super) fn new(function: FunctionDefinition, bindings: &Item<'_>) -> Result<Self, Problem> {
         let mut route = None;
         for (item, binding) in bindings.elements()?.iter().zip(&function.bindings) {
-            if binding.http.is_some() {
+            if binding.http().is_some() {
                 let place = item.get("route")?;
                 route = Some(place.unwrap_or_else(|| item.clone()).problem(""));
                 break;
@@ -31,7 +31,7 @@ impl Enabled {
     }
 
     fn http(&self) -> Option<(&Problem, &HttpTrigger)> {
-        let trigger = self.function.trigger().and_then(|trigger| trigger.http.as_ref());
+        let trigger = self.function.trigger().and_then(Binding::http);
         self.route.as_ref().zip(trigger)
     }
 }

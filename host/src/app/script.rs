@@ -124,7 +124,7 @@ impl App {
                 ));
                 continue;
             }
-            match self.read_one(function, &mut warnings) {
+            match self.read_one(function, settings, &mut warnings) {
                 Ok(function) => {
                     enabled.push(function);
                     indices.push(index);
@@ -147,23 +147,33 @@ impl App {
         })
     }
 
-    fn read_one(&self, declared: &Declared, warnings: &mut Vec<Problem>) -> Result<Enabled, Problem> {
+    fn read_one(
+        &self,
+        declared: &Declared,
+        settings: &AppSettings,
+        warnings: &mut Vec<Problem>,
+    ) -> Result<Enabled, Problem> {
         let file = self.shown(&declared.file);
         let document = Document::made_by_code(file.to_owned(), &declared.json)?;
         let top = document.item_at(&declared.name);
         if !is_function_name(&declared.name) {
             return Err(top.problem(format!("{}; rename it", wrong_name(&declared.name))));
         }
-        retry::warn(&top, warnings)?;
         let bindings = top.get("bindings")?;
         let bindings =
             bindings.ok_or_else(|| top.problem("expected a trigger: decorate the function with one"))?;
+        let read = binding::read_all(&bindings, &declared.name, settings)?;
         let function = FunctionDefinition {
             name: declared.name.clone(),
+            retry: retry::of_function(
+                &top,
+                read.iter().any(|binding| binding.http().is_some()),
+                warnings,
+            )?,
             directory: self.root.clone(),
             script_file: declared.file.clone(),
             entry_point: declared.name.clone(),
-            bindings: binding::read_all(&bindings, &declared.name)?,
+            bindings: read,
         };
         Enabled::new(function, &bindings)
     }

@@ -102,7 +102,11 @@ pub(super) fn options_for_one_call(
     let arguments = Arguments::for_one_call(app, function, socket);
     env_file::apply(&arguments.operations.env_file)?;
     crate::logging::init(arguments.log_format, &Selection::default());
-    Ok(options(arguments, None, python_module)?.0)
+    let (options, _) = options(arguments, None, python_module)?;
+    Ok(Options {
+        events: false,
+        ..options
+    })
 }
 
 /// Returns the options of the host, and a warning if no extension uses the app's connection string.
@@ -164,9 +168,12 @@ fn options(
         strict: arguments.strict,
         skip_post_on_exception: settings::skip_post_on_exception(&settings),
         app,
+        events: true,
+        settings,
     };
-    settings::warn_of_problems(&settings);
-    Ok((options, telemetry::unused_connection(&settings)))
+    settings::warn_of_problems(&options.settings);
+    let unused_connection = telemetry::unused_connection(&options.settings);
+    Ok((options, unused_connection))
 }
 
 /// Reads the app in `folder` with the functions that `--functions` names, and logs the warnings.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::extensions::ExtensionCode;
+use crate::model::{Event, EventEnd, EventFunction};
 
 /// A message from the supervisor to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,13 @@ pub enum SupervisorMessage {
     Explain,
     /// A question whether the worker still serves. The answer is a [`WorkerMessage::Pong`].
     Ping,
+    /// A call to make. The answer is a [`WorkerMessage::CallEnded`]. After [`WorkerMessage::Ready`].
+    Call {
+        /// The supervisor's id of the call.
+        id: u64,
+        /// What the call is about.
+        event: Event,
+    },
     /// A question of another worker. The answer is a [`WorkerMessage::PeerReply`].
     PeerRequest {
         /// The index of the worker that asks.
@@ -70,6 +78,13 @@ pub enum WorkerMessage {
     Pong,
     /// The worker cannot go on serving, for this reason. It is to be replaced, and drained then.
     Unhealthy(String),
+    /// A call of the supervisor has ended.
+    CallEnded {
+        /// The supervisor's id of the call.
+        id: u64,
+        /// How it ended.
+        end: EventEnd,
+    },
     /// The worker has answered [`max_requests`](WorkerConfig::max_requests). It goes on serving until it is replaced.
     RequestLimitReached,
     /// The code of an extension that the worker runs from now on, and may not survive. `None` when that is over. Only a
@@ -185,6 +200,9 @@ pub struct WorkerConfig {
 pub struct Ready {
     /// The loaded functions, in the order to list them.
     pub functions: Vec<FunctionListing>,
+    /// The functions that the supervisor's triggers call.
+    #[serde(default)]
+    pub events: Vec<EventFunction>,
     /// All extensions of the app, loaded or not.
     pub extensions: Vec<ExtensionListing>,
     /// The version of the interpreter: "3.12.4".

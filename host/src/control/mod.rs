@@ -20,7 +20,7 @@ pub use messages::{
 };
 
 /// The version of this protocol. It grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 9;
+pub const PROTOCOL: u32 = 10;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,9 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::RetryPolicy;
 use super::route::RouteTemplate;
+use super::schedule::Schedule;
 
 /// A function of the app, as declared in any programming model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub struct FunctionDefinition {
     pub entry_point: String,
     /// Its bindings, in the order of the declaration. Exactly one is a trigger.
     pub bindings: Vec<Binding>,
+    /// `retry`: whether and when a failed call is made again.
+    pub retry: Option<RetryPolicy>,
 }
 
 impl FunctionDefinition {
@@ -41,13 +45,29 @@ pub struct Binding {
     pub direction: Direction,
     /// The form in which the function takes its data, if the declaration sets one.
     pub data_type: Option<DataType>,
-    /// The settings of an httpTrigger.
-    pub http: Option<HttpTrigger>,
+    /// The settings of its type, parsed.
+    pub settings: BindingSettings,
     /// All members of the declaration, for the trigger that serves this type.
     pub properties: Map<String, Value>,
 }
 
 impl Binding {
+    /// Returns the settings of an httpTrigger.
+    pub fn http(&self) -> Option<&HttpTrigger> {
+        match &self.settings {
+            BindingSettings::Http(http) => Some(http),
+            _ => None,
+        }
+    }
+
+    /// Returns the settings of an httpTrigger, for changing.
+    pub fn http_mut(&mut self) -> Option<&mut HttpTrigger> {
+        match &mut self.settings {
+            BindingSettings::Http(http) => Some(http),
+            _ => None,
+        }
+    }
+
     /// Whether this binding starts the function: its type ends in "Trigger", in any case.
     pub fn is_trigger(&self) -> bool {
         const SUFFIX: &str = "trigger";
@@ -56,6 +76,30 @@ impl Binding {
             .and_then(|start| self.kind.get(start..))
             .is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
     }
+}
+
+/// The settings of a binding of a type that this host serves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BindingSettings {
+    /// Of an httpTrigger.
+    Http(HttpTrigger),
+    /// Of a timerTrigger.
+    Timer(TimerTrigger),
+    /// Of any other type.
+    Other,
+}
+
+/// The settings of a timerTrigger binding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimerTrigger {
+    /// When it is called.
+    pub schedule: Schedule,
+    /// Whether it is called when the host starts, too.
+    pub run_on_startup: bool,
+    /// Whether the last call is remembered, so that one that was missed is made up for. By default those of a minute or more
+    /// between calls are.
+    pub use_monitor: Option<bool>,
 }
 
 /// The direction of a binding's data.
@@ -148,7 +192,7 @@ impl FunctionInfo {
     /// Returns the facts of a function in an app with this route prefix.
     pub fn new(definition: &FunctionDefinition, route_prefix: &str) -> Self {
         let trigger = definition.trigger();
-        let http = trigger.and_then(|binding| binding.http.as_ref());
+        let http = trigger.and_then(Binding::http);
         let route = http.map(|http| http.route.clone().under(route_prefix).to_string());
         let http_outputs = definition.bindings.iter().filter(|binding| {
             binding.direction == Direction::Out

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::departure::Departure;
 use super::times::Times;
 use super::trace_context::TraceContexts;
-use super::{Attributes, Data, FunctionInfo, HttpReply, HttpRequest, Inputs, TraceContext, TraceIds};
+use super::{
+    Attributes, Data, FunctionInfo, HttpReply, HttpRequest, Inputs, RetryContext, TraceContext, TraceIds,
+};
 
 /// The data with which a trigger starts a call.
 #[derive(Default)]
@@ -28,15 +30,6 @@ pub struct Start {
     pub http_reply: Option<&'static dyn HttpReply>,
     /// The departure of the client, for a trigger whose client waits for the reply.
     pub departure: Option<Arc<Departure>>,
-}
-
-/// The number of a call's attempt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RetryContext {
-    /// 0 for the first attempt.
-    pub count: u32,
-    /// The maximum number of retries; 0 if the function has no retry policy.
-    pub max: u32,
 }
 
 /// One function call. Always in an `Arc`: extensions may keep it.
@@ -125,6 +118,11 @@ impl Invocation {
         find(&self.metadata, name)
     }
 
+    /// Returns all that the trigger knows besides its data, by name.
+    pub fn all_metadata(&self) -> &[(String, Data)] {
+        &self.metadata
+    }
+
     /// Returns the HTTP request that triggered the call.
     pub fn request(&self) -> Option<&HttpRequest> {
         self.inputs.trigger.request()
@@ -136,8 +134,8 @@ impl Invocation {
     }
 
     /// Returns the number of this attempt.
-    pub fn retry(&self) -> RetryContext {
-        self.retry
+    pub fn retry(&self) -> &RetryContext {
+        &self.retry
     }
 
     /// Returns the attributes that extensions have set.

@@ -10,6 +10,7 @@ mod body_writer;
 mod cors;
 mod data;
 mod departure;
+mod event;
 mod function;
 mod http;
 mod invocation;
@@ -17,6 +18,7 @@ mod outcome;
 mod proxies;
 mod reply;
 mod result;
+mod retry;
 pub mod route;
 pub mod schedule;
 mod stream_end;
@@ -32,16 +34,21 @@ pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use cors::{Cors, OriginError, Origins};
 pub use data::{Data, Inputs};
 pub use departure::Departure;
-pub use function::{AuthLevel, Binding, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger};
+pub use event::{Event, EventData, EventEnd, EventFunction};
+pub use function::{
+    AuthLevel, Binding, BindingSettings, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger,
+    TimerTrigger,
+};
 pub use http::{
     CONNECTION_HEADERS, HttpRequest, HttpResponse, MAX_RESPONSE_HEADERS, Scheme, TooManyHeaders,
     WebSocketRequest, append_header, is_authority, is_connection_header,
 };
-pub use invocation::{Invocation, RetryContext, Start};
+pub use invocation::{Invocation, Start};
 pub use outcome::{Exception, Outcome, Output, Returned};
 pub use proxies::{ProxyError, TrustedProxies};
 pub use reply::HttpReply;
 pub use result::CallResult;
+pub use retry::{RetryContext, RetryPolicy, RetryStrategy};
 pub use stream_end::{StreamEnd, StreamEndKind};
 pub use trace_context::TraceContext;
 pub use trace_ids::TraceIds;

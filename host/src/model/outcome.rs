@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Data, HttpResponse};
 
 /// The outcome of an invocation.
@@ -70,7 +72,7 @@ impl Returned {
 
 /// An exception of the language that the function is written in. It is also the [`BodyError`](super::BodyError) of a
 /// stream whose function raised while it made the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {
     /// The type's name, with its module unless built in.
     pub type_name: String,

@@ -77,6 +77,10 @@ impl Ending {
                 event = worker.next_event() => match event {
                     // The sender is gone, and with it the wish to know.
                     WorkerEvent::Message(WorkerMessage::Closed) => drop(closed.take()),
+                    // It was called to end before, which it does not notice while its functions warm up.
+                    WorkerEvent::Message(WorkerMessage::Ready(_)) if !drains => {
+                        worker.drain(deadline.saturating_duration_since(Instant::now())).await;
+                    }
                     WorkerEvent::Message(message) => self.handle(message),
                     WorkerEvent::ChannelClosed(_) => {}
                     WorkerEvent::Exited(status) if status.success() || !drains => return SlotExit::Clean,
@@ -125,6 +129,7 @@ impl Ending {
             // It ends already, or the slot has handled it.
             WorkerMessage::Closed
             | WorkerMessage::Pong
+            | WorkerMessage::CallEnded { .. }
             | WorkerMessage::Unhealthy(_)
             | WorkerMessage::RequestLimitReached
             | WorkerMessage::Explanation(_)

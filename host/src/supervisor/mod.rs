@@ -6,6 +6,7 @@
 
 mod backoff;
 mod changes;
+mod dispatcher;
 mod ending;
 mod environment;
 mod error;
@@ -36,6 +37,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::changes::Changes;
+use self::dispatcher::Dispatcher;
 use self::ending::Ending;
 pub use self::error::SupervisorError;
 pub use self::limits::Limits;
@@ -52,11 +54,16 @@ use crate::app::App;
 use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
 use crate::launch::python::{self, InterpreterSearch, Program};
-use crate::model::HostAddress;
+use crate::model::{EventFunction, HostAddress};
 use crate::sys::{HostSignal, HostSignals};
+use crate::triggers::events::EventSetup;
+use crate::triggers::sources::Sources;
 
 /// The number of orders that may wait until a slot takes them.
 const QUEUED_ORDERS: usize = 64;
+
+/// How long triggers may take to end after the last worker: to give back what they hold.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// What [`run`] reports while it runs.
 #[derive(Debug)]
@@ -136,12 +143,14 @@ pub async fn run(
     let (phase, watched) = watch::channel(Phase::Serving(bound));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut slots = JoinSet::new();
-    let mut queues = Vec::new();
+    let (mut queues, mut call_queues) = (Vec::new(), Vec::new());
     let turns = Arc::new(Semaphore::new(1));
     let ready = Arc::new(AtomicU32::new(0));
     for index in 0..options.workers {
         let (queue, orders) = mpsc::channel(QUEUED_ORDERS);
         queues.push(queue);
+        let (call_queue, calls) = mpsc::unbounded_channel();
+        call_queues.push(call_queue);
         let (phase, events) = (watched.clone(), sender.clone());
         let slot = Slot {
             spec: Arc::clone(&spec),
@@ -152,6 +161,7 @@ pub async fn run(
                 starts: Arc::default(),
             },
             orders,
+            calls,
             ready: Arc::clone(&ready),
             turns: Arc::clone(&turns),
             retired: JoinSet::new(),
@@ -163,6 +173,11 @@ pub async fn run(
 
     let mut been_ready = BTreeSet::new();
     let mut relay = PeerRelay::new(queues);
+    let mut dispatcher = Dispatcher::new(call_queues);
+    let (pending, mut pending_calls) = mpsc::unbounded_channel();
+    let mut sources = Sources::new(pending);
+    // The functions that events call, as the last worker that became ready has them.
+    let mut event_functions = Vec::new();
     let mut manager = ServiceManager::of_this_process();
     let mut outcome = Ok(Stopped::Clean);
     let mut end = std::pin::pin!(end);
@@ -174,10 +189,13 @@ pub async fn run(
             Some(event) = events.recv() => match event {
                 SlotEvent::Ready(worker, _) if been_ready.contains(&worker) => {
                     relay.add(worker);
+                    dispatcher.add(worker);
                     tracing::info!("worker {worker} is back");
                 }
                 SlotEvent::Ready(worker, ready) => {
                     relay.add(worker);
+                    dispatcher.add(worker);
+                    event_functions.clone_from(&ready.events);
                     if been_ready.is_empty() {
                         report(Progress::FirstReady { address: &address, ready: &ready });
                     }
@@ -185,21 +203,28 @@ pub async fn run(
                     if been_ready.len() == options.workers as usize {
                         manager.ready();
                         report(Progress::AllReady);
+                        serve_events(&mut sources, &event_functions, reload.options());
                     }
                 }
-                SlotEvent::Exited(worker) => relay.remove(worker),
+                SlotEvent::Replaced(ready) => event_functions = ready.events,
+                SlotEvent::Exited(worker) => {
+                    relay.remove(worker);
+                    dispatcher.remove(worker);
+                }
                 SlotEvent::PeerRequest { asker, id, question } => relay.request(asker, id, question),
                 SlotEvent::PeerReply { worker, asker, id, reply } => relay.reply(worker, asker, id, reply),
                 SlotEvent::Statistics(worker, statistics) => {
                     report(Progress::Statistics { worker, statistics: &statistics });
                 }
             },
+            Some(call) = pending_calls.recv() => dispatcher.dispatch(call),
             signal = signals.next() => match signal {
                 HostSignal::Reload => {
                     manager.reloading();
                     reload.begin();
                 }
                 HostSignal::Stop(number) => if begin_drain(&phase, options.drain_timeout) {
+                    end_events(&mut sources, &mut dispatcher);
                     manager.stopping();
                     tracing::info!("stopping; a second signal stops at once");
                 } else {
@@ -210,6 +235,7 @@ pub async fn run(
             () = &mut end, if !is_ended => {
                 is_ended = true;
                 begin_drain(&phase, options.drain_timeout);
+                end_events(&mut sources, &mut dispatcher);
             }
             files = changed(&mut changes) => {
                 let names = files.iter().map(|file| file.strip_prefix(&options.app.root).unwrap_or(file).display());
@@ -221,6 +247,7 @@ pub async fn run(
             }
             () = reload.step() => {
                 manager.ready();
+                serve_events(&mut sources, &event_functions, reload.options());
                 if let Some(changes) = &mut changes {
                     let app = &reload.options().app;
                     changes.follow(&app.root, libraries(app));
@@ -228,7 +255,10 @@ pub async fn run(
             }
             never = manager.keep_informed() => match never {},
             ended = slots.join_next() => match ended {
-                None => return outcome,
+                None => {
+                    sources.ended(LAST_EVENTS).await;
+                    return outcome;
+                }
                 Some(Ok(SlotExit::Clean)) => {}
                 Some(Ok(SlotExit::Forced)) => {
                     if let Ok(stopped @ Stopped::Clean) = &mut outcome {
@@ -240,6 +270,7 @@ pub async fn run(
                         outcome = Err(error);
                     }
                     begin_drain(&phase, options.drain_timeout);
+                    end_events(&mut sources, &mut dispatcher);
                 }
                 // Slots are never aborted, so this is a panic.
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
@@ -346,6 +377,20 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
         heartbeat_timeout: options.heartbeat_timeout,
         limits: options.limits,
     })
+}
+
+/// Has events start calls of these functions, if they are to.
+fn serve_events(sources: &mut Sources, functions: &[EventFunction], options: &Options) {
+    if options.events {
+        let setup = EventSetup::new(options.app.root.clone(), &options.settings);
+        sources.serve(functions.to_vec(), &setup);
+    }
+}
+
+/// Has events start no more calls.
+fn end_events(sources: &mut Sources, dispatcher: &mut Dispatcher) {
+    sources.stop();
+    dispatcher.close();
 }
 
 /// Has the slots drain and closes our listening socket. Returns whether they were serving until now.

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Limits, Listen};
-use crate::app::App;
+use crate::app::{App, AppSettings};
 
 /// The app to run, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The app to serve.
     pub app: App,
+    /// The app settings.
+    pub settings: AppSettings,
+    /// Whether events start calls: timers, for one. Else only requests do.
+    pub events: bool,
     /// Where to listen.
     pub listen: Listen,
     /// The number of worker processes; at least 1.

@@ -24,6 +24,8 @@ pub(super) enum Phase {
 pub(super) enum SlotEvent {
     /// The worker is ready.
     Ready(u32, Ready),
+    /// The worker is replaced by one that is ready.
+    Replaced(Ready),
     /// The worker has exited, or could not be started.
     Exited(u32),
     /// The worker has a question for all others.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::SupervisorError;
 use super::backoff::{Backoff, Next};
+use super::dispatcher::WorkerCall;
 use super::ending::Ending;
 use super::heartbeat::Heartbeat;
 use super::limits::{LimitWatch, ReachedLimit};
@@ -40,6 +41,8 @@ pub(super) struct Slot {
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) ending: Ending,
     pub(super) orders: mpsc::Receiver<SlotOrder>,
+    /// The calls of the supervisor's triggers.
+    pub(super) calls: mpsc::UnboundedReceiver<WorkerCall>,
     /// The number of slots whose worker is ready.
     pub(super) ready: Arc<AtomicU32>,
     /// The turn to replace a worker for a limit.
@@ -83,6 +86,8 @@ impl Slot {
         loop {
             let exit = self.run_worker(starting).await;
             self.ending.report(SlotEvent::Exited(index));
+            // Another worker may make them sooner.
+            while self.calls.try_recv().is_ok() {}
             let (ready_for, reason, successor) = match exit {
                 WorkerExit::Stopped(exit) => return exit,
                 WorkerExit::Died {
@@ -202,6 +207,9 @@ impl Slot {
                         successor = Some(Successor::start(&self.ending, spec, Some(replacing)));
                     }
                 },
+                Some(call) = self.calls.recv() => if let Err(reason) = worker.call(call).await {
+                    break reason;
+                },
                 ping = heartbeat.next() => {
                     let alive = match ping {
                         Ok(()) => worker.pass_on(&SupervisorMessage::Ping).await,
@@ -219,7 +227,8 @@ impl Slot {
                 started = started(&mut successor) => {
                     let Some(Successor { spec, replacing, reached, .. }) = successor.take() else { continue };
                     match started {
-                        Started::Ready(next, _) => {
+                        Started::Ready(next, ready) => {
+                            self.ending.report(SlotEvent::Replaced(ready));
                             let predecessor = std::mem::replace(&mut worker, *next);
                             let closed = self.retire(predecessor, &worker, reached);
                             handover = Some(closed.after(handover.take()));

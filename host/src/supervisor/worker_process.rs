@@ -1,5 +1,6 @@
 //! One worker process: spawns it with its descriptors, exchanges messages with it, and ends it.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::SupervisorError;
+use super::dispatcher::WorkerCall;
 use super::environment::Environment;
 use super::limits::Limits;
 use crate::control::{
@@ -92,6 +94,9 @@ pub(super) struct WorkerProcess {
     /// Whether the channel is open.
     open: bool,
     exited: Option<ExitStatus>,
+    /// The calls that it makes for the supervisor, by their ids. They count as lost when this is dropped.
+    calls: HashMap<u64, WorkerCall>,
+    next_call: u64,
     /// What it does now, if it has said so.
     activity: Option<(ExtensionCode, Instant)>,
 }
@@ -156,6 +161,8 @@ impl WorkerProcess {
             limits: spec.limits.draw(),
             open: true,
             exited: None,
+            calls: HashMap::new(),
+            next_call: 0,
             activity: None,
         })
     }
@@ -248,6 +255,20 @@ impl WorkerProcess {
 
     /// Waits for the next event. After `ChannelClosed` only `Exited` follows; after that, `Exited` again. Cancel-safe.
     pub(super) async fn next_event(&mut self) -> WorkerEvent {
+        loop {
+            match self.any_event().await {
+                WorkerEvent::Message(WorkerMessage::CallEnded { id, end }) => {
+                    if let Some(WorkerCall { call, .. }) = self.calls.remove(&id) {
+                        // Nobody waits any more when the host ends.
+                        let _ = call.end.send(end);
+                    }
+                }
+                event => return event,
+            }
+        }
+    }
+
+    async fn any_event(&mut self) -> WorkerEvent {
         if self.exited.is_none() {
             tokio::select! {
                 biased;
@@ -333,6 +354,18 @@ impl WorkerProcess {
             worker,
             problem: "it does not read its control channel",
         })
+    }
+
+    /// Has the worker make this call. Fails like [`pass_on`](Self::pass_on).
+    pub(super) async fn call(&mut self, mut call: WorkerCall) -> Result<(), SupervisorError> {
+        let id = self.next_call;
+        self.next_call += 1;
+        let message = SupervisorMessage::Call {
+            id,
+            event: std::mem::take(&mut call.call.event),
+        };
+        self.calls.insert(id, call);
+        self.pass_on(&message).await
     }
 
     /// Sends the worker a message. Ignores an error: the worker is exiting, or is killed at its deadline. Not

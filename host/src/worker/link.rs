@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::events::Events;
 use super::orders::Orders;
 use super::peers::{PeerEvent, Peers};
 use super::service::Pulse;
@@ -16,6 +17,7 @@ use crate::control::{
     ControlError, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage, worker_end,
 };
 use crate::extensions::Activity;
+use crate::model::Event;
 use crate::triggers::http::Handover;
 
 /// The connection to the supervisor. All functions block.
@@ -29,6 +31,7 @@ pub(super) struct Link {
     /// Set when calls are served.
     pulse: Arc<OnceLock<Pulse>>,
     explain: Arc<OnceLock<Explain>>,
+    events: Option<mpsc::UnboundedReceiver<(u64, Event)>>,
 }
 
 /// Tells what the threads of the worker's language do.
@@ -68,6 +71,7 @@ impl Link {
             Arc::clone(&sender),
             config.workers > 1,
         ));
+        let (events, waiting_events) = mpsc::unbounded_channel();
         let (pulse, explain, serve) = (Arc::default(), Arc::default(), CancellationToken::new());
         let reader = Reader {
             sender: Arc::clone(&sender),
@@ -76,6 +80,7 @@ impl Link {
             peers: Arc::clone(&peers),
             pulse: Arc::clone(&pulse),
             explain: Arc::clone(&explain),
+            events,
         };
         runtime.spawn(reader.read(receiver));
         Ok((
@@ -87,6 +92,7 @@ impl Link {
                 serve,
                 pulse,
                 explain,
+                events: Some(waiting_events),
             },
             config,
         ))
@@ -147,6 +153,14 @@ impl Orders for Link {
         Box::new(move || drop(control.spawn(send(Arc::clone(&sender), WorkerMessage::RequestLimitReached))))
     }
 
+    fn events(&mut self) -> Option<Events> {
+        let receiver = self.events.take()?;
+        let sender = Arc::clone(&self.sender);
+        Some(Events::new(receiver, move |id, end| {
+            Box::pin(send(Arc::clone(&sender), WorkerMessage::CallEnded { id, end }))
+        }))
+    }
+
     fn failed(&mut self, phase: &str, message: &str) {
         self.send(WorkerMessage::Failed {
             phase: phase.to_owned(),
@@ -204,6 +218,7 @@ struct Reader {
     peers: Arc<Peers>,
     pulse: Arc<OnceLock<Pulse>>,
     explain: Arc<OnceLock<Explain>>,
+    events: mpsc::UnboundedSender<(u64, Event)>,
 }
 
 impl Reader {
@@ -230,6 +245,8 @@ impl Reader {
                     let _ = drained.send(Duration::from_millis(deadline_ms));
                 }
             }
+            // Fails only when the worker has ended its calls.
+            SupervisorMessage::Call { id, event } => drop(self.events.send((id, event))),
             SupervisorMessage::Explain => {
                 if let Some(explain) = self.explain.get() {
                     let explanation = WorkerMessage::Explanation(explain());

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::control::{ExtensionListing, FunctionListing};
 use crate::extensions::{ExtensionReport, Extensions};
-use crate::model::FunctionDefinition;
+use crate::model::{Binding, EventFunction, FunctionDefinition, RetryPolicy};
+use crate::pipeline::LoadedFunction;
+use crate::triggers::sources::serves;
 
 /// All extensions of a worker.
 #[derive(Clone)]
@@ -30,7 +32,7 @@ pub(super) fn lock(extensions: &Mutex<Extensions>) -> MutexGuard<'_, Extensions>
 /// Returns the listing of a function at start.
 pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
     let trigger = definition.trigger();
-    let http = trigger.and_then(|trigger| trigger.http.as_ref());
+    let http = trigger.and_then(Binding::http);
     FunctionListing {
         name: definition.name.clone(),
         kind: trigger.map(|trigger| trigger.kind.clone()).unwrap_or_default(),
@@ -39,6 +41,18 @@ pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
             .unwrap_or_default(),
         route: http.map(|http| http.route.to_string()),
     }
+}
+
+/// Returns the functions that the supervisor's triggers call. `retry` is the policy of those that have none.
+pub(super) fn events(functions: &[Arc<LoadedFunction>], retry: Option<&RetryPolicy>) -> Vec<EventFunction> {
+    let called = functions.iter().filter(|function| serves(&function.info.trigger));
+    called
+        .filter_map(|function| EventFunction::new(&function.definition))
+        .map(|function| EventFunction {
+            retry: function.retry.or_else(|| retry.cloned()),
+            ..function
+        })
+        .collect()
 }
 
 /// Returns the listing of an extension at start.

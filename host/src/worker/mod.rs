@@ -5,6 +5,7 @@
 //! called without the GIL, or whatever lock the language has.
 
 mod admin;
+mod events;
 mod exposition;
 mod functions;
 mod health;
@@ -16,6 +17,7 @@ mod peers;
 mod service;
 #[cfg(test)]
 mod tests;
+mod warmup;
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
@@ -38,7 +40,9 @@ use listing::{AllExtensions, lock};
 use own_metrics::OwnMetrics;
 use peers::Peers;
 use service::{Service, WorkerLogging};
+use warmup::{Warm, Warmup};
 
+pub use events::Events;
 pub use health::Health;
 pub use orders::Orders;
 pub use service::Pulse;
@@ -51,6 +55,7 @@ pub struct Worker {
     base: Base,
     completions: Arc<Completions>,
     triggers: Vec<Box<dyn Trigger>>,
+    warm: Warm,
 }
 
 /// The parts that a worker has from its orders to its end.
@@ -130,7 +135,7 @@ impl Worker {
                 return Err(1);
             }
         };
-        let base = Base {
+        let mut base = Base {
             config,
             health: Health::new(orders.unhealthy()),
             orders,
@@ -142,14 +147,20 @@ impl Worker {
             app: &base.config.app,
             worker: base.config.index,
         };
-        let triggers = match triggers::registered(&setup) {
+        let mut triggers = match triggers::registered(&setup) {
             Ok(triggers) => triggers,
             Err(error) => return Err(base.fail("start of the triggers", &error)),
         };
+        let (warmup, warm) = Warmup::new();
+        triggers.push(Box::new(warmup));
+        if let Some(events) = base.orders.events() {
+            triggers.push(Box::new(events));
+        }
         Ok(Worker {
             base,
             completions: Arc::default(),
             triggers,
+            warm,
         })
     }
 
@@ -246,6 +257,7 @@ impl LoadedWorker {
             mut base,
             completions,
             mut triggers,
+            warm,
         } = worker;
         let extensions = AllExtensions {
             native: Arc::clone(&base.extensions),
@@ -256,6 +268,7 @@ impl LoadedWorker {
                 .iter()
                 .map(|function| listing::function(&function.definition))
                 .collect(),
+            events: listing::events(&functions, base.config.app.host.retry.as_ref()),
             extensions: extensions.report().into_iter().map(listing::extension).collect(),
             python: language.to_owned(),
         };
@@ -303,11 +316,12 @@ impl LoadedWorker {
             Ok(service) => service,
             Err(error) => return Err(base.fail("start of the triggers", &error)),
         };
-        base.orders.ready(ready, service.pulse());
-        if let Some(peers) = &base.peers {
-            peers.open();
-        }
         let thread = std::thread::spawn(move || {
+            warm.wait();
+            base.orders.ready(ready, service.pulse());
+            if let Some(peers) = &base.peers {
+                peers.open();
+            }
             let deadline = base.orders.wait_for_drain();
             let in_time = drain(service, &*runner, &base, deadline);
             base.orders.drained(json!(extensions.report()));

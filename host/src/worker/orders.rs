@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::events::Events;
 use super::service::Pulse;
 use crate::control::Ready;
 
@@ -31,6 +32,11 @@ pub trait Orders: Send + 'static {
     /// any thread, and does not block.
     fn request_limit_reached(&self) -> Box<dyn Fn() + Send + Sync> {
         Box::new(|| {})
+    }
+
+    /// Returns the events that are to start calls, if the owner has any. Called once.
+    fn events(&mut self) -> Option<Events> {
+        None
     }
 
     /// Waits for the order to stop; returns the time for running calls to finish.

@@ -132,11 +132,9 @@ fn start_triggers(
                 } else {
                     "a"
                 };
-                let served: Vec<_> = triggers.iter().map(|trigger| trigger.name()).collect();
                 tracing::warn!(
-                    "function {name:?} has {article} {kind}, and this host serves {} only: nothing calls it but \
+                    "function {name:?} has {article} {kind}, which this host does not serve: nothing calls it but \
                      POST /admin/functions/{name}; Microsoft's Functions host serves it",
-                    served.join(", "),
                     name = function.info.name
                 );
             }

@@ -78,7 +78,11 @@ impl Trigger for OnceTrigger {
                         others: vec![("more".to_owned(), Data::Int(1))],
                     },
                     metadata: vec![("attempt".to_owned(), Data::String("second".to_owned()))],
-                    retry: RetryContext { count: 1, max: 3 },
+                    retry: RetryContext {
+                        count: 1,
+                        max: 3,
+                        exception: None,
+                    },
                     ..Start::default()
                 };
                 let (invocation, result) = calls.call(function, start, ()).await;
@@ -139,7 +143,7 @@ fn config() -> WorkerConfig {
 
 fn function(kind: &str) -> FunctionDefinition {
     let trigger = serde_json::json!({
-        "name": "start", "kind": kind, "direction": "in", "data_type": null, "http": null, "properties": {},
+        "name": "start", "kind": kind, "direction": "in", "data_type": null, "settings": "other", "properties": {},
     });
     FunctionDefinition {
         name: "add".to_owned(),
@@ -147,6 +151,7 @@ fn function(kind: &str) -> FunctionDefinition {
         script_file: "/add/__init__.py".into(),
         entry_point: "main".to_owned(),
         bindings: vec![serde_json::from_value(trigger).expect("a binding")],
+        retry: None,
     }
 }
 

@@ -86,6 +86,7 @@ pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunc
             script_file: "/app/one/__init__.py".into(),
             entry_point: "main".to_owned(),
             bindings: Vec::new(),
+            retry: None,
         },
         info: Arc::new(function("one")),
         chain,

@@ -113,8 +113,8 @@ fn app_settings_and_variables_win_over_the_file() {
 
 #[test]
 fn the_hosts_own_records_follow_theirs() {
-    let timer = r#"{ "bindings": [{ "type": "timerTrigger", "direction": "in", "name": "t", "schedule": "0 * * * * *" }] }"#;
-    let of_worker = "has a timerTrigger, and this host serves HTTP only";
+    let timer = r#"{ "bindings": [{ "type": "serviceBusTrigger", "direction": "in", "name": "t", "queueName": "q" }] }"#;
+    let of_worker = "has a serviceBusTrigger, which this host does not serve";
     let of_host = "requests need keys";
     for (levels, has_host, has_worker) in [
         (r#"{"Worker": "Error"}"#, true, false),

@@ -8,8 +8,10 @@ mod parts;
 mod response_body;
 mod rest;
 
-use funcdock::model::Data;
+use funcdock::model::{Data, Invocation};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 pub(crate) use generic::bytes_of;
 pub(crate) use http_parts::{
@@ -55,4 +57,38 @@ impl Kind {
 /// `TypeError` for data that only an HTTP binding has.
 pub(crate) fn input<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<Bound<'py, PyAny>> {
     generic::object(py, name, data)
+}
+
+/// Converts the data of an input binding with the decoder of its parameter, which also gets the trigger's metadata. Attached.
+///
+/// # Errors
+/// Those of [`input`], and those of the decoder.
+pub(crate) fn decoded<'py>(
+    decoder: &Bound<'py, PyAny>,
+    name: &str,
+    data: &Data,
+    invocation: &Invocation,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = decoder.py();
+    let metadata = PyDict::new(py);
+    for (key, value) in invocation.all_metadata() {
+        metadata.set_item(key, (form(py, value), generic::object(py, key, value)?))?;
+    }
+    decoder.call1((form(py, data), generic::object(py, name, data)?, metadata))
+}
+
+/// Returns the name that the library has for the form of this data; `None` (of Python) for none.
+fn form<'py>(py: Python<'py>, data: &Data) -> Option<&'py Bound<'py, pyo3::types::PyString>> {
+    Some(match data {
+        Data::String(_) => intern!(py, "string"),
+        Data::Json(_) => intern!(py, "json"),
+        Data::Bytes(_) => intern!(py, "bytes"),
+        Data::Int(_) => intern!(py, "int"),
+        Data::Double(_) => intern!(py, "double"),
+        Data::Strings(_) => intern!(py, "collection_string"),
+        Data::ByteStrings(_) => intern!(py, "collection_bytes"),
+        Data::Ints(_) => intern!(py, "collection_sint64"),
+        Data::Doubles(_) => intern!(py, "collection_double"),
+        Data::None | Data::Request(_) | Data::Response(_) | Data::Stream(_) => return None,
+    })
 }

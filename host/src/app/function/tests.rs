@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::Method;
 
 use super::*;
-use crate::model::{AuthLevel, Binding, DataType, Direction, HttpTrigger};
+use crate::model::{AuthLevel, Binding, BindingSettings, DataType, Direction, HttpTrigger};
 
 /// App settings: names and values.
 type Settings<'a> = [(&'a str, &'a str)];
@@ -69,12 +69,12 @@ fn a_function_is_read() {
         kind: kind.to_owned(),
         direction,
         data_type: None,
-        http: None,
+        settings: BindingSettings::Other,
         properties: properties(at),
     };
     let trigger = Binding {
         data_type: Some(DataType::Binary),
-        http: Some(HttpTrigger {
+        settings: BindingSettings::Http(HttpTrigger {
             route: "items/{id:int?}".to_owned().try_into().expect("a route"),
             methods: vec![Method::GET, Method::POST],
             auth_level: AuthLevel::Anonymous,
@@ -93,6 +93,7 @@ fn a_function_is_read() {
             binding(2, "$return", "http", Direction::Out),
             binding(3, "rows", "table", Direction::In),
         ],
+        retry: None,
     };
     assert_eq!(expected.trigger(), Some(&trigger));
     assert_eq!(read_hello(text, &[]), Ok(Some(expected)));
@@ -107,7 +108,7 @@ fn defaults_are_those_of_the_model() {
     assert_eq!(function.entry_point, "main");
     let http = function
         .trigger()
-        .and_then(|trigger| trigger.http.as_ref())
+        .and_then(Binding::http)
         .expect("an HTTP trigger");
     assert_eq!(
         (http.route.to_string(), http.methods.as_slice(), http.auth_level),
@@ -116,8 +117,8 @@ fn defaults_are_those_of_the_model() {
     let route = |text: &str| {
         let trigger = format!(r#"{{"type": "httpTrigger", "name": "req", "route": {text}}}"#);
         read_bindings(&trigger).expect("valid")[0]
-            .http
-            .clone()
+            .http()
+            .cloned()
             .expect("an HTTP trigger")
             .route
             .to_string()
@@ -245,7 +246,7 @@ fn what_is_wrong_with_a_binding_is_said() {
             "no bindings",
         ),
         (
-            also(r#"{"type": "timerTrigger", "name": "timer"}"#),
+            also(r#"{"type": "timerTrigger", "name": "timer", "schedule": "0 0 * * * *"}"#),
             "bindings: expected exactly one trigger (a binding with a type that ends in \"Trigger\"), found \
              req (httpTrigger), timer (timerTrigger)",
             "two triggers",

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub(crate) use self::http::RESERVED;
 use super::error::Problem;
 use super::json::{Document, Item};
+use super::values::{one_of, time_span};
 use super::{HostConfig, HttpConfig, TelemetryMode, known, retry};
 use crate::logging::{LogLevel, LogLevels};
 
@@ -21,6 +22,7 @@ impl Default for HostConfig {
             function_timeout: Some(Duration::from_secs(30 * 60)),
             telemetry_mode: TelemetryMode::default(),
             functions: None,
+            retry: None,
             log_levels: LogLevels::default(),
             worker_extensions: Vec::new(),
         }
@@ -54,7 +56,7 @@ pub(super) fn read(
     if let Some(mode) = top.get("telemetryMode")? {
         config.telemetry_mode = telemetry_mode(&mode)?;
     }
-    retry::warn(&top, warnings)?;
+    config.retry = retry::read(&top)?;
     if let Some(functions) = top.get("functions")? {
         // An empty list is not a filter: other tools read it like this.
         config.functions = Some(functions.strings()?).filter(|names| !names.is_empty());
@@ -100,36 +102,6 @@ fn telemetry_mode(item: &Item<'_>) -> Result<TelemetryMode, Problem> {
     } else {
         TelemetryMode::ApplicationInsights
     })
-}
-
-/// Parses `[d.]hh:mm:ss`.
-fn time_span(text: &str) -> Option<Duration> {
-    let (days, clock) = text.split_once('.').unwrap_or(("0", text));
-    let number = |text: &str, end: u64| {
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u64>().ok().filter(|number| digits && *number < end)
-    };
-    let mut fields = clock.split(':');
-    let mut field = |end| number(fields.next()?, end);
-    let (hours, minutes, seconds) = (field(24)?, field(60)?, field(60)?);
-    // Longer than any process runs, and far from an overflow.
-    let days = number(days, 100_000)?;
-    fields
-        .next()
-        .is_none()
-        .then(|| Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60 + seconds))
-}
-
-/// Reads one of `known`, compared without case. Returns it as written in `known`.
-pub(super) fn one_of(item: &Item<'_>, known: &[&str]) -> Result<String, Problem> {
-    let text = item.string()?;
-    match known.iter().find(|known| text.eq_ignore_ascii_case(known)) {
-        Some(known) => Ok((*known).to_owned()),
-        None => {
-            let quoted: Vec<_> = known.iter().map(|known| format!("{known:?}")).collect();
-            Err(item.wrong_value(&format!("one of {}", quoted.join(", "))))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ fn every_key_that_we_use_is_read() {
         function_timeout: Some(Duration::from_secs(((24 + 2) * 60 + 3) * 60 + 4)),
         telemetry_mode: TelemetryMode::OpenTelemetry,
         functions: Some(vec!["A".to_owned(), "B".to_owned()]),
+        retry: None,
         log_levels: log_levels(&[("default", LogLevel::Warning), ("Function.A", LogLevel::None)]),
         worker_extensions: vec![
             extension("zulu", None),
@@ -359,11 +360,6 @@ fn a_warning_says_what_is_odd() {
         (
             "{\"telemetrymod\": \"\"}",
             "host.json:1: telemetrymod: unknown key, ignored (did you mean \"telemetryMode\"?)",
-        ),
-        (
-            "{\"retry\": {\"strategy\": \"fixedDelay\", \"maxRetryCount\": 2}}",
-            "host.json:1: retry: has no effect: Funcdock follows no retry policy, and calls of HTTP functions are never \
-             retried",
         ),
     ];
     for (text, expected) in cases {

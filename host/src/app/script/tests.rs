@@ -162,15 +162,17 @@ fn declarations_are_read_like_a_function_json() {
 }
 
 #[test]
-fn a_retry_policy_is_named_as_it_has_no_effect() {
-    let retried = HTTP.replacen('{', r#"{"retry": {"strategy": "fixed_delay"}, "#, 1);
+fn a_retry_policy_of_an_http_function_is_named_as_it_has_no_effect() {
+    let policy =
+        r#"{"retry": {"strategy": "fixedDelay", "maxRetryCount": "2", "delayInterval": "00:00:05"}, "#;
+    let retried = HTTP.replacen('{', policy, 1);
     let (names, _, warnings) = declared("{}", &[], &[], &[("hello", &retried)]).expect("valid");
     assert_eq!(names, ["hello"]);
     assert_eq!(
         warnings,
         [
-            "blueprints/one.py: hello.retry: has no effect: Funcdock follows no retry policy, and calls of HTTP functions \
-             are never retried"
+            "blueprints/one.py: hello.retry: has no effect: calls of HTTP functions are never retried, as their clients \
+             can do that"
         ]
     );
 }

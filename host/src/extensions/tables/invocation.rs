@@ -10,7 +10,7 @@ use funcdock_extension_api::driver::{self, table};
 
 use super::{data, request};
 use crate::extensions::ticks;
-use crate::model::{Invocation, RetryContext, TraceContext};
+use crate::model::{Invocation, TraceContext};
 
 /// Makes a context of an invocation.
 #[inline]
@@ -36,8 +36,8 @@ table! {
             call.set_trace_context(TraceContext::new(traceparent.as_str(), tracestate.as_str()));
         }
         fn retry(call) -> Tuple2<u32, u32> {
-            let RetryContext { count, max } = call.retry();
-            Tuple2(count, max)
+            let retry = call.retry();
+            Tuple2(retry.count, retry.max)
         }
         fn http_request(call) -> ROption<abi::HttpRequest<'static>> {
             call.request().map(request::http_request).into()

@@ -76,7 +76,7 @@ impl Front {
                 methods,
                 auth_level,
                 streams_body,
-            } = function.definition.trigger()?.http.clone().or_else(|| {
+            } = function.definition.trigger()?.http().cloned().or_else(|| {
                 tracing::warn!(
                     "function {:?} is never called: its httpTrigger has no route",
                     function.info.name

@@ -105,7 +105,7 @@ fn serve(
 ) -> SocketAddr {
     let trigger = serde_json::json!({
         "name": "req", "kind": "httpTrigger", "direction": "in", "data_type": null, "properties": {},
-        "http": { "route": "f", "methods": [], "auth_level": "anonymous", "streams_body": streams_body },
+        "settings": { "http": { "route": "f", "methods": [], "auth_level": "anonymous", "streams_body": streams_body } },
     });
     let definition = FunctionDefinition {
         name: "f".to_owned(),
@@ -113,6 +113,7 @@ fn serve(
         script_file: "/f/__init__.py".into(),
         entry_point: "main".to_owned(),
         bindings: vec![serde_json::from_value(trigger).expect("a binding")],
+        retry: None,
     };
     let function = LoadedFunction {
         index: 0,

@@ -1,0 +1,95 @@
+"""Makes the data of triggers and inputs what functions take: with the converters of azure.functions."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any, Callable
+
+#: What a trigger knows besides its data: the form and the value of each, by name.
+Metadata = dict[str, tuple[str, Any]]
+
+#: Takes the form of the data ("string", "json", "bytes", …), its value, and the metadata.
+Decoder = Callable[[str, Any, Metadata], Any]
+
+#: The annotations that fit a parameter of these types of binding, for messages.
+_ANNOTATIONS = {
+    "timertrigger": "func.TimerRequest",
+    "queuetrigger": "func.QueueMessage",
+    "blobtrigger": "func.InputStream, str or bytes",
+    "blob": "func.InputStream, str or bytes",
+}
+
+
+def decoder(kind: str) -> Decoder | None:
+    """Returns what makes the data of a binding of this type, lower case, the argument of the function.
+
+    None if the library has nothing for it: then the function gets plain data."""
+    converter = _converter(kind)
+    if converter is None or not hasattr(converter, "decode"):
+        return None
+
+    def decode(form: str, value: Any, metadata: Metadata) -> Any:
+        return _decoded(converter, kind, form, value, metadata)
+
+    return decode
+
+
+def annotation_problem(kind: str, hint: Any) -> str | None:
+    """Returns why this annotation cannot be right for a parameter of this type of binding, as the end of a
+    sentence; None if it can."""
+    expected, converter = _ANNOTATIONS.get(kind), _converter(kind)
+    if expected is None or converter is None or not isinstance(hint, type) or hint is object:
+        return None
+    try:
+        fits = converter.check_input_type_annotation(hint)
+    except TypeError:
+        return None
+    if fits:
+        return None
+    return f"is bound to a {kind}: annotate it as {expected}, not {hint.__qualname__}"
+
+
+def _converter(kind: str) -> Any:
+    """Returns the library's converter for this type of binding. The app need not have the library."""
+    library = sys.modules.get("azure.functions")
+    if library is None:
+        return None
+    # It cannot look up a name whatever its case, and some of its keys are not names.
+    converters = library.meta.get_binding_registry()._bindings
+    return next((found for known, found in converters.items() if str(known).lower() == kind), None)
+
+
+def _decoded(converter: Any, kind: str, form: str, value: Any, metadata: Metadata) -> Any:
+    datum = sys.modules["azure.functions"].meta.Datum
+    named = {name: datum(found, its_form) for name, (its_form, found) in metadata.items()}
+    # An operator runs a function with text. A timer has no data of its own: what is said of it may be in an
+    # object.
+    text = value if isinstance(value, str) else None
+    if kind == "timertrigger" and not _is_object(text):
+        form, value, text = "json", "{}", None
+    forms = [(value, form)]
+    if text is not None:
+        forms += [(text, "string"), (text, "json"), (text.encode(), "bytes")]
+    elif value is None:
+        forms += [("", "string"), (b"", "bytes")]
+    for data, its_form in forms:
+        # The converters raise what they like for data that they do not take.
+        try:
+            decoded = converter.decode(datum(data, its_form), trigger_metadata=named)
+        except Exception:
+            continue
+        if decoded is not None:
+            return decoded
+    logging.getLogger(__name__).warning(
+        "the data cannot be made to what a %s brings; the function gets it as it is", kind
+    )
+    return value
+
+
+def _is_object(text: str | None) -> bool:
+    try:
+        return isinstance(json.loads(text or ""), dict)
+    except ValueError:
+        return False

@@ -1,0 +1,87 @@
+//! The triggers that run in the supervisor, one for each function that they serve. Adding one adds a folder, and a line in
+//! `source`.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::events::{EventCalls, EventSetup, PendingCall};
+use super::timer;
+use crate::model::{BindingSettings, EventFunction};
+
+/// The types of binding whose functions these triggers call, lower case.
+const KINDS: [&str; 1] = ["timertrigger"];
+
+/// Whether functions whose trigger binding has this type are called by these triggers.
+pub fn serves(kind: &str) -> bool {
+    KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind))
+}
+
+/// The future that serves one function. It ends soon after [`EventCalls::stopping`], when the calls that it began have
+/// ended.
+type Source = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Returns what serves this function; `None` if no trigger does.
+fn source(function: EventFunction, calls: EventCalls, setup: &EventSetup) -> Option<Source> {
+    match function.trigger.settings.clone() {
+        BindingSettings::Timer(timer) => Some(Box::pin(timer::run(function, timer, calls, setup))),
+        BindingSettings::Http(_) | BindingSettings::Other => None,
+    }
+}
+
+/// Runs the triggers of an app's functions.
+#[derive(Debug)]
+pub struct Sources {
+    pending: mpsc::UnboundedSender<PendingCall>,
+    functions: Vec<EventFunction>,
+    /// Ends the triggers of `functions`.
+    stop: CancellationToken,
+    /// Those of `functions`, and earlier ones whose calls have not ended.
+    running: JoinSet<()>,
+}
+
+impl Sources {
+    /// Returns triggers that have calls made through `pending`. None runs.
+    pub fn new(pending: mpsc::UnboundedSender<PendingCall>) -> Self {
+        Sources {
+            pending,
+            functions: Vec::new(),
+            stop: CancellationToken::new(),
+            running: JoinSet::new(),
+        }
+    }
+
+    /// Serves these functions from now on, and no others. Those that have not changed go on. Needs a tokio runtime.
+    pub fn serve(&mut self, functions: Vec<EventFunction>, setup: &EventSetup) {
+        if functions == self.functions {
+            return;
+        }
+        self.stop();
+        self.stop = CancellationToken::new();
+        while self.running.try_join_next().is_some() {}
+        for function in &functions {
+            let calls = EventCalls::new(self.pending.clone(), self.stop.clone());
+            if let Some(source) = source(function.clone(), calls, setup) {
+                self.running.spawn(source);
+            }
+        }
+        self.functions = functions;
+    }
+
+    /// Has all triggers end.
+    pub fn stop(&mut self) {
+        self.stop.cancel();
+        self.functions.clear();
+    }
+
+    /// Waits until all triggers have ended, at most this long.
+    pub async fn ended(&mut self, at_most: Duration) {
+        let all = async { while self.running.join_next().await.is_some() {} };
+        if tokio::time::timeout(at_most, all).await.is_err() {
+            tracing::warn!("triggers have not ended within {at_most:?}; their calls may be made again");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The timer trigger: calls a function at the times of its schedule.
+//!
+//! The rules are those of the reference: a call that was missed while no host ran is made up for at the next start, once, if
+//! the schedule is monitored. Times that pass while a call still runs are skipped. One host at a time runs the timers of an
+//! app (see `state`).
+
+mod state;
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::events::{EventCalls, EventSetup};
+use crate::model::schedule::{Schedule, Timestamp, Zone};
+use crate::model::{Event, EventData, EventEnd, EventFunction, TimerTrigger};
+use state::{Lock, Status, StatusFile};
+
+/// The longest time to sleep at once: the system's clock may be set meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_secs(20);
+
+/// How often a call is made whose worker died.
+const ATTEMPTS: u32 = 3;
+
+/// The time before a call is made again whose worker died.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A timer.
+struct Timer {
+    function: EventFunction,
+    schedule: Schedule,
+    zone: Zone,
+    calls: EventCalls,
+    /// Where the last call is remembered; `None` if the schedule is not monitored.
+    status_file: Option<StatusFile>,
+    status: Option<Status>,
+}
+
+/// Calls this function at its times, until `calls` stops.
+pub(super) fn run(
+    function: EventFunction,
+    settings: TimerTrigger,
+    calls: EventCalls,
+    setup: &EventSetup,
+) -> impl Future<Output = ()> + Send + use<> {
+    let is_monitored = settings
+        .use_monitor
+        .unwrap_or_else(|| !settings.schedule.is_below_a_minute());
+    let lock = Lock::new(&setup.root, &function.name);
+    let mut timer = Timer {
+        status_file: is_monitored.then(|| StatusFile::new(&setup.root, &function.name)),
+        function,
+        schedule: settings.schedule,
+        zone: setup.zone.clone(),
+        calls,
+        status: None,
+    };
+    async move {
+        let Some(_held) = lock.acquire(&timer.calls).await else {
+            return;
+        };
+        timer.catch_up(settings.run_on_startup).await;
+        timer.go_on().await;
+    }
+}
+
+impl Timer {
+    /// Makes up for a call that was missed, or makes the call of the start.
+    async fn catch_up(&mut self, run_on_startup: bool) {
+        let now = Timestamp::now();
+        self.status = self.status_file.as_ref().and_then(StatusFile::read);
+        let missed = self.status.as_ref().and_then(|status| status.last).map(|last| {
+            let next = self.schedule.next_after(last, &self.zone);
+            next.is_some_and(|next| next < now)
+        });
+        if missed == Some(true) {
+            tracing::info!(
+                "function {:?}: its last call is past due, as no host ran at that time; calling it now",
+                self.function.name
+            );
+            self.call(now, true).await;
+        } else if run_on_startup {
+            self.call(now, false).await;
+        }
+    }
+
+    /// Makes the calls of the schedule.
+    async fn go_on(&mut self) {
+        while !self.calls.is_stopping() {
+            let Some(next) = self.schedule.next_after(Timestamp::now(), &self.zone) else {
+                tracing::warn!(
+                    "function {:?} is never called again: its schedule {} has no time in the years to come",
+                    self.function.name,
+                    self.schedule
+                );
+                return self.calls.stopping().await;
+            };
+            if self.wait_until(next).await {
+                self.call(next, false).await;
+            }
+        }
+    }
+
+    /// Waits until this time. Returns `false` if the trigger is to end before.
+    async fn wait_until(&self, time: Timestamp) -> bool {
+        loop {
+            let now = Timestamp::now();
+            let Ok(left) = Duration::try_from(time.duration_since(now)) else {
+                return true;
+            };
+            if left.is_zero() {
+                return true;
+            }
+            tokio::select! {
+                () = sleep(left.min(LONGEST_SLEEP)) => {}
+                () = self.calls.stopping() => return false,
+            }
+        }
+    }
+
+    /// Makes the call of this time, and remembers it.
+    async fn call(&mut self, time: Timestamp, mut is_past_due: bool) {
+        for attempt in 1.. {
+            let event = Event {
+                function: self.function.name.clone(),
+                data: EventData::Json(self.data(is_past_due)),
+                ..Event::default()
+            };
+            match self.calls.call_with_retries(&self.function, event).await {
+                EventEnd::Succeeded | EventEnd::Failed(_) => break,
+                // The next start makes up for it.
+                EventEnd::Lost if self.calls.is_stopping() => return,
+                EventEnd::Lost if attempt == ATTEMPTS => {
+                    tracing::error!(
+                        "function {:?}: its worker ended in each of {ATTEMPTS} calls; it is not called again before its \
+                         next time",
+                        self.function.name
+                    );
+                    break;
+                }
+                EventEnd::Lost => {
+                    is_past_due = true;
+                    tokio::select! {
+                        () = sleep(PAUSE) => {}
+                        () = self.calls.stopping() => return,
+                    }
+                }
+            }
+        }
+        if let Some(file) = &mut self.status_file {
+            let status = Status {
+                last: Some(time),
+                next: self.schedule.next_after(time, &self.zone),
+                last_updated: Some(Timestamp::now()),
+            };
+            file.write(&status);
+            self.status = Some(status);
+        }
+    }
+
+    /// Returns the data of the trigger, as the reference has it.
+    fn data(&self, is_past_due: bool) -> String {
+        let text = |time: Option<Timestamp>| match time {
+            Some(time) => self.zone.local_text(time),
+            // .NET's time for none.
+            None => "0001-01-01T00:00:00+00:00".to_owned(),
+        };
+        let status = self.status_file.as_ref().map(|_| {
+            let status = self.status.clone().unwrap_or_else(|| Status {
+                next: self.schedule.next_after(Timestamp::now(), &self.zone),
+                ..Status::default()
+            });
+            json!({
+                "Last": text(status.last),
+                "Next": text(status.next),
+                "LastUpdated": text(status.last_updated),
+            })
+        });
+        json!({
+            "Schedule": { "AdjustForDST": self.schedule.interval().is_none() },
+            "ScheduleStatus": status,
+            "IsPastDue": is_past_due,
+        })
+        .to_string()
+    }
+}
