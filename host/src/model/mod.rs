@@ -1,7 +1,7 @@
 //! The domain as plain data: functions and their bindings, one invocation and its data, and how it ended.
 //!
-//! This folder does not run code of functions or extensions, does not know a server, and does not read files. All other
-//! folders of the host use it.
+//! This folder does not run code of functions or extensions, does not know a server, and does not read files, except for
+//! the system's time zones. All other folders of the host use it.
 
 mod address;
 mod attributes;

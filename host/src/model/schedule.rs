@@ -2,34 +2,35 @@
 //!
 //! # Cron expressions
 //!
-//! The dialect is NCRONTAB, that of Azure Functions: `{second} {minute} {hour} {day} {month} {day of week}`. With five
+//! The dialect is NCRONTAB, as in Azure Functions: `{second} {minute} {hour} {day} {month} {day of week}`. With five
 //! fields the second is 0.
 //!
-//! - A field is a list of `*`, `5`, `1-10` and steps: `*/5`, `1-10/2`, and `5/15`, which begins at 5 and ends at the
-//!   field's maximum. A range that is written backwards is turned around, as NCRONTAB does: `Fri-Mon` is Monday to Friday.
-//! - The days of the week are 0 to 6, and 0 is Sunday; 7 is an error. They and months also have English names, of which
-//!   the beginning is enough, in upper or lower case. The first name that begins so counts: `Ju` is June.
-//! - A time has to match both the day and the day of week. (In Vixie cron one of them is enough.)
-//! - Other than in NCRONTAB, steps of 0 and numbers with a sign are errors. `L`, `W`, `#`, `?` and `@daily` are not part
-//!   of the dialect.
+//! - A field is a list of `*`, `5`, `1-10` and steps: `*/5`, `1-10/2`, and `5/15`, which goes from 5 to the field's
+//!   maximum. A range with its ends in the wrong order is turned around, as NCRONTAB does: `Fri-Mon` is Monday to Friday.
+//! - The day of week is 0 to 6, where 0 is Sunday; 7 is an error. Months and days of the week also have English names, of
+//!   which the beginning is enough, in upper or lower case. If several names begin that way, the first one counts: `Ju` is
+//!   June.
+//! - Both the day and the day of week have to match. (In Vixie cron one of them is enough.)
+//! - `L`, `W`, `#`, `?` and words such as `@daily` are not part of the dialect. Steps of 0 and numbers with a sign are
+//!   errors here, although NCRONTAB accepts some of them.
 //!
 //! # Intervals
 //!
-//! `hh:mm:ss`, `d.hh:mm:ss` and the other forms that .NET reads as a `TimeSpan`. Hours from 24 on are days, so that
-//! `24:00:00` is 24 days: .NET then reads `d:hh:mm`. The next time is the last one plus the interval, in real time.
+//! `hh:mm:ss`, `d.hh:mm:ss` and the other forms that .NET reads as a `TimeSpan`. `24:00:00` is 24 days: .NET reads it as
+//! `d:hh:mm`, as there is no hour 24. The next time is the last one plus the interval, in real time. Zero and negative
+//! intervals are errors.
 //!
 //! # Daylight saving
 //!
-//! - A local time that is skipped runs later by what the clock skips: `0 30 2 * * *` at 03:30 where 02:00 to 03:00 does
-//!   not exist. Azure does the same for the first such time of a schedule, and loses the others if there are more.
-//! - In a local time that happens twice, a schedule for times of the day (`0 30 1 * * *`) runs once, the first time. A
-//!   schedule that goes on at short distances (`0 */5 * * * *`) runs in both, so that the distance of two runs stays the
-//!   same. As in Azure a schedule is of the second kind if its seconds, minutes or hours contain two neighbouring values:
-//!   `*` does, and `1-2`, but `0,30` and `*/2` do not. So `0 0 */2 * * *` is of the first kind, and `0 30 1-3 * * *` of
-//!   the second.
+//! - A local time that is skipped runs later, by as much as the clock skips: `0 30 2 * * *` runs at 03:30 on the day
+//!   without 02:00 to 03:00. Azure does the same for the first such time, and drops the others if a schedule has several.
+//! - If a local time happens twice, a schedule for points in time (`0 30 1 * * *`) runs only the first time. A continuous
+//!   one (`0 */5 * * * *`) runs both times, so that the time between two runs stays the same. As in Azure, a schedule is
+//!   continuous if two values of its seconds, minutes or hours are neighbours, as in `*` and `1-2`. So `0 30 1-3 * * *` is
+//!   continuous, and `0 0 */2 * * *` is not.
 //!
-//! These rules define a set of instants, and the next time is the first of the set after the one given. It does not
-//! depend on earlier calls.
+//! These rules define a set of instants. The next time is the first one of the set after a given time, and does not depend
+//! on earlier calls.
 
 use std::fmt;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use jiff::civil::{Date, DateTime, Time};
 use super::error::ScheduleError;
 use super::field::{Field, FieldKind};
 
+/// A parsed cron expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cron {
     seconds: Field,
@@ -46,7 +47,7 @@ impl Cron {
         })
     }
 
-    /// Whether it goes on at short distances, other than at times of the day. See the module's comment.
+    /// Whether it is not for points in time. See the documentation of schedules.
     pub(super) fn is_continuous(&self) -> bool {
         [self.seconds, self.minutes, self.hours]
             .into_iter()

@@ -1,7 +1,7 @@
 //! The next match of a cron expression in a time zone.
 //!
-//! A time zone is a row of spans with the same offset from UTC. Inside of one, local time runs like real time; what is
-//! special happens at its start, where the clock skipped or repeated some local time.
+//! A time zone is a sequence of spans with a constant offset from UTC. Inside a span, local time runs like real time. At
+//! its start the clock may skip or repeat some local time.
 
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
@@ -30,17 +30,17 @@ pub(super) fn next_after(cron: &Cron, after: Timestamp, zone: &TimeZone) -> Opti
     None
 }
 
-/// A time with the same offset from UTC.
+/// A span of time with a constant offset from UTC.
 struct OffsetSpan {
     offset: Offset,
-    /// When it began, and the offset before; `None` if it has no beginning.
+    /// When it began, and the offset before that; `None` if it has no beginning.
     start: Option<(Timestamp, Offset)>,
     /// When the next one begins, or the end of the search.
     end: Timestamp,
 }
 
 impl OffsetSpan {
-    /// Returns the one in which `time` is, up to `limit`.
+    /// Returns the span that contains `time`, cut off at `limit`.
     fn at(time: Timestamp, limit: Timestamp, zone: &TimeZone) -> Self {
         // Those before a time do not include one that is at this very time.
         let last = zone
@@ -61,7 +61,7 @@ impl OffsetSpan {
         }
     }
 
-    /// Returns the first match from `earliest` on, which is inside of the span.
+    /// Returns the first match from `earliest` on, which is inside the span.
     fn first_match(&self, cron: &Cron, earliest: Timestamp) -> Option<Timestamp> {
         let skipped = self
             .start
@@ -72,8 +72,8 @@ impl OffsetSpan {
         skipped.into_iter().chain(regular).min()
     }
 
-    /// Returns the first local time at which the expression runs: not those that happen the second time, if it is one
-    /// for times of the day.
+    /// Returns the local time from which the expression runs. One for points in time does not run in local times that
+    /// happen the second time.
     fn first_local(&self, cron: &Cron) -> DateTime {
         match self.start {
             Some((start, before)) if !cron.is_continuous() => before.to_datetime(start),
@@ -81,8 +81,8 @@ impl OffsetSpan {
         }
     }
 
-    /// Returns the first match in the local time that was skipped at the start, as an instant from `earliest` on: as
-    /// late after the start as the skipped time is after the start of what was skipped.
+    /// Returns the first match in the local time that was skipped at the start, as an instant from `earliest` on. It is
+    /// when the time would have been with the offset before.
     fn first_skipped(
         &self,
         cron: &Cron,
