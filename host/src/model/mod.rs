@@ -10,6 +10,7 @@ mod body_writer;
 mod cors;
 mod data;
 mod departure;
+pub mod expression;
 mod function;
 mod http;
 mod invocation;
