@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
+use super::expand_error::ExpandError;
 use super::parse::TemplateError;
-use super::template::{ExpandError, Template};
+use super::template::Template;
 use super::values::{SystemValues, Values};
 
 /// The maximum number of characters of a blob's name.

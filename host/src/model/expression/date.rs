@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::Offset;
 
-use super::format::FormatError;
+use super::format_error::FormatError;
 
 /// The format of `{DateTime}`: ISO 8601, but without colons, which are not allowed in file names.
 const DEFAULT: &str = "yyyy-MM-ddTHH-mm-ssK";

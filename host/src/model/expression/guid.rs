@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::format::FormatError;
+use super::format_error::FormatError;
 
 /// How a GUID is written: the formats of .NET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

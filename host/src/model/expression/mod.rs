@@ -7,7 +7,9 @@
 mod blob_path;
 mod blob_pattern;
 mod date;
+mod expand_error;
 mod format;
+mod format_error;
 mod guid;
 mod parse;
 mod template;
@@ -15,9 +17,10 @@ mod values;
 
 pub use blob_path::{BlobPath, BlobPathError, BlobPathTemplate};
 pub use blob_pattern::BlobPattern;
-pub use format::FormatError;
+pub use expand_error::{ExpandError, Names};
+pub use format_error::FormatError;
 pub use parse::TemplateError;
-pub use template::{ExpandError, Names, Template};
+pub use template::Template;
 pub use values::{BindingValue, SystemValues, Values};
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The grammar of templates: literal text, `{expression}`, and `{{` and `}}` for braces.
 
 use super::date::DateFormat;
-use super::format::{FormatError, ValueFormat};
+use super::format::ValueFormat;
+use super::format_error::FormatError;
 use super::guid::GuidFormat;
 use super::values::eq_ignore_case;
 

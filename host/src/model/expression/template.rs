@@ -8,11 +8,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::date::utc;
+use super::expand_error::ExpandError;
 use super::parse::{self, BuiltIn, Expression, Part, SYSTEM, SYSTEM_PROPERTIES, Source, TemplateError};
 use super::values::{BindingValue, SystemValues, Values, eq_ignore_case, property};
-
-/// The number of names that a message lists.
-const NAMES_LISTED: usize = 20;
 
 /// The text of a binding's property, with expressions in braces.
 ///
@@ -25,63 +23,6 @@ pub struct Template {
     text: String,
     parts: Vec<Part>,
 }
-
-/// Why a template has no text for a call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ExpandError {
-    /// There is no value of this name.
-    #[error("{template:?}: there is no value for {{{expression}}}: the call has no {name}, {names}")]
-    NoValue {
-        /// The template.
-        template: String,
-        /// The expression, without braces.
-        expression: String,
-        /// The name without a value.
-        name: String,
-        /// The names that have one.
-        names: Names,
-    },
-    /// A value in the path of an expression lacks the property.
-    #[error("{template:?}: there is no value for {{{expression}}}: {parent} has no {property}, {names}")]
-    NoProperty {
-        /// The template.
-        template: String,
-        /// The expression, without braces.
-        expression: String,
-        /// The path to the value that lacks the property.
-        parent: String,
-        /// The missing property.
-        property: String,
-        /// The properties that it has.
-        names: Names,
-    },
-    /// A value in the path of an expression is not an object.
-    #[error("{template:?}: there is no value for {{{expression}}}: {parent} is {kind}, not a JSON object")]
-    NotObject {
-        /// The template.
-        template: String,
-        /// The expression, without braces.
-        expression: String,
-        /// The path to the value that is not an object.
-        parent: String,
-        /// What it is.
-        kind: &'static str,
-    },
-    /// The value cannot be a part of a text.
-    #[error("{template:?}: {{{expression}}} is {kind}; expected text, a number or a boolean")]
-    NotText {
-        /// The template.
-        template: String,
-        /// The expression, without braces.
-        expression: String,
-        /// What the value is.
-        kind: &'static str,
-    },
-}
-
-/// The names that there are, for a message: `only id, name`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Names(Vec<String>);
 
 impl Template {
     /// Parses a text whose app settings (`%NAME%`) are resolved already.
@@ -188,11 +129,9 @@ impl Template {
         let mut value = value;
         for (depth, step) in path.iter().enumerate() {
             let parent = || {
-                [name]
-                    .into_iter()
-                    .chain(path.iter().take(depth).map(String::as_str))
+                let before = path.iter().take(depth);
+                before.fold(name.to_owned(), |parent, step| parent + "." + step)
             };
-            let parent = || parent().collect::<Vec<_>>().join(".");
             let Value::Object(object) = value else {
                 return Err(self.not_object(expression, &parent(), kind(value)));
             };
@@ -201,7 +140,7 @@ impl Template {
                 expression: expression.text.clone(),
                 parent: parent(),
                 property: step.clone(),
-                names: Names(object.keys().cloned().collect()),
+                names: object.keys().cloned().collect(),
             })?;
         }
         match value {
@@ -239,13 +178,13 @@ impl Template {
                 expression,
                 parent: name.to_owned(),
                 property: property.clone(),
-                names: Names(SYSTEM_PROPERTIES.map(str::to_owned).to_vec()),
+                names: SYSTEM_PROPERTIES.into_iter().map(str::to_owned).collect(),
             },
             _ => ExpandError::NoValue {
                 template,
                 expression,
                 name: name.to_owned(),
-                names: Names(values.names().into_iter().map(Cow::into_owned).collect()),
+                names: values.names().into_iter().map(Cow::into_owned).collect(),
             },
         }
     }
@@ -285,19 +224,5 @@ impl FromStr for Template {
 
     fn from_str(text: &str) -> Result<Self, TemplateError> {
         Self::parse(text)
-    }
-}
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("and nothing else");
-        }
-        let listed: Vec<&str> = self.0.iter().take(NAMES_LISTED).map(String::as_str).collect();
-        write!(f, "only {}", listed.join(", "))?;
-        match self.0.len().saturating_sub(listed.len()) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
     }
 }

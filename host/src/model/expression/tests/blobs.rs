@@ -137,7 +137,7 @@ fn templates_of_paths() {
         ),
         ("samples/{empty}", Err("\"samples/\" is not the path of a blob")),
         ("{express}", Err("\"true\" is not the path of a blob")),
-        ("samples/{missing}", Err("there is no value for {missing}")),
+        ("samples/{missing}", Err("{missing} needs the value \"missing\"")),
         // These fail before there is a call.
         ("samples/{", Err("the { at position 9 has no }")),
         ("samples", Err("\"samples\" is not the path of a blob")),

@@ -181,23 +181,23 @@ fn templates_without_a_value() {
     let cases = [
         (
             "out/{missing}",
-            "\"out/{missing}\": there is no value for {missing}: the call has no missing, only Id, a",
+            "\"out/{missing}\": {missing} needs the value \"missing\", which this call does not have; it has Id, a",
         ),
         (
             "{a.city}",
-            "\"{a.city}\": there is no value for {a.city}: a has no city, only b, n",
+            "\"{a.city}\": {a.city} needs the property \"city\" of a, which does not have it; it has b, n",
         ),
         (
             "{a.B.c.d}",
-            "\"{a.B.c.d}\": there is no value for {a.B.c.d}: a.B.c is a number, not a JSON object",
+            "\"{a.B.c.d}\": {a.B.c.d} needs a.B.c to be a JSON object, but it is a number",
         ),
         (
             "{a.b.x}",
-            "\"{a.b.x}\": there is no value for {a.b.x}: a.b has no x, only c",
+            "\"{a.b.x}\": {a.b.x} needs the property \"x\" of a.b, which does not have it; it has c",
         ),
         (
             "{id.x}",
-            "\"{id.x}\": there is no value for {id.x}: id is text, not a JSON object",
+            "\"{id.x}\": {id.x} needs id to be a JSON object, but it is text",
         ),
         (
             "{a}",
@@ -209,11 +209,11 @@ fn templates_without_a_value() {
         ),
         (
             "{sys.id}",
-            "\"{sys.id}\": there is no value for {sys.id}: sys has no id, only methodname, randguid, utcnow",
+            "\"{sys.id}\": {sys.id} needs the property \"id\" of sys, which does not have it; it has methodname, randguid, utcnow",
         ),
         (
             "{sys}",
-            "\"{sys}\": there is no value for {sys}: the call has no sys, only Id, a",
+            "\"{sys}\": {sys} needs the value \"sys\", which this call does not have; it has Id, a",
         ),
     ];
     let values = json!({"Id": "7", "a": {"b": {"c": 1}, "n": null}});
@@ -225,7 +225,7 @@ fn templates_without_a_value() {
     assert!(message.contains("{tags} is an array"), "{message}");
     let message = expand_with("{id}", &Map::new()).expect_err("no values");
     assert!(
-        message.ends_with("the call has no id, and nothing else"),
+        message.ends_with("this call does not have; it has none"),
         "{message}"
     );
     let many: Map<String, Value> = (10..35).map(|n| (format!("n{n}"), json!(n))).collect();
@@ -323,10 +323,10 @@ fn values_of_other_types() {
     };
     assert_eq!(expand("{text}|{made.a}", &Message), Ok("{\"a\":1}|b".to_owned()));
     let message = expand("{text.a}", &Message).expect_err("text has no properties");
-    assert!(message.ends_with("text is text, not a JSON object"), "{message}");
-    let message = expand("{x}", &Message).expect_err("no such value");
     assert!(
-        message.ends_with("the call has no x, only text, made"),
+        message.ends_with("needs text to be a JSON object, but it is text"),
         "{message}"
     );
+    let message = expand("{x}", &Message).expect_err("no such value");
+    assert!(message.ends_with("it has text, made"), "{message}");
 }
