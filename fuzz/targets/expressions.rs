@@ -68,7 +68,7 @@ fn find(pattern: &BlobPattern, name: &str, system: &SystemValues<'_>) {
         return;
     };
     for name in pattern.names() {
-        assert!(values.as_slice().get(name).is_some(), "{pattern} {name:?}");
+        assert!(values.as_slice().value(name).is_some(), "{pattern} {name:?}");
     }
     // A repeated name has only its last value.
     let captures = blob.replace("{{", "").matches('{').count();

@@ -256,7 +256,7 @@ impl BuiltIn {
     }
 }
 
-/// Checks names with dots between them. The first one becomes a variable of .NET in the Functions host, so its rules are
+/// Checks names with dots between them. The first one is an identifier of C# in the Functions host, so its rules are
 /// stricter.
 fn check_path(path: &str) -> Result<(), &'static str> {
     let mut segments = path.split('.');

@@ -105,7 +105,7 @@ impl Template {
                 otherwise,
             } => (name, path, format, otherwise),
         };
-        let text = match (values.get(name), otherwise) {
+        let text = match (values.value(name), otherwise) {
             (Some(BindingValue::Json(value)), _) => self.text_in(expression, &value, name, path)?,
             (Some(BindingValue::Text(text)), _) if path.is_empty() => text.into_owned(),
             (Some(BindingValue::Text(_)), _) => return Err(self.not_object(expression, name, "text")),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// parameters.
 pub trait Values {
     /// Returns the value of this name, whatever the case of its letters.
-    fn get(&self, name: &str) -> Option<BindingValue<'_>>;
+    fn value(&self, name: &str) -> Option<BindingValue<'_>>;
 
     /// Returns the names of all values, for messages.
     fn names(&self) -> Vec<Cow<'_, str>>;
@@ -35,7 +35,7 @@ pub struct SystemValues<'a> {
 
 /// The properties of a JSON object.
 impl Values for Map<String, Value> {
-    fn get(&self, name: &str) -> Option<BindingValue<'_>> {
+    fn value(&self, name: &str) -> Option<BindingValue<'_>> {
         property(self, name).map(|value| BindingValue::Json(Cow::Borrowed(value)))
     }
 
@@ -46,7 +46,7 @@ impl Values for Map<String, Value> {
 
 /// Names and texts, as [`BlobPattern::match_blob`](super::BlobPattern::match_blob) returns them.
 impl Values for [(String, String)] {
-    fn get(&self, name: &str) -> Option<BindingValue<'_>> {
+    fn value(&self, name: &str) -> Option<BindingValue<'_>> {
         self.iter()
             .find(|(key, _)| eq_ignore_case(key, name))
             .map(|(_, text)| BindingValue::Text(Cow::Borrowed(text)))

@@ -302,7 +302,7 @@ fn values_of_other_types() {
     struct Message;
 
     impl Values for Message {
-        fn get(&self, name: &str) -> Option<BindingValue<'_>> {
+        fn value(&self, name: &str) -> Option<BindingValue<'_>> {
             match name {
                 "text" => Some(BindingValue::Text(Cow::Borrowed("{\"a\":1}"))),
                 "made" => Some(BindingValue::Json(Cow::Owned(json!({"a": "b"})))),
