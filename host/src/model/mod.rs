@@ -11,6 +11,7 @@ mod cors;
 mod data;
 mod departure;
 mod event;
+pub mod expression;
 mod function;
 mod http;
 mod invocation;

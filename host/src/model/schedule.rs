@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 mod cron;
 mod error;
 mod field;
+mod field_kind;
 mod interval;
 mod occurrence;
 #[cfg(test)]
@@ -49,7 +50,7 @@ mod zone;
 use cron::Cron;
 
 pub use error::{FieldProblem, IntervalProblem, ScheduleError};
-pub use field::FieldKind;
+pub use field_kind::FieldKind;
 pub use jiff::Timestamp;
 pub use zone::{TimeTextError, Zone, ZoneError};
 

@@ -3,7 +3,8 @@
 use jiff::civil::{Date, DateTime, Time};
 
 use super::error::ScheduleError;
-use super::field::{Field, FieldKind};
+use super::field::Field;
+use super::field_kind::FieldKind;
 
 /// A parsed cron expression.
 #[derive(Debug, Clone, PartialEq, Eq)]

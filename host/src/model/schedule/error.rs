@@ -1,6 +1,6 @@
 //! What can be wrong with the text of a schedule.
 
-use super::field::FieldKind;
+use super::field_kind::FieldKind;
 
 const FORMS: &str = "expected a cron expression such as \"0 */5 * * * *\" (second, minute, hour, day, month, day of \
                      week; the second may be left out) or an interval such as \"00:05:00\" (hh:mm:ss or d.hh:mm:ss)";
