@@ -3,7 +3,7 @@
 use azure_core::credentials::Secret;
 use azure_core::http::Url;
 
-use crate::service::{Identity, SharedKey};
+use crate::authorization::{Identity, SharedKey};
 
 /// The account of the local emulator, Azurite. Its key is public.
 pub(crate) const EMULATOR_ACCOUNT: &str = "devstoreaccount1";

@@ -19,8 +19,8 @@ use uuid::Uuid;
 pub use download::Download;
 pub use upload::{BlockUpload, Upload};
 
-use crate::error::Target;
-use crate::{Limits, StorageError};
+use crate::error::{StorageError, Target};
+use crate::limits::Limits;
 
 /// A blob. Cheap to clone.
 ///

@@ -10,9 +10,11 @@ use azure_storage_blob::models::{
 use azure_storage_blob::{BlobContainerClient, BlobServiceClient};
 use futures_util::StreamExt;
 
-use crate::error::Target;
+use crate::blob::Blob;
+use crate::error::{StorageError, Target};
+use crate::limits::Limits;
+use crate::names;
 use crate::service::Service;
-use crate::{Blob, Limits, StorageError, names};
 
 /// A container of blobs. Cheap to clone.
 #[derive(Clone)]

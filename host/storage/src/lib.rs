@@ -24,16 +24,19 @@
 //! Errors never contain keys, signatures or tokens, and neither does what `Debug` prints.
 
 mod account;
+mod authorization;
 mod blob;
 mod connection;
 mod container;
 mod error;
+mod limits;
 mod names;
 mod queue;
 mod service;
 
 pub use blob::{Blob, BlobProperties, BlockUpload, Conditions, Download, Upload};
-pub use connection::{Connection, ConnectionError, Limits};
+pub use connection::{Connection, ConnectionError};
 pub use container::{BlobItem, Container, Page};
 pub use error::{ServiceError, StorageError};
+pub use limits::Limits;
 pub use queue::{Message, MessageReceipt, Queue};

@@ -1,6 +1,6 @@
 //! Checks the names of queues, containers and blobs before they become parts of URLs.
 
-use crate::StorageError;
+use crate::error::StorageError;
 
 /// Containers whose names break the rules, as the service itself makes them.
 const SPECIAL_CONTAINERS: [&str; 3] = ["$root", "$web", "$logs"];

@@ -14,9 +14,9 @@ use azure_storage_queue::models::{
     QueueClientUpdateMessageOptions, ReceivedMessage,
 };
 
-use crate::error::Target;
+use crate::error::{StorageError, Target};
+use crate::names;
 use crate::service::Service;
-use crate::{StorageError, names};
 
 /// The longest time for which a message can be hidden.
 const MAX_VISIBILITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);

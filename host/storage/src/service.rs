@@ -1,7 +1,7 @@
 //! The clients of an account's services, set up with our transport, authorization, retries and timeouts.
 
-mod identity;
-mod shared_key;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::sync::Arc;
@@ -13,12 +13,10 @@ use azure_core::time::Duration;
 use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions};
 use azure_storage_queue::{QueueServiceClient, QueueServiceClientOptions};
 
-pub(crate) use identity::Identity;
-pub(crate) use shared_key::SharedKey;
 use transport::HyperTransport;
 
-use crate::Limits;
 use crate::account::{Credential, Endpoint};
+use crate::limits::Limits;
 
 /// Delays between tries grow up to this.
 const MAX_RETRY_DELAY_SECONDS: i64 = 5;

@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use funcdock_storage::{Limits, StorageError};
+use bytes::Bytes;
+use funcdock_storage::{Limits, StorageError, Upload};
 use funcdock_tests::Azurite;
 
 use crate::{connect, connect_with, queue};
@@ -142,4 +143,68 @@ async fn a_service_that_is_silent_is_given_up() {
         "{took:?}"
     );
     drop(listener);
+}
+
+/// An account's signature for everything until the year 2099: what Python's `hmac` makes of the emulator's public key and
+/// the text `devstoreaccount1\nrwdlacup\nbq\nsco\n\n2099-01-01T00:00:00Z\n\n\n2023-11-03\n\n`.
+const SIGNATURE: &str = "sv=2023-11-03&ss=bq&srt=sco&sp=rwdlacup&se=2099-01-01T00%3A00%3A00Z&sig=lrRs45FAK%2BkhgN1jZOjIfNGTrhKPKoOhcnj6kj1%2BBCo%3D";
+
+#[tokio::test]
+async fn a_shared_access_signature_authorizes_and_a_wrong_one_does_not() {
+    let azurite = Azurite::start();
+    let with = |signature: &str| {
+        connect(&format!(
+            "BlobEndpoint=http://127.0.0.1:{}/devstoreaccount1/;QueueEndpoint=http://127.0.0.1:{}/devstoreaccount1;SharedAccessSignature={signature}",
+            azurite.blob_port(),
+            azurite.queue_port()
+        ))
+    };
+    let connection = with(SIGNATURE);
+    let queue = connection.queue("orders").expect("a valid name");
+    queue.create_if_missing().await.expect("Azurite does it");
+    queue.send("a+b c", None, None).await.expect("Azurite does it");
+    let messages = queue
+        .receive(1, Duration::from_secs(60))
+        .await
+        .expect("Azurite does it");
+    assert_eq!(messages[0].text, "a+b c");
+    queue
+        .delete(&messages[0].id, &messages[0].pop_receipt)
+        .await
+        .expect("Azurite does it");
+    let container = connection.container("reports").expect("a valid name");
+    container.create_if_missing().await.expect("Azurite does it");
+    let blob = container.blob("a/b c").expect("a valid name");
+    let content = Bytes::from_static(b"content");
+    blob.upload(content, &Upload::default())
+        .await
+        .expect("Azurite does it");
+    assert_eq!(blob.download().await.expect("Azurite does it"), "content");
+    assert_eq!(
+        container
+            .list("a/", None, None)
+            .await
+            .expect("Azurite does it")
+            .items
+            .len(),
+        1
+    );
+
+    let connection = with(&SIGNATURE.replace("lrRs45", "AAAAAA"));
+    let queue = connection.queue("orders").expect("a valid name");
+    let error = queue
+        .send("x", None, None)
+        .await
+        .expect_err("the signature is wrong");
+    assert!(matches!(error, StorageError::Unauthorized(_)), "{error:?}");
+    assert!(
+        error
+            .to_string()
+            .contains("check that the shared access signature has not expired"),
+        "{error}"
+    );
+    assert!(
+        !format!("{error} {error:?} {connection:?} {queue:?}").contains("AAAAAA"),
+        "{error:?}"
+    );
 }

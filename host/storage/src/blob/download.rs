@@ -11,7 +11,7 @@ use azure_storage_blob::models::{
 use bytes::{Bytes, BytesMut};
 
 use super::{Blob, BlobProperties};
-use crate::StorageError;
+use crate::error::StorageError;
 
 /// The length of a chunk.
 const CHUNK: u64 = 4 * 1024 * 1024;

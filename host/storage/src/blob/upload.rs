@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
 use super::{Blob, Conditions, check_metadata};
-use crate::StorageError;
+use crate::error::StorageError;
 
 /// The length of a block. An upload holds one at a time.
 const BLOCK: usize = 4 * 1024 * 1024;

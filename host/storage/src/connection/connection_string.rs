@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use azure_core::base64;
-use azure_core::credentials::Secret;
-use azure_core::http::Url;
 
-use super::settings::account_of;
+use super::endpoint;
 use crate::account::{Account, Credential, EMULATOR_ACCOUNT, Endpoint};
-use crate::service::{ServiceKind, SharedKey};
+use crate::authorization::SharedKey;
+use crate::service::ServiceKind;
 
 /// The key of the emulator's account, which Microsoft documents for everybody.
 const EMULATOR_KEY: &str =
@@ -46,7 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Account, String> {
         return emulator(part("DevelopmentStorageProxyUri"));
     }
     if let Some(account) = part("AccountName") {
-        check_account(account)?;
+        endpoint::check_account(account)?;
     }
     let service = |kind| service_endpoint(&part, kind);
     let (blob, queue) = (service(ServiceKind::Blob)?, service(ServiceKind::Queue)?);
@@ -76,7 +75,7 @@ pub(super) fn parse(text: &str) -> Result<Account, String> {
         None => blob
             .as_ref()
             .or(queue.as_ref())
-            .and_then(account_of)
+            .and_then(endpoint::account_of)
             .unwrap_or_default(),
     };
     Ok(Account {
@@ -114,7 +113,7 @@ fn split(text: &str) -> Result<HashMap<&'static str, String>, String> {
 /// The emulator's account. Its ports are fixed unless the endpoints are written out.
 fn emulator(proxy: Option<&str>) -> Result<Account, String> {
     let proxy = proxy.unwrap_or("http://127.0.0.1");
-    let base = endpoint("DevelopmentStorageProxyUri", proxy, None)?.url;
+    let base = endpoint::parse("DevelopmentStorageProxyUri", proxy, None)?.url;
     let at = |port: u16| {
         let mut url = base.clone();
         url.set_port(Some(port))
@@ -148,7 +147,7 @@ fn service_endpoint<'a>(
     };
     let sas = part("SharedAccessSignature");
     if let Some(url) = part(key) {
-        return endpoint(key, url, sas).map(Some);
+        return endpoint::parse(key, url, sas).map(Some);
     }
     let Some(account) = part("AccountName") else {
         return Ok(None);
@@ -161,61 +160,5 @@ fn service_endpoint<'a>(
     }
     let suffix = part("EndpointSuffix").unwrap_or("core.windows.net");
     let url = format!("{protocol}://{account}.{}.{suffix}", kind.label());
-    endpoint("EndpointSuffix", &url, sas).map(Some)
-}
-
-/// Checks an endpoint. A query is a shared access signature, as is the separate one of a connection string.
-pub(super) fn endpoint(key: &str, text: &str, sas: Option<&str>) -> Result<Endpoint, String> {
-    // The text is not shown with its query, which may be a signature.
-    let shown = match text.split('?').next().unwrap_or_default() {
-        url if url.contains('@') => "(not shown)",
-        url => url,
-    };
-    let mut url = Url::parse(text).map_err(|error| {
-        format!("{key} is '{shown}', which is not a URL ({error}); expected https://<host>")
-    })?;
-    if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
-        return Err(format!(
-            "{key} is '{shown}'; expected a URL that begins with https:// or http://"
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!(
-            "{key} (not shown) has a user or password; it can have neither"
-        ));
-    }
-    let sas = sas
-        .or(url.query())
-        .map(|sas| sas.trim_start_matches('?'))
-        .filter(|sas| !sas.is_empty())
-        .map(str::to_owned);
-    if let Some(sas) = &sas
-        && !sas.split('&').any(|pair| pair.starts_with("sig="))
-    {
-        return Err(format!(
-            "the shared access signature of {key} (not shown) has no 'sig='; expected sv=...&sig=..."
-        ));
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    Ok(Endpoint {
-        url,
-        sas: sas.map(Secret::new),
-    })
-}
-
-/// Checks the name of an account, as it becomes a part of a host.
-pub(super) fn check_account(name: &str) -> Result<(), String> {
-    let valid = (3..=24).contains(&name.len())
-        && name
-            .chars()
-            .all(|char| char.is_ascii_lowercase() || char.is_ascii_digit());
-    if valid {
-        return Ok(());
-    }
-    // An account's name is not a secret, but what stands in its place by mistake may be one.
-    Err(format!(
-        "the account's name ({} characters, not shown) is not valid; expected 3 to 24 lower-case letters and digits",
-        name.chars().count()
-    ))
+    endpoint::parse("EndpointSuffix", &url, sas).map(Some)
 }

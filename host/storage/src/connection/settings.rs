@@ -1,10 +1,9 @@
 //! Looks up the settings of a connection, in the order of Azure Functions.
 
-use azure_core::http::Url;
-
-use super::connection_string::{self, endpoint};
-use crate::account::{Account, Credential, EMULATOR_ACCOUNT, Endpoint};
-use crate::service::{Identity, ServiceKind};
+use super::{connection_string, endpoint};
+use crate::account::{Account, Credential, Endpoint};
+use crate::authorization::Identity;
+use crate::service::ServiceKind;
 
 /// Why the settings do not give a connection. The messages have no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,7 +128,7 @@ impl Section<'_> {
         let queue = self.endpoint(ServiceKind::Queue)?;
         let name = self
             .value("accountName")
-            .or_else(|| account_of(blob.as_ref().or(queue.as_ref())?));
+            .or_else(|| endpoint::account_of(blob.as_ref().or(queue.as_ref())?));
         let Some(name) = name else {
             let section = self.name;
             return Err(format!(
@@ -156,20 +155,20 @@ impl Section<'_> {
     fn endpoint(&self, kind: ServiceKind) -> Result<Option<Endpoint>, String> {
         let service = kind.label();
         if let Some(account) = self.value("accountName") {
-            connection_string::check_account(&account)?;
+            endpoint::check_account(&account)?;
             let url = format!("https://{account}.{service}.core.windows.net");
-            return endpoint("accountName", &url, None).map(Some);
+            return endpoint::parse("accountName", &url, None).map(Some);
         }
         let key = format!("{service}ServiceUri");
         if let Some(url) = self.value(&key) {
-            return endpoint(&key, &url, None).map(Some);
+            return endpoint::parse(&key, &url, None).map(Some);
         }
         let Some(url) = self.value("serviceUri") else {
             return Ok(None);
         };
-        let mut endpoint = endpoint("serviceUri", &url, None)?;
-        retarget(&mut endpoint.url, service)?;
-        Ok(Some(endpoint))
+        let mut found = endpoint::parse("serviceUri", &url, None)?;
+        endpoint::retarget(&mut found.url, service)?;
+        Ok(Some(found))
     }
 
     fn identity(&self) -> Result<Identity, String> {
@@ -189,34 +188,5 @@ impl Section<'_> {
                 (_, client_id, _) => Ok(Identity::Default { client_id }),
             },
         }
-    }
-}
-
-/// Makes the URL of one service of an account that of another: `account.blob.core.windows.net` and
-/// `account.queue.core.windows.net` differ in the second label. Other hosts serve both.
-fn retarget(url: &mut Url, service: &str) -> Result<(), String> {
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let mut labels: Vec<&str> = host.split('.').collect();
-    let Some(label) = labels.get_mut(1) else {
-        return Ok(());
-    };
-    if !["blob", "queue", "table", "file", "dfs"].contains(label) {
-        return Ok(());
-    }
-    *label = service;
-    url.set_host(Some(&labels.join(".")))
-        .map_err(|error| format!("'serviceUri' has a host that cannot be used: {error}"))
-}
-
-/// The account's name in an endpoint: the first label of its host, or the host where this is an address.
-pub(super) fn account_of(endpoint: &Endpoint) -> Option<String> {
-    let first_segment = endpoint.url.path_segments().and_then(|mut path| path.next());
-    if first_segment == Some(EMULATOR_ACCOUNT) {
-        return Some(EMULATOR_ACCOUNT.to_owned());
-    }
-    let host = endpoint.url.host_str()?;
-    match endpoint.url.domain().and_then(|domain| domain.split_once('.')) {
-        Some((account, _)) => Some(account.to_owned()),
-        None => Some(host.to_owned()),
     }
 }

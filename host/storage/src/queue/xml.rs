@@ -1,7 +1,7 @@
 //! Writes messages as XML. The SDK's own writer lets carriage returns and forbidden characters through: XML turns the
 //! former into line feeds, and the service answers the latter with an error that does not name the reason.
 
-use crate::StorageError;
+use crate::error::StorageError;
 
 /// The body of a request that sends or updates a message.
 ///

@@ -17,7 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::Limits;
+use crate::limits::Limits;
 
 /// The service closes connections that idle for longer.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,6 +1,9 @@
 //! Signs requests with an account's key: the "Shared Key" scheme of the Blob and Queue services, as documented at
 //! <https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key>.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
