@@ -10,6 +10,7 @@
 //! Every failure shows the host's output.
 
 mod app;
+mod azurite;
 mod build;
 mod gate;
 pub mod golden;
@@ -30,6 +31,7 @@ pub mod websocket;
 pub mod zipkin;
 
 pub use app::App;
+pub use azurite::Azurite;
 pub use build::{binary, build_outside, library, library_name, outside, repository, target};
 pub use gate::Gate;
 pub use host::{Host, Stopped};

@@ -1,0 +1,142 @@
+//! A storage account and how to reach it: endpoints, credentials and limits, resolved from settings.
+
+mod connection_string;
+mod endpoint;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use settings::ConnectionError;
+
+use crate::account::{Account, EMULATOR_ACCOUNT};
+use crate::container::Container;
+use crate::error::{StorageError, Target};
+use crate::limits::Limits;
+use crate::queue::Queue;
+use crate::service::{Service, ServiceKind};
+
+/// A connection to a storage account. Cheap to clone: clones share the pooled connections.
+#[derive(Clone)]
+pub struct Connection {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    account: Account,
+    description: String,
+    service: Service,
+}
+
+impl Connection {
+    /// Resolves the `connection` of a binding as Azure Functions does.
+    ///
+    /// An empty name means `Storage`. For a name N, the settings `AzureWebJobsN` and then `N` are looked up; each may be
+    /// a connection string, or a section of an identity-based connection: `N__accountName`, or `N__blobServiceUri` and
+    /// `N__queueServiceUri`, or `N__serviceUri`, with `N__credential`, `N__clientId` and so on (also with `:` in place
+    /// of `__`). An empty setting counts as missing. The names are looked up as written: where settings do not depend on
+    /// case, `setting` has to see to it.
+    ///
+    /// # Errors
+    ///
+    /// If no setting has the connection, or its value cannot be used. The error names the settings, and has no secrets.
+    pub fn from_settings(
+        name: &str,
+        setting: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConnectionError> {
+        Self::from_settings_with(name, setting, Limits::default())
+    }
+
+    /// As [`Connection::from_settings`], with other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::from_settings`].
+    pub fn from_settings_with(
+        name: &str,
+        setting: impl Fn(&str) -> Option<String>,
+        limits: Limits,
+    ) -> Result<Self, ConnectionError> {
+        let found = settings::resolve(name, &setting)?;
+        Self::new(found.account, limits).map_err(|reason| ConnectionError::Invalid {
+            setting: found.setting,
+            reason,
+        })
+    }
+
+    /// Opens the account's services. Nothing is sent yet.
+    fn new(account: Account, limits: Limits) -> Result<Self, String> {
+        let description = account.describe();
+        let service = Service::new(&account.credential, limits)?
+            .with_endpoint(ServiceKind::Blob, account.blob.as_ref())?
+            .with_endpoint(ServiceKind::Queue, account.queue.as_ref())?;
+        Ok(Connection {
+            shared: Arc::new(Shared {
+                account,
+                description,
+                service,
+            }),
+        })
+    }
+
+    /// Whether this is the local emulator (Azurite), judged by its well-known account.
+    pub fn is_emulator(&self) -> bool {
+        self.shared.account.name == EMULATOR_ACCOUNT
+    }
+
+    /// A short description for logs, such as `storage account orders` or `the storage emulator at 127.0.0.1:10001`.
+    pub fn description(&self) -> &str {
+        &self.shared.description
+    }
+
+    /// Returns the queue with this name. It need not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InvalidInput`] if this is not a valid name of a queue, [`StorageError::NotConfigured`] if the
+    /// connection has no endpoint for queues.
+    pub fn queue(&self, name: &str) -> Result<Queue, StorageError> {
+        let service = &self.shared.service;
+        Queue::new(name, service, self.target(ServiceKind::Queue, name)?)
+    }
+
+    /// Returns the container with this name. It need not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InvalidInput`] if this is not a valid name of a container, [`StorageError::NotConfigured`] if the
+    /// connection has no endpoint for blobs.
+    pub fn container(&self, name: &str) -> Result<Container, StorageError> {
+        let service = &self.shared.service;
+        Container::new(name, service, self.target(ServiceKind::Blob, name)?)
+    }
+
+    fn target(&self, kind: ServiceKind, name: &str) -> Result<Target, StorageError> {
+        let account = &self.shared.account;
+        let (endpoint, what, key) = match kind {
+            ServiceKind::Blob => (&account.blob, "container", "BlobEndpoint"),
+            ServiceKind::Queue => (&account.queue, "queue", "QueueEndpoint"),
+        };
+        let description = &self.shared.description;
+        let endpoint = endpoint.as_ref().ok_or_else(|| {
+            StorageError::NotConfigured(format!(
+                "{description} has no endpoint for the {what} '{name}'; add {key}=https://... to its connection string, or AccountName=..."
+            ))
+        })?;
+        Ok(Target::new(
+            format!("{what} '{name}' of {description}"),
+            endpoint.address(),
+            account.credential.advice(),
+        ))
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connection")
+            .field(&self.shared.description)
+            .finish()
+    }
+}
