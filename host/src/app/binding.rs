@@ -1,5 +1,6 @@
 //! The bindings of a function.json.
 
+mod storage;
 mod timer;
 
 use super::AppSettings;
@@ -82,6 +83,10 @@ fn read_one(item: &Item<'_>, function: &str, settings: &AppSettings) -> Result<B
     binding.settings = match binding.kind.to_ascii_lowercase().as_str() {
         "httptrigger" => BindingSettings::Http(http_trigger(item, function)?),
         "timertrigger" => BindingSettings::Timer(timer::read(item, settings)?),
+        "queuetrigger" => BindingSettings::QueueTrigger(storage::queue_trigger(item, settings)?),
+        "queue" if binding.direction == Direction::Out => BindingSettings::Queue(storage::queue(item, settings)?),
+        "blobtrigger" => BindingSettings::BlobTrigger(storage::blob_trigger(item, settings)?),
+        "blob" => BindingSettings::Blob(storage::blob(item, settings)?),
         _ => BindingSettings::Other,
     };
     Ok(binding)

@@ -21,14 +21,14 @@ enum Effect {
 use Effect::{Honoured, Ignored, NotNeeded};
 
 /// The keys of host.json. Those within a key that is ignored are ignored with it.
-const HOST_JSON: [(&str, Effect); 42] = [
+const HOST_JSON: [(&str, Effect); 48] = [
     ("$schema", NotNeeded("it is for editors")),
     ("aggregator", Ignored("/metrics has counts and times of calls")),
     (
         "applicationInsights",
         Ignored("sampling is a setting of the extension opencensus"),
     ),
-    ("blobs", Ignored("only HTTP functions are served")),
+    ("blobs", Ignored("it is of version 1; write extensions.blobs")),
     (
         "concurrency",
         Ignored("set extensions.http.maxConcurrentRequests"),
@@ -38,7 +38,7 @@ const HOST_JSON: [(&str, Effect); 42] = [
         Ignored("the log is on stderr, with colours on a terminal"),
     ),
     ("customHandler", Ignored("functions run in Python")),
-    ("eventHub", Ignored("only HTTP functions are served")),
+    ("eventHub", Ignored("it is of version 1")),
     ("extensionBundle", NotNeeded("bundles are .NET code")),
     ("extensions.http.clientTimeout", Honoured("Funcdock's own")),
     ("extensions.http.customHeaders", Honoured("")),
@@ -58,7 +58,13 @@ const HOST_JSON: [(&str, Effect); 42] = [
         Honoured("Funcdock's own"),
     ),
     ("extensions.http.routePrefix", Honoured("")),
-    ("extensions.…", Ignored("only HTTP functions are served")),
+    ("extensions.queues.batchSize", Honoured("")),
+    ("extensions.queues.maxDequeueCount", Honoured("")),
+    ("extensions.queues.maxPollingInterval", Honoured("")),
+    ("extensions.queues.messageEncoding", Honoured("")),
+    ("extensions.queues.newBatchThreshold", Honoured("")),
+    ("extensions.queues.visibilityTimeout", Honoured("")),
+    ("extensions.…", Ignored("such bindings are not served")),
     ("functionTimeout", Honoured("")),
     ("functions", Honoured("")),
     (
@@ -86,13 +92,13 @@ const HOST_JSON: [(&str, Effect); 42] = [
     ),
     ("logging.logLevel", Honoured("")),
     ("managedDependency", NotNeeded("it is for PowerShell")),
-    ("queues", Ignored("only HTTP functions are served")),
+    ("queues", Ignored("it is of version 1; write extensions.queues")),
     (
         "retry",
         Honoured("for functions that have none; calls of HTTP functions are never retried"),
     ),
-    ("sendGrid", Ignored("only HTTP functions are served")),
-    ("serviceBus", Ignored("only HTTP functions are served")),
+    ("sendGrid", Ignored("it is of version 1")),
+    ("serviceBus", Ignored("it is of version 1")),
     (
         "singleton",
         Ignored("its locks are for triggers that are not served"),
@@ -112,7 +118,7 @@ const HOST_JSON: [(&str, Effect); 42] = [
 ];
 
 /// The objects whose keys are looked at one by one.
-const OPEN: [&str; 3] = ["extensions", "extensions.http", "logging"];
+const OPEN: [&str; 4] = ["extensions", "extensions.http", "extensions.queues", "logging"];
 
 /// App settings, which Azure has in the environment.
 const APP_SETTINGS: [(&str, Effect); 30] = [

@@ -84,6 +84,8 @@ impl Declarations {
 pub struct HostConfig {
     /// `extensions.http`.
     pub http: HttpConfig,
+    /// `extensions.queues`.
+    pub queues: QueuesConfig,
     /// `functionTimeout`; `None` means unlimited ("-1"). 30 minutes by default.
     pub function_timeout: Option<Duration>,
     /// `telemetryMode`.
@@ -96,6 +98,46 @@ pub struct HostConfig {
     pub log_levels: LogLevels,
     /// `workerExtensions`, in the order of the file.
     pub worker_extensions: Vec<ExtensionConfig>,
+}
+
+/// `extensions.queues` of host.json.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuesConfig {
+    /// `batchSize`: the messages that are received at once, 1 to 32; 16 by default.
+    pub batch_size: usize,
+    /// `newBatchThreshold`: messages are received when no more than these are in work; half of `batchSize` by default.
+    pub new_batch_threshold: usize,
+    /// `maxDequeueCount`: how often a message is tried before it goes to the poison queue; 5 by default.
+    pub max_dequeue_count: u32,
+    /// `maxPollingInterval`: the longest time between two looks into an empty queue; a minute by default.
+    pub max_polling_interval: Duration,
+    /// `visibilityTimeout`: the time until a message whose function failed is tried again; zero by default.
+    pub visibility_timeout: Duration,
+    /// `messageEncoding`: how messages are written, and how they are read.
+    pub encoding: MessageEncoding,
+}
+
+impl Default for QueuesConfig {
+    fn default() -> Self {
+        QueuesConfig {
+            batch_size: 16,
+            new_batch_threshold: 8,
+            max_dequeue_count: 5,
+            max_polling_interval: Duration::from_secs(60),
+            visibility_timeout: Duration::ZERO,
+            encoding: MessageEncoding::Base64,
+        }
+    }
+}
+
+/// `messageEncoding` of queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MessageEncoding {
+    /// The bytes of the message in base64: the default.
+    Base64,
+    /// The text as it is.
+    None,
 }
 
 /// `telemetryMode` of host.json.

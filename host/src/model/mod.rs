@@ -5,6 +5,7 @@
 
 mod address;
 mod attributes;
+mod binding;
 mod body;
 mod body_writer;
 mod cors;
@@ -30,16 +31,17 @@ mod trace_ids;
 pub use address::HostAddress;
 pub(crate) use attributes::Conflict;
 pub use attributes::{Attribute, Attributes};
+pub use binding::{
+    AuthLevel, Binding, BindingSettings, BlobBinding, BlobTrigger, DataType, Direction, HttpTrigger, QueueOutput,
+    QueueTrigger, TimerTrigger,
+};
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};
 pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use cors::{Cors, OriginError, Origins};
 pub use data::{Data, Inputs};
 pub use departure::Departure;
 pub use event::{Event, EventData, EventEnd, EventFunction};
-pub use function::{
-    AuthLevel, Binding, BindingSettings, DataType, Direction, FunctionDefinition, FunctionInfo, HttpTrigger,
-    TimerTrigger,
-};
+pub use function::{FunctionDefinition, FunctionInfo};
 pub use http::{
     CONNECTION_HEADERS, HttpRequest, HttpResponse, MAX_RESPONSE_HEADERS, Scheme, TooManyHeaders,
     WebSocketRequest, append_header, is_authority, is_connection_header,

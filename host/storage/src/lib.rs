@@ -39,4 +39,5 @@ pub use connection::{Connection, ConnectionError};
 pub use container::{BlobItem, Container, Page};
 pub use error::{ServiceError, StorageError};
 pub use limits::Limits;
+pub use names::check_queue_name;
 pub use queue::{Message, MessageReceipt, Queue};

@@ -7,7 +7,11 @@ const SPECIAL_CONTAINERS: [&str; 3] = ["$root", "$web", "$logs"];
 const MAX_BLOB_NAME: usize = 1024;
 
 /// Checks the name of a queue.
-pub(crate) fn check_queue(name: &str) -> Result<(), StorageError> {
+///
+/// # Errors
+///
+/// [`StorageError::InvalidInput`] if the service does not allow it.
+pub fn check_queue_name(name: &str) -> Result<(), StorageError> {
     check("queue", name)
 }
 
@@ -60,7 +64,7 @@ mod tests {
     #[test]
     fn names_of_queues_and_containers_follow_the_services_rules() {
         for name in ["abc", "a-b-c", "0ab", &"a".repeat(63)] {
-            assert_eq!(check_queue(name), Ok(()), "{name}");
+            assert_eq!(check_queue_name(name), Ok(()), "{name}");
             assert_eq!(check_container(name), Ok(()), "{name}");
         }
         for name in [
@@ -75,7 +79,7 @@ mod tests {
             "ä-b",
             &"a".repeat(64),
         ] {
-            let error = check_queue(name).expect_err("it breaks a rule").to_string();
+            let error = check_queue_name(name).expect_err("it breaks a rule").to_string();
             assert!(
                 error.starts_with(&format!("'{name}' is not a valid queue name")),
                 "{error}"
@@ -83,7 +87,7 @@ mod tests {
             assert!(check_container(name).is_err(), "{name}");
         }
         assert_eq!(check_container("$web"), Ok(()));
-        assert!(check_queue("$web").is_err());
+        assert!(check_queue_name("$web").is_err());
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub struct MessageReceipt {
 impl Queue {
     /// Checks the name. Nothing is sent.
     pub(crate) fn new(name: &str, service: &Service, target: Target) -> Result<Self, StorageError> {
-        names::check_queue(name)?;
+        names::check_queue_name(name)?;
         let client = service
             .queue
             .as_ref()

@@ -2,6 +2,7 @@
 
 mod extensions;
 mod http;
+mod queues;
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +11,7 @@ pub(crate) use self::http::RESERVED;
 use super::error::Problem;
 use super::json::{Document, Item};
 use super::values::{one_of, time_span};
-use super::{HostConfig, HttpConfig, TelemetryMode, known, retry};
+use super::{HostConfig, HttpConfig, QueuesConfig, TelemetryMode, known, retry};
 use crate::logging::{LogLevel, LogLevels};
 
 const SECTION: &str = "workerExtensions";
@@ -19,6 +20,7 @@ impl Default for HostConfig {
     fn default() -> Self {
         Self {
             http: HttpConfig::default(),
+            queues: QueuesConfig::default(),
             function_timeout: Some(Duration::from_secs(30 * 60)),
             telemetry_mode: TelemetryMode::default(),
             functions: None,
@@ -45,10 +47,13 @@ pub(super) fn read(
                 .problem("only version \"2.0\" of host.json is supported; the file is read as version 2.0"),
         );
     }
-    if let Some(extensions) = top.get("extensions")?
-        && let Some(http) = extensions.get("http")?
-    {
-        config.http = http::read(&http)?;
+    if let Some(extensions) = top.get("extensions")? {
+        if let Some(http) = extensions.get("http")? {
+            config.http = http::read(&http)?;
+        }
+        if let Some(queues) = extensions.get("queues")? {
+            config.queues = queues::read(&queues)?;
+        }
     }
     if let Some(timeout) = top.get("functionTimeout")? {
         config.function_timeout = function_timeout(&timeout)?;
