@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use settings::ConnectionError;
 
-use crate::account::{Account, EMULATOR_ACCOUNT};
+use crate::account::{Account, EMULATOR_ACCOUNT, Endpoint};
 use crate::container::Container;
 use crate::error::{StorageError, Target};
 use crate::limits::Limits;
@@ -31,7 +31,8 @@ struct Shared {
 }
 
 impl Connection {
-    /// Resolves the `connection` of a binding as Azure Functions does.
+    /// Resolves the `connection` of a binding as Azure Functions does. Connections are worth keeping: each one made by
+    /// this function has a pool of its own.
     ///
     /// An empty name means `Storage`. For a name N, the settings `AzureWebJobsN` and then `N` are looked up; each may be
     /// a connection string, or a section of an identity-based connection: `N__accountName`, or `N__blobServiceUri` and
@@ -98,8 +99,11 @@ impl Connection {
     /// [`StorageError::InvalidInput`] if this is not a valid name of a queue, [`StorageError::NotConfigured`] if the
     /// connection has no endpoint for queues.
     pub fn queue(&self, name: &str) -> Result<Queue, StorageError> {
-        let service = &self.shared.service;
-        Queue::new(name, service, self.target(ServiceKind::Queue, name)?)
+        let Shared { account, service, .. } = &*self.shared;
+        match (&service.queue, &account.queue) {
+            (Some(client), Some(endpoint)) => Queue::new(name, client, self.target("queue", name, endpoint)),
+            _ => Err(self.not_configured("queue", name, "QueueEndpoint")),
+        }
     }
 
     /// Returns the container with this name. It need not exist.
@@ -109,26 +113,29 @@ impl Connection {
     /// [`StorageError::InvalidInput`] if this is not a valid name of a container, [`StorageError::NotConfigured`] if the
     /// connection has no endpoint for blobs.
     pub fn container(&self, name: &str) -> Result<Container, StorageError> {
-        let service = &self.shared.service;
-        Container::new(name, service, self.target(ServiceKind::Blob, name)?)
+        let Shared { account, service, .. } = &*self.shared;
+        match (&service.blob, &account.blob) {
+            (Some(client), Some(endpoint)) => {
+                let target = self.target("container", name, endpoint);
+                Container::new(name, client.clone(), service.limits, target)
+            }
+            _ => Err(self.not_configured("container", name, "BlobEndpoint")),
+        }
     }
 
-    fn target(&self, kind: ServiceKind, name: &str) -> Result<Target, StorageError> {
-        let account = &self.shared.account;
-        let (endpoint, what, key) = match kind {
-            ServiceKind::Blob => (&account.blob, "container", "BlobEndpoint"),
-            ServiceKind::Queue => (&account.queue, "queue", "QueueEndpoint"),
-        };
+    fn target(&self, what: &str, name: &str, endpoint: &Endpoint) -> Target {
         let description = &self.shared.description;
-        let endpoint = endpoint.as_ref().ok_or_else(|| {
-            StorageError::NotConfigured(format!(
-                "{description} has no endpoint for the {what} '{name}'; add {key}=https://... to its connection string, or AccountName=..."
-            ))
-        })?;
-        Ok(Target::new(
+        Target::new(
             format!("{what} '{name}' of {description}"),
             endpoint.address(),
-            account.credential.advice(),
+            self.shared.account.credential.advice(),
+        )
+    }
+
+    fn not_configured(&self, what: &str, name: &str, key: &str) -> StorageError {
+        let description = &self.shared.description;
+        StorageError::NotConfigured(format!(
+            "{description} has no endpoint for the {what} '{name}'; add {key}=https://... to its connection string, or AccountName=..."
         ))
     }
 }

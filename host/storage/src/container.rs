@@ -14,7 +14,6 @@ use crate::blob::Blob;
 use crate::error::{StorageError, Target};
 use crate::limits::Limits;
 use crate::names;
-use crate::service::Service;
 
 /// A container of blobs. Cheap to clone.
 #[derive(Clone)]
@@ -50,16 +49,17 @@ pub struct BlobItem {
 
 impl Container {
     /// Checks the name. Nothing is sent.
-    pub(crate) fn new(name: &str, service: &Service, target: Target) -> Result<Self, StorageError> {
+    pub(crate) fn new(
+        name: &str,
+        service: Arc<BlobServiceClient>,
+        limits: Limits,
+        target: Target,
+    ) -> Result<Self, StorageError> {
         names::check_container(name)?;
-        let blobs = service
-            .blob
-            .as_ref()
-            .ok_or_else(|| target.incomplete("endpoint"))?;
         Ok(Container {
-            client: blobs.blob_container_client(name).into(),
-            service: blobs.clone(),
-            limits: service.limits,
+            client: service.blob_container_client(name).into(),
+            service,
+            limits,
             target,
             name: name.into(),
         })

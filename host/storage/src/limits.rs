@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-/// How long a request may take, and how often it is tried. One request lasts at most
-/// `(retries + 1) * try_timeout` and the delays between the tries.
+/// How long a request may take, and how often it is tried. Without any response, it lasts for
+/// `(retries + 1) * try_timeout` and the delays between the tries; a token is waited for as long, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How often a request is repeated after a connection error, a timeout, or a status that means "try again later".
     pub retries: u32,
-    /// The delay before the first retry. It doubles with each one, and a random part is added.
+    /// The delay before the first retry. It doubles with each one up to five seconds, and up to a quarter is added. The
+    /// service may ask for a longer one, within the same limit.
     pub retry_delay: Duration,
     /// How long it may take to open a connection.
     pub connect_timeout: Duration,

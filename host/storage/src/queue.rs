@@ -8,15 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use azure_core::http::headers::HeaderName;
 use azure_core::http::{RequestContent, StatusCode};
-use azure_storage_queue::QueueClient;
 use azure_storage_queue::models::{
     QueueClientGetPropertiesResultHeaders, QueueClientReceiveMessagesOptions, QueueClientSendMessageOptions,
     QueueClientUpdateMessageOptions, ReceivedMessage,
 };
+use azure_storage_queue::{QueueClient, QueueServiceClient};
 
 use crate::error::{StorageError, Target};
 use crate::names;
-use crate::service::Service;
 
 /// The longest time for which a message can be hidden.
 const MAX_VISIBILITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -69,14 +68,13 @@ pub struct MessageReceipt {
 
 impl Queue {
     /// Checks the name. Nothing is sent.
-    pub(crate) fn new(name: &str, service: &Service, target: Target) -> Result<Self, StorageError> {
+    pub(crate) fn new(
+        name: &str,
+        service: &QueueServiceClient,
+        target: Target,
+    ) -> Result<Self, StorageError> {
         names::check_queue_name(name)?;
-        let client = service
-            .queue
-            .as_ref()
-            .ok_or_else(|| target.incomplete("endpoint"))?
-            .queue_client(name)
-            .map_err(|error| target.error(&error))?;
+        let client = service.queue_client(name).map_err(|error| target.error(&error))?;
         Ok(Queue {
             client: client.into(),
             target,

@@ -1,5 +1,6 @@
 //! The clients of an account's services, set up with our transport, authorization, retries and timeouts.
 
+mod retries;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -8,18 +9,17 @@ use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::policies::Policy;
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, HttpClient, RetryOptions, Transport};
-use azure_core::time::Duration;
+use azure_core::http::{ClientOptions, HttpClient, RetryOptions, Transport};
 use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions};
 use azure_storage_queue::{QueueServiceClient, QueueServiceClientOptions};
 
-use transport::HyperTransport;
-
+use self::retries::Retries;
+use self::transport::HyperTransport;
 use crate::account::{Credential, Endpoint};
 use crate::limits::Limits;
 
-/// Delays between tries grow up to this.
-const MAX_RETRY_DELAY_SECONDS: i64 = 5;
+/// For how many times the limit of one try a token may take, at most.
+const MAX_TOKEN_TRIES: u32 = 10;
 
 /// A service of a storage account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +58,14 @@ impl Service {
         match credential {
             Credential::Key(key) => per_try_policies.push(Arc::new(key.clone())),
             Credential::Signature => {}
-            Credential::Identity(identity) => token = Some(identity.credential(&transport)?),
+            Credential::Identity(identity) => {
+                let limit = limits.try_timeout * limits.retries.saturating_add(1).min(MAX_TOKEN_TRIES);
+                token = Some(identity.credential(&transport, limit)?);
+            }
         }
         let options = ClientOptions {
             per_try_policies,
-            retry: retries(limits),
+            retry: RetryOptions::custom(Arc::new(Retries::new(limits))),
             transport: Some(transport),
             ..ClientOptions::default()
         };
@@ -118,19 +121,4 @@ impl Service {
 /// Without the client's own words, which show the URL with its signature.
 fn unusable(endpoint: &Endpoint) -> String {
     format!("the endpoint {} cannot be used as a base URL", endpoint.address())
-}
-
-fn retries(limits: Limits) -> RetryOptions {
-    if limits.retries == 0 {
-        return RetryOptions::none();
-    }
-    let delay = Duration::try_from(limits.retry_delay).unwrap_or(Duration::SECOND);
-    let max_delay = Duration::seconds(MAX_RETRY_DELAY_SECONDS).max(delay);
-    RetryOptions::exponential(ExponentialRetryOptions {
-        initial_delay: delay,
-        max_retries: limits.retries,
-        // The number of retries is the limit.
-        max_total_elapsed: Duration::MAX,
-        max_delay,
-    })
 }

@@ -371,3 +371,29 @@ fn secrets_are_never_printed() {
     let shown = format!("{:?}", Secret::new(secret));
     assert!(!shown.contains(secret), "{shown}");
 }
+
+#[test]
+fn everything_can_move_between_threads() {
+    fn assert_send<T: Send>(_: T) {}
+    fn assert_shared<T: Send + Sync + Clone>(_: &T) {}
+
+    let connection = from_string("UseDevelopmentStorage=true");
+    let queue = connection.queue("orders").expect("a valid name");
+    let container = connection.container("reports").expect("a valid name");
+    let blob = container.blob("a").expect("a valid name");
+    assert_shared(&connection);
+    assert_shared(&queue);
+    assert_shared(&container);
+    assert_shared(&blob);
+    let mut upload = blob
+        .upload_blocks(crate::Upload::default())
+        .expect("valid metadata");
+    assert_send(queue.receive(1, std::time::Duration::from_secs(1)));
+    assert_send(queue.send("x", None, None));
+    assert_send(queue.update("id", "receipt", std::time::Duration::ZERO, None));
+    assert_send(container.list("", None, None));
+    assert_send(blob.download());
+    assert_send(blob.acquire_lease(None, None));
+    assert_send(upload.write(bytes::Bytes::new()));
+    assert_send(upload.commit());
+}
