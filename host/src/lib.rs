@@ -2,6 +2,7 @@
 //! supervisor of worker processes. It knows no Python: a language runtime implements a runner on top of it.
 
 pub mod app;
+pub mod bindings;
 pub mod cli;
 pub mod control;
 pub mod extensions;

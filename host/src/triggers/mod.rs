@@ -5,6 +5,8 @@
 
 pub mod events;
 pub mod http;
+mod outage;
+mod queue;
 pub mod sources;
 mod timer;
 

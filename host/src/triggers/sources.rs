@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::events::{EventCalls, EventSetup, PendingCall};
-use super::timer;
+use super::{queue, timer};
 use crate::model::{BindingSettings, EventFunction};
 
 /// The types of binding whose functions these triggers call, lower case.
-const KINDS: [&str; 1] = ["timertrigger"];
+const KINDS: [&str; 2] = ["timertrigger", "queuetrigger"];
 
 /// Whether functions whose trigger binding has this type are called by these triggers.
 pub fn serves(kind: &str) -> bool {
@@ -25,11 +25,19 @@ pub fn serves(kind: &str) -> bool {
 type Source = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Returns what serves this function; `None` if no trigger does.
-fn source(function: EventFunction, calls: EventCalls, setup: &EventSetup) -> Option<Source> {
-    match function.trigger.settings.clone() {
+///
+/// # Errors
+/// Why it cannot be served: a message for the user.
+fn source(
+    function: EventFunction,
+    calls: EventCalls,
+    setup: &mut EventSetup,
+) -> Result<Option<Source>, String> {
+    Ok(match function.trigger.settings.clone() {
         BindingSettings::Timer(timer) => Some(Box::pin(timer::run(function, timer, calls, setup))),
-        BindingSettings::Http(_) | BindingSettings::Other => None,
-    }
+        BindingSettings::QueueTrigger(queue) => Some(Box::pin(queue::run(function, &queue, calls, setup)?)),
+        _ => None,
+    })
 }
 
 /// Runs the triggers of an app's functions.
@@ -55,7 +63,7 @@ impl Sources {
     }
 
     /// Serves these functions from now on, and no others. Those that have not changed go on. Needs a tokio runtime.
-    pub fn serve(&mut self, functions: Vec<EventFunction>, setup: &EventSetup) {
+    pub fn serve(&mut self, functions: Vec<EventFunction>, mut setup: EventSetup) {
         if functions == self.functions {
             return;
         }
@@ -64,8 +72,10 @@ impl Sources {
         while self.running.try_join_next().is_some() {}
         for function in &functions {
             let calls = EventCalls::new(self.pending.clone(), self.stop.clone());
-            if let Some(source) = source(function.clone(), calls, setup) {
-                self.running.spawn(source);
+            match source(function.clone(), calls, &mut setup) {
+                Ok(Some(source)) => drop(self.running.spawn(source)),
+                Ok(None) => {}
+                Err(error) => tracing::error!("function {:?} is not called: {error}", function.name),
             }
         }
         self.functions = functions;

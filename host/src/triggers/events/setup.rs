@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::app::AppSettings;
+use crate::app::{App, AppSettings, QueuesConfig};
+use crate::bindings::Connections;
 use crate::model::schedule::Zone;
 
 /// The app settings with the name of the time zone; the first that is set counts.
@@ -15,14 +16,20 @@ pub struct EventSetup {
     pub root: PathBuf,
     /// The time zone of schedules.
     pub zone: Zone,
+    /// `extensions.queues` of host.json.
+    pub queues: QueuesConfig,
+    /// The connections to storage accounts.
+    pub connections: Connections,
 }
 
 impl EventSetup {
-    /// Returns the setup of the app at `root` with these settings. One that cannot be used is logged.
-    pub fn new(root: PathBuf, settings: &AppSettings) -> Self {
+    /// Returns the setup of an app with these settings. A time zone that is not known is logged.
+    pub fn new(app: &App, settings: &AppSettings) -> Self {
         EventSetup {
-            root,
+            root: app.root.clone(),
             zone: zone(settings),
+            queues: app.host.queues.clone(),
+            connections: Connections::new(settings.clone()),
         }
     }
 }
