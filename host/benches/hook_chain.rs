@@ -146,6 +146,7 @@ fn chain_case(name: &'static str, extensions: &[&str], library: Option<&Path>) -
 
 fn function() -> FunctionInfo {
     FunctionInfo {
+        returns_response: true,
         name: "bench".to_owned(),
         directory: "/bench".to_owned(),
         trigger: "httpTrigger".to_owned(),

@@ -7,11 +7,16 @@ import logging
 import sys
 from typing import Any, Callable
 
+from . import blobs
+
 #: What a trigger knows besides its data: the form and the value of each, by name.
 Metadata = dict[str, tuple[str, Any]]
 
 #: Takes the form of the data ("string", "json", "bytes", …), its value, and the metadata.
 Decoder = Callable[[str, Any, Metadata], Any]
+
+#: The types of binding whose data are blobs.
+_BLOBS = ("blob", "blobtrigger")
 
 #: The annotations that fit a parameter of these types of binding, for messages.
 _ANNOTATIONS = {
@@ -22,10 +27,13 @@ _ANNOTATIONS = {
 }
 
 
-def decoder(kind: str) -> Decoder | None:
-    """Returns what makes the data of a binding of this type, lower case, the argument of the function.
+def decoder(kind: str, hint: Any) -> Decoder | None:
+    """Returns what makes the data of a binding of this type, lower case, what a parameter with this
+    annotation takes.
 
     None if the library has nothing for it: then the function gets plain data."""
+    if kind in _BLOBS and hint in (str, bytes):
+        return _text if hint is str else _bytes
     converter = _converter(kind)
     if converter is None or not hasattr(converter, "decode"):
         return None
@@ -34,6 +42,21 @@ def decoder(kind: str) -> Decoder | None:
         return _decoded(converter, kind, form, value, metadata)
 
     return decode
+
+
+def data_type(kind: str, hint: Any) -> str | None:
+    """Returns the form in which a parameter with this annotation takes a binding of this type, if any."""
+    if kind not in _BLOBS:
+        return None
+    return {str: "string", bytes: "binary"}.get(hint)
+
+
+def _text(form: str, value: Any, metadata: Metadata) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _bytes(form: str, value: Any, metadata: Metadata) -> Any:
+    return value.encode() if isinstance(value, str) else value
 
 
 def annotation_problem(kind: str, hint: Any) -> str | None:
@@ -62,6 +85,11 @@ def _converter(kind: str) -> Any:
 
 
 def _decoded(converter: Any, kind: str, form: str, value: Any, metadata: Metadata) -> Any:
+    if form == "blob":
+        return blobs.input_stream(value)
+    if value is None and kind in _BLOBS:
+        # The blob does not exist.
+        return None
     datum = sys.modules["azure.functions"].meta.Datum
     named = {name: datum(found, its_form) for name, (its_form, found) in metadata.items()}
     # An operator runs a function with text. A timer has no data of its own: what is said of it may be in an

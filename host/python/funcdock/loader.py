@@ -20,13 +20,23 @@ class LoadError(Exception):
     """A function cannot be loaded. The message says why and what to do."""
 
 
+class Parameter(typing.NamedTuple):
+    """A parameter that gets an argument."""
+
+    name: str
+    kind: str
+    #: What makes its data the argument.
+    decoder: Decoder | None
+    #: The form in which it takes its data: "string" or "binary", if it says so.
+    data_type: str | None
+
+
 class Loaded(typing.NamedTuple):
     """A function that is ready to be called."""
 
     function: Callable[..., Any]
     is_async: bool
-    #: (name, kind, what makes its data the argument) of each parameter.
-    parameters: list[tuple[str, str, Decoder | None]]
+    parameters: list[Parameter]
     #: The function as an ASGI app, if its request and response are streams.
     app: http_streams.StreamApp | None
 
@@ -58,10 +68,12 @@ def check(
 ) -> Loaded:
     """Checks that a function fits its bindings, which are declared in function.json or by its decorators."""
     if not is_called:
-        decoded = _with_decoders(unserved.parameters(function, bindings), bindings)
+        decoded = _with_decoders(unserved.parameters(function, bindings), function, bindings)
         return Loaded(function, _is_async(function), decoded, None)
     app = _stream_app(function, bindings)
-    parameters = _with_decoders(_parameters(name, function, declared_in, bindings, app is not None), bindings)
+    parameters = _with_decoders(
+        _parameters(name, function, declared_in, bindings, app is not None), function, bindings
+    )
     if app is not None:
         return Loaded(app.with_hooks, True, parameters, app)
     if inspect.isasyncgenfunction(function):
@@ -70,16 +82,20 @@ def check(
 
 
 def _with_decoders(
-    parameters: list[tuple[str, str]], bindings: Sequence[Binding]
-) -> list[tuple[str, str, Decoder | None]]:
+    parameters: list[tuple[str, str]], function: Callable[..., Any], bindings: Sequence[Binding]
+) -> list[Parameter]:
     types = {binding: binding_type for binding, _, binding_type in bindings}
+    hints = signatures.of(function)
 
-    def decoder(name: str, kind: str) -> Decoder | None:
+    def parameter(name: str, kind: str) -> Parameter:
         # Requests have classes of their own.
-        is_data = kind in (TRIGGER, INPUT) and types[name] != "httptrigger"
-        return converters.decoder(types[name]) if is_data else None
+        if kind not in (TRIGGER, INPUT) or types[name] == "httptrigger":
+            return Parameter(name, kind, None, None)
+        hint = hints.get(name)
+        decoder = converters.decoder(types[name], hint)
+        return Parameter(name, kind, decoder, converters.data_type(types[name], hint))
 
-    return [(name, kind, decoder(name, kind)) for name, kind in parameters]
+    return [parameter(name, kind) for name, kind in parameters]
 
 
 def _stream_app(function: Callable[..., Any], bindings: Sequence[Binding]) -> http_streams.StreamApp | None:
@@ -114,16 +130,18 @@ def _parameters(
     bindings: Sequence[Binding],
     is_stream: bool,
 ) -> list[tuple[str, str]]:
-    is_http = any(binding_type == "httptrigger" for _, _, binding_type in bindings)
+    trigger = next((binding_type for _, _, binding_type in bindings if binding_type.endswith("trigger")), "")
+    is_http = trigger == "httptrigger"
     kinds: dict[str, str] = {}
     types = {binding: binding_type for binding, _, binding_type in bindings}
     for binding, direction, binding_type in bindings:
-        kind = _kind(binding, direction, binding_type, is_http)
+        kind = _kind(binding, direction, binding_type, trigger)
         if kind is None:
             raise LoadError(
                 f"function {name!r}: the binding {binding!r} of {declared_in} is of type {binding_type!r}, "
-                f"direction {direction!r}, which this version does not support with an httpTrigger: remove "
-                f"the binding, or disable the function with the app setting AzureWebJobs.{name}.Disabled=true"
+                f"direction {direction!r}, which this host does not serve; Microsoft's Functions host does. "
+                "Remove the binding, or disable the function with the app setting "
+                f"AzureWebJobs.{name}.Disabled=true"
             )
         if binding != "$return":
             kinds[binding] = kind
@@ -147,7 +165,8 @@ def _parameters(
         # A stream has a request and responses of its own.
         if parameter.name in hints and not (is_stream and kind == TRIGGER):
             hint = hints[parameter.name]
-            problem = signatures.problem(kind, is_http, hint)
+            makes_response = is_http and (kind != OUT or types[parameter.name] == "http")
+            problem = signatures.problem(kind, makes_response, hint)
             if problem is None and kind in (TRIGGER, INPUT):
                 problem = converters.annotation_problem(types[parameter.name], hint)
             if problem is not None:
@@ -160,21 +179,30 @@ def _parameters(
             "take: add the parameter, or remove the binding"
         )
     if "return" in hints and not is_stream:
-        problem = signatures.problem(signatures.RETURN, is_http, hints["return"])
+        makes_response = is_http and types.get("$return", "http") == "http"
+        problem = signatures.problem(signatures.RETURN, makes_response, hints["return"])
         if problem is not None:
             raise LoadError(f"function {name!r}: the return value {problem}")
     parameters.extend((binding, kind) for binding, kind in kinds.items())
     return parameters
 
 
-def _kind(binding: str, direction: str, binding_type: str, is_http: bool) -> str | None:
+#: The triggers that a host of any kind serves: their functions have only bindings that it knows.
+_OWN_TRIGGERS = ("httptrigger", "timertrigger", "queuetrigger", "blobtrigger", "warmuptrigger")
+
+
+def _kind(binding: str, direction: str, binding_type: str, trigger: str) -> str | None:
     """Returns the argument for a binding's parameter; None if the binding is not supported.
 
-    The HTTP trigger only supports its own bindings. Other triggers supply the data of all inputs and take
-    that of all outputs.
+    A trigger of somebody else's supplies the data of all inputs and takes that of all outputs.
     """
     if binding_type.endswith("trigger"):
         return TRIGGER
-    if is_http:
-        return OUT if binding_type == "http" and direction == "out" else None
-    return {"in": INPUT, "out": OUT}.get(direction)
+    if trigger not in _OWN_TRIGGERS:
+        return {"in": INPUT, "out": OUT}.get(direction)
+    return {
+        ("http", "out"): OUT if trigger == "httptrigger" else None,
+        ("queue", "out"): OUT,
+        ("blob", "in"): INPUT,
+        ("blob", "out"): OUT,
+    }.get((binding_type, direction))

@@ -5,33 +5,14 @@ from __future__ import annotations
 import functools
 import io
 import sys
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
-from . import asgi
+from . import asgi, byte_streams
 
 try:
     import azure.functions as func
 except ImportError:
     func = None  # type: ignore[assignment]
-
-
-class RawInput(Protocol):
-    """The Rust side of a request's body that still arrives."""
-
-    def read(self, size: int) -> bytes: ...
-
-
-class _Source(io.RawIOBase):
-    def __init__(self, raw: RawInput) -> None:
-        self._raw = raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        part = self._raw.read(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)
 
 
 class _Errors(io.TextIOBase):
@@ -53,9 +34,8 @@ errors = _Errors()
 whole_input = io.BytesIO
 
 
-def input(raw: RawInput) -> io.BufferedReader:
-    """Returns the file that reads a body while it arrives."""
-    return io.BufferedReader(_Source(raw), 64 << 10)
+#: Returns the file that reads a body while it arrives.
+input = byte_streams.buffered
 
 
 def patch_middleware(call: Callable[..., Any]) -> None:

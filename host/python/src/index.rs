@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use funcdock::app::{App, Declarations};
 use funcdock::control::WorkerConfig;
-use funcdock::model::{Direction, Exception, FunctionDefinition};
+use funcdock::model::{DataType, Direction, Exception, FunctionDefinition};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -94,6 +94,9 @@ pub(crate) enum ParameterKind {
     Out,
 }
 
+/// A parameter as `funcdock.loader` describes it: its name, its kind, its decoder, and the form of its data.
+type LoadedParameter<'py> = (Bound<'py, PyString>, String, Option<Py<PyAny>>, Option<String>);
+
 /// A declared function, before its code is looked at.
 struct ToLoad {
     definition: FunctionDefinition,
@@ -124,6 +127,20 @@ impl ToLoad {
         let http = bindings.find_map(|binding| binding.http_mut());
         if let (Some(_), Some(http)) = (&self.framework, http) {
             http.streams_body = true;
+        }
+    }
+
+    /// Has inputs whose parameters take text or bytes come as such, unless the declaration says otherwise.
+    fn set_data_types(&mut self, by_name: &[(String, String)]) {
+        for (name, data_type) in by_name {
+            let mut bindings = self.definition.bindings.iter_mut();
+            if let Some(binding) = bindings.find(|binding| binding.name == *name) {
+                let annotated = match data_type.as_str() {
+                    "string" => DataType::String,
+                    _ => DataType::Binary,
+                };
+                binding.data_type.get_or_insert(annotated);
+            }
         }
     }
 }
@@ -240,11 +257,16 @@ fn load_function(
             loader.call_method1(intern!(py, "load"), arguments)?
         }
     };
-    let named: Vec<(Bound<'_, PyString>, String, Option<Py<PyAny>>)> =
-        loaded.getattr(intern!(py, "parameters"))?.extract()?;
+    let named: Vec<LoadedParameter<'_>> = loaded.getattr(intern!(py, "parameters"))?.extract()?;
+    let data_types: Vec<_> = named
+        .iter()
+        .filter_map(|(name, _, _, data_type)| {
+            Some((utf8(name).ok()?.to_owned(), data_type.as_deref()?.to_owned()))
+        })
+        .collect();
     let parameters: Vec<_> = named
         .into_iter()
-        .map(|(name, kind, decoder)| Parameter {
+        .map(|(name, kind, decoder, _)| Parameter {
             name: name.unbind(),
             decoder,
             kind: match kind.as_str() {
@@ -298,6 +320,7 @@ fn load_function(
         parameters,
     };
     to_load.stream_request_of_framework();
+    to_load.set_data_types(&data_types);
     Ok(function)
 }
 

@@ -66,6 +66,8 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     let asgi = submodule("asgi", include_str!("../funcdock/asgi.py"))?;
     let http_streams = submodule("http_streams", include_str!("../funcdock/http_streams.py"))?;
     submodule("signatures", include_str!("../funcdock/signatures.py"))?;
+    submodule("byte_streams", include_str!("../funcdock/byte_streams.py"))?;
+    submodule("blobs", include_str!("../funcdock/blobs.py"))?;
     submodule("bindings", include_str!("../funcdock/bindings.py"))?;
     submodule("unserved", include_str!("../funcdock/unserved.py"))?;
     let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::App;
 use super::error::{Place, Problem};
 
 /// The texts that are true as the value of an app setting, in any case.
@@ -73,6 +74,14 @@ impl AppSettings {
             by_name: values.chain(environment).map(setting).collect(),
             problems: RefCell::default(),
         }
+    }
+
+    /// Returns the settings of an app in one of its workers, whose environment has those of local.settings.json.
+    pub fn of_process(app: &App) -> Self {
+        let environment: BTreeMap<_, _> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self::new(&app.settings.values, &environment)
     }
 
     /// Returns the setting of this name, its value without white space around it. An empty value counts as not set.

@@ -84,7 +84,9 @@ fn read_one(item: &Item<'_>, function: &str, settings: &AppSettings) -> Result<B
         "httptrigger" => BindingSettings::Http(http_trigger(item, function)?),
         "timertrigger" => BindingSettings::Timer(timer::read(item, settings)?),
         "queuetrigger" => BindingSettings::QueueTrigger(storage::queue_trigger(item, settings)?),
-        "queue" if binding.direction == Direction::Out => BindingSettings::Queue(storage::queue(item, settings)?),
+        "queue" if binding.direction == Direction::Out => {
+            BindingSettings::Queue(storage::queue(item, settings)?)
+        }
         "blobtrigger" => BindingSettings::BlobTrigger(storage::blob_trigger(item, settings)?),
         "blob" => BindingSettings::Blob(storage::blob(item, settings)?),
         _ => BindingSettings::Other,

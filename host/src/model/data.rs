@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{BodyStream, HttpRequest, HttpResponse};
+use super::{BlobContent, BodyStream, HttpRequest, HttpResponse};
 
 /// The value of an input binding, of an output binding, or a return value: the cases of the language-worker protocol's
 /// `TypedData`.
@@ -27,6 +27,8 @@ pub enum Data {
     Response(Box<HttpResponse>),
     /// Bytes that are read while they arrive.
     Stream(BodyStream),
+    /// A blob, which is read when it is needed.
+    Blob(Box<BlobContent>),
     /// A collection of texts.
     Strings(Vec<String>),
     /// A collection of byte strings.

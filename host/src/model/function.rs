@@ -43,6 +43,8 @@ pub struct FunctionInfo {
     pub trigger_name: String,
     /// For an HTTP trigger, the route template with the prefix, without a leading slash.
     pub route: Option<String>,
+    /// Whether the return value makes the HTTP response, and is not bound to something else.
+    pub returns_response: bool,
     /// The names of the output bindings that make the HTTP response of a function that returns nothing.
     pub http_outputs: Vec<String>,
 }
@@ -58,7 +60,12 @@ impl FunctionInfo {
                 && binding.name != "$return"
                 && binding.kind.eq_ignore_ascii_case("http")
         });
+        let mut returns = definition
+            .bindings
+            .iter()
+            .filter(|binding| binding.name == "$return");
         FunctionInfo {
+            returns_response: returns.all(|binding| binding.kind.eq_ignore_ascii_case("http")),
             name: definition.name.clone(),
             directory: definition.directory.to_string_lossy().into_owned(),
             trigger: trigger.map(|binding| binding.kind.clone()).unwrap_or_default(),

@@ -41,6 +41,8 @@ pub struct Invocation {
     id_text: OnceLock<[u8; uuid::fmt::Hyphenated::LENGTH]>,
     function: Arc<FunctionInfo>,
     inputs: Inputs,
+    /// The data of input bindings that was read before the function is called.
+    bound: OnceLock<Vec<(String, Data)>>,
     metadata: Vec<(String, Data)>,
     retry: RetryContext,
     http_reply: Option<&'static dyn HttpReply>,
@@ -68,6 +70,7 @@ impl Invocation {
             id_text: OnceLock::new(),
             function,
             inputs: start.inputs,
+            bound: OnceLock::new(),
             metadata: start.metadata,
             retry: start.retry,
             http_reply: start.http_reply,
@@ -107,10 +110,19 @@ impl Invocation {
 
     /// Returns the data of the input binding with this name.
     pub fn input(&self, name: &str) -> Option<&Data> {
+        if let Some(data) = self.bound.get().and_then(|bound| find(bound, name)) {
+            return Some(data);
+        }
         if name == self.function.trigger_name {
             return Some(&self.inputs.trigger);
         }
         find(&self.inputs.others, name)
+    }
+
+    /// Adds the data of input bindings, by their names. Called once, before the function is called.
+    pub(crate) fn set_bound(&self, data: Vec<(String, Data)>) {
+        // Fails only if it is set already.
+        let _ = self.bound.set(data);
     }
 
     /// What the trigger knows besides its data, under this name.

@@ -6,6 +6,7 @@
 mod address;
 mod attributes;
 mod binding;
+mod blob;
 mod body;
 mod body_writer;
 mod cors;
@@ -32,9 +33,10 @@ pub use address::HostAddress;
 pub(crate) use attributes::Conflict;
 pub use attributes::{Attribute, Attributes};
 pub use binding::{
-    AuthLevel, Binding, BindingSettings, BlobBinding, BlobTrigger, DataType, Direction, HttpTrigger, QueueOutput,
-    QueueTrigger, TimerTrigger,
+    AuthLevel, Binding, BindingSettings, BlobBinding, BlobTrigger, DataType, Direction, HttpTrigger,
+    QueueOutput, QueueTrigger, TimerTrigger,
 };
+pub use blob::BlobContent;
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};
 pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use cors::{Cors, OriginError, Origins};

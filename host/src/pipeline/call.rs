@@ -4,14 +4,16 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::call_log;
 use super::failure::{log_failure, log_stream_end};
 use super::{LoadedFunction, Pipeline, RunnerCall, Ticket};
+use crate::bindings::BindingError;
 use crate::extensions::HookProgress;
-use crate::model::{CallResult, Invocation, Outcome, StreamEnd, StreamEndKind};
+use crate::model::{CallResult, Data, Exception, Invocation, Outcome, StreamEnd, StreamEndKind};
 
 /// A call in progress. Its progress is stored here and not in a future, so that the call can continue when the future
 /// that drives it is dropped.
@@ -33,8 +35,12 @@ pub(super) struct Call<G: Send + Sync + 'static> {
 enum Stage {
     /// In the pre hooks.
     PreHooks,
+    /// Its inputs are read, by a task that goes on when nobody waits for it.
+    Reading(JoinHandle<Result<Vec<(String, Data)>, BindingError>>),
     /// With the runner.
     Running(Ticket),
+    /// What the function has put out is written, by such a task. Then this is the outcome.
+    Writing(JoinHandle<Result<(), BindingError>>, Outcome),
     /// In the post hooks.
     PostHooks(CallResult),
     Ended,
@@ -84,7 +90,7 @@ impl<G: Send + Sync + 'static> Call<G> {
 
     /// Drives the call to its end, or to the head of its response if that is streamed. Each part, up to the end of the function and after it, may take the full timeout.
     pub(super) async fn finish(&mut self) -> CallResult {
-        if matches!(self.stage, Stage::PreHooks | Stage::Running(_)) {
+        if !matches!(self.stage, Stage::PostHooks(_) | Stage::Ended) {
             let outcome = match self.deadline.zip(self.pipeline.timeout) {
                 None => self.run().await,
                 Some((deadline, limit)) => {
@@ -107,25 +113,63 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
     }
 
-    /// Runs the pre hooks and the function.
+    /// Runs the pre hooks and the function, and what its bindings need before and after it. Cancel-safe.
     async fn run(&mut self) -> Outcome {
-        let ticket = match self.stage {
-            Stage::Running(ticket) => ticket,
-            _ => {
-                let entered = poll_fn(|context| {
-                    let chain = &self.function.chain;
-                    chain.poll_enter(&self.invocation, &mut self.progress, context)
-                });
-                if let Err(outcome) = entered.await {
-                    return outcome;
+        loop {
+            match &mut self.stage {
+                Stage::Running(ticket) => {
+                    let outcome = self.pipeline.completions.waiters.wait(*ticket).await;
+                    match self.begin_to_write(outcome) {
+                        Some(outcome) => return outcome,
+                        None => continue,
+                    }
                 }
-                let ticket = self.pipeline.completions.waiters.open();
-                self.stage = Stage::Running(ticket);
-                self.pipeline.invoke(self.runner_call(ticket));
-                ticket
+                Stage::Reading(reading) => match done(reading.await) {
+                    Ok(inputs) => self.invocation.set_bound(inputs),
+                    Err(error) => return Outcome::Raised(error),
+                },
+                Stage::Writing(writing, outcome) => {
+                    return match done((&mut *writing).await) {
+                        Ok(()) => std::mem::replace(outcome, Outcome::Cancelled),
+                        Err(error) => Outcome::Raised(error),
+                    };
+                }
+                Stage::PreHooks => {
+                    let entered = poll_fn(|context| {
+                        let chain = &self.function.chain;
+                        chain.poll_enter(&self.invocation, &mut self.progress, context)
+                    });
+                    if let Err(outcome) = entered.await {
+                        return outcome;
+                    }
+                    if let Some(bindings) = &self.function.bindings
+                        && bindings.has_inputs()
+                    {
+                        let reading = Arc::clone(bindings).read(Arc::clone(&self.invocation));
+                        self.stage = Stage::Reading(tokio::spawn(reading));
+                        continue;
+                    }
+                }
+                // `finish` calls this before the post hooks only.
+                Stage::PostHooks(_) | Stage::Ended => unreachable!("the function has ended"),
             }
+            let ticket = self.pipeline.completions.waiters.open();
+            self.stage = Stage::Running(ticket);
+            self.pipeline.invoke(self.runner_call(ticket));
+        }
+    }
+
+    /// Begins to write what the function has put out; returns the outcome if there is nothing to write.
+    fn begin_to_write(&mut self, outcome: Outcome) -> Option<Outcome> {
+        let Some(bindings) = self.function.bindings.as_ref().filter(|it| it.has_outputs()) else {
+            return Some(outcome);
         };
-        self.pipeline.completions.waiters.wait(ticket).await
+        let Outcome::Returned(returned) = &outcome else {
+            return Some(outcome);
+        };
+        let writing = Arc::clone(bindings).write(Arc::clone(&self.invocation), returned.clone());
+        self.stage = Stage::Writing(tokio::spawn(writing), outcome);
+        None
     }
 
     fn runner_call(&self, ticket: Ticket) -> RunnerCall {
@@ -140,11 +184,16 @@ impl<G: Send + Sync + 'static> Call<G> {
     fn end(&mut self, outcome: Outcome) {
         if matches!(outcome, Outcome::TimedOut(_) | Outcome::Cancelled) {
             self.invocation.give_up();
-            if let Stage::Running(ticket) = self.stage {
-                self.pipeline.completions.waiters.close(ticket);
-                if matches!(outcome, Outcome::TimedOut(_)) {
-                    self.pipeline.runner.give_up(&self.function, &self.invocation);
+            match &self.stage {
+                Stage::Running(ticket) => {
+                    self.pipeline.completions.waiters.close(*ticket);
+                    if matches!(outcome, Outcome::TimedOut(_)) {
+                        self.pipeline.runner.give_up(&self.function, &self.invocation);
+                    }
                 }
+                Stage::Reading(reading) => reading.abort(),
+                Stage::Writing(writing, _) => writing.abort(),
+                Stage::PreHooks | Stage::PostHooks(_) | Stage::Ended => {}
             }
         }
         let chain = &self.function.chain;
@@ -181,7 +230,7 @@ impl<G: Send + Sync + 'static> Call<G> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::PostHooks(result) => Poll::Ready(result),
             // `finish` calls this after `end`, and not again after it was ready.
-            Stage::PreHooks | Stage::Running(_) | Stage::Ended => {
+            Stage::PreHooks | Stage::Reading(_) | Stage::Running(_) | Stage::Writing(..) | Stage::Ended => {
                 unreachable!("post hooks run after the function has ended, and once")
             }
         }
@@ -193,6 +242,18 @@ impl<G: Send + Sync + 'static> Call<G> {
             let chain = &self.function.chain;
             chain.give_up_leaving(&self.invocation, &mut self.progress, result);
         }
+    }
+}
+
+/// Returns what a task of the bindings came to. A panic of it is printed, and fails the call.
+fn done<T>(ended: Result<Result<T, BindingError>, tokio::task::JoinError>) -> Result<T, Box<Exception>> {
+    match ended {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(Box::new(Exception {
+            type_name: "BindingError".to_owned(),
+            message: "the host has failed to read or write the function's bindings: see its log".to_owned(),
+            traceback: String::new(),
+        })),
     }
 }
 
@@ -224,7 +285,7 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
             }
             // The worker ends with this call in flight.
             _ => {
-                if matches!(rest.stage, Stage::PreHooks | Stage::Running(_)) {
+                if !matches!(rest.stage, Stage::PostHooks(_) | Stage::Ended) {
                     rest.end(Outcome::Cancelled);
                 }
                 let context = &mut Context::from_waker(Waker::noop());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Counts;
+use crate::bindings::FunctionBindings;
 use crate::extensions::HookChain;
 use crate::model::{FunctionDefinition, FunctionInfo};
 
@@ -16,6 +17,8 @@ pub struct LoadedFunction {
     pub info: Arc<FunctionInfo>,
     /// The hooks around it.
     pub chain: HookChain,
+    /// What it reads and writes beside its trigger, if anything.
+    pub bindings: Option<Arc<FunctionBindings>>,
     /// What its calls came to.
     pub counts: Arc<Counts>,
 }

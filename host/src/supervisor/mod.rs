@@ -382,7 +382,10 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
 /// Has events start calls of these functions, if they are to.
 fn serve_events(sources: &mut Sources, functions: &[EventFunction], options: &Options) {
     if options.events {
-        sources.serve(functions.to_vec(), EventSetup::new(&options.app, &options.settings));
+        sources.serve(
+            functions.to_vec(),
+            EventSetup::new(&options.app, &options.settings),
+        );
     }
 }
 

@@ -29,7 +29,10 @@ impl Outage {
     pub(super) fn failed(&mut self, error: &impl Display) -> Duration {
         if self.since.is_none() {
             self.since = Some(Instant::now());
-            tracing::error!("{} cannot be received: {error}; trying again until it works", self.subject);
+            tracing::error!(
+                "{} cannot be received: {error}; trying again until it works",
+                self.subject
+            );
         } else {
             tracing::debug!("{} cannot be received: {error}", self.subject);
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::app::AppSettings;
+use crate::bindings::{Connections, FunctionBindings};
 use crate::control::WorkerConfig;
 use crate::extensions::{ExtensionError, Extensions};
 use crate::model::{FunctionDefinition, FunctionInfo};
@@ -20,11 +22,14 @@ pub(super) fn put_hooks_around(
         .collect();
     let root = config.app.root.to_string_lossy();
     let chains = extensions.start(&root, config.index, config.workers, &infos)?;
+    let mut connections = Connections::new(AppSettings::of_process(&config.app));
     let loaded = functions.into_iter().zip(infos).zip(chains).enumerate();
     Ok(loaded
         .map(|(index, ((definition, info), chain))| {
+            let bindings = bindings(config, &definition, &mut connections);
             Arc::new(LoadedFunction {
                 index,
+                bindings,
                 definition,
                 info,
                 chain,
@@ -32,4 +37,21 @@ pub(super) fn put_hooks_around(
             })
         })
         .collect())
+}
+
+/// Returns what the function reads and writes beside its trigger.
+fn bindings(
+    config: &WorkerConfig,
+    definition: &FunctionDefinition,
+    connections: &mut Connections,
+) -> Option<Arc<FunctionBindings>> {
+    let encoding = config.app.host.queues.encoding;
+    let bindings = FunctionBindings::new(definition, encoding, connections)?;
+    // One worker says so for all of them.
+    if config.index == 0 {
+        for problem in bindings.problems() {
+            tracing::error!("calls of function {:?} fail: {problem}", definition.name);
+        }
+    }
+    Some(Arc::new(bindings))
 }

@@ -90,6 +90,7 @@ pub(crate) fn docked(configs: &[ExtensionConfig]) -> (Extensions, Arc<LoadedFunc
         },
         info: Arc::new(function("one")),
         chain,
+        bindings: None,
         counts: Default::default(),
     };
     (extensions, Arc::new(function))

@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
 
+use super::raw_blob::RawBlob;
 use crate::text::utf8;
 
 /// Converts data to a Python object. Attached.
@@ -34,6 +35,7 @@ pub(super) fn object<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<
         }
         Data::Ints(numbers) => PyList::new(py, numbers)?.into_any(),
         Data::Doubles(numbers) => PyList::new(py, numbers)?.into_any(),
+        Data::Blob(blob) => Bound::new(py, RawBlob::new((**blob).clone()))?.into_any(),
         Data::Request(_) | Data::Response(_) | Data::Stream(_) => {
             return Err(PyTypeError::new_err(format!(
                 "the input {name:?} is an HTTP message or a stream, which only an HTTP binding supports"

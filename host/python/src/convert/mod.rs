@@ -1,10 +1,13 @@
 //! Converts data between the host and Python: one file per kind of binding.
 
+mod blob;
 mod generic;
 mod http_parts;
 mod http_request;
 mod http_response;
 mod parts;
+mod queue;
+mod raw_blob;
 mod response_body;
 mod rest;
 
@@ -28,6 +31,10 @@ pub(crate) use rest::{Rest, begin, close, next_part};
 pub(crate) enum Kind {
     /// That of `httpTrigger` and `http`.
     Http,
+    /// That of a queue's messages.
+    Queue,
+    /// That of blobs.
+    Blob,
     /// That of all other types.
     Generic,
 }
@@ -35,10 +42,11 @@ pub(crate) enum Kind {
 impl Kind {
     /// Returns the conversion for this type of binding.
     pub(crate) fn of(binding_type: &str) -> Self {
-        if binding_type.eq_ignore_ascii_case("httpTrigger") || binding_type.eq_ignore_ascii_case("http") {
-            Kind::Http
-        } else {
-            Kind::Generic
+        match binding_type.to_ascii_lowercase().as_str() {
+            "httptrigger" | "http" => Kind::Http,
+            "queue" => Kind::Queue,
+            "blob" => Kind::Blob,
+            _ => Kind::Generic,
         }
     }
 
@@ -46,6 +54,8 @@ impl Kind {
     pub(crate) fn data(self, function: &str, binding: &str, value: &Bound<'_, PyAny>) -> PyResult<Data> {
         match self {
             Kind::Http => http_response::data(function, binding, value),
+            Kind::Queue => queue::data(function, binding, value),
+            Kind::Blob => blob::data(function, binding, value),
             Kind::Generic => generic::data(function, binding, value),
         }
     }
@@ -89,6 +99,7 @@ fn form<'py>(py: Python<'py>, data: &Data) -> Option<&'py Bound<'py, pyo3::types
         Data::ByteStrings(_) => intern!(py, "collection_bytes"),
         Data::Ints(_) => intern!(py, "collection_sint64"),
         Data::Doubles(_) => intern!(py, "collection_double"),
+        Data::Blob(_) => intern!(py, "blob"),
         Data::None | Data::Request(_) | Data::Response(_) | Data::Stream(_) => return None,
     })
 }

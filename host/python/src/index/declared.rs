@@ -1,6 +1,5 @@
 //! The functions of the decorator model: the app's script declares them when it is imported.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use funcdock::app::{App, AppSettings, Declared, Script};
@@ -52,11 +51,7 @@ pub(super) fn read(
             (declared, Some((described.function, described.framework)))
         })
         .unzip();
-    // The supervisor has put the app settings into the environment.
-    let environment: BTreeMap<_, _> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let settings = AppSettings::new(&app.settings.values, &environment);
+    let settings = AppSettings::of_process(app);
     let read = app
         .read_declared(script, &declared, &settings)
         .map_err(LoadError::Declaration)?;

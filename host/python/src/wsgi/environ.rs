@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::input::RawInput;
+use crate::byte_reader::ByteReader;
 use crate::convert::{address, body_bytes, joined, latin1, scheme};
 
 /// Returns the entries that all environs of a function have. Attached.
@@ -91,7 +91,10 @@ fn input<'py>(wsgi: &Bound<'py, PyModule>, request: &HttpRequest) -> PyResult<Bo
             wsgi.call_method1(intern!(py, "whole_input"), (bytes,))
         }
         Body::Stream(stream) => match stream.take() {
-            Some(frames) => wsgi.call_method1(intern!(py, "input"), (RawInput::new(frames),)),
+            Some(frames) => wsgi.call_method1(
+                intern!(py, "input"),
+                (ByteReader::new(frames, "the request's body"),),
+            ),
             None => Err(PyRuntimeError::new_err(
                 "the request's body has been read already",
             )),

@@ -3,7 +3,6 @@
 //! iterated while it is sent.
 
 mod environ;
-mod input;
 mod start_response;
 
 use bytes::Bytes;

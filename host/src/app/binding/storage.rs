@@ -64,7 +64,9 @@ fn queue_name<'a>(item: &Item<'a>, settings: &AppSettings) -> Result<(Item<'a>, 
 fn path<'a>(item: &Item<'a>, settings: &AppSettings) -> Result<(Item<'a>, String), Problem> {
     let path = item.get("path")?;
     let path = path.ok_or_else(|| {
-        item.problem("expected a member \"path\": a container and the name of a blob, such as \"samples/{name}\"")
+        item.problem(
+            "expected a member \"path\": a container and the name of a blob, such as \"samples/{name}\"",
+        )
     })?;
     let text = resolve(&path, path.non_empty_string()?, settings)?;
     Ok((path, text))

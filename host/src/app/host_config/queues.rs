@@ -18,7 +18,8 @@ pub(super) fn read(section: &Item<'_>) -> Result<QueuesConfig, Problem> {
         config.new_batch_threshold = config.batch_size / 2;
     }
     if let Some(threshold) = section.get("newBatchThreshold")? {
-        config.new_batch_threshold = threshold.integer(0..=10_000, "a whole number from 0 to 10000")? as usize;
+        config.new_batch_threshold =
+            threshold.integer(0..=10_000, "a whole number from 0 to 10000")? as usize;
     }
     if let Some(count) = section.get("maxDequeueCount")? {
         config.max_dequeue_count = count.integer(1..=1_000_000, "a whole number from 1 on")? as u32;
@@ -43,7 +44,8 @@ pub(super) fn read(section: &Item<'_>) -> Result<QueuesConfig, Problem> {
 
 /// A number is milliseconds, as in version 1 of the file.
 fn polling_interval(item: &Item<'_>) -> Result<Duration, Problem> {
-    const EXPECTED: &str = "a time \"hh:mm:ss\" of at least 00:00:00.1, or a number of milliseconds from 100 on";
+    const EXPECTED: &str =
+        "a time \"hh:mm:ss\" of at least 00:00:00.1, or a number of milliseconds from 100 on";
     let text = item.scalar_text().map_err(|_| item.wrong_type(EXPECTED))?;
     let milliseconds = text.parse().ok().map(Duration::from_millis);
     let time = milliseconds.or_else(|| time_span(text));

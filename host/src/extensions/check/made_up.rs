@@ -17,6 +17,7 @@ pub(super) const HELLO: &str = "Hello";
 pub(super) fn function(request: &HttpRequest) -> FunctionInfo {
     let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
     FunctionInfo {
+        returns_response: true,
         name: "check".to_owned(),
         directory: here.to_string_lossy().into_owned(),
         trigger: "httpTrigger".to_owned(),

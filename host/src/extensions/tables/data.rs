@@ -15,7 +15,7 @@ pub(super) fn borrow(data: &Data) -> abi::Data<'_> {
         Data::Double(value) => abi::Data::double(*value),
         Data::Request(request) => abi::Data::http(body(&request.body)),
         Data::Response(response) => abi::Data::http(body(&response.body)),
-        Data::Stream(_) => abi::Data::stream(),
+        Data::Stream(_) | Data::Blob(_) => abi::Data::stream(),
         Data::Strings(texts) => abi::Data::texts(texts.iter().map(String::as_str)),
         Data::ByteStrings(items) => abi::Data::bytes_list(items.iter().map(AsRef::as_ref)),
         Data::Ints(values) => abi::Data::ints(values.iter().copied()),

@@ -82,7 +82,7 @@ pub(super) fn into_response(function: &FunctionInfo, result: CallResult) -> Http
 
 /// What makes the response: the return value, else the first output binding of type `http` that was set.
 fn value<'a>(function: &FunctionInfo, returned: &'a Returned) -> &'a Data {
-    if !returned.value.is_none() {
+    if function.returns_response && !returned.value.is_none() {
         return &returned.value;
     }
     let mut outputs = returned.outputs.iter();
@@ -92,7 +92,7 @@ fn value<'a>(function: &FunctionInfo, returned: &'a Returned) -> &'a Data {
 
 /// Like [`value`], without a copy.
 fn into_value(function: &FunctionInfo, returned: Returned) -> Data {
-    if !returned.value.is_none() {
+    if function.returns_response && !returned.value.is_none() {
         return returned.value;
     }
     let mut outputs = returned.outputs.into_iter();
@@ -112,6 +112,7 @@ fn of_value(value: Data) -> HttpResponse {
         Data::Json(text) => with_body(JSON, text.into()),
         Data::Bytes(bytes) => with_body(BYTES, bytes.into()),
         Data::Stream(stream) => with_body(BYTES, Body::Stream(stream)),
+        Data::Blob(blob) => with_body(BYTES, Body::Stream(blob.content)),
         Data::Request(request) => with_body(BYTES, request.body),
         Data::Int(number) => with_body(JSON, number.to_string().into()),
         Data::Double(number) => json(number),
@@ -150,6 +151,7 @@ mod tests {
 
     fn function(http_outputs: &[&str]) -> FunctionInfo {
         FunctionInfo {
+            returns_response: true,
             name: "f".to_owned(),
             directory: "/f".to_owned(),
             trigger: "httpTrigger".to_owned(),

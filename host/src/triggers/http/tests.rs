@@ -120,6 +120,7 @@ fn serve(
         info: Arc::new(FunctionInfo::new(&definition, "api")),
         definition,
         chain: HookChain::default(),
+        bindings: None,
         counts: Default::default(),
     };
     let completions = Arc::<Completions>::default();

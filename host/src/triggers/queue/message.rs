@@ -60,7 +60,9 @@ pub(super) fn event(
 
 /// Returns a time as the reference writes it: in UTC.
 fn time(time: SystemTime) -> EventData {
-    EventData::String(Timestamp::try_from(time).map_or_else(|_| String::new(), |time| Zone::utc().local_text(time)))
+    EventData::String(
+        Timestamp::try_from(time).map_or_else(|_| String::new(), |time| Zone::utc().local_text(time)),
+    )
 }
 
 #[cfg(test)]
@@ -86,7 +88,12 @@ mod tests {
         let read = |text: &str, encoding| event("f", &message(text), encoding).expect("valid");
         let text = read("aMOk", MessageEncoding::Base64);
         assert_eq!(text.data, EventData::String("hä".to_owned()));
-        let metadata = |name: &str| text.metadata.iter().find(|(known, _)| known == name).map(|(_, data)| data.clone());
+        let metadata = |name: &str| {
+            text.metadata
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, data)| data.clone())
+        };
         assert_eq!(metadata("QueueTrigger"), Some(EventData::String("hä".to_owned())));
         assert_eq!(metadata("DequeueCount"), Some(EventData::Int(2)));
         assert_eq!(
@@ -101,6 +108,9 @@ mod tests {
             read("/w==", MessageEncoding::None).data,
             EventData::String("/w==".to_owned())
         );
-        assert_eq!(event("f", &message("plain text"), MessageEncoding::Base64), Err(NotBase64));
+        assert_eq!(
+            event("f", &message("plain text"), MessageEncoding::Base64),
+            Err(NotBase64)
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! `wsgi.input` of a request whose body is read while it arrives.
+//! Bytes that Python reads while they arrive: the body of a request, the content of a blob.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -10,9 +10,13 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// The source of `funcdock.wsgi.Input`.
+/// A reader of the frames of a stream.
 #[pyclass(frozen, module = "funcdock")]
-pub(super) struct RawInput(Mutex<State>);
+pub(crate) struct ByteReader {
+    /// What is read, as the subject of a sentence.
+    subject: &'static str,
+    state: Mutex<State>,
+}
 
 struct State {
     /// `None` after the end.
@@ -21,28 +25,32 @@ struct State {
     rest: Bytes,
 }
 
-impl RawInput {
-    pub(super) fn new(frames: Frames) -> Self {
-        RawInput(Mutex::new(State {
-            frames: Some(frames),
-            rest: Bytes::new(),
-        }))
+impl ByteReader {
+    /// Returns a reader of these frames. `subject` says what they are, for errors.
+    pub(crate) fn new(frames: Frames, subject: &'static str) -> Self {
+        ByteReader {
+            subject,
+            state: Mutex::new(State {
+                frames: Some(frames),
+                rest: Bytes::new(),
+            }),
+        }
     }
 }
 
 #[pymethods]
-impl RawInput {
-    /// Returns up to `size` bytes; none at the end. Detached while it waits for the client.
+impl ByteReader {
+    /// Returns up to `size` bytes; none at the end. Detached while it waits for them.
     ///
     /// # Errors
-    /// `OSError` if the body ends early.
+    /// `OSError` if the stream ends early.
     fn read<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
-        // Taken detached: another thread of the app may be in here, and wait for the client.
+        // Taken detached: another thread of the app may be in here, and wait.
         let part = py.detach(|| {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.read(size)
         });
-        let part = part.map_err(|error| PyOSError::new_err(format!("the request's body: {error}")))?;
+        let part = part.map_err(|error| PyOSError::new_err(format!("{}: {error}", self.subject)))?;
         Ok(PyBytes::new(py, &part))
     }
 }
@@ -68,7 +76,7 @@ impl State {
     }
 }
 
-/// Waits for the next data of the body on this thread.
+/// Waits for the next data of the stream on this thread.
 fn next(frames: &mut Frames) -> Option<Result<Bytes, BodyError>> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     loop {
@@ -86,7 +94,7 @@ fn next(frames: &mut Frames) -> Option<Result<Bytes, BodyError>> {
     }
 }
 
-/// Wakes a thread that waits for the body.
+/// Wakes a thread that waits for data.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
