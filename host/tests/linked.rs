@@ -30,6 +30,7 @@ fn search(root: &Path) -> Search {
 
 fn function() -> FunctionInfo {
     FunctionInfo {
+        returns_response: true,
         name: "linked".to_owned(),
         directory: "/app/linked".to_owned(),
         trigger: "httpTrigger".to_owned(),

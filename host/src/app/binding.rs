@@ -88,7 +88,9 @@ fn read_one(item: &Item<'_>, function: &str, settings: &AppSettings) -> Result<B
             BindingSettings::Queue(storage::queue(item, settings)?)
         }
         "blobtrigger" => BindingSettings::BlobTrigger(storage::blob_trigger(item, settings)?),
-        "blob" => BindingSettings::Blob(storage::blob(item, settings)?),
+        "blob" if binding.direction != Direction::InOut => {
+            BindingSettings::Blob(storage::blob(item, settings)?)
+        }
         _ => BindingSettings::Other,
     };
     Ok(binding)

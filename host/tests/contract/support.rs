@@ -65,6 +65,7 @@ pub(crate) fn started(
 
 fn function(name: &str) -> FunctionInfo {
     FunctionInfo {
+        returns_response: true,
         name: name.to_owned(),
         directory: format!("/app/{name}"),
         trigger: "httpTrigger".to_owned(),

@@ -277,7 +277,7 @@ fn what_is_wrong_with_a_binding_is_said() {
             "no name in Python",
         ),
         (
-            also(r#"{"type": "blob", "name": "req"}"#),
+            also(r#"{"type": "table", "name": "req"}"#),
             "bindings[1].name: \"req\" is the name of bindings[0] already; each binding needs its own name",
             "the same name twice",
         ),

@@ -1,0 +1,171 @@
+//! The queue trigger: what a function gets, failures, several workers, stops.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use funcdock_tests::{App, Azurite, Storage, wait_for};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{app, lines};
+
+/// Returns an emulator, what is in it, and an app with this code that uses it.
+fn with_storage(code: &str) -> (Azurite, Storage, App) {
+    let azurite = Azurite::start();
+    let storage = Storage::of(&azurite);
+    let app = app(code).env("AzureWebJobsStorage", azurite.connection_string());
+    (azurite, storage, app)
+}
+
+const SHOW: &str = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def show(message: func.QueueMessage, context: func.Context) -> None:
+    times = message.insertion_time <= message.time_next_visible <= message.expiration_time
+    logging.info(
+        "got %r %s %s %s %s", message.get_body(), message.dequeue_count, len(message.id), bool(message.pop_receipt), times
+    )
+"#;
+
+#[test]
+fn a_message_comes_with_all_its_fields() {
+    let (_azurite, storage, app) = with_storage(SHOW);
+    let host = app.spawn();
+    storage.send("work", "hä".as_bytes());
+    storage.send("work", b"\xff\x00");
+    let found = lines(&host, "got ", 2);
+    let has = |text: &str| found.iter().any(|line| line.contains(text));
+    assert!(has(r"got b'h\xc3\xa4' 1 36 True True"), "{found:?}");
+    assert!(has(r"got b'\xff\x00' 1 36 True True"), "{found:?}");
+    host.stop().assert_clean();
+    assert_eq!(storage.length("work"), 0);
+}
+
+#[test]
+fn a_message_that_fails_again_and_again_goes_to_the_poison_queue() {
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def fail(message: func.QueueMessage) -> None:
+    logging.info("attempt %s", message.dequeue_count)
+    raise ValueError("on purpose")
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    let host = app
+        .file(
+            "host.json",
+            r#"{"extensions": {"queues": {"maxDequeueCount": 3}}}"#,
+        )
+        .spawn();
+    storage.send("work", b"bad");
+    assert_eq!(storage.take("work-poison", 1), [b"bad"]);
+    let attempts = lines(&host, "root: attempt ", 3);
+    assert_eq!(attempts.len(), 3, "{attempts:?}");
+    host.wait_for_log("goes to the queue \"work-poison\": it has failed 3 times");
+    storage.send_text("work", "plain text");
+    let moved = wait_for(|| storage.take_now("work-poison").pop());
+    assert_eq!(moved.as_deref(), Some("plain text"));
+    host.wait_for_log(
+        "it is not in base64; set \"messageEncoding\": \"none\" in extensions.queues of host.json",
+    );
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert_eq!(stopped.stderr.matches("root: attempt").count(), 3);
+    assert_eq!(storage.length("work"), 0);
+}
+
+#[test]
+fn messages_of_plain_text_need_no_encoding() {
+    let (_azurite, storage, app) = with_storage(SHOW);
+    let host = app
+        .file(
+            "host.json",
+            r#"{"extensions": {"queues": {"messageEncoding": "none"}}}"#,
+        )
+        .spawn();
+    storage.send_text("work", "<plain> & \"text\" \u{1F600}");
+    let found = lines(&host, "got ", 1);
+    assert!(
+        found[0].contains(r#"got b'<plain> & "text" \xf0\x9f\x98\x80' 1"#),
+        "{found:?}"
+    );
+    host.stop().assert_clean();
+}
+
+#[test]
+fn no_message_is_lost_or_poisoned_when_workers_are_killed() {
+    const COUNT: usize = 300;
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def work(message: func.QueueMessage) -> None:
+    time.sleep(0.02)
+    logging.info("handled %s.", message.get_body().decode())
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    for number in 0..COUNT {
+        storage.send("work", number.to_string().as_bytes());
+    }
+    let host = app.arg("--workers=2").spawn();
+    host.wait_for_stdout("Worker process started");
+    let handled = || -> BTreeMap<usize, usize> {
+        let stderr = host.stderr();
+        let numbers = stderr
+            .lines()
+            .filter_map(|line| line.split("handled ").nth(1)?.split('.').next()?.parse().ok());
+        numbers.fold(BTreeMap::new(), |mut counts, number| {
+            *counts.entry(number).or_default() += 1;
+            counts
+        })
+    };
+    let mut killed = 0;
+    let mut next = Instant::now();
+    let all = wait_for(|| {
+        if killed < 6 && Instant::now() >= next {
+            if let Some(worker) = host.workers().first() {
+                // It may have ended already.
+                let _ = kill(Pid::from_raw(*worker), Signal::SIGKILL);
+                killed += 1;
+            }
+            next = Instant::now() + Duration::from_millis(400);
+        }
+        (handled().len() == COUNT).then_some(())
+    });
+    assert!(all.is_some(), "{} of {COUNT}\n{}", handled().len(), host.output());
+    assert!(killed >= 3, "{killed} workers were killed");
+    let twice: Vec<_> = handled().into_iter().filter(|(_, count)| *count > 1).collect();
+    // Only those that a killed worker had in its hands: it has some threads.
+    assert!(twice.len() <= killed * 24, "{twice:?}");
+    let empty = wait_for(|| (storage.length("work") == 0).then_some(()));
+    assert!(empty.is_some(), "{} are left", storage.length("work"));
+    assert_eq!(storage.length("work-poison"), 0, "none is poison");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_stop_finishes_what_runs_and_gives_back_the_rest() {
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def slow(message: func.QueueMessage) -> None:
+    logging.info("begun %s", message.dequeue_count)
+    time.sleep(0.5)
+    logging.info("done")
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    for _ in 0..20 {
+        storage.send("work", b"task");
+    }
+    let host = app
+        .env("PYTHON_THREADPOOL_THREAD_COUNT", "2")
+        .arg("--drain-timeout=1")
+        .spawn();
+    lines(&host, "begun ", 1);
+    let stopped = host.stop();
+    let count = |text: &str| stopped.stderr.matches(text).count();
+    let done = count("root: done");
+    assert!((2..20).contains(&done), "{}", stopped.stderr);
+    // They are visible at once, and not a minute later.
+    let left = storage.take_now("work").len();
+    assert!(
+        left + done >= 20 && left > 0,
+        "{left} left, {done} done\n{}",
+        stopped.stderr
+    );
+}
