@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import Any, Callable
 
-from . import blobs
+from . import blobs, sdk_types
 
 #: What a trigger knows besides its data: the form and the value of each, by name.
 Metadata = dict[str, tuple[str, Any]]
@@ -34,6 +34,9 @@ def decoder(kind: str, hint: Any) -> Decoder | None:
     None if the library has nothing for it: then the function gets plain data."""
     if kind in _BLOBS and hint in (str, bytes):
         return _text if hint is str else _bytes
+    if sdk_types.is_one(hint):
+        make = sdk_types.maker(kind, hint)
+        return make and (lambda form, value, metadata: value if value is None else make(value))
     converter = _converter(kind)
     if converter is None or not hasattr(converter, "decode"):
         return None
@@ -48,7 +51,7 @@ def data_type(kind: str, hint: Any) -> str | None:
     """Returns the form in which a parameter with this annotation takes a binding of this type, if any."""
     if kind not in _BLOBS:
         return None
-    return {str: "string", bytes: "binary"}.get(hint)
+    return "reference" if sdk_types.is_one(hint) else {str: "string", bytes: "binary"}.get(hint)
 
 
 def _text(form: str, value: Any, metadata: Metadata) -> Any:
@@ -63,7 +66,8 @@ def annotation_problem(kind: str, hint: Any) -> str | None:
     """Returns why this annotation cannot be right for a parameter of this type of binding, as the end of a
     sentence; None if it can."""
     expected, converter = _ANNOTATIONS.get(kind), _converter(kind)
-    if expected is None or converter is None or not isinstance(hint, type) or hint is object:
+    is_checked = isinstance(hint, type) and hint is not object and not sdk_types.is_one(hint)
+    if expected is None or converter is None or not is_checked:
         return None
     try:
         fits = converter.check_input_type_annotation(hint)

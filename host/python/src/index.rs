@@ -137,6 +137,7 @@ impl ToLoad {
             if let Some(binding) = bindings.find(|binding| binding.name == *name) {
                 let annotated = match data_type.as_str() {
                     "string" => DataType::String,
+                    "reference" => DataType::Reference,
                     _ => DataType::Binary,
                 };
                 binding.data_type.get_or_insert(annotated);

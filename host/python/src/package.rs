@@ -68,6 +68,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     submodule("signatures", include_str!("../funcdock/signatures.py"))?;
     submodule("byte_streams", include_str!("../funcdock/byte_streams.py"))?;
     submodule("blobs", include_str!("../funcdock/blobs.py"))?;
+    submodule("sdk_types", include_str!("../funcdock/sdk_types.py"))?;
     submodule("bindings", include_str!("../funcdock/bindings.py"))?;
     submodule("unserved", include_str!("../funcdock/unserved.py"))?;
     let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;

@@ -62,6 +62,9 @@ impl BlobPlace {
             // An operator runs the function with something else.
             (None, data) => return Ok(data.clone()),
         };
+        if self.data_type == Some(DataType::Reference) {
+            return Ok(Data::Json(self.reference(&path)));
+        }
         let blob = self.blob(&path)?;
         let download = match blob.open().await {
             Err(StorageError::NotFound(_)) => return Ok(Data::None),
@@ -70,7 +73,9 @@ impl BlobPlace {
         Ok(match self.data_type {
             Some(DataType::String) => Data::String(String::from_utf8(download.collect().await?.into())?),
             Some(DataType::Binary) => Data::Bytes(download.collect().await?),
-            Some(DataType::Stream) | None => Data::Blob(Box::new(content(&path, &blob, download))),
+            Some(DataType::Stream | DataType::Reference) | None => {
+                Data::Blob(Box::new(content(&path, &blob, download)))
+            }
         })
     }
 
@@ -132,6 +137,20 @@ impl BlobPlace {
         }
         upload.commit().await?;
         Ok(())
+    }
+
+    /// Returns where the blob is, as the language-worker protocol has it.
+    fn reference(&self, path: &BlobPath) -> String {
+        let connection = match self.account.name() {
+            "" => "AzureWebJobsStorage",
+            name => name,
+        };
+        json!({
+            "Connection": connection,
+            "ContainerName": path.container(),
+            "BlobName": path.blob(),
+        })
+        .to_string()
     }
 
     fn blob(&self, path: &BlobPath) -> Result<Blob, BindingProblem> {

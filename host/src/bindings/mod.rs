@@ -68,8 +68,7 @@ impl FunctionBindings {
                 data_type,
                 ..
             } = binding;
-            let mut connection =
-                |name: &str| Account(connections.get(name).map_err(|error| error.to_string()));
+            let mut connection = |name: &str| Account::new(name, connections);
             let name = name.clone();
             match settings {
                 BindingSettings::BlobTrigger(trigger) => inputs.push(Input {

@@ -145,6 +145,8 @@ pub enum DataType {
     Binary,
     /// A stream.
     Stream,
+    /// Where it is, as a JSON object: the function opens it itself. No declaration says so; the type of a parameter does.
+    Reference,
 }
 
 /// The settings of an httpTrigger binding.

@@ -162,3 +162,23 @@ fn a_service_that_is_down_fails_the_call() {
     host.wait_for_log("function \"work\": messages of the queue \"work\" are received again, after ");
     host.stop().assert_clean();
 }
+
+#[test]
+fn clients_of_azures_own_library_are_parameters() {
+    let (_azurite, storage, app) = with_storage("storage_clients");
+    storage.put_blob("samples", "one", b"first");
+    storage.put_blob("samples", "two", b"second");
+    let packages = ["azure-functions", "azurefunctions-extensions-bindings-blob"];
+    let host = app.python(python::with("storage-clients", &packages)).start();
+    for _ in 0..2 {
+        assert_eq!(
+            text(&host, "/api/client/one"),
+            (200, "samples/one first True".to_owned()),
+            "{}",
+            host.output()
+        );
+    }
+    assert_eq!(text(&host, "/api/container"), (200, "one two".to_owned()));
+    assert_eq!(text(&host, "/api/download/two"), (200, "second".to_owned()));
+    host.stop().assert_clean();
+}
