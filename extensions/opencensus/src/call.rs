@@ -118,6 +118,9 @@ impl Call {
     }
 }
 
+/// `faas.trigger` of calls for messages.
+const PUBSUB: &str = "pubsub";
+
 /// Starts an invocation's own span.
 pub(crate) fn server_span(
     pipeline: &Pipeline,
@@ -126,14 +129,18 @@ pub(crate) fn server_span(
     parent: Option<&SpanContext>,
     at: SystemTime,
 ) -> Span {
-    Span::start_as(
-        pipeline,
-        function.name.into(),
-        SpanKind::Server,
-        context,
-        parent,
-        at,
-    )
+    let is_message = function.trigger == PUBSUB;
+    let kind = if is_message {
+        SpanKind::Consumer
+    } else {
+        SpanKind::Server
+    };
+    let span = Span::start_as(pipeline, function.name.into(), kind, context, parent, at);
+    if is_message && let Some(producer) = parent {
+        // The conventions of messaging want the link, also where the producer is the parent.
+        span.add_link(producer.clone(), Vec::new());
+    }
+    span
 }
 
 /// Ends an invocation's own span.

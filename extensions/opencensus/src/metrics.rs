@@ -4,9 +4,8 @@
 use funcdock_extension_api::{AppInfo, Counter, Histogram, Result};
 use funcdock_telemetry::metrics::{BYTES, CallOutcome, Metrics, SECONDS, Series};
 
-/// The triggers that the host has so far. Metrics are registered before functions are known, so the trigger is their only
-/// label.
-const TRIGGERS: [&str; 1] = ["http"];
+/// The triggers that the host has. Metrics are registered before functions are known, so the trigger is their only label.
+const TRIGGERS: [&str; 4] = ["http", "timer", "pubsub", "datasource"];
 
 /// Nanoseconds in a second.
 const SECOND: f64 = 1e9;

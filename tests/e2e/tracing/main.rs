@@ -3,6 +3,7 @@
 mod basics;
 mod book;
 mod credentials;
+mod events;
 mod exporters;
 mod insights;
 mod libraries;

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use funcdock_storage::Message;
+use serde::Deserialize;
 
 use crate::app::MessageEncoding;
 use crate::model::schedule::{Timestamp, Zone};
@@ -52,10 +53,28 @@ pub(super) fn event(
     ];
     Ok(Event {
         function: function.to_owned(),
+        trace: producer(&body),
         data: body,
         metadata: metadata.map(|(name, data)| (name.to_owned(), data)).to_vec(),
         ..Event::default()
     })
+}
+
+/// Returns the trace context of the producer, if the message is a JSON object that has it, as CloudEvents do.
+fn producer(body: &EventData) -> Option<(String, String)> {
+    #[derive(Deserialize)]
+    struct Traced {
+        traceparent: String,
+        #[serde(default)]
+        tracestate: String,
+    }
+    match body {
+        EventData::String(text) if text.contains("traceparent") => {
+            let traced: Traced = serde_json::from_str(text).ok()?;
+            Some((traced.traceparent, traced.tracestate))
+        }
+        _ => None,
+    }
 }
 
 /// Returns a time as the reference writes it: in UTC.
@@ -108,6 +127,9 @@ mod tests {
             read("/w==", MessageEncoding::None).data,
             EventData::String("/w==".to_owned())
         );
+        let traced = read(r#"{"traceparent": "00-1", "other": 1}"#, MessageEncoding::None);
+        assert_eq!(traced.trace, Some(("00-1".to_owned(), String::new())));
+        assert_eq!(text.trace, None);
         assert_eq!(
             event("f", &message("plain text"), MessageEncoding::Base64),
             Err(NotBase64)
