@@ -86,6 +86,13 @@ impl Blob {
         &self.name
     }
 
+    /// The blob's URL, without a shared access signature.
+    pub fn url(&self) -> String {
+        let mut url = self.client.url().clone();
+        url.set_query(None);
+        url.into()
+    }
+
     /// Asks for the blob's properties.
     ///
     /// # Errors
