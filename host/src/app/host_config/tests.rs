@@ -5,7 +5,7 @@ use ::http::{HeaderMap, HeaderValue};
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::app::{AppSettings, ExtensionConfig, overrides};
+use crate::app::{AppSettings, ExtensionConfig, MessageEncoding, overrides};
 use crate::model::TrustedProxies;
 
 fn log_levels(levels: &[(&str, LogLevel)]) -> LogLevels {
@@ -50,14 +50,20 @@ fn every_key_that_we_use_is_read() {
         "functionTimeout": "1.02:03:04",
         "functions": ["A", "B"],
         "extensions": {
-            "queues": {"ignored": 1},
+            "serviceBus": {"ignored": 1},
+            "queues": {
+                "batchSize": 32, "visibilityTimeout": "00:00:05", "maxPollingInterval": "00:00:02", "maxDequeueCount": 2,
+                "messageEncoding": "None"
+            },
             "http": {
                 "routePrefix": "/api/v1/", "customHeaders": {"X-Frame-Options": "DENY"},
                 "maxConcurrentRequests": 100, "maxOutstandingRequests": -1, "maxRequestBodySize": 0,
                 "clientTimeout": "00:00:10", "other": {}
-            }
+            },
+            "blobs": {"maxDegreeOfParallelism": 3, "poisonBlobThreshold": 1}
         },
         "telemetryMode": "openTelemetry",
+        "id": "orders",
         "logging": {"fileLoggingMode": "always", "logLevel": {"default": "warning", "Function.A": "None"}},
         "workerExtensions": {
             "zulu": {},
@@ -72,8 +78,8 @@ fn every_key_that_we_use_is_read() {
     assert_eq!(
         warnings,
         [
-            "host.json:11: extensions.http.other: unknown key, ignored",
-            "host.json: these keys have no effect here: extensions.queues (only HTTP functions are served); \
+            "host.json:15: extensions.http.other: unknown key, ignored",
+            "host.json: these keys have no effect here: extensions.serviceBus (such bindings are not served); \
              logging.fileLoggingMode (the log is on stderr, or in --log-file)",
         ]
     );
@@ -109,7 +115,20 @@ fn every_key_that_we_use_is_read() {
         telemetry_mode: TelemetryMode::OpenTelemetry,
         functions: Some(vec!["A".to_owned(), "B".to_owned()]),
         retry: None,
+        queues: QueuesConfig {
+            batch_size: 32,
+            new_batch_threshold: 16,
+            max_dequeue_count: 2,
+            max_polling_interval: Duration::from_secs(2),
+            visibility_timeout: Duration::from_secs(5),
+            encoding: MessageEncoding::None,
+        },
         log_levels: log_levels(&[("default", LogLevel::Warning), ("Function.A", LogLevel::None)]),
+        blobs: BlobsConfig {
+            max_degree_of_parallelism: 3,
+            poison_blob_threshold: 1,
+        },
+        id: Some("orders".to_owned()),
         worker_extensions: vec![
             extension("zulu", None),
             ExtensionConfig {
