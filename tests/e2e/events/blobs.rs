@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use funcdock_storage::{Blob, Connection, Container, Upload};
+use funcdock_storage::{Blob, Connection, Container, StorageError, Upload};
 use funcdock_tests::{App, Azurite, Host, wait_for};
 use tokio::runtime::Runtime;
 
@@ -68,9 +68,12 @@ impl Storage {
     fn receipts(&self) -> BTreeMap<String, bool> {
         let hosts = self.container("azure-webjobs-hosts");
         self.runtime.block_on(async {
-            let page = hosts.list("blobreceipts/", None, None).await;
             let mut receipts = BTreeMap::new();
-            for item in page.expect("Azurite does it").items {
+            let page = match hosts.list("blobreceipts/", None, None).await {
+                Err(StorageError::NotFound(_)) => return receipts,
+                page => page.expect("Azurite does it"),
+            };
+            for item in page.items {
                 let blob = hosts.blob(&item.name).expect("a valid name");
                 let properties = blob.properties().await.expect("Azurite does it");
                 receipts.insert(item.name, !properties.metadata.contains_key("incomplete"));
@@ -266,6 +269,58 @@ fn blobs_are_received_again_after_storage_was_away() {
     expect_calls(&host, &[("first", 1), ("second", 1)]);
     host.wait_for_log("function \"Watch\": blobs of the container \"samples\" are received again");
     assert_eq!(host.stderr().matches(away).count(), 1, "{}", host.output());
+    host.stop();
+}
+
+#[test]
+fn receipts_are_in_the_default_account() {
+    let mut hosts = Storage::new();
+    let data = Storage::new();
+    let binding = r#"{"bindings": [{"type": "blobTrigger", "name": "blob", "path": "samples/{name}", "direction": "in",
+                      "connection": "Data"}]}"#;
+    let host = hosts
+        .app("samples", LOGS)
+        .file("Watch/function.json", binding)
+        .env("Data", data.azurite.connection_string())
+        .spawn();
+    data.write("first");
+    expect_calls(&host, &[("first", 1)]);
+    hosts.azurite.stop();
+    data.write("second");
+    let away = "function \"Watch\": blobs of the container \"samples\" cannot be received: ";
+    host.wait_for_log(away);
+    let_it_sweep();
+    expect_calls(&host, &[("first", 1)]);
+    hosts.azurite.start_again();
+    expect_calls(&host, &[("first", 1), ("second", 1)]);
+    host.wait_for_log("function \"Watch\": blobs of the container \"samples\" are received again");
+    assert_eq!(host.stderr().matches(away).count(), 1, "{}", host.output());
+    host.stop();
+    assert!(data.receipts().is_empty());
+    let receipts = hosts.receipts();
+    assert_eq!(receipts.len(), 2, "{receipts:?}");
+    assert!(receipts.values().all(|is_complete| *is_complete), "{receipts:?}");
+}
+
+#[test]
+fn a_call_whose_worker_died_is_made_again() {
+    let storage = Storage::new();
+    storage.write("deadly");
+    let code = format!(
+        "{LOGS}    if not os.path.exists('died'):\n        open('died', 'w').close()\n        os._exit(3)\n    logging.info('survived')\n"
+    );
+    let host = storage.app("samples/{name}", &code).spawn();
+    host.wait_for_log("root: survived");
+    assert!(host.app().path().join("died").exists());
+    let completed = wait_for(|| {
+        storage
+            .receipts()
+            .into_values()
+            .all(|is_complete| is_complete)
+            .then_some(())
+    });
+    assert!(completed.is_some(), "{}", host.output());
+    assert_eq!(host.stderr().matches("root: survived").count(), 1);
     host.stop();
 }
 

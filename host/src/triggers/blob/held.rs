@@ -218,6 +218,9 @@ impl Handler {
         let mut slot = Some(slot);
         let (mut failed, mut lost) = (0, 0);
         loop {
+            if self.calls.is_stopping() {
+                return Next::Release;
+            }
             let end = self.calls.call_with_retries(&self.function, event.clone()).await;
             let pause = match end {
                 EventEnd::Succeeded => return Next::Complete,
