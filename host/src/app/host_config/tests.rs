@@ -514,3 +514,22 @@ fn a_wrong_override_names_the_setting() {
         );
     }
 }
+
+#[test]
+fn what_is_wrong_with_extensions_blobs_is_said() {
+    let refused = |blobs: &str| {
+        let text = format!("{{\"extensions\": {{\"blobs\": {blobs}}}}}");
+        parse(&text, &[]).expect_err(blobs)
+    };
+    for value in ["0", "10001", "1.5", "\"many\""] {
+        let problem = refused(&format!("{{\"maxDegreeOfParallelism\": {value}}}"));
+        let expected =
+            "extensions.blobs.maxDegreeOfParallelism: expected a number of calls at once, from 1 to 10000";
+        assert!(problem.contains(expected), "{problem}");
+    }
+    let problem = refused("{\"poisonBlobThreshold\": 0}");
+    assert!(problem.contains("expected a whole number from 1 on"), "{problem}");
+    let (config, warnings) = parse("{\"extensions\": {\"blobs\": {\"maxDegree\": 1}}}", &[]).expect("valid");
+    assert!(config.blobs.max_degree_of_parallelism >= 8);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}

@@ -3,8 +3,8 @@
 //! The container is swept again and again: listed page by page, as far as names begin as the pattern does. The time between
 //! two sweeps is a second, and grows to ten while nothing is found; it is never shorter than what the listing took. Which
 //! versions were handled is in receipts (see `receipt`), which all hosts of the app share. A sweep looks at the receipts of
-//! those versions alone that it does not know (see `known`), and once a day at all of them: who deletes a receipt gets
-//! another call by then, or after the next start.
+//! those versions alone that it does not know (see `known`). The first sweep after a start looks at all of them, with a request
+//! each, and so does one a day: who deletes a receipt gets another call by then.
 //!
 //! Blobs are taken from a page as calls can be made, so that no more than a page and what is in work is in memory, and
 //! another host finds the others. A version that is overwritten before its turn is left out, as with the reference. A failed
