@@ -21,7 +21,7 @@ enum Effect {
 use Effect::{Honoured, Ignored, NotNeeded};
 
 /// The keys of host.json. Those within a key that is ignored are ignored with it.
-const HOST_JSON: [(&str, Effect); 48] = [
+const HOST_JSON: [(&str, Effect); 50] = [
     ("$schema", NotNeeded("it is for editors")),
     ("aggregator", Ignored("/metrics has counts and times of calls")),
     (
@@ -40,6 +40,11 @@ const HOST_JSON: [(&str, Effect); 48] = [
     ("customHandler", Ignored("functions run in Python")),
     ("eventHub", Ignored("it is of version 1")),
     ("extensionBundle", NotNeeded("bundles are .NET code")),
+    (
+        "extensions.blobs.maxDegreeOfParallelism",
+        Honoured("of each function"),
+    ),
+    ("extensions.blobs.poisonBlobThreshold", Honoured("")),
     ("extensions.http.clientTimeout", Honoured("Funcdock's own")),
     ("extensions.http.customHeaders", Honoured("")),
     (
@@ -72,7 +77,10 @@ const HOST_JSON: [(&str, Effect); 48] = [
         Ignored("a worker that does not answer is replaced: see --heartbeat-timeout"),
     ),
     ("http", Ignored("it is of version 1; write extensions.http")),
-    ("id", NotNeeded("no state is shared between hosts")),
+    (
+        "id",
+        Honoured("the name under which the app's hosts keep the receipts of blobs"),
+    ),
     ("isDefaultHostConfig", NotNeeded("it is for tools")),
     (
         "languageWorkers",
@@ -118,15 +126,25 @@ const HOST_JSON: [(&str, Effect); 48] = [
 ];
 
 /// The objects whose keys are looked at one by one.
-const OPEN: [&str; 4] = ["extensions", "extensions.http", "extensions.queues", "logging"];
+const OPEN: [&str; 5] = [
+    "extensions",
+    "extensions.blobs",
+    "extensions.http",
+    "extensions.queues",
+    "logging",
+];
 
 /// App settings, which Azure has in the environment.
-const APP_SETTINGS: [(&str, Effect); 30] = [
+const APP_SETTINGS: [(&str, Effect); 31] = [
     (
         "APPLICATIONINSIGHTS_CONNECTION_STRING",
         Honoured("by the extension opencensus, for traces and logs; a warning if nothing uses it"),
     ),
     ("AzureFunctionsJobHost__…", Honoured("")),
+    (
+        "AzureFunctionsWebHost__hostid",
+        Honoured("the name under which the app's hosts keep the receipts of blobs"),
+    ),
     ("AzureWebJobs.<function>.Disabled", Honoured("")),
     ("AzureWebJobsDisableHomepage", Honoured("")),
     (
@@ -140,7 +158,7 @@ const APP_SETTINGS: [(&str, Effect); 30] = [
     ),
     (
         "AzureWebJobsStorage",
-        NotNeeded("the host keeps nothing in a storage account"),
+        Honoured("the default connection of queues and blobs; the receipts of blobs are there"),
     ),
     (
         "AZURE_FUNCTIONS_ENVIRONMENT",
@@ -202,7 +220,10 @@ const APP_SETTINGS: [(&str, Effect); 30] = [
         Honoured("set for functions, to the host's own address unless set"),
     ),
     ("WEBSITE_RUN_FROM_PACKAGE", NotNeeded("the app is a folder")),
-    ("WEBSITE_SITE_NAME", Honoured("the service's name in traces")),
+    (
+        "WEBSITE_SITE_NAME",
+        Honoured("the service's name in traces, and the default of `AzureFunctionsWebHost__hostid`"),
+    ),
 ];
 
 /// Warns of the keys of host.json that have no effect: once of all that Azure knows, and of each that nobody knows.

@@ -86,6 +86,10 @@ pub struct HostConfig {
     pub http: HttpConfig,
     /// `extensions.queues`.
     pub queues: QueuesConfig,
+    /// `extensions.blobs`.
+    pub blobs: BlobsConfig,
+    /// `id`: the name under which the app's hosts keep what they share.
+    pub id: Option<String>,
     /// `functionTimeout`; `None` means unlimited ("-1"). 30 minutes by default.
     pub function_timeout: Option<Duration>,
     /// `telemetryMode`.
@@ -126,6 +130,25 @@ impl Default for QueuesConfig {
             max_polling_interval: Duration::from_secs(60),
             visibility_timeout: Duration::ZERO,
             encoding: MessageEncoding::Base64,
+        }
+    }
+}
+
+/// `extensions.blobs` of host.json.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobsConfig {
+    /// `maxDegreeOfParallelism`: the most calls at once of a function that blobs start; eight for each core by default.
+    pub max_degree_of_parallelism: usize,
+    /// `poisonBlobThreshold`: how often a blob is tried before it goes to the poison queue; 5 by default.
+    pub poison_blob_threshold: u32,
+}
+
+impl Default for BlobsConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        BlobsConfig {
+            max_degree_of_parallelism: 8 * cores,
+            poison_blob_threshold: 5,
         }
     }
 }

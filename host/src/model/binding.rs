@@ -111,6 +111,20 @@ pub struct BlobTrigger {
     pub path: BlobPattern,
     /// The name of the connection; empty is the default one.
     pub connection: String,
+    /// How the host is to notice blobs.
+    #[serde(default)]
+    pub source: BlobSource,
+}
+
+/// `source` of a blobTrigger: how the host is to notice blobs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BlobSource {
+    /// It looks into the container again and again.
+    #[default]
+    Polling,
+    /// Event Grid calls a webhook of the host.
+    EventGrid,
 }
 
 /// The settings of a blob binding.

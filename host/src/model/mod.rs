@@ -33,8 +33,8 @@ pub use address::HostAddress;
 pub(crate) use attributes::Conflict;
 pub use attributes::{Attribute, Attributes};
 pub use binding::{
-    AuthLevel, Binding, BindingSettings, BlobBinding, BlobTrigger, DataType, Direction, HttpTrigger,
-    QueueOutput, QueueTrigger, TimerTrigger,
+    AuthLevel, Binding, BindingSettings, BlobBinding, BlobSource, BlobTrigger, DataType, Direction,
+    HttpTrigger, QueueOutput, QueueTrigger, TimerTrigger,
 };
 pub use blob::BlobContent;
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};

@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::events::{EventCalls, EventSetup, PendingCall};
-use super::{queue, timer};
+use super::{blob, queue, timer};
 use crate::model::{BindingSettings, EventFunction};
 
 /// The types of binding whose functions these triggers call, lower case.
-const KINDS: [&str; 2] = ["timertrigger", "queuetrigger"];
+const KINDS: [&str; 3] = ["timertrigger", "queuetrigger", "blobtrigger"];
 
 /// Whether functions whose trigger binding has this type are called by these triggers.
 pub fn serves(kind: &str) -> bool {
@@ -36,6 +36,7 @@ fn source(
     Ok(match function.trigger.settings.clone() {
         BindingSettings::Timer(timer) => Some(Box::pin(timer::run(function, timer, calls, setup))),
         BindingSettings::QueueTrigger(queue) => Some(Box::pin(queue::run(function, &queue, calls, setup)?)),
+        BindingSettings::BlobTrigger(blob) => Some(Box::pin(blob::run(function, blob, calls, setup)?)),
         _ => None,
     })
 }

@@ -45,6 +45,8 @@ pub struct BlobItem {
     pub size: u64,
     /// When the blob was last written.
     pub last_modified: SystemTime,
+    /// `BlockBlob`, `PageBlob` or `AppendBlob`.
+    pub blob_type: String,
 }
 
 impl Container {
@@ -149,6 +151,10 @@ impl Container {
                 .last_modified
                 .ok_or_else(|| missing("Last-Modified"))?
                 .into(),
+            blob_type: properties
+                .blob_type
+                .ok_or_else(|| missing("BlobType"))?
+                .to_string(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Calls that events start: the times of a schedule, the start of a worker, messages and blobs.
 
 mod bindings;
+mod blobs;
 mod queues;
 mod retries;
 mod timers;

@@ -8,8 +8,9 @@ use super::super::AppSettings;
 use super::super::error::Problem;
 use super::super::json::Item;
 use super::super::setting_names::resolve;
+use super::super::values::one_of;
 use crate::model::expression::{BlobPathTemplate, BlobPattern, Template};
-use crate::model::{BlobBinding, BlobTrigger, QueueOutput, QueueTrigger};
+use crate::model::{BlobBinding, BlobSource, BlobTrigger, QueueOutput, QueueTrigger};
 
 /// Reads the settings of a queueTrigger.
 pub(super) fn queue_trigger(item: &Item<'_>, settings: &AppSettings) -> Result<QueueTrigger, Problem> {
@@ -41,6 +42,19 @@ pub(super) fn blob_trigger(item: &Item<'_>, settings: &AppSettings) -> Result<Bl
     Ok(BlobTrigger {
         path: BlobPattern::parse(&path).map_err(wrong(&place))?,
         connection: connection(item, settings)?,
+        source: match item.get("source")? {
+            Some(source) => blob_source(&source)?,
+            None => BlobSource::default(),
+        },
+    })
+}
+
+fn blob_source(item: &Item<'_>) -> Result<BlobSource, Problem> {
+    let source = one_of(item, &["LogsAndContainerScan", "EventGrid"])?;
+    Ok(if source == "EventGrid" {
+        BlobSource::EventGrid
+    } else {
+        BlobSource::Polling
     })
 }
 

@@ -1,5 +1,6 @@
 //! Reads host.json.
 
+mod blobs;
 mod extensions;
 mod http;
 mod queues;
@@ -11,7 +12,7 @@ pub(crate) use self::http::RESERVED;
 use super::error::Problem;
 use super::json::{Document, Item};
 use super::values::{one_of, time_span};
-use super::{HostConfig, HttpConfig, QueuesConfig, TelemetryMode, known, retry};
+use super::{BlobsConfig, HostConfig, HttpConfig, QueuesConfig, TelemetryMode, known, retry};
 use crate::logging::{LogLevel, LogLevels};
 
 const SECTION: &str = "workerExtensions";
@@ -21,6 +22,8 @@ impl Default for HostConfig {
         Self {
             http: HttpConfig::default(),
             queues: QueuesConfig::default(),
+            blobs: BlobsConfig::default(),
+            id: None,
             function_timeout: Some(Duration::from_secs(30 * 60)),
             telemetry_mode: TelemetryMode::default(),
             functions: None,
@@ -54,6 +57,12 @@ pub(super) fn read(
         if let Some(queues) = extensions.get("queues")? {
             config.queues = queues::read(&queues)?;
         }
+        if let Some(blobs) = extensions.get("blobs")? {
+            config.blobs = blobs::read(&blobs)?;
+        }
+    }
+    if let Some(id) = top.get("id")? {
+        config.id = Some(id.scalar_text()?.trim().to_owned()).filter(|id| !id.is_empty());
     }
     if let Some(timeout) = top.get("functionTimeout")? {
         config.function_timeout = function_timeout(&timeout)?;

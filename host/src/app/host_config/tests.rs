@@ -59,9 +59,11 @@ fn every_key_that_we_use_is_read() {
                 "routePrefix": "/api/v1/", "customHeaders": {"X-Frame-Options": "DENY"},
                 "maxConcurrentRequests": 100, "maxOutstandingRequests": -1, "maxRequestBodySize": 0,
                 "clientTimeout": "00:00:10", "other": {}
-            }
+            },
+            "blobs": {"maxDegreeOfParallelism": 3, "poisonBlobThreshold": 1}
         },
         "telemetryMode": "openTelemetry",
+        "id": "orders",
         "logging": {"fileLoggingMode": "always", "logLevel": {"default": "warning", "Function.A": "None"}},
         "workerExtensions": {
             "zulu": {},
@@ -122,6 +124,11 @@ fn every_key_that_we_use_is_read() {
             encoding: MessageEncoding::None,
         },
         log_levels: log_levels(&[("default", LogLevel::Warning), ("Function.A", LogLevel::None)]),
+        blobs: BlobsConfig {
+            max_degree_of_parallelism: 3,
+            poison_blob_threshold: 1,
+        },
+        id: Some("orders".to_owned()),
         worker_extensions: vec![
             extension("zulu", None),
             ExtensionConfig {
@@ -506,4 +513,23 @@ fn a_wrong_override_names_the_setting() {
             "{reason}"
         );
     }
+}
+
+#[test]
+fn what_is_wrong_with_extensions_blobs_is_said() {
+    let refused = |blobs: &str| {
+        let text = format!("{{\"extensions\": {{\"blobs\": {blobs}}}}}");
+        parse(&text, &[]).expect_err(blobs)
+    };
+    for value in ["0", "10001", "1.5", "\"many\""] {
+        let problem = refused(&format!("{{\"maxDegreeOfParallelism\": {value}}}"));
+        let expected =
+            "extensions.blobs.maxDegreeOfParallelism: expected a number of calls at once, from 1 to 10000";
+        assert!(problem.contains(expected), "{problem}");
+    }
+    let problem = refused("{\"poisonBlobThreshold\": 0}");
+    assert!(problem.contains("expected a whole number from 1 on"), "{problem}");
+    let (config, warnings) = parse("{\"extensions\": {\"blobs\": {\"maxDegree\": 1}}}", &[]).expect("valid");
+    assert!(config.blobs.max_degree_of_parallelism >= 8);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::app::{App, AppSettings, QueuesConfig};
+use super::host_id::host_id;
+use crate::app::{App, AppSettings, BlobsConfig, QueuesConfig};
 use crate::bindings::Connections;
 use crate::model::schedule::Zone;
 
@@ -18,6 +19,10 @@ pub struct EventSetup {
     pub zone: Zone,
     /// `extensions.queues` of host.json.
     pub queues: QueuesConfig,
+    /// `extensions.blobs` of host.json.
+    pub blobs: BlobsConfig,
+    /// The name under which the app's hosts keep what they share in a storage account.
+    pub host_id: String,
     /// The connections to storage accounts.
     pub connections: Connections,
 }
@@ -29,6 +34,8 @@ impl EventSetup {
             root: app.root.clone(),
             zone: zone(settings),
             queues: app.host.queues.clone(),
+            blobs: app.host.blobs.clone(),
+            host_id: host_id(app, settings),
             connections: Connections::new(settings.clone()),
         }
     }

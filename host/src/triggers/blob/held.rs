@@ -1,0 +1,285 @@
+//! A version of a blob in work: from when this host looks at its receipt until that is complete, or is left to others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use funcdock_storage::{BlobItem, Container, Queue, StorageError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+use super::event::Cause;
+use super::receipt::{Claim, Lease, ReceiptState, Receipts};
+use crate::app::{BlobsConfig, MessageEncoding};
+use crate::model::expression::BlobPattern;
+use crate::model::{Event, EventEnd, EventFunction};
+use crate::triggers::events::EventCalls;
+
+/// How often a lease is renewed: early enough for another attempt.
+const RENEWAL: Duration = Duration::from_secs(20);
+
+/// The time before the second call for a blob whose first call failed, which doubles with each call, and the longest one.
+const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The time before a call is made again whose worker died.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The times between attempts to look at a receipt whose errors may be of its blob.
+const LOOK_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
+/// The time before another attempt to complete a receipt, which doubles, and the longest one.
+const COMPLETION_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Handles the blobs of a container.
+pub(super) struct Handler {
+    pub(super) container: Container,
+    pub(super) pattern: BlobPattern,
+    pub(super) receipts: Receipts,
+    pub(super) poison: Queue,
+    /// How messages of the poison queue are written.
+    pub(super) encoding: MessageEncoding,
+    pub(super) function: EventFunction,
+    pub(super) calls: EventCalls,
+    pub(super) config: BlobsConfig,
+    /// The calls that may be made at once.
+    pub(super) slots: Arc<Semaphore>,
+}
+
+/// How the work on a version ended.
+pub(super) enum Ended {
+    /// It is not to be looked at again.
+    Done,
+    /// It is: another host has it, or this one stops.
+    Left,
+    /// It is, when storage answers.
+    Unavailable(StorageError),
+}
+
+/// How the look at a receipt ended.
+enum Look {
+    Mine(Lease, Box<Event>),
+    Done,
+    Taken,
+}
+
+/// What becomes of a version after its calls.
+enum Next {
+    Complete,
+    /// Left to the next sweep, or to another host.
+    Release,
+    /// Into the poison queue, for this reason.
+    Poison(String),
+}
+
+impl Handler {
+    /// Calls the function for this version if nobody else has done it or does. Takes the slot of the call.
+    pub(super) async fn handle(self: Arc<Self>, item: BlobItem, slot: OwnedSemaphorePermit) -> Ended {
+        match self.look_again(&item).await {
+            Ok(Look::Mine(lease, event)) => self.hold(&item, &lease, *event, slot).await,
+            Ok(Look::Done) => Ended::Done,
+            Ok(Look::Taken) => Ended::Left,
+            Err(error @ (StorageError::Unavailable(_) | StorageError::Unauthorized(_))) => {
+                Ended::Unavailable(error)
+            }
+            // It would not go away, and must not stand in the way of other blobs.
+            Err(error) => {
+                tracing::error!(
+                    "function {:?} is not called for the blob {:?} before the host is started again: {error}",
+                    self.function.name,
+                    self.cause(&item).path()
+                );
+                Ended::Done
+            }
+        }
+    }
+
+    fn cause<'a>(&'a self, item: &'a BlobItem) -> Cause<'a> {
+        Cause {
+            function: &self.function.name,
+            container: self.container.name(),
+            item,
+        }
+    }
+
+    /// As [`Handler::look`], and again some times if an error is of this blob alone.
+    async fn look_again(&self, item: &BlobItem) -> Result<Look, StorageError> {
+        for pause in LOOK_PAUSES {
+            match self.look(item).await {
+                Err(error @ StorageError::Other(_)) => tracing::debug!("{error}; trying again in {pause:?}"),
+                looked => return looked,
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.calls.stopping() => return Ok(Look::Taken),
+            }
+        }
+        self.look(item).await
+    }
+
+    /// Looks whether a call is to be made, and takes the version if it is.
+    async fn look(&self, item: &BlobItem) -> Result<Look, StorageError> {
+        let Some(captures) = self.pattern.match_blob(&item.name) else {
+            return Ok(Look::Done);
+        };
+        let blob = self.container.blob(&item.name)?;
+        let receipt = self.receipts.of(&item.name, &item.etag)?;
+        let state = receipt.state().await?;
+        if state == ReceiptState::Complete {
+            return Ok(Look::Done);
+        }
+        let properties = match blob.properties().await {
+            Ok(properties) if properties.etag == item.etag => properties,
+            // The next sweep finds what it is now.
+            Ok(_) | Err(StorageError::NotFound(_)) => return Ok(Look::Done),
+            Err(error) => return Err(error),
+        };
+        Ok(match receipt.claim(state).await? {
+            Claim::Mine(lease) => {
+                let event = self.cause(item).event(blob.url(), &properties, captures);
+                Look::Mine(lease, event.into())
+            }
+            Claim::Complete => Look::Done,
+            Claim::Taken => Look::Taken,
+        })
+    }
+
+    /// Works on the version, and keeps the lease meanwhile.
+    async fn hold(&self, item: &BlobItem, lease: &Lease, event: Event, slot: OwnedSemaphorePermit) -> Ended {
+        let ended = {
+            let mut work = std::pin::pin!(self.work(item, lease, event, slot));
+            loop {
+                tokio::select! {
+                    ended = &mut work => break ended,
+                    () = sleep(RENEWAL) => self.renew(item, lease).await,
+                }
+            }
+        };
+        lease.release().await;
+        ended
+    }
+
+    async fn work(&self, item: &BlobItem, lease: &Lease, event: Event, slot: OwnedSemaphorePermit) -> Ended {
+        let mut poison = match self.call(event, slot).await {
+            Next::Complete => None,
+            Next::Release => return Ended::Left,
+            Next::Poison(reason) => {
+                tracing::error!(
+                    "function {:?}: a message about the blob {:?} goes to the queue {:?}: {reason}",
+                    self.function.name,
+                    self.cause(item).path(),
+                    self.poison.name()
+                );
+                Some(self.cause(item).poison_message(self.encoding))
+            }
+        };
+        let mut delay = COMPLETION_DELAYS.0;
+        loop {
+            // A last attempt is made after the stop.
+            let is_last = self.calls.is_stopping();
+            match self.complete(lease, &mut poison).await {
+                Ok(()) => return Ended::Done,
+                Err(
+                    StorageError::NotFound(_)
+                    | StorageError::Conflict(_)
+                    | StorageError::PreconditionFailed(_),
+                ) => {
+                    tracing::warn!(
+                        "function {:?} may be called twice for the blob {:?}: its receipt was taken over by another host, \
+                         or deleted",
+                        self.function.name,
+                        self.cause(item).path()
+                    );
+                    return Ended::Done;
+                }
+                Err(error) if is_last => {
+                    tracing::error!(
+                        "function {:?} is called again for the blob {:?} after the next start, because {error}",
+                        self.function.name,
+                        self.cause(item).path()
+                    );
+                    return Ended::Left;
+                }
+                Err(error) => tracing::warn!(
+                    "function {:?}: the receipt of the blob {:?} cannot be completed: {error}; trying again in {delay:?}",
+                    self.function.name,
+                    self.cause(item).path()
+                ),
+            }
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = self.calls.stopping() => {}
+            }
+            delay = (delay * 2).min(COMPLETION_DELAYS.1);
+        }
+    }
+
+    /// Calls the function. Returns what becomes of the version.
+    async fn call(&self, event: Event, slot: OwnedSemaphorePermit) -> Next {
+        let most = self.config.poison_blob_threshold;
+        let mut slot = Some(slot);
+        let (mut failed, mut lost) = (0, 0);
+        loop {
+            if self.calls.is_stopping() {
+                return Next::Release;
+            }
+            let end = self.calls.call_with_retries(&self.function, event.clone()).await;
+            let pause = match end {
+                EventEnd::Succeeded => return Next::Complete,
+                EventEnd::Failed(_) => {
+                    failed += 1;
+                    if failed >= most {
+                        return Next::Poison(format!("the function has failed {most} times"));
+                    }
+                    DELAYS.0.saturating_mul(1 << (failed - 1).min(16)).min(DELAYS.1)
+                }
+                EventEnd::Lost if self.calls.is_stopping() => return Next::Release,
+                // The end of a worker does not count among the attempts.
+                EventEnd::Lost => {
+                    lost += 1;
+                    if lost >= most {
+                        return Next::Poison(format!("the worker ended in each of {most} calls"));
+                    }
+                    PAUSE
+                }
+            };
+            // Others are called for meanwhile.
+            drop(slot.take());
+            let wait = async {
+                sleep(pause).await;
+                Arc::clone(&self.slots).acquire_owned().await
+            };
+            tokio::select! {
+                acquired = wait => match acquired {
+                    Ok(acquired) => slot = Some(acquired),
+                    // Nobody closes it.
+                    Err(_) => return Next::Release,
+                },
+                () = self.calls.stopping() => return Next::Release,
+            }
+        }
+    }
+
+    /// Sends the message for the poison queue, if there is one left, and completes the receipt.
+    async fn complete(&self, lease: &Lease, poison: &mut Option<String>) -> Result<(), StorageError> {
+        if let Some(message) = poison {
+            match self.poison.send(message, None, None).await {
+                Err(StorageError::NotFound(_)) => {
+                    self.poison.create_if_missing().await?;
+                    self.poison.send(message, None, None).await?;
+                }
+                sent => drop(sent?),
+            }
+            *poison = None;
+        }
+        lease.complete().await
+    }
+
+    async fn renew(&self, item: &BlobItem, lease: &Lease) {
+        if let Err(error) = lease.renew().await {
+            tracing::warn!(
+                "function {:?} may be called twice for the blob {:?}, as its receipt cannot be kept: {error}",
+                self.function.name,
+                self.cause(item).path()
+            );
+        }
+    }
+}
