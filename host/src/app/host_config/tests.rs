@@ -72,9 +72,9 @@ fn every_key_that_we_use_is_read() {
     assert_eq!(
         warnings,
         [
+            "host.json:7: extensions.queues.ignored: unknown key, ignored",
             "host.json:11: extensions.http.other: unknown key, ignored",
-            "host.json: these keys have no effect here: extensions.queues (only HTTP functions are served); \
-             logging.fileLoggingMode (the log is on stderr, or in --log-file)",
+            "host.json: these keys have no effect here: logging.fileLoggingMode (the log is on stderr, or in --log-file)"
         ]
     );
     let extension = |name: &str, library: Option<&str>| ExtensionConfig {
@@ -109,6 +109,7 @@ fn every_key_that_we_use_is_read() {
         telemetry_mode: TelemetryMode::OpenTelemetry,
         functions: Some(vec!["A".to_owned(), "B".to_owned()]),
         retry: None,
+        queues: QueuesConfig::default(),
         log_levels: log_levels(&[("default", LogLevel::Warning), ("Function.A", LogLevel::None)]),
         worker_extensions: vec![
             extension("zulu", None),
