@@ -99,10 +99,7 @@ const HOST_JSON: [(&str, Effect); 48] = [
     ),
     ("sendGrid", Ignored("it is of version 1")),
     ("serviceBus", Ignored("it is of version 1")),
-    (
-        "singleton",
-        Ignored("its locks are for triggers that are not served"),
-    ),
+    ("singleton", Ignored("locks of timers last for 30 seconds")),
     ("telemetryMode", Honoured("")),
     ("tracing", Ignored("it is of version 1; write logging.logLevel")),
     ("version", Honoured("")),
@@ -121,12 +118,16 @@ const HOST_JSON: [(&str, Effect); 48] = [
 const OPEN: [&str; 4] = ["extensions", "extensions.http", "extensions.queues", "logging"];
 
 /// App settings, which Azure has in the environment.
-const APP_SETTINGS: [(&str, Effect); 30] = [
+const APP_SETTINGS: [(&str, Effect); 31] = [
     (
         "APPLICATIONINSIGHTS_CONNECTION_STRING",
         Honoured("by the extension opencensus, for traces and logs; a warning if nothing uses it"),
     ),
     ("AzureFunctionsJobHost__…", Honoured("")),
+    (
+        "AzureFunctionsWebHost__hostid",
+        Honoured("the id of the app in its storage account"),
+    ),
     ("AzureWebJobs.<function>.Disabled", Honoured("")),
     ("AzureWebJobsDisableHomepage", Honoured("")),
     (
@@ -140,7 +141,7 @@ const APP_SETTINGS: [(&str, Effect); 30] = [
     ),
     (
         "AzureWebJobsStorage",
-        NotNeeded("the host keeps nothing in a storage account"),
+        Honoured("the locks and times of timers; the default connection of bindings"),
     ),
     (
         "AZURE_FUNCTIONS_ENVIRONMENT",
@@ -202,7 +203,10 @@ const APP_SETTINGS: [(&str, Effect); 30] = [
         Honoured("set for functions, to the host's own address unless set"),
     ),
     ("WEBSITE_RUN_FROM_PACKAGE", NotNeeded("the app is a folder")),
-    ("WEBSITE_SITE_NAME", Honoured("the service's name in traces")),
+    (
+        "WEBSITE_SITE_NAME",
+        Honoured("the service's name in traces; the id of the app in its storage account, unless set"),
+    ),
 ];
 
 /// Warns of the keys of host.json that have no effect: once of all that Azure knows, and of each that nobody knows.

@@ -2,6 +2,7 @@
 
 mod retries;
 mod timers;
+mod timers_in_storage;
 mod warmup;
 
 use funcdock_tests::{App, Host, wait_for};

@@ -5,6 +5,7 @@
 //! message, say) until it knows how the call ended.
 
 mod calls;
+mod host_id;
 mod setup;
 
 pub use calls::{EventCalls, PendingCall};

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use funcdock_storage::{ConnectionError, Container};
+
+use super::host_id::host_id;
 use crate::app::{App, AppSettings, QueuesConfig};
 use crate::bindings::Connections;
 use crate::model::schedule::Zone;
@@ -9,13 +12,20 @@ use crate::model::schedule::Zone;
 /// The app settings with the name of the time zone; the first that is set counts.
 const ZONE_SETTINGS: [&str; 2] = ["WEBSITE_TIME_ZONE", "TZ"];
 
+/// The container in which Azure's host keeps what it knows of apps, too.
+const HOSTS_CONTAINER: &str = "azure-webjobs-hosts";
+
 /// What a trigger knows of the app.
 #[derive(Debug)]
 pub struct EventSetup {
     /// The app's folder.
     pub root: PathBuf,
+    /// The id of the app in storage accounts: the same for its hosts on all machines.
+    pub host_id: String,
     /// The time zone of schedules.
     pub zone: Zone,
+    /// Where timers keep what all hosts of the app must know; `None`: in files of the app's folder.
+    pub timer_container: Option<Container>,
     /// `extensions.queues` of host.json.
     pub queues: QueuesConfig,
     /// The connections to storage accounts.
@@ -25,13 +35,33 @@ pub struct EventSetup {
 impl EventSetup {
     /// Returns the setup of an app with these settings. A time zone that is not known is logged.
     pub fn new(app: &App, settings: &AppSettings) -> Self {
+        let mut connections = Connections::new(settings.clone());
         EventSetup {
             root: app.root.clone(),
+            host_id: host_id(settings, &app.root),
             zone: zone(settings),
+            timer_container: timer_container(&mut connections),
             queues: app.host.queues.clone(),
-            connections: Connections::new(settings.clone()),
+            connections,
         }
     }
+}
+
+/// Returns the container of the app's default storage account; `None` without an account, or with one that cannot be used,
+/// which is logged.
+fn timer_container(connections: &mut Connections) -> Option<Container> {
+    let connection = match connections.get("") {
+        Ok(connection) => connection,
+        Err(ConnectionError::Missing { .. }) => return None,
+        Err(error) => {
+            tracing::warn!("{error}; so timers are as if there was no storage account");
+            return None;
+        }
+    };
+    let container = connection.container(HOSTS_CONTAINER);
+    container
+        .inspect_err(|error| tracing::warn!("{error}; so timers are as if there was no storage account"))
+        .ok()
 }
 
 /// Returns the time zone of schedules: UTC, unless the app settings say otherwise.

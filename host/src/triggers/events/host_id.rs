@@ -1,0 +1,114 @@
+//! The id of the app within a storage account: all hosts of one app must have the same one, on all machines, and apps that
+//! share the account must have different ones.
+
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::app::AppSettings;
+
+/// The app settings that say the id, as they can be written.
+const SETTINGS: [&str; 2] = ["AzureFunctionsWebHost__hostid", "AzureFunctionsWebHost:hostid"];
+
+/// The app setting with the app's name, which Azure sets.
+const SITE_NAME: &str = "WEBSITE_SITE_NAME";
+
+/// The longest id that Azure's host takes.
+const MAX_LENGTH: usize = 32;
+
+/// Returns the id of the app in this folder: what the setting says, else the app's name in Azure, else the folder's name. It
+/// consists of lower-case letters, digits and single hyphens. A setting that needs changes for that is logged.
+pub(super) fn host_id(settings: &AppSettings, root: &Path) -> String {
+    if let Some(setting) = SETTINGS.iter().find_map(|name| settings.get(name)) {
+        let id = sanitized(&setting.value);
+        if id != setting.value {
+            tracing::warn!(
+                "app setting {}: expected at most {MAX_LENGTH} lower-case letters, digits and single hyphens, found {:?}; \
+                 the app's id is {id:?}",
+                setting.name,
+                setting.value
+            );
+        }
+        return id;
+    }
+    if let Some(setting) = settings.get(SITE_NAME) {
+        return sanitized(&setting.value);
+    }
+    let name = root.file_name().unwrap_or_default();
+    sanitized(&name.to_string_lossy())
+}
+
+/// Returns an id that is as much like this name as an id can be.
+fn sanitized(name: &str) -> String {
+    let mut id = String::new();
+    for char in name.chars().map(|char| char.to_ascii_lowercase()) {
+        let char = if char.is_ascii_lowercase() || char.is_ascii_digit() {
+            char
+        } else {
+            '-'
+        };
+        if char != '-' || !(id.is_empty() || id.ends_with('-')) {
+            id.push(char);
+        }
+    }
+    id.truncate(MAX_LENGTH);
+    let id = id.trim_end_matches('-');
+    if id.is_empty() {
+        // A name without any such letter, in another script for example.
+        let digest = Sha256::digest(name);
+        let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        return format!("app-{hex}");
+    }
+    id.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn id(entries: &[(&str, &str)], root: &str) -> String {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let entries: BTreeMap<_, _> = entries.iter().map(owned).collect();
+        host_id(&AppSettings::new(&entries, &BTreeMap::new()), Path::new(root))
+    }
+
+    #[test]
+    fn it_is_the_setting_or_the_apps_name_or_that_of_the_folder() {
+        let site = ("WEBSITE_SITE_NAME", "Shop-EU");
+        assert_eq!(id(&[], "/srv/shop"), "shop");
+        assert_eq!(id(&[site], "/srv/other"), "shop-eu");
+        assert_eq!(
+            id(&[site, ("azurefunctionswebhost__HOSTID", "mine")], "/srv/x"),
+            "mine"
+        );
+        assert_eq!(id(&[("AzureFunctionsWebHost:hostid", "mine")], "/srv/x"), "mine");
+        assert_eq!(
+            id(&[("AzureFunctionsWebHost__hostid", "My_Id")], "/srv/x"),
+            "my-id"
+        );
+    }
+
+    #[test]
+    fn any_folder_has_a_valid_id_which_does_not_depend_on_its_path() {
+        for (name, expected) in [
+            ("My Shop (new)", "my-shop-new"),
+            ("__shop__api__", "shop-api"),
+            ("a.b", "a-b"),
+            ("Größe", "gr-e"),
+            (
+                "a-very-long-name-of-an-app-1234-and-more",
+                "a-very-long-name-of-an-app-1234",
+            ),
+        ] {
+            assert_eq!(id(&[], &format!("/srv/{name}")), expected);
+            assert_eq!(id(&[], &format!("/home/ada/{name}")), expected);
+        }
+        let other = id(&[], "/srv/店");
+        assert!(other.starts_with("app-") && other.len() == 16, "{other}");
+        assert_eq!(id(&[], "/home/店"), other);
+        assert_ne!(id(&[], "/home/本"), other);
+        assert!(!id(&[], "/").is_empty());
+    }
+}
