@@ -1,5 +1,6 @@
 //! Calls that events start: the times of a schedule, the start of a worker, messages and blobs.
 
+mod emulator;
 mod retries;
 mod timers;
 mod timers_in_storage;

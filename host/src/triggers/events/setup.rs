@@ -33,14 +33,15 @@ pub struct EventSetup {
 }
 
 impl EventSetup {
-    /// Returns the setup of an app with these settings. A time zone that is not known is logged.
-    pub fn new(app: &App, settings: &AppSettings) -> Self {
+    /// Returns the setup of an app with these settings. Without `has_storage`, timers do not use its default storage account. A
+    /// time zone that is not known is logged.
+    pub fn new(app: &App, settings: &AppSettings, has_storage: bool) -> Self {
         let mut connections = Connections::new(settings.clone());
         EventSetup {
             root: app.root.clone(),
             host_id: host_id(settings, &app.root),
             zone: zone(settings),
-            timer_container: timer_container(&mut connections),
+            timer_container: timer_container(&mut connections).filter(|_| has_storage),
             queues: app.host.queues.clone(),
             connections,
         }
