@@ -57,6 +57,17 @@ impl Azurite {
         self.end(Signal::SIGKILL);
     }
 
+    /// The folder of its program, for a `PATH`.
+    pub fn program_folder() -> PathBuf {
+        let program = std::path::absolute(program()).expect("a working directory");
+        program.parent().expect("a file is in a folder").to_owned()
+    }
+
+    /// A connection string for the account of an emulator at these ports.
+    pub fn connection_string_at(blob_port: u16, queue_port: u16) -> String {
+        connection_string(KEY, blob_port, queue_port)
+    }
+
     /// A connection string for its account.
     pub fn connection_string(&self) -> String {
         self.connection_string_with_key(KEY)
@@ -64,10 +75,7 @@ impl Azurite {
 
     /// A connection string with another key.
     pub fn connection_string_with_key(&self, key: &str) -> String {
-        format!(
-            "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={key};BlobEndpoint=http://127.0.0.1:{}/{ACCOUNT};QueueEndpoint=http://127.0.0.1:{}/{ACCOUNT};",
-            self.blob_port, self.queue_port
-        )
+        connection_string(key, self.blob_port, self.queue_port)
     }
 
     /// The port of its blob service.
@@ -141,6 +149,12 @@ impl Drop for Azurite {
             let _ = process.wait();
         }
     }
+}
+
+fn connection_string(key: &str, blob_port: u16, queue_port: u16) -> String {
+    format!(
+        "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={key};BlobEndpoint=http://127.0.0.1:{blob_port}/{ACCOUNT};QueueEndpoint=http://127.0.0.1:{queue_port}/{ACCOUNT};"
+    )
 }
 
 fn program() -> PathBuf {

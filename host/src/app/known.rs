@@ -107,10 +107,7 @@ const HOST_JSON: [(&str, Effect); 50] = [
     ),
     ("sendGrid", Ignored("it is of version 1")),
     ("serviceBus", Ignored("it is of version 1")),
-    (
-        "singleton",
-        Ignored("its locks are for triggers that are not served"),
-    ),
+    ("singleton", Ignored("locks of timers last for 30 seconds")),
     ("telemetryMode", Honoured("")),
     ("tracing", Ignored("it is of version 1; write logging.logLevel")),
     ("version", Honoured("")),
@@ -143,7 +140,7 @@ const APP_SETTINGS: [(&str, Effect); 31] = [
     ("AzureFunctionsJobHost__…", Honoured("")),
     (
         "AzureFunctionsWebHost__hostid",
-        Honoured("the name under which the app's hosts keep the receipts of blobs"),
+        Honoured("the id of the app in its storage account"),
     ),
     ("AzureWebJobs.<function>.Disabled", Honoured("")),
     ("AzureWebJobsDisableHomepage", Honoured("")),
@@ -158,7 +155,7 @@ const APP_SETTINGS: [(&str, Effect); 31] = [
     ),
     (
         "AzureWebJobsStorage",
-        Honoured("the default connection of queues and blobs; the receipts of blobs are there"),
+        Honoured("the locks and times of timers; the default connection of bindings"),
     ),
     (
         "AZURE_FUNCTIONS_ENVIRONMENT",
@@ -222,7 +219,7 @@ const APP_SETTINGS: [(&str, Effect); 31] = [
     ("WEBSITE_RUN_FROM_PACKAGE", NotNeeded("the app is a folder")),
     (
         "WEBSITE_SITE_NAME",
-        Honoured("the service's name in traces, and the default of `AzureFunctionsWebHost__hostid`"),
+        Honoured("the service's name in traces; the id of the app in its storage account, unless set"),
     ),
 ];
 

@@ -169,6 +169,7 @@ fn options(
         skip_post_on_exception: settings::skip_post_on_exception(&settings),
         app,
         events: true,
+        azurite: !arguments.no_azurite,
         settings,
     };
     settings::warn_of_problems(&options.settings);

@@ -1,5 +1,6 @@
 //! The messages between the supervisor and a worker.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -203,6 +204,9 @@ pub struct Ready {
     /// The functions that the supervisor's triggers call.
     #[serde(default)]
     pub events: Vec<EventFunction>,
+    /// The names of the connections to storage that bindings of the functions have.
+    #[serde(default)]
+    pub connections: BTreeSet<String>,
     /// All extensions of the app, loaded or not.
     pub extensions: Vec<ExtensionListing>,
     /// The version of the interpreter: "3.12.4".

@@ -72,6 +72,19 @@ pub enum BindingSettings {
     Other,
 }
 
+impl BindingSettings {
+    /// Returns the name of the connection to storage, if a binding of this type has one; an empty one is the default.
+    pub fn connection(&self) -> Option<&str> {
+        match self {
+            Self::QueueTrigger(QueueTrigger { connection, .. })
+            | Self::Queue(QueueOutput { connection, .. })
+            | Self::BlobTrigger(BlobTrigger { connection, .. })
+            | Self::Blob(BlobBinding { connection, .. }) => Some(connection),
+            Self::Http(_) | Self::Timer(_) | Self::Other => None,
+        }
+    }
+}
+
 /// The settings of a timerTrigger binding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimerTrigger {

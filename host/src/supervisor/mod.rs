@@ -7,6 +7,7 @@
 mod backoff;
 mod changes;
 mod dispatcher;
+mod emulator;
 mod ending;
 mod environment;
 mod error;
@@ -38,6 +39,7 @@ use tokio::time::Instant;
 
 use self::changes::Changes;
 use self::dispatcher::Dispatcher;
+use self::emulator::{Emulator, EmulatorNeeds, EmulatorReady};
 use self::ending::Ending;
 pub use self::error::SupervisorError;
 pub use self::limits::Limits;
@@ -54,7 +56,7 @@ use crate::app::App;
 use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
 use crate::launch::python::{self, InterpreterSearch, Program};
-use crate::model::{EventFunction, HostAddress};
+use crate::model::HostAddress;
 use crate::sys::{HostSignal, HostSignals};
 use crate::triggers::events::EventSetup;
 use crate::triggers::sources::Sources;
@@ -176,8 +178,9 @@ pub async fn run(
     let mut dispatcher = Dispatcher::new(call_queues);
     let (pending, mut pending_calls) = mpsc::unbounded_channel();
     let mut sources = Sources::new(pending);
-    // The functions that events call, as the last worker that became ready has them.
-    let mut event_functions = Vec::new();
+    let mut emulator = Emulator::default();
+    // The functions that events call, and the connections of bindings, as the last worker that became ready has them.
+    let (mut event_functions, mut connections) = (Vec::new(), BTreeSet::new());
     let mut manager = ServiceManager::of_this_process();
     let mut outcome = Ok(Stopped::Clean);
     let mut end = std::pin::pin!(end);
@@ -196,6 +199,7 @@ pub async fn run(
                     relay.add(worker);
                     dispatcher.add(worker);
                     event_functions.clone_from(&ready.events);
+                    connections.clone_from(&ready.connections);
                     if been_ready.is_empty() {
                         report(Progress::FirstReady { address: &address, ready: &ready });
                     }
@@ -203,10 +207,12 @@ pub async fn run(
                     if been_ready.len() == options.workers as usize {
                         manager.ready();
                         report(Progress::AllReady);
-                        serve_events(&mut sources, &event_functions, reload.options());
+                        if options.events {
+                            emulator.prepare(EmulatorNeeds::new(reload.options(), &connections, &event_functions));
+                        }
                     }
                 }
-                SlotEvent::Replaced(ready) => event_functions = ready.events,
+                SlotEvent::Replaced(ready) => (event_functions, connections) = (ready.events, ready.connections),
                 SlotEvent::Exited(worker) => {
                     relay.remove(worker);
                     dispatcher.remove(worker);
@@ -224,7 +230,7 @@ pub async fn run(
                     reload.begin();
                 }
                 HostSignal::Stop(number) => if begin_drain(&phase, options.drain_timeout) {
-                    end_events(&mut sources, &mut dispatcher);
+                    end_events(&mut sources, &mut dispatcher, &mut emulator);
                     manager.stopping();
                     tracing::info!("stopping; a second signal stops at once");
                 } else {
@@ -235,7 +241,7 @@ pub async fn run(
             () = &mut end, if !is_ended => {
                 is_ended = true;
                 begin_drain(&phase, options.drain_timeout);
-                end_events(&mut sources, &mut dispatcher);
+                end_events(&mut sources, &mut dispatcher, &mut emulator);
             }
             files = changed(&mut changes) => {
                 let names = files.iter().map(|file| file.strip_prefix(&options.app.root).unwrap_or(file).display());
@@ -247,16 +253,27 @@ pub async fn run(
             }
             () = reload.step() => {
                 manager.ready();
-                serve_events(&mut sources, &event_functions, reload.options());
+                if options.events && !is_stopping(&phase) {
+                    emulator.prepare(EmulatorNeeds::new(reload.options(), &connections, &event_functions));
+                }
                 if let Some(changes) = &mut changes {
                     let app = &reload.options().app;
                     changes.follow(&app.root, libraries(app));
                 }
             }
+            EmulatorReady { is_default_missing } = emulator.ready() => {
+                let Options { app, settings, .. } = reload.options();
+                let setup = EventSetup::new(app, settings, !is_default_missing);
+                sources.serve(event_functions.clone(), setup);
+            }
             never = manager.keep_informed() => match never {},
             ended = slots.join_next() => match ended {
                 None => {
                     sources.ended(LAST_EVENTS).await;
+                    // After a second signal, it is killed.
+                    if !matches!(outcome, Ok(Stopped::Signalled(_))) {
+                        emulator.stop().await;
+                    }
                     return outcome;
                 }
                 Some(Ok(SlotExit::Clean)) => {}
@@ -270,7 +287,7 @@ pub async fn run(
                         outcome = Err(error);
                     }
                     begin_drain(&phase, options.drain_timeout);
-                    end_events(&mut sources, &mut dispatcher);
+                    end_events(&mut sources, &mut dispatcher, &mut emulator);
                 }
                 // Slots are never aborted, so this is a panic.
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
@@ -379,20 +396,16 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
     })
 }
 
-/// Has events start calls of these functions, if they are to.
-fn serve_events(sources: &mut Sources, functions: &[EventFunction], options: &Options) {
-    if options.events {
-        sources.serve(
-            functions.to_vec(),
-            EventSetup::new(&options.app, &options.settings),
-        );
-    }
-}
-
 /// Has events start no more calls.
-fn end_events(sources: &mut Sources, dispatcher: &mut Dispatcher) {
+fn end_events(sources: &mut Sources, dispatcher: &mut Dispatcher, emulator: &mut Emulator) {
+    emulator.cancel();
     sources.stop();
     dispatcher.close();
+}
+
+/// Whether the host ends.
+fn is_stopping(phase: &watch::Sender<Phase>) -> bool {
+    !matches!(*phase.borrow(), Phase::Serving(_))
 }
 
 /// Has the slots drain and closes our listening socket. Returns whether they were serving until now.

@@ -15,6 +15,8 @@ pub struct Options {
     pub settings: AppSettings,
     /// Whether events start calls: timers, for one. Else only requests do.
     pub events: bool,
+    /// Whether to start Azurite where the app expects the storage emulator and nothing listens.
+    pub azurite: bool,
     /// Where to listen.
     pub listen: Listen,
     /// The number of worker processes; at least 1.

@@ -29,8 +29,8 @@ pub use files::memory_file;
 pub(crate) use files::{is_executable, read_regular, write_private};
 pub use process::name_thread;
 pub(crate) use process::{
-    describe_exit, die_with_parent, failed_exit, replace_stderr, resident_bytes, resident_bytes_of,
-    runs_this_program, take_stdout, terminate,
+    describe_exit, die_with_parent, end_with_this_thread, failed_exit, replace_stderr, resident_bytes,
+    resident_bytes_of, runs_this_program, take_stdout, terminate, terminate_group,
 };
 pub(crate) use signals::{HostSignal, HostSignals, restore_signals};
 pub use signals::{raise, terminate_if_handled};

@@ -4,12 +4,13 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::ExitStatus;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, ExitStatus};
 
+use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getpid, getppid};
 
 /// Describes how a process ended, as the end of a sentence: "exited with status 1".
 pub(crate) fn describe_exit(status: ExitStatus) -> String {
@@ -69,6 +70,29 @@ pub(crate) fn failed_exit() -> ExitStatus {
 pub(crate) fn terminate(pid: u32) -> io::Result<()> {
     let pid = i32::try_from(pid).map_err(io::Error::other)?;
     Ok(kill(Pid::from_raw(pid), Signal::SIGTERM)?)
+}
+
+/// Has the child that `command` starts be asked to end (SIGTERM) when the thread that starts it ends, also when this process
+/// is killed. The child is the first of a process group of its own, so that Ctrl-C on a terminal does not reach it.
+pub(crate) fn end_with_this_thread(command: &mut Command) {
+    let parent = getpid();
+    let prepare = move || {
+        prctl::set_pdeathsig(Signal::SIGTERM)?;
+        // It has ended before, and nobody would end this one.
+        if getppid() != parent {
+            return Err(Errno::ESRCH.into());
+        }
+        Ok(())
+    };
+    command.process_group(0);
+    // SAFETY: what runs in the child between fork and exec is two system calls. It neither allocates nor takes a lock.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Asks a child that is the first of its process group to end (SIGTERM), and the others of the group.
+pub(crate) fn terminate_group(pid: u32) -> io::Result<()> {
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    Ok(killpg(Pid::from_raw(pid), Signal::SIGTERM)?)
 }
 
 /// Kills this process when its parent ends, and lets a crash leave no core file.

@@ -10,6 +10,8 @@ const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 pub(super) struct Outage {
     /// What does not come without it.
     subject: String,
+    /// What is done with that, as a participle.
+    verb: &'static str,
     /// Since when it does not answer.
     since: Option<Instant>,
     delay: Duration,
@@ -18,8 +20,14 @@ pub(super) struct Outage {
 impl Outage {
     /// Returns that it answers. `subject` is what does not come when it does not, as the subject of a sentence in the plural.
     pub(super) fn new(subject: String) -> Self {
+        Outage::with_verb(subject, "received")
+    }
+
+    /// As [`Outage::new`], for what is not received, but made, for one.
+    pub(super) fn with_verb(subject: String, verb: &'static str) -> Self {
         Outage {
             subject,
+            verb,
             since: None,
             delay: DELAYS.0,
         }
@@ -30,11 +38,12 @@ impl Outage {
         if self.since.is_none() {
             self.since = Some(Instant::now());
             tracing::error!(
-                "{} cannot be received: {error}; trying again until it works",
-                self.subject
+                "{} cannot be {}: {error}; trying again until it works",
+                self.subject,
+                self.verb
             );
         } else {
-            tracing::debug!("{} cannot be received: {error}", self.subject);
+            tracing::debug!("{} cannot be {}: {error}", self.subject, self.verb);
         }
         let delay = self.delay;
         self.delay = (delay * 2).min(DELAYS.1);
@@ -46,8 +55,9 @@ impl Outage {
         if let Some(since) = self.since.take() {
             self.delay = DELAYS.0;
             tracing::info!(
-                "{} are received again, after {} s",
+                "{} are {} again, after {} s",
                 self.subject,
+                self.verb,
                 since.elapsed().as_secs()
             );
         }

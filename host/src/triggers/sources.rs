@@ -34,7 +34,7 @@ fn source(
     setup: &mut EventSetup,
 ) -> Result<Option<Source>, String> {
     Ok(match function.trigger.settings.clone() {
-        BindingSettings::Timer(timer) => Some(Box::pin(timer::run(function, timer, calls, setup))),
+        BindingSettings::Timer(timer) => Some(Box::pin(timer::run(function, timer, calls, setup)?)),
         BindingSettings::QueueTrigger(queue) => Some(Box::pin(queue::run(function, &queue, calls, setup)?)),
         BindingSettings::BlobTrigger(blob) => Some(Box::pin(blob::run(function, blob, calls, setup)?)),
         _ => None,
@@ -71,6 +71,11 @@ impl Sources {
         self.stop();
         self.stop = CancellationToken::new();
         while self.running.try_join_next().is_some() {}
+        let is_timer =
+            |function: &EventFunction| matches!(function.trigger.settings, BindingSettings::Timer(_));
+        if functions.iter().any(is_timer) {
+            timer::log_place_of_state(&mut setup);
+        }
         for function in &functions {
             let calls = EventCalls::new(self.pending.clone(), self.stop.clone());
             match source(function.clone(), calls, &mut setup) {

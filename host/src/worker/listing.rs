@@ -1,5 +1,6 @@
 //! A worker's reports about its functions and extensions.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::control::{ExtensionListing, FunctionListing};
@@ -53,6 +54,15 @@ pub(super) fn events(functions: &[Arc<LoadedFunction>], retry: Option<&RetryPoli
             ..function
         })
         .collect()
+}
+
+/// Returns the names of the connections to storage that bindings of these functions have.
+pub(super) fn connections(functions: &[Arc<LoadedFunction>]) -> BTreeSet<String> {
+    let bindings = functions
+        .iter()
+        .flat_map(|function| &function.definition.bindings);
+    let connections = bindings.filter_map(|binding| binding.settings.connection());
+    connections.map(str::to_owned).collect()
 }
 
 /// Returns the listing of an extension at start.

@@ -269,6 +269,7 @@ impl LoadedWorker {
                 .map(|function| listing::function(&function.definition))
                 .collect(),
             events: listing::events(&functions, base.config.app.host.retry.as_ref()),
+            connections: listing::connections(&functions),
             extensions: extensions.report().into_iter().map(listing::extension).collect(),
             python: language.to_owned(),
         };

@@ -1,5 +1,7 @@
 //! A storage account: its endpoints and its credential.
 
+use std::net::IpAddr;
+
 use azure_core::credentials::Secret;
 use azure_core::http::Url;
 
@@ -56,6 +58,18 @@ impl Endpoint {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         }
+    }
+
+    /// The port, if this is an address of this machine without TLS.
+    pub(crate) fn local_port(&self) -> Option<u16> {
+        let host = self.url.host_str().unwrap_or_default();
+        let ip = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>();
+        let is_local = ip.map_or_else(|_| host == "localhost", |ip| ip.is_loopback());
+        let port = self.url.port_or_known_default();
+        port.filter(|_| is_local && self.url.scheme() == "http")
     }
 
     /// The URL that requests start from, with the signature if there is one.

@@ -18,6 +18,15 @@ use crate::limits::Limits;
 use crate::queue::Queue;
 use crate::service::{Service, ServiceKind};
 
+/// Where an emulator on this machine listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmulatorPorts {
+    /// The port of its blob service, if the connection has one.
+    pub blob: Option<u16>,
+    /// The port of its queue service, if the connection has one.
+    pub queue: Option<u16>,
+}
+
 /// A connection to a storage account. Cheap to clone: clones share the pooled connections.
 #[derive(Clone)]
 pub struct Connection {
@@ -85,6 +94,22 @@ impl Connection {
     /// Whether this is the local emulator (Azurite), judged by its well-known account.
     pub fn is_emulator(&self) -> bool {
         self.shared.account.name == EMULATOR_ACCOUNT
+    }
+
+    /// The ports of the emulator, if this is one on this machine, without TLS.
+    pub fn local_emulator(&self) -> Option<EmulatorPorts> {
+        if !self.is_emulator() {
+            return None;
+        }
+        let Account { blob, queue, .. } = &self.shared.account;
+        let port = |endpoint: &Option<Endpoint>| match endpoint {
+            Some(endpoint) => endpoint.local_port().map(Some),
+            None => Some(None),
+        };
+        Some(EmulatorPorts {
+            blob: port(blob)?,
+            queue: port(queue)?,
+        })
     }
 
     /// A short description for logs, such as `storage account orders` or `the storage emulator at 127.0.0.1:10001`.

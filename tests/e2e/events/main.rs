@@ -2,9 +2,11 @@
 
 mod bindings;
 mod blobs;
+mod emulator;
 mod queues;
 mod retries;
 mod timers;
+mod timers_in_storage;
 mod warmup;
 
 use funcdock_tests::{App, Host, wait_for};

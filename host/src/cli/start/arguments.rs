@@ -130,6 +130,10 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, env = "FUNCDOCK_NO_INSTALL", value_parser = boolean)]
     pub(super) no_install: bool,
 
+    /// Never start Azurite, the storage emulator, for an app with UseDevelopmentStorage=true
+    #[arg(long, env = "FUNCDOCK_NO_AZURITE", value_parser = boolean)]
+    pub(super) no_azurite: bool,
+
     /// Seconds until a worker must be ready
     #[arg(long, short = 't', alias = "timeout", env = "FUNCDOCK_START_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(super) start_timeout: Duration,

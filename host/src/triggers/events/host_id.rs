@@ -1,91 +1,135 @@
-//! The id of the app's hosts: the name under which they keep what they share in a storage account.
-
-use std::path::Path;
+//! The id of the app within a storage account: all hosts of one app must have the same one, on all machines, and apps that
+//! share the account must have different ones.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::app::{App, AppSettings};
 
-/// The longest id that Azure's host allows.
-const MOST: usize = 32;
+/// The app settings that say the id, as they can be written.
+const SETTINGS: [&str; 2] = ["AzureFunctionsWebHost__hostid", "AzureFunctionsWebHost:hostid"];
 
-/// Returns the id: the app setting `AzureFunctionsWebHost__hostid`, else `id` of host.json, else the name that the app has in
-/// Azure, as Azure's host derives it from `WEBSITE_SITE_NAME`. Other apps get one from the name of their folder and a hash
-/// of its path, so that two apps on a machine do not mix; hosts on several machines share it only if the path is the same.
+/// The app setting with the app's name, which Azure sets.
+const SITE_NAME: &str = "WEBSITE_SITE_NAME";
+
+/// The longest id that Azure's host takes.
+const MAX_LENGTH: usize = 32;
+
+/// The app setting with the name of a slot, which is an app of its own.
+const SLOT_NAME: &str = "WEBSITE_SLOT_NAME";
+
+/// Returns the id of an app: what the setting or `id` of host.json says, else the app's name in Azure, else the name of its
+/// folder. It consists of lower-case letters, digits and single hyphens. A setting that needs changes for that is logged.
 pub(super) fn host_id(app: &App, settings: &AppSettings) -> String {
-    let setting = |name| {
-        settings
-            .get(name)
-            .map(|setting| setting.value)
-            .filter(|value| !value.is_empty())
-    };
-    setting("AzureFunctionsWebHost__hostid")
-        .or_else(|| app.host.id.clone())
-        .or_else(|| {
-            Some(site_name(
-                &setting("WEBSITE_SITE_NAME")?,
-                setting("WEBSITE_SLOT_NAME"),
-            ))
-        })
-        .map(|name| valid(&name, MOST))
-        .filter(|id| !id.is_empty())
-        .unwrap_or_else(|| derived(&app.root))
-}
-
-/// Slots of a site are apps of their own, except for the one that has its name.
-fn site_name(site: &str, slot: Option<String>) -> String {
-    match slot.filter(|slot| !slot.eq_ignore_ascii_case("production")) {
-        Some(slot) => format!("{site}-{slot}"),
-        None => site.to_owned(),
+    if let Some(setting) = SETTINGS.iter().find_map(|name| settings.get(name)) {
+        let id = sanitized(&setting.value);
+        if id != setting.value {
+            tracing::warn!(
+                "app setting {}: expected at most {MAX_LENGTH} lower-case letters, digits and single hyphens, found {:?}; \
+                 the app's id is {id:?}",
+                setting.name,
+                setting.value
+            );
+        }
+        return id;
     }
-}
-
-fn derived(root: &Path) -> String {
-    let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
-    let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let folder = root.file_name().unwrap_or_default().to_string_lossy();
-    match valid(&folder, MOST - 1 - hash.len()).as_str() {
-        "" => hash,
-        name => format!("{name}-{hash}"),
+    if let Some(id) = &app.host.id {
+        return sanitized(id);
     }
+    if let Some(site) = settings.get(SITE_NAME) {
+        return match settings.get(SLOT_NAME) {
+            Some(slot) if !slot.value.eq_ignore_ascii_case("production") => {
+                sanitized(&format!("{}-{}", site.value, slot.value))
+            }
+            _ => sanitized(&site.value),
+        };
+    }
+    let name = app.root.file_name().unwrap_or_default();
+    sanitized(&name.to_string_lossy())
 }
 
-/// Returns the text as the reference allows it in an id: lower-case letters, digits and hyphens, at most so many.
-fn valid(text: &str, most: usize) -> String {
-    let valid = |char: char| {
-        if char.is_ascii_alphanumeric() {
-            char.to_ascii_lowercase()
+/// Returns an id that is as much like this name as an id can be.
+fn sanitized(name: &str) -> String {
+    let mut id = String::new();
+    for char in name.chars().map(|char| char.to_ascii_lowercase()) {
+        let char = if char.is_ascii_lowercase() || char.is_ascii_digit() {
+            char
         } else {
             '-'
+        };
+        if char != '-' || !(id.is_empty() || id.ends_with('-')) {
+            id.push(char);
         }
-    };
-    let id: String = text.chars().map(valid).take(most).collect();
-    id.trim_matches('-').to_owned()
+    }
+    id.truncate(MAX_LENGTH);
+    let id = id.trim_end_matches('-');
+    if id.is_empty() {
+        // A name without any such letter, in another script for example.
+        let digest = Sha256::digest(name);
+        let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        return format!("app-{hex}");
+    }
+    id.to_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    #[test]
-    fn names_become_ids_as_in_azure() {
-        let long = "My-App-With-A-Name-Of-31-Chars.-Staging";
-        assert_eq!(valid(long, MOST), "my-app-with-a-name-of-31-chars");
-        assert_eq!(site_name("Site", None), "Site");
-        assert_eq!(site_name("Site", Some("Production".to_owned())), "Site");
-        assert_eq!(site_name("Site", Some("test".to_owned())), "Site-test");
+    use super::*;
+    use crate::app::{Declarations, HostConfig, LocalSettings};
+
+    fn id(entries: &[(&str, &str)], root: &str) -> String {
+        let app = App {
+            root: root.into(),
+            host: HostConfig::default(),
+            settings: LocalSettings::default(),
+            declarations: Declarations::Folders(Vec::new()),
+        };
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let entries: BTreeMap<_, _> = entries.iter().map(owned).collect();
+        host_id(&app, &AppSettings::new(&entries, &BTreeMap::new()))
     }
 
     #[test]
-    fn a_folder_has_its_id() {
-        let id = derived(Path::new("/srv/My Orders"));
-        assert!(
-            id.starts_with("my-orders-") && id.len() == "my-orders-".len() + 8,
-            "{id}"
+    fn it_is_the_setting_or_the_apps_name_or_that_of_the_folder() {
+        let site = ("WEBSITE_SITE_NAME", "Shop-EU");
+        assert_eq!(id(&[], "/srv/shop"), "shop");
+        assert_eq!(id(&[site], "/srv/other"), "shop-eu");
+        let slot = |name| id(&[site, ("WEBSITE_SLOT_NAME", name)], "/srv/other");
+        assert_eq!(
+            (slot("Production"), slot("test")),
+            ("shop-eu".to_owned(), "shop-eu-test".to_owned())
         );
-        assert_eq!(id, derived(Path::new("/srv/My Orders")));
-        assert_ne!(id, derived(Path::new("/opt/My Orders")));
-        assert_eq!(derived(Path::new("/")).len(), 8);
-        assert!(derived(Path::new(&format!("/{}", "a".repeat(99)))).len() <= MOST);
+        assert_eq!(
+            id(&[site, ("azurefunctionswebhost__HOSTID", "mine")], "/srv/x"),
+            "mine"
+        );
+        assert_eq!(id(&[("AzureFunctionsWebHost:hostid", "mine")], "/srv/x"), "mine");
+        assert_eq!(
+            id(&[("AzureFunctionsWebHost__hostid", "My_Id")], "/srv/x"),
+            "my-id"
+        );
+    }
+
+    #[test]
+    fn any_folder_has_a_valid_id_which_does_not_depend_on_its_path() {
+        for (name, expected) in [
+            ("My Shop (new)", "my-shop-new"),
+            ("__shop__api__", "shop-api"),
+            ("a.b", "a-b"),
+            ("Größe", "gr-e"),
+            (
+                "a-very-long-name-of-an-app-1234-and-more",
+                "a-very-long-name-of-an-app-1234",
+            ),
+        ] {
+            assert_eq!(id(&[], &format!("/srv/{name}")), expected);
+            assert_eq!(id(&[], &format!("/home/ada/{name}")), expected);
+        }
+        let other = id(&[], "/srv/店");
+        assert!(other.starts_with("app-") && other.len() == 16, "{other}");
+        assert_eq!(id(&[], "/home/店"), other);
+        assert_ne!(id(&[], "/home/本"), other);
+        assert!(!id(&[], "/").is_empty());
     }
 }

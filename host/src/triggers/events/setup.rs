@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use funcdock_storage::{ConnectionError, Container};
+
 use super::host_id::host_id;
 use crate::app::{App, AppSettings, BlobsConfig, QueuesConfig};
 use crate::bindings::Connections;
@@ -10,35 +12,60 @@ use crate::model::schedule::Zone;
 /// The app settings with the name of the time zone; the first that is set counts.
 const ZONE_SETTINGS: [&str; 2] = ["WEBSITE_TIME_ZONE", "TZ"];
 
+/// The container in which Azure's host keeps what it knows of apps, too.
+const HOSTS_CONTAINER: &str = "azure-webjobs-hosts";
+
 /// What a trigger knows of the app.
 #[derive(Debug)]
 pub struct EventSetup {
     /// The app's folder.
     pub root: PathBuf,
+    /// The id of the app in storage accounts: the same for its hosts on all machines.
+    pub host_id: String,
     /// The time zone of schedules.
     pub zone: Zone,
+    /// Where timers keep what all hosts of the app must know; `None`: in files of the app's folder.
+    pub timer_container: Option<Container>,
     /// `extensions.queues` of host.json.
     pub queues: QueuesConfig,
     /// `extensions.blobs` of host.json.
     pub blobs: BlobsConfig,
-    /// The name under which the app's hosts keep what they share in a storage account.
-    pub host_id: String,
     /// The connections to storage accounts.
     pub connections: Connections,
 }
 
 impl EventSetup {
-    /// Returns the setup of an app with these settings. A time zone that is not known is logged.
-    pub fn new(app: &App, settings: &AppSettings) -> Self {
+    /// Returns the setup of an app with these settings. Without `has_storage`, timers do not use its default storage account. A
+    /// time zone that is not known is logged.
+    pub fn new(app: &App, settings: &AppSettings, has_storage: bool) -> Self {
+        let mut connections = Connections::new(settings.clone());
         EventSetup {
             root: app.root.clone(),
+            host_id: host_id(app, settings),
             zone: zone(settings),
+            timer_container: timer_container(&mut connections).filter(|_| has_storage),
             queues: app.host.queues.clone(),
             blobs: app.host.blobs.clone(),
-            host_id: host_id(app, settings),
-            connections: Connections::new(settings.clone()),
+            connections,
         }
     }
+}
+
+/// Returns the container of the app's default storage account; `None` without an account, or with one that cannot be used,
+/// which is logged.
+fn timer_container(connections: &mut Connections) -> Option<Container> {
+    let connection = match connections.get("") {
+        Ok(connection) => connection,
+        Err(ConnectionError::Missing { .. }) => return None,
+        Err(error) => {
+            tracing::warn!("{error}; so timers are as if there was no storage account");
+            return None;
+        }
+    };
+    let container = connection.container(HOSTS_CONTAINER);
+    container
+        .inspect_err(|error| tracing::warn!("{error}; so timers are as if there was no storage account"))
+        .ok()
 }
 
 /// Returns the time zone of schedules: UTC, unless the app settings say otherwise.

@@ -1,8 +1,8 @@
 //! The timer trigger: calls a function at the times of its schedule.
 //!
 //! The rules are those of the reference: a call that was missed while no host ran is made up for at the next start, once, if
-//! the schedule is monitored. Times that pass while a call still runs are skipped. One host at a time runs the timers of an
-//! app (see `state`).
+//! the schedule is monitored. Times that pass while a call still runs are skipped. One host at a time calls a function at its
+//! times (see `state`).
 
 mod state;
 
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::events::{EventCalls, EventSetup};
 use crate::model::schedule::{Schedule, Timestamp, Zone};
 use crate::model::{Event, EventData, EventEnd, EventFunction, TimerTrigger};
-use state::{Lock, Status, StatusFile};
+use state::{HeldLock, Lock, Status, StatusStore};
 
 /// The longest time to sleep at once: the system's clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
@@ -25,6 +25,21 @@ const ATTEMPTS: u32 = 3;
 /// The time before a call is made again whose worker died.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Says where the timers of the app keep what its hosts must know, as that decides what several hosts may do.
+pub(super) fn log_place_of_state(setup: &mut EventSetup) {
+    match (&setup.timer_container, setup.connections.get("")) {
+        (Some(_), Ok(connection)) => tracing::info!(
+            "of all hosts of the app {:?}, one calls a timer at its times: their locks and times are in {}",
+            setup.host_id,
+            connection.description()
+        ),
+        _ => tracing::info!(
+            "of the hosts on this machine, one calls a timer at its times; if other machines run the app, too, set \
+             AzureWebJobsStorage to one storage account for all of them"
+        ),
+    }
+}
+
 /// A timer.
 struct Timer {
     function: EventFunction,
@@ -32,43 +47,58 @@ struct Timer {
     zone: Zone,
     calls: EventCalls,
     /// Where the last call is remembered; `None` if the schedule is not monitored.
-    status_file: Option<StatusFile>,
+    store: Option<StatusStore>,
     status: Option<Status>,
 }
 
-/// Calls this function at its times, until `calls` stops.
+/// Returns what calls this function at its times, until `calls` stops.
+///
+/// # Errors
+/// Why it cannot be called: a message for the user.
 pub(super) fn run(
     function: EventFunction,
     settings: TimerTrigger,
     calls: EventCalls,
     setup: &EventSetup,
-) -> impl Future<Output = ()> + Send + use<> {
+) -> Result<impl Future<Output = ()> + Send + use<>, String> {
     let is_monitored = settings
         .use_monitor
         .unwrap_or_else(|| !settings.schedule.is_below_a_minute());
-    let lock = Lock::new(&setup.root, &function.name);
+    let mut lock = Lock::new(setup, &function.name)?;
+    let store = is_monitored.then(|| StatusStore::new(setup, &function.name));
     let mut timer = Timer {
-        status_file: is_monitored.then(|| StatusFile::new(&setup.root, &function.name)),
+        store: store.transpose()?,
         function,
         schedule: settings.schedule,
         zone: setup.zone.clone(),
         calls,
         status: None,
     };
-    async move {
-        let Some(_held) = lock.acquire(&timer.calls).await else {
-            return;
-        };
-        timer.catch_up(settings.run_on_startup).await;
-        timer.go_on().await;
-    }
+    Ok(async move {
+        let mut run_on_startup = settings.run_on_startup;
+        while let Some(held) = lock.acquire(&timer.calls).await {
+            timer.catch_up(run_on_startup, &held).await;
+            timer.go_on(&held).await;
+            held.release().await;
+            run_on_startup = false;
+            if timer.calls.is_stopping() {
+                break;
+            }
+        }
+    })
 }
 
 impl Timer {
     /// Makes up for a call that was missed, or makes the call of the start.
-    async fn catch_up(&mut self, run_on_startup: bool) {
+    async fn catch_up(&mut self, run_on_startup: bool, held: &HeldLock) {
+        if let Some(store) = &mut self.store {
+            self.status = tokio::select! {
+                status = store.read() => status,
+                () = held.lost() => return,
+                () = self.calls.stopping() => return,
+            };
+        }
         let now = Timestamp::now();
-        self.status = self.status_file.as_ref().and_then(StatusFile::read);
         let missed = self.status.as_ref().and_then(|status| status.last).map(|last| {
             let next = self.schedule.next_after(last, &self.zone);
             next.is_some_and(|next| next < now)
@@ -78,15 +108,15 @@ impl Timer {
                 "function {:?}: its last call is past due, as no host ran at that time; calling it now",
                 self.function.name
             );
-            self.call(now, true).await;
+            self.call(now, true, held).await;
         } else if run_on_startup {
-            self.call(now, false).await;
+            self.call(now, false, held).await;
         }
     }
 
-    /// Makes the calls of the schedule.
-    async fn go_on(&mut self) {
-        while !self.calls.is_stopping() {
+    /// Makes the calls of the schedule, until the trigger is to end or the lock is lost.
+    async fn go_on(&mut self, held: &HeldLock) {
+        while !self.calls.is_stopping() && held.is_held() {
             let Some(next) = self.schedule.next_after(Timestamp::now(), &self.zone) else {
                 tracing::warn!(
                     "function {:?} is never called again: its schedule {} has no time in the years to come",
@@ -95,14 +125,14 @@ impl Timer {
                 );
                 return self.calls.stopping().await;
             };
-            if self.wait_until(next).await {
-                self.call(next, false).await;
+            if self.wait_until(next, held).await {
+                self.call(next, false, held).await;
             }
         }
     }
 
-    /// Waits until this time. Returns `false` if the trigger is to end before.
-    async fn wait_until(&self, time: Timestamp) -> bool {
+    /// Waits until this time. Returns `false` if the trigger is to end before, or the lock is lost.
+    async fn wait_until(&self, time: Timestamp, held: &HeldLock) -> bool {
         loop {
             let now = Timestamp::now();
             let Ok(left) = Duration::try_from(time.duration_since(now)) else {
@@ -113,14 +143,18 @@ impl Timer {
             }
             tokio::select! {
                 () = sleep(left.min(LONGEST_SLEEP)) => {}
+                () = held.lost() => return false,
                 () = self.calls.stopping() => return false,
             }
         }
     }
 
-    /// Makes the call of this time, and remembers it.
-    async fn call(&mut self, time: Timestamp, mut is_past_due: bool) {
+    /// Makes the call of this time, and remembers it. Does nothing without the lock.
+    async fn call(&mut self, time: Timestamp, mut is_past_due: bool, held: &HeldLock) {
         for attempt in 1.. {
+            if !held.is_held() {
+                return;
+            }
             let event = Event {
                 function: self.function.name.clone(),
                 data: EventData::Json(self.data(is_past_due)),
@@ -147,13 +181,13 @@ impl Timer {
                 }
             }
         }
-        if let Some(file) = &mut self.status_file {
+        if let Some(store) = &mut self.store {
             let status = Status {
                 last: Some(time),
                 next: self.schedule.next_after(time, &self.zone),
                 last_updated: Some(Timestamp::now()),
             };
-            file.write(&status);
+            store.write(&status).await;
             self.status = Some(status);
         }
     }
@@ -165,7 +199,7 @@ impl Timer {
             // .NET's time for none.
             None => "0001-01-01T00:00:00+00:00".to_owned(),
         };
-        let status = self.status_file.as_ref().map(|_| {
+        let status = self.store.as_ref().map(|_| {
             let status = self.status.clone().unwrap_or_else(|| Status {
                 next: self.schedule.next_after(Timestamp::now(), &self.zone),
                 ..Status::default()

@@ -118,6 +118,50 @@ fn the_emulator_has_its_account_in_the_path() {
 }
 
 #[test]
+fn an_emulator_on_this_machine_has_ports() {
+    let ports = |text: &str| from_string(text).local_emulator();
+    let both = |blob, queue| {
+        Some(EmulatorPorts {
+            blob: Some(blob),
+            queue: Some(queue),
+        })
+    };
+    let key = format!("AccountName=devstoreaccount1;AccountKey={KEY}");
+    let at = |blob: &str, queue: &str| {
+        format!("{key};BlobEndpoint={blob}/devstoreaccount1;QueueEndpoint={queue}/devstoreaccount1")
+    };
+    assert_eq!(ports("UseDevelopmentStorage=true"), both(10000, 10001));
+    assert_eq!(
+        ports(&at("http://127.0.0.1:7000", "http://localhost:7001")),
+        both(7000, 7001)
+    );
+    assert_eq!(
+        ports(&at("http://[::1]:7000", "http://127.0.0.2")),
+        both(7000, 80)
+    );
+    assert_eq!(
+        ports(&format!(
+            "{key};QueueEndpoint=http://127.0.0.1:7001/devstoreaccount1;DefaultEndpointsProtocol=http;BlobEndpoint=http://azurite:7000/devstoreaccount1"
+        )),
+        None,
+        "a service on another machine"
+    );
+    assert_eq!(
+        ports(&at("https://127.0.0.1:7000", "https://127.0.0.1:7001")),
+        None,
+        "TLS"
+    );
+    assert_eq!(
+        ports("BlobEndpoint=http://127.0.0.1:7000/devstoreaccount1;SharedAccessSignature=sv=1&sig=a"),
+        Some(EmulatorPorts {
+            blob: Some(7000),
+            queue: None,
+        })
+    );
+    assert_eq!(ports(&format!("AccountName=orders;AccountKey={KEY}")), None);
+}
+
+#[test]
 fn an_account_with_a_key_has_endpoints() {
     let connection = from_string(&format!(
         "DefaultEndpointsProtocol=https;AccountName=orders00;AccountKey={KEY};EndpointSuffix=core.windows.net"

@@ -1,17 +1,16 @@
-//! What a timer keeps in the app's state folder: the time of its last call, and a lock.
+//! The state of timers in files of the app's folder, for the hosts on one machine.
 //!
-//! The lock makes one host of this machine the one that calls the function. Another host of the same app waits until that
-//! one ends; after a reload, the new timer waits until a call of the old one has ended.
+//! Another host of the same app waits until the one with the lock ends; after a reload, the new timer waits until a call of
+//! the old one has ended.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-use crate::model::schedule::Timestamp;
+use super::Status;
 use crate::sys;
 use crate::triggers::events::EventCalls;
 
@@ -21,20 +20,8 @@ const FOLDER: &str = ".funcdock/timers";
 /// The time between two attempts to get the lock.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
-/// When a function was called last.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Status {
-    /// The time of the schedule for which it was called; `None` if it never was.
-    pub(super) last: Option<Timestamp>,
-    /// The time after that.
-    pub(super) next: Option<Timestamp>,
-    /// When this was written.
-    pub(super) last_updated: Option<Timestamp>,
-}
-
 /// The file with the status of a function.
-pub(super) struct StatusFile {
+pub(in crate::triggers::timer) struct StatusFile {
     path: PathBuf,
     /// Whether it was said already that it cannot be written.
     has_failed: bool,
@@ -89,16 +76,19 @@ fn create_folder(folder: Option<&Path>) -> io::Result<()> {
     folder.map_or(Ok(()), fs::create_dir_all)
 }
 
+/// A lock that is held until this is dropped: the open file, if there is a lock at all.
+pub(in crate::triggers::timer) struct HeldFile(#[expect(dead_code, reason = "kept open")] Option<File>);
+
 /// The right to call a function at its times, which one timer of this machine has at a time.
-pub(super) struct Lock {
+pub(in crate::triggers::timer) struct FileLock {
     function: String,
     path: PathBuf,
 }
 
-impl Lock {
+impl FileLock {
     /// Returns the lock of the function with this name in the app at `root`.
     pub(super) fn new(root: &Path, function: &str) -> Self {
-        Lock {
+        FileLock {
             function: function.to_owned(),
             path: root.join(FOLDER).join(format!("{function}.lock")),
         }
@@ -106,7 +96,7 @@ impl Lock {
 
     /// Waits until this timer has the right, which it keeps until what this returns is dropped; `None` if the trigger is
     /// to end before. In a folder that cannot be written there is no lock, with a warning.
-    pub(super) async fn acquire(&self, calls: &EventCalls) -> Option<Option<File>> {
+    pub(super) async fn acquire(&self, calls: &EventCalls) -> Option<HeldFile> {
         let function = &self.function;
         let mut waits = 0_u32;
         loop {
@@ -115,7 +105,7 @@ impl Lock {
                     if waits > 1 {
                         tracing::info!("function {function:?}: this host calls it at its times from now on");
                     }
-                    return Some(Some(file));
+                    return Some(HeldFile(Some(file)));
                 }
                 Ok(None) => {
                     waits = waits.saturating_add(1);
@@ -132,7 +122,7 @@ impl Lock {
                         "{}: cannot be locked ({error}): each host of this app calls function {function:?} at its times",
                         self.path.display()
                     );
-                    return Some(None);
+                    return Some(HeldFile(None));
                 }
             }
             tokio::select! {
