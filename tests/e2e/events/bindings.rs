@@ -5,7 +5,11 @@ use serde_json::json;
 
 /// Returns an emulator, what is in it, and this case with it.
 fn with_storage(case: &str) -> (Azurite, Storage, App) {
-    let azurite = Azurite::start();
+    with(Azurite::account(), case)
+}
+
+/// Returns what is in this emulator, and this case with it.
+fn with(azurite: Azurite, case: &str) -> (Azurite, Storage, App) {
     let storage = Storage::of(&azurite);
     let app = App::case(case).env("AzureWebJobsStorage", azurite.connection_string());
     (azurite, storage, app)
@@ -51,7 +55,11 @@ fn a_blob_comes_as_the_function_takes_it() {
         json!({
             "name": "samples/a b",
             "length": 17,
-            "uri": format!("http://127.0.0.1:{}/devstoreaccount1/samples/a%20b", azurite.blob_port()),
+            "uri": format!(
+                "http://127.0.0.1:{}/{}/samples/a%20b",
+                azurite.blob_port(),
+                azurite.account_name()
+            ),
             "type": "text/plain",
             "metadata": {"color": "blue"},
             "first": "first\n",
@@ -145,7 +153,7 @@ fn without_storage_http_functions_serve_and_the_others_say_why_not() {
 
 #[test]
 fn a_service_that_is_down_fails_the_call() {
-    let (mut azurite, storage, app) = with_storage("storage");
+    let (mut azurite, storage, app) = with(Azurite::start(), "storage");
     let host = app.start();
     azurite.stop();
     assert_eq!(host.get("/api/put?body=hello").status, 500);

@@ -28,8 +28,12 @@ struct Storage {
 
 impl Storage {
     fn new() -> Self {
+        Self::of(Azurite::account())
+    }
+
+    fn of(azurite: Azurite) -> Self {
         let storage = Storage {
-            azurite: Azurite::start(),
+            azurite,
             runtime: Runtime::new().expect("a runtime"),
         };
         let created = storage
@@ -257,7 +261,7 @@ fn a_blob_that_cannot_be_handled_goes_to_the_poison_queue() {
 
 #[test]
 fn blobs_are_received_again_after_storage_was_away() {
-    let mut storage = Storage::new();
+    let mut storage = Storage::of(Azurite::start());
     let host = storage.app("samples/{name}", LOGS).spawn();
     storage.write("first");
     expect_calls(&host, &[("first", 1)]);
@@ -274,7 +278,7 @@ fn blobs_are_received_again_after_storage_was_away() {
 
 #[test]
 fn receipts_are_in_the_default_account() {
-    let mut hosts = Storage::new();
+    let mut hosts = Storage::of(Azurite::start());
     let data = Storage::new();
     let binding = r#"{"bindings": [{"type": "blobTrigger", "name": "blob", "path": "samples/{name}", "direction": "in",
                       "connection": "Data"}]}"#;

@@ -11,7 +11,7 @@ use super::{app, lines};
 
 /// Returns an emulator, what is in it, and an app with this code that uses it.
 fn with_storage(code: &str) -> (Azurite, Storage, App) {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let storage = Storage::of(&azurite);
     let app = app(code).env("AzureWebJobsStorage", azurite.connection_string());
     (azurite, storage, app)

@@ -94,7 +94,7 @@ fn with_blob<T>(
 
 #[test]
 fn of_two_machines_one_calls_at_each_time_and_the_other_takes_over() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let first = copy(EVERY_SECOND, &azurite).spawn();
     lines(&first, "tick of ", 1);
     first.wait_for_log("of all hosts of the app \"shop\", one calls a timer at its times");
@@ -134,7 +134,7 @@ fn of_two_machines_one_calls_at_each_time_and_the_other_takes_over() {
 
 #[test]
 fn apps_with_other_ids_have_timers_of_their_own() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let first = copy(EVERY_SECOND, &azurite).spawn();
     lines(&first, "tick of ", 1);
     let other = copy(EVERY_SECOND, &azurite)
@@ -146,7 +146,7 @@ fn apps_with_other_ids_have_timers_of_their_own() {
 
 #[test]
 fn the_status_outlives_the_host_and_its_folder() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let host = copy(HOURLY, &azurite)
         .env("WEBSITE_TIME_ZONE", "Europe/Berlin")
         .spawn();

@@ -11,7 +11,7 @@ use crate::container;
 
 #[tokio::test]
 async fn a_blob_comes_back_as_it_was_with_its_properties() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     assert!(!container.create_if_missing().await.expect("Azurite does it"));
     let blob = container.blob("2024/ä report #1?.txt").expect("a valid name");
@@ -76,7 +76,7 @@ async fn a_blob_comes_back_as_it_was_with_its_properties() {
 
 #[tokio::test]
 async fn an_empty_blob_is_a_blob() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let blob = container.blob("empty").expect("a valid name");
     blob.upload(Bytes::new(), &Upload::default())
@@ -94,7 +94,7 @@ async fn an_empty_blob_is_a_blob() {
 
 #[tokio::test]
 async fn conditions_decide_about_writing() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let blob = container.blob("state.json").expect("a valid name");
     let only_new = Upload {
@@ -153,7 +153,7 @@ async fn conditions_decide_about_writing() {
 
 #[tokio::test]
 async fn a_listing_comes_in_pages() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let names = [
         "in/a b.txt",

@@ -13,7 +13,7 @@ const SECOND: &str = "22222222-2222-4222-8222-222222222222";
 
 #[tokio::test]
 async fn one_client_at_a_time_has_the_lease() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let blob = container.blob("lock").expect("a valid name");
     let short = Some(Duration::from_secs(15));

@@ -20,7 +20,7 @@ fn assert_near(actual: SystemTime, expected: SystemTime, what: &str) {
 
 #[tokio::test]
 async fn a_message_has_all_fields() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let queue = queue(&azurite).await;
     assert!(!queue.create_if_missing().await.expect("Azurite does it"));
     assert_eq!(queue.receive(32, MINUTE).await, Ok(vec![]));
@@ -50,7 +50,7 @@ async fn a_message_has_all_fields() {
 
 #[tokio::test]
 async fn a_message_is_hidden_while_somebody_has_it() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let queue = queue(&azurite).await;
     for text in ["1", "2", "3"] {
         queue.send(text, None, None).await.expect("Azurite does it");
@@ -101,7 +101,7 @@ async fn a_message_is_hidden_while_somebody_has_it() {
 
 #[tokio::test]
 async fn an_update_hides_a_message_for_longer_and_replaces_its_text() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let queue = queue(&azurite).await;
     queue.send("old", None, None).await.expect("Azurite does it");
     let message = queue
@@ -137,7 +137,7 @@ async fn an_update_hides_a_message_for_longer_and_replaces_its_text() {
 
 #[tokio::test]
 async fn a_message_may_become_visible_later() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let queue = queue(&azurite).await;
     queue
         .send("later", Some(Duration::MAX), Some(Duration::from_secs(2)))
@@ -161,7 +161,7 @@ async fn a_message_may_become_visible_later() {
 
 #[tokio::test]
 async fn any_text_that_xml_can_carry_comes_back_as_it_was() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let queue = queue(&azurite).await;
     let texts = [
         "<&>\"'",
@@ -189,7 +189,7 @@ async fn any_text_that_xml_can_carry_comes_back_as_it_was() {
 
 #[tokio::test]
 async fn what_xml_cannot_carry_is_refused_before_it_is_sent() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let queue = queue(&azurite).await;
     let error = queue
         .send("<&>\u{1}", None, None)
@@ -205,7 +205,7 @@ async fn what_xml_cannot_carry_is_refused_before_it_is_sent() {
 
 #[tokio::test]
 async fn arguments_out_of_their_range_are_refused() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let connection = connect(&azurite.connection_string());
     let queue = connection.queue("orders").expect("a valid name");
     let week = Duration::from_secs(7 * 24 * 60 * 60);

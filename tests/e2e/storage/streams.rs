@@ -36,7 +36,7 @@ async fn upload(blob: &Blob, length: usize) {
 
 #[tokio::test]
 async fn a_hundred_megabytes_go_up_and_down_in_chunks() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let blob = container.blob("large").expect("a valid name");
     let length = 100 * MIB + 17;
@@ -57,7 +57,7 @@ async fn a_hundred_megabytes_go_up_and_down_in_chunks() {
 
 #[tokio::test]
 async fn a_long_write_and_a_part_of_a_blob_span_blocks() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let blob = container.blob("medium").expect("a valid name");
     let length = 2 * CHUNK + 5;
@@ -85,7 +85,7 @@ async fn a_long_write_and_a_part_of_a_blob_span_blocks() {
 
 #[tokio::test]
 async fn nothing_is_visible_before_the_commit() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let blob = container.blob("late").expect("a valid name");
     let mut first = blob.upload_blocks(Upload::default()).expect("valid metadata");
@@ -104,7 +104,7 @@ async fn nothing_is_visible_before_the_commit() {
 
 #[tokio::test]
 async fn a_blob_that_changes_in_the_middle_is_an_error() {
-    let azurite = Azurite::start();
+    let azurite = Azurite::account();
     let container = container(&azurite).await;
     let blob = container.blob("changing").expect("a valid name");
     upload(&blob, 2 * CHUNK).await;

@@ -32,7 +32,7 @@ def any(req: func.HttpRequest) -> str:
 
 #[test]
 fn calls_of_events_have_spans_as_requests_have() {
-    let (azurite, receiver) = (Azurite::start(), Receiver::start());
+    let (azurite, receiver) = (Azurite::account(), Receiver::start());
     let storage = Storage::of(&azurite);
     let host_json = format!(
         r#"{{ "version": "2.0", "workerExtensions": {{ "opencensus": {{ "settings": {{

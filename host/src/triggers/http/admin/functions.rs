@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::model::{Body, CallResult, Data, HttpRequest, Inputs, Scheme, Start};
+use crate::model::{BindingSettings, Body, CallResult, Data, HttpRequest, Inputs, Scheme, Start};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 use crate::triggers::http::is_http_trigger;
@@ -130,18 +131,40 @@ pub(super) fn call(
             ..Start::default()
         }
     } else {
-        let data = match input {
-            Input::None => Data::None,
-            Input::Text(text) => Data::String(text),
-            Input::Json(text) => Data::Json(text),
+        let (data, text) = match input {
+            Input::None => (Data::None, String::new()),
+            Input::Text(text) => (Data::String(text.clone()), text),
+            Input::Json(text) => (Data::Json(text.clone()), text),
         };
+        let trigger = function.definition.trigger();
         Start {
             inputs: Inputs::of_trigger(data),
+            metadata: trigger.map_or(Vec::new(), |trigger| metadata(&trigger.settings, &text)),
             ..Start::default()
         }
     };
     let (calls, function) = (calls.clone(), Arc::clone(function));
     async move { calls.call(function, start, ()).await.1 }
+}
+
+/// Returns what the trigger would know besides its data, for the paths of bindings: `text` is a message, or the path of a blob.
+fn metadata(trigger: &BindingSettings, text: &str) -> Vec<(String, Data)> {
+    let named = |name: &str, text: &str| (name.to_owned(), Data::String(text.to_owned()));
+    match trigger {
+        BindingSettings::QueueTrigger(_) => vec![
+            named("QueueTrigger", text),
+            named("Id", &Uuid::new_v4().to_string()),
+            ("DequeueCount".to_owned(), Data::Int(1)),
+        ],
+        BindingSettings::BlobTrigger(trigger) => {
+            let in_container = text.strip_prefix(trigger.path.container());
+            let blob = in_container.and_then(|rest| rest.strip_prefix('/'));
+            let captured = blob.and_then(|blob| trigger.path.match_blob(blob)).unwrap_or_default();
+            let captured = captured.into_iter().map(|(name, text)| (name, Data::String(text)));
+            captured.chain([named("BlobTrigger", text)]).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The request with which a function is run that HTTP triggers.
