@@ -31,7 +31,9 @@ pub fn set_host_levels(levels: &LogLevels, verbose: bool) {
     }
     if let Some(filter) = RELOAD.get() {
         // Fails only if the subscriber is gone, and it never is.
-        let _ = filter.reload(EnvFilter::default().add_directive(levels.of_host().into()));
+        let _ = filter.reload(without_libraries(
+            EnvFilter::default().add_directive(levels.of_host().into()),
+        ));
     }
 }
 
@@ -54,10 +56,10 @@ pub(super) fn prepare_filter(selection: &Selection<'_>) -> EnvFilter {
         .with_default_directive(default.into())
         .with_env_var(VARIABLE)
         .from_env_lossy();
-    // What clients do wrong is no warning: they could fill the log with it.
-    let filter = match OF_CLIENTS.parse() {
-        Ok(directive) if !is_chosen_by_variable() => filter.add_directive(directive),
-        _ => filter,
+    let filter = if is_chosen_by_variable() {
+        filter
+    } else {
+        without_libraries(filter)
     };
     let chosen = if is_chosen_by_variable() {
         let loggers = Loggers::parse(&std::env::var(VARIABLE).unwrap_or_default());
@@ -91,8 +93,16 @@ pub(super) fn prepare_filter(selection: &Selection<'_>) -> EnvFilter {
         .fold(filter, EnvFilter::add_directive)
 }
 
-/// The level of records about the protocol of clients, made by the library that speaks HTTP/2.
-const OF_CLIENTS: &str = "h2=error";
+/// The levels of libraries that log what the host itself says, or what is not worth a record: what clients of HTTP/2 do wrong,
+/// who could fill the log with it, and each attempt of a request to a storage account that fails.
+const OF_LIBRARIES: [&str; 2] = ["h2=error", "typespec_client_core=off"];
+
+fn without_libraries(filter: EnvFilter) -> EnvFilter {
+    OF_LIBRARIES
+        .iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive)
+}
 
 /// The target of the records of functions and extensions.
 pub(super) const APP: &str = "app";

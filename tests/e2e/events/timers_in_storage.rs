@@ -204,6 +204,10 @@ fn a_timer_without_its_storage_waits_and_says_so_once() {
     let log = host.stderr();
     assert!(!log[length..].contains("tick of"), "{log}");
     assert_eq!(log.matches("cannot be made").count(), 1, "{log}");
+    assert!(
+        !log.contains("typespec"),
+        "each attempt is not worth a record\n{log}"
+    );
     azurite.start_again();
     host.wait_for_log_from(
         length,
@@ -227,4 +231,28 @@ fn several_machines_need_a_storage_account() {
     host.wait_for_log("so timers are as if there was no storage account");
     lines(&host, "tick of", 1);
     host.stop().assert_clean();
+}
+
+#[test]
+fn a_host_that_slept_makes_no_call_that_another_one_makes() {
+    let azurite = Azurite::start();
+    let first = copy(EVERY_SECOND, &azurite)
+        .arg("--heartbeat-timeout=120")
+        .spawn();
+    lines(&first, "tick of ", 2);
+    let second = copy(EVERY_SECOND, &azurite).spawn();
+    second.wait_for_log("another host of this app calls it at its times");
+    first.signal(Signal::SIGSTOP);
+    wait_long("nobody takes over", [&first, &second], || {
+        ticks(&second.stderr()).len() >= 2
+    });
+    first.signal(Signal::SIGCONT);
+    first.wait_for_log("function \"tick\": it is not called until this host has its lease again");
+    let seen = ticks(&second.stderr()).len();
+    lines(&second, "tick of ", seen + 4);
+    assert_each_once(&all_ticks([&first, &second]), [&first, &second]);
+    second.stop().assert_clean();
+    let length = first.stderr().len();
+    first.wait_for_log_from(length, "tick of ");
+    first.stop().assert_clean();
 }

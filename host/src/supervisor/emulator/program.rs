@@ -15,7 +15,7 @@ const PROGRAM: &str = "azurite";
 /// How long npx may take to say where it has the program.
 const NPX: Duration = Duration::from_secs(10);
 
-/// Returns the program: on PATH, or else what npx has for the app in this folder without a download. Needs a tokio runtime
+/// Returns the program: on PATH, or else what npx finds for the app in this folder without a download. Needs a tokio runtime
 /// with I/O and time.
 pub(super) async fn find(root: &Path) -> Option<PathBuf> {
     match on_path(PROGRAM) {

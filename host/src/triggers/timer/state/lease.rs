@@ -55,6 +55,8 @@ impl Term {
 pub(in crate::triggers::timer) struct HeldLease {
     blob: Blob,
     id: String,
+    /// Who has it, for messages.
+    holder: String,
     /// Closed when the lease is lost.
     term: watch::Receiver<Term>,
     renewals: JoinHandle<()>,
@@ -65,10 +67,11 @@ impl HeldLease {
     /// subject. Needs a tokio runtime.
     pub(super) fn keep(blob: Blob, id: String, term: Term, holder: String) -> Self {
         let (sender, receiver) = watch::channel(term);
-        let renewals = tokio::spawn(renew(blob.clone(), id.clone(), sender, holder));
+        let renewals = tokio::spawn(renew(blob.clone(), id.clone(), sender, holder.clone()));
         HeldLease {
             blob,
             id,
+            holder,
             term: receiver,
             renewals,
         }
@@ -87,6 +90,10 @@ impl HeldLease {
 
     /// Releases the lease, so that another client can have it at once.
     pub(super) async fn release(self) {
+        // The holder has noticed it before the renewals have: all of this process stood still.
+        if !self.is_held() && !self.renewals.is_finished() {
+            log_loss(&self.holder, "the host or its machine stood still");
+        }
         self.renewals.abort();
         match timeout(RELEASE, self.blob.release_lease(&self.id)).await {
             Ok(Ok(())) => {}
@@ -134,6 +141,10 @@ async fn renew(blob: Blob, id: String, term: watch::Sender<Term>, holder: String
             Err(_) => {}
         }
     };
+    log_loss(&holder, &reason);
+}
+
+fn log_loss(holder: &str, reason: &str) {
     tracing::warn!("{holder} until this host has its lease again, which is lost: {reason}");
 }
 
