@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::events::{EventCalls, EventSetup, PendingCall};
+use super::events::{EventCalls, EventSettings, EventSetup, PendingCall};
 use super::{blob, queue, timer};
 use crate::model::{BindingSettings, EventFunction};
 
@@ -45,10 +45,11 @@ fn source(
 #[derive(Debug)]
 pub struct Sources {
     pending: mpsc::UnboundedSender<PendingCall>,
-    functions: Vec<EventFunction>,
-    /// Ends the triggers of `functions`.
-    stop: CancellationToken,
-    /// Those of `functions`, and earlier ones whose calls have not ended.
+    /// The functions that are served, and what ends the trigger of each.
+    served: Vec<(EventFunction, CancellationToken)>,
+    /// With what they are served.
+    settings: Option<EventSettings>,
+    /// Their triggers, and earlier ones whose calls have not ended.
     running: JoinSet<()>,
 }
 
@@ -57,40 +58,55 @@ impl Sources {
     pub fn new(pending: mpsc::UnboundedSender<PendingCall>) -> Self {
         Sources {
             pending,
-            functions: Vec::new(),
-            stop: CancellationToken::new(),
+            served: Vec::new(),
+            settings: None,
             running: JoinSet::new(),
         }
     }
 
-    /// Serves these functions from now on, and no others. Those that have not changed go on. Needs a tokio runtime.
+    /// Serves these functions from now on, and no others. Those that have not changed go on, unless the settings have. Needs a
+    /// tokio runtime.
     pub fn serve(&mut self, functions: Vec<EventFunction>, mut setup: EventSetup) {
-        if functions == self.functions {
-            return;
+        if self.settings.as_ref() != Some(&setup.settings) {
+            self.stop();
         }
-        self.stop();
-        self.stop = CancellationToken::new();
+        self.settings = Some(setup.settings.clone());
+        let goes_on = |(served, stop): &(EventFunction, CancellationToken)| {
+            let goes_on = functions.contains(served);
+            if !goes_on {
+                stop.cancel();
+            }
+            goes_on
+        };
+        self.served.retain(goes_on);
         while self.running.try_join_next().is_some() {}
+        let is_served = |function: &EventFunction| self.served.iter().any(|(served, _)| served == function);
+        let new: Vec<_> = functions
+            .into_iter()
+            .filter(|function| !is_served(function))
+            .collect();
         let is_timer =
             |function: &EventFunction| matches!(function.trigger.settings, BindingSettings::Timer(_));
-        if functions.iter().any(is_timer) {
+        if new.iter().any(is_timer) {
             timer::log_place_of_state(&mut setup);
         }
-        for function in &functions {
-            let calls = EventCalls::new(self.pending.clone(), self.stop.clone());
+        for function in new {
+            let stop = CancellationToken::new();
+            let calls = EventCalls::new(self.pending.clone(), stop.clone());
             match source(function.clone(), calls, &mut setup) {
                 Ok(Some(source)) => drop(self.running.spawn(source)),
                 Ok(None) => {}
                 Err(error) => tracing::error!("function {:?} is not called: {error}", function.name),
             }
+            self.served.push((function, stop));
         }
-        self.functions = functions;
     }
 
     /// Has all triggers end.
     pub fn stop(&mut self) {
-        self.stop.cancel();
-        self.functions.clear();
+        for (_, stop) in self.served.drain(..) {
+            stop.cancel();
+        }
     }
 
     /// Waits until all triggers have ended, at most this long.

@@ -124,7 +124,7 @@ fn a_script_wins_over_folders() {
 #[test]
 fn a_function_that_cannot_be_loaded_fails_alone() {
     let broken = "@app.route()\n\
-                  @app.queue_output(arg_name='message', queue_name='q', connection='C')\n\
+                  @app.generic_output_binding(arg_name='message', type='table', table_name='t')\n\
                   def sends(req, message): ...\n\n\
                   @app.route()\n\
                   def wrong(req: 123): ...\n\n\
@@ -135,7 +135,7 @@ fn a_function_that_cannot_be_loaded_fails_alone() {
         (
             "sends",
             "load of function \"sends\" failed, so its calls are answered with an error:\n  \
-             function 'sends': the binding 'message' of its decorators is of type 'queue'",
+             function 'sends': the binding 'message' of its decorators is of type 'table'",
         ),
         (
             "wrong",

@@ -72,7 +72,7 @@ pub(super) fn run(
             function.name
         );
     }
-    let most = setup.blobs.max_degree_of_parallelism;
+    let most = setup.settings.blobs.max_degree_of_parallelism;
     let poller = Poller {
         prefix: settings.path.prefix().to_owned(),
         outage: Outage::new(format!(
@@ -80,14 +80,14 @@ pub(super) fn run(
             function.name
         )),
         handler: Arc::new(Handler {
-            receipts: Receipts::new(hosts, &setup.host_id, &function.name, name),
+            receipts: Receipts::new(hosts, &setup.settings.host_id, &function.name, name),
             container,
             pattern: settings.path,
             poison,
-            encoding: setup.queues.encoding,
+            encoding: setup.settings.queues.encoding,
             function,
             calls,
-            config: setup.blobs.clone(),
+            config: setup.settings.blobs.clone(),
             slots: Arc::new(Semaphore::new(most)),
         }),
         most_held: most.saturating_mul(HELD_PER_CALL),

@@ -9,4 +9,4 @@ mod host_id;
 mod setup;
 
 pub use calls::{EventCalls, PendingCall};
-pub use setup::EventSetup;
+pub use setup::{EventSettings, EventSetup};

@@ -18,20 +18,31 @@ const HOSTS_CONTAINER: &str = "azure-webjobs-hosts";
 /// What a trigger knows of the app.
 #[derive(Debug)]
 pub struct EventSetup {
+    /// What a reload may change.
+    pub settings: EventSettings,
+    /// Where timers keep what all hosts of the app must know; `None`: in files of the app's folder.
+    pub timer_container: Option<Container>,
+    /// The connections to storage accounts.
+    pub connections: Connections,
+}
+
+/// The settings of triggers. Those of functions that have not changed go on with the same settings, and begin anew with others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventSettings {
     /// The app's folder.
     pub root: PathBuf,
     /// The id of the app in storage accounts: the same for its hosts on all machines.
     pub host_id: String,
     /// The time zone of schedules.
     pub zone: Zone,
-    /// Where timers keep what all hosts of the app must know; `None`: in files of the app's folder.
-    pub timer_container: Option<Container>,
     /// `extensions.queues` of host.json.
     pub queues: QueuesConfig,
     /// `extensions.blobs` of host.json.
     pub blobs: BlobsConfig,
-    /// The connections to storage accounts.
-    pub connections: Connections,
+    /// The app settings, which have the connections.
+    app_settings: AppSettings,
+    /// Whether timers may use the default storage account.
+    has_storage: bool,
 }
 
 impl EventSetup {
@@ -40,12 +51,16 @@ impl EventSetup {
     pub fn new(app: &App, settings: &AppSettings, has_storage: bool) -> Self {
         let mut connections = Connections::new(settings.clone());
         EventSetup {
-            root: app.root.clone(),
-            host_id: host_id(app, settings),
-            zone: zone(settings),
+            settings: EventSettings {
+                root: app.root.clone(),
+                host_id: host_id(app, settings),
+                zone: zone(settings),
+                queues: app.host.queues.clone(),
+                blobs: app.host.blobs.clone(),
+                app_settings: settings.clone(),
+                has_storage,
+            },
             timer_container: timer_container(&mut connections).filter(|_| has_storage),
-            queues: app.host.queues.clone(),
-            blobs: app.host.blobs.clone(),
             connections,
         }
     }

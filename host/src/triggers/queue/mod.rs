@@ -38,7 +38,7 @@ pub(super) fn run(
         .map_err(|error| error.to_string())?;
     let open = |name: &str| connection.queue(name).map_err(|error| error.to_string());
     let poller = Poller {
-        config: setup.queues.clone(),
+        config: setup.settings.queues.clone(),
         outage: Outage::new(format!(
             "function {:?}: messages of the queue {:?}",
             function.name, settings.queue
@@ -48,7 +48,7 @@ pub(super) fn run(
             poison: open(&format!("{}-poison", settings.queue))?,
             function,
             calls,
-            config: setup.queues.clone(),
+            config: setup.settings.queues.clone(),
         }),
         held: JoinSet::new(),
     };

@@ -30,7 +30,7 @@ pub(super) fn log_place_of_state(setup: &mut EventSetup) {
     match (&setup.timer_container, setup.connections.get("")) {
         (Some(_), Ok(connection)) => tracing::info!(
             "of all hosts of the app {:?}, one calls a timer at its times: their locks and times are in {}",
-            setup.host_id,
+            setup.settings.host_id,
             connection.description()
         ),
         _ => tracing::info!(
@@ -70,7 +70,7 @@ pub(super) fn run(
         store: store.transpose()?,
         function,
         schedule: settings.schedule,
-        zone: setup.zone.clone(),
+        zone: setup.settings.zone.clone(),
         calls,
         status: None,
     };

@@ -40,11 +40,12 @@ fn a_timer_and_http_share_their_state() {
         host.stop().assert_clean();
     }
 
-    // A function that needs what the host does not have fails alone.
+    // A function that needs a storage account fails alone without one.
     let host = App::case("timer_and_http")
         .env("AzureWebJobs.order_more.Disabled", "false")
         .start();
-    host.wait_for_log("load of function \"order_more\" failed");
+    host.wait_for_log("calls of function \"order_more\" fail: the binding \"order\": ");
+    host.wait_for_log("function \"receive_delivery\" is not called: ");
     ask(&host, "POST /api/orders/tea", 500);
     ask(&host, "GET /api/stock", 200);
     host.stop().assert_clean();

@@ -54,8 +54,8 @@ impl Lock {
     /// Why there cannot be one: a message for the user.
     pub(super) fn new(setup: &EventSetup, function: &str) -> Result<Self, String> {
         Ok(match &setup.timer_container {
-            None => Lock::File(FileLock::new(&setup.root, function)),
-            Some(container) => Lock::Blob(Box::new(LockBlob::new(container, &setup.host_id, function)?)),
+            None => Lock::File(FileLock::new(&setup.settings.root, function)),
+            Some(container) => Lock::Blob(Box::new(LockBlob::new(container, &setup.settings.host_id, function)?)),
         })
     }
 
@@ -101,12 +101,12 @@ impl StatusStore {
     /// Why there cannot be one: a message for the user.
     pub(super) fn new(setup: &EventSetup, function: &str) -> Result<Self, String> {
         Ok(match &setup.timer_container {
-            None => StatusStore::File(StatusFile::new(&setup.root, function)),
+            None => StatusStore::File(StatusFile::new(&setup.settings.root, function)),
             Some(container) => StatusStore::Blob(StatusBlob::new(
                 container,
-                &setup.host_id,
+                &setup.settings.host_id,
                 function,
-                setup.zone.clone(),
+                setup.settings.zone.clone(),
             )?),
         })
     }
