@@ -315,7 +315,7 @@ fn settings_without_an_effect_are_named() {
         "loging": {},
         "healthMonitor": { "enabled": true },
         "logging": { "applicationInsights": { "samplingSettings": { "isEnabled": true } }, "fileLoggingMode": "always" },
-        "extensions": { "http": { "hsts": { "isEnabled": true }, "routePrefx": "" }, "queues": {} },
+        "extensions": { "http": { "hsts": { "isEnabled": true }, "routePrefx": "" }, "serviceBus": {} },
         "extensionBundle": { "id": "Microsoft.Azure.Functions.ExtensionBundle" }
     }"#;
     let app = App::case("settings")

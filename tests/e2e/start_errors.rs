@@ -96,7 +96,18 @@ fn errors_name_the_file_and_the_place() {
         (
             "input-binding",
             "hello/function.json",
-            &more(r#"{"type": "blob", "direction": "in", "name": "document"}"#),
+            &more(r#"{"type": "cosmosDB", "direction": "in", "name": "document"}"#),
+        ),
+        (
+            "blob-path",
+            "hello/function.json",
+            &more(r#"{"type": "blob", "direction": "in", "name": "document", "path": "Samples/{id}"}"#),
+        ),
+        (
+            "connection-string",
+            "hello/function.json",
+            &more(r#"{"type": "queue", "direction": "out", "name": "document", "queueName": "orders",
+                      "connection": "AccountName=a;AccountKey=secret"}"#),
         ),
         (
             "same-route",
