@@ -106,8 +106,10 @@ fn errors_name_the_file_and_the_place() {
         (
             "connection-string",
             "hello/function.json",
-            &more(r#"{"type": "queue", "direction": "out", "name": "document", "queueName": "orders",
-                      "connection": "AccountName=a;AccountKey=secret"}"#),
+            &more(
+                r#"{"type": "queue", "direction": "out", "name": "document", "queueName": "orders",
+                      "connection": "AccountName=a;AccountKey=secret"}"#,
+            ),
         ),
         (
             "same-route",

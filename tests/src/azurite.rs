@@ -189,7 +189,12 @@ fn shared_account(number: usize) -> String {
 }
 
 fn arguments(folder: &Path) -> Vec<OsString> {
-    let words = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location"];
+    let words = [
+        "--silent",
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+        "--location",
+    ];
     let words = words.into_iter().map(OsString::from);
     words.chain([folder.into()]).collect()
 }

@@ -159,8 +159,12 @@ fn metadata(trigger: &BindingSettings, text: &str) -> Vec<(String, Data)> {
         BindingSettings::BlobTrigger(trigger) => {
             let in_container = text.strip_prefix(trigger.path.container());
             let blob = in_container.and_then(|rest| rest.strip_prefix('/'));
-            let captured = blob.and_then(|blob| trigger.path.match_blob(blob)).unwrap_or_default();
-            let captured = captured.into_iter().map(|(name, text)| (name, Data::String(text)));
+            let captured = blob
+                .and_then(|blob| trigger.path.match_blob(blob))
+                .unwrap_or_default();
+            let captured = captured
+                .into_iter()
+                .map(|(name, text)| (name, Data::String(text)));
             captured.chain([named("BlobTrigger", text)]).collect()
         }
         _ => Vec::new(),

@@ -55,7 +55,11 @@ impl Lock {
     pub(super) fn new(setup: &EventSetup, function: &str) -> Result<Self, String> {
         Ok(match &setup.timer_container {
             None => Lock::File(FileLock::new(&setup.settings.root, function)),
-            Some(container) => Lock::Blob(Box::new(LockBlob::new(container, &setup.settings.host_id, function)?)),
+            Some(container) => Lock::Blob(Box::new(LockBlob::new(
+                container,
+                &setup.settings.host_id,
+                function,
+            )?)),
         })
     }
 
