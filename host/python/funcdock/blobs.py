@@ -55,6 +55,8 @@ def _make_class(base: Any) -> Any:
         def _io(self) -> Any:
             if self._raw is not None:
                 self._file, self._raw = byte_streams.buffered(self._raw.open()), None
+            if self._file is None:
+                raise ValueError("the blob was given to an output: read its bytes to use them more than once")
             return self._file
 
         @_io.setter

@@ -21,6 +21,8 @@ pub(crate) struct ByteReader {
 struct State {
     /// `None` after the end.
     frames: Option<Frames>,
+    /// Why it ended early, if it did.
+    failure: Option<String>,
     /// What was read of the last frame and not returned yet.
     rest: Bytes,
 }
@@ -32,6 +34,7 @@ impl ByteReader {
             subject,
             state: Mutex::new(State {
                 frames: Some(frames),
+                failure: None,
                 rest: Bytes::new(),
             }),
         }
@@ -56,8 +59,12 @@ impl ByteReader {
 }
 
 impl State {
-    fn read(&mut self, size: usize) -> Result<Bytes, BodyError> {
+    /// Returns up to `size` bytes; none at the end. An early end is an error of this and each later read.
+    fn read(&mut self, size: usize) -> Result<Bytes, String> {
         while self.rest.is_empty() {
+            if let Some(failure) = &self.failure {
+                return Err(failure.clone());
+            }
             let Some(frames) = &mut self.frames else {
                 return Ok(Bytes::new());
             };
@@ -65,7 +72,7 @@ impl State {
                 Some(Ok(data)) => self.rest = data,
                 Some(Err(error)) => {
                     self.frames = None;
-                    return Err(error);
+                    self.failure = Some(error.to_string());
                 }
                 None => self.frames = None,
             }

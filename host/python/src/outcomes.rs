@@ -37,7 +37,8 @@ fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAn
         _ => Data::None,
     });
     for (output, out) in function.outputs.iter().zip(outs) {
-        if output.kind == Kind::Http && !returned.value.is_none() {
+        if output.kind == Kind::Http && function.return_kind == Some(Kind::Http) && !returned.value.is_none()
+        {
             // The return value makes the response.
             continue;
         }

@@ -92,6 +92,11 @@ impl Pool {
         }
     }
 
+    /// Returns the number of threads that take calls at most.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
     /// Has the first thread start.
     pub(crate) fn start(&self) {
         self.keep_spare(&mut self.lock());

@@ -185,6 +185,18 @@ impl FunctionRunner for PythonRunner {
         }
     }
 
+    fn needs_thread(&self, function: &LoadedFunction) -> bool {
+        !self.runtime.functions[function.index].run.is_on_loop()
+    }
+
+    fn threads(&self) -> usize {
+        self.pool.most()
+    }
+
+    fn is_loaded(&self, function: &LoadedFunction) -> bool {
+        self.runtime.functions[function.index].failure.is_none()
+    }
+
     fn flush(&self) {
         self.pool.wake();
         self.event_loop.wake_up();

@@ -15,6 +15,21 @@ mod frames;
 
 use frames::{BlobFrames, next};
 
+/// Where a blob is in its account.
+struct Address {
+    container: String,
+    blob: String,
+}
+
+impl Address {
+    fn of(path: &BlobPath) -> Self {
+        Address {
+            container: path.container().to_owned(),
+            blob: path.blob().to_owned(),
+        }
+    }
+}
+
 /// The blob of an input or output.
 #[derive(Debug)]
 pub(super) struct BlobPlace {
@@ -57,8 +72,15 @@ impl BlobPlace {
         system: &SystemValues<'_>,
     ) -> Result<Data, BindingProblem> {
         let path = match (&self.path, invocation.trigger()) {
-            (Some(path), _) => path.expand(values, system)?,
-            (None, Data::String(path)) => BlobPath::parse(path)?,
+            (Some(path), _) => Address::of(&path.expand(values, system)?),
+            (None, Data::String(path)) => match path.split_once('/') {
+                // The service has it: so its name is valid, whatever it is.
+                Some((container, blob)) => Address {
+                    container: container.to_owned(),
+                    blob: blob.to_owned(),
+                },
+                None => Address::of(&BlobPath::parse(path)?),
+            },
             // An operator runs the function with something else.
             (None, data) => return Ok(data.clone()),
         };
@@ -87,7 +109,7 @@ impl BlobPlace {
         system: &SystemValues<'_>,
     ) -> Result<(), BindingProblem> {
         let Some(path) = &self.path else { return Ok(()) };
-        let path = path.expand(values, system)?;
+        let path = Address::of(&path.expand(values, system)?);
         let blob = self.blob(&path)?;
         let bytes = match data {
             Data::String(text) | Data::Json(text) => Bytes::copy_from_slice(text.as_bytes()),
@@ -106,7 +128,7 @@ impl BlobPlace {
             Err(StorageError::NotFound(_)) => {
                 self.account
                     .connection()?
-                    .container(path.container())?
+                    .container(&path.container)?
                     .create_if_missing()
                     .await?;
                 blob.upload(bytes, &Upload::default()).await?;
@@ -119,7 +141,7 @@ impl BlobPlace {
     /// Writes a blob while its source is read. Nothing of it is visible before all of it is written.
     async fn write_stream(
         &self,
-        path: &BlobPath,
+        path: &Address,
         blob: &Blob,
         frames: Option<Frames>,
     ) -> Result<(), BindingProblem> {
@@ -128,7 +150,7 @@ impl BlobPlace {
         // What was read of the stream cannot be read again after an attempt without a container.
         self.account
             .connection()?
-            .container(path.container())?
+            .container(&path.container)?
             .create_if_missing()
             .await?;
         let mut upload = blob.upload_blocks(Upload::default())?;
@@ -140,29 +162,29 @@ impl BlobPlace {
     }
 
     /// Returns where the blob is, as the language-worker protocol has it.
-    fn reference(&self, path: &BlobPath) -> String {
+    fn reference(&self, path: &Address) -> String {
         let connection = match self.account.name() {
             "" => "AzureWebJobsStorage",
             name => name,
         };
         json!({
             "Connection": connection,
-            "ContainerName": path.container(),
-            "BlobName": path.blob(),
+            "ContainerName": &path.container,
+            "BlobName": &path.blob,
         })
         .to_string()
     }
 
-    fn blob(&self, path: &BlobPath) -> Result<Blob, BindingProblem> {
-        let container = self.account.connection()?.container(path.container())?;
-        Ok(container.blob(path.blob())?)
+    fn blob(&self, path: &Address) -> Result<Blob, BindingProblem> {
+        let container = self.account.connection()?.container(&path.container)?;
+        Ok(container.blob(&path.blob)?)
     }
 }
 
-fn content(path: &BlobPath, blob: &Blob, download: Download) -> BlobContent {
+fn content(path: &Address, blob: &Blob, download: Download) -> BlobContent {
     let properties = download.properties();
     BlobContent {
-        path: format!("{}/{}", path.container(), path.blob()),
+        path: format!("{}/{}", &path.container, &path.blob),
         uri: blob.url(),
         length: properties.length,
         properties: json(properties).to_string(),

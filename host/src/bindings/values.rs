@@ -27,14 +27,15 @@ impl<'a> CallValues<'a> {
     fn all(&self) -> &Map<String, Value> {
         self.made.get_or_init(|| {
             let mut all = Map::new();
+            let metadata = self.invocation.all_metadata().iter();
+            all.extend(metadata.filter_map(|(name, data)| Some((name.clone(), json(data)?))));
+            // The properties of a message go before what the service says of it, as in Azure's host.
             match self.invocation.trigger() {
                 Data::Request(request) => of_request(request, &mut all),
                 Data::String(text) | Data::Json(text) => of_json(text.as_bytes(), &mut all),
                 Data::Bytes(bytes) => of_json(bytes, &mut all),
                 _ => {}
             }
-            let metadata = self.invocation.all_metadata().iter();
-            all.extend(metadata.filter_map(|(name, data)| Some((name.clone(), json(data)?))));
             all
         })
     }
@@ -67,9 +68,12 @@ fn of_request(request: &HttpRequest, all: &mut Map<String, Value>) {
         Some((name.as_str().to_owned(), text.into()))
     });
     let headers: Map<String, Value> = headers.collect();
-    all.extend(query.clone());
+    set(all, query.clone());
     let parameters = request.route_params.iter();
-    all.extend(parameters.map(|(name, value)| (name.clone(), value.as_str().into())));
+    set(
+        all,
+        parameters.map(|(name, value)| (name.clone(), value.as_str().into())),
+    );
     all.insert("query".to_owned(), query.into());
     all.insert("headers".to_owned(), headers.into());
 }
@@ -77,7 +81,16 @@ fn of_request(request: &HttpRequest, all: &mut Map<String, Value>) {
 /// Adds the properties of a JSON object; nothing for anything else.
 fn of_json(text: &[u8], all: &mut Map<String, Value>) {
     if let Ok(Value::Object(object)) = serde_json::from_slice(text) {
-        all.extend(object);
+        set(all, object);
+    }
+}
+
+/// Sets values, each in the place of one whose name differs in the case of its letters only.
+fn set(all: &mut Map<String, Value>, values: impl IntoIterator<Item = (String, Value)>) {
+    for (name, value) in values {
+        let lower = name.to_lowercase();
+        all.retain(|known, _| known.to_lowercase() != lower);
+        all.insert(name, value);
     }
 }
 

@@ -207,6 +207,9 @@ pub struct Ready {
     /// The names of the connections to storage that bindings of the functions have.
     #[serde(default)]
     pub connections: BTreeSet<String>,
+    /// The number of threads for functions.
+    #[serde(default)]
+    pub threads: usize,
     /// All extensions of the app, loaded or not.
     pub extensions: Vec<ExtensionListing>,
     /// The version of the interpreter: "3.12.4".

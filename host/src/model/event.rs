@@ -14,6 +14,8 @@ pub struct EventFunction {
     pub trigger: Binding,
     /// Whether and when a failed call is made again.
     pub retry: Option<RetryPolicy>,
+    /// Whether its calls run on the worker's threads for functions, and not as tasks of its event loop.
+    pub needs_thread: bool,
 }
 
 impl EventFunction {
@@ -23,6 +25,7 @@ impl EventFunction {
             name: definition.name.clone(),
             trigger: definition.trigger()?.clone(),
             retry: definition.retry.clone(),
+            needs_thread: true,
         })
     }
 }
@@ -97,6 +100,8 @@ pub enum EventEnd {
     Succeeded,
     /// The function raised, timed out, or was refused by an extension. The log has it already.
     Failed(Box<Exception>),
-    /// The call was not made, or nobody knows how it ended: the worker stopped or died. It counts as not made.
+    /// The worker died or stopped while it made the call: nobody knows how far it came.
     Lost,
+    /// No worker has begun the call.
+    NotBegun,
 }

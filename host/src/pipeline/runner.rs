@@ -32,6 +32,21 @@ pub trait FunctionRunner: Send + Sync + 'static {
     /// begin before [`flush`](Self::flush).
     fn invoke(&self, call: RunnerCall);
 
+    /// Whether calls of this function take one of the [threads](Self::threads) each. They do by default.
+    fn needs_thread(&self, _function: &LoadedFunction) -> bool {
+        true
+    }
+
+    /// The number of threads for functions; there is no limit by default.
+    fn threads(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether this function can be called: it could be loaded.
+    fn is_loaded(&self, _function: &LoadedFunction) -> bool {
+        true
+    }
+
     /// Begins the calls taken since the last flush. Called after each turn of the event loop with calls, and within a turn
     /// after every few calls: waking a thread costs more than most of the work before it.
     fn flush(&self);

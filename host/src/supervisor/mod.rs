@@ -190,14 +190,14 @@ pub async fn run(
             // Events first, so that none is left when the last slot ends.
             biased;
             Some(event) = events.recv() => match event {
-                SlotEvent::Ready(worker, _) if been_ready.contains(&worker) => {
+                SlotEvent::Ready(worker, ready) if been_ready.contains(&worker) => {
                     relay.add(worker);
-                    dispatcher.add(worker);
+                    dispatcher.add(worker, ready.threads);
                     tracing::info!("worker {worker} is back");
                 }
                 SlotEvent::Ready(worker, ready) => {
                     relay.add(worker);
-                    dispatcher.add(worker);
+                    dispatcher.add(worker, ready.threads);
                     event_functions.clone_from(&ready.events);
                     connections.clone_from(&ready.connections);
                     if been_ready.is_empty() {
@@ -224,6 +224,7 @@ pub async fn run(
                 }
             },
             Some(call) = pending_calls.recv() => dispatcher.dispatch(call),
+            () = dispatcher.ended() => dispatcher.hand_out(),
             signal = signals.next() => match signal {
                 HostSignal::Reload => {
                     manager.reloading();

@@ -21,6 +21,7 @@ use crate::control::{
 };
 use crate::extensions::ExtensionCode;
 use crate::launch::python::Program;
+use crate::model::EventEnd;
 use crate::sys::{self, CONTROL_FD, LISTENER_FD, LOADS_FD};
 
 /// How long to read the last messages of a process that has exited: they are already in the socket.
@@ -95,10 +96,24 @@ pub(super) struct WorkerProcess {
     open: bool,
     exited: Option<ExitStatus>,
     /// The calls that it makes for the supervisor, by their ids. They count as lost when this is dropped.
-    calls: HashMap<u64, WorkerCall>,
+    calls: SentCalls,
     next_call: u64,
     /// What it does now, if it has said so.
     activity: Option<(ExtensionCode, Instant)>,
+}
+
+/// The calls that a worker has got, by their ids.
+#[derive(Debug, Default)]
+struct SentCalls(HashMap<u64, WorkerCall>);
+
+impl Drop for SentCalls {
+    /// The worker has ended: nobody knows how far the calls came.
+    fn drop(&mut self) {
+        for (_, WorkerCall { call, .. }) in self.0.drain() {
+            // Nobody waits any more when the host ends.
+            let _ = call.end.send(EventEnd::Lost);
+        }
+    }
 }
 
 /// An event of a worker.
@@ -161,7 +176,7 @@ impl WorkerProcess {
             limits: spec.limits.draw(),
             open: true,
             exited: None,
-            calls: HashMap::new(),
+            calls: SentCalls::default(),
             next_call: 0,
             activity: None,
         })
@@ -258,7 +273,7 @@ impl WorkerProcess {
         loop {
             match self.any_event().await {
                 WorkerEvent::Message(WorkerMessage::CallEnded { id, end }) => {
-                    if let Some(WorkerCall { call, .. }) = self.calls.remove(&id) {
+                    if let Some(WorkerCall { call, .. }) = self.calls.0.remove(&id) {
                         // Nobody waits any more when the host ends.
                         let _ = call.end.send(end);
                     }
@@ -364,7 +379,7 @@ impl WorkerProcess {
             id,
             event: std::mem::take(&mut call.call.event),
         };
-        self.calls.insert(id, call);
+        self.calls.0.insert(id, call);
         self.pass_on(&message).await
     }
 

@@ -92,7 +92,7 @@ impl Sources {
         }
         for function in new {
             let stop = CancellationToken::new();
-            let calls = EventCalls::new(self.pending.clone(), stop.clone());
+            let calls = EventCalls::new(&function, self.pending.clone(), stop.clone());
             match source(function.clone(), calls, &mut setup) {
                 Ok(Some(source)) => drop(self.running.spawn(source)),
                 Ok(None) => {}

@@ -77,7 +77,7 @@ impl Events {
             let end = match function {
                 Some(function) => end_of(handle.call(function, event.into(), ()).await.1),
                 // The app is being replaced by one that has it, or no longer has it.
-                None => EventEnd::Lost,
+                None => EventEnd::NotBegun,
             };
             report(id, end).await;
         });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::control::{ExtensionListing, FunctionListing};
 use crate::extensions::{ExtensionReport, Extensions};
 use crate::model::{Binding, EventFunction, FunctionDefinition, RetryPolicy};
-use crate::pipeline::LoadedFunction;
+use crate::pipeline::{FunctionRunner, LoadedFunction};
 use crate::triggers::sources::serves;
 
 /// All extensions of a worker.
@@ -44,16 +44,25 @@ pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
     }
 }
 
-/// Returns the functions that the supervisor's triggers call. `retry` is the policy of those that have none.
-pub(super) fn events(functions: &[Arc<LoadedFunction>], retry: Option<&RetryPolicy>) -> Vec<EventFunction> {
-    let called = functions.iter().filter(|function| serves(&function.info.trigger));
-    called
-        .filter_map(|function| EventFunction::new(&function.definition))
-        .map(|function| EventFunction {
-            retry: function.retry.or_else(|| retry.cloned()),
-            ..function
+/// Returns the functions that the supervisor's triggers call: those that could be loaded. `retry` is the policy of those that
+/// have none.
+pub(super) fn events(
+    functions: &[Arc<LoadedFunction>],
+    runner: &dyn FunctionRunner,
+    retry: Option<&RetryPolicy>,
+) -> Vec<EventFunction> {
+    let called = functions
+        .iter()
+        .filter(|function| serves(&function.info.trigger) && runner.is_loaded(function));
+    let event = |function: &Arc<LoadedFunction>| {
+        let event = EventFunction::new(&function.definition)?;
+        Some(EventFunction {
+            retry: event.retry.or_else(|| retry.cloned()),
+            needs_thread: runner.needs_thread(function),
+            ..event
         })
-        .collect()
+    };
+    called.filter_map(event).collect()
 }
 
 /// Returns the names of the connections to storage that bindings of these functions have.

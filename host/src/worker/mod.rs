@@ -268,7 +268,8 @@ impl LoadedWorker {
                 .iter()
                 .map(|function| listing::function(&function.definition))
                 .collect(),
-            events: listing::events(&functions, base.config.app.host.retry.as_ref()),
+            events: listing::events(&functions, &*runner, base.config.app.host.retry.as_ref()),
+            threads: runner.threads(),
             connections: listing::connections(&functions),
             extensions: extensions.report().into_iter().map(listing::extension).collect(),
             python: language.to_owned(),

@@ -84,6 +84,28 @@ def many(req: func.HttpRequest, messages: func.Out[list[str]]) -> str:
     return "sent"
 
 
+# The return value is a message, so that the response is the output's.
+@app.route(route="both", binding_arg_name="response")
+@app.queue_output(arg_name="$return", queue_name="both", connection=STORAGE)
+def both(req: func.HttpRequest, response: func.Out[func.HttpResponse]) -> str:
+    response.set(func.HttpResponse("created", status_code=201))
+    return "message"
+
+
+@app.route(route="twice/{id}")
+@app.blob_input(arg_name="source", path="samples/{id}", connection=STORAGE)
+@app.blob_output(arg_name="one", path="copies/one", connection=STORAGE)
+@app.blob_output(arg_name="two", path="copies/two", connection=STORAGE)
+def twice(
+    req: func.HttpRequest,
+    source: func.InputStream,
+    one: func.Out[func.InputStream],
+    two: func.Out[func.InputStream],
+) -> None:
+    one.set(source)
+    two.set(source)
+
+
 # What is set before it raises is not written.
 @app.route(route="fail")
 @app.queue_output(arg_name="message", queue_name="never", connection=STORAGE)

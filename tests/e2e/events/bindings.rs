@@ -109,6 +109,13 @@ fn outputs_are_written_before_the_reply() {
     let messages: [&[u8]; 4] = [b"one", b"{\"two\": 2}", b"three", b"\xff"];
     assert_eq!(storage.take("many", 4), messages);
 
+    assert_eq!(text(&host, "/api/both"), (201, "created".to_owned()));
+    assert_eq!(storage.take("both", 1), [b"message"]);
+
+    storage.put_blob("samples", "small", b"small");
+    assert_eq!(host.get("/api/twice/small").status, 500);
+    host.wait_for_log("the blob was given to an output: read its bytes to use them more than once");
+
     assert_eq!(host.get("/api/fail").status, 500);
     assert_eq!(storage.length("never"), 0);
 
@@ -135,6 +142,13 @@ fn a_message_starts_a_call_with_inputs_and_outputs() {
     assert_eq!(results.len(), 1, "{results:?}");
     assert_eq!(
         storage.blob("results", &results[0]).as_deref(),
+        Some(&b"QUIET"[..])
+    );
+    // A property of the message goes before what the service says of it, whatever the case.
+    storage.send("work", br#"{"file": "one.txt", "ID": "seven"}"#);
+    assert_eq!(storage.take("done", 1), [b"one.txt"], "{}", host.output());
+    assert_eq!(
+        storage.blob("results", "one.txt-seven").as_deref(),
         Some(&b"QUIET"[..])
     );
     host.stop().assert_clean();

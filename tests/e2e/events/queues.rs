@@ -169,3 +169,115 @@ def slow(message: func.QueueMessage) -> None:
         stopped.stderr
     );
 }
+
+#[test]
+fn a_message_that_ends_its_worker_takes_no_others_with_it() {
+    let code = r#"
+import asyncio
+
+@app.queue_trigger(arg_name="message", queue_name="killer", connection="AzureWebJobsStorage")
+def killer(message: func.QueueMessage) -> None:
+    time.sleep(0.1)
+    os._exit(9)
+
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+async def work(message: func.QueueMessage) -> None:
+    await asyncio.sleep(0.7)
+    logging.info("done %s.", message.get_body().decode())
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    for number in 0..6 {
+        storage.send("work", number.to_string().as_bytes());
+    }
+    storage.send("killer", b"bad");
+    let host = app.spawn();
+    assert_eq!(storage.take("killer-poison", 1), [b"bad"]);
+    host.wait_for_log("goes to the queue \"killer-poison\": the worker ended in each of 5 calls");
+    lines(&host, "root: done ", 6);
+    let empty = wait_for(|| (storage.length("work") == 0).then_some(()));
+    assert!(
+        empty.is_some(),
+        "{} are left\n{}",
+        storage.length("work"),
+        host.output()
+    );
+    assert_eq!(storage.length("work-poison"), 0, "{}", host.output());
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_stop_in_the_pause_of_a_retry_counts_no_attempt() {
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+@app.retry(strategy="fixed_delay", max_retry_count="-1", delay_interval="00:10:00")
+def fail(message: func.QueueMessage) -> None:
+    raise ValueError("on purpose")
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    storage.send("work", b"patient");
+    let host = app
+        .file(
+            "host.json",
+            r#"{"extensions": {"queues": {"maxDequeueCount": 1}}}"#,
+        )
+        .spawn();
+    host.wait_for_log("(there is no limit) in 600s");
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert_eq!(storage.length("work-poison"), 0, "{}", stopped.stderr);
+    assert_eq!(storage.take("work", 1), [b"patient"], "visible at once");
+}
+
+#[test]
+fn the_messages_of_a_function_that_cannot_be_loaded_stay_where_they_are() {
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def misspelt(mesage: func.QueueMessage) -> None: ...
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    storage.send("work", b"kept");
+    let host = app.spawn();
+    host.wait_for_log("load of function \"misspelt\" failed");
+    host.wait_for_stdout("Worker process started");
+    host.stop().assert_clean();
+    assert_eq!(storage.take("work", 1), [b"kept"]);
+}
+
+#[test]
+fn the_time_of_a_call_begins_when_a_thread_does() {
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def work(message: func.QueueMessage) -> None:
+    time.sleep(0.4)
+    logging.info("done %s.", message.dequeue_count)
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    for _ in 0..6 {
+        storage.send("work", b"task");
+    }
+    let host = app
+        .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
+        .file("host.json", r#"{"functionTimeout": "00:00:01"}"#)
+        .spawn();
+    let done = lines(&host, "root: done ", 6);
+    assert!(done.iter().all(|line| line.contains("done 1.")), "{done:?}");
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert_eq!(
+        stopped.stderr.matches("root: done").count(),
+        6,
+        "{}",
+        stopped.stderr
+    );
+}
+
+#[test]
+fn a_queue_whose_name_is_too_long_for_a_poison_queue_is_served() {
+    let name = "a".repeat(60);
+    let (_azurite, storage, app) = with_storage(&SHOW.replace("\"work\"", &format!("{name:?}")));
+    storage.send(&name, b"text");
+    let host = app.spawn();
+    lines(&host, "got b'text'", 1);
+    host.wait_for_log("is too long for a poison queue");
+    host.stop().assert_clean();
+}

@@ -16,6 +16,8 @@ use crate::model::{BodyError, Frames};
 /// read, by a task of the worker's runtime: the reader may be any thread.
 pub(super) struct BlobFrames {
     state: State,
+    /// The number of bytes that are still to come.
+    left: u64,
     runtime: Handle,
 }
 
@@ -28,6 +30,7 @@ impl BlobFrames {
     /// Returns the frames of this download. Called within the worker's runtime.
     pub(super) fn new(download: Download) -> Self {
         BlobFrames {
+            left: download.properties().length,
             state: State::NotBegun(Some(Box::new(download))),
             runtime: Handle::current(),
         }
@@ -55,8 +58,16 @@ impl Body for BlobFrames {
                 }
                 State::Reading(receiver) => {
                     let chunk = ready!(receiver.poll_recv(context));
-                    let frame = chunk.map(|chunk| chunk.map(Frame::data).map_err(BodyError::from));
-                    return Poll::Ready(frame);
+                    return Poll::Ready(match chunk {
+                        Some(Ok(bytes)) => {
+                            self.left = self.left.saturating_sub(bytes.len() as u64);
+                            Some(Ok(Frame::data(bytes)))
+                        }
+                        Some(Err(error)) => Some(Err(error.into())),
+                        // The task was ended with the worker: a part must not look like the whole.
+                        None if self.left > 0 => Some(Err("the worker ends".into())),
+                        None => None,
+                    });
                 }
             }
         }

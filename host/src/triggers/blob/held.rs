@@ -11,17 +11,14 @@ use super::event::Cause;
 use super::receipt::{Claim, Lease, ReceiptState, Receipts};
 use crate::app::{BlobsConfig, MessageEncoding};
 use crate::model::expression::BlobPattern;
-use crate::model::{Event, EventEnd, EventFunction};
-use crate::triggers::events::EventCalls;
+use crate::model::{Event, EventFunction};
+use crate::triggers::events::{CallsEnd, EventCalls};
 
 /// How often a lease is renewed: early enough for another attempt.
 const RENEWAL: Duration = Duration::from_secs(20);
 
 /// The time before the second call for a blob whose first call failed, which doubles with each call, and the longest one.
 const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-
-/// The time before a call is made again whose worker died.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// The times between attempts to look at a receipt whose errors may be of its blob.
 const LOOK_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
@@ -216,29 +213,23 @@ impl Handler {
     async fn call(&self, event: Event, slot: OwnedSemaphorePermit) -> Next {
         let most = self.config.poison_blob_threshold;
         let mut slot = Some(slot);
-        let (mut failed, mut lost) = (0, 0);
+        let mut failed = 0;
         loop {
             if self.calls.is_stopping() {
                 return Next::Release;
             }
-            let end = self.calls.call_with_retries(&self.function, event.clone()).await;
-            let pause = match end {
-                EventEnd::Succeeded => return Next::Complete,
-                EventEnd::Failed(_) => {
+            let pause = match self.calls.make(&self.function, event.clone(), most).await {
+                CallsEnd::Succeeded => return Next::Complete,
+                CallsEnd::Interrupted => return Next::Release,
+                CallsEnd::WorkersEnded(times) => {
+                    return Next::Poison(format!("the worker ended in each of {times} calls"));
+                }
+                CallsEnd::Failed => {
                     failed += 1;
                     if failed >= most {
                         return Next::Poison(format!("the function has failed {most} times"));
                     }
                     DELAYS.0.saturating_mul(1 << (failed - 1).min(16)).min(DELAYS.1)
-                }
-                EventEnd::Lost if self.calls.is_stopping() => return Next::Release,
-                // The end of a worker does not count among the attempts.
-                EventEnd::Lost => {
-                    lost += 1;
-                    if lost >= most {
-                        return Next::Poison(format!("the worker ended in each of {most} calls"));
-                    }
-                    PAUSE
                 }
             };
             // Others are called for meanwhile.

@@ -8,5 +8,5 @@ mod calls;
 mod host_id;
 mod setup;
 
-pub use calls::{EventCalls, PendingCall};
+pub use calls::{CallsEnd, EventCalls, PendingCall};
 pub use setup::{EventSettings, EventSetup};

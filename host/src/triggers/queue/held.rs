@@ -1,15 +1,15 @@
 //! A message in work: from when it is received until it is deleted, given back, or in the poison queue.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use funcdock_storage::{Message, Queue, StorageError};
 use tokio::time::sleep;
 
 use super::message::event;
 use crate::app::QueuesConfig;
-use crate::model::{EventEnd, EventFunction};
-use crate::triggers::events::EventCalls;
+use crate::model::EventFunction;
+use crate::triggers::events::{CallsEnd, EventCalls};
 
 /// For how long messages are hidden from others. Another host gets those of a host that was killed after this time.
 pub(super) const HIDDEN: Duration = Duration::from_secs(60);
@@ -17,13 +17,14 @@ pub(super) const HIDDEN: Duration = Duration::from_secs(60);
 /// How often the time is renewed: early enough for another attempt.
 const RENEWAL: Duration = Duration::from_secs(25);
 
-/// The time before a call is made again whose worker died.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The time between two attempts to let a message go.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Handles the messages of a queue.
 pub(super) struct Handler {
     pub(super) queue: Queue,
-    pub(super) poison: Queue,
+    /// `None` if its name would be too long.
+    pub(super) poison: Option<Queue>,
     pub(super) function: EventFunction,
     pub(super) calls: EventCalls,
     pub(super) config: QueuesConfig,
@@ -50,19 +51,24 @@ impl Handler {
                 () = sleep(RENEWAL) => self.keep_hidden(&message, &mut receipt).await,
             }
         };
-        let done = match next {
-            Next::Delete => self.delete(&message, &receipt).await,
-            Next::Release(after) => {
-                let released = self.queue.update(&message.id, &receipt, after, None).await;
-                released.map(drop)
+        let visible_again = Instant::now() + HIDDEN.saturating_sub(RENEWAL);
+        let mut is_in_poison = false;
+        let done = loop {
+            match self.let_go(&message, &receipt, &next, &mut is_in_poison).await {
+                // As long as nobody else can have it, another attempt may spare it being handled twice.
+                Err(StorageError::Unavailable(_))
+                    if Instant::now() < visible_again && !self.calls.is_stopping() =>
+                {
+                    sleep(PAUSE).await;
+                }
+                done => break done,
             }
-            Next::Poison(reason) => self.poison(&message, &receipt, &reason).await,
         };
         match done {
             Ok(()) => {}
             Err(StorageError::NotFound(_) | StorageError::PreconditionFailed(_)) => tracing::warn!(
-                "function {:?}: the message {} of the queue {:?} was taken over by another host, as it could not be kept \
-                 hidden long enough; it may be handled twice",
+                "function {:?}: the message {} of the queue {:?} was deleted by others, or taken over by another host, as it \
+                 could not be kept hidden long enough; then it may be handled twice",
                 self.function.name,
                 message.id,
                 self.queue.name()
@@ -81,34 +87,23 @@ impl Handler {
     async fn call(&self, message: &Message) -> Next {
         let most = self.config.max_dequeue_count;
         // Others have tried it, or it came back after hosts were killed.
-        if message.dequeue_count > most {
+        if message.dequeue_count > most && self.poison.is_some() {
             return Next::Poison(format!("it has been tried {most} times"));
         }
         let event = match event(&self.function.name, message, self.config.encoding) {
             Ok(event) => event,
             Err(error) => return Next::Poison(error.to_string()),
         };
-        let mut lost = 0;
-        loop {
-            match self.calls.call_with_retries(&self.function, event.clone()).await {
-                EventEnd::Succeeded => return Next::Delete,
-                EventEnd::Failed(_) if message.dequeue_count >= most => {
-                    return Next::Poison(format!("it has failed {most} times"));
-                }
-                EventEnd::Failed(_) => return Next::Release(self.config.visibility_timeout),
-                EventEnd::Lost if self.calls.is_stopping() => return Next::Release(Duration::ZERO),
-                // The message is kept, so that the end of a worker does not count among its attempts.
-                EventEnd::Lost => {
-                    lost += 1;
-                    if lost >= most {
-                        return Next::Poison(format!("the worker ended in each of {most} calls"));
-                    }
-                    tokio::select! {
-                        () = sleep(PAUSE) => {}
-                        () = self.calls.stopping() => return Next::Release(Duration::ZERO),
-                    }
-                }
+        match self.calls.make(&self.function, event, most).await {
+            CallsEnd::Succeeded => Next::Delete,
+            CallsEnd::Interrupted => Next::Release(Duration::ZERO),
+            CallsEnd::WorkersEnded(times) => {
+                Next::Poison(format!("the worker ended in each of {times} calls"))
             }
+            CallsEnd::Failed if message.dequeue_count >= most => {
+                Next::Poison(format!("it has failed {most} times"))
+            }
+            CallsEnd::Failed => Next::Release(self.config.visibility_timeout),
         }
     }
 
@@ -125,26 +120,56 @@ impl Handler {
         }
     }
 
+    /// Does with the message what its call came to. `is_in_poison` is set when it is in the poison queue, so that another
+    /// attempt does not put it there again.
+    async fn let_go(
+        &self,
+        message: &Message,
+        receipt: &str,
+        next: &Next,
+        is_in_poison: &mut bool,
+    ) -> Result<(), StorageError> {
+        match next {
+            Next::Delete => self.delete(message, receipt).await,
+            Next::Release(after) => {
+                let released = self.queue.update(&message.id, receipt, *after, None).await;
+                released.map(drop)
+            }
+            Next::Poison(reason) => {
+                let Some(poison) = &self.poison else {
+                    let after = self.config.visibility_timeout.max(HIDDEN);
+                    let released = self.queue.update(&message.id, receipt, after, None).await;
+                    return released.map(drop);
+                };
+                if !*is_in_poison {
+                    self.poison(poison, message, reason).await?;
+                    *is_in_poison = true;
+                }
+                self.delete(message, receipt).await
+            }
+        }
+    }
+
     async fn delete(&self, message: &Message, receipt: &str) -> Result<(), StorageError> {
         self.queue.delete(&message.id, receipt).await
     }
 
-    /// Moves the message into the poison queue.
-    async fn poison(&self, message: &Message, receipt: &str, reason: &str) -> Result<(), StorageError> {
+    /// Puts the message into the poison queue.
+    async fn poison(&self, poison: &Queue, message: &Message, reason: &str) -> Result<(), StorageError> {
         tracing::error!(
             "function {:?}: the message {} of the queue {:?} goes to the queue {:?}: {reason}",
             self.function.name,
             message.id,
             self.queue.name(),
-            self.poison.name()
+            poison.name()
         );
-        match self.poison.send(&message.text, None, None).await {
+        match poison.send(&message.text, None, None).await {
             Err(StorageError::NotFound(_)) => {
-                self.poison.create_if_missing().await?;
-                self.poison.send(&message.text, None, None).await?;
+                poison.create_if_missing().await?;
+                poison.send(&message.text, None, None).await?;
             }
             sent => drop(sent?),
         }
-        self.delete(message, receipt).await
+        Ok(())
     }
 }

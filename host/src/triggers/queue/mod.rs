@@ -37,6 +37,17 @@ pub(super) fn run(
         .get(&settings.connection)
         .map_err(|error| error.to_string())?;
     let open = |name: &str| connection.queue(name).map_err(|error| error.to_string());
+    let poison = connection.queue(&format!("{}-poison", settings.queue));
+    let poison = poison.inspect_err(|_| {
+        tracing::warn!(
+            "function {:?}: the name of the queue {:?} is too long for a poison queue, \"{}-poison\": messages that fail are \
+             tried until they expire",
+            function.name,
+            settings.queue,
+            settings.queue
+        );
+    });
+    let poison = poison.ok();
     let poller = Poller {
         config: setup.settings.queues.clone(),
         outage: Outage::new(format!(
@@ -45,7 +56,7 @@ pub(super) fn run(
         )),
         handler: Arc::new(Handler {
             queue: open(&settings.queue)?,
-            poison: open(&format!("{}-poison", settings.queue))?,
+            poison,
             function,
             calls,
             config: setup.settings.queues.clone(),

@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::events::{EventCalls, EventSetup};
+use super::events::{CallsEnd, EventCalls, EventSetup};
 use crate::model::schedule::{Schedule, Timestamp, Zone};
-use crate::model::{Event, EventData, EventEnd, EventFunction, TimerTrigger};
+use crate::model::{Event, EventData, EventFunction, TimerTrigger};
 use state::{HeldLock, Lock, Status, StatusStore};
 
 /// The longest time to sleep at once: the system's clock may be set meanwhile.
@@ -21,9 +21,6 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
 /// How often a call is made whose worker died.
 const ATTEMPTS: u32 = 3;
-
-/// The time before a call is made again whose worker died.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Says where the timers of the app keep what its hosts must know, as that decides what several hosts may do.
 pub(super) fn log_place_of_state(setup: &mut EventSetup) {
@@ -150,36 +147,23 @@ impl Timer {
     }
 
     /// Makes the call of this time, and remembers it. Does nothing without the lock.
-    async fn call(&mut self, time: Timestamp, mut is_past_due: bool, held: &HeldLock) {
-        for attempt in 1.. {
-            if !held.is_held() {
-                return;
-            }
-            let event = Event {
-                function: self.function.name.clone(),
-                data: EventData::Json(self.data(is_past_due)),
-                ..Event::default()
-            };
-            match self.calls.call_with_retries(&self.function, event).await {
-                EventEnd::Succeeded | EventEnd::Failed(_) => break,
-                // The next start makes up for it.
-                EventEnd::Lost if self.calls.is_stopping() => return,
-                EventEnd::Lost if attempt == ATTEMPTS => {
-                    tracing::error!(
-                        "function {:?}: its worker ended in each of {ATTEMPTS} calls; it is not called again before its \
-                         next time",
-                        self.function.name
-                    );
-                    break;
-                }
-                EventEnd::Lost => {
-                    is_past_due = true;
-                    tokio::select! {
-                        () = sleep(PAUSE) => {}
-                        () = self.calls.stopping() => return,
-                    }
-                }
-            }
+    async fn call(&mut self, time: Timestamp, is_past_due: bool, held: &HeldLock) {
+        if !held.is_held() {
+            return;
+        }
+        let event = Event {
+            function: self.function.name.clone(),
+            data: EventData::Json(self.data(is_past_due)),
+            ..Event::default()
+        };
+        match self.calls.make(&self.function, event, ATTEMPTS).await {
+            CallsEnd::Succeeded | CallsEnd::Failed => {}
+            // The next start makes up for it.
+            CallsEnd::Interrupted => return,
+            CallsEnd::WorkersEnded(times) => tracing::error!(
+                "function {:?}: its worker ended in each of {times} calls; it is not called again before its next time",
+                self.function.name
+            ),
         }
         if let Some(store) = &mut self.store {
             let status = Status {
