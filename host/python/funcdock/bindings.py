@@ -35,14 +35,24 @@ def decoder(kind: str, hint: Any) -> Decoder | None:
     if kind in _BLOBS and hint in (str, bytes):
         return _text if hint is str else _bytes
     if sdk_types.is_one(hint):
-        make = sdk_types.maker(kind, hint)
-        return make and (lambda form, value, metadata: value if value is None else make(value))
+        return _client(sdk_types.maker(kind, hint))
     converter = _converter(kind)
     if converter is None or not hasattr(converter, "decode"):
         return None
 
     def decode(form: str, value: Any, metadata: Metadata) -> Any:
         return _decoded(converter, kind, form, value, metadata)
+
+    return decode
+
+
+def _client(make: Callable[[str], Any] | None) -> Decoder | None:
+    """Returns what makes a client of Azure's library from the text that says where its data are."""
+    if make is None:
+        return None
+
+    def decode(form: str, value: Any, metadata: Metadata) -> Any:
+        return None if value is None else make(value)
 
     return decode
 

@@ -90,6 +90,19 @@ fn an_operator_runs_any_function() {
     assert_eq!(host.post("/admin/host/ping", "").status, 200);
 }
 
+/// Whether all threads of a process are stopped.
+fn is_stopped(pid: Pid) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
+    let stat = |thread: std::io::Result<std::fs::DirEntry>| {
+        let stat = thread.expect("an entry").path().join("stat");
+        std::fs::read_to_string(stat).unwrap_or_default()
+    };
+    // The state comes after the name, which is in parentheses.
+    threads
+        .map(stat)
+        .all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
+}
+
 #[test]
 fn the_host_is_ready_when_all_workers_are() {
     let host = App::case("access").arg("--workers").arg("2").start();
@@ -101,6 +114,8 @@ fn the_host_is_ready_when_all_workers_are() {
     }
     let stopped = Pid::from_raw(host.workers()[1]);
     kill(stopped, Signal::SIGSTOP).expect("the worker is there");
+    // Until its last thread has stopped, it may accept a connection, which nobody would answer then.
+    wait_for(|| is_stopped(stopped).then_some(())).expect("it stops");
     // Each request is a new connection, which the worker that stands still does not accept.
     let ready = || send(&host, "GET /readyz", &[("connection", "close")], "");
     let seen = wait_for(|| {
