@@ -69,6 +69,11 @@ def _make_class(base: Any) -> Any:
             raw, self._raw = self._raw, None
             return raw
 
+        def read(self, size: int | None = -1) -> Any:
+            # Room for `size` bytes is made before any is read.
+            is_all = size is None or size < 0 or size > self.length
+            return self._io.read(-1 if is_all else size)
+
         # What the library inherits reads byte by byte, to find the end of a line.
         def readline(self, size: int | None = -1) -> Any:
             return self._io.readline(-1 if size is None else size)

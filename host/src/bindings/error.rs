@@ -39,6 +39,11 @@ pub(super) enum BindingProblem {
          extensions.queues of host.json"
     )]
     NotText,
+    /// A message that the service does not take.
+    #[error(
+        "a message has {0} bytes as it is sent; a queue takes at most 65536: put the content into a blob, and its name into the message"
+    )]
+    TooLong(usize),
     /// A blob whose content is not text, for a function that takes text.
     #[error("the blob is not UTF-8 text; take it as bytes or func.InputStream")]
     BlobNotText(#[from] FromUtf8Error),

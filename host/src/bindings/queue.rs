@@ -11,6 +11,9 @@ use crate::app::MessageEncoding;
 use crate::model::Data;
 use crate::model::expression::{SystemValues, Template};
 
+/// The longest message that the service takes, in bytes.
+const LONGEST: usize = 64 * 1024;
+
 /// The queue of an output.
 #[derive(Debug)]
 pub(super) struct QueuePlace {
@@ -30,40 +33,44 @@ impl QueuePlace {
         let name = self.queue.expand(values, system)?;
         // The service has lower-case names only, and Azure's host makes them so.
         let queue = self.account.connection()?.queue(&name.to_lowercase())?;
-        let send = async |message: &[u8]| send(&queue, &self.encoded(message)?).await;
+        // All of them first: one that cannot be sent keeps back the others, which would be sent again with the next attempt.
+        let messages: Vec<_> = self.messages(data)?;
+        for message in messages {
+            send(&queue, &message).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the messages as they are sent, in their order.
+    fn messages(&self, data: &Data) -> Result<Vec<String>, BindingProblem> {
+        let one = |message: &[u8]| Ok(vec![self.encoded(message)?]);
         match data {
-            Data::String(text) | Data::Json(text) => send(text.as_bytes()).await,
-            Data::Bytes(bytes) => send(bytes).await,
-            Data::Int(number) => send(number.to_string().as_bytes()).await,
-            Data::Double(number) => send(number.to_string().as_bytes()).await,
-            // In their order.
-            Data::Strings(texts) => {
-                for text in texts {
-                    send(text.as_bytes()).await?;
-                }
-                Ok(())
-            }
-            Data::ByteStrings(messages) => {
-                for message in messages {
-                    send(message).await?;
-                }
-                Ok(())
-            }
+            Data::String(text) | Data::Json(text) => one(text.as_bytes()),
+            Data::Bytes(bytes) => one(bytes),
+            Data::Int(number) => one(number.to_string().as_bytes()),
+            Data::Double(number) if number.is_finite() => one(number.to_string().as_bytes()),
+            Data::Strings(texts) => texts.iter().map(|text| self.encoded(text.as_bytes())).collect(),
+            Data::ByteStrings(messages) => messages.iter().map(|message| self.encoded(message)).collect(),
             Data::Request(_) | Data::Response(_) => Err(BindingProblem::NoBytes("an HTTP message")),
             Data::Stream(_) | Data::Blob(_) => Err(BindingProblem::NoBytes("a stream")),
             Data::Ints(_) | Data::Doubles(_) => Err(BindingProblem::NoBytes("numbers")),
-            Data::None => Ok(()),
+            Data::Double(_) => Err(BindingProblem::NoBytes("a number that JSON does not have")),
+            Data::None => Ok(Vec::new()),
         }
     }
 
     fn encoded(&self, message: &[u8]) -> Result<String, BindingProblem> {
-        match self.encoding {
-            MessageEncoding::Base64 => Ok(STANDARD.encode(message)),
+        let text = match self.encoding {
+            MessageEncoding::Base64 => STANDARD.encode(message),
             MessageEncoding::None => {
                 let text = std::str::from_utf8(message).map_err(|_| BindingProblem::NotText)?;
-                Ok(text.to_owned())
+                text.to_owned()
             }
+        };
+        if text.len() > LONGEST {
+            return Err(BindingProblem::TooLong(text.len()));
         }
+        Ok(text)
     }
 }
 

@@ -106,6 +106,13 @@ def twice(
     two.set(source)
 
 
+@app.route(route="long")
+@app.queue_output(arg_name="messages", queue_name="long", connection=STORAGE)
+def long(req: func.HttpRequest, messages: func.Out[list[str]]) -> str:
+    messages.set(["short", "x" * 60_000])
+    return "not sent"
+
+
 # What is set before it raises is not written.
 @app.route(route="fail")
 @app.queue_output(arg_name="message", queue_name="never", connection=STORAGE)

@@ -116,6 +116,12 @@ fn outputs_are_written_before_the_reply() {
     assert_eq!(host.get("/api/twice/small").status, 500);
     host.wait_for_log("the blob was given to an output: read its bytes to use them more than once");
 
+    assert_eq!(host.get("/api/long").status, 500);
+    host.wait_for_log(
+        "the binding \"messages\": a message has 80000 bytes as it is sent; a queue takes at most 65536",
+    );
+    assert_eq!(storage.length("long"), 0, "none of them is sent");
+
     assert_eq!(host.get("/api/fail").status, 500);
     assert_eq!(storage.length("never"), 0);
 

@@ -23,7 +23,11 @@ pub(super) fn data(function: &str, binding: &str, value: &Bound<'_, PyAny>) -> P
     }
     let mut messages = Vec::new();
     for item in value.try_iter()? {
-        messages.push(one(function, binding, &item?)?);
+        let message = one(function, binding, &item?)?;
+        if matches!(message, Data::Double(number) if !number.is_finite()) {
+            return Ok(message);
+        }
+        messages.push(message);
     }
     Ok(Data::ByteStrings(
         messages.into_iter().filter_map(bytes).collect(),
