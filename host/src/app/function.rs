@@ -75,11 +75,7 @@ pub(super) fn read(
     let read = binding::read_all(&bindings, name, settings)?;
     let function = FunctionDefinition {
         name: name.to_owned(),
-        retry: retry::of_function(
-            &top,
-            read.iter().any(|binding| binding.http().is_some()),
-            warnings,
-        )?,
+        retry: retry::of_function(&top, &read, warnings)?,
         directory: root.join(name),
         script_file,
         entry_point,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::Problem;
 use super::json::Item;
 use super::values::{one_of, time_span};
-use crate::model::{RetryPolicy, RetryStrategy};
+use crate::model::{Binding, RetryPolicy, RetryStrategy};
 
 /// The name of the key.
 const KEY: &str = "retry";
@@ -56,22 +56,27 @@ pub(super) fn read(top: &Item<'_>) -> Result<Option<RetryPolicy>, Problem> {
     Ok(Some(RetryPolicy { max, strategy }))
 }
 
-/// Reads the policy of a function. One of an HTTP function becomes a warning: nothing retries its calls.
+/// Reads the policy of a function with these bindings. One that nothing follows becomes a warning.
 pub(super) fn of_function(
     top: &Item<'_>,
-    is_http: bool,
+    bindings: &[Binding],
     warnings: &mut Vec<Problem>,
 ) -> Result<Option<RetryPolicy>, Problem> {
-    let policy = read(top)?;
-    if policy.is_some() && is_http {
-        if let Some(item) = top.get(KEY)? {
-            warnings.push(item.problem(
-                "has no effect: calls of HTTP functions are never retried, as their clients can do that",
-            ));
-        }
-        return Ok(None);
+    let trigger = bindings.iter().find(|binding| binding.is_trigger());
+    let reason = match trigger
+        .map(|trigger| trigger.kind.to_ascii_lowercase())
+        .as_deref()
+    {
+        Some("httptrigger") => "calls of HTTP functions are never retried, as their clients can do that",
+        Some("warmuptrigger") => "a worker warms up once, and takes requests also if that fails",
+        _ => return read(top),
+    };
+    if read(top)?.is_some()
+        && let Some(item) = top.get(KEY)?
+    {
+        warnings.push(item.problem(format!("has no effect: {reason}")));
     }
-    Ok(policy)
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -106,6 +111,31 @@ mod tests {
                       "maximumInterval": "00:15:00"}"#;
         assert_eq!(parse(text), Ok(Some(forever)));
         assert_eq!(parse("null"), Ok(None));
+    }
+
+    #[test]
+    fn a_policy_that_nothing_follows_is_named() {
+        let text =
+            r#"{"retry": {"strategy": "fixedDelay", "maxRetryCount": 1, "delayInterval": "00:00:01"}}"#;
+        let document = Document::parse("function.json".into(), text).expect("an object");
+        for (kind, expected) in [
+            ("HttpTrigger", Some("calls of HTTP functions are never retried")),
+            ("warmupTrigger", Some("a worker warms up once")),
+            ("queueTrigger", None),
+        ] {
+            let binding = serde_json::json!({
+                "name": "start", "kind": kind, "direction": "in", "data_type": null, "settings": "other", "properties": {},
+            });
+            let bindings = [serde_json::from_value(binding).expect("a binding")];
+            let mut warnings = Vec::new();
+            let policy = of_function(&document.item(), &bindings, &mut warnings).expect("valid");
+            assert_eq!(policy.is_some(), expected.is_none(), "{kind}");
+            let warning = warnings.first().map(ToString::to_string);
+            match expected {
+                Some(reason) => assert!(warning.is_some_and(|warning| warning.contains(reason)), "{kind}"),
+                None => assert_eq!(warning, None, "{kind}"),
+            }
+        }
     }
 
     #[test]

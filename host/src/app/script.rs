@@ -165,11 +165,7 @@ impl App {
         let read = binding::read_all(&bindings, &declared.name, settings)?;
         let function = FunctionDefinition {
             name: declared.name.clone(),
-            retry: retry::of_function(
-                &top,
-                read.iter().any(|binding| binding.http().is_some()),
-                warnings,
-            )?,
+            retry: retry::of_function(&top, &read, warnings)?,
             directory: self.root.clone(),
             script_file: declared.file.clone(),
             entry_point: declared.name.clone(),

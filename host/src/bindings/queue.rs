@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use funcdock_storage::{Queue, StorageError};
 
 use super::account::Account;
 use super::error::BindingProblem;
@@ -34,9 +33,8 @@ impl QueuePlace {
         // The service has lower-case names only, and Azure's host makes them so.
         let queue = self.account.connection()?.queue(&name.to_lowercase())?;
         // All of them first: one that cannot be sent keeps back the others, which would be sent again with the next attempt.
-        let messages: Vec<_> = self.messages(data)?;
-        for message in messages {
-            send(&queue, &message).await?;
+        for message in self.messages(data)? {
+            queue.send_or_create(&message).await?;
         }
         Ok(())
     }
@@ -72,15 +70,4 @@ impl QueuePlace {
         }
         Ok(text)
     }
-}
-
-async fn send(queue: &Queue, text: &str) -> Result<(), BindingProblem> {
-    match queue.send(text, None, None).await {
-        Err(StorageError::NotFound(_)) => {
-            queue.create_if_missing().await?;
-            queue.send(text, None, None).await?;
-        }
-        sent => drop(sent?),
-    }
-    Ok(())
 }

@@ -20,12 +20,12 @@ pub struct EventFunction {
 
 impl EventFunction {
     /// Returns the function of this declaration; `None` without a trigger.
-    pub fn new(definition: &FunctionDefinition) -> Option<Self> {
+    pub fn new(definition: &FunctionDefinition, needs_thread: bool) -> Option<Self> {
         Some(EventFunction {
             name: definition.name.clone(),
             trigger: definition.trigger()?.clone(),
             retry: definition.retry.clone(),
-            needs_thread: true,
+            needs_thread,
         })
     }
 }

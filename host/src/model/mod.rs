@@ -9,6 +9,7 @@ mod binding;
 mod blob;
 mod body;
 mod body_writer;
+mod calendar;
 mod cors;
 mod data;
 mod departure;

@@ -55,10 +55,9 @@ pub(super) fn events(
         .iter()
         .filter(|function| serves(&function.info.trigger) && runner.is_loaded(function));
     let event = |function: &Arc<LoadedFunction>| {
-        let event = EventFunction::new(&function.definition)?;
+        let event = EventFunction::new(&function.definition, runner.needs_thread(function))?;
         Some(EventFunction {
             retry: event.retry.or_else(|| retry.cloned()),
-            needs_thread: runner.needs_thread(function),
             ..event
         })
     };

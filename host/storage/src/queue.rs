@@ -142,6 +142,21 @@ impl Queue {
         })
     }
 
+    /// Adds a message as [`send`](Self::send) does, and makes the queue if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Queue::send`].
+    pub async fn send_or_create(&self, text: &str) -> Result<MessageReceipt, StorageError> {
+        match self.send(text, None, None).await {
+            Err(StorageError::NotFound(_)) => {
+                self.create_if_missing().await?;
+                self.send(text, None, None).await
+            }
+            sent => sent,
+        }
+    }
+
     /// Receives up to `max` messages (1 to 32), and hides them from others for `visibility` (one second to seven days).
     /// Returns none if there are none: the service does not wait.
     ///

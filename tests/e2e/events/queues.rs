@@ -59,7 +59,7 @@ def fail(message: func.QueueMessage) -> None:
     assert_eq!(storage.take("work-poison", 1), [b"bad"]);
     let attempts = lines(&host, "root: attempt ", 3);
     assert_eq!(attempts.len(), 3, "{attempts:?}");
-    host.wait_for_log("goes to the queue \"work-poison\": it has failed 3 times");
+    host.wait_for_log("goes to the queue \"work-poison\": attempt 3 of 3 has failed");
     storage.send_text("work", "plain text");
     let moved = wait_for(|| storage.take_now("work-poison").pop());
     assert_eq!(moved.as_deref(), Some("plain text"));
@@ -279,5 +279,26 @@ fn a_queue_whose_name_is_too_long_for_a_poison_queue_is_served() {
     let host = app.spawn();
     lines(&host, "got b'text'", 1);
     host.wait_for_log("is too long for a poison queue");
+    host.stop().assert_clean();
+}
+
+#[test]
+fn a_reload_has_the_new_settings_of_queues() {
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def fail(message: func.QueueMessage) -> None:
+    logging.info("attempt %s", message.dequeue_count)
+    raise ValueError("on purpose")
+"#;
+    let (_azurite, storage, app) = with_storage(code);
+    let host = app.spawn();
+    host.wait_for_stdout("Worker process started");
+    let settings = r#"{"extensions": {"queues": {"maxDequeueCount": 1}}}"#;
+    std::fs::write(host.app().path().join("host.json"), settings).expect("written");
+    host.signal(Signal::SIGHUP);
+    host.wait_for_log("all workers serve the app as it is now");
+    storage.send("work", b"bad");
+    assert_eq!(storage.take("work-poison", 1), [b"bad"]);
+    host.wait_for_log("goes to the queue \"work-poison\": attempt 1 of 1 has failed");
     host.stop().assert_clean();
 }

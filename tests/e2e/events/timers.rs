@@ -217,6 +217,28 @@ fn a_reload_has_the_new_times() {
 }
 
 #[test]
+fn a_reload_calls_no_timer_of_the_start_again() {
+    let code = format!(
+        "{}{EVERY_SECOND}",
+        HOURLY.replace("arg_name", "run_on_startup=True, arg_name")
+    );
+    let host = app(&code).arg("--reload").spawn();
+    lines(&host, "past due False", 1);
+    let script = host.app().path().join("function_app.py");
+    let code = fs::read_to_string(&script).expect("the script");
+    fs::write(&script, code.replace("tick of", "new tick of")).expect("written");
+    lines(&host, "new tick of", 2);
+    let stopped = host.stop();
+    stopped.assert_clean();
+    assert_eq!(
+        stopped.stderr.matches("past due False").count(),
+        1,
+        "{}",
+        stopped.stderr
+    );
+}
+
+#[test]
 fn what_is_wrong_with_a_timer_is_said() {
     let folder = |schedule: &str| {
         let binding = format!(r#"{{"type": "timerTrigger", "name": "timer"{schedule}}}"#);

@@ -100,3 +100,43 @@ pub(super) async fn next(frames: &mut Frames) -> Option<Result<Bytes, BodyError>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads frames of which `sent` bytes come, and `left` were announced.
+    async fn read(sent: &'static [u8], announced: u64) -> Vec<Result<Bytes, String>> {
+        let (sender, receiver) = mpsc::channel(1);
+        sender
+            .send(Ok(Bytes::from_static(sent)))
+            .await
+            .expect("there is room");
+        // As when the task ends that fetches the rest.
+        drop(sender);
+        let mut frames: Frames = Box::pin(BlobFrames {
+            state: State::Reading(receiver),
+            left: announced,
+            runtime: Handle::current(),
+        });
+        let mut read = Vec::new();
+        while let Some(data) = next(&mut frames).await {
+            let failed = data.is_err();
+            read.push(data.map_err(|error| error.to_string()));
+            if failed {
+                break;
+            }
+        }
+        read
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_blob_does_not_look_like_all_of_it() {
+        let part = || Ok(Bytes::from_static(b"part"));
+        assert_eq!(read(b"part", 4).await, [part()]);
+        assert_eq!(
+            read(b"part", 5).await,
+            [part(), Err("the worker ends".to_owned())]
+        );
+    }
+}

@@ -8,6 +8,7 @@ use jiff::civil::{DateTime, Weekday};
 use jiff::tz::Offset;
 
 use super::format_error::FormatError;
+use crate::model::calendar::{DAYS, MONTHS};
 
 /// The format of `{DateTime}`: ISO 8601, but without colons, which are not allowed in file names.
 const DEFAULT: &str = "yyyy-MM-ddTHH-mm-ssK";
@@ -16,31 +17,6 @@ const DEFAULT: &str = "yyyy-MM-ddTHH-mm-ssK";
 const MAX_YEAR_DIGITS: usize = 9;
 /// A time has ticks of 100 ns.
 const MAX_FRACTION_DIGITS: usize = 7;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
-const DAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
 
 /// A parsed date format.
 #[derive(Debug, Clone, PartialEq)]
@@ -288,6 +264,6 @@ fn month_name(month: i8) -> &'static str {
 }
 
 fn day_name(day: Weekday) -> &'static str {
-    let number = usize::try_from(day.to_monday_zero_offset()).unwrap_or_default();
+    let number = usize::try_from(day.to_sunday_zero_offset()).unwrap_or_default();
     DAYS.get(number).copied().unwrap_or_default()
 }

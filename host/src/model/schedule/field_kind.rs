@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::model::calendar::{DAYS, MONTHS};
+
 /// The fields of a cron expression, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
@@ -18,31 +20,6 @@ pub enum FieldKind {
     /// 0 (Sunday) to 6, or names.
     DayOfWeek,
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
 
 impl FieldKind {
     pub(super) const fn limits(self) -> (u8, u8) {

@@ -252,13 +252,7 @@ impl Handler {
     /// Sends the message for the poison queue, if there is one left, and completes the receipt.
     async fn complete(&self, lease: &Lease, poison: &mut Option<String>) -> Result<(), StorageError> {
         if let Some(message) = poison {
-            match self.poison.send(message, None, None).await {
-                Err(StorageError::NotFound(_)) => {
-                    self.poison.create_if_missing().await?;
-                    self.poison.send(message, None, None).await?;
-                }
-                sent => drop(sent?),
-            }
+            self.poison.send_or_create(message).await?;
             *poison = None;
         }
         lease.complete().await

@@ -101,7 +101,7 @@ impl Handler {
                 Next::Poison(format!("the worker ended in each of {times} calls"))
             }
             CallsEnd::Failed if message.dequeue_count >= most => {
-                Next::Poison(format!("it has failed {most} times"))
+                Next::Poison(format!("attempt {} of {most} has failed", message.dequeue_count))
             }
             CallsEnd::Failed => Next::Release(self.config.visibility_timeout),
         }
@@ -163,13 +163,6 @@ impl Handler {
             self.queue.name(),
             poison.name()
         );
-        match poison.send(&message.text, None, None).await {
-            Err(StorageError::NotFound(_)) => {
-                poison.create_if_missing().await?;
-                poison.send(&message.text, None, None).await?;
-            }
-            sent => drop(sent?),
-        }
-        Ok(())
+        poison.send_or_create(&message.text).await.map(drop)
     }
 }
