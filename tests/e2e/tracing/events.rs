@@ -25,6 +25,10 @@ def work(message: func.QueueMessage, done: func.Out[str]) -> None:
     done.set("done")
 
 
+@app.blob_trigger(arg_name="blob", path="new/{name}", connection="AzureWebJobsStorage")
+def arrive(blob: func.InputStream) -> None: ...
+
+
 @app.route("any")
 def any(req: func.HttpRequest) -> str:
     return "any"
@@ -47,11 +51,13 @@ fn calls_of_events_have_spans_as_requests_have() {
         .start();
     let message = format!(r#"{{"traceparent": "00-{TRACE}-{PRODUCER}-01"}}"#);
     storage.send("work", message.as_bytes());
-    let spans = wait_for_spans(&receiver, 2);
+    storage.put_blob("new", "one", b"one");
+    let spans = wait_for_spans(&receiver, 3);
     let (clock, work) = (named(&spans, "clock"), named(&spans, "work"));
     assert_eq!(attribute(clock, "faas.trigger"), "timer");
     assert_eq!(clock.kind(), SpanKind::Server);
     assert!(clock.links.is_empty());
+    assert_eq!(attribute(named(&spans, "arrive"), "faas.trigger"), "datasource");
     assert_eq!(attribute(work, "faas.trigger"), "pubsub");
     assert_eq!(work.kind(), SpanKind::Consumer);
     assert_eq!(hex(&work.trace_id), TRACE);
@@ -67,7 +73,10 @@ fn calls_of_events_have_spans_as_requests_have() {
                 format!("opencensus_faas_invocations_total{{worker=\"0\",faas_trigger=\"{trigger}\"}} 1");
             metrics.contains(&start)
         };
-        (has("timer") && has("pubsub")).then_some(())
+        ["timer", "pubsub", "datasource"]
+            .iter()
+            .all(|trigger| has(trigger))
+            .then_some(())
     });
     assert!(counted.is_some(), "{}", host.get("/metrics").text());
     host.stop().assert_clean();
