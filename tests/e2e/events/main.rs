@@ -3,6 +3,7 @@
 mod bindings;
 mod blobs;
 mod emulator;
+mod outages;
 mod queues;
 mod retries;
 mod timers;
