@@ -13,6 +13,7 @@ pub mod launch;
 pub mod logging;
 pub mod model;
 pub mod pipeline;
+pub mod rpc;
 pub mod supervisor;
 pub mod sys;
 pub mod tls;

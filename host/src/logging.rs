@@ -5,6 +5,7 @@ mod choice;
 mod credentials;
 mod escape;
 mod file;
+mod forward;
 mod json;
 mod levels;
 mod loggers;
@@ -29,6 +30,7 @@ pub use choice::{Selection, least_of_python, max_level, set_host_levels};
 pub(crate) use credentials::{hide_credentials, hide_secret_parameters, settings_to_show};
 pub(crate) use escape::{Indented, Lines, OneLine};
 pub use file::LogFile;
+pub use forward::{Author, Sink};
 pub use levels::{LogLevel, LogLevels};
 pub(crate) use output::dropped;
 use output::{STDERR, STDOUT};
@@ -88,6 +90,11 @@ impl Level {
 
 /// Sends the log of this process to stderr: of the host INFO and above, unless the selection says otherwise.
 pub fn init(format: Format, selection: &Selection<'_>) {
+    if let Some(filter) = RELOAD.get() {
+        // It is set up, and knows more now. Fails only if the subscriber is gone, and it never is.
+        let _ = filter.reload(prepare_filter(selection));
+        return;
+    }
     let (filter, handle) = reload::Layer::new(prepare_filter(selection));
     let registry = Registry::default().with(filter);
     let records = tracing_subscriber::fmt::layer()
@@ -107,6 +114,17 @@ pub fn init(format: Format, selection: &Selection<'_>) {
         }
     };
     if is_set.is_ok() {
+        let _ = RELOAD.set(handle);
+    }
+}
+
+/// Sends the log of this process to this sink instead: at INFO and above until [`init`] says otherwise.
+pub fn init_with_sink(sink: Sink) {
+    forward::set(sink);
+    let (filter, handle) = reload::Layer::new(prepare_filter(&Selection::default()));
+    panics::log_them();
+    let registry = Registry::default().with(filter).with(forward::Forward);
+    if tracing::subscriber::set_global_default(registry).is_ok() {
         let _ = RELOAD.set(handle);
     }
 }
@@ -152,7 +170,7 @@ pub(crate) fn print_unread(text: &dyn Display) {
 }
 
 /// Writes a line to stderr that is not a record, in order with the records. Its further lines are indented, as theirs.
-pub(crate) fn print_error(text: &dyn Display) {
+pub fn print_error(text: &dyn Display) {
     STDERR.write(format!("{}\n", Indented(&text.to_string())).as_bytes());
 }
 
@@ -222,6 +240,17 @@ const IS_CRITICAL: &str = "is_critical";
 /// Writes a record, if it is logged. Returns whether it is.
 pub fn record(level: Level, record: &Record<'_>) -> bool {
     let is_chosen = CHOICE.get().and_then(|choice| choice.decide(record, level));
+    if let Some(sink) = forward::sink() {
+        let is_logged = is_chosen.unwrap_or_else(|| level_for_all().allows(level));
+        if is_logged {
+            let author = match record.is_of_extension {
+                true => Author::Extension,
+                false => Author::Function,
+            };
+            sink(author, level, record);
+        }
+        return is_logged;
+    }
     let critical = (level == Level::Critical).then_some(true);
     // Target and level of a tracing event are part of its call site, so each pair needs its own.
     match (is_chosen, level) {

@@ -3,10 +3,9 @@
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock, Weak};
 
-use funcdock::model::{Invocation, TraceIds};
+use funcdock::model::{Invocation, InvocationId, TraceIds};
 use funcdock::pipeline::{LoadedFunction, RunnerCall};
 use pyo3::prelude::*;
-use uuid::Uuid;
 
 use crate::objects::to_python;
 
@@ -30,7 +29,7 @@ thread_local! {
 #[pyclass(frozen, module = "funcdock")]
 #[derive(Clone)]
 pub(crate) struct Call {
-    id: Uuid,
+    id: InvocationId,
     /// The index of the function. A reference would be counted for each call, on all threads.
     function: usize,
     pub(crate) trace: TraceIds,
@@ -40,7 +39,7 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn of(invocation: &Arc<Invocation>, function: &Arc<LoadedFunction>) -> Self {
         Call {
-            id: invocation.uuid(),
+            id: invocation.id_value().clone(),
             function: function.index,
             trace: invocation.trace_ids(),
             invocation: Arc::downgrade(invocation),

@@ -24,6 +24,7 @@ mod dock;
 mod event_loop;
 mod exceptions;
 mod forks;
+mod functions_host;
 mod hooks;
 mod index;
 mod interpreter_thread;
@@ -42,6 +43,7 @@ mod watchdog;
 mod wsgi;
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use funcdock::worker::Worker;
@@ -59,16 +61,34 @@ fn run(py: Python<'_>, control_fd: i32, listener_fd: i32, loads_fd: i32) -> i32 
     let owned = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
     let (control, listener, loads) = (owned(control_fd), owned(listener_fd), owned(loads_fd));
     forks::remember(control.as_fd(), listener.as_fd());
-    let worker = match py.detach(|| Worker::connect(control, listener, loads)) {
-        Ok(worker) => worker,
-        Err(code) => return code,
-    };
+    match py.detach(|| Worker::connect(control, listener, loads)) {
+        Ok(worker) => serve(py, worker),
+        Err(code) => code,
+    }
+}
+
+/// Runs a worker of Microsoft's Functions host until the host ends it; returns its exit code.
+///
+/// Called once, attached, on the main thread. It returns no `PyErr`: failures are reported to the host.
+#[pyfunction]
+fn run_under_functions_host(
+    py: Python<'_>,
+    uri: String,
+    worker_id: String,
+    request_id: String,
+    max_message_length: &str,
+    binary_folder: PathBuf,
+) -> i32 {
+    functions_host::run(py, uri, worker_id, request_id, max_message_length, binary_folder)
+}
+
+/// Serves the app through this worker to its end; returns the exit code. Attached, on the main thread.
+fn serve(py: Python<'_>, worker: Worker) -> i32 {
     let (runner, worker) = match PythonRunner::load(py, worker) {
         Ok((runner, worker)) => (Arc::new(runner), worker),
         Err(code) => return code,
     };
-    let python = py.version_info();
-    let python = format!("{}.{}.{}", python.major, python.minor, python.patch);
+    let python = version(py);
     let (shared, stopped) = (Arc::clone(&runner), Arc::clone(&runner));
     let serving = match py.detach(|| worker.serve(shared, &python, move || stopped.stop())) {
         Ok(serving) => serving,
@@ -76,6 +96,12 @@ fn run(py: Python<'_>, control_fd: i32, listener_fd: i32, loads_fd: i32) -> i32 
     };
     runner.run_event_loop(py);
     py.detach(|| serving.join())
+}
+
+/// Returns the interpreter's version: "3.12.4".
+fn version(py: Python<'_>) -> String {
+    let python = py.version_info();
+    format!("{}.{}.{}", python.major, python.minor, python.patch)
 }
 
 /// Waits until the log is written, as far as somebody reads it. Attached; called last before the process exits.
@@ -88,5 +114,6 @@ fn flush_log(py: Python<'_>) {
 #[pymodule]
 fn _funcdock(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(run_under_functions_host, module)?)?;
     module.add_function(wrap_pyfunction!(flush_log, module)?)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use funcdock::control::WorkerConfig;
 use funcdock::extensions::ExtensionReport;
-use funcdock::model::{FunctionDefinition, Invocation, Outcome};
+use funcdock::model::{Exception, FunctionDefinition, Invocation, Outcome};
 use funcdock::pipeline::{FunctionRunner, LoadedFunction, RunnerCall};
 use funcdock::worker::{LoadedWorker, Worker};
 use pyo3::prelude::*;
@@ -193,8 +193,8 @@ impl FunctionRunner for PythonRunner {
         self.pool.most()
     }
 
-    fn is_loaded(&self, function: &LoadedFunction) -> bool {
-        self.runtime.functions[function.index].failure.is_none()
+    fn failure(&self, function: &LoadedFunction) -> Option<&Exception> {
+        self.runtime.functions[function.index].failure.as_deref()
     }
 
     fn flush(&self) {

@@ -3,10 +3,10 @@
 mod storage;
 mod timer;
 
-use super::AppSettings;
 use super::error::Problem;
 use super::json::Item;
 use super::values::one_of;
+use super::{AppSettings, Driver};
 use crate::model::route::RouteTemplate;
 use crate::model::{AuthLevel, Binding, BindingSettings, DataType, Direction, HttpTrigger};
 
@@ -22,10 +22,11 @@ pub(super) fn read_all(
     bindings: &Item<'_>,
     function: &str,
     settings: &AppSettings,
+    driver: Driver,
 ) -> Result<Vec<Binding>, Problem> {
     let mut read: Vec<Binding> = Vec::new();
     for item in bindings.elements()? {
-        let binding = read_one(&item, function, settings)?;
+        let binding = read_one(&item, function, settings, driver)?;
         if let Some(earlier) = read.iter().position(|earlier| earlier.name == binding.name) {
             let name = item.get("name")?.unwrap_or(item);
             return Err(name.problem(format!(
@@ -52,7 +53,12 @@ pub(super) fn read_all(
     )))
 }
 
-fn read_one(item: &Item<'_>, function: &str, settings: &AppSettings) -> Result<Binding, Problem> {
+fn read_one(
+    item: &Item<'_>,
+    function: &str,
+    settings: &AppSettings,
+    driver: Driver,
+) -> Result<Binding, Problem> {
     let required = |key: &str| {
         let found = item.get(key)?;
         found.ok_or_else(|| item.problem(format!("expected a member \"{key}\" in each binding")))
@@ -82,6 +88,8 @@ fn read_one(item: &Item<'_>, function: &str, settings: &AppSettings) -> Result<B
     }
     binding.settings = match binding.kind.to_ascii_lowercase().as_str() {
         "httptrigger" => BindingSettings::Http(http_trigger(item, function)?),
+        // The host has read them.
+        _ if driver == Driver::FunctionsHost => BindingSettings::Other,
         "timertrigger" => BindingSettings::Timer(timer::read(item, settings)?),
         "queuetrigger" => BindingSettings::QueueTrigger(storage::queue_trigger(item, settings)?),
         "queue" if binding.direction == Direction::Out => {

@@ -4,12 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::AppSettings;
 use super::binding;
 use super::error::Problem;
 use super::json::{Document, Item};
 use super::retry;
 use super::routes::Enabled;
+use super::{AppSettings, Driver};
 use crate::model::FunctionDefinition;
 
 const FILE: &str = "function.json";
@@ -46,6 +46,7 @@ pub(super) fn read(
     root: &Path,
     name: &str,
     settings: &AppSettings,
+    driver: Driver,
     warnings: &mut Vec<Problem>,
 ) -> Result<Read, Problem> {
     if is_disabled_by_setting(name, settings) {
@@ -72,7 +73,7 @@ pub(super) fn read(
         .to_owned();
     let bindings = top.get("bindings")?;
     let bindings = bindings.ok_or_else(|| top.problem("expected a member \"bindings\" with a trigger"))?;
-    let read = binding::read_all(&bindings, name, settings)?;
+    let read = binding::read_all(&bindings, name, settings, driver)?;
     let function = FunctionDefinition {
         name: name.to_owned(),
         retry: retry::of_function(&top, &read, warnings)?,

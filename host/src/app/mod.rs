@@ -57,6 +57,20 @@ pub struct App {
     pub settings: LocalSettings,
     /// Where the functions are declared.
     pub declarations: Declarations,
+    /// Who starts the calls.
+    #[serde(default)]
+    pub driver: Driver,
+}
+
+/// Who starts the calls of an app, reads what its functions are bound to, and writes what they put out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Driver {
+    /// This host.
+    #[default]
+    Funcdock,
+    /// Microsoft's Functions host, over FunctionRpc.
+    FunctionsHost,
 }
 
 /// Where an app declares its functions.

@@ -8,8 +8,8 @@ use super::error::{Problem, suggestion};
 use super::function::{self, Read};
 use super::json::Document;
 use super::{
-    App, AppError, AppSettings, Declarations, LocalSettings, Script, host_config, known, local_settings,
-    overrides, routes,
+    App, AppError, AppSettings, Declarations, Driver, LocalSettings, Script, host_config, known,
+    local_settings, overrides, routes,
 };
 
 /// The options for reading an app.
@@ -19,6 +19,8 @@ pub struct ReadOptions {
     pub environment: BTreeMap<String, String>,
     /// The functions to load, instead of `functions` of host.json; empty means all.
     pub functions: Vec<String>,
+    /// Who starts the calls.
+    pub driver: Driver,
 }
 
 impl ReadOptions {
@@ -29,7 +31,7 @@ impl ReadOptions {
         };
         Self {
             environment: std::env::vars_os().filter_map(text).collect(),
-            functions: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -99,6 +101,7 @@ impl App {
                 host,
                 settings: local,
                 declarations: Declarations::Script(script),
+                driver: options.driver,
             };
             return Ok(Reading::new(app, app_settings, Vec::new(), warnings));
         }
@@ -123,7 +126,7 @@ impl App {
 
         let (mut enabled, mut disabled, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for name in wanted {
-            match function::read(root, &name, &app_settings, &mut warnings) {
+            match function::read(root, &name, &app_settings, options.driver, &mut warnings) {
                 Ok(Read::Enabled(function)) => enabled.push(*function),
                 Ok(Read::Disabled) => disabled.push(name),
                 Err(problem) => problems.push(problem),
@@ -141,6 +144,7 @@ impl App {
             host,
             settings: local,
             declarations: Declarations::Folders(functions.collect()),
+            driver: options.driver,
         };
         Ok(Reading::new(app, app_settings, disabled, warnings))
     }

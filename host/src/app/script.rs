@@ -162,7 +162,7 @@ impl App {
         let bindings = top.get("bindings")?;
         let bindings =
             bindings.ok_or_else(|| top.problem("expected a trigger: decorate the function with one"))?;
-        let read = binding::read_all(&bindings, &declared.name, settings)?;
+        let read = binding::read_all(&bindings, &declared.name, settings, self.driver)?;
         let function = FunctionDefinition {
             name: declared.name.clone(),
             retry: retry::of_function(&top, &read, warnings)?,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{App, Declarations, HostConfig, LocalSettings};
+use super::{App, Declarations, Driver, HostConfig, LocalSettings};
 
 /// Returns an app without functions.
 pub(crate) fn app(root: impl AsRef<Path>) -> App {
@@ -11,5 +11,6 @@ pub(crate) fn app(root: impl AsRef<Path>) -> App {
         host: HostConfig::default(),
         settings: LocalSettings::default(),
         declarations: Declarations::Folders(Vec::new()),
+        driver: Driver::default(),
     }
 }

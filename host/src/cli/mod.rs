@@ -14,6 +14,7 @@ mod settings;
 mod start;
 mod switch;
 mod telemetry;
+mod worker;
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -24,6 +25,8 @@ use clap::{Parser, Subcommand};
 
 use crate::launch::python;
 use crate::logging::{self, Lines};
+
+pub use worker::worker_config;
 
 /// Runs Python function apps and docks worker extensions onto them.
 #[derive(Debug, Parser)]
@@ -48,6 +51,7 @@ enum Command {
     Host(Host),
     Extension(extension::Arguments),
     Settings(local_settings::Arguments),
+    Worker(worker::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -82,6 +86,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
         Command::Run(arguments) => run::run(arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
         Command::Settings(arguments) => local_settings::run(arguments),
+        Command::Worker(arguments) => worker::run(&arguments, python_module),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(_) => man::run(),
     };

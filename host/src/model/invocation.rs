@@ -4,20 +4,19 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use uuid::Uuid;
-
 use super::departure::Departure;
 use super::times::Times;
 use super::trace_context::TraceContexts;
 use super::{
-    Attributes, Data, FunctionInfo, HttpReply, HttpRequest, Inputs, RetryContext, TraceContext, TraceIds,
+    Attributes, Data, FunctionInfo, HttpReply, HttpRequest, Inputs, InvocationId, RetryContext, TraceContext,
+    TraceIds,
 };
 
 /// The data with which a trigger starts a call.
 #[derive(Default)]
 pub struct Start {
     /// The invocation's id; random if the trigger has none.
-    pub id: Option<Uuid>,
+    pub id: Option<InvocationId>,
     /// The data of the input bindings.
     pub inputs: Inputs,
     /// Other data of the trigger by name: for example, a message's id.
@@ -37,7 +36,7 @@ pub struct Start {
 /// Shared between the task that serves the trigger and the runner's threads. The parts that hooks and the runner change
 /// are behind locks, which are never held while other code runs.
 pub struct Invocation {
-    id: Uuid,
+    id: InvocationId,
     id_text: OnceLock<[u8; uuid::fmt::Hyphenated::LENGTH]>,
     function: Arc<FunctionInfo>,
     inputs: Inputs,
@@ -66,7 +65,7 @@ impl Invocation {
         let request = start.inputs.trigger.request();
         let has_callers_trace = request.is_some_and(|request| request.header("traceparent").is_some());
         Arc::new(Invocation {
-            id: start.id.unwrap_or_else(Uuid::new_v4),
+            id: start.id.unwrap_or_else(InvocationId::random),
             id_text: OnceLock::new(),
             function,
             inputs: start.inputs,
@@ -83,19 +82,23 @@ impl Invocation {
         })
     }
 
-    /// Returns the invocation's id as text, a hyphenated UUID.
+    /// Returns the invocation's id as text: a hyphenated UUID, unless the trigger has another one.
     pub fn id(&self) -> &str {
+        let id = match &self.id {
+            InvocationId::Text(text) => return text,
+            InvocationId::Uuid(id) => id,
+        };
         let text = self.id_text.get_or_init(|| {
             let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-            self.id.hyphenated().encode_lower(&mut buffer);
+            id.hyphenated().encode_lower(&mut buffer);
             buffer
         });
         std::str::from_utf8(text).unwrap_or_default()
     }
 
     /// Returns the invocation's id.
-    pub fn uuid(&self) -> Uuid {
-        self.id
+    pub fn id_value(&self) -> &InvocationId {
+        &self.id
     }
 
     /// Returns the function that is called.

@@ -18,6 +18,7 @@ pub mod expression;
 mod function;
 mod http;
 mod invocation;
+mod invocation_id;
 mod outcome;
 mod proxies;
 mod reply;
@@ -50,6 +51,7 @@ pub use http::{
     WebSocketRequest, append_header, is_authority, is_connection_header,
 };
 pub use invocation::{Invocation, Start};
+pub use invocation_id::InvocationId;
 pub use outcome::{Exception, Outcome, Output, Returned};
 pub use proxies::{ProxyError, TrustedProxies};
 pub use reply::HttpReply;

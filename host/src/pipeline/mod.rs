@@ -121,6 +121,11 @@ impl Pipeline {
         self.runner.cancel();
     }
 
+    /// Returns what runs the functions.
+    pub(crate) fn runner(&self) -> &dyn FunctionRunner {
+        &*self.runner
+    }
+
     /// Whether another call would begin at once.
     pub(crate) fn has_idle_place(&self) -> bool {
         self.runner.has_idle_place()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{LoadedFunction, Ticket};
 use crate::extensions::ExtensionReport;
-use crate::model::Invocation;
+use crate::model::{Exception, Invocation};
 
 /// A call for the runner.
 #[derive(Clone)]
@@ -42,9 +42,9 @@ pub trait FunctionRunner: Send + Sync + 'static {
         usize::MAX
     }
 
-    /// Whether this function can be called: it could be loaded.
-    fn is_loaded(&self, _function: &LoadedFunction) -> bool {
-        true
+    /// Returns why this function could not be loaded, which is how each of its calls ends.
+    fn failure(&self, _function: &LoadedFunction) -> Option<&Exception> {
+        None
     }
 
     /// Begins the calls taken since the last flush. Called after each turn of the event loop with calls, and within a turn

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::model::{CallResult, Invocation, Start};
-use crate::pipeline::{LoadedFunction, Pipeline};
+use crate::pipeline::{FunctionRunner, LoadedFunction, Pipeline};
 
 pub use inventory;
 
@@ -78,6 +78,11 @@ impl Calls {
         held: G,
     ) -> impl Future<Output = (Arc<Invocation>, CallResult)> {
         self.pipeline.call(function, start, held)
+    }
+
+    /// Returns what runs the functions.
+    pub(crate) fn runner(&self) -> &dyn FunctionRunner {
+        self.pipeline.runner()
     }
 
     /// Runs a task that the worker waits for when it drains.

@@ -15,14 +15,14 @@ use crate::triggers::{Calls, Trigger, TriggerFuture};
 type Report = dyn Fn(u64, EventEnd) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
 /// The events that start calls of a worker, each with an id.
-pub struct Events {
+pub(super) struct Events {
     receiver: mpsc::UnboundedReceiver<(u64, Event)>,
     report: Arc<Report>,
 }
 
 impl Events {
     /// Returns events from this receiver. `report` takes how each call ended.
-    pub fn new(
+    pub(super) fn new(
         receiver: mpsc::UnboundedReceiver<(u64, Event)>,
         report: impl Fn(u64, EventEnd) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync + 'static,
     ) -> Self {

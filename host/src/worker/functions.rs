@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::AppSettings;
+use crate::app::{AppSettings, Driver};
 use crate::bindings::{Connections, FunctionBindings};
 use crate::control::WorkerConfig;
 use crate::extensions::{ExtensionError, Extensions};
@@ -45,6 +45,9 @@ fn bindings(
     definition: &FunctionDefinition,
     connections: &mut Connections,
 ) -> Option<Arc<FunctionBindings>> {
+    if config.app.driver == Driver::FunctionsHost {
+        return None;
+    }
     let encoding = config.app.host.queues.encoding;
     let bindings = FunctionBindings::new(definition, encoding, connections)?;
     // One worker says so for all of them.

@@ -18,6 +18,7 @@ use crate::control::{
 };
 use crate::extensions::Activity;
 use crate::model::Event;
+use crate::triggers::Trigger;
 use crate::triggers::http::Handover;
 
 /// The connection to the supervisor. All functions block.
@@ -153,12 +154,13 @@ impl Orders for Link {
         Box::new(move || drop(control.spawn(send(Arc::clone(&sender), WorkerMessage::RequestLimitReached))))
     }
 
-    fn events(&mut self) -> Option<Events> {
+    fn trigger(&mut self) -> Option<Box<dyn Trigger>> {
         let receiver = self.events.take()?;
         let sender = Arc::clone(&self.sender);
-        Some(Events::new(receiver, move |id, end| {
+        let events = Events::new(receiver, move |id, end| {
             Box::pin(send(Arc::clone(&sender), WorkerMessage::CallEnded { id, end }))
-        }))
+        });
+        Some(Box::new(events))
     }
 
     fn failed(&mut self, phase: &str, message: &str) {

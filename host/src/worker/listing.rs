@@ -53,7 +53,7 @@ pub(super) fn events(
 ) -> Vec<EventFunction> {
     let called = functions
         .iter()
-        .filter(|function| serves(&function.info.trigger) && runner.is_loaded(function));
+        .filter(|function| serves(&function.info.trigger) && runner.failure(function).is_none());
     let event = |function: &Arc<LoadedFunction>| {
         let event = EventFunction::new(&function.definition, runner.needs_thread(function))?;
         Some(EventFunction {

@@ -42,7 +42,6 @@ use peers::Peers;
 use service::{Service, WorkerLogging};
 use warmup::{Warm, Warmup};
 
-pub use events::Events;
 pub use health::Health;
 pub use orders::Orders;
 pub use service::Pulse;
@@ -153,8 +152,8 @@ impl Worker {
         };
         let (warmup, warm) = Warmup::new();
         triggers.push(Box::new(warmup));
-        if let Some(events) = base.orders.events() {
-            triggers.push(Box::new(events));
+        if let Some(trigger) = base.orders.trigger() {
+            triggers.insert(0, trigger);
         }
         Ok(Worker {
             base,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::events::Events;
 use super::service::Pulse;
 use crate::control::Ready;
+use crate::triggers::Trigger;
 
 /// The owner of a worker: the supervisor, over the control channel, or a program with its own worker. The functions may
 /// block; they are called from one thread at a time.
@@ -34,8 +34,9 @@ pub trait Orders: Send + 'static {
         Box::new(|| {})
     }
 
-    /// Returns the events that are to start calls, if the owner has any. Called once.
-    fn events(&mut self) -> Option<Events> {
+    /// Returns the trigger by which the owner itself starts calls, if it does: it serves its functions before any other.
+    /// Called once.
+    fn trigger(&mut self) -> Option<Box<dyn Trigger>> {
         None
     }
 

@@ -72,7 +72,7 @@ impl Trigger for OnceTrigger {
         Ok(Box::pin(async move {
             for function in functions {
                 let start = Start {
-                    id: Some(uuid::Uuid::from_u128(7)),
+                    id: Some(uuid::Uuid::from_u128(7).into()),
                     inputs: Inputs {
                         trigger: Data::Int(20),
                         others: vec![("more".to_owned(), Data::Int(1))],

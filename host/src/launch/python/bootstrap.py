@@ -1,6 +1,6 @@
-# The first code of a worker process: `python -X utf8 -c <this text> <module.so>`. It loads the module and hands over
-# to Rust. If that fails, it reports the error through the control channel. Any version
-# of Python can parse it, so that a version that is too old gets our message and not a SyntaxError.
+# The first code of a worker process: `python -X utf8 -c <this text> <module.so>`, and more arguments for a worker of
+# Microsoft's Functions host. It loads the module and hands over to Rust. If that fails, it reports the error through the
+# control channel, or to stderr under the Functions host. Any version of Python can parse it, so that a version that is too old gets our message and not a SyntaxError.
 import sys
 
 # Before any other import: the first entry is the working directory, the app's folder, in a Python before 3.11, which does
@@ -17,8 +17,14 @@ if os.environ.get("PYTHONSAFEPATH") == "funcdock":
 CONTROL, LISTENER, LOADS = 3, 4, 5
 OLDEST = (3, 9)
 
+# What the Functions host says: its URI, its names for the worker and the request, the largest message; and the folder of
+# the funcdock binary.
+PATH, FUNCTIONS_HOST = sys.argv[1], sys.argv[2:]
+
 
 def fail(phase, message):
+    if FUNCTIONS_HOST:
+        sys.exit("funcdock worker: %s failed: %s" % (phase, message))
     import json
     import struct
 
@@ -52,19 +58,20 @@ def main():
             % ((sys.executable,) + tuple(sys.version_info[:2]) + OLDEST),
         )
     # A program that a function starts must not keep the port or the channel open.
-    path = sys.argv[1]
-    for descriptor in (CONTROL, LISTENER, LOADS):
+    for descriptor in () if FUNCTIONS_HOST else (CONTROL, LISTENER, LOADS):
         os.set_inheritable(descriptor, False)
     # The command that serves the app, for code that reads its arguments, as the settings of some Django projects do.
-    sys.argv[:] = ["funcdock", "start", os.getcwd()]
+    sys.argv[:] = ["funcdock", "worker" if FUNCTIONS_HOST else "start", os.getcwd()]
     try:
-        module = load(path)
+        module = load(PATH)
     except BaseException as error:
         fail(
             "load of Funcdock's Python module",
             "%s cannot be imported by %s (Python %s): %s: %s"
-            % (path, sys.executable, sys.version.split()[0], type(error).__name__, error),
+            % (PATH, sys.executable, sys.version.split()[0], type(error).__name__, error),
         )
+    if FUNCTIONS_HOST:
+        return module.run_under_functions_host(*FUNCTIONS_HOST)
     # Rust owns the descriptors from here on: an exception goes to stderr, not through the channel.
     return module.run(CONTROL, LISTENER, LOADS)
 

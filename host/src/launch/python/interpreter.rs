@@ -69,7 +69,8 @@ impl InterpreterSearch {
             }
     }
 
-    fn find(&self) -> Result<PathBuf, LaunchError> {
+    /// Returns the interpreter to run the app with, as things are.
+    pub(crate) fn find(&self) -> Result<PathBuf, LaunchError> {
         if let Some(given) = &self.given {
             return match given.parent() {
                 Some(parent) if parent.as_os_str().is_empty() => {

@@ -76,7 +76,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::app::{Declarations, HostConfig, LocalSettings};
+    use crate::app::{Declarations, Driver, HostConfig, LocalSettings};
 
     fn id(entries: &[(&str, &str)], root: &str) -> String {
         let app = App {
@@ -84,6 +84,7 @@ mod tests {
             host: HostConfig::default(),
             settings: LocalSettings::default(),
             declarations: Declarations::Folders(Vec::new()),
+            driver: Driver::default(),
         };
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let entries: BTreeMap<_, _> = entries.iter().map(owned).collect();

@@ -50,6 +50,7 @@ pub(crate) use accept::Handover;
 pub use accept::Listener;
 pub use admin::{Admin, AdminFuture, FlushReport, Status};
 pub use counts::{CLASSES, ResponseCounts};
+pub(crate) use reply::{Reply, into_response};
 
 /// The HTTP trigger of a worker.
 pub struct Http {

@@ -23,7 +23,7 @@ use crate::model::{
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// The reply of this trigger.
-pub(super) struct Reply;
+pub(crate) struct Reply;
 
 impl HttpReply for Reply {
     fn status(&self, function: &FunctionInfo, outcome: &Outcome) -> StatusCode {
@@ -71,7 +71,7 @@ impl HttpReply for Reply {
 }
 
 /// Returns the response to send.
-pub(super) fn into_response(function: &FunctionInfo, result: CallResult) -> HttpResponse {
+pub(crate) fn into_response(function: &FunctionInfo, result: CallResult) -> HttpResponse {
     match result.into_parts() {
         (_, Some(response)) => response,
         (Outcome::Answered { response, .. }, None) => *response,

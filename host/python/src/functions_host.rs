@@ -1,0 +1,82 @@
+//! A worker of Microsoft's Functions host: what the main thread does, in the order in which the host wants it.
+
+use std::path::PathBuf;
+
+use funcdock::cli::worker_config;
+use funcdock::rpc::{NewEnvironment, Options, Session, Step};
+use funcdock::worker::Worker;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::{exceptions, serve, version};
+
+/// Serves the host to its end; returns the exit code. Attached, on the main thread.
+pub(crate) fn run(
+    py: Python<'_>,
+    uri: String,
+    worker_id: String,
+    request_id: String,
+    max_message_length: &str,
+    binary_folder: PathBuf,
+) -> i32 {
+    let options = Options {
+        endpoint: funcdock::rpc::Endpoint {
+            uri,
+            // The binary writes it.
+            max_message_length: max_message_length.parse().unwrap_or(i32::MAX as usize),
+        },
+        worker_id,
+        request_id,
+        language: version(py),
+    };
+    let configure = Box::new(move |folder: &std::path::Path| worker_config(folder, &binary_folder));
+    let mut session = match py.detach(|| Session::connect(options, configure)) {
+        Ok(session) => session,
+        Err(error) => {
+            funcdock::logging::print_error(&format_args!("funcdock worker: {error}"));
+            return 1;
+        }
+    };
+    // If the app cannot be loaded, the host gets the reason, and ends the worker.
+    let mut served = 0;
+    let code = loop {
+        match py.detach(|| session.next_step()) {
+            Step::Environment(new) => replace_environment(py, new),
+            Step::Load(config, orders) => {
+                served = match py.detach(|| Worker::new(*config, orders, None)) {
+                    Ok(worker) => serve(py, worker),
+                    Err(code) => code,
+                };
+            }
+            Step::End(code) => break code.max(served),
+        }
+    };
+    py.detach(|| session.close());
+    code
+}
+
+/// Replaces the environment of the process.
+fn replace_environment(py: Python<'_>, new: NewEnvironment) {
+    let NewEnvironment {
+        variables,
+        directory,
+        done,
+    } = new;
+    let replaced = (|| -> PyResult<()> {
+        let os = py.import("os")?;
+        let environ = os.getattr("environ")?;
+        environ.call_method0("clear")?;
+        let all = PyDict::new(py);
+        for (name, value) in &variables {
+            all.set_item(name, value)?;
+        }
+        environ.call_method1("update", (all,))?;
+        if let Some(directory) = directory {
+            os.call_method1("chdir", (directory,))?;
+        }
+        Ok(())
+    })();
+    let replaced = replaced.map_err(|error| exceptions::describe(py, &error).to_string());
+    // Nobody waits any more when the session has ended.
+    let _ = done.send(replaced);
+}

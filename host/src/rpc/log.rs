@@ -1,0 +1,112 @@
+//! The worker's log as the host gets it, and the texts in it that hosts and tools look for: those of Microsoft's worker.
+
+use funcdock_rpc::messages::streaming_message::Content;
+use funcdock_rpc::messages::{RpcLog, rpc_log};
+
+use super::outgoing::Outgoing;
+use crate::logging::{Author, Level, Record, Sink};
+
+/// The logger of the texts that hosts and tools look for.
+const WORKER: &str = "azure_functions_worker";
+
+/// The settings whose values are told.
+const SETTINGS: [&str; 7] = [
+    "PYTHON_THREADPOOL_THREAD_COUNT",
+    "PYTHON_ENABLE_DEBUG_LOGGING",
+    "PYTHON_ENABLE_WORKER_EXTENSIONS",
+    "FUNCTIONS_WORKER_SHARED_MEMORY_DATA_TRANSFER_ENABLED",
+    "PYTHON_SCRIPT_FILE_NAME",
+    "PYTHON_ENABLE_INIT_INDEXING",
+    "PYTHON_ENABLE_OPENTELEMETRY",
+];
+
+/// Returns what sends records to the host, before the responses of their calls.
+pub(super) fn sink(outgoing: Outgoing, request_id: String) -> Sink {
+    Box::new(move |author, level, record| {
+        outgoing.send(&request_id, Content::RpcLog(of_record(author, level, record)));
+    })
+}
+
+fn of_record(author: Author, level: Level, record: &Record<'_>) -> RpcLog {
+    let mut message = record.message.to_owned();
+    if let Some(exception) = record.exception {
+        message.push('\n');
+        message.push_str(exception);
+    }
+    let category = match author {
+        Author::Function => rpc_log::RpcLogCategory::User,
+        // The host shows those of users only while their calls run.
+        Author::Extension | Author::Host => rpc_log::RpcLogCategory::System,
+    };
+    RpcLog {
+        invocation_id: record.invocation.unwrap_or_default().to_owned(),
+        category: record.logger.to_owned(),
+        level: of_level(level).into(),
+        message,
+        properties: record.fields.unwrap_or_default().to_owned(),
+        log_category: category.into(),
+        ..RpcLog::default()
+    }
+}
+
+fn of_level(level: Level) -> rpc_log::Level {
+    match level {
+        Level::Critical => rpc_log::Level::Critical,
+        Level::Error => rpc_log::Level::Error,
+        Level::Warn => rpc_log::Level::Warning,
+        Level::Info => rpc_log::Level::Information,
+        Level::Debug => rpc_log::Level::Debug,
+        Level::Trace => rpc_log::Level::Trace,
+    }
+}
+
+/// Returns a record of the worker's own, about this invocation if there is one.
+pub(super) fn of_worker(level: Level, invocation_id: &str, message: String) -> Content {
+    Content::RpcLog(RpcLog {
+        invocation_id: invocation_id.to_owned(),
+        category: WORKER.to_owned(),
+        level: of_level(level).into(),
+        message,
+        log_category: rpc_log::RpcLogCategory::System.into(),
+        ..RpcLog::default()
+    })
+}
+
+/// Returns the settings of the worker that are set: `lookup` finds one.
+pub(super) fn settings_state(lookup: impl Fn(&str) -> Option<String>) -> String {
+    let set = SETTINGS
+        .iter()
+        .filter_map(|name| Some(format!("{name}: {}", lookup(name)?)));
+    let mut all: Vec<_> = set.collect();
+    if lookup("PYTHON_ENABLE_WORKER_EXTENSIONS").is_none() {
+        all.push("PYTHON_ENABLE_WORKER_EXTENSIONS: False".to_owned());
+    }
+    format!(
+        "App Settings state: {}. To enable debug level logging, please refer to \
+         https://aka.ms/python-enable-debug-logging",
+        all.join(" | ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_are_set_are_told() {
+        let state = settings_state(|name| (name == "PYTHON_THREADPOOL_THREAD_COUNT").then(|| "3".to_owned()));
+        assert!(
+            state.starts_with(
+                "App Settings state: PYTHON_THREADPOOL_THREAD_COUNT: 3 | PYTHON_ENABLE_WORKER_EXTENSIONS: False. To"
+            ),
+            "{state}"
+        );
+        let state =
+            settings_state(|name| (name == "PYTHON_ENABLE_WORKER_EXTENSIONS").then(|| "1".to_owned()));
+        assert_eq!(
+            state.matches("PYTHON_ENABLE_WORKER_EXTENSIONS").count(),
+            1,
+            "{state}"
+        );
+    }
+}

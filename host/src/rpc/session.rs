@@ -1,0 +1,436 @@
+//! The conversation with the host: one message after the other, on a thread of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc as blocking;
+use std::time::Duration;
+
+use funcdock_rpc::messages::streaming_message::Content;
+use funcdock_rpc::messages::{
+    CloseSharedMemoryResourcesRequest, CloseSharedMemoryResourcesResponse, FunctionEnvironmentReloadRequest,
+    FunctionEnvironmentReloadResponse, FunctionLoadRequest, FunctionLoadRequestCollection,
+    FunctionLoadResponse, FunctionLoadResponseCollection, FunctionMetadataResponse, FunctionsMetadataRequest,
+    InvocationRequest, InvocationResponse, StartStream, StreamingMessage, WorkerInitRequest,
+    WorkerInitResponse, WorkerStatusResponse, WorkerTerminate,
+};
+use funcdock_rpc::{Connection, ConnectionError};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+
+use super::capabilities::{capabilities, metadata};
+use super::invocation::Asked;
+use super::load::{Loaded, not_loaded};
+use super::log;
+use super::orders::HostOrders;
+use super::outgoing::{Outgoing, refusal, success};
+use super::trigger::ServedFunctions;
+use super::{Configure, NewEnvironment, Options, Step};
+use crate::app::Declarations;
+use crate::logging::Level;
+
+/// The time for calls to finish when the host is gone: nobody waits for them any more.
+const ORPHAN_DRAIN: Duration = Duration::from_secs(2);
+
+/// How long a worker may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the rest of the worker reports.
+pub(super) enum Report {
+    /// The functions are there; [`Ready`](Report::Ready) comes next.
+    Functions(ServedFunctions),
+    Ready,
+    /// The app cannot be loaded.
+    Failed(String),
+    /// The worker cannot go on.
+    Unhealthy(String),
+}
+
+/// Runs the conversation to its end. Reports to `connected` whether it has begun.
+pub(super) fn run(
+    options: Options,
+    configure: Configure,
+    steps: blocking::Sender<Step>,
+    closed: oneshot::Receiver<()>,
+    connected: &blocking::Sender<Result<(), ConnectionError>>,
+) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = connected.send(Err(ConnectionError::Connect {
+                uri: options.endpoint.uri,
+                reason: error.to_string(),
+            }));
+            return;
+        }
+    };
+    runtime.block_on(async move {
+        let (outgoing, to_send) = Outgoing::new();
+        let start = StartStream {
+            worker_id: options.worker_id.clone(),
+        };
+        outgoing.send(&options.request_id, Content::StartStream(start));
+        let opened = Connection::open(&options.endpoint, to_send).await;
+        let connection = match opened {
+            Ok(connection) => connection,
+            Err(error) => {
+                let _ = connected.send(Err(error));
+                return;
+            }
+        };
+        let _ = connected.send(Ok(()));
+        crate::logging::init_with_sink(log::sink(outgoing.clone(), options.request_id.clone()));
+        let (reports_to, reports) = mpsc::unbounded_channel();
+        let conversation = Conversation {
+            options,
+            configure,
+            steps,
+            outgoing,
+            reports: reports_to,
+            app: AppState::Unknown,
+            waiting: Vec::new(),
+        };
+        conversation.run(connection, reports, closed).await;
+    });
+}
+
+/// What is known of the app.
+enum AppState {
+    /// The host has not said where it is.
+    Unknown,
+    /// It is in this folder, and not loaded.
+    In(PathBuf),
+    /// It is being loaded. This orders it to drain, also later.
+    Loading(blocking::Sender<Duration>, Option<Loaded>),
+    Loaded(blocking::Sender<Duration>, Loaded),
+    /// It cannot be loaded, for this reason.
+    Failed(String),
+}
+
+/// What is answered when the app is loaded.
+enum Waiting {
+    Metadata(String),
+    Load(String, Box<FunctionLoadRequest>),
+    LoadAll(String, FunctionLoadRequestCollection),
+}
+
+struct Conversation {
+    options: Options,
+    configure: Configure,
+    steps: blocking::Sender<Step>,
+    outgoing: Outgoing,
+    reports: mpsc::UnboundedSender<Report>,
+    app: AppState,
+    waiting: Vec<Waiting>,
+}
+
+impl Conversation {
+    async fn run(
+        mut self,
+        mut connection: Connection,
+        mut reports: mpsc::UnboundedReceiver<Report>,
+        mut closed: oneshot::Receiver<()>,
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(report) = reports.recv() => self.note(report),
+                message = connection.next() => match message {
+                    Ok(Some(message)) => self.handle(message).await,
+                    Ok(None) => return self.end("the Functions host has ended the stream of messages"),
+                    Err(error) => return self.end(&error.to_string()),
+                },
+                _ = &mut closed => break,
+            }
+        }
+        // What is left is sent: the host ends its side when ours has ended.
+        drop(self);
+        drop(reports);
+        while let Ok(Some(_)) = connection.next().await {}
+    }
+
+    /// Handles a message of the host.
+    async fn handle(&mut self, message: StreamingMessage) {
+        let id = match message.request_id.as_str() {
+            "" => self.options.request_id.clone(),
+            _ => message.request_id,
+        };
+        match message.content {
+            Some(Content::InvocationRequest(request)) => self.invoke(id, request),
+            Some(Content::WorkerInitRequest(request)) => self.init(&id, request),
+            Some(Content::FunctionsMetadataRequest(request)) => self.list(id, &request),
+            Some(Content::FunctionLoadRequest(request)) => self.load(Waiting::Load(id, request.into())),
+            Some(Content::FunctionLoadRequestCollection(request)) => self.load(Waiting::LoadAll(id, request)),
+            Some(Content::FunctionEnvironmentReloadRequest(request)) => self.reload(&id, request).await,
+            Some(Content::WorkerStatusRequest(_)) => {
+                self.send(&id, Content::WorkerStatusResponse(WorkerStatusResponse {}));
+            }
+            Some(Content::WorkerTerminate(request)) => self.terminate(&request),
+            Some(Content::CloseSharedMemoryResourcesRequest(request)) => self.close_maps(&id, request),
+            Some(Content::FileChangeEventRequest(_) | Content::WorkerHeartbeat(_)) => {}
+            content => tracing::debug!("a message of the Functions host is ignored: {content:?}"),
+        }
+    }
+
+    fn send(&self, id: &str, content: Content) {
+        self.outgoing.send(id, content);
+    }
+
+    /// Tells the host what the worker does, in words that it knows.
+    fn tell(&self, message: String) {
+        self.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
+    }
+
+    fn init(&mut self, id: &str, request: WorkerInitRequest) {
+        self.tell(format!(
+            "Received WorkerInitRequest, python version {}, worker version {}, request ID {id}. {}",
+            self.options.language,
+            env!("CARGO_PKG_VERSION"),
+            log::settings_state(|name| std::env::var(name).ok())
+        ));
+        if !request.function_app_directory.is_empty() {
+            self.app = AppState::In(request.function_app_directory.into());
+        }
+        let response = WorkerInitResponse {
+            worker_version: String::new(),
+            capabilities: capabilities(),
+            result: Some(success()),
+            worker_metadata: Some(metadata(&self.options.language)),
+        };
+        self.send(id, Content::WorkerInitResponse(response));
+    }
+
+    /// Answers with the functions that code declares; those of folders the host lists itself.
+    fn list(&mut self, id: String, request: &FunctionsMetadataRequest) {
+        self.tell(format!(
+            "Received WorkerMetadataRequest, request ID {id}, worker id: {}",
+            self.options.worker_id
+        ));
+        if let AppState::Unknown = self.app
+            && !request.function_app_directory.is_empty()
+        {
+            self.app = AppState::In(request.function_app_directory.clone().into());
+        }
+        if let AppState::In(folder) = &self.app {
+            let configured = (self.configure)(folder);
+            if let Ok(config) = &configured
+                && let Declarations::Folders(_) = config.app.declarations
+            {
+                let response = FunctionMetadataResponse {
+                    use_default_metadata_indexing: true,
+                    result: Some(success()),
+                    ..FunctionMetadataResponse::default()
+                };
+                return self.send(&id, Content::FunctionMetadataResponse(response));
+            }
+        }
+        self.load(Waiting::Metadata(id));
+    }
+
+    /// Answers this when the app is loaded. Begins to load it.
+    fn load(&mut self, waiting: Waiting) {
+        self.waiting.push(waiting);
+        if let AppState::In(folder) = &self.app {
+            match (self.configure)(&folder.clone()) {
+                Ok(config) => {
+                    let (orders, drain) = HostOrders::new(self.reports.clone());
+                    self.app = AppState::Loading(drain, None);
+                    // It fails only when the process ends.
+                    let _ = self.steps.send(Step::Load(Box::new(config), orders));
+                }
+                Err(reason) => self.app = AppState::Failed(reason),
+            }
+        }
+        self.answer_waiting();
+    }
+
+    fn note(&mut self, report: Report) {
+        match report {
+            Report::Functions(served) => {
+                if let AppState::Loading(_, loaded) = &mut self.app {
+                    *loaded = Some(Loaded::new(served));
+                }
+            }
+            Report::Ready => {
+                let app = std::mem::replace(&mut self.app, AppState::Unknown);
+                self.app = match app {
+                    AppState::Loading(drain, Some(loaded)) => AppState::Loaded(drain, loaded),
+                    app => app,
+                };
+            }
+            Report::Failed(reason) => {
+                tracing::error!("{reason}");
+                self.app = AppState::Failed(reason);
+            }
+            Report::Unhealthy(reason) => return self.end(&reason),
+        }
+        self.answer_waiting();
+    }
+
+    fn answer_waiting(&mut self) {
+        let unknown = "the host has not said where the app is";
+        let outgoing = self.outgoing.clone();
+        let (mut loaded, reason) = match &mut self.app {
+            AppState::In(_) | AppState::Loading(..) => return,
+            AppState::Unknown => (None, unknown),
+            AppState::Failed(reason) => (None, reason.as_str()),
+            AppState::Loaded(_, loaded) => (Some(loaded), ""),
+        };
+        for waiting in self.waiting.drain(..) {
+            match waiting {
+                Waiting::Load(id, request) => {
+                    let name = request.metadata.as_ref().map_or("", |metadata| &metadata.name);
+                    let message = format!(
+                        "Received FunctionLoadRequest, request ID: {id}, function ID: {}, function name: {name}",
+                        request.function_id
+                    );
+                    outgoing.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
+                    outgoing.send(
+                        &id,
+                        Content::FunctionLoadResponse(load(loaded.as_deref_mut(), &request, reason)),
+                    );
+                }
+                Waiting::LoadAll(id, requests) => {
+                    let requests = requests.function_load_requests.iter();
+                    let responses = requests.map(|request| load(loaded.as_deref_mut(), request, reason));
+                    let response = FunctionLoadResponseCollection {
+                        function_load_responses: responses.collect(),
+                    };
+                    outgoing.send(&id, Content::FunctionLoadResponseCollection(response));
+                }
+                Waiting::Metadata(id) => {
+                    let response = match &loaded {
+                        Some(loaded) => loaded.metadata(),
+                        None => FunctionMetadataResponse {
+                            result: Some(refusal(reason)),
+                            ..FunctionMetadataResponse::default()
+                        },
+                    };
+                    outgoing.send(&id, Content::FunctionMetadataResponse(response));
+                }
+            }
+        }
+    }
+
+    fn invoke(&mut self, id: String, request: InvocationRequest) {
+        let served = match &self.app {
+            AppState::Loaded(_, loaded) => loaded.by_id(&request.function_id).map(|served| (loaded, served)),
+            _ => None,
+        };
+        let Some((loaded, served)) = served else {
+            let reason = format!("no function with function_id={}", request.function_id);
+            return self.refuse(&id, request, &reason);
+        };
+        let kind = match served.needs_thread {
+            true => format!("sync, sync threadpool max workers: {}", loaded.threads),
+            false => "async".to_owned(),
+        };
+        let message = format!(
+            "Received FunctionInvocationRequest, request ID: {id}, function ID: {}, function name: {}, invocation ID: {}, \
+             function type: {kind}",
+            request.function_id, served.function.info.name, request.invocation_id
+        );
+        let told = log::of_worker(Level::Info, &request.invocation_id, message);
+        self.send(&self.options.request_id, told);
+        let function = std::sync::Arc::clone(&served.function);
+        let asked = Asked::read(function, request, id, self.outgoing.clone());
+        if let Err(refused) = loaded.calls.send(asked) {
+            refused.0.refuse("the worker ends");
+        }
+    }
+
+    fn refuse(&self, id: &str, request: InvocationRequest, reason: &str) {
+        let response = InvocationResponse {
+            invocation_id: request.invocation_id,
+            result: Some(refusal(reason)),
+            ..InvocationResponse::default()
+        };
+        self.send(id, Content::InvocationResponse(response));
+    }
+
+    /// Becomes the worker of another app.
+    async fn reload(&mut self, id: &str, request: FunctionEnvironmentReloadRequest) {
+        self.tell(format!(
+            "Received FunctionEnvironmentReloadRequest, request ID: {id}, {}",
+            log::settings_state(|name| request.environment_variables.get(name).cloned())
+        ));
+        let result = match &self.app {
+            AppState::Unknown | AppState::In(_) => self.replace_environment(request).await,
+            _ => Err("the app is loaded already; a worker serves one app".to_owned()),
+        };
+        let response = FunctionEnvironmentReloadResponse {
+            worker_metadata: Some(metadata(&self.options.language)),
+            capabilities: capabilities(),
+            result: Some(match result {
+                Ok(()) => success(),
+                Err(reason) => refusal(reason),
+            }),
+            ..FunctionEnvironmentReloadResponse::default()
+        };
+        self.send(id, Content::FunctionEnvironmentReloadResponse(response));
+    }
+
+    async fn replace_environment(&mut self, request: FunctionEnvironmentReloadRequest) -> Result<(), String> {
+        let (done, replaced) = oneshot::channel();
+        let directory = request.function_app_directory;
+        let directory = (!directory.is_empty()).then(|| Path::new(&directory).to_owned());
+        let environment = NewEnvironment {
+            variables: request.environment_variables.into_iter().collect(),
+            directory: directory.clone(),
+            done,
+        };
+        let ended = |_| "the worker ends".to_owned();
+        let step = Step::Environment(environment);
+        self.steps.send(step).map_err(|_| ended(()))?;
+        replaced.await.map_err(|_| ended(()))??;
+        if let Some(directory) = directory {
+            self.app = AppState::In(directory);
+        }
+        Ok(())
+    }
+
+    fn close_maps(&self, id: &str, request: CloseSharedMemoryResourcesRequest) {
+        let names = request.map_names.into_iter();
+        let response = CloseSharedMemoryResourcesResponse {
+            close_map_results: names.map(|name| (name, false)).collect(),
+        };
+        self.send(id, Content::CloseSharedMemoryResourcesResponse(response));
+    }
+
+    /// Has the worker drain and end, as the host says.
+    fn terminate(&mut self, request: &WorkerTerminate) {
+        let grace = request.grace_period.as_ref();
+        let grace = grace.and_then(|grace| Duration::try_from(*grace).ok());
+        self.leave(grace.unwrap_or(GRACE), 0);
+    }
+
+    /// Has the worker end because the host is gone, or the worker cannot go on.
+    fn end(&mut self, reason: &str) {
+        tracing::error!("the worker ends: {reason}");
+        self.leave(ORPHAN_DRAIN, 1);
+    }
+
+    /// Has the worker drain within this time, and leave with this code if it is not loaded.
+    fn leave(&mut self, time: Duration, code: i32) {
+        // Code of the app may hang.
+        let timer = std::thread::Builder::new().name("leaving".to_owned());
+        let started = timer.spawn(move || {
+            std::thread::sleep(time.saturating_add(GRACE));
+            crate::logging::exit(1);
+        });
+        if started.is_err() {
+            crate::logging::exit(1);
+        }
+        if let AppState::Loading(drain, _) | AppState::Loaded(drain, _) = &self.app {
+            // It keeps the order while the app is loading.
+            let _ = drain.send(time);
+        }
+        let _ = self.steps.send(Step::End(code));
+    }
+}
+
+/// Loads a function, if the app is loaded. `reason` is why it is not.
+fn load(loaded: Option<&mut Loaded>, request: &FunctionLoadRequest, reason: &str) -> FunctionLoadResponse {
+    match loaded {
+        Some(loaded) => loaded.load(request),
+        None => not_loaded(request, reason),
+    }
+}
