@@ -112,13 +112,7 @@ impl SharedMemory {
     /// are for two bytes a character. The host also has to read it, as UTF-8, and to hold it, as UTF-16.
     #[must_use]
     pub fn is_worth_text(&self, text: &str) -> bool {
-        let min = self.min_length().div_ceil(CODE_UNIT);
-        let max = MAX_CONTENT_LENGTH / CODE_UNIT;
-        // A character is one to four bytes, so most texts need not be counted.
-        let is_long = text.len() / 4 >= min || (text.len() >= min && text.chars().count() >= min);
-        let is_short =
-            text.len() <= max || (text.len() <= MAX_CONTENT_LENGTH && text.encode_utf16().count() <= max);
-        is_long && is_short
+        is_text_within(text, self.min_length(), MAX_CONTENT_LENGTH)
     }
 
     fn min_length(&self) -> usize {
@@ -126,7 +120,7 @@ impl SharedMemory {
     }
 
     /// Returns the data that the host refers to, without a copy: the bytes own a mapping of the file, and stay valid when the
-    /// file is removed. `None` is the host's null, a reference that is empty.
+    /// file is removed. `None` is the host's null, a reference that is empty. A string is not checked to be UTF-8.
     ///
     /// # Errors
     /// There is no such map, it cannot be opened, or it does not have these bytes.
@@ -252,6 +246,18 @@ impl SharedMemory {
         // The table is consistent at any time.
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns whether a text has at least `min` bytes, with two bytes a character as workers count, and at most `max` bytes both
+/// as UTF-8 and as UTF-16.
+fn is_text_within(text: &str, min: usize, max: usize) -> bool {
+    let min_characters = min.div_ceil(CODE_UNIT);
+    let max_units = max / CODE_UNIT;
+    // A character is one to four bytes, and no more units than bytes, so most texts need not be counted.
+    let is_long = text.len() / 4 >= min_characters
+        || (text.len() >= min_characters && text.chars().count() >= min_characters);
+    let is_short = text.len() <= max_units || (text.len() <= max && text.encode_utf16().count() <= max_units);
+    is_long && is_short
 }
 
 /// Reads the first bytes of the file, and returns how many there are.

@@ -357,7 +357,7 @@ impl Tmpfs {
             .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
             .arg(directory.path());
         let is_mounted = mount.output().expect("mount").status.success();
-        is_mounted.then_some(Tmpfs(directory))
+        is_mounted.then(|| Tmpfs(directory))
     }
 }
 
@@ -527,6 +527,23 @@ fn a_character_of_a_string_counts_as_two_bytes() {
     let memory = memory.with_function_data_cache(true);
     assert!(memory.is_worth_text("a"));
     assert!(!memory.is_worth_text(""));
+}
+
+#[test]
+fn a_string_is_read_as_utf_8_and_held_as_utf_16() {
+    let within = |text| is_text_within(text, 6, 11);
+    assert_eq!(
+        ["aa", "aaa", "aaaaa", "aaaaaa"].map(within),
+        [false, true, true, false]
+    );
+    // Nine and twelve bytes of UTF-8.
+    assert_eq!(["€€€", "€€€€"].map(within), [true, false]);
+    // Two units each, of which there may be five.
+    let within = |text| is_text_within(text, 2, 11);
+    assert_eq!(
+        ["🦀", "🦀🦀", "🦀🦀a", "🦀🦀aa"].map(within),
+        [true, true, true, false]
+    );
 }
 
 #[test]
