@@ -2,3 +2,4 @@
 
 mod calls;
 mod life;
+mod shared_memory;
