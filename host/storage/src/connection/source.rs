@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn the_setting_that_counts_is_named() {
         const KEY: &str = "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=c2VjcmV0";
-        const SAS: &str = "QueueEndpoint=https://shop.queue.core.windows.net;SharedAccessSignature=sv=1&sig=x";
+        const SAS: &str =
+            "QueueEndpoint=https://shop.queue.core.windows.net;SharedAccessSignature=sv=1&sig=x";
         let public = Some("queue.core.windows.net");
         for (name, settings, setting, kind) in [
             (
@@ -116,7 +117,12 @@ mod tests {
                 "AzureWebJobsOrders",
                 SourceKind::ConnectionString,
             ),
-            ("Orders", &[("Orders", SAS)], "Orders", SourceKind::ConnectionString),
+            (
+                "Orders",
+                &[("Orders", SAS)],
+                "Orders",
+                SourceKind::ConnectionString,
+            ),
             (
                 "Orders",
                 &[("ConnectionStrings__Orders", KEY)],
@@ -138,7 +144,10 @@ mod tests {
             (
                 "Orders",
                 &[
-                    ("Orders__queueServiceUri", "https://shop.queue.core.chinacloudapi.cn"),
+                    (
+                        "Orders__queueServiceUri",
+                        "https://shop.queue.core.chinacloudapi.cn",
+                    ),
                     ("Orders__credential", "managedidentity"),
                     ("Orders__clientId", "id"),
                 ],
@@ -147,7 +156,10 @@ mod tests {
             ),
             (
                 "Orders",
-                &[("Orders__queueServiceUri", "https://shop.queue.core.windows.net?sig=x")],
+                &[(
+                    "Orders__queueServiceUri",
+                    "https://shop.queue.core.windows.net?sig=x",
+                )],
                 "Orders",
                 SourceKind::SignedAddresses,
             ),
@@ -156,7 +168,11 @@ mod tests {
                 setting: setting.to_owned(),
                 kind,
             };
-            assert_eq!(find(name, settings).as_ref(), Ok(&expected), "{name} {settings:?}");
+            assert_eq!(
+                find(name, settings).as_ref(),
+                Ok(&expected),
+                "{name} {settings:?}"
+            );
         }
     }
 
