@@ -1,6 +1,6 @@
 //! Manifests as YAML, on stdout or in files.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,12 @@ use serde::Serialize;
 use crate::cli::new_files::{NewFiles, replace};
 use crate::logging::print_error;
 use crate::sys;
+
+/// The names of manifests that only some apps have.
+const OPTIONAL: [&str; 4] = ["interceptorroute", "scaledobject", "service", "serviceaccount"];
+
+/// What the names of others begin with.
+const OPTIONAL_PREFIX: &str = "triggerauthentication-";
 
 /// A manifest as text.
 #[derive(Debug)]
@@ -113,13 +119,33 @@ fn write_files(folder: &Path, overwrites: bool, documents: &[Document]) -> Resul
     for document in documents {
         print_error(&format_args!("wrote {}", folder.join(document.file()).display()));
     }
+    for file in left_over(folder, documents) {
+        print_error(&format_args!(
+            "warning: {} is of an earlier run, and the app has no such manifest now: remove it, as kubectl apply would \
+             take it",
+            file.display()
+        ));
+    }
     Ok(())
+}
+
+/// Returns the files that an earlier run has written, and this one has not; sorted.
+fn left_over(folder: &Path, documents: &[Document]) -> Vec<PathBuf> {
+    let written: Vec<_> = documents.iter().map(Document::file).collect();
+    let is_left_over = |name: &String| {
+        let is_ours = |name: &str| OPTIONAL.contains(&name) || name.starts_with(OPTIONAL_PREFIX);
+        name.strip_suffix(".yaml").is_some_and(is_ours) && !written.contains(name)
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut files: Vec<_> = names.filter(is_left_over).map(|name| folder.join(name)).collect();
+    files.sort();
+    files
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::fs;
 
     use super::*;
 
@@ -197,5 +223,15 @@ mod tests {
             let text = fs::read_to_string(folder.join(format!("{name}.yaml"))).expect("a file");
             assert_eq!(text, "# one\n# two\nb\n");
         }
+        assert_eq!(left_over(&folder, &documents("c")), [] as [PathBuf; 0]);
+        for file in [
+            "triggerauthentication-a.yaml",
+            "kustomization.yaml",
+            "services.yaml",
+        ] {
+            fs::write(folder.join(file), "").expect("a file");
+        }
+        let expected = ["service.yaml", "triggerauthentication-a.yaml"].map(|file| folder.join(file));
+        assert_eq!(left_over(&folder, &documents("c")[1..]), expected);
     }
 }

@@ -29,8 +29,14 @@ const LAST_REQUESTS: u32 = 5;
 /// Beyond the calls, the time for triggers, extensions and the end of processes.
 const AFTER_CALLS: u32 = 15;
 
-/// What a pod is promised, as a beginning: CPU time in thousandths of a core, memory in MiB.
-const REQUESTS: [(&str, &str); 2] = [("cpu", "250m"), ("memory", "256Mi")];
+/// The CPU time that a pod is promised, in thousandths of a core.
+const CPU: &str = "250m";
+
+/// The same if the number of pods depends on it: else some more pods would start when one has hardly anything to do.
+const SCALED_CPU: &str = "500m";
+
+/// The memory that a pod is promised.
+const MEMORY: &str = "256Mi";
 
 /// Returns the `spec` of the Deployment.
 pub(super) fn deployment(plan: &Plan<'_>) -> Deployment {
@@ -78,6 +84,12 @@ pub(super) fn deployment(plan: &Plan<'_>) -> Deployment {
 }
 
 fn container(plan: &Plan<'_>, pause: u32) -> Container {
+    let mut triggers = plan.scaling.triggers.iter();
+    let cpu = if triggers.any(|trigger| trigger.kind == "cpu") {
+        SCALED_CPU
+    } else {
+        CPU
+    };
     Container {
         name: "funcdock",
         image: plan.image.to_owned(),
@@ -104,7 +116,7 @@ fn container(plan: &Plan<'_>, pause: u32) -> Container {
             },
         }),
         resources: Resources {
-            requests: BTreeMap::from(REQUESTS),
+            requests: BTreeMap::from([("cpu", cpu), ("memory", MEMORY)]),
         },
         security_context: ContainerSecurity {
             allow_privilege_escalation: false,
