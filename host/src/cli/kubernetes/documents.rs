@@ -50,16 +50,18 @@ impl Plan<'_> {
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = self.notes_on_secrets();
         if self.sources.has_identity() {
-            let client = if self.sources.client_id().is_some() {
-                ""
-            } else {
-                ", and the annotation azure.workload.identity/client-id names it"
-            };
-            notes.push(format!(
-                "the identity of the ServiceAccount {} needs roles for the storage account's data (Storage Blob Data Owner, \
-                 Storage Queue Data Contributor){client}; KEDA's own needs Storage Queue Data Reader",
+            let mut note = format!(
+                "the identity of the ServiceAccount {} needs roles for the storage account's data: Storage Blob Data Owner, \
+                 Storage Queue Data Contributor",
                 self.name
-            ));
+            );
+            if self.sources.client_id().is_none() {
+                note += "; its annotation azure.workload.identity/client-id must name the identity";
+            }
+            if !self.scaling.identities.is_empty() {
+                note += "; the identity of KEDA's operator needs Storage Queue Data Reader";
+            }
+            notes.push(note);
         }
         if self.arguments.http_scaler {
             notes.push(format!(
