@@ -372,11 +372,25 @@ fn a_missing_container_is_empty() {
 #[test]
 fn names_that_end_with_dots_are_names() {
     let storage = Storage::new();
-    let names = ["dot.", "dots...", "folder./x", "spaced .", "deep/dot."];
+    let code = "import logging\n\ndef main(blob):\n    assert blob.read().decode() == blob.name\n    \
+                logging.info('called for %s.', blob.name)\n";
+    let names = [
+        "dot.",
+        "dots...",
+        "...",
+        "folder./x",
+        "spaced .",
+        "deep/dot.",
+        "deep/.",
+        "deep/./x",
+        "deep/../x",
+        "deep/..",
+        "deep/",
+    ];
     for name in names {
         storage.write(name);
     }
-    let host = storage.app("samples/{name}", LOGS).spawn();
+    let host = storage.app("samples/{name}", code).spawn();
     let mut expected: Vec<_> = names.iter().map(|name| (*name, 1)).collect();
     expect_calls(&host, &expected);
     storage.write("dot.");
@@ -390,7 +404,7 @@ fn names_that_end_with_dots_are_names() {
     assert!(receipts.values().all(|is_complete| *is_complete), "{receipts:?}");
 
     storage.write("after.");
-    let host = storage.app("samples/{name}", LOGS).spawn();
+    let host = storage.app("samples/{name}", code).spawn();
     expect_calls(&host, &[("after.", 1)]);
     host.stop().assert_clean();
 }

@@ -45,9 +45,15 @@ impl<H: MessageHandler> Keeper<H> {
         let done = loop {
             match self.let_go(&message, &receipt, &next, &mut is_in_poison).await {
                 // As long as nobody else can have it, another attempt may spare it being handled twice.
-                Err(StorageError::Unavailable(_))
+                Err(StorageError::Unavailable(error))
                     if Instant::now() < visible_again && !self.stop.is_cancelled() =>
                 {
+                    tracing::debug!(
+                        "{}: the message {} of the queue {:?} cannot be let go yet: {error}",
+                        self.owner,
+                        message.id,
+                        self.queue.name()
+                    );
                     sleep(PAUSE).await;
                 }
                 done => break done,
