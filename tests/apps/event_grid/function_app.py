@@ -10,7 +10,9 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 STORAGE = "AzureWebJobsStorage"
 
 
-@app.blob_trigger(arg_name="blob", path="samples/{name}", connection=STORAGE, source=func.BlobSource.EVENT_GRID)
+@app.blob_trigger(
+    arg_name="blob", path="samples/{name}", connection=STORAGE, source=func.BlobSource.EVENT_GRID
+)
 def watch(blob: func.InputStream) -> None:
     logging.info("watch got %s: %s.", blob.name, blob.read().decode())
 

@@ -617,3 +617,27 @@ fn without_a_default_account_the_log_says_what_to_set() {
     assert!(answer.text().contains("AzureWebJobsStorage"), "{answer:?}");
     host.stop().assert_clean();
 }
+
+#[test]
+fn no_more_calls_run_at_once_than_host_json_allows() {
+    const BLOBS: usize = 12;
+    let code = "import logging, threading, time\n\nlock = threading.Lock()\nrunning = 0\n\ndef main(blob):\n    global running\n    \
+                with lock:\n        running += 1\n        logging.info('at once %s.', running)\n    time.sleep(0.1)\n    \
+                with lock:\n        running -= 1\n    logging.info('handled %s.', blob.name)\n";
+    let account = Account::new();
+    let settings = r#"{"version": "2.0", "extensions": {"blobs": {"maxDegreeOfParallelism": 3}}}"#;
+    let host = account.app_with(code).file("host.json", settings).start();
+    let events = (0..BLOBS).map(|number| {
+        let etag = account.storage.put_blob("samples", &number.to_string(), b"x");
+        account.event(&format!("samples/{number}"), &etag)
+    });
+    notify(&host, "watch", &Value::Array(events.collect()));
+    lines(&host, "root: handled ", BLOBS);
+    account.wait_until_empty(&host);
+    let at_once = counts(&[&host], "at once ");
+    assert!(
+        at_once.contains_key("at once 3") && at_once.len() == 3,
+        "{at_once:?}"
+    );
+    host.stop().assert_clean();
+}
