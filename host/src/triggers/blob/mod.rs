@@ -28,7 +28,7 @@ use receipt::Receipts;
 
 pub(super) use event_grid::run as run_event_grid;
 pub(super) use polling::run;
-pub(crate) use webhook::{BlobWebhook, KEY_NAME, WebhookError};
+pub(crate) use webhook::{BlobWebhook, KEY_NAME, WebhookError, fuzz};
 
 /// The queue of messages about blobs that cannot be handled.
 const POISON_QUEUE: &str = "webjobs-blobtrigger-poison";

@@ -6,7 +6,9 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 
 use super::route::OPTIONS_OR_POST;
-use crate::triggers::blob::{BlobWebhook, WebhookError};
+use crate::keys::KeyRing;
+use crate::triggers::blob::{BlobWebhook, KEY_NAME, WebhookError};
+use crate::triggers::http::access::KeyCheck;
 use crate::triggers::http::responses::{self, ResponseBody};
 
 /// What Event Grid says that a request is.
@@ -17,8 +19,48 @@ const REQUEST_ORIGIN: &str = "webhook-request-origin";
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
 
-/// Answers a request with this body, which is a POST or OPTIONS.
-pub(super) async fn answer(webhook: &BlobWebhook, parts: &Parts, body: &[u8]) -> Response<ResponseBody> {
+/// The webhook for events of blobs.
+pub(super) struct Webhook {
+    taker: BlobWebhook,
+    /// What requires its key.
+    check: Option<KeyCheck>,
+}
+
+impl Webhook {
+    /// Returns the webhook, which needs one of these keys. An app that has functions for it gets the key for it, which may
+    /// block for a moment.
+    pub(super) fn new(taker: BlobWebhook, keys: Option<&KeyRing>) -> Self {
+        if let Some(keys) = keys.filter(|_| taker.has_functions()) {
+            match keys.folder().make_system_key(KEY_NAME) {
+                Ok(true) => tracing::info!(
+                    "the system key {KEY_NAME:?}, which Event Grid needs for events of blobs, was made in {}",
+                    keys.folder().path().display()
+                ),
+                Ok(false) => {}
+                Err(error) => tracing::error!(
+                    "the system key {KEY_NAME:?}, which Event Grid needs for events of blobs, cannot be made, so it needs the \
+                     master key: {error}"
+                ),
+            }
+        }
+        Webhook {
+            taker,
+            check: keys.map(|keys| KeyCheck::of_extension(keys.clone(), KEY_NAME)),
+        }
+    }
+
+    /// Returns what requires its key; `None` if none is needed.
+    pub(super) fn check(&self) -> Option<&KeyCheck> {
+        self.check.as_ref()
+    }
+
+    /// Answers a request with this body, which is a POST or OPTIONS.
+    pub(super) async fn answer(&self, parts: &Parts, body: &[u8]) -> Response<ResponseBody> {
+        answer(&self.taker, parts, body).await
+    }
+}
+
+async fn answer(webhook: &BlobWebhook, parts: &Parts, body: &[u8]) -> Response<ResponseBody> {
     let function = match webhook.function(function_name(parts).as_deref()) {
         Ok(function) => function,
         Err(error) => return refused(&error),

@@ -25,7 +25,8 @@ use crate::keys::KeyRing;
 use crate::model::{AuthLevel, Origins};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
-use crate::triggers::blob::{BlobWebhook, KEY_NAME};
+use crate::triggers::blob::BlobWebhook;
+use blob_events::Webhook;
 
 pub(super) use route::{Route, is_reserved};
 
@@ -88,37 +89,6 @@ pub(super) struct HostPaths {
     webhook: Option<Webhook>,
 }
 
-/// The webhook for events of blobs.
-struct Webhook {
-    taker: BlobWebhook,
-    /// What requires its key.
-    check: Option<KeyCheck>,
-}
-
-impl Webhook {
-    /// Returns the webhook, which needs one of these keys. An app that has functions for it gets the key for it, which may
-    /// block for a moment.
-    fn new(taker: BlobWebhook, keys: Option<&KeyRing>) -> Self {
-        if let Some(keys) = keys.filter(|_| taker.has_functions()) {
-            match keys.folder().make_system_key(KEY_NAME) {
-                Ok(true) => tracing::info!(
-                    "the system key {KEY_NAME:?}, which Event Grid needs for events of blobs, was made in {}",
-                    keys.folder().path().display()
-                ),
-                Ok(false) => {}
-                Err(error) => tracing::error!(
-                    "the system key {KEY_NAME:?}, which Event Grid needs for events of blobs, cannot be made, so it needs the \
-                     master key: {error}"
-                ),
-            }
-        }
-        Webhook {
-            taker,
-            check: keys.map(|keys| KeyCheck::of_extension(keys.clone(), KEY_NAME)),
-        }
-    }
-}
-
 impl HostPaths {
     /// Returns the paths at the address of the functions, which are all functions of the app. May block for a moment on the
     /// file system.
@@ -171,8 +141,8 @@ impl HostPaths {
             return None;
         }
         let check = match (route, &self.webhook) {
-            (Route::BlobEvents, Some(webhook)) => &webhook.check,
-            _ if self.is_for_operators => &self.check,
+            (Route::BlobEvents, Some(webhook)) => webhook.check(),
+            _ if self.is_for_operators => self.check.as_ref(),
             _ => return Some(unknown()),
         };
         match check {
@@ -264,7 +234,7 @@ impl HostPaths {
                 None => no_function(),
             },
             Route::BlobEvents => match &self.webhook {
-                Some(webhook) => blob_events::answer(&webhook.taker, parts, body).await,
+                Some(webhook) => webhook.answer(parts, body).await,
                 None => unknown(),
             },
             Route::Keys(request) => match &self.keys {
