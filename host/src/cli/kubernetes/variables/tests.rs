@@ -16,6 +16,7 @@ fn variables(values: &[(&str, &str)], connections: &[&str], name: &str) -> (Cont
             ..LocalSettings::default()
         },
         declarations: Declarations::Folders(Vec::new()),
+        driver: crate::app::Driver::default(),
     };
     let names = connections.iter().map(|name| (*name).to_owned()).collect();
     let mut warnings = Vec::new();
