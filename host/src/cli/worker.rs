@@ -6,24 +6,34 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
+use serde_json::json;
 
-use super::{settings, telemetry};
+use super::{print, settings, shell_word, telemetry};
 use crate::app::{App, Driver, ReadOptions, Reading};
 use crate::control::{PROTOCOL, WorkerConfig};
 use crate::launch::python::{self, InterpreterSearch, Program};
 use crate::logging::Format;
 
 const ABOUT: &str = "\
-Microsoft's Functions host starts this command, with these options, for an app whose language is Python. See \"Under \
-Microsoft's Functions host\" in the book for how to tell it so.";
+Microsoft's Functions host starts this command, with these options, for an app whose language is Python. Tell it so:
 
-/// The names of an option: that of hosts of today, which counts, and the older one.
+  funcdock worker --install /opt/funcdock-worker
+  languageWorkers__python__workerDirectory=/opt/funcdock-worker func start";
+
+/// The file that the Functions host reads in the folder of a worker.
+const CONFIG: &str = "worker.config.json";
+
+/// Why an option is missing.
 const MISSING: &str = "the Functions host starts this command and gives this option";
 
 /// Serve as a language worker of Microsoft's Functions host
 #[derive(Debug, clap::Args)]
 #[command(after_help = ABOUT)]
 pub(super) struct Arguments {
+    /// Write a worker.config.json into this folder, which tells the Functions host to start this worker, and end
+    #[arg(long, value_name = "FOLDER", exclusive = true)]
+    install: Option<PathBuf>,
+
     /// The URI at which the host listens: http://127.0.0.1:PORT
     #[arg(long, value_name = "URI")]
     functions_uri: Option<String>,
@@ -99,8 +109,48 @@ impl Arguments {
     }
 }
 
+/// Writes the file by which the Functions host finds this worker.
+fn install(folder: &Path) -> Result<()> {
+    let executable = std::env::current_exe().context("cannot find the funcdock binary")?;
+    let executable = executable.to_str().with_context(|| {
+        format!(
+            "{} cannot be written into JSON; move it to a path in UTF-8",
+            executable.display()
+        )
+    })?;
+    let config = json!({
+        "description": {
+            "language": "python",
+            "extensions": [".py"],
+            "defaultExecutablePath": executable,
+            "arguments": ["worker"],
+            "workerIndexing": "true",
+        },
+        // The imports of large apps take longer than the host's 10 and 30 seconds.
+        "processOptions": {
+            "initializationTimeout": "00:02:00",
+            "environmentReloadTimeout": "00:02:00",
+        },
+    });
+    let folder = std::path::absolute(folder).context("the working directory is gone")?;
+    let file = folder.join(CONFIG);
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&file, format!("{config:#}\n")))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    print(&format_args!(
+        "{} is written. Have the Functions host use it:\n  languageWorkers__python__workerDirectory={}\n",
+        file.display(),
+        shell_word(&folder)
+    ));
+    Ok(())
+}
+
 /// Becomes the app's interpreter, which serves the host. Returns only if that fails.
 pub(super) fn run(arguments: &Arguments, python_module: &str) -> Result<ExitCode> {
+    if let Some(folder) = &arguments.install {
+        install(folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match serve(arguments, python_module) {
         Ok(never) => match never {},
         Err(error) => Err(error),

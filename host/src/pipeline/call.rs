@@ -198,7 +198,9 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
         let chain = &self.function.chain;
         chain.give_up_entering(&self.invocation, &mut self.progress);
-        log_failure(&self.invocation, &outcome);
+        if self.pipeline.logs_failures {
+            log_failure(&self.invocation, &outcome);
+        }
         let took = self.begun.elapsed();
         self.function.counts.end(&outcome, took);
         if self.pipeline.logs_calls {

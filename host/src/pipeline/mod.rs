@@ -41,6 +41,7 @@ pub struct Pipeline {
     cancelled: CancellationToken,
     turn: Turn,
     logs_calls: bool,
+    logs_failures: bool,
 }
 
 /// The calls that the runner got in this turn of the event loop.
@@ -70,6 +71,7 @@ impl Pipeline {
             cancelled: CancellationToken::new(),
             turn: Turn::default(),
             logs_calls: false,
+            logs_failures: true,
         }
     }
 
@@ -77,6 +79,14 @@ impl Pipeline {
     pub fn with_call_log(self) -> Self {
         Pipeline {
             logs_calls: true,
+            ..self
+        }
+    }
+
+    /// Leaves it to whoever starts calls to log those that fail.
+    pub fn without_failure_log(self) -> Self {
+        Pipeline {
+            logs_failures: false,
             ..self
         }
     }

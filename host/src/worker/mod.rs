@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::app::Driver;
 use crate::control::{OwnLoad, Ready, WorkerConfig};
 use crate::extensions::{Activity, Companion, Extensions, Search};
 use crate::logging::Selection;
@@ -318,6 +319,8 @@ impl LoadedWorker {
             timeout,
             WorkerLogging {
                 calls: base.config.logs_calls,
+                // The Functions host logs them itself.
+                failures: base.config.app.driver == Driver::Funcdock,
                 is_first: base.config.index == 0,
             },
             base.health.clone(),

@@ -39,6 +39,8 @@ impl Pulse {
 pub(super) struct WorkerLogging {
     /// Whether the beginning and the end of each call are logged.
     pub(super) calls: bool,
+    /// Whether calls that fail are logged.
+    pub(super) failures: bool,
     /// Whether it is the first worker, which logs what is so in all of them.
     pub(super) is_first: bool,
 }
@@ -59,6 +61,9 @@ impl Service {
         let mut pipeline = Pipeline::new(runner, completions, timeout, tasks.clone());
         if logging.calls {
             pipeline = pipeline.with_call_log();
+        }
+        if !logging.failures {
+            pipeline = pipeline.without_failure_log();
         }
         let pipeline = Arc::new(pipeline);
         let calls = Calls::new(Arc::clone(&pipeline), tasks.clone(), drain.clone());

@@ -144,6 +144,13 @@ fn what_a_function_raises_is_the_failure() {
         exception.stack_trace
     );
     assert!(response.return_value.is_none() && response.output_data.is_empty());
+    // The host logs it.
+    let logs = host.logs();
+    assert!(
+        !logs.iter().any(|log| log.message.contains("nothing works")),
+        "{}",
+        host.output()
+    );
 }
 
 #[test]

@@ -410,3 +410,29 @@ fn a_worker_without_a_host_says_so() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(wrong.stderr.contains("nowhere"), "{}", wrong.stderr);
 }
+
+#[test]
+fn the_host_finds_the_worker_by_its_config() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workers = folder.path().join("workers/python");
+    let output = std::process::Command::new(funcdock_tests::binary())
+        .args(["worker", "--install"])
+        .arg(&workers)
+        .output()
+        .expect("the funcdock binary runs");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let setting = format!("languageWorkers__python__workerDirectory={}\n", workers.display());
+    assert!(said.ends_with(&setting), "{said}");
+    let config = std::fs::read(workers.join("worker.config.json")).expect("written");
+    let config: serde_json::Value = serde_json::from_slice(&config).expect("JSON");
+    let description = &config["description"];
+    assert_eq!(description["language"], "python");
+    assert_eq!(description["extensions"], serde_json::json!([".py"]));
+    assert_eq!(description["workerIndexing"], "true");
+    // What the host starts: the program, its arguments, and the host's own, which the tests' mock gives.
+    assert_eq!(description["arguments"], serde_json::json!(["worker"]));
+    let program = description["defaultExecutablePath"].as_str().expect("a path");
+    let app = App::case("functions_host").program(program);
+    assert_serves(&mut app.under_functions_host().with_functions(&["hello"]));
+}
