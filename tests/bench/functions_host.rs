@@ -1,6 +1,7 @@
 //! Measures workers under the mock of Microsoft's Functions host, one after the other, in turns: calls a second and latency.
 //!
 //! ```text
+//! cargo build --release
 //! cargo bench -p funcdock-tests --bench functions_host -- [--rounds N] [--seconds S] [--python FILE] [NAME=PROGRAM ...]
 //! ```
 //!
@@ -18,7 +19,8 @@ use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::typed_data::Data;
 use funcdock_rpc::messages::{
     BindingInfo, CloseSharedMemoryResourcesRequest, FunctionLoadRequest, InvocationRequest,
-    InvocationResponse, ParameterBinding, RpcDataType, RpcFunctionMetadata, RpcSharedMemory, binding_info,
+    InvocationResponse, ParameterBinding, RpcDataType, RpcFunctionMetadata, RpcHttp, RpcSharedMemory,
+    binding_info,
 };
 use funcdock_tests::App;
 use funcdock_tests::functions_host::{FunctionsHost, assert_success, call, get, host_arguments};
@@ -229,7 +231,10 @@ fn close_maps(host: &FunctionsHost, response: &InvocationResponse) {
 
 fn request(work: Work, folder: &Path) -> InvocationRequest {
     if work.payload == 0 {
-        let http = get("http://localhost/api/hello?name=Ada");
+        let http = RpcHttp {
+            query: HashMap::from([("name".to_owned(), "Ada".to_owned())]),
+            ..get("http://localhost/api/hello?name=Ada")
+        };
         return call(work.function, &[("req", Data::Http(Box::new(http)))]);
     }
     let content = vec![b'x'; work.payload];
@@ -267,11 +272,11 @@ fn start(program: Option<&Path>, python: Option<&Path>, folder: &Path) -> Functi
         .env("FUNCTIONS_WORKER_SHARED_MEMORY_DATA_TRANSFER_ENABLED", "1")
         .env("FUNCTIONS_UNIX_SHARED_MEMORY_DIRECTORIES", folder)
         .env("PYTHON_THREADPOOL_THREAD_COUNT", "8");
-    if let Some(program) = program {
-        app = app.bare().program(program);
-    } else if let Some(python) = python {
-        app = app.python(python);
-    }
+    app = match (program, python) {
+        (Some(program), _) => app.bare().program(program),
+        (None, Some(python)) => app.program(funcdock()).python(python),
+        (None, None) => app.program(funcdock()),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let arguments = host_arguments(listener.local_addr().expect("bound").port());
     let mut host = FunctionsHost::start_with(app, listener, &arguments);
@@ -296,6 +301,13 @@ fn start(program: Option<&Path>, python: Option<&Path>, folder: &Path) -> Functi
         }
     }
     host
+}
+
+/// The binary that `cargo build --release` has made.
+fn funcdock() -> PathBuf {
+    let this = std::env::current_exe().expect("a path");
+    let folder = this.parent().and_then(Path::parent).expect("target/release/deps");
+    folder.join("funcdock")
 }
 
 type Function = (
