@@ -66,7 +66,7 @@ fn read_one(
     let kind = required("type")?.non_empty_string()?.to_owned();
     let name = name(&required("name")?)?;
     let data_type = item.get("dataType")?;
-    let data_type = data_type.map(|item| read_data_type(&item)).transpose()?;
+    let data_type = data_type.map(|item| read_data_type(&item)).transpose()?.flatten();
     let (direction, place) = match item.get("direction")? {
         Some(direction) => (read_direction(&direction)?, direction),
         // Defaults to `in`, as with the tools.
@@ -123,12 +123,14 @@ fn read_direction(item: &Item<'_>) -> Result<Direction, Problem> {
     })
 }
 
-fn read_data_type(item: &Item<'_>) -> Result<DataType, Problem> {
-    Ok(match one_of(item, &["string", "binary", "stream"])?.as_str() {
+fn read_data_type(item: &Item<'_>) -> Result<Option<DataType>, Problem> {
+    let read = match one_of(item, &["string", "binary", "stream", "undefined"])?.as_str() {
         "string" => DataType::String,
         "binary" => DataType::Binary,
-        _ => DataType::Stream,
-    })
+        "stream" => DataType::Stream,
+        _ => return Ok(None),
+    };
+    Ok(Some(read))
 }
 
 fn http_trigger(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem> {

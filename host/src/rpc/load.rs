@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use funcdock_rpc::messages::rpc_retry_options::RetryStrategy as RpcRetryStrategy;
 use funcdock_rpc::messages::{
     BindingInfo, FunctionLoadRequest, FunctionLoadResponse, FunctionMetadataResponse, RpcFunctionMetadata,
-    StatusResult, binding_info,
+    RpcRetryOptions, StatusResult, binding_info,
 };
+use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 use super::invocation::Asked;
 use super::outgoing::{failure, refusal, success};
 use super::trigger::{Served, ServedFunctions};
-use crate::model::{Binding, DataType, Direction, FunctionDefinition};
+use crate::model::{Binding, DataType, Direction, FunctionDefinition, RetryPolicy, RetryStrategy};
 
 /// The functions of a loaded app.
 pub(super) struct Loaded {
@@ -65,12 +68,12 @@ impl Loaded {
         }
     }
 
-    /// Returns the list of the functions that code has declared.
-    pub(super) fn metadata(&self) -> FunctionMetadataResponse {
+    /// Returns the list of the functions that code in this file of the app's folder has declared.
+    pub(super) fn metadata(&self, script: &str) -> FunctionMetadataResponse {
         let functions = self.functions.iter();
         FunctionMetadataResponse {
             function_metadata_results: functions
-                .map(|served| metadata(&served.function.definition))
+                .map(|served| metadata(&served.function.definition, script))
                 .collect(),
             result: Some(success()),
             use_default_metadata_indexing: false,
@@ -93,8 +96,7 @@ fn unanswered(request: &FunctionLoadRequest) -> FunctionLoadResponse {
     }
 }
 
-fn metadata(definition: &FunctionDefinition) -> RpcFunctionMetadata {
-    let file = definition.script_file.file_name().unwrap_or_default();
+fn metadata(definition: &FunctionDefinition, script: &str) -> RpcFunctionMetadata {
     let bindings = &definition.bindings;
     RpcFunctionMetadata {
         name: definition.name.clone(),
@@ -103,19 +105,56 @@ fn metadata(definition: &FunctionDefinition) -> RpcFunctionMetadata {
             .hyphenated()
             .to_string(),
         directory: definition.directory.to_string_lossy().into_owned(),
-        script_file: file.to_string_lossy().into_owned(),
+        script_file: script.to_owned(),
         entry_point: definition.entry_point.clone(),
         language: "python".to_owned(),
         bindings: bindings
             .iter()
             .map(|binding| (binding.name.clone(), info(binding)))
             .collect(),
-        raw_bindings: bindings
-            .iter()
-            .map(|binding| serde_json::Value::Object(binding.properties.clone()).to_string())
-            .collect(),
+        raw_bindings: raw_bindings(bindings),
+        retry_options: definition.retry.as_ref().map(retry_options),
         properties: HashMap::from([("worker_indexed".to_owned(), "True".to_owned())]),
         ..RpcFunctionMetadata::default()
+    }
+}
+
+/// Returns the declarations as JSON. If a parameter takes a client of Azure's library, each says whether the host is to
+/// send only where the data are.
+fn raw_bindings(bindings: &[Binding]) -> Vec<String> {
+    let is_reference = |binding: &Binding| binding.data_type == Some(DataType::Reference);
+    let has_reference = bindings.iter().any(is_reference);
+    let raw = bindings.iter().map(|binding| {
+        let mut raw = binding.properties.clone();
+        if has_reference {
+            let properties = raw.entry("properties").or_insert_with(|| Map::new().into());
+            if let Value::Object(properties) = properties {
+                properties.insert("SupportsDeferredBinding".to_owned(), is_reference(binding).into());
+            }
+        }
+        Value::Object(raw).to_string()
+    });
+    raw.collect()
+}
+
+fn retry_options(policy: &RetryPolicy) -> RpcRetryOptions {
+    let span = |span: Duration| span.try_into().ok();
+    let (fixed, exponential) = (RpcRetryStrategy::FixedDelay, RpcRetryStrategy::ExponentialBackoff);
+    RpcRetryOptions {
+        max_retry_count: policy.max.map_or(-1, |max| max.try_into().unwrap_or(i32::MAX)),
+        ..match policy.strategy {
+            RetryStrategy::Fixed { delay } => RpcRetryOptions {
+                delay_interval: span(delay),
+                retry_strategy: fixed.into(),
+                ..RpcRetryOptions::default()
+            },
+            RetryStrategy::Exponential { min, max } => RpcRetryOptions {
+                minimum_interval: span(min),
+                maximum_interval: span(max),
+                retry_strategy: exponential.into(),
+                ..RpcRetryOptions::default()
+            },
+        }
     }
 }
 
@@ -138,3 +177,6 @@ fn info(binding: &Binding) -> BindingInfo {
         properties: HashMap::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

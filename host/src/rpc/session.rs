@@ -87,6 +87,7 @@ pub(super) fn run(
             reports: reports_to,
             app: AppState::Unknown,
             waiting: Vec::new(),
+            script: String::new(),
         };
         conversation.run(connection, reports, closed).await;
     });
@@ -120,6 +121,8 @@ struct Conversation {
     reports: mpsc::UnboundedSender<Report>,
     app: AppState,
     waiting: Vec<Waiting>,
+    /// The name of the file whose code declares the functions; empty if none does.
+    script: String,
 }
 
 impl Conversation {
@@ -231,6 +234,10 @@ impl Conversation {
         if let AppState::In(folder) = &self.app {
             match (self.configure)(&folder.clone()) {
                 Ok(config) => {
+                    if let Declarations::Script(script) = &config.app.declarations {
+                        let name = script.file.file_name().unwrap_or_default();
+                        self.script = name.to_string_lossy().into_owned();
+                    }
                     let (orders, drain) = HostOrders::new(self.reports.clone());
                     self.app = AppState::Loading(drain, None);
                     // It fails only when the process ends.
@@ -298,7 +305,7 @@ impl Conversation {
                 }
                 Waiting::Metadata(id) => {
                     let response = match &loaded {
-                        Some(loaded) => loaded.metadata(),
+                        Some(loaded) => loaded.metadata(&self.script),
                         None => FunctionMetadataResponse {
                             result: Some(refusal(reason)),
                             ..FunctionMetadataResponse::default()

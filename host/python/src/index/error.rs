@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use funcdock::app::{App, AppError};
+use funcdock::app::{App, AppError, Driver};
 use funcdock::model::Exception;
 use pyo3::prelude::*;
 
@@ -51,7 +51,13 @@ impl LoadError {
         py.detach(|| tracing::error!("{phase} failed, so its calls are answered with an error:\n{message}"));
         Exception {
             type_name: "LoadError".to_owned(),
-            message: "the function could not be loaded; the log at the start says why".to_owned(),
+            message: match app.driver {
+                Driver::Funcdock => {
+                    "the function could not be loaded; the log at the start says why".to_owned()
+                }
+                // It shows this to the user, and keeps no log of a start.
+                Driver::FunctionsHost => message,
+            },
             traceback: String::new(),
         }
     }
