@@ -3,12 +3,22 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
+use crate::functions_host::FunctionsHost;
 use crate::host::{Host, Stopped};
 use crate::{binary, python, repository};
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// The output on stderr.
+    pub stderr: String,
+}
 
 /// An app to serve: a copy of `tests/apps/<case>` in a temporary folder, and the options of its host.
 #[derive(Debug)]
@@ -146,6 +156,11 @@ impl App {
         self.spawn().wait()
     }
 
+    /// Starts a worker of the app under a mock of Microsoft's Functions host, and waits until it has presented itself.
+    pub fn under_functions_host(self) -> FunctionsHost {
+        FunctionsHost::start(self)
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(self.program.clone().unwrap_or_else(binary));
         match &self.as_func {
@@ -155,6 +170,33 @@ impl App {
         if let Some(python) = &self.python {
             command.args(["--port", "0", "--python"]).arg(python);
         }
+        self.finish(command)
+    }
+
+    /// Runs a worker with these arguments of the Functions host to its end.
+    pub fn run_worker(&self, arguments: &[String]) -> Ended {
+        let output = self
+            .worker_command(arguments)
+            .output()
+            .expect("the funcdock binary runs");
+        Ended {
+            status: output.status,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The command of a worker, to which the Functions host gives these arguments.
+    pub(crate) fn worker_command(&self, arguments: &[String]) -> Command {
+        let mut command = Command::new(self.program.clone().unwrap_or_else(binary));
+        command.arg("worker").args(arguments).current_dir(self.path());
+        if let Some(python) = &self.python {
+            command.arg("--python").arg(python);
+        }
+        self.finish(command)
+    }
+
+    /// Adds what all commands have.
+    fn finish(&self, mut command: Command) -> Command {
         command.args(&self.arguments);
         // The developer's own variables must not change the results of tests.
         let ours = |name: &str| {

@@ -36,7 +36,7 @@ pub struct Stopped {
 }
 
 /// The output of a process so far.
-struct Stream {
+pub(crate) struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -283,14 +283,14 @@ fn without_time(line: &str) -> &str {
 
 impl Stream {
     /// The stream of a process that prints elsewhere.
-    fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Stream {
             bytes: Arc::default(),
             reader: None,
         }
     }
 
-    fn read(mut from: impl Read + Send + 'static) -> Self {
+    pub(crate) fn read(mut from: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&bytes);
         let reader = std::thread::spawn(move || {
@@ -313,7 +313,7 @@ impl Stream {
         }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -12,6 +12,7 @@
 mod app;
 mod azurite;
 mod build;
+pub mod functions_host;
 mod gate;
 pub mod golden;
 mod host;
@@ -31,7 +32,7 @@ mod wait;
 pub mod websocket;
 pub mod zipkin;
 
-pub use app::App;
+pub use app::{App, Ended};
 pub use azurite::Azurite;
 pub use build::{binary, build_outside, library, library_name, outside, repository, target};
 pub use gate::Gate;

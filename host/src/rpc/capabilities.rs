@@ -14,13 +14,19 @@ use funcdock_rpc::messages::WorkerMetadata;
 /// | `TypedDataCollection` | sends several values of a binding as a collection |
 /// | `WorkerStatus` | asks whether the worker answers |
 /// | `HandlesWorkerTerminateMessage` | says before it ends the process |
-const CAPABILITIES: [&str; 6] = [
+/// | `SupportsLoadResponseCollection` | has all functions loaded by one message |
+/// | `EnableUserCodeException` | reads the type of an exception |
+///
+/// It takes any value but an empty one for yes.
+const CAPABILITIES: [&str; 8] = [
     "RawHttpBodyBytes",
     "TypedDataCollection",
     "RpcHttpBodyOnly",
     "RpcHttpTriggerMetadataRemoved",
     "WorkerStatus",
     "HandlesWorkerTerminateMessage",
+    "SupportsLoadResponseCollection",
+    "EnableUserCodeException",
 ];
 
 /// Returns the worker's capabilities.

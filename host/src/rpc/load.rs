@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::invocation::Asked;
 use super::outgoing::{failure, refusal, success};
-use super::trigger::{Served, ServedFunctions};
+use super::reports::{Served, ServedFunctions};
 use crate::model::{Binding, DataType, Direction, FunctionDefinition, RetryPolicy, RetryStrategy};
 
 /// The functions of a loaded app.

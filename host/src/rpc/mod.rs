@@ -15,6 +15,7 @@ mod load;
 mod log;
 mod orders;
 mod outgoing;
+mod reports;
 mod session;
 mod trigger;
 mod typed_data;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::session::Report;
+use super::reports::Report;
 use super::trigger::HostTrigger;
 use crate::control::Ready;
 use crate::triggers::Trigger;

@@ -45,6 +45,7 @@ pub(super) fn failure(exception: &Exception) -> StatusResult {
             message: exception.to_string(),
             stack_trace: exception.traceback.clone(),
             r#type: exception.type_name.clone(),
+            is_user_exception: true,
             ..RpcException::default()
         }),
         ..StatusResult::default()

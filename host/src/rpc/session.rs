@@ -22,7 +22,7 @@ use super::load::{Loaded, not_loaded};
 use super::log;
 use super::orders::HostOrders;
 use super::outgoing::{Outgoing, refusal, success};
-use super::trigger::ServedFunctions;
+use super::reports::Report;
 use super::{Configure, NewEnvironment, Options, Step};
 use crate::app::Declarations;
 use crate::logging::Level;
@@ -32,17 +32,6 @@ const ORPHAN_DRAIN: Duration = Duration::from_secs(2);
 
 /// How long a worker may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What the rest of the worker reports.
-pub(super) enum Report {
-    /// The functions are there; [`Ready`](Report::Ready) comes next.
-    Functions(ServedFunctions),
-    Ready,
-    /// The app cannot be loaded.
-    Failed(String),
-    /// The worker cannot go on.
-    Unhealthy(String),
-}
 
 /// Runs the conversation to its end. Reports to `connected` whether it has begun.
 pub(super) fn run(
@@ -411,7 +400,8 @@ impl Conversation {
 
     /// Has the worker end because the host is gone, or the worker cannot go on.
     fn end(&mut self, reason: &str) {
-        tracing::error!("the worker ends: {reason}");
+        // The host no longer reads the log.
+        crate::logging::print_error(&format_args!("funcdock worker: the worker ends: {reason}"));
         self.leave(ORPHAN_DRAIN, 1);
     }
 

@@ -5,27 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::invocation::{self, Asked};
-use super::session::Report;
-use crate::model::Exception;
+use super::reports::{Report, Served, ServedFunctions};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::{Calls, Trigger, TriggerFuture};
-
-/// A function that the host may call.
-pub(super) struct Served {
-    pub(super) function: Arc<LoadedFunction>,
-    /// Whether its calls run on threads, and not on the event loop.
-    pub(super) needs_thread: bool,
-    /// Why it could not be loaded.
-    pub(super) failure: Option<Exception>,
-}
-
-/// The functions that the host may call, and the way to call them.
-pub(super) struct ServedFunctions {
-    pub(super) functions: Vec<Served>,
-    /// The number of threads for functions.
-    pub(super) threads: usize,
-    pub(super) calls: UnboundedSender<Asked>,
-}
 
 /// Makes the calls that the session hands over.
 pub(super) struct HostTrigger {

@@ -29,7 +29,7 @@ fn read_hello(text: &str, settings: &Settings<'_>) -> Result<Option<FunctionDefi
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     let settings = AppSettings::new([], &environment);
-    match read(root.path(), "Hello", &settings, &mut Vec::new()) {
+    match read(root.path(), "Hello", &settings, Driver::Funcdock, &mut Vec::new()) {
         Ok(Read::Enabled(enabled)) => {
             let mut function = enabled.function;
             // The folder has another name each time.
@@ -376,7 +376,13 @@ fn the_default_script_is_the_only_one_or_has_a_known_name() {
         for file in files {
             fs::write(folder.join(file), "").expect("written");
         }
-        let found = match read(root.path(), "Bye", &AppSettings::new([], []), &mut Vec::new()) {
+        let found = match read(
+            root.path(),
+            "Bye",
+            &AppSettings::new([], []),
+            Driver::Funcdock,
+            &mut Vec::new(),
+        ) {
             Ok(Read::Enabled(enabled)) => Ok(enabled.function.script_file),
             Ok(Read::Disabled) => panic!("{reason}: disabled"),
             Err(problem) => Err(problem.to_string()),
@@ -407,7 +413,13 @@ fn a_declaration_that_cannot_be_read_is_an_error() {
             "Folder/function.json: cannot be read: Is a directory (os error 21)",
         ),
     ] {
-        let read = read(root.path(), name, &AppSettings::new([], []), &mut Vec::new());
+        let read = read(
+            root.path(),
+            name,
+            &AppSettings::new([], []),
+            Driver::Funcdock,
+            &mut Vec::new(),
+        );
         assert_eq!(
             read.err().map(|problem| problem.to_string()).as_deref(),
             Some(expected)

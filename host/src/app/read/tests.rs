@@ -35,6 +35,7 @@ fn options(environment: &[(&str, &str)], functions: &[&str]) -> ReadOptions {
             .map(|(name, value)| ((*name).into(), (*value).into()))
             .collect(),
         functions: functions.iter().map(|name| (*name).into()).collect(),
+        ..ReadOptions::default()
     }
 }
 

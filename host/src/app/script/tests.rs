@@ -26,6 +26,7 @@ fn read(root: &tempfile::TempDir, setting: Option<&str>, functions: &[&str]) -> 
     let options = ReadOptions {
         environment: setting.into_iter().collect::<BTreeMap<_, _>>(),
         functions: functions.iter().map(|name| (*name).to_owned()).collect(),
+        ..ReadOptions::default()
     };
     App::read(root.path(), &options).map_err(|error| error.to_string())
 }

@@ -1,0 +1,4 @@
+//! Workers of Microsoft's Functions host: `funcdock worker` under a mock of it.
+
+mod calls;
+mod life;
