@@ -117,7 +117,7 @@ def decoder(function: str, binding: str, binding_type: str, hint: Any) -> Decode
             raise TypeError(_with(message, error)) from None
         except Exception as error:
             if form is None:
-                raise TypeError(f"{where} has brought no data, but the function needs some") from None
+                raise TypeError(f"{where} brought no data, but the function needs some") from None
             raise ValueError(
                 f"the data of {where}, of the form {form}, cannot be read: {type(error).__name__}: {error}"
             ) from error

@@ -1,4 +1,5 @@
 //! Workers of Microsoft's Functions host: `funcdock worker` under a mock of it.
 
 mod calls;
+mod inputs;
 mod life;
