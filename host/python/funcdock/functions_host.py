@@ -203,37 +203,44 @@ def _encoder(function: str, binding: str, binding_type: str, hint: Any) -> Encod
     is_plain = converter is None or (binding != "$return" and _is_generic(binding_type, hint))
     takes_none = converter is not None and binding == "$return" and _implies_return(binding_type)
 
-    def encode(value: Any) -> tuple[str, Any] | None:
-        if value is None and not takes_none:
-            return None
+    def converted(value: Any) -> tuple[str, Any] | None:
         if is_plain:
             plain = _plain(value)
             if plain is not None or converter is None:
-                return checked(value, plain)
+                return plain
         if isinstance(value, dict) and binding_type in _TAKE_ITERABLES:
-            return checked(value, ("json", json.dumps(value)))
+            return "json", json.dumps(value)
         try:
             datum = typing.cast(Any, converter).encode(value, expected_type=hint)
-        except NotImplementedError as error:
-            raise TypeError(_with(refused(value), error)) from None
-        except Exception as error:
-            raise ValueError(f"{refused(value)}: {type(error).__name__}: {error}") from error
-        return checked(value, None if datum is None else _of_datum(datum.type, datum.value))
+        except NotImplementedError:
+            # The host takes text and bytes for all types.
+            if isinstance(value, (str, bytes)):
+                return _plain(value)
+            raise
+        return None if datum is None else _of_datum(datum.type, datum.value)
 
-    def refused(value: Any) -> str:
+    def refusal(value: Any) -> str:
         return (
             f"function {function!r} gave {type(value).__qualname__} to the binding {binding!r} "
             f"({binding_type}), which does not take it"
         )
 
-    def checked(value: Any, data: tuple[str, Any] | None) -> tuple[str, Any] | None:
+    def encode(value: Any) -> tuple[str, Any] | None:
+        if value is None and not takes_none:
+            return None
+        try:
+            data = converted(value)
+        except NotImplementedError as error:
+            raise TypeError(_with(refusal(value), error)) from None
+        except Exception as error:
+            raise ValueError(f"{refusal(value)}: {type(error).__name__}: {error}") from error
         if data is None and value is not None:
-            raise TypeError(refused(value))
+            raise TypeError(refusal(value))
         if data is not None and data[0] == "json" and not isinstance(data[1], str):
-            # What an orchestrator and an entity return is the text that the durable library has made.
+            # An orchestrator and an entity return the text that the durable library has made.
             if data[1] is None:
                 return None
-            raise TypeError(f"{refused(value)}: it takes JSON as text")
+            raise TypeError(f"{refusal(value)}: it takes JSON as text")
         return data
 
     return encode

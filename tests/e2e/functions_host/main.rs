@@ -3,3 +3,4 @@
 mod calls;
 mod inputs;
 mod life;
+mod outputs;
