@@ -149,7 +149,7 @@ def _of_reference(where: str, make: Callable[[str, Any], Any] | None) -> Decoder
             return None
         if make is None or form not in ("model_binding_data", "collection_model_binding_data"):
             raise TypeError(
-                f"{where} has brought data of the form {form}, and its parameter takes a client: the host "
+                f"{where} brought data of the form {form}, and its parameter takes a client: the host "
                 'must send a reference, which it does for bindings with "supportsDeferredBinding"'
             )
         return make(form, value)

@@ -1,6 +1,7 @@
 //! Workers of Microsoft's Functions host: `funcdock worker` under a mock of it.
 
 mod calls;
+mod declared;
 mod inputs;
 mod life;
 mod outputs;
