@@ -54,18 +54,7 @@ impl FunctionsHost {
     pub fn start(app: App) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let arguments = [
-            "--host=127.0.0.1".to_owned(),
-            format!("--port={port}"),
-            format!("--workerId={WORKER_ID}"),
-            format!("--requestId={REQUEST_ID}"),
-            format!("--grpcMaxMessageLength={}", i32::MAX),
-            format!("--functions-uri=http://127.0.0.1:{port}/"),
-            format!("--functions-worker-id={WORKER_ID}"),
-            format!("--functions-request-id={REQUEST_ID}"),
-            format!("--functions-grpc-max-message-length={}", i32::MAX),
-        ];
-        FunctionsHost::start_with(app, listener, &arguments)
+        FunctionsHost::start_with(app, listener, &host_arguments(port))
     }
 
     /// Starts a worker with these arguments.
@@ -153,6 +142,11 @@ impl FunctionsHost {
 
     fn lock_logs(&self) -> std::sync::MutexGuard<'_, Vec<RpcLog>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what the worker has logged.
+    pub fn forget_logs(&self) {
+        self.lock_logs().clear();
     }
 
     /// Waits for a log record whose message has this text, and returns it.
@@ -322,6 +316,21 @@ impl Drop for FunctionsHost {
             runtime.shutdown_background();
         }
     }
+}
+
+/// The options that hosts of today give: each in both forms.
+pub fn host_arguments(port: u16) -> Vec<String> {
+    vec![
+        "--host=127.0.0.1".to_owned(),
+        format!("--port={port}"),
+        format!("--workerId={WORKER_ID}"),
+        format!("--requestId={REQUEST_ID}"),
+        format!("--grpcMaxMessageLength={}", i32::MAX),
+        format!("--functions-uri=http://127.0.0.1:{port}/"),
+        format!("--functions-worker-id={WORKER_ID}"),
+        format!("--functions-request-id={REQUEST_ID}"),
+        format!("--functions-grpc-max-message-length={}", i32::MAX),
+    ]
 }
 
 /// Asserts that this is a success.

@@ -61,6 +61,16 @@ pub fn with(name: &str, packages: &[&str]) -> PathBuf {
     environment(&format!("{}-{name}", version()), &interpreter, packages)
 }
 
+/// Returns an interpreter of the newest supported version that this machine has, with only these packages: for programs that
+/// tests use. `name` is the environment's name.
+pub fn newest_with(name: &str, packages: &[&str]) -> PathBuf {
+    let mut newest_first = SUPPORTED.iter().rev();
+    let (version, interpreter) = newest_first
+        .find_map(|version| Some((version, interpreter(version)?)))
+        .expect("CPython 3.9 to 3.13 is on this machine");
+    environment(&format!("{version}-{name}"), &interpreter, packages)
+}
+
 fn found(
     versions: [&'static str; 2],
     find: impl Fn(&str) -> Option<PathBuf>,

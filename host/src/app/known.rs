@@ -223,6 +223,70 @@ const APP_SETTINGS: [(&str, Effect); 31] = [
     ),
 ];
 
+/// App settings whose values are never secret: switches, numbers, names.
+const PLAIN: [&str; 24] = [
+    "AZURE_FUNCTIONS_ENVIRONMENT",
+    "AzureFunctionsWebHost:hostid",
+    "AzureFunctionsWebHost__hostid",
+    "AzureWebJobsDisableHomepage",
+    "AzureWebJobsFeatureFlags",
+    "AzureWebJobsSecretStorageType",
+    "FUNCTIONS_EXTENSION_VERSION",
+    "FUNCTIONS_WORKER_PROCESS_COUNT",
+    "FUNCTIONS_WORKER_RUNTIME",
+    "FUNCTIONS_WORKER_SHARED_MEMORY_DATA_TRANSFER_ENABLED",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+    "PYTHON_ENABLE_DEBUG_LOGGING",
+    "PYTHON_ENABLE_INIT_INDEXING",
+    "PYTHON_ENABLE_OPENTELEMETRY",
+    "PYTHON_ENABLE_WORKER_EXTENSIONS",
+    "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION",
+    "PYTHON_ISOLATE_WORKER_DEPENDENCIES",
+    "PYTHON_SCRIPT_FILE_NAME",
+    "PYTHON_THREADPOOL_THREAD_COUNT",
+    "PYTHONUNBUFFERED",
+    "TZ",
+    "WEBSITE_SITE_NAME",
+    "WEBSITE_SLOT_NAME",
+    "WEBSITE_TIME_ZONE",
+];
+
+/// Keys of host.json whose values are never secret, also in an app setting that overrides one; with all keys below them.
+const PLAIN_KEYS: [&str; 12] = [
+    "extensions.blobs",
+    "extensions.http.clientTimeout",
+    "extensions.http.maxConcurrentRequests",
+    "extensions.http.maxOutstandingRequests",
+    "extensions.http.maxRequestBodySize",
+    "extensions.http.maxTotalRequestBodySize",
+    "extensions.http.routePrefix",
+    "extensions.queues",
+    "functionTimeout",
+    "id",
+    "logging.logLevel",
+    "telemetryMode",
+];
+
+/// Whether the value of an app setting is known not to be a secret. Of what an app defines itself, nothing is known.
+pub(crate) fn is_plain(name: &str) -> bool {
+    if PLAIN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return true;
+    }
+    let lowered = name.to_ascii_lowercase();
+    if let Some(key) = ["azurefunctionsjobhost__", "azurefunctionsjobhost:"]
+        .iter()
+        .find_map(|prefix| lowered.strip_prefix(prefix))
+    {
+        let key = key.replace("__", ".").replace(':', ".");
+        return PLAIN_KEYS.iter().any(|known| {
+            let rest = key.strip_prefix(&known.to_ascii_lowercase());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+    }
+    let function = lowered.strip_prefix("azurewebjobs.");
+    function.is_some_and(|function| function.ends_with(".disabled"))
+}
+
 /// Warns of the keys of host.json that have no effect: once of all that Azure knows, and of each that nobody knows.
 pub(super) fn warn_of_keys(top: &Item<'_>, warnings: &mut Vec<Problem>) -> Result<(), Problem> {
     let mut ignored = Vec::new();
@@ -327,6 +391,32 @@ mod tests {
             format!("| {} | {what}{text} |\n", names.join(", "))
         };
         entries.iter().map(row).collect()
+    }
+
+    #[test]
+    fn only_known_settings_are_plain() {
+        for (name, expected) in [
+            ("functions_worker_process_count", true),
+            ("AzureWebJobs.hello.Disabled", true),
+            ("AzureFunctionsJobHost__logging__logLevel__default", true),
+            ("AzureFunctionsJobHost:extensions:queues:batchSize", true),
+            ("AzureFunctionsJobHost__idle", false),
+            (
+                "AzureFunctionsJobHost__extensions__http__customHeaders__X-Token",
+                false,
+            ),
+            (
+                "AzureFunctionsJobHost__workerExtensions__opencensus__settings__headers",
+                false,
+            ),
+            ("AzureWebJobsStorage", false),
+            ("APPLICATIONINSIGHTS_CONNECTION_STRING", false),
+            ("PIP_INDEX_URL", false),
+            ("SENDER", false),
+            ("", false),
+        ] {
+            assert_eq!(is_plain(name), expected, "{name}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(crate) use error::suggestion;
 pub use error::{AppError, Place, Position, Problem};
 pub(crate) use function::{is_function_name, names as function_folders, wrong_name};
 pub(crate) use host_config::RESERVED;
+pub(crate) use known::is_plain;
 pub use read::{ReadOptions, Reading};
 pub use script::{Declared, Script, ScriptFunctions};
 pub(crate) use settings_file::{Section, SettingsFile};

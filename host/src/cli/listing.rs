@@ -26,6 +26,7 @@ impl Display for Listing<'_> {
             kind,
             methods,
             route,
+            ..
         } in self.functions
         {
             let (name, kind) = (OneLine(name), OneLine(kind));
@@ -60,6 +61,7 @@ mod tests {
             kind: kind.into(),
             methods: methods.iter().map(|method| method.to_string()).collect(),
             route: route.map(Into::into),
+            auth_level: None,
         }
     }
 

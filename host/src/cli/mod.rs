@@ -4,6 +4,7 @@ mod access;
 mod completions;
 mod extension;
 mod init;
+mod kubernetes;
 mod listing;
 mod local_settings;
 mod man;
@@ -18,10 +19,13 @@ mod worker;
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use tempfile::TempDir;
 
 use crate::launch::python;
 use crate::logging::{self, Lines};
@@ -47,6 +51,7 @@ enum Command {
     New(new::Arguments),
     Start(Box<start::Arguments>),
     Run(run::Arguments),
+    Kubernetes(Box<kubernetes::Arguments>),
     #[command(hide = true)]
     Host(Host),
     Extension(extension::Arguments),
@@ -84,6 +89,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
             command: HostCommand::Start(arguments),
         }) => start::run(*arguments, python_module),
         Command::Run(arguments) => run::run(arguments, python_module),
+        Command::Kubernetes(arguments) => kubernetes::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
         Command::Settings(arguments) => local_settings::run(arguments),
         Command::Worker(arguments) => worker::run(&arguments, python_module),
@@ -117,6 +123,15 @@ fn print(text: &dyn Display) {
 fn print_for_programs(text: &[u8]) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text).and_then(|()| stdout.flush());
+}
+
+/// Returns a temporary folder that nobody else may enter.
+fn private_folder() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("funcdock-run-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .context("cannot make a temporary folder")
 }
 
 /// Returns the path as a word of a command for a shell.

@@ -1,7 +1,6 @@
 //! `funcdock run`: starts a host for one call of one function, and prints what it returns.
 
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -63,11 +62,7 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
         None => input,
     };
     // Nobody else reaches a socket in a folder of our own.
-    let folder = tempfile::Builder::new()
-        .prefix("funcdock-run-")
-        .permissions(std::fs::Permissions::from_mode(0o700))
-        .tempdir()
-        .context("cannot make a temporary folder")?;
+    let folder = super::private_folder()?;
     let socket = folder.path().join("host.sock");
     let options = start::options_for_one_call(&app, &name, &socket, python_module)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

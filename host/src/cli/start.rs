@@ -8,7 +8,7 @@ mod operations;
 mod values;
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -99,7 +99,20 @@ pub(super) fn options_for_one_call(
     socket: &Path,
     python_module: &str,
 ) -> Result<Options> {
-    let arguments = Arguments::for_one_call(app, function, socket);
+    options_without_events(Arguments::for_one_call(app, function, socket), python_module)
+}
+
+/// Returns the options of a host that listens only at this file, to learn which functions the app has. Starts the log.
+pub(super) fn options_for_listing(
+    app: &Path,
+    python: Option<PathBuf>,
+    socket: &Path,
+    python_module: &str,
+) -> Result<Options> {
+    options_without_events(Arguments::for_listing(app, python, socket), python_module)
+}
+
+fn options_without_events(arguments: Arguments, python_module: &str) -> Result<Options> {
     env_file::apply(&arguments.operations.env_file)?;
     crate::logging::init(arguments.log_format, &Selection::default());
     let (options, _) = options(arguments, None, python_module)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::extensions::ExtensionCode;
-use crate::model::{Event, EventEnd, EventFunction};
+use crate::model::{AuthLevel, Event, EventEnd, EventFunction};
 
 /// A message from the supervisor to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -227,6 +227,9 @@ pub struct FunctionListing {
     pub methods: Vec<String>,
     /// The route of an httpTrigger under the prefix, without slashes around it.
     pub route: Option<String>,
+    /// The key that requests to an httpTrigger need.
+    #[serde(default)]
+    pub auth_level: Option<AuthLevel>,
 }
 
 /// An extension, as listed at start.

@@ -29,9 +29,13 @@ const CAPABILITIES: [&str; 8] = [
     "EnableUserCodeException",
 ];
 
+/// The host may send data by shared memory, and gets it so.
+const SHARED_MEMORY: &str = "SharedMemoryDataTransfer";
+
 /// Returns the worker's capabilities.
-pub(super) fn capabilities() -> HashMap<String, String> {
-    let capabilities = CAPABILITIES.into_iter();
+pub(super) fn capabilities(has_shared_memory: bool) -> HashMap<String, String> {
+    let shared_memory = has_shared_memory.then_some(SHARED_MEMORY);
+    let capabilities = CAPABILITIES.into_iter().chain(shared_memory);
     capabilities
         .map(|name| (name.to_owned(), "true".to_owned()))
         .collect()

@@ -9,6 +9,7 @@ use funcdock_rpc::messages::{InvocationRequest, InvocationResponse, ParameterBin
 use http_body_util::BodyExt as _;
 
 use super::outgoing::{Outgoing, failure, refusal, success};
+use super::shared_memory::Maps;
 use super::typed_data;
 use crate::model::{
     Body, CallResult, Data, Exception, HttpResponse, Inputs, Outcome, Output, RetryContext as Retry,
@@ -28,22 +29,31 @@ pub(super) struct Asked {
     invocation_id: String,
     request_id: String,
     outgoing: Outgoing,
+    maps: Maps,
 }
 
 impl Asked {
-    /// Reads a request for a call of this function.
+    /// Reads a request for a call of this function. The data of maps stays there.
+    ///
+    /// # Errors
+    /// A message: why its data cannot be read.
     pub(super) fn read(
         function: Arc<LoadedFunction>,
         request: InvocationRequest,
         request_id: String,
-        outgoing: Outgoing,
-    ) -> Self {
+        outgoing: &Outgoing,
+        maps: &Maps,
+    ) -> Result<Self, String> {
         let info = &function.info;
         let mut inputs = Inputs::default();
         for binding in request.input_data {
             let data = match binding.rpc_data {
                 Some(RpcData::Data(data)) => typed_data::from_host(data),
-                Some(RpcData::RpcSharedMemory(_)) | None => Data::None,
+                Some(RpcData::RpcSharedMemory(map)) => {
+                    let read = maps.read(&map);
+                    read.map_err(|error| format!("the input {:?}: {error}", binding.name))?
+                }
+                None => Data::None,
             };
             match binding.name == info.trigger_name {
                 true => inputs.trigger = data,
@@ -66,13 +76,14 @@ impl Asked {
             http_reply: is_http_trigger(&info.trigger).then_some(&Reply),
             departure: None,
         };
-        Asked {
+        Ok(Asked {
             function,
             start,
             invocation_id: request.invocation_id,
             request_id,
-            outgoing,
-        }
+            outgoing: outgoing.clone(),
+            maps: maps.clone(),
+        })
     }
 }
 
@@ -112,11 +123,12 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
         invocation_id,
         request_id,
         outgoing,
+        maps,
     } = asked;
     let (invocation, result) = calls.call(Arc::clone(&function), start, ()).await;
     let response = match invocation.http_reply().is_some() {
-        true => of_http(&function, result).await,
-        false => of_any(result),
+        true => of_http(&function, result, &maps).await,
+        false => of_any(result, &maps).await,
     };
     let response = InvocationResponse {
         invocation_id,
@@ -129,10 +141,10 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
 }
 
 /// Returns the response to a call whose trigger is not HTTP.
-fn of_any(result: CallResult) -> Result<InvocationResponse, Box<Exception>> {
+async fn of_any(result: CallResult, maps: &Maps) -> Result<InvocationResponse, Box<Exception>> {
     let returned = returned(result.into_parts().0)?;
     Ok(InvocationResponse {
-        output_data: returned.outputs.into_iter().filter_map(output).collect(),
+        output_data: outputs(returned.outputs, maps).await?,
         return_value: typed_data::to_host(returned.value),
         result: Some(success()),
         ..InvocationResponse::default()
@@ -143,13 +155,14 @@ fn of_any(result: CallResult) -> Result<InvocationResponse, Box<Exception>> {
 async fn of_http(
     function: &LoadedFunction,
     result: CallResult,
+    maps: &Maps,
 ) -> Result<InvocationResponse, Box<Exception>> {
     let info = &function.info;
-    let (mut outputs, mut value) = (Vec::new(), Data::None);
+    let (mut others, mut value) = (Vec::new(), Data::None);
     match result.outcome() {
         Outcome::Returned(returned) => {
             let is_http = |output: &&Output| info.http_outputs.iter().any(|name| **name == *output.name);
-            outputs = returned
+            others = returned
                 .outputs
                 .iter()
                 .filter(|output| !is_http(output))
@@ -174,24 +187,42 @@ async fn of_http(
         .iter()
         .any(|binding| binding.name == RETURN);
     match info.http_outputs.first() {
-        Some(name) if !has_return || !info.returns_response => outputs.push(Output {
+        Some(name) if !has_return || !info.returns_response => others.push(Output {
             name: name.as_str().into(),
             data,
         }),
         _ => value = data,
     }
     Ok(InvocationResponse {
-        output_data: outputs.into_iter().filter_map(output).collect(),
+        output_data: outputs(others, maps).await?,
         return_value: typed_data::to_host(value),
         result: Some(success()),
         ..InvocationResponse::default()
     })
 }
 
-fn output(output: Output) -> Option<ParameterBinding> {
-    Some(ParameterBinding {
-        name: output.name.to_string(),
-        rpc_data: Some(RpcData::Data(typed_data::to_host(output.data)?)),
+/// Returns the outputs for the host.
+async fn outputs(outputs: Vec<Output>, maps: &Maps) -> Result<Vec<ParameterBinding>, Box<Exception>> {
+    let convert = |outputs: Vec<Output>, maps: &Maps| {
+        let bindings = outputs.into_iter().filter_map(|output| {
+            Some(ParameterBinding {
+                name: output.name.to_string(),
+                rpc_data: Some(maps.output(output.data)?),
+            })
+        });
+        bindings.collect()
+    };
+    if !outputs.iter().any(|output| maps.is_large(&output.data)) {
+        return Ok(convert(outputs, maps));
+    }
+    let maps = maps.clone();
+    let written = tokio::task::spawn_blocking(move || convert(outputs, &maps)).await;
+    written.map_err(|error| {
+        Box::new(Exception {
+            type_name: "SharedMemoryError".to_owned(),
+            message: error.to_string(),
+            traceback: String::new(),
+        })
     })
 }
 

@@ -17,6 +17,7 @@ mod orders;
 mod outgoing;
 mod reports;
 mod session;
+mod shared_memory;
 mod trigger;
 mod typed_data;
 

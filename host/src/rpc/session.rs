@@ -23,6 +23,7 @@ use super::log;
 use super::orders::HostOrders;
 use super::outgoing::{Outgoing, refusal, success};
 use super::reports::Report;
+use super::shared_memory::Maps;
 use super::{Configure, NewEnvironment, Options, Step};
 use crate::app::Declarations;
 use crate::logging::Level;
@@ -77,6 +78,8 @@ pub(super) fn run(
             app: AppState::Unknown,
             waiting: Vec::new(),
             script: String::new(),
+            maps: Maps::default(),
+            has_cache: false,
         };
         conversation.run(connection, reports, closed).await;
     });
@@ -112,6 +115,9 @@ struct Conversation {
     waiting: Vec<Waiting>,
     /// The name of the file whose code declares the functions; empty if none does.
     script: String,
+    maps: Maps,
+    /// Whether the host keeps data in maps for other calls.
+    has_cache: bool,
 }
 
 impl Conversation {
@@ -181,9 +187,14 @@ impl Conversation {
         if !request.function_app_directory.is_empty() {
             self.app = AppState::In(request.function_app_directory.into());
         }
+        self.has_cache = request
+            .capabilities
+            .get("FunctionDataCache")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        self.maps = Maps::from_settings(|name| std::env::var(name).ok(), self.has_cache);
         let response = WorkerInitResponse {
             worker_version: String::new(),
-            capabilities: capabilities(),
+            capabilities: capabilities(self.maps.are_on()),
             result: Some(success()),
             worker_metadata: Some(metadata(&self.options.language)),
         };
@@ -313,7 +324,7 @@ impl Conversation {
         };
         let Some((loaded, served)) = served else {
             let reason = format!("no function with function_id={}", request.function_id);
-            return self.refuse(&id, request, &reason);
+            return self.refuse(&id, request.invocation_id, &reason);
         };
         let kind = match served.needs_thread {
             true => format!("sync, sync threadpool max workers: {}", loaded.threads),
@@ -327,15 +338,20 @@ impl Conversation {
         let told = log::of_worker(Level::Info, &request.invocation_id, message);
         self.send(&self.options.request_id, told);
         let function = std::sync::Arc::clone(&served.function);
-        let asked = Asked::read(function, request, id, self.outgoing.clone());
-        if let Err(refused) = loaded.calls.send(asked) {
-            refused.0.refuse("the worker ends");
+        let invocation_id = request.invocation_id.clone();
+        match Asked::read(function, request, id.clone(), &self.outgoing, &self.maps) {
+            Ok(asked) => {
+                if let Err(refused) = loaded.calls.send(asked) {
+                    refused.0.refuse("the worker ends");
+                }
+            }
+            Err(reason) => self.refuse(&id, invocation_id, &reason),
         }
     }
 
-    fn refuse(&self, id: &str, request: InvocationRequest, reason: &str) {
+    fn refuse(&self, id: &str, invocation_id: String, reason: &str) {
         let response = InvocationResponse {
-            invocation_id: request.invocation_id,
+            invocation_id,
             result: Some(refusal(reason)),
             ..InvocationResponse::default()
         };
@@ -354,7 +370,7 @@ impl Conversation {
         };
         let response = FunctionEnvironmentReloadResponse {
             worker_metadata: Some(metadata(&self.options.language)),
-            capabilities: capabilities(),
+            capabilities: capabilities(self.maps.are_on()),
             result: Some(match result {
                 Ok(()) => success(),
                 Err(reason) => refusal(reason),
@@ -368,8 +384,10 @@ impl Conversation {
         let (done, replaced) = oneshot::channel();
         let directory = request.function_app_directory;
         let directory = (!directory.is_empty()).then(|| Path::new(&directory).to_owned());
+        let variables = request.environment_variables;
+        let maps = Maps::from_settings(|name| variables.get(name).cloned(), self.has_cache);
         let environment = NewEnvironment {
-            variables: request.environment_variables.into_iter().collect(),
+            variables: variables.into_iter().collect(),
             directory: directory.clone(),
             done,
         };
@@ -377,6 +395,7 @@ impl Conversation {
         let step = Step::Environment(environment);
         self.steps.send(step).map_err(|_| ended(()))?;
         replaced.await.map_err(|_| ended(()))??;
+        self.maps = maps;
         if let Some(directory) = directory {
             self.app = AppState::In(directory);
         }
@@ -384,9 +403,8 @@ impl Conversation {
     }
 
     fn close_maps(&self, id: &str, request: CloseSharedMemoryResourcesRequest) {
-        let names = request.map_names.into_iter();
         let response = CloseSharedMemoryResourcesResponse {
-            close_map_results: names.map(|name| (name, false)).collect(),
+            close_map_results: self.maps.close(request.map_names),
         };
         self.send(id, Content::CloseSharedMemoryResourcesResponse(response));
     }

@@ -41,6 +41,7 @@ pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
             .map(|http| http.methods.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),
         route: http.map(|http| http.route.to_string()),
+        auth_level: http.map(|http| http.auth_level),
     }
 }
 

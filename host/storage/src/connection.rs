@@ -3,6 +3,7 @@
 mod connection_string;
 mod endpoint;
 mod settings;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use settings::ConnectionError;
+pub use source::{ConnectionSource, SourceKind};
 
 use crate::account::{Account, EMULATOR_ACCOUNT, Endpoint};
 use crate::container::Container;

@@ -35,7 +35,7 @@ mod queue;
 mod service;
 
 pub use blob::{Blob, BlobProperties, BlockUpload, Conditions, Download, Upload};
-pub use connection::{Connection, ConnectionError, EmulatorPorts};
+pub use connection::{Connection, ConnectionError, ConnectionSource, EmulatorPorts, SourceKind};
 pub use container::{BlobItem, Container, Page};
 pub use error::{ServiceError, StorageError};
 pub use limits::Limits;

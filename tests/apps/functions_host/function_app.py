@@ -88,3 +88,15 @@ def environment(req: func.HttpRequest) -> str:
 @app.queue_output(arg_name="copy", queue_name="copies", connection="Missing")
 def copy(message: func.QueueMessage, copy: func.Out[str]) -> None:
     copy.set(f"{message.id} {message.dequeue_count} {message.get_body().decode()}")
+
+
+@app.blob_trigger(arg_name="blob", path="in/x", connection="Missing", data_type=func.DataType.BINARY)
+@app.blob_output(arg_name="copy", path="out/x", connection="Missing")
+def mirror(blob: bytes, copy: func.Out[bytes]) -> None:
+    copy.set(blob)
+
+
+@app.blob_trigger(arg_name="blob", path="in/y", connection="Missing", data_type=func.DataType.STRING)
+@app.blob_output(arg_name="copy", path="out/y", connection="Missing")
+def mirror_text(blob: str, copy: func.Out[str]) -> None:
+    copy.set(blob)

@@ -5,6 +5,7 @@ mod check;
 mod check_calls;
 mod init;
 mod install;
+mod kubernetes;
 mod list;
 mod made;
 mod names;

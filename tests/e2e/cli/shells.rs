@@ -7,11 +7,12 @@ use std::process::Command;
 use crate::made::run;
 use crate::support::Done;
 
-const EVERY: [&str; 14] = [
+const EVERY: [&str; 15] = [
     "init",
     "new",
     "start",
     "run",
+    "kubernetes",
     "extension list",
     "extension check",
     "extension install",

@@ -80,7 +80,7 @@ fn functions_that_code_declares_are_listed() {
     assert!(!first.use_default_metadata_indexing);
     let listed = &first.function_metadata_results;
     let names: Vec<_> = listed.iter().map(|function| function.name.as_str()).collect();
-    assert_eq!(names.len(), 10, "{names:?}");
+    assert_eq!(names.len(), 12, "{names:?}");
     let hello = listed
         .iter()
         .find(|function| function.name == "hello")

@@ -5,3 +5,4 @@ mod declared;
 mod inputs;
 mod life;
 mod outputs;
+mod shared_memory;

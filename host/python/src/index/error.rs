@@ -6,6 +6,7 @@ use funcdock::app::{App, AppError, Driver};
 use funcdock::model::Exception;
 use pyo3::prelude::*;
 
+use crate::exceptions;
 use crate::text::lossy;
 
 /// Why a worker cannot serve the app, or one of its functions.
@@ -48,16 +49,17 @@ impl LoadError {
     /// Writes the log record of a function that fails alone; returns the error that its calls end with.
     pub(super) fn log(&self, py: Python<'_>, app: &App) -> Exception {
         let (phase, message) = self.describe(py, app);
+        if let (LoadError::Function { error, .. }, Driver::FunctionsHost) = (self, app.driver) {
+            // Whoever asks to load it gets the reason.
+            return Exception {
+                traceback: message,
+                ..exceptions::describe(py, error)
+            };
+        }
         py.detach(|| tracing::error!("{phase} failed, so its calls are answered with an error:\n{message}"));
         Exception {
             type_name: "LoadError".to_owned(),
-            message: match app.driver {
-                Driver::Funcdock => {
-                    "the function could not be loaded; the log at the start says why".to_owned()
-                }
-                // It shows this to the user, and keeps no log of a start.
-                Driver::FunctionsHost => message,
-            },
+            message: "the function could not be loaded; the log at the start says why".to_owned(),
             traceback: String::new(),
         }
     }

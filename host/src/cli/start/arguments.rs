@@ -209,7 +209,27 @@ impl Arguments {
     /// Returns the arguments of a host that listens only at this file, for one call of one function. Variables count as for
     /// any host, but not those about who reaches it, and how often it starts.
     pub(super) fn for_one_call(app: &Path, function: &str, socket: &Path) -> Self {
-        let Program { arguments } = Program::parse_from(["funcdock run"]);
+        Arguments {
+            functions: Some(vec![function.to_owned()]),
+            // What cannot be loaded cannot be called.
+            strict: true,
+            ..Arguments::at_file("funcdock run", app, socket)
+        }
+    }
+
+    /// Returns the arguments of a host that listens only at this file, to learn which functions the app has: as
+    /// [`for_one_call`](Self::for_one_call), with all functions.
+    pub(super) fn for_listing(app: &Path, python: Option<PathBuf>, socket: &Path) -> Self {
+        let arguments = Arguments::at_file("funcdock kubernetes", app, socket);
+        Arguments {
+            python: python.or(arguments.python),
+            strict: false,
+            ..arguments
+        }
+    }
+
+    fn at_file(program: &str, app: &Path, socket: &Path) -> Self {
+        let Program { arguments } = Program::parse_from([program]);
         Arguments {
             app: app.to_owned(),
             listening: Listening::at_file(socket),
@@ -217,9 +237,6 @@ impl Arguments {
             admin_address: None,
             cors: None,
             workers: Some(1),
-            functions: Some(vec![function.to_owned()]),
-            // What cannot be loaded cannot be called.
-            strict: true,
             no_reload: true,
             quiet: true,
             access_log: None,

@@ -39,6 +39,8 @@ pub enum ConnectionError {
 /// A connection, and the setting that has it.
 pub(super) struct Found {
     pub(super) setting: String,
+    /// Whether it is a connection string, and not a section of settings.
+    pub(super) is_string: bool,
     pub(super) account: Account,
 }
 
@@ -63,7 +65,7 @@ pub(super) fn resolve(
             candidate.clone(),
         ] {
             if let Some(value) = lookup(&key) {
-                return found(key, |_| connection_string::parse(&value));
+                return found(key, true, connection_string::parse(&value));
             }
         }
         let section = Section {
@@ -71,7 +73,7 @@ pub(super) fn resolve(
             lookup: &lookup,
         };
         if section.exists() {
-            return found(candidate.clone(), |_| section.account());
+            return found(candidate.clone(), false, section.account());
         }
     }
     let [prefixed, plain] = candidates;
@@ -87,10 +89,15 @@ pub(super) fn resolve(
 
 fn found(
     setting: String,
-    account: impl FnOnce(&str) -> Result<Account, String>,
+    is_string: bool,
+    account: Result<Account, String>,
 ) -> Result<Found, ConnectionError> {
-    match account(&setting) {
-        Ok(account) => Ok(Found { setting, account }),
+    match account {
+        Ok(account) => Ok(Found {
+            setting,
+            is_string,
+            account,
+        }),
         Err(reason) => Err(ConnectionError::Invalid { setting, reason }),
     }
 }
