@@ -87,7 +87,11 @@ fn read_one(
         return Err(place.problem("the binding \"$return\" needs \"direction\": \"out\""));
     }
     binding.settings = match binding.kind.to_ascii_lowercase().as_str() {
-        "httptrigger" => BindingSettings::Http(http_trigger(item, function)?),
+        "httptrigger" => BindingSettings::Http(match http_trigger(item, function) {
+            // It serves its routes itself, and may know more of them.
+            Err(_) if driver == Driver::FunctionsHost => any_request(item, function)?,
+            read => read?,
+        }),
         // The host has read them.
         _ if driver == Driver::FunctionsHost => BindingSettings::Other,
         "timertrigger" => BindingSettings::Timer(timer::read(item, settings)?),
@@ -165,6 +169,17 @@ fn http_trigger(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem>
         route,
         methods,
         auth_level: auth_level.unwrap_or_default(),
+        streams_body: false,
+    })
+}
+
+/// Returns the settings of an httpTrigger with the function's name as its route.
+fn any_request(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem> {
+    let route = RouteTemplate::parse(function);
+    Ok(HttpTrigger {
+        route: route.map_err(|error| item.problem(format!("route {function:?}: {error}")))?,
+        methods: Vec::new(),
+        auth_level: AuthLevel::default(),
         streams_body: false,
     })
 }

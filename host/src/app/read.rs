@@ -132,7 +132,7 @@ impl App {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() {
+        if problems.is_empty() && options.driver == Driver::Funcdock {
             problems = routes::check(&enabled, &host.http.route_prefix);
         }
         if !problems.is_empty() {

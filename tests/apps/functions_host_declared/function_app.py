@@ -44,6 +44,16 @@ def generic(item: bytes) -> bytes:
     return item
 
 
+@app.route(route="odd/{id:even}")
+def odd(req: func.HttpRequest) -> str:
+    return "a constraint that only the host may know"
+
+
+@app.route(route="odd/{id:even}")
+def same(req: func.HttpRequest) -> str:
+    return "a route of two functions"
+
+
 @app.route(route="broken")
 def broken(req: func.HttpRequest, nothing: str) -> str:
     return nothing

@@ -30,6 +30,7 @@ fn functions_are_listed_with_their_declarations_and_policies() {
     for (version, python) in python::oldest_and_newest() {
         let mut host = App::case("functions_host_declared")
             .python(python)
+            .env("AzureWebJobs.Renamed.Disabled", "true")
             .under_functions_host();
         assert_success(host.init().result.as_ref(), &host);
         let list = host.metadata();
@@ -40,7 +41,7 @@ fn functions_are_listed_with_their_declarations_and_policies() {
             .iter()
             .map(|it| it.name.as_str())
             .collect();
-        assert_eq!(names.len(), 5, "{version}: {names:?}");
+        assert_eq!(names.len(), 7, "{version}: {names:?}");
         let hello = listed(&list, "hello");
         assert_eq!(hello.function_id, "4d71d03f-f19b-5d9e-8523-9628ba18063c");
         assert_eq!(
@@ -53,7 +54,10 @@ fn functions_are_listed_with_their_declarations_and_policies() {
             "{version}"
         );
         assert_eq!(hello.retry_options, None);
-        // From another file.
+        // The host serves routes itself.
+        assert_eq!(raw(listed(&list, "odd"))[0]["route"], "odd/{id:even}");
+        assert_success(host.load("same").result.as_ref(), &host);
+        // From another file; that it is disabled is the host's matter.
         let renamed = listed(&list, "Renamed");
         assert_eq!(
             (renamed.script_file.as_str(), renamed.entry_point.as_str()),
@@ -229,7 +233,7 @@ fn clients_of_azures_own_library_are_made_from_references() {
     let start = ("start", Data::Bytes("x".into()));
     let response = host.invoke(call("container", &[start.clone(), ("container", blob(one))]));
     assert_eq!(value(&response, &host), Some(Data::String("samples".to_owned())));
-    let response = host.invoke(call("container", &[start.clone()]));
+    let response = host.invoke(call("container", std::slice::from_ref(&start)));
     assert_eq!(
         value(&response, &host),
         Some(Data::String("none".to_owned())),

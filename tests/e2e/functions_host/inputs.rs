@@ -193,8 +193,8 @@ fn messages() -> Vec<Case> {
             ("Offset", text("12")),
             ("EnqueuedTimeUtc", text("2024-10-01T10:00:00Z")),
         ]),
-        case("hub_texts", "eventHubTrigger", Some(texts(&["x", "y"])), both.clone()).with(&[system.clone()]),
-        case("hub_bytes", "eventHubTrigger", Some(byte_strings(&[b"x", b"y"])), both).with(&[system.clone()]),
+        case("hub_texts", "eventHubTrigger", Some(texts(&["x", "y"])), both.clone()).with(std::slice::from_ref(&system)),
+        case("hub_bytes", "eventHubTrigger", Some(byte_strings(&[b"x", b"y"])), both).with(std::slice::from_ref(&system)),
         refused(
             "hub_mismatch",
             "eventHubTrigger",
