@@ -11,6 +11,11 @@ pub fn image(bytes: &[u8]) {
     let _ = image.inspect(Path::new("/nowhere/lib.so"), "symbol");
 }
 
+/// Reads these bytes as what Event Grid sends, and as a message of the queue that its events wait in.
+pub fn blob_events(bytes: &[u8]) {
+    crate::triggers::blob::fuzz(bytes);
+}
+
 /// Makes lines of this text for the log, and asserts that they are what they promise to be.
 pub fn log_text(text: &str) {
     let line = OneLine(text).to_string();

@@ -99,6 +99,13 @@ impl Azurite {
         self.end(Signal::SIGKILL);
     }
 
+    /// Sends it a signal: SIGSTOP has it stand still, so that it accepts connections and does not answer, until SIGCONT.
+    pub fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("Azurite runs");
+        let pid = i32::try_from(process.id()).expect("a valid pid");
+        kill(Pid::from_raw(pid), signal).expect("Azurite is a child of this process");
+    }
+
     /// The folder of its program, for a `PATH`.
     pub fn program_folder() -> PathBuf {
         let program = std::path::absolute(program()).expect("a working directory");
@@ -144,9 +151,8 @@ impl Azurite {
     }
 
     fn end(&mut self, signal: Signal) {
+        self.signal(signal);
         let mut process = self.process.take().expect("Azurite runs");
-        let pid = i32::try_from(process.id()).expect("a valid pid");
-        kill(Pid::from_raw(pid), signal).expect("Azurite is a child of this process");
         let ended = wait_for(|| process.try_wait().expect("it is a child"));
         if ended.is_none() {
             let _ = process.kill();

@@ -31,12 +31,12 @@ impl Storage {
         }
     }
 
-    /// Writes a blob, with its container if it is missing.
-    pub fn put_blob(&self, container: &str, name: &str, content: &[u8]) {
-        self.put_blob_as(container, name, content, "application/octet-stream", &[]);
+    /// Writes a blob, with its container if it is missing. Returns its etag.
+    pub fn put_blob(&self, container: &str, name: &str, content: &[u8]) -> String {
+        self.put_blob_as(container, name, content, "application/octet-stream", &[])
     }
 
-    /// Writes a blob with this content type and metadata.
+    /// Writes a blob with this content type and metadata. Returns its etag.
     pub fn put_blob_as(
         &self,
         container: &str,
@@ -44,7 +44,7 @@ impl Storage {
         content: &[u8],
         kind: &str,
         metadata: &[(&str, &str)],
-    ) {
+    ) -> String {
         let metadata = metadata
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
@@ -58,7 +58,7 @@ impl Storage {
             container.create_if_missing().await?;
             container.blob(name)?.upload(content.to_vec().into(), &how).await
         });
-        written.expect("written");
+        written.expect("written")
     }
 
     /// Returns the content of a blob; `None` if it does not exist.

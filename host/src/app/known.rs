@@ -79,7 +79,9 @@ const HOST_JSON: [(&str, Effect); 50] = [
     ("http", Ignored("it is of version 1; write extensions.http")),
     (
         "id",
-        Honoured("the name under which the app's hosts keep the receipts of blobs"),
+        Honoured(
+            "the name under which the app's hosts keep the receipts of blobs, and of the queue of Event Grid's events",
+        ),
     ),
     ("isDefaultHostConfig", NotNeeded("it is for tools")),
     (

@@ -21,7 +21,7 @@ pub struct KeyFolder(PathBuf);
 pub enum KeyList<'a> {
     /// The keys that open every function: those of the host.
     Host,
-    /// The keys for extensions of Azure's host. They open nothing here.
+    /// The keys for what services send: `blobs_extension` opens the webhook for events of blobs.
     System,
     /// The keys of the function of this name.
     Function(&'a str),
@@ -155,6 +155,24 @@ impl KeyFolder {
                 key,
                 is_new: old.is_none(),
             })
+        })
+    }
+
+    /// Makes the system key of this name, unless it exists. Returns whether it is new.
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Self::prepare).
+    pub fn make_system_key(&self, name: &str) -> Result<bool, KeysError> {
+        if position(&self.list(KeyList::System)?, name).is_some() {
+            return Ok(false);
+        }
+        self.change(KeyList::System, |keys, _, file| {
+            // Another process may have made it meanwhile.
+            if position(keys, name).is_some() {
+                return Ok(false);
+            }
+            keys.push(Key::new(name, None).map_err(|reason| write_error(file, reason))?);
+            Ok(true)
         })
     }
 
@@ -319,6 +337,17 @@ mod tests {
         assert_eq!(keys.master().expect("read"), Some(master.key));
         let refused = keys.delete(KeyList::Host, "_MASTER").expect_err("refused");
         assert!(matches!(refused, KeysError::DeleteMaster));
+    }
+
+    #[test]
+    fn a_system_key_is_made_once() {
+        let (_folder, keys) = folder();
+        keys.prepare().expect("made");
+        assert!(keys.make_system_key("grid").expect("made"));
+        let made = keys.list(KeyList::System).expect("read");
+        assert_eq!((made.len(), &*made[0].name, made[0].value.len()), (1, "grid", 64));
+        assert!(!keys.make_system_key("Grid").expect("read"));
+        assert_eq!(keys.list(KeyList::System).expect("read"), made);
     }
 
     #[test]

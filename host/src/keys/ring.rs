@@ -100,6 +100,20 @@ impl KeyRing {
     }
 }
 
+impl KeyRing {
+    /// Whether this is the value of the host's system key with this name. Blocks and compares as [`KeyRing::level`] does.
+    pub fn has_system_key(&self, name: &str, key: &str) -> bool {
+        let host = lock_fresh(&self.host);
+        let named = host.keys.system_keys.iter();
+        let named = named.filter(|one| one.name.eq_ignore_ascii_case(name));
+        named
+            .fold(Choice::from(0), |any, one| {
+                any | one.value.as_bytes().ct_eq(key.as_bytes())
+            })
+            .into()
+    }
+}
+
 fn lock_fresh<T: Keys>(cached: &Mutex<Cached<T>>) -> MutexGuard<'_, Cached<T>> {
     let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
     cached.refresh();
@@ -164,6 +178,15 @@ mod tests {
         ] {
             assert_eq!(of_hello.level(key), hello_level, "{key}");
             assert_eq!(of_host.level(key), host_level, "{key}");
+        }
+        for (name, key, expected) in [
+            ("Grid", &*system, true),
+            ("grid", &system[..63], false),
+            ("grid", "", false),
+            ("grid", &*master, false),
+            ("other", &*system, false),
+        ] {
+            assert_eq!(of_host.has_system_key(name, key), expected, "{name} {key}");
         }
     }
 

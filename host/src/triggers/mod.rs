@@ -3,9 +3,10 @@
 //! A trigger gets the functions that it serves and a handle to start calls with. All triggers of a worker run on its one
 //! serving thread, and must not block it. Adding one changes nothing else: the worker finds it by its [`Registration`].
 
-mod blob;
+pub(crate) mod blob;
 pub mod events;
 pub mod http;
+mod messages;
 mod outage;
 mod queue;
 pub mod sources;

@@ -31,6 +31,7 @@ use crate::extensions::{Activity, Companion, Extensions, Search};
 use crate::logging::Selection;
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
+use crate::triggers::blob::BlobWebhook;
 use crate::triggers::http::{Http, Listener, ResponseCounts, is_http_trigger};
 use crate::triggers::{self, Setup, Trigger};
 use admin::WorkerAdmin;
@@ -297,7 +298,14 @@ impl LoadedWorker {
                 base.health.clone(),
             );
             let config = base.config.app.host.http.clone();
-            let http = Http::new(listener, config, functions.clone(), responses, Arc::new(admin));
+            let http = Http::new(
+                listener,
+                config,
+                functions.clone(),
+                responses,
+                Arc::new(admin),
+                BlobWebhook::new(&base.config.app, &functions),
+            );
             triggers.insert(0, Box::new(http));
         }
         let timeout = base.config.app.host.function_timeout;

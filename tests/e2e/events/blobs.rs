@@ -349,15 +349,12 @@ fn a_stop_leaves_a_failing_blob_to_the_next_start() {
 }
 
 #[test]
-fn a_missing_container_is_empty_and_event_grid_is_replaced_by_polling() {
+fn a_missing_container_is_empty() {
     let storage = Storage::new();
-    let binding = r#"{"bindings": [{"type": "blobTrigger", "name": "blob", "path": "later/{name}", "direction": "in",
-                      "source": "EventGrid"}]}"#;
+    let binding = r#"{"bindings": [{"type": "blobTrigger", "name": "blob", "path": "later/{name}", "direction": "in"}]}"#;
     let app = storage.app("later", LOGS).file("Watch/function.json", binding);
     let host = app.spawn();
-    host.wait_for_log(
-        "\"source\": \"EventGrid\" is not supported; its container \"later\" is polled instead",
-    );
+    host.wait_for_stdout("Worker process started");
     let later = storage.container("later");
     storage.runtime.block_on(async {
         later.create_if_missing().await.expect("Azurite does it");
@@ -370,4 +367,44 @@ fn a_missing_container_is_empty_and_event_grid_is_replaced_by_polling() {
     host.wait_for_log("called for later/x.");
     assert!(!host.stderr().contains("cannot be received"), "{}", host.output());
     host.stop();
+}
+
+#[test]
+fn names_that_end_with_dots_are_names() {
+    let storage = Storage::new();
+    let code = "import logging\n\ndef main(blob):\n    assert blob.read().decode() == blob.name\n    \
+                logging.info('called for %s.', blob.name)\n";
+    let names = [
+        "dot.",
+        "dots...",
+        "...",
+        "folder./x",
+        "spaced .",
+        "deep/dot.",
+        "deep/.",
+        "deep/./x",
+        "deep/../x",
+        "deep/..",
+        "deep/",
+    ];
+    for name in names {
+        storage.write(name);
+    }
+    let host = storage.app("samples/{name}", code).spawn();
+    let mut expected: Vec<_> = names.iter().map(|name| (*name, 1)).collect();
+    expect_calls(&host, &expected);
+    storage.write("dot.");
+    storage.write("last.");
+    expected[0].1 = 2;
+    expected.push(("last.", 1));
+    expect_calls(&host, &expected);
+    host.stop().assert_clean();
+    let receipts = storage.receipts();
+    assert_eq!(receipts.len(), names.len() + 2, "{receipts:?}");
+    assert!(receipts.values().all(|is_complete| *is_complete), "{receipts:?}");
+
+    storage.write("after.");
+    let host = storage.app("samples/{name}", code).spawn();
+    expect_calls(&host, &[("after.", 1)]);
+    host.stop().assert_clean();
 }

@@ -3,6 +3,7 @@
 mod bindings;
 mod blobs;
 mod emulator;
+mod event_grid;
 mod outages;
 mod queues;
 mod retries;

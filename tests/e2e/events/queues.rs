@@ -302,3 +302,53 @@ def fail(message: func.QueueMessage) -> None:
     host.wait_for_log("goes to the queue \"work-poison\": attempt 1 of 1 has failed");
     host.stop().assert_clean();
 }
+
+#[test]
+fn a_message_is_handled_once_if_storage_is_away_for_a_moment_when_its_call_ends() {
+    let code = r#"
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def work(message: func.QueueMessage) -> None:
+    name = message.get_body().decode()
+    logging.info("begun %s", name)
+    while not os.path.exists(name):
+        time.sleep(0.01)
+    logging.info("done %s", name)
+"#;
+    let mut azurite = Azurite::start();
+    let storage = Storage::of(&azurite);
+    let app = app(code).env("AzureWebJobsStorage", azurite.connection_string());
+    storage.send("work", b"one");
+    let host = app.arg("--verbose").spawn();
+    let end_call = |name: &str| {
+        std::fs::write(host.app().path().join(name), "").expect("written");
+        lines(&host, &format!("root: done {name}"), 1);
+    };
+    let expect_empty = || {
+        let empty = wait_for(|| (storage.length("work") == 0).then_some(()));
+        assert!(empty.is_some(), "it is left\n{}", host.output());
+    };
+    // It accepts connections, and does not answer.
+    lines(&host, "root: begun one", 1);
+    azurite.signal(Signal::SIGSTOP);
+    end_call("one");
+    azurite.signal(Signal::SIGCONT);
+    expect_empty();
+    // It refuses them for longer than one deletion tries.
+    storage.send("work", b"two");
+    lines(&host, "root: begun two", 1);
+    azurite.stop();
+    host.wait_for_log("messages of the queue \"work\" cannot be received");
+    end_call("two");
+    host.wait_for_log("cannot be let go yet: ");
+    azurite.start_again();
+    expect_empty();
+    let stopped = host.stop();
+    assert_eq!(
+        stopped.stderr.matches("root: begun").count(),
+        2,
+        "{}",
+        stopped.stderr
+    );
+    assert!(!stopped.stderr.contains("is handled again"), "{}", stopped.stderr);
+    assert_eq!(storage.length("work-poison"), 0);
+}

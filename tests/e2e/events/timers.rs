@@ -288,3 +288,27 @@ fn what_is_wrong_with_a_timer_is_said() {
     host.wait_for_log("app setting WEBSITE_TIME_ZONE: \"Europe/Berln\" is not a known time zone (did you mean \"Europe/Berlin\"?)");
     host.stop().assert_clean();
 }
+
+#[test]
+fn the_log_has_the_next_times_in_the_zone_of_the_schedule() {
+    let code = r#"
+@app.timer_trigger(schedule="0 30 4 1 1,7 *", arg_name="timer")
+def rare(timer: func.TimerRequest) -> None: ...
+"#;
+    let host = app(code).env("TZ", "Europe/Berlin").arg("--verbose").spawn();
+    let next = lines(
+        &host,
+        "function \"rare\": its schedule 0 30 4 1 1,7 * is next at ",
+        1,
+    );
+    let winter = |line: &str| line.matches("-01-01T04:30:00+01:00").count();
+    let summer = |line: &str| line.matches("-07-01T04:30:00+02:00").count();
+    assert!(
+        winter(&next[0]) + summer(&next[0]) == 1 && next[0].ends_with(" (Europe/Berlin)"),
+        "{next:?}"
+    );
+    let times = lines(&host, "function \"rare\": its next times are ", 1);
+    assert_eq!(winter(&times[0]) + summer(&times[0]), 5, "{times:?}");
+    assert!(winter(&times[0]) >= 2 && summer(&times[0]) >= 2, "{times:?}");
+    host.stop().assert_clean();
+}

@@ -1,16 +1,23 @@
-//! What a function gets of a blob that starts it, and the message about one that it cannot handle.
+//! What a function gets of a blob that starts it.
 
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use funcdock_storage::{BlobItem, BlobProperties};
+use funcdock_storage::BlobProperties;
 use serde_json::json;
 
-use super::receipt::{function_id, unquoted};
-use crate::app::MessageEncoding;
 use crate::model::schedule::{Timestamp, Zone};
 use crate::model::{Event, EventData};
+
+/// A version of a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BlobVersion {
+    /// The blob's name in the container, with slashes.
+    pub(super) name: String,
+    /// The etag of this version, in quotes.
+    pub(super) etag: String,
+    /// `BlockBlob`, `PageBlob` or `AppendBlob`.
+    pub(super) blob_type: String,
+}
 
 /// A version of a blob that starts a function.
 pub(super) struct Cause<'a> {
@@ -18,14 +25,14 @@ pub(super) struct Cause<'a> {
     pub(super) function: &'a str,
     /// The container's name.
     pub(super) container: &'a str,
-    /// The blob, as it was listed.
-    pub(super) item: &'a BlobItem,
+    /// The version.
+    pub(super) version: &'a BlobVersion,
 }
 
 impl Cause<'_> {
     /// Returns the blob's path: `container/name`.
     pub(super) fn path(&self) -> String {
-        format!("{}/{}", self.container, self.item.name)
+        format!("{}/{}", self.container, self.version.name)
     }
 
     /// Returns the event, with the metadata that the reference has and the texts that the pattern has captured. It has no
@@ -38,7 +45,7 @@ impl Cause<'_> {
     ) -> Event {
         let path = self.path();
         let details = json!({
-            "BlobType": self.item.blob_type,
+            "BlobType": self.version.blob_type,
             "ContentLength": properties.length,
             "ContentType": properties.content_type,
             "ETag": properties.etag,
@@ -70,23 +77,6 @@ impl Cause<'_> {
             ..Event::default()
         }
     }
-
-    /// Returns the message for the poison queue.
-    pub(super) fn poison_message(&self, encoding: MessageEncoding) -> String {
-        let text = json!({
-            "Type": "BlobTrigger",
-            "FunctionId": function_id(self.function),
-            "BlobType": self.item.blob_type,
-            "ContainerName": self.container,
-            "BlobName": self.item.name,
-            "ETag": unquoted(&self.item.etag),
-        })
-        .to_string();
-        match encoding {
-            MessageEncoding::None => text,
-            MessageEncoding::Base64 => STANDARD.encode(text),
-        }
-    }
 }
 
 /// Returns a time as the reference writes it: in UTC.
@@ -105,24 +95,6 @@ mod tests {
 
     use super::*;
 
-    fn item() -> BlobItem {
-        BlobItem {
-            name: "2024/a.png".to_owned(),
-            etag: "\"0x1\"".to_owned(),
-            size: 5,
-            last_modified: UNIX_EPOCH + Duration::from_secs(60),
-            blob_type: "BlockBlob".to_owned(),
-        }
-    }
-
-    fn cause(item: &BlobItem) -> Cause<'_> {
-        Cause {
-            function: "Resize",
-            container: "images",
-            item,
-        }
-    }
-
     #[test]
     fn an_event_has_the_path_and_the_metadata_of_the_reference() {
         let properties = BlobProperties {
@@ -134,8 +106,17 @@ mod tests {
         };
         let captures =
             [("name", "a"), ("URI", "mine")].map(|(name, text)| (name.to_owned(), text.to_owned()));
-        let item = item();
-        let event = cause(&item).event("https://x/images/a.png".to_owned(), &properties, captures.into());
+        let version = BlobVersion {
+            name: "2024/a.png".to_owned(),
+            etag: "\"0x1\"".to_owned(),
+            blob_type: "BlockBlob".to_owned(),
+        };
+        let cause = Cause {
+            function: "Resize",
+            container: "images",
+            version: &version,
+        };
+        let event = cause.event("https://x/images/a.png".to_owned(), &properties, captures.into());
         assert_eq!(event.function, "Resize");
         assert_eq!(event.data, EventData::String("images/2024/a.png".to_owned()));
         let found = |name: &str| -> Vec<EventData> {
@@ -161,21 +142,5 @@ mod tests {
         assert_eq!(details["ContentLength"], 5);
         assert_eq!(details["Length"], 5);
         assert_eq!(details["LastModified"], "1970-01-01T00:01:00+00:00");
-    }
-
-    #[test]
-    fn a_poison_message_names_the_version() {
-        let item = item();
-        let plain = cause(&item).poison_message(MessageEncoding::None);
-        let message: Value = serde_json::from_str(&plain).expect("JSON");
-        assert_eq!(
-            message,
-            json!({
-                "Type": "BlobTrigger", "FunctionId": "Host.Functions.Resize", "BlobType": "BlockBlob",
-                "ContainerName": "images", "BlobName": "2024/a.png", "ETag": "0x1",
-            })
-        );
-        let encoded = cause(&item).poison_message(MessageEncoding::Base64);
-        assert_eq!(STANDARD.decode(encoded).expect("base64"), plain.as_bytes());
     }
 }

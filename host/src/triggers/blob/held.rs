@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use funcdock_storage::{BlobItem, Container, Queue, StorageError};
+use funcdock_storage::{Container, Queue, StorageError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
-use super::event::Cause;
-use super::receipt::{Claim, Lease, ReceiptState, Receipts};
+use super::event::{BlobVersion, Cause};
+use super::message::BlobMessage;
+use super::receipt::{self, Claim, Lease, ReceiptState, Receipts};
 use crate::app::{BlobsConfig, MessageEncoding};
 use crate::model::expression::BlobPattern;
 use crate::model::{Event, EventFunction};
@@ -45,16 +46,21 @@ pub(super) struct Handler {
 pub(super) enum Ended {
     /// It is not to be looked at again.
     Done,
+    /// The blob has another version, with this etag: this one is gone.
+    Replaced(String),
     /// It is: another host has it, or this one stops.
     Left,
     /// It is, when storage answers.
     Unavailable(StorageError),
+    /// Storage does not let this host look at it, and would not the next time.
+    Refused(StorageError),
 }
 
 /// How the look at a receipt ended.
 enum Look {
     Mine(Lease, Box<Event>),
     Done,
+    Replaced(String),
     Taken,
 }
 
@@ -69,38 +75,43 @@ enum Next {
 
 impl Handler {
     /// Calls the function for this version if nobody else has done it or does. Takes the slot of the call.
-    pub(super) async fn handle(self: Arc<Self>, item: BlobItem, slot: OwnedSemaphorePermit) -> Ended {
-        match self.look_again(&item).await {
-            Ok(Look::Mine(lease, event)) => self.hold(&item, &lease, *event, slot).await,
+    pub(super) async fn handle(self: Arc<Self>, version: BlobVersion, slot: OwnedSemaphorePermit) -> Ended {
+        match self.look_again(&version).await {
+            Ok(Look::Mine(lease, event)) => self.hold(&version, &lease, *event, slot).await,
             Ok(Look::Done) => Ended::Done,
+            Ok(Look::Replaced(etag)) => Ended::Replaced(etag),
             Ok(Look::Taken) => Ended::Left,
             Err(error @ (StorageError::Unavailable(_) | StorageError::Unauthorized(_))) => {
                 Ended::Unavailable(error)
             }
-            // It would not go away, and must not stand in the way of other blobs.
-            Err(error) => {
-                tracing::error!(
-                    "function {:?} is not called for the blob {:?} before the host is started again: {error}",
-                    self.function.name,
-                    self.cause(&item).path()
-                );
-                Ended::Done
-            }
+            Err(error) => Ended::Refused(error),
         }
     }
 
-    fn cause<'a>(&'a self, item: &'a BlobItem) -> Cause<'a> {
+    /// Whether the function is called for blobs of this name.
+    pub(super) fn is_wanted(&self, name: &str) -> bool {
+        // Calls for receipts would have receipts, and so on.
+        let is_receipt = self.container.name() == receipt::CONTAINER && name.starts_with(receipt::FOLDER);
+        !is_receipt && self.pattern.match_blob(name).is_some()
+    }
+
+    /// Returns the path of this version's blob: `container/name`.
+    pub(super) fn path(&self, version: &BlobVersion) -> String {
+        self.cause(version).path()
+    }
+
+    fn cause<'a>(&'a self, version: &'a BlobVersion) -> Cause<'a> {
         Cause {
             function: &self.function.name,
             container: self.container.name(),
-            item,
+            version,
         }
     }
 
     /// As [`Handler::look`], and again some times if an error is of this blob alone.
-    async fn look_again(&self, item: &BlobItem) -> Result<Look, StorageError> {
+    async fn look_again(&self, version: &BlobVersion) -> Result<Look, StorageError> {
         for pause in LOOK_PAUSES {
-            match self.look(item).await {
+            match self.look(version).await {
                 Err(error @ StorageError::Other(_)) => tracing::debug!("{error}; trying again in {pause:?}"),
                 looked => return looked,
             }
@@ -109,29 +120,29 @@ impl Handler {
                 () = self.calls.stopping() => return Ok(Look::Taken),
             }
         }
-        self.look(item).await
+        self.look(version).await
     }
 
     /// Looks whether a call is to be made, and takes the version if it is.
-    async fn look(&self, item: &BlobItem) -> Result<Look, StorageError> {
-        let Some(captures) = self.pattern.match_blob(&item.name) else {
+    async fn look(&self, version: &BlobVersion) -> Result<Look, StorageError> {
+        let Some(captures) = self.pattern.match_blob(&version.name) else {
             return Ok(Look::Done);
         };
-        let blob = self.container.blob(&item.name)?;
-        let receipt = self.receipts.of(&item.name, &item.etag)?;
+        let blob = self.container.blob(&version.name)?;
+        let receipt = self.receipts.of(&version.name, &version.etag)?;
         let state = receipt.state().await?;
         if state == ReceiptState::Complete {
             return Ok(Look::Done);
         }
         let properties = match blob.properties().await {
-            Ok(properties) if properties.etag == item.etag => properties,
-            // The next sweep finds what it is now.
-            Ok(_) | Err(StorageError::NotFound(_)) => return Ok(Look::Done),
+            Ok(properties) if properties.etag == version.etag => properties,
+            Ok(properties) => return Ok(Look::Replaced(properties.etag)),
+            Err(StorageError::NotFound(_)) => return Ok(Look::Done),
             Err(error) => return Err(error),
         };
         Ok(match receipt.claim(state).await? {
             Claim::Mine(lease) => {
-                let event = self.cause(item).event(blob.url(), &properties, captures);
+                let event = self.cause(version).event(blob.url(), &properties, captures);
                 Look::Mine(lease, event.into())
             }
             Claim::Complete => Look::Done,
@@ -140,13 +151,19 @@ impl Handler {
     }
 
     /// Works on the version, and keeps the lease meanwhile.
-    async fn hold(&self, item: &BlobItem, lease: &Lease, event: Event, slot: OwnedSemaphorePermit) -> Ended {
+    async fn hold(
+        &self,
+        version: &BlobVersion,
+        lease: &Lease,
+        event: Event,
+        slot: OwnedSemaphorePermit,
+    ) -> Ended {
         let ended = {
-            let mut work = std::pin::pin!(self.work(item, lease, event, slot));
+            let mut work = std::pin::pin!(self.work(version, lease, event, slot));
             loop {
                 tokio::select! {
                     ended = &mut work => break ended,
-                    () = sleep(RENEWAL) => self.renew(item, lease).await,
+                    () = sleep(RENEWAL) => self.renew(version, lease).await,
                 }
             }
         };
@@ -154,7 +171,13 @@ impl Handler {
         ended
     }
 
-    async fn work(&self, item: &BlobItem, lease: &Lease, event: Event, slot: OwnedSemaphorePermit) -> Ended {
+    async fn work(
+        &self,
+        version: &BlobVersion,
+        lease: &Lease,
+        event: Event,
+        slot: OwnedSemaphorePermit,
+    ) -> Ended {
         let mut poison = match self.call(event, slot).await {
             Next::Complete => None,
             Next::Release => return Ended::Left,
@@ -162,10 +185,11 @@ impl Handler {
                 tracing::error!(
                     "function {:?}: a message about the blob {:?} goes to the queue {:?}: {reason}",
                     self.function.name,
-                    self.cause(item).path(),
+                    self.path(version),
                     self.poison.name()
                 );
-                Some(self.cause(item).poison_message(self.encoding))
+                let message = BlobMessage::new(&self.function.name, self.container.name(), version);
+                Some(message.text(self.encoding))
             }
         };
         let mut delay = COMPLETION_DELAYS.0;
@@ -183,7 +207,7 @@ impl Handler {
                         "function {:?} may be called twice for the blob {:?}: its receipt was taken over by another host, \
                          or deleted",
                         self.function.name,
-                        self.cause(item).path()
+                        self.path(version)
                     );
                     return Ended::Done;
                 }
@@ -191,14 +215,14 @@ impl Handler {
                     tracing::error!(
                         "function {:?} is called again for the blob {:?} after the next start, because {error}",
                         self.function.name,
-                        self.cause(item).path()
+                        self.path(version)
                     );
                     return Ended::Left;
                 }
                 Err(error) => tracing::warn!(
                     "function {:?}: the receipt of the blob {:?} cannot be completed: {error}; trying again in {delay:?}",
                     self.function.name,
-                    self.cause(item).path()
+                    self.path(version)
                 ),
             }
             tokio::select! {
@@ -258,12 +282,12 @@ impl Handler {
         lease.complete().await
     }
 
-    async fn renew(&self, item: &BlobItem, lease: &Lease) {
+    async fn renew(&self, version: &BlobVersion, lease: &Lease) {
         if let Err(error) = lease.renew().await {
             tracing::warn!(
                 "function {:?} may be called twice for the blob {:?}, as its receipt cannot be kept: {error}",
                 self.function.name,
-                self.cause(item).path()
+                self.path(version)
             );
         }
     }

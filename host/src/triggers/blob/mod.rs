@@ -1,58 +1,51 @@
-//! The blob trigger: calls a function for each new version of a blob, and at the first start for each blob that there is.
+//! The blob trigger: calls a function for each new version of a blob.
 //!
-//! The container is swept again and again: listed page by page, as far as names begin as the pattern does. The time between
-//! two sweeps is a second, and grows to ten while nothing is found; it is never shorter than what the listing took. Which
-//! versions were handled is in receipts (see `receipt`), which all hosts of the app share. A sweep looks at the receipts of
-//! those versions alone that it does not know (see `known`). The first sweep after a start looks at all of them, with a request
-//! each, and so does one a day: who deletes a receipt gets another call by then.
+//! Versions are noticed in one of two ways: `polling` lists the container again and again; with `"source": "EventGrid"`,
+//! Event Grid calls the `webhook` of a worker, which puts messages into a queue, and `event_grid` receives them. From then on
+//! both are the same (`held`). Which versions were handled is in receipts (`receipt`), which all hosts of the app share.
 //!
-//! Blobs are taken from a page as calls can be made, so that no more than a page and what is in work is in memory, and
-//! another host finds the others. A version that is overwritten before its turn is left out, as with the reference. A failed
-//! call is made again after a while, then a message goes to the queue `webjobs-blobtrigger-poison`. Attempts are counted
-//! by the host that makes them: one that takes over counts anew.
+//! A failed call is made again after a while, then a message goes to the queue `webjobs-blobtrigger-poison`. Attempts are
+//! counted by the host that makes them: one that takes over counts anew.
 
 mod event;
+mod event_grid;
 mod held;
 mod known;
+mod message;
+mod polling;
 mod receipt;
+mod webhook;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use funcdock_storage::{BlobItem, Connection, ConnectionError, Page, StorageError};
+use funcdock_storage::{Connection, ConnectionError};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use super::events::{EventCalls, EventSetup};
-use super::outage::Outage;
-use crate::model::{BlobSource, BlobTrigger, EventFunction};
-use held::{Ended, Handler};
-use known::{Known, Version};
+use crate::model::{BlobTrigger, EventFunction};
+use held::Handler;
 use receipt::Receipts;
+
+pub(super) use event_grid::run as run_event_grid;
+pub(super) use polling::run;
+pub(crate) use webhook::{BlobWebhook, KEY_NAME, WebhookError, fuzz};
 
 /// The queue of messages about blobs that cannot be handled.
 const POISON_QUEUE: &str = "webjobs-blobtrigger-poison";
 
-/// The time after a sweep that found something, and the longest one.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
-
-/// How often the receipts of all blobs are looked at.
-const RESCAN: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// How many blobs are in work for each call that can be made: most of them wait for another attempt then.
 const HELD_PER_CALL: usize = 4;
 
-/// Returns what calls this function for the blobs of its container, until `calls` stops.
+/// Returns what handles the blobs of a function.
 ///
 /// # Errors
 /// Why it cannot be served: a message for the user.
-pub(super) fn run(
+fn handler(
     function: EventFunction,
     settings: BlobTrigger,
     calls: EventCalls,
     setup: &mut EventSetup,
-) -> Result<impl Future<Output = ()> + Send + use<>, String> {
+) -> Result<Handler, String> {
     let connection = setup
         .connections
         .get(&settings.connection)
@@ -65,40 +58,18 @@ pub(super) fn run(
     let poison = connection
         .queue(POISON_QUEUE)
         .map_err(|error| error.to_string())?;
-    if settings.source == BlobSource::EventGrid {
-        tracing::warn!(
-            "function {:?}: \"source\": \"EventGrid\" is not supported; its container {name:?} is polled instead, which also \
-             finds the blobs that are there already",
-            function.name
-        );
-    }
     let most = setup.settings.blobs.max_degree_of_parallelism;
-    let poller = Poller {
-        prefix: settings.path.prefix().to_owned(),
-        outage: Outage::new(format!(
-            "function {:?}: blobs of the container {name:?}",
-            function.name
-        )),
-        handler: Arc::new(Handler {
-            receipts: Receipts::new(hosts, &setup.settings.host_id, &function.name, name),
-            container,
-            pattern: settings.path,
-            poison,
-            encoding: setup.settings.queues.encoding,
-            function,
-            calls,
-            config: setup.settings.blobs.clone(),
-            slots: Arc::new(Semaphore::new(most)),
-        }),
-        most_held: most.saturating_mul(HELD_PER_CALL),
-        held: JoinSet::new(),
-        known: Known::new(),
-        rescanned: Instant::now(),
-        pause: PAUSES.0,
-        unavailable: None,
-        is_doubtful: false,
-    };
-    Ok(poller.run())
+    Ok(Handler {
+        receipts: Receipts::new(hosts, &setup.settings.host_id, &function.name, name),
+        container,
+        pattern: settings.path,
+        poison,
+        encoding: setup.settings.queues.encoding,
+        function,
+        calls,
+        config: setup.settings.blobs.clone(),
+        slots: Arc::new(Semaphore::new(most)),
+    })
 }
 
 /// Returns the account with the receipts: the default one, or the trigger's if the app has no default one.
@@ -106,172 +77,5 @@ fn receipt_connection(setup: &mut EventSetup, of_trigger: &Connection) -> Result
     match setup.connections.get("") {
         Err(ConnectionError::Missing { .. }) => Ok(of_trigger.clone()),
         found => found.map_err(|error| format!("the receipts of its blobs cannot be kept: {error}")),
-    }
-}
-
-/// Sweeps over a container.
-struct Poller {
-    prefix: String,
-    handler: Arc<Handler>,
-    outage: Outage,
-    most_held: usize,
-    /// The versions in work.
-    held: JoinSet<(Version, Ended)>,
-    known: Known,
-    /// When the receipts of all blobs were looked at.
-    rescanned: Instant,
-    /// The time after a sweep that finds nothing.
-    pause: Duration,
-    /// Why a version could not be handled. The sweep is given up.
-    unavailable: Option<StorageError>,
-    /// Whether no version could be handled since.
-    is_doubtful: bool,
-}
-
-impl Poller {
-    async fn run(mut self) {
-        let handler = Arc::clone(&self.handler);
-        while !handler.calls.is_stopping() {
-            let pause = self.sweep().await;
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = handler.calls.stopping() => {}
-            }
-        }
-        while self.held.join_next().await.is_some() {}
-    }
-
-    /// Begins with the versions that are new. Returns the time until the next sweep.
-    async fn sweep(&mut self) -> Duration {
-        let handler = Arc::clone(&self.handler);
-        if self.rescanned.elapsed() >= RESCAN {
-            self.rescanned = Instant::now();
-            self.known.forget();
-        }
-        let (mut next, mut listing, mut found) = (None, Duration::ZERO, 0_usize);
-        self.known.begin_sweep();
-        loop {
-            let begun = Instant::now();
-            let page = tokio::select! {
-                page = handler.container.list(&self.prefix, next.as_deref(), None) => page,
-                () = handler.calls.stopping() => return Duration::ZERO,
-            };
-            listing += begun.elapsed();
-            let page = match page {
-                Ok(page) => page,
-                // Whoever writes to it makes it.
-                Err(StorageError::NotFound(_)) => Page {
-                    items: Vec::new(),
-                    next: None,
-                },
-                Err(error) => return self.outage.failed(&error),
-            };
-            for item in page.items {
-                if !self.is_wanted(&item) {
-                    continue;
-                }
-                let Some((version, is_new)) = self.known.begin(&item) else {
-                    continue;
-                };
-                if !self.begin(version, item).await {
-                    self.known.leave(version);
-                    return self.give_up();
-                }
-                found += usize::from(is_new);
-            }
-            self.known.end_page();
-            next = page.next;
-            if next.is_none() {
-                break;
-            }
-        }
-        self.known.end_sweep();
-        self.take_ended();
-        if self.unavailable.is_some() {
-            return self.give_up();
-        }
-        if !self.is_doubtful || (found == 0 && self.held.is_empty()) {
-            self.is_doubtful = false;
-            self.outage.ended();
-        }
-        self.next_pause(found).max(listing)
-    }
-
-    fn is_wanted(&self, item: &BlobItem) -> bool {
-        let Handler {
-            pattern, container, ..
-        } = &*self.handler;
-        // Calls for receipts would have receipts, and so on.
-        let is_receipt = container.name() == receipt::CONTAINER && item.name.starts_with(receipt::FOLDER);
-        !is_receipt && pattern.match_blob(&item.name).is_some()
-    }
-
-    /// Begins with a version as soon as a call can be made. Returns `false` if the sweep is to be given up.
-    async fn begin(&mut self, version: Version, item: BlobItem) -> bool {
-        let handler = Arc::clone(&self.handler);
-        let slot = loop {
-            self.take_ended();
-            if self.unavailable.is_some() || handler.calls.is_stopping() {
-                return false;
-            }
-            let has_place = self.held.len() < self.most_held;
-            tokio::select! {
-                biased;
-                () = handler.calls.stopping() => return false,
-                slot = Arc::clone(&handler.slots).acquire_owned(), if has_place => match slot {
-                    Ok(slot) => break slot,
-                    // Nobody closes it.
-                    Err(_) => return false,
-                },
-                Some(ended) = self.held.join_next() => self.note(ended),
-            }
-        };
-        self.held
-            .spawn(async move { (version, handler.handle(item, slot).await) });
-        true
-    }
-
-    fn take_ended(&mut self) {
-        while let Some(ended) = self.held.try_join_next() {
-            self.note(ended);
-        }
-    }
-
-    fn note(&mut self, ended: Result<(Version, Ended), tokio::task::JoinError>) {
-        // If its handling has panicked, the panic is printed, and the version stays in work until the next start.
-        let Ok((version, ended)) = ended else {
-            return;
-        };
-        match ended {
-            Ended::Done => self.known.finish(version),
-            Ended::Left => self.known.leave(version),
-            Ended::Unavailable(error) => {
-                self.known.leave(version);
-                self.unavailable = Some(error);
-                self.is_doubtful = true;
-                return;
-            }
-        }
-        self.is_doubtful = false;
-    }
-
-    /// Returns the time until the next sweep after one that was given up.
-    fn give_up(&mut self) -> Duration {
-        match self.unavailable.take() {
-            Some(error) => self.outage.failed(&error),
-            None => Duration::ZERO,
-        }
-    }
-
-    fn next_pause(&mut self, found: usize) -> Duration {
-        if found > 0 {
-            self.pause = PAUSES.0;
-            return self.pause;
-        }
-        let now = self.pause;
-        // Several hosts are not to look at the same times.
-        let factor = 1.3 + 0.4 * fastrand::f64();
-        self.pause = now.mul_f64(factor).min(PAUSES.1);
-        now
     }
 }

@@ -59,6 +59,11 @@ impl EventCalls {
         }
     }
 
+    /// Returns what is cancelled when the trigger is to end.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Whether the trigger is to end.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()

@@ -18,19 +18,10 @@ const MAX_LENGTH: usize = 32;
 const SLOT_NAME: &str = "WEBSITE_SLOT_NAME";
 
 /// Returns the id of an app: what the setting or `id` of host.json says, else the app's name in Azure, else the name of its
-/// folder. It consists of lower-case letters, digits and single hyphens. A setting that needs changes for that is logged.
-pub(super) fn host_id(app: &App, settings: &AppSettings) -> String {
+/// folder. It consists of lower-case letters, digits and single hyphens.
+pub(crate) fn host_id(app: &App, settings: &AppSettings) -> String {
     if let Some(setting) = SETTINGS.iter().find_map(|name| settings.get(name)) {
-        let id = sanitized(&setting.value);
-        if id != setting.value {
-            tracing::warn!(
-                "app setting {}: expected at most {MAX_LENGTH} lower-case letters, digits and single hyphens, found {:?}; \
-                 the app's id is {id:?}",
-                setting.name,
-                setting.value
-            );
-        }
-        return id;
+        return sanitized(&setting.value);
     }
     if let Some(id) = &app.host.id {
         return sanitized(id);
@@ -45,6 +36,22 @@ pub(super) fn host_id(app: &App, settings: &AppSettings) -> String {
     }
     let name = app.root.file_name().unwrap_or_default();
     sanitized(&name.to_string_lossy())
+}
+
+/// Logs that the setting with the id needs changes, if it does. One process says so for all of them.
+pub(super) fn warn_of_changes(settings: &AppSettings) {
+    let Some(setting) = SETTINGS.iter().find_map(|name| settings.get(name)) else {
+        return;
+    };
+    let id = sanitized(&setting.value);
+    if id != setting.value {
+        tracing::warn!(
+            "app setting {}: expected at most {MAX_LENGTH} lower-case letters, digits and single hyphens, found {:?}; \
+             the app's id is {id:?}",
+            setting.name,
+            setting.value
+        );
+    }
 }
 
 /// Returns an id that is as much like this name as an id can be.

@@ -9,4 +9,5 @@ mod host_id;
 mod setup;
 
 pub use calls::{CallsEnd, EventCalls, PendingCall};
+pub(crate) use host_id::host_id;
 pub use setup::{EventSettings, EventSetup};

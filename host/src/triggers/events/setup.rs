@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use funcdock_storage::{ConnectionError, Container};
 
-use super::host_id::host_id;
+use super::host_id::{host_id, warn_of_changes};
 use crate::app::{App, AppSettings, BlobsConfig, QueuesConfig};
 use crate::bindings::Connections;
 use crate::model::schedule::Zone;
@@ -50,6 +50,7 @@ impl EventSetup {
     /// time zone that is not known is logged.
     pub fn new(app: &App, settings: &AppSettings, has_storage: bool) -> Self {
         let mut connections = Connections::new(settings.clone());
+        warn_of_changes(settings);
         EventSetup {
             settings: EventSettings {
                 root: app.root.clone(),

@@ -12,13 +12,37 @@ use crate::model::AuthLevel;
 #[derive(Debug)]
 pub(super) struct KeyCheck {
     keys: KeyRing,
-    level: AuthLevel,
+    opened_by: OpenedBy,
+}
+
+/// The keys that let a request in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OpenedBy {
+    /// Those of the function or of the host, and the master key.
+    Functions,
+    /// The master key.
+    Master,
+    /// The system key of this name, and the master key.
+    System(&'static str),
 }
 
 impl KeyCheck {
     /// Returns the check of requests for this level; `None` if everybody may come in.
     pub(super) fn new(keys: KeyRing, level: AuthLevel) -> Option<Self> {
-        (level != AuthLevel::Anonymous).then_some(KeyCheck { keys, level })
+        let opened_by = match level {
+            AuthLevel::Anonymous => return None,
+            AuthLevel::Function => OpenedBy::Functions,
+            AuthLevel::Admin => OpenedBy::Master,
+        };
+        Some(KeyCheck { keys, opened_by })
+    }
+
+    /// Returns the check of requests that need the system key of this name.
+    pub(super) fn of_extension(keys: KeyRing, name: &'static str) -> Self {
+        KeyCheck {
+            keys,
+            opened_by: OpenedBy::System(name),
+        }
     }
 
     /// Returns the response to a request that may not come in. Blocks for a moment on the file system.
@@ -28,15 +52,17 @@ impl KeyCheck {
                 "a key is needed: send it in the header x-functions-key, or as ?code=…\n",
             ));
         };
-        match self.keys.level(&key) {
-            None => Some(unauthorized("this key does not open this\n")),
-            Some(AuthLevel::Admin) => None,
-            Some(_) if self.level != AuthLevel::Admin => None,
-            Some(_) => Some(responses::plain(
-                StatusCode::FORBIDDEN,
-                "this needs the master key, and this is the key of a function\n",
-            )),
-        }
+        let needed = match (self.keys.level(&key), self.opened_by) {
+            (Some(AuthLevel::Admin), _) | (Some(_), OpenedBy::Functions) => return None,
+            (_, OpenedBy::System(name)) if self.keys.has_system_key(name, &key) => return None,
+            (None, _) => return Some(unauthorized("this key does not open this\n")),
+            (Some(_), OpenedBy::Master) => "the master key".to_owned(),
+            (Some(_), OpenedBy::System(name)) => format!("the system key {name:?} or the master key"),
+        };
+        Some(responses::plain(
+            StatusCode::FORBIDDEN,
+            format!("this needs {needed}, and this is the key of a function\n"),
+        ))
     }
 }
 

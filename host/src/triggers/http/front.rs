@@ -297,7 +297,7 @@ impl Front {
             origin.scheme.as_str(),
             origin.host.to_str().unwrap_or_default()
         );
-        let response = self.paths.answer(route, &read.0, &base).await;
+        let response = self.paths.answer(route, parts, &read.0, &base).await;
         self.refuse(&parts.headers, incoming, response)
     }
 

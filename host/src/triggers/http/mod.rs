@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
 
+use super::blob::BlobWebhook;
 use super::{Calls, Trigger, TriggerFuture};
 use crate::app::HttpConfig;
 use crate::pipeline::LoadedFunction;
@@ -59,17 +60,19 @@ pub struct Http {
     all: Vec<Arc<LoadedFunction>>,
     responses: Arc<ResponseCounts>,
     admin: Arc<dyn Admin>,
+    webhook: BlobWebhook,
 }
 
 impl Http {
     /// Returns a trigger that serves HTTP from this socket. `admin` serves the host's own paths, where operators can run `all`
-    /// functions. Responses are counted in `responses`.
-    pub fn new(
+    /// functions, `webhook` takes events of blobs. Responses are counted in `responses`.
+    pub(crate) fn new(
         listener: Listener,
         config: HttpConfig,
         all: Vec<Arc<LoadedFunction>>,
         responses: Arc<ResponseCounts>,
         admin: Arc<dyn Admin>,
+        webhook: BlobWebhook,
     ) -> Self {
         Http {
             listener,
@@ -77,6 +80,7 @@ impl Http {
             all,
             responses,
             admin,
+            webhook,
         }
     }
 }
@@ -105,7 +109,7 @@ impl Trigger for Http {
         functions: Vec<Arc<LoadedFunction>>,
         calls: Calls,
     ) -> Result<TriggerFuture, String> {
-        let paths = HostPaths::new(self.admin, self.all, calls.clone(), &self.config);
+        let paths = HostPaths::new(self.admin, self.all, self.webhook, calls.clone(), &self.config);
         let tls = self.config.tls.as_ref().map(Identity::server_config).transpose();
         let tls = tls.map_err(|error| format!("the certificate: {error}"))?;
         let tls = tls.map(TlsAcceptor::from);

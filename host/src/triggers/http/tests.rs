@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::*;
+use crate::app::testing::app;
 use crate::extensions::HookChain;
 use crate::model::{
     Body, BodyError, BodyStream, Data, FunctionDefinition, FunctionInfo, HttpResponse, Outcome,
@@ -146,6 +147,7 @@ fn serve(
         Vec::new(),
         Arc::default(),
         Arc::new(NoAdmin),
+        BlobWebhook::new(&app("/app"), &[]),
     );
     let calls = Calls::new(pipeline, tasks, CancellationToken::new());
     let serving = Box::new(http)

@@ -1,26 +1,19 @@
 //! The queue trigger: calls a function for each message of a queue.
 //!
-//! A message is held while its call runs: it is hidden from others, for a time that is renewed until the call has ended. It
-//! is deleted when the call succeeded. When it failed the message becomes visible again, until it has been tried often enough
-//! and goes to the poison queue. Hosts on other machines share a queue by the same rules of the service.
+//! A message is deleted when the call succeeded. When it failed the message becomes visible again, until it has been tried
+//! often enough and goes to the poison queue. How messages are received and held is in `messages`.
 
-mod backoff;
-mod held;
 mod message;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use funcdock_storage::StorageError;
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use funcdock_storage::{Message, Queue};
 
-use super::events::{EventCalls, EventSetup};
-use super::outage::Outage;
+use super::events::{CallsEnd, EventCalls, EventSetup};
+use super::messages::{HIDDEN, MessageHandler, Next, Pace, Poller};
 use crate::app::QueuesConfig;
 use crate::model::{EventFunction, QueueTrigger};
-use backoff::Backoff;
-use held::{HIDDEN, Handler};
+use message::event;
 
 /// Returns what calls this function for the messages of its queue, until `calls` stops.
 ///
@@ -47,86 +40,63 @@ pub(super) fn run(
             settings.queue
         );
     });
-    let poison = poison.ok();
-    let poller = Poller {
-        config: setup.settings.queues.clone(),
-        outage: Outage::new(format!(
-            "function {:?}: messages of the queue {:?}",
-            function.name, settings.queue
-        )),
-        handler: Arc::new(Handler {
-            queue: open(&settings.queue)?,
-            poison,
-            function,
-            calls,
-            config: setup.settings.queues.clone(),
-        }),
-        held: JoinSet::new(),
+    let config = setup.settings.queues.clone();
+    let pace = Pace {
+        batch_size: config.batch_size,
+        new_batch_threshold: config.new_batch_threshold,
+        longest_pause: config.max_polling_interval,
     };
-    Ok(poller.run())
+    let owner = format!("function {:?}", function.name);
+    let stop = calls.stop();
+    let handler = Handler {
+        poison: poison.ok(),
+        function,
+        calls,
+        config,
+    };
+    Ok(Poller::new(open(&settings.queue)?, owner, handler, pace, stop).run())
 }
 
-/// Receives the messages of a queue.
-struct Poller {
+/// Calls a function for messages.
+struct Handler {
+    /// `None` if its name would be too long.
+    poison: Option<Queue>,
+    function: EventFunction,
+    calls: EventCalls,
     config: QueuesConfig,
-    handler: Arc<Handler>,
-    outage: Outage,
-    /// The messages in work.
-    held: JoinSet<()>,
 }
 
-impl Poller {
-    async fn run(mut self) {
-        let handler = Arc::clone(&self.handler);
-        let mut backoff = Backoff::new(self.config.max_polling_interval);
-        while !handler.calls.is_stopping() {
-            while self.held.try_join_next().is_some() {}
-            if self.held.len() > self.config.new_batch_threshold {
-                tokio::select! {
-                    // If its handling has panicked, the panic is printed, and the message becomes visible by itself.
-                    _ = self.held.join_next() => {}
-                    () = handler.calls.stopping() => {}
-                }
-                continue;
-            }
-            let received = tokio::select! {
-                received = handler.queue.receive(self.config.batch_size, HIDDEN) => received,
-                // What it is about to receive becomes visible again by itself.
-                () = handler.calls.stopping() => break,
-            };
-            let pause = self.begin(received, &mut backoff);
-            self.pause(pause).await;
+impl MessageHandler for Handler {
+    async fn handle(&self, message: &Message) -> Next {
+        let most = self.config.max_dequeue_count;
+        // Others have tried it, or it came back after hosts were killed.
+        if message.dequeue_count > most && self.poison.is_some() {
+            return self.poison(format!("it has been tried {most} times"));
         }
-        while self.held.join_next().await.is_some() {}
-    }
-
-    /// Begins with the messages that were received. Returns the time until the next look into the queue.
-    fn begin(
-        &mut self,
-        received: Result<Vec<funcdock_storage::Message>, StorageError>,
-        backoff: &mut Backoff,
-    ) -> Duration {
-        let messages = match received {
-            Ok(messages) => messages,
-            // Whoever writes to it makes it.
-            Err(StorageError::NotFound(_)) => Vec::new(),
-            Err(error) => return self.outage.failed(&error),
+        let event = match event(&self.function.name, message, self.config.encoding) {
+            Ok(event) => event,
+            Err(error) => return self.poison(error.to_string()),
         };
-        self.outage.ended();
-        let pause = backoff.after(messages.len());
-        for message in messages {
-            self.held.spawn(Arc::clone(&self.handler).handle(message));
-        }
-        pause
-    }
-
-    /// Waits this long, or until the trigger is to end.
-    async fn pause(&mut self, time: Duration) {
-        if !time.is_zero() {
-            tokio::select! {
-                () = sleep(time) => {}
-                () = self.handler.calls.stopping() => {}
+        match self.calls.make(&self.function, event, most).await {
+            CallsEnd::Succeeded => Next::Delete,
+            CallsEnd::Interrupted => Next::Release(Duration::ZERO),
+            CallsEnd::WorkersEnded(times) => {
+                self.poison(format!("the worker ended in each of {times} calls"))
             }
+            CallsEnd::Failed if message.dequeue_count >= most => {
+                self.poison(format!("attempt {} of {most} has failed", message.dequeue_count))
+            }
+            CallsEnd::Failed => Next::Release(self.config.visibility_timeout),
+        }
+    }
+}
+
+impl Handler {
+    /// Returns that the message is not tried again, for this reason. Without a poison queue it is, after a while.
+    fn poison(&self, reason: String) -> Next {
+        match &self.poison {
+            Some(queue) => Next::Poison(queue.clone(), reason),
+            None => Next::Release(self.config.visibility_timeout.max(HIDDEN)),
         }
     }
 }

@@ -19,6 +19,9 @@ use state::{HeldLock, Lock, Status, StatusStore};
 /// The longest time to sleep at once: the system's clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(20);
 
+/// How many of a timer's next times the log has when it says more than one.
+const TIMES_LOGGED: usize = 5;
+
 /// How often a call is made whose worker died.
 const ATTEMPTS: u32 = 3;
 
@@ -71,6 +74,7 @@ pub(super) fn run(
         calls,
         status: None,
     };
+    timer.log_next_times();
     Ok(async move {
         let mut run_on_startup = settings.run_on_startup;
         while let Some(held) = lock.acquire(&timer.calls).await {
@@ -86,6 +90,28 @@ pub(super) fn run(
 }
 
 impl Timer {
+    /// Says when the function is called next. That there is no time is said when it counts.
+    fn log_next_times(&self) {
+        let after = |time: &Timestamp| self.schedule.next_after(*time, &self.zone);
+        let times = std::iter::successors(after(&Timestamp::now()), after);
+        let times: Vec<_> = times
+            .take(TIMES_LOGGED)
+            .map(|time| self.zone.local_text(time))
+            .collect();
+        let Some(next) = times.first() else {
+            return;
+        };
+        let (name, zone) = (&self.function.name, self.zone.name());
+        tracing::info!(
+            "function {name:?}: its schedule {} is next at {next} ({zone})",
+            self.schedule
+        );
+        tracing::debug!(
+            "function {name:?}: its next times are {} ({zone})",
+            times.join(", ")
+        );
+    }
+
     /// Makes up for a call that was missed, or makes the call of the start.
     async fn catch_up(&mut self, run_on_startup: bool, held: &HeldLock) {
         if let Some(store) = &mut self.store {

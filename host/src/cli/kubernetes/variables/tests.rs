@@ -1,5 +1,5 @@
 use super::*;
-use crate::app::{AppSettings, Declarations, Driver, HostConfig, LocalSettings, Variables};
+use crate::app::{AppSettings, Declarations, HostConfig, LocalSettings, Variables};
 
 /// Returns the variables of an app with these settings and connections, and the warnings.
 fn variables(values: &[(&str, &str)], connections: &[&str], name: &str) -> (ContainerVariables, String) {
@@ -16,7 +16,7 @@ fn variables(values: &[(&str, &str)], connections: &[&str], name: &str) -> (Cont
             ..LocalSettings::default()
         },
         declarations: Declarations::Folders(Vec::new()),
-        driver: Driver::default(),
+        driver: crate::app::Driver::default(),
     };
     let names = connections.iter().map(|name| (*name).to_owned()).collect();
     let mut warnings = Vec::new();

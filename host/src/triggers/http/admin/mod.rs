@@ -1,6 +1,10 @@
 //! The host's own paths, for operators. Those below `/admin` win over every function's route. A function with the route
 //! "metrics" under an empty prefix, or one that takes all paths, replaces the host's `/metrics`: `/admin/metrics` is the same.
+//!
+//! One path is not for operators: the webhook for events of blobs, which is at the address of the functions and has a key of
+//! its own.
 
+mod blob_events;
 mod functions;
 mod keys;
 mod route;
@@ -21,6 +25,8 @@ use crate::keys::KeyRing;
 use crate::model::{AuthLevel, Origins};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
+use crate::triggers::blob::BlobWebhook;
+use blob_events::Webhook;
 
 pub(super) use route::{Route, is_reserved};
 
@@ -79,13 +85,17 @@ pub(super) struct HostPaths {
     check: Option<KeyCheck>,
     /// The pages that may send requests that change something, where no key is needed.
     origins: Option<Origins>,
+    /// What takes events of blobs, if that is here.
+    webhook: Option<Webhook>,
 }
 
 impl HostPaths {
-    /// Returns the paths at the address of the functions, which are all functions of the app.
+    /// Returns the paths at the address of the functions, which are all functions of the app. May block for a moment on the
+    /// file system.
     pub(super) fn new(
         admin: Arc<dyn Admin>,
         functions: Vec<Arc<LoadedFunction>>,
+        webhook: BlobWebhook,
         calls: Calls,
         config: &HttpConfig,
     ) -> Self {
@@ -97,6 +107,7 @@ impl HostPaths {
             has_home: config.has_home && !config.route_prefix.is_empty(),
             is_for_operators: config.admin.is_none(),
             check: keys.clone().and_then(for_operators),
+            webhook: Some(Webhook::new(webhook, keys.as_ref())),
             keys,
             origins: config.cors.as_ref().map(|cors| cors.origins.clone()),
         }
@@ -114,6 +125,7 @@ impl HostPaths {
             check: keys.clone().and_then(for_operators),
             keys: self.keys.clone().or(keys),
             origins: None,
+            webhook: None,
         }
     }
 
@@ -128,10 +140,12 @@ impl HostPaths {
         if is_open {
             return None;
         }
-        if !self.is_for_operators {
-            return Some(unknown());
-        }
-        match &self.check {
+        let check = match (route, &self.webhook) {
+            (Route::BlobEvents, Some(webhook)) => webhook.check(),
+            _ if self.is_for_operators => self.check.as_ref(),
+            _ => return Some(unknown()),
+        };
+        match check {
             Some(check) => check.refuse(parts),
             None => self
                 .is_of_foreign_page(parts)
@@ -154,7 +168,13 @@ impl HostPaths {
 
     /// Responds to a request with this body that no function's route matches, and that was not refused. `base` is the URL
     /// of the host as the client has it, without a slash at its end.
-    pub(super) async fn answer(&self, route: Route, body: &[u8], base: &str) -> Response<ResponseBody> {
+    pub(super) async fn answer(
+        &self,
+        route: Route,
+        parts: &Parts,
+        body: &[u8],
+        base: &str,
+    ) -> Response<ResponseBody> {
         match route {
             Route::Home if self.has_home => responses::page(HOME),
             Route::Home | Route::Unknown => unknown(),
@@ -212,6 +232,10 @@ impl HostPaths {
             Route::Run(name) => match functions::find(&self.functions, &name) {
                 Some(function) => functions::run(function, &self.calls, body).await,
                 None => no_function(),
+            },
+            Route::BlobEvents => match &self.webhook {
+                Some(webhook) => webhook.answer(parts, body).await,
+                None => unknown(),
             },
             Route::Keys(request) => match &self.keys {
                 Some(_)

@@ -34,6 +34,8 @@ pub(crate) enum Route {
     Run(String),
     /// The keys of the host or of a function.
     Keys(KeysRoute),
+    /// `/runtime/webhooks/blobs`: events of blobs, or a check whether they are wanted.
+    BlobEvents,
     /// A path that has only these methods.
     WrongMethod {
         allow: &'static str,
@@ -84,6 +86,7 @@ pub(crate) enum KeyAction {
 const READ: &str = "GET, HEAD";
 const READ_OR_RUN: &str = "GET, HEAD, POST";
 const POST: &str = "POST";
+pub(super) const OPTIONS_OR_POST: &str = "OPTIONS, POST";
 const KEY: &str = "DELETE, GET, HEAD, POST, PUT";
 
 /// Whether the host keeps this path for itself, whatever the routes of functions.
@@ -123,6 +126,13 @@ impl Route {
             ["admin", "functions"] => read(Route::Functions),
             ["admin", "functions", _] if method == Method::POST => Route::Run(steps[2].to_owned()),
             ["admin", "functions", _] => any(Route::Function(steps[2].to_owned())),
+            ["runtime", "webhooks", "blobs"] => match *method {
+                Method::POST | Method::OPTIONS => Route::BlobEvents,
+                _ => Route::WrongMethod {
+                    allow: OPTIONS_OR_POST,
+                    is_open: true,
+                },
+            },
             ["admin", "host", list, rest @ ..] => {
                 let owner = match *list {
                     "keys" | "functionkeys" => KeyOwner::Host,
@@ -142,7 +152,7 @@ impl Route {
     /// Whether a request for this has a body that counts.
     pub(crate) fn has_body(&self) -> bool {
         match self {
-            Route::Run(_) => true,
+            Route::Run(_) | Route::BlobEvents => true,
             Route::Keys(KeysRoute { action, .. }) => matches!(action, KeyAction::Put(_)),
             _ => false,
         }
@@ -234,6 +244,16 @@ mod tests {
             ),
             ("PATCH /admin/host/keys/a", closed("DELETE, GET, HEAD, POST, PUT")),
             ("DELETE /admin/host/keys", closed("GET, HEAD")),
+            ("POST /runtime/webhooks/blobs", Route::BlobEvents),
+            ("OPTIONS /Runtime/WebHooks/Blobs/", Route::BlobEvents),
+            (
+                "GET /runtime/webhooks/blobs",
+                Route::WrongMethod {
+                    allow: "OPTIONS, POST",
+                    is_open: true,
+                },
+            ),
+            ("POST /runtime/webhooks/eventgrid", Route::Unknown),
             ("GET /admin/host/secrets", Route::Unknown),
             ("GET /admin/host/keys/a/b", Route::Unknown),
             ("GET /api/hello", Route::Unknown),
