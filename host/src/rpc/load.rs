@@ -1,6 +1,7 @@
 //! The app's functions as the host knows them: listed for it, and loaded when it asks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,40 @@ use uuid::Uuid;
 use super::invocation::Asked;
 use super::outgoing::{failure, refusal, success};
 use super::reports::{Served, ServedFunctions};
+use crate::app::{App, Declarations};
 use crate::model::{Binding, DataType, Direction, FunctionDefinition, RetryPolicy, RetryStrategy};
+
+/// What the app's files say of its functions before any code runs.
+#[derive(Default)]
+pub(super) struct AppFiles {
+    /// The name of the file whose code declares the functions; empty if none does.
+    script: String,
+    /// The functions whose declarations cannot be read, and why.
+    unreadable: BTreeMap<String, String>,
+}
+
+impl AppFiles {
+    pub(super) fn of(app: &App) -> Self {
+        let script = match &app.declarations {
+            Declarations::Script(script) => script.file.file_name().unwrap_or_default(),
+            Declarations::Folders(_) => OsStr::new(""),
+        };
+        AppFiles {
+            script: script.to_string_lossy().into_owned(),
+            unreadable: app.unreadable.clone(),
+        }
+    }
+
+    /// Returns why the function of this name is not there.
+    fn reason(&self, name: &str) -> String {
+        let mut unreadable = self.unreadable.iter();
+        let found = unreadable.find(|(unreadable, _)| unreadable.eq_ignore_ascii_case(name));
+        found.map_or_else(
+            || format!("cannot load the function {name:?}: the app has none of this name"),
+            |(_, reason)| format!("cannot load the function {name:?}: {reason}"),
+        )
+    }
+}
 
 /// The functions of a loaded app.
 pub(super) struct Loaded {
@@ -43,21 +77,19 @@ impl Loaded {
     }
 
     /// Gives the function that is asked for its id.
-    pub(super) fn load(&mut self, request: &FunctionLoadRequest) -> FunctionLoadResponse {
+    pub(super) fn load(&mut self, request: &FunctionLoadRequest, files: &AppFiles) -> FunctionLoadResponse {
         FunctionLoadResponse {
-            result: Some(self.load_one(request)),
+            result: Some(self.load_one(request, files)),
             ..unanswered(request)
         }
     }
 
-    fn load_one(&mut self, request: &FunctionLoadRequest) -> StatusResult {
+    fn load_one(&mut self, request: &FunctionLoadRequest, files: &AppFiles) -> StatusResult {
         let name = request.metadata.as_ref().map_or("", |metadata| &metadata.name);
         let mut functions = self.functions.iter();
         let found = functions.find(|served| served.function.info.name.eq_ignore_ascii_case(name));
         let Some(served) = found else {
-            return refusal(format!(
-                "cannot load the function {name:?}: the app has none of this name"
-            ));
+            return refusal(files.reason(name));
         };
         match &served.failure {
             Some(exception) => failure(exception),
@@ -68,12 +100,12 @@ impl Loaded {
         }
     }
 
-    /// Returns the list of the functions that code in this file of the app's folder has declared.
-    pub(super) fn metadata(&self, script: &str) -> FunctionMetadataResponse {
+    /// Returns the list of the functions that code has declared.
+    pub(super) fn metadata(&self, files: &AppFiles) -> FunctionMetadataResponse {
         let functions = self.functions.iter();
         FunctionMetadataResponse {
             function_metadata_results: functions
-                .map(|served| metadata(&served.function.definition, script))
+                .map(|served| metadata(&served.function.definition, &files.script))
                 .collect(),
             result: Some(success()),
             use_default_metadata_indexing: false,

@@ -335,3 +335,21 @@ fn the_library_for_durable_functions_works() {
         "{state}"
     );
 }
+
+#[test]
+fn a_declaration_that_cannot_be_read_fails_alone() {
+    let mut host = App::case("functions_host_v1")
+        .file("odd/__init__.py", "def main(req):\n    return 'never'\n")
+        .file(
+            "odd/function.json",
+            r#"{"bindings": [{"type": "queue", "direction": "out", "name": "out"}]}"#,
+        )
+        .under_functions_host()
+        .with_functions(&["hello"]);
+    let odd = host.load("odd");
+    assert_eq!(
+        failure(odd.result.as_ref()),
+        "cannot load the function \"odd\": odd/function.json:1: bindings: expected exactly one trigger (a binding with a \
+         type that ends in \"Trigger\"), found none"
+    );
+}
