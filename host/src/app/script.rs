@@ -166,7 +166,11 @@ impl App {
         let read = binding::read_all(&bindings, &declared.name, settings, self.driver)?;
         let function = FunctionDefinition {
             name: declared.name.clone(),
-            retry: retry::of_function(&top, &read, warnings)?,
+            retry: match self.driver {
+                Driver::Funcdock => retry::of_function(&top, &read, warnings)?,
+                // It knows which triggers follow one.
+                Driver::FunctionsHost => retry::read(&top)?,
+            },
             directory: self.root.clone(),
             script_file: declared.file.clone(),
             entry_point: declared.name.clone(),

@@ -50,6 +50,7 @@ def odd(req: func.HttpRequest) -> str:
 
 
 @app.route(route="odd/{id:even}")
+@app.retry(strategy="fixed_delay", max_retry_count="1", delay_interval="00:00:05")
 def same(req: func.HttpRequest) -> str:
     return "a route of two functions"
 

@@ -56,6 +56,7 @@ fn functions_are_listed_with_their_declarations_and_policies() {
         assert_eq!(hello.retry_options, None);
         // The host serves routes itself.
         assert_eq!(raw(listed(&list, "odd"))[0]["route"], "odd/{id:even}");
+        assert!(listed(&list, "same").retry_options.is_some(), "{version}");
         assert_success(host.load("same").result.as_ref(), &host);
         // From another file; that it is disabled is the host's matter.
         let renamed = listed(&list, "Renamed");
