@@ -5,7 +5,6 @@ protocol. A type of binding without a converter is generic: text, bytes and JSON
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import types
@@ -26,16 +25,6 @@ _GENERIC = "str, bytes, int, float or list"
 
 #: Converters of these types take any iterable, and would make of a dictionary the list of its keys.
 _TAKE_ITERABLES = ("queue", "eventgrid")
-
-
-def prepare() -> None:
-    """Imports the library, which an app of folders need not do, as its converters are the host's."""
-    if "azure.functions" not in sys.modules:
-        try:
-            importlib.import_module("azure.functions")
-        except ImportError:
-            # Then all bindings are generic.
-            return
 
 
 def kind(direction: str, binding_type: str) -> str | None:

@@ -84,7 +84,6 @@ def check(
         return Loaded(function, _is_async(function), decoded, None, {})
     encoders = {}
     if by_functions_host:
-        functions_host.prepare()
         encoders = functions_host.encoders(name, bindings, signatures.of(function))
     app = _stream_app(function, bindings)
     named = _parameters(name, function, declared_in, bindings, app is not None, by_functions_host)

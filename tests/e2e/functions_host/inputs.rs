@@ -6,7 +6,7 @@ use bytes::Bytes;
 use funcdock_rpc::messages::typed_data::Data;
 use funcdock_rpc::messages::{
     CollectionBytes, CollectionDouble, CollectionSInt64, CollectionString, InvocationRequest,
-    InvocationResponse,
+    InvocationResponse, ModelBindingData,
 };
 use funcdock_tests::functions_host::{call, failure, typed};
 use funcdock_tests::{App, python};
@@ -344,6 +344,20 @@ fn durable() -> Vec<Case> {
 
 fn others() -> Vec<Case> {
     vec![
+        case(
+            "mcp_tool",
+            "mcpToolTrigger",
+            Some(json("{\"arguments\": {}}")),
+            json!("{\"arguments\": {}}"),
+        ),
+        case("connector", "connectorTrigger", Some(text("x")), json!("x")),
+        case("mysql", "mysql", Some(json("[{\"id\": 1}]")), json!([{"id": 1}])),
+        refused(
+            "generic_reference",
+            "somethingTrigger",
+            Some(Data::ModelBindingData(ModelBindingData::default())),
+            "TypeError: the input \"data\" is a reference to data, which only a parameter of a type of azurefunctions-ext",
+        ),
         case(
             "timer",
             "timerTrigger",

@@ -4,5 +4,6 @@ mod calls;
 mod declared;
 mod inputs;
 mod life;
+mod loads;
 mod outputs;
 mod shared_memory;
