@@ -8,6 +8,7 @@ import sys
 from typing import Any, Callable
 
 from . import blobs, sdk_types
+from .signatures import OUT
 
 #: What a trigger knows besides its data: the form and the value of each, by name.
 Metadata = dict[str, tuple[str, Any]]
@@ -36,7 +37,7 @@ def decoder(kind: str, hint: Any) -> Decoder | None:
         return _text if hint is str else _bytes
     if sdk_types.is_one(hint):
         return _client(sdk_types.maker(kind, hint))
-    converter = _converter(kind)
+    converter = converter_of(kind)
     if converter is None or not hasattr(converter, "decode"):
         return None
 
@@ -46,13 +47,13 @@ def decoder(kind: str, hint: Any) -> Decoder | None:
     return decode
 
 
-def _client(make: Callable[[str], Any] | None) -> Decoder | None:
+def _client(make: Callable[[str, Any], Any] | None) -> Decoder | None:
     """Returns what makes a client of Azure's library from the text that says where its data are."""
     if make is None:
         return None
 
     def decode(form: str, value: Any, metadata: Metadata) -> Any:
-        return None if value is None else make(value)
+        return None if value is None else make("model_binding_data", sdk_types.to_storage(value))
 
     return decode
 
@@ -72,10 +73,12 @@ def _bytes(form: str, value: Any, metadata: Metadata) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def annotation_problem(kind: str, hint: Any) -> str | None:
-    """Returns why this annotation cannot be right for a parameter of this type of binding, as the end of a
-    sentence; None if it can."""
-    expected, converter = _ANNOTATIONS.get(kind), _converter(kind)
+def annotation_problem(argument: str, kind: str, hint: Any) -> str | None:
+    """Returns why this annotation cannot be right for a parameter of this type of binding, lower case, as the
+    end of a sentence; None if it can."""
+    if argument == OUT:
+        return None
+    expected, converter = _ANNOTATIONS.get(kind), converter_of(kind)
     is_checked = isinstance(hint, type) and hint is not object and not sdk_types.is_one(hint)
     if expected is None or converter is None or not is_checked:
         return None
@@ -88,8 +91,10 @@ def annotation_problem(kind: str, hint: Any) -> str | None:
     return f"is bound to a {kind}: annotate it as {expected}, not {hint.__qualname__}"
 
 
-def _converter(kind: str) -> Any:
-    """Returns the library's converter for this type of binding. The app need not have the library."""
+def converter_of(kind: str) -> Any:
+    """Returns the library's converter for this type of binding, lower case; None if it has none.
+
+    The app need not have the library."""
     library = sys.modules.get("azure.functions")
     if library is None:
         return None

@@ -54,10 +54,14 @@ impl Context {
     fn trace_context(&self, py: Python<'_>) -> PyResult<Py<TraceContext>> {
         let made = self.trace_context.get_or_try_init(py, || {
             let (traceparent, tracestate) = self.invocation.trace_context();
+            let attributes = PyDict::new(py);
+            for (name, value) in self.invocation.trace_attributes() {
+                attributes.set_item(name, value)?;
+            }
             let made = TraceContext {
                 traceparent: traceparent.to_owned(),
                 tracestate: tracestate.to_owned(),
-                attributes: PyDict::new(py).unbind(),
+                attributes: attributes.unbind(),
             };
             Py::new(py, made)
         });
@@ -212,6 +216,12 @@ impl RetryContext {
     fn exception(&self) -> Option<RetryException> {
         self.0.exception.clone().map(RetryException)
     }
+
+    /// The name that the reference's own class has for it.
+    #[getter]
+    fn rpc_exception(&self) -> Option<RetryException> {
+        self.exception()
+    }
 }
 
 /// The exception of the previous attempt, under the reference's names.
@@ -220,10 +230,10 @@ pub(crate) struct RetryException(Box<Exception>);
 
 #[pymethods]
 impl RetryException {
-    /// The type and the message.
+    /// The type and the message; from Microsoft's Functions host, its own message.
     #[getter]
-    fn message(&self) -> String {
-        self.0.to_string()
+    fn message(&self) -> &str {
+        &self.0.message
     }
 
     /// The module and name of the type.
@@ -239,6 +249,6 @@ impl RetryException {
     }
 
     fn __repr__(&self) -> String {
-        format!("<RetryException {}>", self.0)
+        format!("<RetryException {}>", self.0.message)
     }
 }

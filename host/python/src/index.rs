@@ -7,9 +7,10 @@
 mod declared;
 mod error;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use funcdock::app::{App, Declarations};
+use funcdock::app::{App, Declarations, Driver};
 use funcdock::control::WorkerConfig;
 use funcdock::model::{DataType, Direction, Exception, FunctionDefinition};
 use pyo3::intern;
@@ -44,6 +45,8 @@ pub(crate) struct Function {
     pub(crate) parameters: Vec<Parameter>,
     /// How what it returns is converted; `None` where no binding takes it, and it is ignored.
     pub(crate) return_kind: Option<Kind>,
+    /// What converts it instead: only under Microsoft's Functions host.
+    pub(crate) return_encoder: Option<Py<PyAny>>,
     /// The output bindings that it takes an `Out` for, in the order of the parameters.
     pub(crate) outputs: Vec<OutputBinding>,
 }
@@ -71,6 +74,8 @@ impl Run {
 pub(crate) struct OutputBinding {
     pub(crate) name: Arc<str>,
     pub(crate) kind: Kind,
+    /// What converts its value instead of [`kind`](Self::kind): only under Microsoft's Functions host.
+    pub(crate) encoder: Option<Py<PyAny>>,
 }
 
 /// A parameter, by name.
@@ -140,7 +145,11 @@ impl ToLoad {
                     "reference" => DataType::Reference,
                     _ => DataType::Binary,
                 };
-                binding.data_type.get_or_insert(annotated);
+                match annotated {
+                    // A client of Azure's library cannot be made of anything else.
+                    DataType::Reference => binding.data_type = Some(annotated),
+                    _ => _ = binding.data_type.get_or_insert(annotated),
+                }
             }
         }
     }
@@ -157,6 +166,7 @@ impl Function {
             run: Run::Pool,
             parameters: Vec::new(),
             return_kind: None,
+            return_encoder: None,
             outputs: Vec::new(),
         }
     }
@@ -241,9 +251,17 @@ fn load_function(
     let bindings = bindings(definition);
     let trigger = definition.trigger().map_or("", |trigger| trigger.kind.as_str());
     let is_called = serves(trigger);
+    let by_functions_host = app.driver == Driver::FunctionsHost;
     let loaded = match &to_load.function {
         Some(function) => {
-            let arguments = (&definition.name, function, "its decorators", bindings, is_called);
+            let arguments = (
+                &definition.name,
+                function,
+                "its decorators",
+                bindings,
+                is_called,
+                by_functions_host,
+            );
             loader.call_method1(intern!(py, "check"), arguments)?
         }
         None => {
@@ -254,6 +272,7 @@ fn load_function(
                 &definition.entry_point,
                 bindings,
                 is_called,
+                by_functions_host,
             );
             loader.call_method1(intern!(py, "load"), arguments)?
         }
@@ -282,6 +301,8 @@ fn load_function(
         let binding = definition.bindings.iter().find(|binding| binding.name == name);
         binding.map(|binding| Kind::of(&binding.kind))
     };
+    let mut encoders: HashMap<String, Py<PyAny>> = loaded.getattr(intern!(py, "encoders"))?.extract()?;
+    let return_encoder = encoders.remove("$return");
     let outs = parameters
         .iter()
         .filter(|parameter| parameter.kind == ParameterKind::Out);
@@ -290,6 +311,7 @@ fn load_function(
         Ok(OutputBinding {
             name: name.into(),
             kind: kind_of(name).unwrap_or(Kind::Generic),
+            encoder: encoders.remove(name),
         })
     });
     if let Some(app) = loaded.getattr(intern!(py, "app"))?.extract()? {
@@ -316,6 +338,7 @@ fn load_function(
         hooked: None,
         run,
         outputs: outputs.collect::<PyResult<_>>()?,
+        return_encoder,
         // An HTTP function needs no binding for what it returns.
         return_kind: kind_of("$return").or((Kind::of(trigger) == Kind::Http).then_some(Kind::Http)),
         parameters,

@@ -4,7 +4,7 @@ use funcdock::model::{Data, Exception, Outcome, Output, Returned};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::convert::Kind;
+use crate::convert::{self, Kind};
 use crate::exceptions;
 use crate::index::Function;
 
@@ -32,8 +32,9 @@ pub(crate) fn raised(py: Python<'_>, error: &PyErr) -> Outcome {
 }
 
 fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAny>]) -> PyResult<Returned> {
-    let mut returned = Returned::value(match function.return_kind {
-        Some(kind) if !value.is_none() => kind.data(&function.name, "$return", value)?,
+    let mut returned = Returned::value(match (&function.return_encoder, function.return_kind) {
+        (Some(encoder), _) => convert::encoded(encoder.bind(value.py()), value)?,
+        (None, Some(kind)) if !value.is_none() => kind.data(&function.name, "$return", value)?,
         _ => Data::None,
     });
     for (output, out) in function.outputs.iter().zip(outs) {
@@ -43,12 +44,17 @@ fn convert(function: &Function, value: &Bound<'_, PyAny>, outs: &[Bound<'_, PyAn
             continue;
         }
         let value = out.call_method0(intern!(value.py(), "get"))?;
-        if !value.is_none() {
-            returned.outputs.push(Output {
-                name: output.name.clone(),
-                data: output.kind.data(&function.name, &output.name, &value)?,
-            });
+        if value.is_none() {
+            continue;
         }
+        let data = match &output.encoder {
+            Some(encoder) => convert::encoded(encoder.bind(value.py()), &value)?,
+            None => output.kind.data(&function.name, &output.name, &value)?,
+        };
+        returned.outputs.push(Output {
+            name: output.name.clone(),
+            data,
+        });
     }
     Ok(returned)
 }

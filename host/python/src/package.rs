@@ -70,6 +70,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     submodule("blobs", include_str!("../funcdock/blobs.py"))?;
     submodule("sdk_types", include_str!("../funcdock/sdk_types.py"))?;
     submodule("bindings", include_str!("../funcdock/bindings.py"))?;
+    submodule("functions_host", include_str!("../funcdock/functions_host.py"))?;
     submodule("unserved", include_str!("../funcdock/unserved.py"))?;
     let loader = submodule("loader", include_str!("../funcdock/loader.py"))?;
     let companions = submodule("companions", include_str!("../funcdock/companions.py"))?;

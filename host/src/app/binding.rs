@@ -66,7 +66,7 @@ fn read_one(
     let kind = required("type")?.non_empty_string()?.to_owned();
     let name = name(&required("name")?)?;
     let data_type = item.get("dataType")?;
-    let data_type = data_type.map(|item| read_data_type(&item)).transpose()?;
+    let data_type = data_type.map(|item| read_data_type(&item)).transpose()?.flatten();
     let (direction, place) = match item.get("direction")? {
         Some(direction) => (read_direction(&direction)?, direction),
         // Defaults to `in`, as with the tools.
@@ -87,7 +87,11 @@ fn read_one(
         return Err(place.problem("the binding \"$return\" needs \"direction\": \"out\""));
     }
     binding.settings = match binding.kind.to_ascii_lowercase().as_str() {
-        "httptrigger" => BindingSettings::Http(http_trigger(item, function)?),
+        "httptrigger" => BindingSettings::Http(match http_trigger(item, function) {
+            // It serves its routes itself, and may know more of them.
+            Err(_) if driver == Driver::FunctionsHost => any_request(item, function)?,
+            read => read?,
+        }),
         // The host has read them.
         _ if driver == Driver::FunctionsHost => BindingSettings::Other,
         "timertrigger" => BindingSettings::Timer(timer::read(item, settings)?),
@@ -123,12 +127,14 @@ fn read_direction(item: &Item<'_>) -> Result<Direction, Problem> {
     })
 }
 
-fn read_data_type(item: &Item<'_>) -> Result<DataType, Problem> {
-    Ok(match one_of(item, &["string", "binary", "stream"])?.as_str() {
+fn read_data_type(item: &Item<'_>) -> Result<Option<DataType>, Problem> {
+    let read = match one_of(item, &["string", "binary", "stream", "undefined"])?.as_str() {
         "string" => DataType::String,
         "binary" => DataType::Binary,
-        _ => DataType::Stream,
-    })
+        "stream" => DataType::Stream,
+        _ => return Ok(None),
+    };
+    Ok(Some(read))
 }
 
 fn http_trigger(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem> {
@@ -163,6 +169,17 @@ fn http_trigger(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem>
         route,
         methods,
         auth_level: auth_level.unwrap_or_default(),
+        streams_body: false,
+    })
+}
+
+/// Returns the settings of an httpTrigger with the function's name as its route.
+fn any_request(item: &Item<'_>, function: &str) -> Result<HttpTrigger, Problem> {
+    let route = RouteTemplate::parse(function);
+    Ok(HttpTrigger {
+        route: route.map_err(|error| item.problem(format!("route {function:?}: {error}")))?,
+        methods: Vec::new(),
+        auth_level: AuthLevel::default(),
         streams_body: false,
     })
 }

@@ -49,7 +49,9 @@ pub(super) fn read(
     driver: Driver,
     warnings: &mut Vec<Problem>,
 ) -> Result<Read, Problem> {
-    if is_disabled_by_setting(name, settings) {
+    // The Functions host has disabled functions loaded, too, and does not call them.
+    let may_be_disabled = driver == Driver::Funcdock;
+    if may_be_disabled && is_disabled_by_setting(name, settings) {
         return Ok(Read::Disabled);
     }
     let file = Path::new(name).join(FILE);
@@ -58,7 +60,8 @@ pub(super) fn read(
     };
     warnings.extend_from_slice(&document.duplicates);
     let top = document.item();
-    if let Some(disabled) = top.get("disabled")?
+    if may_be_disabled
+        && let Some(disabled) = top.get("disabled")?
         && is_disabled(&disabled, settings)?
     {
         return Ok(Read::Disabled);

@@ -24,6 +24,7 @@ pub(crate) mod testing;
 mod values;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +62,10 @@ pub struct App {
     /// Who starts the calls.
     #[serde(default)]
     pub driver: Driver,
+    /// The functions whose function.json cannot be read, and why: only under [`Driver::FunctionsHost`], where they fail
+    /// alone.
+    #[serde(default)]
+    pub unreadable: BTreeMap<String, String>,
 }
 
 /// Who starts the calls of an app, reads what its functions are bound to, and writes what they put out.

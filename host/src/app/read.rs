@@ -102,6 +102,7 @@ impl App {
                 settings: local,
                 declarations: Declarations::Script(script),
                 driver: options.driver,
+                unreadable: BTreeMap::new(),
             };
             return Ok(Reading::new(app, app_settings, Vec::new(), warnings));
         }
@@ -125,14 +126,18 @@ impl App {
             .filter(|name| filter.is_none_or(|filter| contains(filter, name)));
 
         let (mut enabled, mut disabled, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unreadable = BTreeMap::new();
         for name in wanted {
             match function::read(root, &name, &app_settings, options.driver, &mut warnings) {
                 Ok(Read::Enabled(function)) => enabled.push(*function),
                 Ok(Read::Disabled) => disabled.push(name),
+                Err(problem) if options.driver == Driver::FunctionsHost => {
+                    unreadable.insert(name, problem.to_string());
+                }
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() {
+        if problems.is_empty() && options.driver == Driver::Funcdock {
             problems = routes::check(&enabled, &host.http.route_prefix);
         }
         if !problems.is_empty() {
@@ -145,6 +150,7 @@ impl App {
             settings: local,
             declarations: Declarations::Folders(functions.collect()),
             driver: options.driver,
+            unreadable,
         };
         Ok(Reading::new(app, app_settings, disabled, warnings))
     }

@@ -10,7 +10,7 @@ use super::function::{is_disabled_by_setting, is_function_name, wrong_name};
 use super::json::Document;
 use super::retry;
 use super::routes::{self, Enabled};
-use super::{App, AppError, AppSetting, AppSettings, binding};
+use super::{App, AppError, AppSetting, AppSettings, Driver, binding};
 use crate::model::FunctionDefinition;
 
 /// The app setting with the name of the script.
@@ -112,7 +112,8 @@ impl App {
             if !script.only.as_ref().is_none_or(is_wanted) {
                 continue;
             }
-            if is_disabled_by_setting(name, settings) {
+            // The Functions host lists and loads disabled functions, too, and does not call them.
+            if self.driver == Driver::Funcdock && is_disabled_by_setting(name, settings) {
                 disabled.push(name.clone());
                 continue;
             }
@@ -132,7 +133,7 @@ impl App {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() {
+        if problems.is_empty() && self.driver == Driver::Funcdock {
             problems = routes::check(&enabled, &self.host.http.route_prefix);
         }
         if !problems.is_empty() {
@@ -165,7 +166,11 @@ impl App {
         let read = binding::read_all(&bindings, &declared.name, settings, self.driver)?;
         let function = FunctionDefinition {
             name: declared.name.clone(),
-            retry: retry::of_function(&top, &read, warnings)?,
+            retry: match self.driver {
+                Driver::Funcdock => retry::of_function(&top, &read, warnings)?,
+                // It knows which triggers follow one.
+                Driver::FunctionsHost => retry::read(&top)?,
+            },
             directory: self.root.clone(),
             script_file: declared.file.clone(),
             entry_point: declared.name.clone(),

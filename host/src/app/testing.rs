@@ -1,5 +1,6 @@
 //! What unit tests of several folders share.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{App, Declarations, Driver, HostConfig, LocalSettings};
@@ -12,5 +13,6 @@ pub(crate) fn app(root: impl AsRef<Path>) -> App {
         settings: LocalSettings::default(),
         declarations: Declarations::Folders(Vec::new()),
         driver: Driver::default(),
+        unreadable: BTreeMap::new(),
     }
 }

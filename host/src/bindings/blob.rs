@@ -122,6 +122,9 @@ impl BlobPlace {
             Data::Strings(_) | Data::ByteStrings(_) | Data::Ints(_) | Data::Doubles(_) => {
                 return Err(BindingProblem::NoBytes("a list"));
             }
+            Data::Reference(_) | Data::References(_) => {
+                return Err(BindingProblem::NoBytes("a reference"));
+            }
             Data::None => return Ok(()),
         };
         match blob.upload(bytes.clone(), &Upload::default()).await {

@@ -53,6 +53,7 @@ impl QueuePlace {
             Data::Stream(_) | Data::Blob(_) => Err(BindingProblem::NoBytes("a stream")),
             Data::Ints(_) | Data::Doubles(_) => Err(BindingProblem::NoBytes("numbers")),
             Data::Double(_) => Err(BindingProblem::NoBytes("a number that JSON does not have")),
+            Data::Reference(_) | Data::References(_) => Err(BindingProblem::NoBytes("a reference")),
             Data::None => Ok(Vec::new()),
         }
     }

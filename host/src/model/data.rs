@@ -37,6 +37,23 @@ pub enum Data {
     Ints(Vec<i64>),
     /// A collection of floating-point numbers.
     Doubles(Vec<f64>),
+    /// Where the data are, which the function opens itself: the `model_binding_data` of an input.
+    Reference(Box<DataReference>),
+    /// A collection of them.
+    References(Vec<DataReference>),
+}
+
+/// What says where data are, for a client of Azure's own library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataReference {
+    /// The version of the content's form.
+    pub version: String,
+    /// What has made it: "AzureStorageBlobs".
+    pub source: String,
+    /// The MIME type of the content.
+    pub content_type: String,
+    /// What only the library for this source knows.
+    pub content: Bytes,
 }
 
 impl Data {

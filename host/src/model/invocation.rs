@@ -23,6 +23,8 @@ pub struct Start {
     pub metadata: Vec<(String, Data)>,
     /// The trace context of the call; `None` takes it from the headers of an HTTP request.
     pub trace: Option<TraceContext>,
+    /// What the trigger says of the trace, by name.
+    pub trace_attributes: Vec<(String, String)>,
     /// The number of this attempt.
     pub retry: RetryContext,
     /// Makes the HTTP response from the outcome, for a trigger that responds over HTTP.
@@ -49,6 +51,7 @@ pub struct Invocation {
     times: Times,
     /// The contexts that the trigger and extensions set, or else the one joined from several header fields.
     trace_contexts: TraceContexts,
+    trace_attributes: Vec<(String, String)>,
     /// Whether the HTTP caller sent a trace context. Found out once, by the thread that has just read the request.
     has_callers_trace: bool,
     given_up: AtomicBool,
@@ -76,6 +79,7 @@ impl Invocation {
             attributes: Attributes::default(),
             times: Times::default(),
             trace_contexts,
+            trace_attributes: start.trace_attributes,
             has_callers_trace,
             given_up: AtomicBool::new(false),
             departure: start.departure,
@@ -182,6 +186,11 @@ impl Invocation {
                 self.trace_contexts.get().map_or(("", ""), TraceContext::headers)
             }
         }
+    }
+
+    /// Returns what the trigger says of the trace, by name.
+    pub fn trace_attributes(&self) -> &[(String, String)] {
+        &self.trace_attributes
     }
 
     /// Returns the trace and the span for log records of the call.

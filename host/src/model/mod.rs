@@ -42,7 +42,7 @@ pub use blob::BlobContent;
 pub use body::{Body, BodyError, BodyStream, ClientGone, Frames};
 pub use body_writer::{BodyWriter, ReaderGone, body_writer};
 pub use cors::{Cors, OriginError, Origins};
-pub use data::{Data, Inputs};
+pub use data::{Data, DataReference, Inputs};
 pub use departure::Departure;
 pub use event::{Event, EventData, EventEnd, EventFunction};
 pub use function::{FunctionDefinition, FunctionInfo};

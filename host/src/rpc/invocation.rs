@@ -61,15 +61,17 @@ impl Asked {
             }
         }
         let metadata = request.trigger_metadata.into_iter();
+        let trace = request.trace_context.unwrap_or_default();
         let start = Start {
             id: Some(request.invocation_id.as_str().into()),
             inputs,
             metadata: metadata
                 .map(|(name, data)| (name, typed_data::from_host(data)))
                 .collect(),
-            trace: request
-                .trace_context
-                .map(|trace| TraceContext::new(&trace.trace_parent, &trace.trace_state)),
+            // Without it, the caller's counts.
+            trace: (!trace.trace_parent.is_empty())
+                .then(|| TraceContext::new(&trace.trace_parent, &trace.trace_state)),
+            trace_attributes: trace.attributes.into_iter().collect(),
             retry: request.retry_context.map(retry).unwrap_or_default(),
             http_reply: is_http_trigger(&info.trigger).then_some(&Reply),
             departure: None,

@@ -1,19 +1,56 @@
 //! The app's functions as the host knows them: listed for it, and loaded when it asks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use funcdock_rpc::messages::rpc_retry_options::RetryStrategy as RpcRetryStrategy;
 use funcdock_rpc::messages::{
     BindingInfo, FunctionLoadRequest, FunctionLoadResponse, FunctionMetadataResponse, RpcFunctionMetadata,
-    StatusResult, binding_info,
+    RpcRetryOptions, StatusResult, binding_info,
 };
+use serde_json::{Map, Value};
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
 use super::invocation::Asked;
 use super::outgoing::{failure, refusal, success};
 use super::reports::{Served, ServedFunctions};
-use crate::model::{Binding, DataType, Direction, FunctionDefinition};
+use crate::app::{App, Declarations};
+use crate::model::{Binding, DataType, Direction, FunctionDefinition, RetryPolicy, RetryStrategy};
+
+/// What the app's files say of its functions before any code runs.
+#[derive(Default)]
+pub(super) struct AppFiles {
+    /// The name of the file whose code declares the functions; empty if none does.
+    script: String,
+    /// The functions whose declarations cannot be read, and why.
+    unreadable: BTreeMap<String, String>,
+}
+
+impl AppFiles {
+    pub(super) fn of(app: &App) -> Self {
+        let script = match &app.declarations {
+            Declarations::Script(script) => script.file.file_name().unwrap_or_default(),
+            Declarations::Folders(_) => OsStr::new(""),
+        };
+        AppFiles {
+            script: script.to_string_lossy().into_owned(),
+            unreadable: app.unreadable.clone(),
+        }
+    }
+
+    /// Returns why the function of this name is not there.
+    fn reason(&self, name: &str) -> String {
+        let mut unreadable = self.unreadable.iter();
+        let found = unreadable.find(|(unreadable, _)| unreadable.eq_ignore_ascii_case(name));
+        found.map_or_else(
+            || format!("cannot load the function {name:?}: the app has none of this name"),
+            |(_, reason)| format!("cannot load the function {name:?}: {reason}"),
+        )
+    }
+}
 
 /// The functions of a loaded app.
 pub(super) struct Loaded {
@@ -40,21 +77,19 @@ impl Loaded {
     }
 
     /// Gives the function that is asked for its id.
-    pub(super) fn load(&mut self, request: &FunctionLoadRequest) -> FunctionLoadResponse {
+    pub(super) fn load(&mut self, request: &FunctionLoadRequest, files: &AppFiles) -> FunctionLoadResponse {
         FunctionLoadResponse {
-            result: Some(self.load_one(request)),
+            result: Some(self.load_one(request, files)),
             ..unanswered(request)
         }
     }
 
-    fn load_one(&mut self, request: &FunctionLoadRequest) -> StatusResult {
+    fn load_one(&mut self, request: &FunctionLoadRequest, files: &AppFiles) -> StatusResult {
         let name = request.metadata.as_ref().map_or("", |metadata| &metadata.name);
         let mut functions = self.functions.iter();
         let found = functions.find(|served| served.function.info.name.eq_ignore_ascii_case(name));
         let Some(served) = found else {
-            return refusal(format!(
-                "cannot load the function {name:?}: the app has none of this name"
-            ));
+            return refusal(files.reason(name));
         };
         match &served.failure {
             Some(exception) => failure(exception),
@@ -66,11 +101,11 @@ impl Loaded {
     }
 
     /// Returns the list of the functions that code has declared.
-    pub(super) fn metadata(&self) -> FunctionMetadataResponse {
+    pub(super) fn metadata(&self, files: &AppFiles) -> FunctionMetadataResponse {
         let functions = self.functions.iter();
         FunctionMetadataResponse {
             function_metadata_results: functions
-                .map(|served| metadata(&served.function.definition))
+                .map(|served| metadata(&served.function.definition, &files.script))
                 .collect(),
             result: Some(success()),
             use_default_metadata_indexing: false,
@@ -93,8 +128,7 @@ fn unanswered(request: &FunctionLoadRequest) -> FunctionLoadResponse {
     }
 }
 
-fn metadata(definition: &FunctionDefinition) -> RpcFunctionMetadata {
-    let file = definition.script_file.file_name().unwrap_or_default();
+fn metadata(definition: &FunctionDefinition, script: &str) -> RpcFunctionMetadata {
     let bindings = &definition.bindings;
     RpcFunctionMetadata {
         name: definition.name.clone(),
@@ -103,19 +137,56 @@ fn metadata(definition: &FunctionDefinition) -> RpcFunctionMetadata {
             .hyphenated()
             .to_string(),
         directory: definition.directory.to_string_lossy().into_owned(),
-        script_file: file.to_string_lossy().into_owned(),
+        script_file: script.to_owned(),
         entry_point: definition.entry_point.clone(),
         language: "python".to_owned(),
         bindings: bindings
             .iter()
             .map(|binding| (binding.name.clone(), info(binding)))
             .collect(),
-        raw_bindings: bindings
-            .iter()
-            .map(|binding| serde_json::Value::Object(binding.properties.clone()).to_string())
-            .collect(),
+        raw_bindings: raw_bindings(bindings),
+        retry_options: definition.retry.as_ref().map(retry_options),
         properties: HashMap::from([("worker_indexed".to_owned(), "True".to_owned())]),
         ..RpcFunctionMetadata::default()
+    }
+}
+
+/// Returns the declarations as JSON. If a parameter takes a client of Azure's library, each says whether the host is to
+/// send only where the data are.
+fn raw_bindings(bindings: &[Binding]) -> Vec<String> {
+    let is_reference = |binding: &Binding| binding.data_type == Some(DataType::Reference);
+    let has_reference = bindings.iter().any(is_reference);
+    let raw = bindings.iter().map(|binding| {
+        let mut raw = binding.properties.clone();
+        if has_reference {
+            let properties = raw.entry("properties").or_insert_with(|| Map::new().into());
+            if let Value::Object(properties) = properties {
+                properties.insert("SupportsDeferredBinding".to_owned(), is_reference(binding).into());
+            }
+        }
+        Value::Object(raw).to_string()
+    });
+    raw.collect()
+}
+
+fn retry_options(policy: &RetryPolicy) -> RpcRetryOptions {
+    let span = |span: Duration| span.try_into().ok();
+    let (fixed, exponential) = (RpcRetryStrategy::FixedDelay, RpcRetryStrategy::ExponentialBackoff);
+    RpcRetryOptions {
+        max_retry_count: policy.max.map_or(-1, |max| max.try_into().unwrap_or(i32::MAX)),
+        ..match policy.strategy {
+            RetryStrategy::Fixed { delay } => RpcRetryOptions {
+                delay_interval: span(delay),
+                retry_strategy: fixed.into(),
+                ..RpcRetryOptions::default()
+            },
+            RetryStrategy::Exponential { min, max } => RpcRetryOptions {
+                minimum_interval: span(min),
+                maximum_interval: span(max),
+                retry_strategy: exponential.into(),
+                ..RpcRetryOptions::default()
+            },
+        }
     }
 }
 
@@ -138,3 +209,6 @@ fn info(binding: &Binding) -> BindingInfo {
         properties: HashMap::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

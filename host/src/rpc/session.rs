@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::capabilities::{capabilities, metadata};
 use super::invocation::Asked;
-use super::load::{Loaded, not_loaded};
+use super::load::{AppFiles, Loaded, not_loaded};
 use super::log;
 use super::orders::HostOrders;
 use super::outgoing::{Outgoing, refusal, success};
@@ -77,6 +77,7 @@ pub(super) fn run(
             reports: reports_to,
             app: AppState::Unknown,
             waiting: Vec::new(),
+            files: AppFiles::default(),
             maps: Maps::default(),
             has_cache: false,
         };
@@ -112,6 +113,7 @@ struct Conversation {
     reports: mpsc::UnboundedSender<Report>,
     app: AppState,
     waiting: Vec<Waiting>,
+    files: AppFiles,
     maps: Maps,
     /// Whether the host keeps data in maps for other calls.
     has_cache: bool,
@@ -231,6 +233,7 @@ impl Conversation {
         if let AppState::In(folder) = &self.app {
             match (self.configure)(&folder.clone()) {
                 Ok(config) => {
+                    self.files = AppFiles::of(&config.app);
                     let (orders, drain) = HostOrders::new(self.reports.clone());
                     self.app = AppState::Loading(drain, None);
                     // It fails only when the process ends.
@@ -285,12 +288,18 @@ impl Conversation {
                     outgoing.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
                     outgoing.send(
                         &id,
-                        Content::FunctionLoadResponse(load(loaded.as_deref_mut(), &request, reason)),
+                        Content::FunctionLoadResponse(load(
+                            loaded.as_deref_mut(),
+                            &self.files,
+                            &request,
+                            reason,
+                        )),
                     );
                 }
                 Waiting::LoadAll(id, requests) => {
                     let requests = requests.function_load_requests.iter();
-                    let responses = requests.map(|request| load(loaded.as_deref_mut(), request, reason));
+                    let responses =
+                        requests.map(|request| load(loaded.as_deref_mut(), &self.files, request, reason));
                     let response = FunctionLoadResponseCollection {
                         function_load_responses: responses.collect(),
                     };
@@ -298,7 +307,7 @@ impl Conversation {
                 }
                 Waiting::Metadata(id) => {
                     let response = match &loaded {
-                        Some(loaded) => loaded.metadata(),
+                        Some(loaded) => loaded.metadata(&self.files),
                         None => FunctionMetadataResponse {
                             result: Some(refusal(reason)),
                             ..FunctionMetadataResponse::default()
@@ -436,9 +445,14 @@ impl Conversation {
 }
 
 /// Loads a function, if the app is loaded. `reason` is why it is not.
-fn load(loaded: Option<&mut Loaded>, request: &FunctionLoadRequest, reason: &str) -> FunctionLoadResponse {
+fn load(
+    loaded: Option<&mut Loaded>,
+    files: &AppFiles,
+    request: &FunctionLoadRequest,
+    reason: &str,
+) -> FunctionLoadResponse {
     match loaded {
-        Some(loaded) => loaded.load(request),
+        Some(loaded) => loaded.load(request, files),
         None => not_loaded(request, reason),
     }
 }

@@ -2,11 +2,11 @@
 
 use funcdock_rpc::messages::typed_data::Data as Typed;
 use funcdock_rpc::messages::{
-    CollectionBytes, CollectionDouble, CollectionSInt64, CollectionString, TypedData,
+    CollectionBytes, CollectionDouble, CollectionSInt64, CollectionString, ModelBindingData, TypedData,
 };
 
 use super::http_data;
-use crate::model::Data;
+use crate::model::{Data, DataReference};
 
 /// Returns the data that the host sent.
 pub(super) fn from_host(data: TypedData) -> Data {
@@ -22,7 +22,19 @@ pub(super) fn from_host(data: TypedData) -> Data {
         Some(Typed::CollectionString(all)) => Data::Strings(all.string),
         Some(Typed::CollectionDouble(all)) => Data::Doubles(all.double),
         Some(Typed::CollectionSint64(all)) => Data::Ints(all.sint64),
-        Some(Typed::ModelBindingData(_) | Typed::CollectionModelBindingData(_)) => Data::None,
+        Some(Typed::ModelBindingData(data)) => Data::Reference(Box::new(reference(data))),
+        Some(Typed::CollectionModelBindingData(all)) => {
+            Data::References(all.model_binding_data.into_iter().map(reference).collect())
+        }
+    }
+}
+
+fn reference(data: ModelBindingData) -> DataReference {
+    DataReference {
+        version: data.version,
+        source: data.source,
+        content_type: data.content_type,
+        content: data.content,
     }
 }
 
@@ -30,6 +42,8 @@ pub(super) fn from_host(data: TypedData) -> Data {
 pub(super) fn to_host(data: Data) -> Option<TypedData> {
     let typed = match data {
         Data::None | Data::Stream(_) | Data::Blob(_) | Data::Request(_) => return None,
+        // No function can put them out.
+        Data::Reference(_) | Data::References(_) => return None,
         Data::String(text) => Typed::String(text),
         Data::Json(text) => Typed::Json(text),
         Data::Bytes(bytes) => Typed::Bytes(bytes),

@@ -1,5 +1,9 @@
 //! Workers of Microsoft's Functions host: `funcdock worker` under a mock of it.
 
 mod calls;
+mod declared;
+mod inputs;
 mod life;
+mod loads;
+mod outputs;
 mod shared_memory;

@@ -36,6 +36,12 @@ pub(super) fn object<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<
         Data::Ints(numbers) => PyList::new(py, numbers)?.into_any(),
         Data::Doubles(numbers) => PyList::new(py, numbers)?.into_any(),
         Data::Blob(blob) => Bound::new(py, RawBlob::new((**blob).clone()))?.into_any(),
+        Data::Reference(_) | Data::References(_) => {
+            return Err(PyTypeError::new_err(format!(
+                "the input {name:?} is a reference to data, which only a parameter of a type of \
+                 azurefunctions-extensions-bindings takes"
+            )));
+        }
         Data::Request(_) | Data::Response(_) | Data::Stream(_) => {
             return Err(PyTypeError::new_err(format!(
                 "the input {name:?} is an HTTP message or a stream, which only an HTTP binding supports"

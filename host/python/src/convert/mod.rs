@@ -1,6 +1,7 @@
 //! Converts data between the host and Python: one file per kind of binding.
 
 mod blob;
+mod functions_host;
 mod generic;
 mod http_parts;
 mod http_request;
@@ -16,6 +17,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+pub(crate) use functions_host::encoded;
 pub(crate) use generic::bytes_of;
 pub(crate) use http_parts::{
     address, body_bytes, content_length, header_pairs, joined, latin1, latin1_bytes, scheme,
@@ -82,9 +84,12 @@ pub(crate) fn decoded<'py>(
     let py = decoder.py();
     let metadata = PyDict::new(py);
     for (key, value) in invocation.all_metadata() {
-        metadata.set_item(key, (form(py, value), generic::object(py, key, value)?))?;
+        // The request is the trigger's data.
+        if !matches!(value, Data::Request(_)) {
+            metadata.set_item(key, (form(py, value), functions_host::object(py, key, value)?))?;
+        }
     }
-    decoder.call1((form(py, data), generic::object(py, name, data)?, metadata))
+    decoder.call1((form(py, data), functions_host::object(py, name, data)?, metadata))
 }
 
 /// Returns the name that the library has for the form of this data; `None` (of Python) for none.
@@ -100,6 +105,8 @@ fn form<'py>(py: Python<'py>, data: &Data) -> Option<&'py Bound<'py, pyo3::types
         Data::Ints(_) => intern!(py, "collection_sint64"),
         Data::Doubles(_) => intern!(py, "collection_double"),
         Data::Blob(_) => intern!(py, "blob"),
+        Data::Reference(_) => intern!(py, "model_binding_data"),
+        Data::References(_) => intern!(py, "collection_model_binding_data"),
         Data::None | Data::Request(_) | Data::Response(_) | Data::Stream(_) => return None,
     })
 }

@@ -288,7 +288,7 @@ fn what_is_wrong_with_a_binding_is_said() {
         ),
         (
             also(r#"{"type": "blob", "name": "x", "dataType": "text"}"#),
-            "bindings[1].dataType: expected one of \"string\", \"binary\", \"stream\", found \"text\"",
+            "bindings[1].dataType: expected one of \"string\", \"binary\", \"stream\", \"undefined\", found \"text\"",
             "no type of data",
         ),
         (

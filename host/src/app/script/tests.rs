@@ -229,3 +229,41 @@ fn a_wrong_declaration_is_named() {
         assert!(error.starts_with(expected), "{reason}: {error}");
     }
 }
+
+#[test]
+fn what_the_functions_host_decides_is_left_to_it() {
+    let root = app(&[("function_app.py", "")]);
+    let options = ReadOptions {
+        driver: Driver::FunctionsHost,
+        ..ReadOptions::default()
+    };
+    let app = App::read(root.path(), &options).expect("valid").app;
+    let Declarations::Script(script) = &app.declarations else {
+        panic!("no script");
+    };
+    let declared = |name: &str, json: &str| Declared {
+        name: name.to_owned(),
+        json: json.to_owned(),
+        file: root.path().join("function_app.py"),
+    };
+    let unknown = HTTP.replace("{name}", "{name:even}");
+    let table = r#"{"bindings": [{"direction": "IN", "type": "queueTrigger", "name": "msg", "dataType": "UNDEFINED"},
+        {"direction": "IN", "type": "table", "name": "rows"}]}"#;
+    let functions = [
+        declared("one", HTTP),
+        declared("same", HTTP),
+        declared("unknown", &unknown),
+        declared("table", table),
+    ];
+    let disabled = ("AzureWebJobs.one.Disabled".to_owned(), "true".to_owned());
+    let settings = AppSettings::new([], &BTreeMap::from([disabled]));
+    let read = app.read_declared(script, &functions, &settings).expect("valid");
+    let names: Vec<_> = read
+        .functions
+        .iter()
+        .map(|(_, function)| function.name.as_str())
+        .collect();
+    assert_eq!(names, ["one", "same", "unknown", "table"]);
+    assert_eq!(read.disabled, Vec::<String>::new());
+    assert_eq!(read.functions[3].1.bindings[0].data_type, None);
+}

@@ -2,7 +2,7 @@
 
 use funcdock_extension_api::abi;
 
-use crate::model::{Body, Data};
+use crate::model::{Body, Data, DataReference};
 
 /// Borrows data for an extension. Only collections allocate.
 pub(super) fn borrow(data: &Data) -> abi::Data<'_> {
@@ -16,10 +16,21 @@ pub(super) fn borrow(data: &Data) -> abi::Data<'_> {
         Data::Request(request) => abi::Data::http(body(&request.body)),
         Data::Response(response) => abi::Data::http(body(&response.body)),
         Data::Stream(_) | Data::Blob(_) => abi::Data::stream(),
+        Data::Reference(reference) => borrow_reference(reference),
+        Data::References(all) => abi::Data::bytes_list(all.iter().map(|reference| &*reference.content)),
         Data::Strings(texts) => abi::Data::texts(texts.iter().map(String::as_str)),
         Data::ByteStrings(items) => abi::Data::bytes_list(items.iter().map(AsRef::as_ref)),
         Data::Ints(values) => abi::Data::ints(values.iter().copied()),
         Data::Doubles(values) => abi::Data::doubles(values.iter().copied()),
+    }
+}
+
+/// Borrows the content of a reference, which is JSON for most sources.
+fn borrow_reference(reference: &DataReference) -> abi::Data<'_> {
+    let is_json = reference.content_type == "application/json";
+    match std::str::from_utf8(&reference.content) {
+        Ok(text) if is_json => abi::Data::json(text),
+        _ => abi::Data::bytes(&reference.content),
     }
 }
 
@@ -49,6 +60,15 @@ mod tests {
         }))
     }
 
+    fn reference(content_type: &str, content: &'static [u8]) -> Data {
+        Data::Reference(Box::new(DataReference {
+            version: "1.0".into(),
+            source: "AzureStorageBlobs".into(),
+            content_type: content_type.into(),
+            content: content.into(),
+        }))
+    }
+
     #[test]
     fn every_kind_of_data_crosses_the_border() {
         let cases = [
@@ -61,6 +81,13 @@ mod tests {
             (response("body".into()), abi::DATA_HTTP, b"body"),
             (response(Body::Stream(stream())), abi::DATA_HTTP_STREAM, b""),
             (Data::Stream(stream()), abi::DATA_STREAM, b""),
+            (reference("application/json", b"{}"), abi::DATA_JSON, b"{}"),
+            (
+                reference("application/octet-stream", b"{}"),
+                abi::DATA_BYTES,
+                b"{}",
+            ),
+            (reference("application/json", b"\xff"), abi::DATA_BYTES, b"\xff"),
         ];
         for (data, kind, bytes) in cases {
             let borrowed = borrow(&data);
@@ -81,6 +108,15 @@ mod tests {
         let items = Data::ByteStrings(vec!["a".into(), Bytes::new()]);
         let items = borrow(&items);
         assert_eq!((items.kind(), items.items().len()), (abi::DATA_BYTES_LIST, 2));
+        let Data::Reference(one) = reference("application/json", b"{}") else {
+            panic!("not a reference");
+        };
+        let references = Data::References(vec![*one]);
+        let references = borrow(&references);
+        assert_eq!(
+            (references.kind(), references.items()[0].as_bytes()),
+            (abi::DATA_BYTES_LIST, &b"{}"[..])
+        );
         let ints = borrow(&Data::Ints(vec![1, -1])).items()[1].as_int();
         let doubles = borrow(&Data::Doubles(vec![0.5])).items()[0].as_double();
         assert_eq!((ints, doubles), (-1, 0.5));

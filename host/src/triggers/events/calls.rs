@@ -92,13 +92,15 @@ impl EventCalls {
         loop {
             let pause = match self.call(attempt.clone(), lost > 0).await {
                 EventEnd::Succeeded => return CallsEnd::Succeeded,
-                EventEnd::Failed(exception) => {
+                EventEnd::Failed(mut exception) => {
                     let made = attempt.retry.count;
                     let Some(delay) = policy.and_then(|policy| policy.delay(made, fastrand::f64())) else {
                         return CallsEnd::Failed;
                     };
                     log_retry(function, made + 1, delay);
                     attempt.retry.count = made.saturating_add(1);
+                    // As the function of the next attempt sees it.
+                    exception.message = exception.to_string();
                     attempt.retry.exception = Some(exception);
                     delay
                 }

@@ -92,6 +92,7 @@ mod tests {
             settings: LocalSettings::default(),
             declarations: Declarations::Folders(Vec::new()),
             driver: Driver::default(),
+            unreadable: std::collections::BTreeMap::new(),
         };
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let entries: BTreeMap<_, _> = entries.iter().map(owned).collect();

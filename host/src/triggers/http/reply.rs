@@ -119,6 +119,11 @@ fn of_value(value: Data) -> HttpResponse {
         Data::Strings(texts) => json(texts),
         Data::Ints(numbers) => json(numbers),
         Data::Doubles(numbers) => json(numbers),
+        Data::Reference(reference) => with_body(BYTES, reference.content.into()),
+        Data::References(all) => {
+            let parts: Vec<_> = all.iter().map(|reference| &*reference.content).collect();
+            with_body(BYTES, Bytes::from(parts.concat()).into())
+        }
         Data::ByteStrings(parts) => with_body(BYTES, Bytes::from(parts.concat()).into()),
     }
 }

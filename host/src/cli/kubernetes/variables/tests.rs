@@ -17,6 +17,7 @@ fn variables(values: &[(&str, &str)], connections: &[&str], name: &str) -> (Cont
         },
         declarations: Declarations::Folders(Vec::new()),
         driver: crate::app::Driver::default(),
+        unreadable: BTreeMap::new(),
     };
     let names = connections.iter().map(|name| (*name).to_owned()).collect();
     let mut warnings = Vec::new();
