@@ -113,6 +113,19 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
     }
 
+    /// Cancels the call, as far as that is possible: [`finish`](Self::finish) returns what it came to.
+    pub(super) fn cancel(&mut self) {
+        match &self.stage {
+            Stage::PreHooks | Stage::Reading(_) => self.end(Outcome::Cancelled),
+            Stage::Running(_) if !self.pipeline.runner.needs_thread(&self.function) => {
+                self.invocation.give_up();
+                self.pipeline.runner.give_up(&self.function, &self.invocation);
+            }
+            // It runs to its end.
+            Stage::Running(_) | Stage::Writing(..) | Stage::PostHooks(_) | Stage::Ended => {}
+        }
+    }
+
     /// Runs the pre hooks and the function, and what its bindings need before and after it. Cancel-safe.
     async fn run(&mut self) -> Outcome {
         loop {

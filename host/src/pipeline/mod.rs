@@ -124,6 +124,34 @@ impl Pipeline {
         (invocation, result)
     }
 
+    /// Calls a function as [`call`](Self::call) does, and cancels the call when `cancelled` ends: unless its function runs on
+    /// a thread, which nothing can end.
+    pub async fn call_until<G>(
+        self: &Arc<Self>,
+        function: Arc<LoadedFunction>,
+        start: Start,
+        held: G,
+        cancelled: impl Future<Output = ()>,
+    ) -> (Arc<Invocation>, CallResult)
+    where
+        G: Send + Sync + 'static,
+    {
+        let invocation = Invocation::new(Arc::clone(&function.info), start);
+        let mut call = Call::new(self, function, Arc::clone(&invocation), held);
+        let result = tokio::select! {
+            biased;
+            result = call.finish() => result,
+            () = cancelled => {
+                call.cancel();
+                call.finish().await
+            }
+        };
+        if result.stream(&invocation).is_some() {
+            stream::follow(call, &result);
+        }
+        (invocation, result)
+    }
+
     /// Ends running calls as far as the runner can, with their outcomes soon after, and begins no more. Ends the streams of
     /// responses.
     pub fn cancel(&self) {

@@ -13,17 +13,19 @@ use funcdock_rpc::messages::WorkerMetadata;
 /// | `RpcHttpTriggerMetadataRemoved` | does not send a request's parts as metadata again |
 /// | `TypedDataCollection` | sends several values of a binding as a collection |
 /// | `WorkerStatus` | asks whether the worker answers |
+/// | `HandlesInvocationCancelMessage` | says that a call is to be cancelled |
 /// | `HandlesWorkerTerminateMessage` | says before it ends the process |
 /// | `SupportsLoadResponseCollection` | has all functions loaded by one message |
 /// | `EnableUserCodeException` | reads the type of an exception |
 ///
 /// It takes any value but an empty one for yes.
-const CAPABILITIES: [&str; 8] = [
+const CAPABILITIES: [&str; 9] = [
     "RawHttpBodyBytes",
     "TypedDataCollection",
     "RpcHttpBodyOnly",
     "RpcHttpTriggerMetadataRemoved",
     "WorkerStatus",
+    "HandlesInvocationCancelMessage",
     "HandlesWorkerTerminateMessage",
     "SupportsLoadResponseCollection",
     "EnableUserCodeException",

@@ -8,7 +8,8 @@ use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::{InvocationRequest, InvocationResponse, ParameterBinding, RetryContext};
 use http_body_util::BodyExt as _;
 
-use super::outgoing::{Outgoing, failure, refusal, success};
+use super::outgoing::{Outgoing, cancellation, failure, refusal, success};
+use super::running::{Cancellable, Running};
 use super::shared_memory::Maps;
 use super::typed_data;
 use crate::model::{
@@ -30,6 +31,8 @@ pub(super) struct Asked {
     request_id: String,
     outgoing: Outgoing,
     maps: Maps,
+    /// How the host cancels it; `None` if nothing can.
+    cancellable: Option<Cancellable>,
 }
 
 impl Asked {
@@ -83,7 +86,16 @@ impl Asked {
             request_id,
             outgoing: outgoing.clone(),
             maps: maps.clone(),
+            cancellable: None,
         })
+    }
+
+    /// Lets the host cancel the call.
+    pub(super) fn cancellable(self, running: &Running) -> Self {
+        Asked {
+            cancellable: Some(running.add(self.invocation_id.clone())),
+            ..self
+        }
     }
 }
 
@@ -124,8 +136,14 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
         request_id,
         outgoing,
         maps,
+        cancellable,
     } = asked;
-    let (invocation, result) = calls.call(Arc::clone(&function), start, ()).await;
+    let called = Arc::clone(&function);
+    let (invocation, result) = match &cancellable {
+        None => calls.call(called, start, ()).await,
+        Some(cancellable) => calls.call_until(called, start, (), cancellable.cancelled()).await,
+    };
+    let is_cancelled = matches!(result.outcome(), Outcome::Cancelled);
     let response = match invocation.http_reply().is_some() {
         true => of_http(&function, result, &maps).await,
         false => of_any(result, &maps).await,
@@ -133,7 +151,10 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
     let response = InvocationResponse {
         invocation_id,
         ..response.unwrap_or_else(|exception| InvocationResponse {
-            result: Some(failure(&exception)),
+            result: Some(match is_cancelled {
+                true => cancellation(&exception),
+                false => failure(&exception),
+            }),
             ..InvocationResponse::default()
         })
     };
@@ -240,7 +261,7 @@ fn returned(outcome: Outcome) -> Result<Returned, Box<Exception>> {
 fn cancelled() -> Box<Exception> {
     Box::new(Exception {
         type_name: "CancelledError".to_owned(),
-        message: "the worker has ended before the function".to_owned(),
+        message: "the call was cancelled".to_owned(),
         traceback: String::new(),
     })
 }

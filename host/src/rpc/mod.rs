@@ -16,6 +16,7 @@ mod log;
 mod orders;
 mod outgoing;
 mod reports;
+mod running;
 mod session;
 mod shared_memory;
 mod trigger;

@@ -52,6 +52,14 @@ pub(super) fn failure(exception: &Exception) -> StatusResult {
     }
 }
 
+/// The status of what was cancelled.
+pub(super) fn cancellation(exception: &Exception) -> StatusResult {
+    StatusResult {
+        status: status_result::Status::Cancelled.into(),
+        ..failure(exception)
+    }
+}
+
 /// The status of what failed for a reason of the worker's own.
 pub(super) fn refusal(message: impl Into<String>) -> StatusResult {
     StatusResult {

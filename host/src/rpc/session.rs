@@ -23,6 +23,7 @@ use super::log;
 use super::orders::HostOrders;
 use super::outgoing::{Outgoing, refusal, success};
 use super::reports::Report;
+use super::running::Running;
 use super::shared_memory::Maps;
 use super::{Configure, NewEnvironment, Options, Step};
 use crate::app::Declarations;
@@ -79,6 +80,7 @@ pub(super) fn run(
             waiting: Vec::new(),
             files: AppFiles::default(),
             maps: Maps::default(),
+            running: Running::default(),
             has_cache: false,
         };
         conversation.run(connection, reports, closed).await;
@@ -115,6 +117,7 @@ struct Conversation {
     waiting: Vec<Waiting>,
     files: AppFiles,
     maps: Maps,
+    running: Running,
     /// Whether the host keeps data in maps for other calls.
     has_cache: bool,
 }
@@ -162,6 +165,7 @@ impl Conversation {
             }
             Some(Content::WorkerTerminate(request)) => self.terminate(&request),
             Some(Content::CloseSharedMemoryResourcesRequest(request)) => self.close_maps(&id, request),
+            Some(Content::InvocationCancel(request)) => self.running.cancel(&request.invocation_id),
             Some(Content::FileChangeEventRequest(_) | Content::WorkerHeartbeat(_)) => {}
             content => tracing::debug!("a message of the Functions host is ignored: {content:?}"),
         }
@@ -343,6 +347,10 @@ impl Conversation {
         let invocation_id = request.invocation_id.clone();
         match Asked::read(function, request, id.clone(), &self.outgoing, &self.maps) {
             Ok(asked) => {
+                let asked = match served.needs_thread {
+                    true => asked,
+                    false => asked.cancellable(&self.running),
+                };
                 if let Err(refused) = loaded.calls.send(asked) {
                     refused.0.refuse("the worker ends");
                 }

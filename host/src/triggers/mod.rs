@@ -81,6 +81,17 @@ impl Calls {
         self.pipeline.call(function, start, held)
     }
 
+    /// Calls a function, unless that is cancelled; see [`Pipeline::call_until`].
+    pub fn call_until<G: Send + Sync + 'static>(
+        &self,
+        function: Arc<LoadedFunction>,
+        start: Start,
+        held: G,
+        cancelled: impl Future<Output = ()>,
+    ) -> impl Future<Output = (Arc<Invocation>, CallResult)> {
+        self.pipeline.call_until(function, start, held, cancelled)
+    }
+
     /// Returns what runs the functions.
     pub(crate) fn runner(&self) -> &dyn FunctionRunner {
         self.pipeline.runner()

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::made::run;
 use crate::support::Done;
 
-const EVERY: [&str; 15] = [
+const EVERY: [&str; 16] = [
     "init",
     "new",
     "start",
@@ -21,6 +21,7 @@ const EVERY: [&str; 15] = [
     "settings list",
     "settings add",
     "settings delete",
+    "worker",
     "completions",
     "man",
 ];

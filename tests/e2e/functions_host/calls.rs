@@ -6,9 +6,10 @@ use bytes::Bytes;
 use funcdock_rpc::messages::parameter_binding::RpcData;
 use funcdock_rpc::messages::rpc_http_cookie::SameSite;
 use funcdock_rpc::messages::rpc_log::{Level, RpcLogCategory};
+use funcdock_rpc::messages::status_result::Status;
 use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::typed_data::Data;
-use funcdock_rpc::messages::{InvocationRequest, RetryContext, RpcHttp, RpcTraceContext};
+use funcdock_rpc::messages::{InvocationCancel, InvocationRequest, RetryContext, RpcHttp, RpcTraceContext};
 use funcdock_tests::functions_host::{
     FunctionsHost, assert_success, body, call, failure, get, http_of, typed,
 };
@@ -256,4 +257,46 @@ fn ten_thousand_calls_at_once_are_all_answered() {
             "{number} is answered twice"
         );
     }
+}
+
+#[test]
+fn a_call_can_be_cancelled_if_its_function_is_asynchronous() {
+    let mut host = host(&["slow", "blocks"]);
+    let cancel = |host: &FunctionsHost, id: &str| {
+        host.send(Content::InvocationCancel(InvocationCancel {
+            invocation_id: id.to_owned(),
+            grace_period: None,
+        }));
+    };
+    let mut begin = |name: &str, seconds: &str| {
+        let url = format!("http://localhost/?seconds={seconds}");
+        host.send(Content::InvocationRequest(InvocationRequest {
+            invocation_id: name.to_owned(),
+            ..http(name, get(&url))
+        }));
+        host.log(&format!("invocation ID: {name}, "));
+        cancel(&host, "unknown");
+        cancel(&host, name);
+        cancel(&host, name);
+        match host.receive() {
+            Content::InvocationResponse(response) => response,
+            other => panic!("{other:?}"),
+        }
+    };
+    let cancelled = begin("slow", "600");
+    let result = cancelled.result.expect("a result");
+    assert_eq!(result.status, i32::from(Status::Cancelled), "{result:?}");
+    assert_eq!(
+        result.exception.expect("an exception").message,
+        "CancelledError: the call was cancelled"
+    );
+    assert!(cancelled.return_value.is_none());
+    let finished = begin("blocks", "0.3");
+    assert_eq!(body(http_of(&finished)), b"slept");
+    // An id may come again.
+    let response = host.invoke(InvocationRequest {
+        invocation_id: "slow".to_owned(),
+        ..http("slow", get("http://localhost/?seconds=0"))
+    });
+    assert_eq!(body(http_of(&response)), b"slept");
 }

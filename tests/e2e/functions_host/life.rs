@@ -40,6 +40,7 @@ fn a_worker_says_what_it_is_and_can() {
         names,
         [
             "EnableUserCodeException",
+            "HandlesInvocationCancelMessage",
             "HandlesWorkerTerminateMessage",
             "RawHttpBodyBytes",
             "RpcHttpBodyOnly",
