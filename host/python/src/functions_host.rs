@@ -28,6 +28,7 @@ pub(crate) fn run(
         worker_id,
         request_id,
         language: version(py),
+        packages: import_folders(py),
     };
     let configure = Box::new(move |folder: &std::path::Path| worker_config(folder, &binary_folder));
     let mut session = match py.detach(|| Session::connect(options, configure)) {
@@ -53,6 +54,13 @@ pub(crate) fn run(
     };
     py.detach(|| session.close());
     code
+}
+
+/// Returns the folders that packages are imported from.
+fn import_folders(py: Python<'_>) -> Vec<PathBuf> {
+    let path = py.import("sys").and_then(|sys| sys.getattr("path"));
+    // Whoever has made something else of it gets the reason when the app is loaded.
+    path.and_then(|path| path.extract()).unwrap_or_default()
 }
 
 /// Replaces the environment of the process.

@@ -34,12 +34,25 @@ const CAPABILITIES: [&str; 9] = [
 /// The host may send data by shared memory, and gets it so.
 const SHARED_MEMORY: &str = "SharedMemoryDataTransfer";
 
-/// Returns the worker's capabilities.
-pub(super) fn capabilities(has_shared_memory: bool) -> HashMap<String, String> {
+/// The host passes HTTP requests on to this URI, and sends only the rest over gRPC.
+const HTTP_URI: &str = "HttpUri";
+
+/// The values of the route's parameters are among the rest.
+const ROUTE_PARAMETERS: &str = "RequiresRouteParameters";
+
+/// Returns the worker's capabilities. `http_uri` is where its HTTP server listens, if the host is to use it.
+pub(super) fn capabilities(has_shared_memory: bool, http_uri: Option<String>) -> HashMap<String, String> {
     let shared_memory = has_shared_memory.then_some(SHARED_MEMORY);
-    let capabilities = CAPABILITIES.into_iter().chain(shared_memory);
+    let route_parameters = http_uri.is_some().then_some(ROUTE_PARAMETERS);
+    let capabilities = CAPABILITIES
+        .into_iter()
+        .chain(shared_memory)
+        .chain(route_parameters)
+        .map(|name| (name, "true".to_owned()));
+    let http_uri = http_uri.map(|uri| (HTTP_URI, uri));
     capabilities
-        .map(|name| (name.to_owned(), "true".to_owned()))
+        .chain(http_uri)
+        .map(|(name, value)| (name.to_owned(), value))
         .collect()
 }
 

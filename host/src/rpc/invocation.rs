@@ -1,24 +1,29 @@
 //! A call of a function: what the host asks for, and what it gets.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use funcdock_rpc::messages::parameter_binding::RpcData;
 use funcdock_rpc::messages::streaming_message::Content;
-use funcdock_rpc::messages::{InvocationRequest, InvocationResponse, ParameterBinding, RetryContext};
+use funcdock_rpc::messages::typed_data::Data as Typed;
+use funcdock_rpc::messages::{
+    InvocationRequest, InvocationResponse, ParameterBinding, RetryContext, StatusResult, TypedData,
+};
 use http_body_util::BodyExt as _;
+use smallvec::SmallVec;
 
 use super::outgoing::{Outgoing, cancellation, failure, refusal, success};
 use super::running::{Cancellable, Running};
 use super::shared_memory::Maps;
 use super::typed_data;
 use crate::model::{
-    Body, CallResult, Data, Exception, HttpResponse, Inputs, Outcome, Output, RetryContext as Retry,
-    Returned, Start, TraceContext,
+    Body, CallResult, Data, Exception, FunctionInfo, HttpResponse, Inputs, Invocation, Outcome, Output,
+    RetryContext as Retry, Returned, Start, TraceContext,
 };
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
-use crate::triggers::http::{Reply, into_response, is_http_trigger};
+use crate::triggers::http::{AnnouncedCall, Caller, Reply, into_response, is_http_trigger};
 
 /// The binding of a return value.
 const RETURN: &str = "$return";
@@ -27,16 +32,19 @@ const RETURN: &str = "$return";
 pub(super) struct Asked {
     function: Arc<LoadedFunction>,
     start: Start,
-    invocation_id: String,
-    request_id: String,
-    outgoing: Outgoing,
-    maps: Maps,
+    /// The values of the route's parameters, if the request comes over HTTP.
+    route_params: Option<RouteParams>,
+    answer: Answer,
     /// How the host cancels it; `None` if nothing can.
     cancellable: Option<Cancellable>,
 }
 
+/// The values of a route's parameters, by their names.
+type RouteParams = SmallVec<[(String, String); 2]>;
+
 impl Asked {
-    /// Reads a request for a call of this function. The data of maps stays there.
+    /// Reads a request for a call of this function. The data of maps stays there. `passes_on` says whether the host passes HTTP
+    /// requests on: it then leaves them out here.
     ///
     /// # Errors
     /// A message: why its data cannot be read.
@@ -46,10 +54,23 @@ impl Asked {
         request_id: String,
         outgoing: &Outgoing,
         maps: &Maps,
+        passes_on: bool,
     ) -> Result<Self, String> {
         let info = &function.info;
+        let is_http = is_http_trigger(&info.trigger);
         let mut inputs = Inputs::default();
-        for binding in request.input_data {
+        let mut route_params = (passes_on && is_http).then(RouteParams::new);
+        for mut binding in request.input_data {
+            let is_trigger = binding.name == info.trigger_name;
+            if is_trigger && let Some(params) = &mut route_params {
+                match left_out(binding.rpc_data.as_mut()) {
+                    Some(left) => {
+                        *params = left;
+                        continue;
+                    }
+                    None => route_params = None,
+                }
+            }
             let data = match binding.rpc_data {
                 Some(RpcData::Data(data)) => typed_data::from_host(data),
                 Some(RpcData::RpcSharedMemory(map)) => {
@@ -58,7 +79,7 @@ impl Asked {
                 }
                 None => Data::None,
             };
-            match binding.name == info.trigger_name {
+            match is_trigger {
                 true => inputs.trigger = data,
                 false => inputs.others.push((binding.name, data)),
             }
@@ -76,26 +97,128 @@ impl Asked {
                 .then(|| TraceContext::new(&trace.trace_parent, &trace.trace_state)),
             trace_attributes: trace.attributes.into_iter().collect(),
             retry: request.retry_context.map(retry).unwrap_or_default(),
-            http_reply: is_http_trigger(&info.trigger).then_some(&Reply),
+            http_reply: is_http.then_some(&Reply),
             departure: None,
         };
         Ok(Asked {
             function,
             start,
-            invocation_id: request.invocation_id,
-            request_id,
-            outgoing: outgoing.clone(),
-            maps: maps.clone(),
+            route_params,
+            answer: Answer {
+                invocation_id: request.invocation_id,
+                request_id,
+                outgoing: Some(outgoing.clone()),
+                maps: maps.clone(),
+            },
             cancellable: None,
         })
+    }
+
+    /// Returns the id of the call.
+    pub(super) fn id(&self) -> &str {
+        &self.answer.invocation_id
     }
 
     /// Lets the host cancel the call.
     pub(super) fn cancellable(self, running: &Running) -> Self {
         Asked {
-            cancellable: Some(running.add(self.invocation_id.clone())),
+            cancellable: Some(running.add(self.answer.invocation_id.clone())),
             ..self
         }
+    }
+
+    /// Whether the request comes over HTTP.
+    pub(super) fn awaits_request(&self) -> bool {
+        self.route_params.is_some()
+    }
+
+    /// Returns the call, for the request that has come.
+    pub(super) fn announced(self) -> AnnouncedCall {
+        AnnouncedCall {
+            function: self.function,
+            route_params: self.route_params.unwrap_or_default(),
+            start: self.start,
+            caller: Box::new(self.answer),
+        }
+    }
+
+    /// Answers that the call is not made, for this reason.
+    pub(super) fn refuse(self, reason: &str) {
+        self.answer.send(InvocationResponse {
+            result: Some(refusal(reason)),
+            ..InvocationResponse::default()
+        });
+    }
+}
+
+/// Returns the parameters of the route if the request itself is left out.
+fn left_out(data: Option<&mut RpcData>) -> Option<RouteParams> {
+    let Some(RpcData::Data(TypedData { data })) = data else {
+        return data.is_none().then(RouteParams::new);
+    };
+    match data {
+        None => Some(RouteParams::new()),
+        Some(Typed::Http(http)) if http.method.is_empty() && http.url.is_empty() => {
+            Some(std::mem::take(&mut http.params).into_iter().collect())
+        }
+        Some(_) => None,
+    }
+}
+
+/// The host's wait for the end of a call: it is answered once, and told so if the call is dropped.
+struct Answer {
+    invocation_id: String,
+    request_id: String,
+    /// `None` when it was answered.
+    outgoing: Option<Outgoing>,
+    maps: Maps,
+}
+
+impl Answer {
+    fn send(mut self, response: InvocationResponse) {
+        self.send_once(response);
+    }
+
+    /// Answers with what the call came to.
+    fn end(self, response: Result<InvocationResponse, StatusResult>) {
+        self.send(response.unwrap_or_else(|status| InvocationResponse {
+            result: Some(status),
+            ..InvocationResponse::default()
+        }));
+    }
+
+    fn send_once(&mut self, response: InvocationResponse) {
+        if let Some(outgoing) = self.outgoing.take() {
+            let response = InvocationResponse {
+                invocation_id: std::mem::take(&mut self.invocation_id),
+                ..response
+            };
+            outgoing.send(&self.request_id, Content::InvocationResponse(response));
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.send_once(InvocationResponse {
+            result: Some(refusal(
+                "the call is given up: its HTTP request cannot be read, or the worker ends",
+            )),
+            ..InvocationResponse::default()
+        });
+    }
+}
+
+impl Caller for Answer {
+    fn ended<'a>(
+        self: Box<Self>,
+        invocation: &'a Invocation,
+        result: &'a CallResult,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            let response = of_passed_on(invocation.function(), result, &self.maps).await;
+            self.end(response.map_err(|exception| failure(&exception)));
+        })
     }
 }
 
@@ -114,29 +237,14 @@ fn retry(context: RetryContext) -> Retry {
     }
 }
 
-impl Asked {
-    /// Answers that the call is not made, for this reason.
-    pub(super) fn refuse(self, reason: &str) {
-        let response = InvocationResponse {
-            invocation_id: self.invocation_id,
-            result: Some(refusal(reason)),
-            ..InvocationResponse::default()
-        };
-        self.outgoing
-            .send(&self.request_id, Content::InvocationResponse(response));
-    }
-}
-
-/// Makes the call, and sends what it came to.
+/// Makes a call, and answers the host.
 pub(super) async fn make(asked: Asked, calls: &Calls) {
     let Asked {
         function,
         start,
-        invocation_id,
-        request_id,
-        outgoing,
-        maps,
+        answer,
         cancellable,
+        ..
     } = asked;
     let called = Arc::clone(&function);
     let (invocation, result) = match &cancellable {
@@ -145,20 +253,13 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
     };
     let is_cancelled = matches!(result.outcome(), Outcome::Cancelled);
     let response = match invocation.http_reply().is_some() {
-        true => of_http(&function, result, &maps).await,
-        false => of_any(result, &maps).await,
+        true => of_http(&function, result, &answer.maps).await,
+        false => of_any(result, &answer.maps).await,
     };
-    let response = InvocationResponse {
-        invocation_id,
-        ..response.unwrap_or_else(|exception| InvocationResponse {
-            result: Some(match is_cancelled {
-                true => cancellation(&exception),
-                false => failure(&exception),
-            }),
-            ..InvocationResponse::default()
-        })
-    };
-    outgoing.send(&request_id, Content::InvocationResponse(response));
+    answer.end(response.map_err(|exception| match is_cancelled {
+        true => cancellation(&exception),
+        false => failure(&exception),
+    }));
 }
 
 /// Returns the response to a call whose trigger is not HTTP.
@@ -179,26 +280,7 @@ async fn of_http(
     maps: &Maps,
 ) -> Result<InvocationResponse, Box<Exception>> {
     let info = &function.info;
-    let (mut others, mut value) = (Vec::new(), Data::None);
-    match result.outcome() {
-        Outcome::Returned(returned) => {
-            let is_http = |output: &&Output| info.http_outputs.iter().any(|name| **name == *output.name);
-            others = returned
-                .outputs
-                .iter()
-                .filter(|output| !is_http(output))
-                .cloned()
-                .collect();
-            if !info.returns_response {
-                value = returned.value.clone();
-            }
-        }
-        Outcome::Answered { .. } => {}
-        _ => {
-            let ended = returned(result.into_parts().0);
-            return Err(ended.err().unwrap_or_else(cancelled));
-        }
-    }
+    let (mut others, mut value) = beside_response(info, result.outcome())?;
     let response = whole(into_response(info, result)).await?;
     let data = Data::Response(Box::new(response));
     // Where the host looks for it: in the binding that makes the response.
@@ -220,6 +302,40 @@ async fn of_http(
         result: Some(success()),
         ..InvocationResponse::default()
     })
+}
+
+/// Returns the response to a call whose HTTP response goes to the host over HTTP.
+async fn of_passed_on(
+    info: &FunctionInfo,
+    result: &CallResult,
+    maps: &Maps,
+) -> Result<InvocationResponse, Box<Exception>> {
+    let (others, value) = beside_response(info, result.outcome())?;
+    Ok(InvocationResponse {
+        output_data: outputs(others, maps).await?,
+        return_value: typed_data::to_host(value),
+        result: Some(success()),
+        ..InvocationResponse::default()
+    })
+}
+
+/// Returns the outputs, and the return value, that do not make the HTTP response.
+fn beside_response(info: &FunctionInfo, outcome: &Outcome) -> Result<(Vec<Output>, Data), Box<Exception>> {
+    let returned = match outcome {
+        Outcome::Returned(returned) => returned,
+        Outcome::Answered { .. } => return Ok(Default::default()),
+        Outcome::Raised(exception) | Outcome::Refused { error: exception, .. } => {
+            return Err(exception.clone());
+        }
+        Outcome::TimedOut(_) | Outcome::Cancelled => return Err(cancelled()),
+    };
+    let is_http = |output: &&Output| info.http_outputs.iter().any(|name| **name == *output.name);
+    let outputs = returned.outputs.iter().filter(|output| !is_http(output));
+    let value = match info.returns_response {
+        true => Data::None,
+        false => returned.value.clone(),
+    };
+    Ok((outputs.cloned().collect(), value))
 }
 
 /// Returns the outputs for the host.

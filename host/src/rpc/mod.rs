@@ -5,16 +5,19 @@
 //! under `funcdock start`.
 //!
 //! A thread of its own reads and writes the stream ([`session`]). It orders the language's main thread to load the app
-//! ([`Step`]), hands calls to the serving thread ([`trigger`]), and sends what comes back.
+//! ([`Step`]), hands calls to the serving thread ([`trigger`]), and sends what comes back. Where HTTP streams, the host passes
+//! requests on to a server of the worker ([`http_uri`]).
 
 mod capabilities;
 mod cookie;
 mod http_data;
+mod http_uri;
 mod invocation;
 mod load;
 mod log;
 mod orders;
 mod outgoing;
+mod pairs;
 mod reports;
 mod running;
 mod session;
@@ -49,6 +52,8 @@ pub struct Options {
     pub request_id: String,
     /// The version of the language's runtime: "3.13.0".
     pub language: String,
+    /// The folders that the interpreter imports packages from.
+    pub packages: Vec<PathBuf>,
 }
 
 /// Reads the app in a folder, for a worker of the host. The error is a message for the user.

@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
+use socket2::Socket;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::reports::Report;
@@ -16,13 +17,18 @@ use crate::worker::{Orders, Pulse};
 pub struct HostOrders {
     reports: UnboundedSender<Report>,
     drain: mpsc::Receiver<Duration>,
+    /// Where the host passes requests on to.
+    http: Option<Socket>,
 }
 
 impl HostOrders {
-    /// Returns orders, which report to `reports`, and what orders to drain.
-    pub(super) fn new(reports: UnboundedSender<Report>) -> (Self, mpsc::Sender<Duration>) {
+    /// Returns orders, which report to `reports`, and what orders to drain. The host passes requests on to `http`.
+    pub(super) fn new(
+        reports: UnboundedSender<Report>,
+        http: Option<Socket>,
+    ) -> (Self, mpsc::Sender<Duration>) {
         let (order, drain) = mpsc::channel();
-        (HostOrders { reports, drain }, order)
+        (HostOrders { reports, drain, http }, order)
     }
 
     fn report(&self, report: Report) {
@@ -46,7 +52,7 @@ impl Orders for HostOrders {
     }
 
     fn trigger(&mut self) -> Option<Box<dyn Trigger>> {
-        Some(Box::new(HostTrigger::new(self.reports.clone())))
+        Some(Box::new(HostTrigger::new(self.reports.clone(), self.http.take())))
     }
 
     fn wait_for_drain(&mut self) -> Duration {

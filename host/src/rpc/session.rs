@@ -1,5 +1,6 @@
 //! The conversation with the host: one message after the other, on a thread of its own.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc as blocking;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
 use super::capabilities::{capabilities, metadata};
+use super::http_uri::{self, HttpSocket};
 use super::invocation::Asked;
 use super::load::{AppFiles, Loaded, not_loaded};
 use super::log;
@@ -82,6 +84,7 @@ pub(super) fn run(
             maps: Maps::default(),
             running: Running::default(),
             has_cache: false,
+            http: None,
         };
         conversation.run(connection, reports, closed).await;
     });
@@ -120,6 +123,8 @@ struct Conversation {
     running: Running,
     /// Whether the host keeps data in maps for other calls.
     has_cache: bool,
+    /// Where the host passes HTTP requests on to.
+    http: Option<HttpSocket>,
 }
 
 impl Conversation {
@@ -195,13 +200,37 @@ impl Conversation {
             .get("FunctionDataCache")
             .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         self.maps = Maps::from_settings(|name| std::env::var(name).ok(), self.has_cache);
+        self.open_http(|name| std::env::var(name).ok());
         let response = WorkerInitResponse {
             worker_version: String::new(),
-            capabilities: capabilities(self.maps.are_on()),
+            capabilities: self.capabilities(),
             result: Some(success()),
             worker_metadata: Some(metadata(&self.options.language)),
         };
         self.send(id, Content::WorkerInitResponse(response));
+    }
+
+    fn capabilities(&self) -> HashMap<String, String> {
+        capabilities(self.maps.are_on(), self.http.as_ref().map(HttpSocket::uri))
+    }
+
+    /// Listens for requests that the host passes on, if the app wants them so. Once announced, it stays.
+    fn open_http(&mut self, lookup: impl Fn(&str) -> Option<String>) {
+        let folder = match &self.app {
+            AppState::In(folder) => Some(folder.as_path()),
+            _ => None,
+        };
+        if self.http.is_some() || !http_uri::is_wanted(lookup, folder, &self.options.packages) {
+            return;
+        }
+        match HttpSocket::open() {
+            Ok(socket) => {
+                // Tools know this text.
+                self.tell(format!("HTTP server starting on {}", socket.uri()));
+                self.http = Some(socket);
+            }
+            Err(error) => tracing::warn!("HTTP does not stream, as no port can be listened at: {error}"),
+        }
     }
 
     /// Answers with the functions that code declares; those of folders the host lists itself.
@@ -238,7 +267,10 @@ impl Conversation {
             match (self.configure)(&folder.clone()) {
                 Ok(config) => {
                     self.files = AppFiles::of(&config.app);
-                    let (orders, drain) = HostOrders::new(self.reports.clone());
+                    let (orders, drain) = HostOrders::new(
+                        self.reports.clone(),
+                        self.http.as_mut().and_then(HttpSocket::take),
+                    );
                     self.app = AppState::Loading(drain, None);
                     // It fails only when the process ends.
                     let _ = self.steps.send(Step::Load(Box::new(config), orders));
@@ -345,7 +377,15 @@ impl Conversation {
         self.send(&self.options.request_id, told);
         let function = std::sync::Arc::clone(&served.function);
         let invocation_id = request.invocation_id.clone();
-        match Asked::read(function, request, id.clone(), &self.outgoing, &self.maps) {
+        let passes_on = self.http.is_some();
+        match Asked::read(
+            function,
+            request,
+            id.clone(),
+            &self.outgoing,
+            &self.maps,
+            passes_on,
+        ) {
             Ok(asked) => {
                 let asked = match served.needs_thread {
                     true => asked,
@@ -380,7 +420,7 @@ impl Conversation {
         };
         let response = FunctionEnvironmentReloadResponse {
             worker_metadata: Some(metadata(&self.options.language)),
-            capabilities: capabilities(self.maps.are_on()),
+            capabilities: self.capabilities(),
             result: Some(match result {
                 Ok(()) => success(),
                 Err(reason) => refusal(reason),
@@ -396,6 +436,7 @@ impl Conversation {
         let directory = (!directory.is_empty()).then(|| Path::new(&directory).to_owned());
         let variables = request.environment_variables;
         let maps = Maps::from_settings(|name| variables.get(name).cloned(), self.has_cache);
+        let setting = variables.get(http_uri::SETTING).cloned();
         let environment = NewEnvironment {
             variables: variables.into_iter().collect(),
             directory: directory.clone(),
@@ -409,6 +450,7 @@ impl Conversation {
         if let Some(directory) = directory {
             self.app = AppState::In(directory);
         }
+        self.open_http(|_| setting.clone());
         Ok(())
     }
 

@@ -7,3 +7,4 @@ mod life;
 mod loads;
 mod outputs;
 mod shared_memory;
+mod streams;

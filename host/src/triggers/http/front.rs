@@ -11,33 +11,34 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
-use super::access::KeyCheck;
 use super::access_log::{self, Entry};
-use super::admin::{self, HostPaths, Route};
+use super::admin::{HostPaths, Route};
+use super::announced::{self, AnnouncedCalls};
 use super::body::{self, ReadError};
 use super::budget::Budget;
 use super::client::Client;
 use super::cors;
 use super::counts::ResponseCounts;
+use super::destinations::{Destinations, Endpoint, Routes};
 use super::handshake::Handshake;
 use super::limits::{Limits, Outstanding};
 use super::origin::Origin;
 use super::reply::{self, Reply};
 use super::responses::{self, ResponseBody};
-use super::router::{Match, Router};
+use super::router::Match;
 use super::target;
 use super::tunnel;
 use super::wire::Socket;
 use crate::app::HttpConfig;
 use crate::logging::AccessLogFormat;
 use crate::model::route::RequestPath;
-use crate::model::{Body, Cors, Data, HttpRequest, HttpTrigger, Inputs, Scheme, Start, TrustedProxies};
+use crate::model::{Body, Cors, Data, HttpRequest, Scheme, Start, TrustedProxies};
 use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 
 /// Responds to the requests of a worker.
 pub(super) struct Front {
-    router: Router<Endpoint>,
+    destinations: Destinations,
     calls: Calls,
     limits: Limits,
     concurrent: Option<Arc<Semaphore>>,
@@ -46,18 +47,8 @@ pub(super) struct Front {
     custom_headers: HeaderMap,
     proxies: TrustedProxies,
     cors: Option<Cors>,
-    paths: HostPaths,
     responses: Arc<ResponseCounts>,
     access_log: Option<AccessLogFormat>,
-}
-
-/// A function at its route.
-#[derive(Clone)]
-struct Endpoint {
-    function: Arc<LoadedFunction>,
-    streams_body: bool,
-    /// `None` lets everybody in.
-    key_check: Option<Arc<KeyCheck>>,
 }
 
 impl Front {
@@ -69,33 +60,27 @@ impl Front {
         paths: HostPaths,
         responses: Arc<ResponseCounts>,
     ) -> Self {
-        let keys = paths.keys().cloned();
-        let entries = functions.into_iter().filter_map(|function| {
-            let HttpTrigger {
-                route,
-                methods,
-                auth_level,
-                streams_body,
-            } = function.definition.trigger()?.http().cloned().or_else(|| {
-                tracing::warn!(
-                    "function {:?} is never called: its httpTrigger has no route",
-                    function.info.name
-                );
-                None
-            })?;
-            let key_check = keys.as_ref().and_then(|keys| {
-                let keys = keys.of_function(&function.info.name);
-                KeyCheck::new(keys, auth_level).map(Arc::new)
-            });
-            let endpoint = Endpoint {
-                function,
-                streams_body,
-                key_check,
-            };
-            Some((route, methods, endpoint))
-        });
+        let routes = Routes::new(&config.route_prefix, functions, paths);
+        Front::with(config, Destinations::Routes(Box::new(routes)), calls, responses)
+    }
+
+    /// Returns a front for the requests of these calls.
+    pub(super) fn for_announced(
+        config: HttpConfig,
+        announced: Arc<dyn AnnouncedCalls>,
+        calls: Calls,
+    ) -> Self {
+        Front::with(config, Destinations::Announced(announced), calls, Arc::default())
+    }
+
+    fn with(
+        config: HttpConfig,
+        destinations: Destinations,
+        calls: Calls,
+        responses: Arc<ResponseCounts>,
+    ) -> Self {
         Front {
-            router: Router::new(&config.route_prefix, entries),
+            destinations,
             calls,
             concurrent: config
                 .max_concurrent_requests
@@ -109,7 +94,6 @@ impl Front {
             custom_headers: config.custom_headers,
             proxies: config.trusted_proxies,
             cors: config.cors,
-            paths,
             responses,
             access_log: config.access_log,
         }
@@ -168,19 +152,32 @@ impl Front {
         if let Some(response) = self.cors.as_ref().and_then(|cors| cors::preflight(cors, &parts)) {
             return self.refuse(&parts.headers, incoming, response);
         }
-        let path = RequestPath::new(parts.uri.path());
-        let (endpoint, route_params) = match self.find(&parts, &path) {
-            Match::Found { value, params } => {
-                let owned = params
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()));
-                (value.clone(), owned.collect())
-            }
-            Match::MethodNotAllowed { allow } => {
-                let response = responses::method_not_allowed(allow);
-                return self.refuse(&parts.headers, incoming, response);
-            }
-            Match::NotFound => return self.answer_itself(&parts, incoming, &origin).await,
+        let mut announced = None;
+        let (endpoint, route_params) = match &self.destinations {
+            Destinations::Routes(routes) => match routes.find(&parts, &RequestPath::new(parts.uri.path())) {
+                Match::Found { value, params } => {
+                    let owned = params
+                        .into_iter()
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+                    (value.clone(), owned.collect())
+                }
+                Match::MethodNotAllowed { allow } => {
+                    let response = responses::method_not_allowed(allow);
+                    return self.refuse(&parts.headers, incoming, response);
+                }
+                Match::NotFound => {
+                    return self.answer_itself(&routes.paths, &parts, incoming, &origin).await;
+                }
+            },
+            Destinations::Announced(calls) => match calls.take(&parts.headers).await {
+                Ok(mut call) => {
+                    let endpoint = Endpoint::from(&*call);
+                    let route_params = std::mem::take(&mut call.route_params);
+                    announced = Some(call);
+                    (endpoint, route_params)
+                }
+                Err(error) => return self.refuse(&parts.headers, incoming, error.response()),
+            },
         };
         if let Some(response) = endpoint.key_check.as_ref().and_then(|check| check.refuse(&parts)) {
             return self.refuse(&parts.headers, incoming, response);
@@ -236,15 +233,23 @@ impl Front {
             peer: Arc::clone(client.address()),
             websocket,
         };
-        let start = Start {
-            inputs: Inputs::of_trigger(Data::Request(Box::new(request))),
+        let (announced, caller) = announced.map(|call| (call.start, call.caller)).unzip();
+        let mut start = Start {
             http_reply: Some(&Reply),
             departure: Some(Arc::clone(client.departure())),
-            ..Start::default()
+            ..announced.unwrap_or_default()
         };
+        start.inputs.trigger = Data::Request(Box::new(request));
         let held = (outstanding, place, permit, share);
-        let call = self.calls.call(endpoint.function, start, held);
-        let (invocation, result) = call.await;
+        let function = endpoint.function;
+        let ended = match caller {
+            None => self.calls.call(function, start, held).await,
+            Some(caller) => match announced::call(&self.calls, function, start, caller, held).await {
+                Some(ended) => ended,
+                None => return responses::closing(responses::stopping()),
+            },
+        };
+        let (invocation, result) = ended;
         if let Some((stream, is_too_large)) = arriving {
             // Whoever keeps the request must not keep the connection with it.
             drop(stream.take());
@@ -265,23 +270,16 @@ impl Front {
         response
     }
 
-    /// Finds the function for a request. None has the host's own paths, not even one whose route takes all paths.
-    fn find<'a>(&'a self, parts: &Parts, path: &'a RequestPath<'_>) -> Match<'a, Endpoint> {
-        match admin::is_reserved(parts.uri.path()) {
-            true => Match::NotFound,
-            false => self.router.find(&parts.method, path),
-        }
-    }
-
     /// Responds to a request that is for no function.
     async fn answer_itself(
         &self,
+        paths: &HostPaths,
         parts: &Parts,
         mut incoming: Incoming,
         origin: &Origin,
     ) -> Response<ResponseBody> {
         let route = Route::find(&parts.method, parts.uri.path());
-        if let Some(response) = self.paths.refuse(&route, parts) {
+        if let Some(response) = paths.refuse(&route, parts) {
             return self.refuse(&parts.headers, incoming, response);
         }
         let mut read = (Bytes::new(), None);
@@ -297,7 +295,7 @@ impl Front {
             origin.scheme.as_str(),
             origin.host.to_str().unwrap_or_default()
         );
-        let response = self.paths.answer(route, parts, &read.0, &base).await;
+        let response = paths.answer(route, parts, &read.0, &base).await;
         self.refuse(&parts.headers, incoming, response)
     }
 

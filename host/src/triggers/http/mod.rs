@@ -2,7 +2,7 @@
 //!
 //! `accept` takes connections; `connection` finds out whether a client speaks `http1` or `http2`, which serve it over its
 //! `wire`; `front` takes a request through the route (`router`),
-//! the limits, the body and the call;
+//! the limits, the body and the call; `announced` has calls that somebody else routes;
 //! `reply` makes responses from outcomes, `responses` has those of the host itself. A client that goes on with the
 //! WebSocket protocol asks so with a `handshake`; its bytes go through a `tunnel` from then on.
 
@@ -10,6 +10,7 @@ mod accept;
 mod access;
 mod access_log;
 mod admin;
+mod announced;
 mod balance;
 mod body;
 mod budget;
@@ -18,6 +19,7 @@ mod connection;
 mod connection_headers;
 mod cors;
 mod counts;
+mod destinations;
 mod front;
 mod handshake;
 mod http1;
@@ -34,6 +36,7 @@ mod tunnel;
 mod watch;
 mod wire;
 
+use std::io;
 use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
@@ -50,6 +53,7 @@ use front::Front;
 pub(crate) use accept::Handover;
 pub use accept::Listener;
 pub use admin::{Admin, AdminFuture, FlushReport, Status};
+pub(crate) use announced::{AnnouncedCall, AnnouncedCalls, Caller, NotAnnounced, Taking};
 pub use counts::{CLASSES, ResponseCounts};
 pub(crate) use reply::{Reply, into_response};
 
@@ -83,6 +87,20 @@ impl Http {
             webhook,
         }
     }
+}
+
+/// Prepares to serve the requests of these calls, without routes, keys or the host's own paths. Called within a tokio runtime.
+///
+/// # Errors
+/// The socket cannot be used.
+pub(crate) fn serve_announced(
+    listener: Listener,
+    config: HttpConfig,
+    announced: Arc<dyn AnnouncedCalls>,
+    calls: Calls,
+) -> io::Result<impl Future<Output = Result<(), String>> + Send> {
+    let front = Front::for_announced(config, announced, calls.clone());
+    Ok(Acceptor::new(listener, None, Arc::new(front), calls)?.serve())
 }
 
 /// Whether this is the binding type of HTTP triggers, in any case.
