@@ -193,8 +193,10 @@ impl Dispatcher {
                 Order::LookAgain(call) => report(call.look_again(py)),
                 Order::ShutDown(done) => report(event_loop.begin_shut_down(py, done)),
                 Order::Ping => *lock(&event_loop.pinged) = None,
-                Order::Begin(call) if call.invocation.is_given_up() => {}
-                Order::Begin(call) if cancelling => event_loop.complete(call.ticket, Outcome::Cancelled),
+                // Somebody may still wait for how it ended.
+                Order::Begin(call) if cancelling || call.invocation.is_given_up() => {
+                    event_loop.complete(call.ticket, Outcome::Cancelled);
+                }
                 Order::Begin(call) => {
                     let ticket = call.ticket;
                     let started = self.start(py, call);
