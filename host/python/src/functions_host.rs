@@ -42,7 +42,14 @@ pub(crate) fn run(
     let code = loop {
         match py.detach(|| session.next_step()) {
             Step::Environment(new) => replace_environment(py, new),
-            Step::Load(config, orders) => {
+            Step::Load(mut config, orders) => {
+                match site_packages(py) {
+                    Ok(folders) => config.site_packages = folders,
+                    Err(error) => tracing::warn!(
+                        "extensions in packages are not found: {}",
+                        exceptions::describe(py, &error)
+                    ),
+                }
                 served = match py.detach(|| Worker::new(*config, orders, None)) {
                     Ok(worker) => serve(py, worker),
                     Err(code) => code,
@@ -53,6 +60,21 @@ pub(crate) fn run(
     };
     py.detach(|| session.close());
     code
+}
+
+/// Returns the folders that packages are imported from, in the order of `sys.path`: those in which extensions are looked for.
+fn site_packages(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    let path: Vec<Bound<'_, PyAny>> = py.import("sys")?.getattr("path")?.extract()?;
+    let os_file: PathBuf = py.import("os")?.getattr("__file__")?.extract()?;
+    let standard = os_file.parent().unwrap_or(std::path::Path::new(""));
+    let is_standard = |folder: &PathBuf| folder == standard || *folder == standard.join("lib-dynload");
+    let folders = path
+        .into_iter()
+        .filter_map(|entry| entry.extract::<PathBuf>().ok());
+    Ok(folders
+        .filter(|folder| folder.is_dir() && !is_standard(folder))
+        .filter_map(|folder| std::path::absolute(folder).ok())
+        .collect())
 }
 
 /// Replaces the environment of the process.

@@ -26,10 +26,42 @@ const RETURN: &str = "$return";
 pub(super) struct Asked {
     function: Arc<LoadedFunction>,
     start: Start,
+    reply: PendingReply,
+    maps: Maps,
+}
+
+/// The response that the host waits for. If it is dropped without one, the host gets a failure: no call stays unanswered.
+struct PendingReply {
     invocation_id: String,
     request_id: String,
-    outgoing: Outgoing,
-    maps: Maps,
+    /// `None` after the response.
+    outgoing: Option<Outgoing>,
+}
+
+impl PendingReply {
+    /// Sends the response, with the id of the call.
+    fn send(mut self, response: InvocationResponse) {
+        self.answer(response);
+    }
+
+    fn answer(&mut self, response: InvocationResponse) {
+        if let Some(outgoing) = self.outgoing.take() {
+            let response = InvocationResponse {
+                invocation_id: std::mem::take(&mut self.invocation_id),
+                ..response
+            };
+            outgoing.send(&self.request_id, Content::InvocationResponse(response));
+        }
+    }
+}
+
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        self.answer(InvocationResponse {
+            result: Some(failure(&cancelled())),
+            ..InvocationResponse::default()
+        });
+    }
 }
 
 impl Asked {
@@ -79,9 +111,11 @@ impl Asked {
         Ok(Asked {
             function,
             start,
-            invocation_id: request.invocation_id,
-            request_id,
-            outgoing: outgoing.clone(),
+            reply: PendingReply {
+                invocation_id: request.invocation_id,
+                request_id,
+                outgoing: Some(outgoing.clone()),
+            },
             maps: maps.clone(),
         })
     }
@@ -105,13 +139,10 @@ fn retry(context: RetryContext) -> Retry {
 impl Asked {
     /// Answers that the call is not made, for this reason.
     pub(super) fn refuse(self, reason: &str) {
-        let response = InvocationResponse {
-            invocation_id: self.invocation_id,
+        self.reply.send(InvocationResponse {
             result: Some(refusal(reason)),
             ..InvocationResponse::default()
-        };
-        self.outgoing
-            .send(&self.request_id, Content::InvocationResponse(response));
+        });
     }
 }
 
@@ -120,9 +151,7 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
     let Asked {
         function,
         start,
-        invocation_id,
-        request_id,
-        outgoing,
+        reply,
         maps,
     } = asked;
     let (invocation, result) = calls.call(Arc::clone(&function), start, ()).await;
@@ -130,14 +159,10 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
         true => of_http(&function, result, &maps).await,
         false => of_any(result, &maps).await,
     };
-    let response = InvocationResponse {
-        invocation_id,
-        ..response.unwrap_or_else(|exception| InvocationResponse {
-            result: Some(failure(&exception)),
-            ..InvocationResponse::default()
-        })
-    };
-    outgoing.send(&request_id, Content::InvocationResponse(response));
+    reply.send(response.unwrap_or_else(|exception| InvocationResponse {
+        result: Some(failure(&exception)),
+        ..InvocationResponse::default()
+    }));
 }
 
 /// Returns the response to a call whose trigger is not HTTP.

@@ -4,14 +4,17 @@ use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::{RpcLog, rpc_log};
 
 use super::outgoing::Outgoing;
+use crate::control::MOST_THREADS;
 use crate::logging::{Author, Level, Record, Sink};
 
 /// The logger of the texts that hosts and tools look for.
 const WORKER: &str = "azure_functions_worker";
 
 /// The settings whose values are told.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 9] = [
+    "PYTHON_ROLLBACK_CWD_PATH",
     "PYTHON_THREADPOOL_THREAD_COUNT",
+    "PYTHON_ISOLATE_WORKER_DEPENDENCIES",
     "PYTHON_ENABLE_DEBUG_LOGGING",
     "PYTHON_ENABLE_WORKER_EXTENSIONS",
     "FUNCTIONS_WORKER_SHARED_MEMORY_DATA_TRANSFER_ENABLED",
@@ -88,6 +91,29 @@ pub(super) fn settings_state(lookup: impl Fn(&str) -> Option<String>) -> String 
     )
 }
 
+/// Returns the present time as the lines about calls have it.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%d %H:%M:%S.%6f")
+        .to_string()
+}
+
+/// Returns the warning of a number of threads that cannot be used; `None` if it can, or is not set.
+pub(super) fn threads_warning(lookup: impl Fn(&str) -> Option<String>) -> Option<String> {
+    const NAME: &str = "PYTHON_THREADPOOL_THREAD_COUNT";
+    let value = lookup(NAME).filter(|value| !value.is_empty())?;
+    let digits = value.strip_prefix(['-', '+']).unwrap_or(&value);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(format!("{NAME} must be an integer"));
+    }
+    let is_usable = value
+        .parse()
+        .is_ok_and(|number| (1..=MOST_THREADS).contains(&number));
+    (!is_usable).then(|| {
+        format!("{NAME} must be set to a value between 1 and {MOST_THREADS}. Reverting to default value for max_workers")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +134,31 @@ mod tests {
             1,
             "{state}"
         );
+    }
+
+    #[test]
+    fn a_number_of_threads_that_cannot_be_used_is_warned_of() {
+        let integer = Some("PYTHON_THREADPOOL_THREAD_COUNT must be an integer");
+        let range = Some(
+            "PYTHON_THREADPOOL_THREAD_COUNT must be set to a value between 1 and 10000. \
+             Reverting to default value for max_workers",
+        );
+        for (value, expected) in [
+            (None, None),
+            (Some(""), None),
+            (Some("1"), None),
+            (Some("+3"), None),
+            (Some("10000"), None),
+            (Some("many"), integer),
+            (Some("-"), integer),
+            (Some("1.5"), integer),
+            (Some("0"), range),
+            (Some("-1"), range),
+            (Some("10001"), range),
+            (Some("99999999999999999999"), range),
+        ] {
+            let warning = threads_warning(|_| value.map(str::to_owned));
+            assert_eq!(warning.as_deref(), expected, "{value:?}");
+        }
     }
 }

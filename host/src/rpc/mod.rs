@@ -9,6 +9,7 @@
 
 mod capabilities;
 mod cookie;
+mod departure;
 mod http_data;
 mod invocation;
 mod load;

@@ -2,8 +2,13 @@
 
 mod calls;
 mod declared;
+mod endings;
+mod extensions;
+mod harm;
+mod hostile;
 mod inputs;
 mod life;
 mod loads;
 mod outputs;
 mod shared_memory;
+mod texts;
