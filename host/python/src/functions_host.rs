@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use funcdock::cli::worker_config;
+use funcdock::control::WorkerConfig;
 use funcdock::rpc::{NewEnvironment, Options, Session, Step};
 use funcdock::worker::Worker;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::{exceptions, serve, version};
+
+/// The variable with the app's folder.
+const SCRIPT_ROOT: &str = "AzureWebJobsScriptRoot";
 
 /// Serves the host to its end; returns the exit code. Attached, on the main thread.
 pub(crate) fn run(
@@ -43,12 +47,13 @@ pub(crate) fn run(
         match py.detach(|| session.next_step()) {
             Step::Environment(new) => replace_environment(py, new),
             Step::Load(mut config, orders) => {
-                match site_packages(py) {
-                    Ok(folders) => config.site_packages = folders,
-                    Err(error) => tracing::warn!(
-                        "extensions in packages are not found: {}",
+                if config.extensions_enabled
+                    && let Err(error) = prepare_for_extensions(py, &mut config)
+                {
+                    tracing::warn!(
+                        "extensions may not be found: {}",
                         exceptions::describe(py, &error)
-                    ),
+                    );
                 }
                 served = match py.detach(|| Worker::new(*config, orders, None)) {
                     Ok(worker) => serve(py, worker),
@@ -60,6 +65,15 @@ pub(crate) fn run(
     };
     py.detach(|| session.close());
     code
+}
+
+/// Sets the folders in which extensions are looked for, and the variable by which those in Python find the app, which not every
+/// host sets.
+fn prepare_for_extensions(py: Python<'_>, config: &mut WorkerConfig) -> PyResult<()> {
+    let environ = py.import("os")?.getattr("environ")?;
+    environ.call_method1("setdefault", (SCRIPT_ROOT, config.app.root.as_os_str()))?;
+    config.site_packages = site_packages(py)?;
+    Ok(())
 }
 
 /// Returns the folders that packages are imported from, in the order of `sys.path`: those in which extensions are looked for.

@@ -10,6 +10,9 @@ use crate::logging::{Author, Level, Record, Sink};
 /// The logger of the texts that hosts and tools look for.
 const WORKER: &str = "azure_functions_worker";
 
+/// The loggers of the worker and of extensions in Python, by the first parts of their names.
+const SYSTEM: [&str; 3] = [WORKER, "azure.functions", "funcdock"];
+
 /// The settings whose values are told.
 const SETTINGS: [&str; 9] = [
     "PYTHON_ROLLBACK_CWD_PATH",
@@ -37,9 +40,9 @@ fn of_record(author: Author, level: Level, record: &Record<'_>) -> RpcLog {
         message.push_str(exception);
     }
     let category = match author {
-        Author::Function => rpc_log::RpcLogCategory::User,
         // The host shows those of users only while their calls run.
-        Author::Extension | Author::Host => rpc_log::RpcLogCategory::System,
+        Author::Function if !is_system(record.logger) => rpc_log::RpcLogCategory::User,
+        Author::Function | Author::Extension | Author::Host => rpc_log::RpcLogCategory::System,
     };
     RpcLog {
         invocation_id: record.invocation.unwrap_or_default().to_owned(),
@@ -50,6 +53,13 @@ fn of_record(author: Author, level: Level, record: &Record<'_>) -> RpcLog {
         log_category: category.into(),
         ..RpcLog::default()
     }
+}
+
+fn is_system(logger: &str) -> bool {
+    SYSTEM.iter().any(|name| {
+        let rest = logger.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
+    })
 }
 
 fn of_level(level: Level) -> rpc_log::Level {
@@ -134,6 +144,24 @@ mod tests {
             1,
             "{state}"
         );
+    }
+
+    #[test]
+    fn loggers_of_the_worker_are_the_systems() {
+        for (logger, expected) in [
+            ("azure_functions_worker", true),
+            ("azure_functions_worker_errors", true),
+            ("azure_functions_worker.extension.First", true),
+            ("azure.functions", true),
+            ("azure.functions.decorators", true),
+            ("funcdock", true),
+            ("funcdocks", false),
+            ("azure", false),
+            ("root", false),
+            ("", false),
+        ] {
+            assert_eq!(is_system(logger), expected, "{logger:?}");
+        }
     }
 
     #[test]

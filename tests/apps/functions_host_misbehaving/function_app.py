@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -48,7 +49,8 @@ def harm(what: str) -> str:
     if what == "output":
         sys.stdout = sys.stderr = None
     if what == "descriptors":
-        os.close(0)
+        with contextlib.suppress(OSError):
+            os.close(0)
     if what == "thread":
         threading.Thread(target=sys.exit).start()
     if what == "fork":
