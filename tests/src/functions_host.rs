@@ -81,7 +81,10 @@ impl FunctionsHost {
         let reads = Arc::new(AtomicBool::new(true));
         let service = EventStream(Arc::new(Ends {
             reads: Arc::clone(&reads),
-            ends: Mutex::new(Some((outgoing, incoming))),
+            streams: Mutex::new(Some(Streams {
+                outgoing,
+                to_test: incoming,
+            })),
         }));
         listener.set_nonblocking(true).expect("a socket");
         let listener = {
@@ -463,12 +466,13 @@ pub fn http_of(response: &InvocationResponse) -> &RpcHttp {
 /// The two ends of the stream, for its only call.
 struct Ends {
     reads: Arc<AtomicBool>,
-    ends: Mutex<
-        Option<(
-            asynchronous::UnboundedReceiver<Result<StreamingMessage, Status>>,
-            mpsc::Sender<StreamingMessage>,
-        )>,
-    >,
+    streams: Mutex<Option<Streams>>,
+}
+
+/// What the worker gets, and where its messages go.
+struct Streams {
+    outgoing: asynchronous::UnboundedReceiver<Result<StreamingMessage, Status>>,
+    to_test: mpsc::Sender<StreamingMessage>,
 }
 
 #[derive(Clone)]
@@ -505,8 +509,8 @@ impl StreamingService<StreamingMessage> for EventStream {
     fn call(&mut self, request: Request<Streaming<StreamingMessage>>) -> Self::Future {
         let ends = Arc::clone(&self.0);
         Box::pin(async move {
-            let taken = ends.ends.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (outgoing, to_test) =
+            let taken = ends.streams.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Streams { outgoing, to_test } =
                 taken.ok_or_else(|| Status::already_exists("a worker has one stream"))?;
             let mut incoming = request.into_inner();
             tokio::spawn(async move {

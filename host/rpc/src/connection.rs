@@ -1,5 +1,8 @@
 //! The worker's end of the stream of messages.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use futures_util::Stream;

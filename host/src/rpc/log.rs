@@ -3,7 +3,6 @@
 use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::{RpcLog, rpc_log};
 
-use super::outgoing::Outgoing;
 use crate::control::MOST_THREADS;
 use crate::logging::{Author, Level, Record, Sink};
 
@@ -26,11 +25,9 @@ const SETTINGS: [&str; 9] = [
     "PYTHON_ENABLE_OPENTELEMETRY",
 ];
 
-/// Returns what sends records to the host, before the responses of their calls.
-pub(super) fn sink(outgoing: Outgoing, request_id: String) -> Sink {
-    Box::new(move |author, level, record| {
-        outgoing.send(&request_id, Content::RpcLog(of_record(author, level, record)));
-    })
+/// Returns what sends records to the host by `send`, before the responses of their calls.
+pub(super) fn sink(send: impl Fn(Content) + Send + Sync + 'static) -> Sink {
+    Box::new(move |author, level, record| send(Content::RpcLog(of_record(author, level, record))))
 }
 
 fn of_record(author: Author, level: Level, record: &Record<'_>) -> RpcLog {

@@ -72,7 +72,9 @@ pub(super) fn run(
             }
         };
         let _ = connected.send(Ok(()));
-        crate::logging::init_with_sink(log::sink(outgoing.clone(), options.request_id.clone()));
+        let (to_host, request_id) = (outgoing.clone(), options.request_id.clone());
+        let send = move |content| to_host.send(&request_id, content);
+        crate::logging::init_with_sink(log::sink(send));
         let (reports_to, reports) = mpsc::unbounded_channel();
         let conversation = Conversation {
             options,

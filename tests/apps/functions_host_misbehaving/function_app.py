@@ -57,7 +57,7 @@ def harm(what: str) -> str:
         child = os.fork()
         if child == 0:
             os._exit(7)
-        return str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) if hasattr(os, "waitstatus_to_exitcode") else "7"
+        return str(os.waitpid(child, 0)[1] >> 8)
     return what
 
 
