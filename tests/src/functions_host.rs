@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::process::{Child, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::typed_data::Data;
@@ -45,6 +46,8 @@ pub struct FunctionsHost {
     logs: Mutex<Vec<RpcLog>>,
     /// What came while something else was waited for.
     early: Vec<Content>,
+    /// Whether the host reads what the worker sends.
+    reads: Arc<AtomicBool>,
     /// Serves until it is dropped.
     runtime: Option<Runtime>,
 }
@@ -75,9 +78,13 @@ impl FunctionsHost {
             .enable_all()
             .build()
             .expect("a runtime");
+        let reads = Arc::new(AtomicBool::new(true));
         let service = EventStream(Arc::new(Ends {
-            outgoing: Mutex::new(Some(outgoing)),
-            incoming,
+            reads: Arc::clone(&reads),
+            streams: Mutex::new(Some(Streams {
+                outgoing,
+                to_test: incoming,
+            })),
         }));
         listener.set_nonblocking(true).expect("a socket");
         let listener = {
@@ -105,6 +112,7 @@ impl FunctionsHost {
             from_worker,
             logs: Mutex::default(),
             early: Vec::new(),
+            reads,
             runtime: Some(runtime),
         }
     }
@@ -166,7 +174,7 @@ impl FunctionsHost {
                 "nothing with {text:?} is logged\n{}",
                 self.output()
             );
-            if let Ok(Some(content)) = self.receive_within(std::time::Duration::from_millis(20)) {
+            if let Ok(Some(content)) = self.receive_within(Duration::from_millis(20)) {
                 self.early.push(content);
             }
         }
@@ -209,7 +217,7 @@ impl FunctionsHost {
     }
 
     /// Waits this long for a message; `None` for a log record, which is kept.
-    fn receive_within(&self, time: std::time::Duration) -> Result<Option<Content>, RecvTimeoutError> {
+    fn receive_within(&self, time: Duration) -> Result<Option<Content>, RecvTimeoutError> {
         match self.from_worker.recv_timeout(time)?.content {
             Some(Content::RpcLog(log)) => {
                 self.lock_logs().push(log);
@@ -294,6 +302,38 @@ impl FunctionsHost {
         self.to_worker = None;
     }
 
+    /// Ends the stream with this error.
+    pub fn end_with(&mut self, status: Status) {
+        if let Some(to_worker) = self.to_worker.take() {
+            to_worker.send(Err(status)).expect("the worker is connected");
+        }
+    }
+
+    /// Reads no more messages of the worker from now on, or again.
+    pub fn set_reading(&self, reads: bool) {
+        self.reads.store(reads, Ordering::Relaxed);
+    }
+
+    /// Waits this long for a message that is no log record; `None` if there is none, or the worker has left.
+    pub fn receive_for(&mut self, time: Duration) -> Option<Content> {
+        if !self.early.is_empty() {
+            return Some(self.early.remove(0));
+        }
+        let end = Instant::now() + time;
+        loop {
+            match self.receive_within(end.saturating_duration_since(Instant::now())) {
+                Ok(Some(content)) => return Some(content),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// What the worker has printed to stderr.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Is gone at once, with all connections.
     pub fn vanish(&mut self) {
         if let Some(runtime) = self.runtime.take() {
@@ -331,6 +371,18 @@ pub fn host_arguments(port: u16) -> Vec<String> {
         format!("--functions-request-id={REQUEST_ID}"),
         format!("--functions-grpc-max-message-length={}", i32::MAX),
     ]
+}
+
+/// The options of a host that takes messages up to this length.
+pub fn host_arguments_with(port: u16, max_message_length: usize) -> Vec<String> {
+    let mut arguments = host_arguments(port);
+    arguments.retain(|argument| {
+        !argument.to_ascii_lowercase().contains("messagelength") && !argument.contains("message-length")
+    });
+    arguments.push(format!(
+        "--functions-grpc-max-message-length={max_message_length}"
+    ));
+    arguments
 }
 
 /// Asserts that this is a success.
@@ -413,8 +465,14 @@ pub fn http_of(response: &InvocationResponse) -> &RpcHttp {
 
 /// The two ends of the stream, for its only call.
 struct Ends {
-    outgoing: Mutex<Option<asynchronous::UnboundedReceiver<Result<StreamingMessage, Status>>>>,
-    incoming: mpsc::Sender<StreamingMessage>,
+    reads: Arc<AtomicBool>,
+    streams: Mutex<Option<Streams>>,
+}
+
+/// What the worker gets, and where its messages go.
+struct Streams {
+    outgoing: asynchronous::UnboundedReceiver<Result<StreamingMessage, Status>>,
+    to_test: mpsc::Sender<StreamingMessage>,
 }
 
 #[derive(Clone)]
@@ -451,17 +509,17 @@ impl StreamingService<StreamingMessage> for EventStream {
     fn call(&mut self, request: Request<Streaming<StreamingMessage>>) -> Self::Future {
         let ends = Arc::clone(&self.0);
         Box::pin(async move {
-            let outgoing = ends
-                .outgoing
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            let outgoing = outgoing.ok_or_else(|| Status::already_exists("a worker has one stream"))?;
+            let taken = ends.streams.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Streams { outgoing, to_test } =
+                taken.ok_or_else(|| Status::already_exists("a worker has one stream"))?;
             let mut incoming = request.into_inner();
             tokio::spawn(async move {
                 while let Ok(Some(message)) = incoming.message().await {
+                    while !ends.reads.load(Ordering::Relaxed) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
                     // It fails only when the test has ended.
-                    let _ = ends.incoming.send(message);
+                    let _ = to_test.send(message);
                 }
             });
             Ok(Response::new(Outgoing(outgoing)))

@@ -14,7 +14,8 @@ pub(crate) fn describe(py: Python<'_>, error: &PyErr) -> Exception {
     let [type_name, message, traceback] = texts(value.bind(py)).unwrap_or_else(|_| {
         let name = error.get_type(py).qualname();
         let name = name.map_or("Exception".to_owned(), |name| lossy(&name).into_owned());
-        [name, error.to_string(), String::new()]
+        let message = value.bind(py).str().map(|text| lossy(&text).into_owned());
+        [name, message.unwrap_or_default(), String::new()]
     });
     Exception {
         type_name,

@@ -1,10 +1,12 @@
 //! The worker's end of the stream of messages.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
-use futures_util::stream;
+use futures_util::Stream;
 use http::uri::PathAndQuery;
-use tokio::sync::mpsc;
 use tonic::client::Grpc;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
@@ -15,8 +17,8 @@ use crate::messages::StreamingMessage;
 /// The path of the gRPC method.
 pub const PATH: &str = "/AzureFunctionsRpcMessages.FunctionRpc/EventStream";
 
-/// How long the host may take to accept the connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the host may take to accept the connection and to answer the first message.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many bytes the host may send before we have read them: enough for payloads of some MiB not to wait for us.
 const WINDOW: u32 = 16 << 20;
@@ -30,8 +32,7 @@ pub struct Endpoint {
     pub max_message_length: usize,
 }
 
-/// The stream of messages from the host. What is put into the sender that comes with it goes to the host, in order; the
-/// stream ends on our side when all clones of the sender are gone.
+/// The stream of messages from the host.
 #[derive(Debug)]
 pub struct Connection {
     messages: Streaming<StreamingMessage>,
@@ -62,14 +63,30 @@ pub enum ConnectionError {
 }
 
 impl Connection {
-    /// Connects, and sends the messages that `outgoing` receives. Within a tokio runtime with I/O and time, which drives the
-    /// connection.
+    /// Connects, and sends the messages of `outgoing` to its end. It returns when the host answers, which it must within 30 s.
+    /// Within a tokio runtime with I/O and time, which drives the connection.
     ///
     /// # Errors
     /// [`ConnectionError::Uri`], [`ConnectionError::Connect`].
     pub async fn open(
         endpoint: &Endpoint,
-        mut outgoing: mpsc::UnboundedReceiver<StreamingMessage>,
+        outgoing: impl Stream<Item = StreamingMessage> + Send + 'static,
+    ) -> Result<Self, ConnectionError> {
+        let opened = tokio::time::timeout(OPEN_TIMEOUT, Self::connect(endpoint, outgoing)).await;
+        opened.unwrap_or_else(|_| {
+            Err(ConnectionError::Connect {
+                uri: endpoint.uri.clone(),
+                reason: format!(
+                    "it does not answer within {} s; expected a gRPC server",
+                    OPEN_TIMEOUT.as_secs()
+                ),
+            })
+        })
+    }
+
+    async fn connect(
+        endpoint: &Endpoint,
+        outgoing: impl Stream<Item = StreamingMessage> + Send + 'static,
     ) -> Result<Self, ConnectionError> {
         let uri = &endpoint.uri;
         let failed = |reason| ConnectionError::Connect {
@@ -82,7 +99,6 @@ impl Connection {
                 reason: error.to_string(),
             })?;
         let channel: Channel = address
-            .connect_timeout(CONNECT_TIMEOUT)
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .tcp_nodelay(true)
@@ -93,9 +109,8 @@ impl Connection {
             .max_decoding_message_size(endpoint.max_message_length)
             .max_encoding_message_size(endpoint.max_message_length);
         client.ready().await.map_err(|error| failed(causes(&error)))?;
-        let sent = stream::poll_fn(move |context| outgoing.poll_recv(context));
         let codec = ProstCodec::<StreamingMessage, StreamingMessage>::default();
-        let opened = client.streaming(Request::new(sent), PathAndQuery::from_static(PATH), codec);
+        let opened = client.streaming(Request::new(outgoing), PathAndQuery::from_static(PATH), codec);
         let response = opened.await.map_err(|status| failed(described(&status)))?;
         Ok(Connection {
             messages: response.into_inner(),

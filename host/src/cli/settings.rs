@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::app::{AppSetting, AppSettings, SettingSource};
+use crate::control::MOST_THREADS;
 
 const WORKERS: &str = "FUNCTIONS_WORKER_PROCESS_COUNT";
 const MOST_WORKERS: u32 = 10;
@@ -17,9 +18,6 @@ const SECRETS: &str = "FUNCTIONS_SECRETS_PATH";
 const SECRETS_KIND: &str = "AzureWebJobsSecretStorageType";
 const NO_HOME: &str = "AzureWebJobsDisableHomepage";
 const THREADS: &str = "PYTHON_THREADPOOL_THREAD_COUNT";
-
-/// The largest number of threads for synchronous functions that makes any sense.
-const MOST_THREADS: u32 = 10_000;
 
 /// The words for a number of workers, in errors.
 pub(super) const EXPECTED_WORKERS: &str = "expected a number from 1 to 10, or auto";

@@ -9,6 +9,9 @@ use crate::app::App;
 use crate::extensions::ExtensionCode;
 use crate::model::{AuthLevel, Event, EventEnd, EventFunction};
 
+/// The largest number of threads for synchronous functions that makes any sense.
+pub(crate) const MOST_THREADS: u32 = 10_000;
+
 /// A message from the supervisor to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

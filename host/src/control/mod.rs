@@ -14,6 +14,7 @@ mod messages;
 pub use channel::{ControlError, MAX_FRAME, Receiver, Sender, supervisor_end, worker_end};
 pub(crate) use loads::{Cell, Load};
 pub use loads::{Loads, OwnLoad};
+pub(crate) use messages::MOST_THREADS;
 pub use messages::{
     ExtensionListing, Flushed, FunctionListing, Question, Ready, Reply, SupervisorMessage, WorkerConfig,
     WorkerMessage,

@@ -41,6 +41,11 @@ impl AppFiles {
         }
     }
 
+    /// Whether files beside the code declare the functions.
+    pub(super) fn are_folders(&self) -> bool {
+        self.script.is_empty()
+    }
+
     /// Returns why the function of this name is not there.
     fn reason(&self, name: &str) -> String {
         let mut unreadable = self.unreadable.iter();

@@ -10,6 +10,7 @@
 
 mod capabilities;
 mod cookie;
+mod departure;
 mod http_data;
 mod http_uri;
 mod invocation;

@@ -9,15 +9,16 @@ use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::{
     CloseSharedMemoryResourcesRequest, CloseSharedMemoryResourcesResponse, FunctionEnvironmentReloadRequest,
     FunctionEnvironmentReloadResponse, FunctionLoadRequest, FunctionLoadRequestCollection,
-    FunctionLoadResponse, FunctionLoadResponseCollection, FunctionMetadataResponse, FunctionsMetadataRequest,
-    InvocationRequest, InvocationResponse, StartStream, StreamingMessage, WorkerInitRequest,
-    WorkerInitResponse, WorkerStatusResponse, WorkerTerminate,
+    FunctionLoadResponseCollection, FunctionMetadataResponse, FunctionsMetadataRequest, InvocationRequest,
+    InvocationResponse, StartStream, StreamingMessage, WorkerInitRequest, WorkerInitResponse,
+    WorkerStatusResponse, WorkerTerminate,
 };
 use funcdock_rpc::{Connection, ConnectionError};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
 use super::capabilities::{capabilities, metadata};
+use super::departure::{Departure, GRACE};
 use super::http_uri::{self, HttpSocket};
 use super::invocation::Asked;
 use super::load::{AppFiles, Loaded, not_loaded};
@@ -34,8 +35,11 @@ use crate::logging::Level;
 /// The time for calls to finish when the host is gone: nobody waits for them any more.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(2);
 
-/// How long a worker may take to end by itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// The longest time that the host may give for calls to finish.
+const MOST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why a second app is refused.
+const HAS_APP: &str = "the app is loaded already; a worker serves one app";
 
 /// Runs the conversation to its end. Reports to `connected` whether it has begun.
 pub(super) fn run(
@@ -56,7 +60,8 @@ pub(super) fn run(
         }
     };
     runtime.block_on(async move {
-        let (outgoing, to_send) = Outgoing::new();
+        let max_length = options.endpoint.max_message_length;
+        let (outgoing, to_send) = Outgoing::new(&options.request_id, max_length);
         let start = StartStream {
             worker_id: options.worker_id.clone(),
         };
@@ -70,7 +75,9 @@ pub(super) fn run(
             }
         };
         let _ = connected.send(Ok(()));
-        crate::logging::init_with_sink(log::sink(outgoing.clone(), options.request_id.clone()));
+        let (to_host, request_id) = (outgoing.clone(), options.request_id.clone());
+        let send = move |content| to_host.send(&request_id, content);
+        crate::logging::init_with_sink(log::sink(send));
         let (reports_to, reports) = mpsc::unbounded_channel();
         let conversation = Conversation {
             options,
@@ -85,6 +92,7 @@ pub(super) fn run(
             running: Running::default(),
             has_cache: false,
             http: None,
+            departure: Departure::default(),
         };
         conversation.run(connection, reports, closed).await;
     });
@@ -125,6 +133,7 @@ struct Conversation {
     has_cache: bool,
     /// Where the host passes HTTP requests on to.
     http: Option<HttpSocket>,
+    departure: Departure,
 }
 
 impl Conversation {
@@ -140,8 +149,8 @@ impl Conversation {
                 Some(report) = reports.recv() => self.note(report),
                 message = connection.next() => match message {
                     Ok(Some(message)) => self.handle(message).await,
-                    Ok(None) => return self.end("the Functions host has ended the stream of messages"),
-                    Err(error) => return self.end(&error.to_string()),
+                    Ok(None) => return self.host_is_gone("the Functions host has ended the stream of messages"),
+                    Err(error) => return self.host_is_gone(&error.to_string()),
                 },
                 _ = &mut closed => break,
             }
@@ -185,6 +194,13 @@ impl Conversation {
         self.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
     }
 
+    /// Warns of settings that cannot be used, in words that tools look for.
+    fn warn_of_settings(&self, lookup: impl Fn(&str) -> Option<String>) {
+        if let Some(warning) = log::threads_warning(lookup) {
+            self.send(&self.options.request_id, log::of_worker(Level::Warn, "", warning));
+        }
+    }
+
     fn init(&mut self, id: &str, request: WorkerInitRequest) {
         self.tell(format!(
             "Received WorkerInitRequest, python version {}, worker version {}, request ID {id}. {}",
@@ -192,14 +208,18 @@ impl Conversation {
             env!("CARGO_PKG_VERSION"),
             log::settings_state(|name| std::env::var(name).ok())
         ));
-        if !request.function_app_directory.is_empty() {
-            self.app = AppState::In(request.function_app_directory.into());
+        self.warn_of_settings(|name| std::env::var(name).ok());
+        // A loaded app keeps its calls, and its maps.
+        if let AppState::Unknown | AppState::In(_) = self.app {
+            if !request.function_app_directory.is_empty() {
+                self.app = AppState::In(request.function_app_directory.into());
+            }
+            self.has_cache = request
+                .capabilities
+                .get("FunctionDataCache")
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+            self.maps = Maps::from_settings(|name| std::env::var(name).ok(), self.has_cache);
         }
-        self.has_cache = request
-            .capabilities
-            .get("FunctionDataCache")
-            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        self.maps = Maps::from_settings(|name| std::env::var(name).ok(), self.has_cache);
         self.open_http(|name| std::env::var(name).ok());
         let response = WorkerInitResponse {
             worker_version: String::new(),
@@ -249,12 +269,7 @@ impl Conversation {
             if let Ok(config) = &configured
                 && let Declarations::Folders(_) = config.app.declarations
             {
-                let response = FunctionMetadataResponse {
-                    use_default_metadata_indexing: true,
-                    result: Some(success()),
-                    ..FunctionMetadataResponse::default()
-                };
-                return self.send(&id, Content::FunctionMetadataResponse(response));
+                return self.send(&id, Content::FunctionMetadataResponse(of_folders()));
             }
         }
         self.load(Waiting::Metadata(id));
@@ -313,45 +328,52 @@ impl Conversation {
             AppState::Failed(reason) => (None, reason.as_str()),
             AppState::Loaded(_, loaded) => (Some(loaded), ""),
         };
+        let tell = |message| {
+            outgoing.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
+        };
+        let load = |loaded: Option<&mut Loaded>, id: &str, request: &FunctionLoadRequest| {
+            let name = request.metadata.as_ref().map_or("", |metadata| &metadata.name);
+            tell(format!(
+                "Received FunctionLoadRequest, request ID: {id}, function ID: {}, function name: {name}",
+                request.function_id
+            ));
+            match loaded {
+                Some(loaded) => loaded.load(request, &self.files),
+                None => not_loaded(request, reason),
+            }
+        };
         for waiting in self.waiting.drain(..) {
-            match waiting {
+            let (id, content) = match waiting {
                 Waiting::Load(id, request) => {
-                    let name = request.metadata.as_ref().map_or("", |metadata| &metadata.name);
-                    let message = format!(
-                        "Received FunctionLoadRequest, request ID: {id}, function ID: {}, function name: {name}",
-                        request.function_id
-                    );
-                    outgoing.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
-                    outgoing.send(
-                        &id,
-                        Content::FunctionLoadResponse(load(
-                            loaded.as_deref_mut(),
-                            &self.files,
-                            &request,
-                            reason,
-                        )),
-                    );
+                    let response = load(loaded.as_deref_mut(), &id, &request);
+                    (id, Content::FunctionLoadResponse(response))
                 }
                 Waiting::LoadAll(id, requests) => {
                     let requests = requests.function_load_requests.iter();
-                    let responses =
-                        requests.map(|request| load(loaded.as_deref_mut(), &self.files, request, reason));
+                    let responses = requests.map(|request| load(loaded.as_deref_mut(), &id, request));
                     let response = FunctionLoadResponseCollection {
                         function_load_responses: responses.collect(),
                     };
-                    outgoing.send(&id, Content::FunctionLoadResponseCollection(response));
+                    (id, Content::FunctionLoadResponseCollection(response))
                 }
                 Waiting::Metadata(id) => {
                     let response = match &loaded {
-                        Some(loaded) => loaded.metadata(&self.files),
+                        Some(_) if self.files.are_folders() => of_folders(),
+                        Some(loaded) => {
+                            let listed = loaded.metadata(&self.files);
+                            let count = listed.function_metadata_results.len();
+                            tell(format!("Indexed function app and found {count} functions"));
+                            listed
+                        }
                         None => FunctionMetadataResponse {
                             result: Some(refusal(reason)),
                             ..FunctionMetadataResponse::default()
                         },
                     };
-                    outgoing.send(&id, Content::FunctionMetadataResponse(response));
+                    (id, Content::FunctionMetadataResponse(response))
                 }
-            }
+            };
+            outgoing.send(&id, content);
         }
     }
 
@@ -364,14 +386,20 @@ impl Conversation {
             let reason = format!("no function with function_id={}", request.function_id);
             return self.refuse(&id, request.invocation_id, &reason);
         };
-        let kind = match served.needs_thread {
-            true => format!("sync, sync threadpool max workers: {}", loaded.threads),
-            false => "async".to_owned(),
+        let (kind, threads) = match served.needs_thread {
+            true => (
+                "sync",
+                format!(", sync threadpool max workers: {}", loaded.threads),
+            ),
+            false => ("async", String::new()),
         };
         let message = format!(
             "Received FunctionInvocationRequest, request ID: {id}, function ID: {}, function name: {}, invocation ID: {}, \
-             function type: {kind}",
-            request.function_id, served.function.info.name, request.invocation_id
+             function type: {kind}, timestamp (UTC): {}{threads}",
+            request.function_id,
+            served.function.info.name,
+            request.invocation_id,
+            log::now()
         );
         let told = log::of_worker(Level::Info, &request.invocation_id, message);
         self.send(&self.options.request_id, told);
@@ -414,9 +442,10 @@ impl Conversation {
             "Received FunctionEnvironmentReloadRequest, request ID: {id}, {}",
             log::settings_state(|name| request.environment_variables.get(name).cloned())
         ));
+        self.warn_of_settings(|name| request.environment_variables.get(name).cloned());
         let result = match &self.app {
             AppState::Unknown | AppState::In(_) => self.replace_environment(request).await,
-            _ => Err("the app is loaded already; a worker serves one app".to_owned()),
+            _ => Err(HAS_APP.to_owned()),
         };
         let response = FunctionEnvironmentReloadResponse {
             worker_metadata: Some(metadata(&self.options.language)),
@@ -434,12 +463,24 @@ impl Conversation {
         let (done, replaced) = oneshot::channel();
         let directory = request.function_app_directory;
         let directory = (!directory.is_empty()).then(|| Path::new(&directory).to_owned());
-        let variables = request.environment_variables;
+        let mut variables = request.environment_variables;
+        variables.retain(|name, value| {
+            let can_be_set = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+            if !can_be_set {
+                tracing::warn!(
+                    "the environment variable {name:?} of the Functions host is left out: expected a name without '=' and NUL, \
+                     and a value without NUL"
+                );
+            }
+            can_be_set
+        });
         let maps = Maps::from_settings(|name| variables.get(name).cloned(), self.has_cache);
         let setting = variables.get(http_uri::SETTING).cloned();
         let environment = NewEnvironment {
             variables: variables.into_iter().collect(),
-            directory: directory.clone(),
+            directory: directory
+                .clone()
+                .filter(|directory| self.can_change_to(directory)),
             done,
         };
         let ended = |_| "the worker ends".to_owned();
@@ -454,6 +495,24 @@ impl Conversation {
         Ok(())
     }
 
+    /// Whether the working directory can be this one, which is logged.
+    fn can_change_to(&self, directory: &Path) -> bool {
+        let exists = directory.is_dir();
+        let directory = directory.display();
+        let (level, message) = match exists {
+            true => (
+                Level::Info,
+                format!("Changing current working directory to {directory}"),
+            ),
+            false => (
+                Level::Warn,
+                format!("Directory {directory} is not found when reloading"),
+            ),
+        };
+        self.send(&self.options.request_id, log::of_worker(level, "", message));
+        exists
+    }
+
     fn close_maps(&self, id: &str, request: CloseSharedMemoryResourcesRequest) {
         let response = CloseSharedMemoryResourcesResponse {
             close_map_results: self.maps.close(request.map_names),
@@ -465,7 +524,15 @@ impl Conversation {
     fn terminate(&mut self, request: &WorkerTerminate) {
         let grace = request.grace_period.as_ref();
         let grace = grace.and_then(|grace| Duration::try_from(*grace).ok());
-        self.leave(grace.unwrap_or(GRACE), 0);
+        self.leave(grace.unwrap_or(GRACE).min(MOST_GRACE), 0);
+    }
+
+    /// Has the worker end without its host, which may have ended it before.
+    fn host_is_gone(&mut self, reason: &str) {
+        match self.departure.has_begun() {
+            true => self.leave(ORPHAN_DRAIN, 0),
+            false => self.end(reason),
+        }
     }
 
     /// Has the worker end because the host is gone, or the worker cannot go on.
@@ -475,16 +542,10 @@ impl Conversation {
         self.leave(ORPHAN_DRAIN, 1);
     }
 
-    /// Has the worker drain within this time, and leave with this code if it is not loaded.
+    /// Has the worker drain within this time, and leave with this code, or another one if calls are given up.
     fn leave(&mut self, time: Duration, code: i32) {
-        // Code of the app may hang.
-        let timer = std::thread::Builder::new().name("leaving".to_owned());
-        let started = timer.spawn(move || {
-            std::thread::sleep(time.saturating_add(GRACE));
-            crate::logging::exit(1);
-        });
-        if started.is_err() {
-            crate::logging::exit(1);
+        if !self.departure.begin(time) {
+            return;
         }
         if let AppState::Loading(drain, _) | AppState::Loaded(drain, _) = &self.app {
             // It keeps the order while the app is loading.
@@ -494,15 +555,11 @@ impl Conversation {
     }
 }
 
-/// Loads a function, if the app is loaded. `reason` is why it is not.
-fn load(
-    loaded: Option<&mut Loaded>,
-    files: &AppFiles,
-    request: &FunctionLoadRequest,
-    reason: &str,
-) -> FunctionLoadResponse {
-    match loaded {
-        Some(loaded) => loaded.load(request, files),
-        None => not_loaded(request, reason),
+/// The list of an app whose functions are in folders: the host reads them itself.
+fn of_folders() -> FunctionMetadataResponse {
+    FunctionMetadataResponse {
+        use_default_metadata_indexing: true,
+        result: Some(success()),
+        ..FunctionMetadataResponse::default()
     }
 }

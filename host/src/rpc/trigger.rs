@@ -83,8 +83,9 @@ async fn make_calls(
             () = calls.draining() => break,
         }
     }
-    // They came before the order to drain.
-    while let Ok(call) = asked.try_recv() {
+    // They came before the order to drain. Later ones are refused by their sender.
+    asked.close();
+    while let Some(call) = asked.recv().await {
         begin(call, &calls, passed_on);
     }
     Ok(())

@@ -46,8 +46,8 @@ fn requests_are_answered_on_the_oldest_and_the_newest_python() {
                 "{version}"
             );
             let kind = match name {
-                "hello" => "function type: sync, sync threadpool max workers: ",
-                _ => "function type: async",
+                "hello" => "function type: sync, timestamp (UTC): ",
+                _ => "function type: async, timestamp (UTC): ",
             };
             let text = format!(
                 "Received FunctionInvocationRequest, request ID: start-7, function ID: {name}-id, function name: {name}, \

@@ -312,40 +312,6 @@ fn a_worker_that_is_told_to_end_finishes_its_calls() {
 }
 
 #[test]
-fn a_worker_without_its_host_ends_with_an_error() {
-    let loaded = || {
-        App::case("functions_host")
-            .under_functions_host()
-            .with_functions(&["hello"])
-    };
-    let mut host = loaded();
-    host.end_stream();
-    assert_eq!(host.wait().code(), Some(1), "{}", host.output());
-    assert!(
-        host.output().contains("the Functions host has ended the stream"),
-        "{}",
-        host.output()
-    );
-    let mut host = loaded();
-    host.vanish();
-    assert_eq!(host.wait().code(), Some(1), "{}", host.output());
-    // Before it has an app.
-    let mut host = App::case("functions_host").under_functions_host();
-    host.end_stream();
-    assert_eq!(host.wait().code(), Some(1), "{}", host.output());
-    // While it imports one.
-    let mut host = App::case("functions_host")
-        .file("function_app.py", "import time\ntime.sleep(3600)\n")
-        .under_functions_host();
-    assert_success(host.init().result.as_ref(), &host);
-    host.send(Content::FunctionsMetadataRequest(
-        FunctionsMetadataRequest::default(),
-    ));
-    host.vanish();
-    assert_eq!(host.wait().code(), Some(1), "{}", host.output());
-}
-
-#[test]
 fn each_form_of_the_hosts_options_is_enough() {
     for form in ["old", "new"] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -2,9 +2,14 @@
 
 mod calls;
 mod declared;
+mod endings;
+mod extensions;
+mod harm;
+mod hostile;
 mod inputs;
 mod life;
 mod loads;
 mod outputs;
 mod shared_memory;
 mod streams;
+mod texts;
