@@ -25,6 +25,9 @@ use crate::pipeline::LoadedFunction;
 use crate::triggers::Calls;
 use crate::triggers::http::{AnnouncedCall, Caller, Reply, into_response, is_http_trigger};
 
+/// Why a call that still runs gets no further.
+const ENDED: &str = "the worker has ended before the function";
+
 /// The binding of a return value.
 const RETURN: &str = "$return";
 
@@ -103,13 +106,14 @@ impl Asked {
         Ok(Asked {
             function,
             start,
-            route_params,
             answer: Answer {
                 invocation_id: request.invocation_id,
                 request_id,
                 outgoing: Some(outgoing.clone()),
                 maps: maps.clone(),
+                is_of_request: route_params.is_some(),
             },
+            route_params,
             cancellable: None,
         })
     }
@@ -172,6 +176,8 @@ struct Answer {
     /// `None` when it was answered.
     outgoing: Option<Outgoing>,
     maps: Maps,
+    /// Whether an HTTP request comes with the call.
+    is_of_request: bool,
 }
 
 impl Answer {
@@ -201,9 +207,10 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         self.send_once(InvocationResponse {
-            result: Some(refusal(
-                "the call is given up: its HTTP request cannot be read, or the worker ends",
-            )),
+            result: Some(match self.is_of_request {
+                true => refusal("the call is given up: its HTTP request cannot be read, or the worker ends"),
+                false => failure(&cancelled(ENDED)),
+            }),
             ..InvocationResponse::default()
         });
     }
@@ -251,13 +258,14 @@ pub(super) async fn make(asked: Asked, calls: &Calls) {
         None => calls.call(called, start, ()).await,
         Some(cancellable) => calls.call_until(called, start, (), cancellable.cancelled()).await,
     };
-    let is_cancelled = matches!(result.outcome(), Outcome::Cancelled);
+    let by_host = cancellable.is_some_and(|cancellable| cancellable.is_cancelled());
+    let is_cancelled = by_host && matches!(result.outcome(), Outcome::Cancelled);
     let response = match invocation.http_reply().is_some() {
         true => of_http(&function, result, &answer.maps).await,
         false => of_any(result, &answer.maps).await,
     };
     answer.end(response.map_err(|exception| match is_cancelled {
-        true => cancellation(&exception),
+        true => cancellation(&cancelled("the host has cancelled the call")),
         false => failure(&exception),
     }));
 }
@@ -327,7 +335,7 @@ fn beside_response(info: &FunctionInfo, outcome: &Outcome) -> Result<(Vec<Output
         Outcome::Raised(exception) | Outcome::Refused { error: exception, .. } => {
             return Err(exception.clone());
         }
-        Outcome::TimedOut(_) | Outcome::Cancelled => return Err(cancelled()),
+        Outcome::TimedOut(_) | Outcome::Cancelled => return Err(cancelled(ENDED)),
     };
     let is_http = |output: &&Output| info.http_outputs.iter().any(|name| **name == *output.name);
     let outputs = returned.outputs.iter().filter(|output| !is_http(output));
@@ -370,14 +378,14 @@ fn returned(outcome: Outcome) -> Result<Returned, Box<Exception>> {
         Outcome::Raised(exception) | Outcome::Refused { error: exception, .. } => Err(exception),
         // Only for HTTP: what an extension answers has no place elsewhere.
         Outcome::Answered { .. } => Ok(Returned::default()),
-        Outcome::TimedOut(_) | Outcome::Cancelled => Err(cancelled()),
+        Outcome::TimedOut(_) | Outcome::Cancelled => Err(cancelled(ENDED)),
     }
 }
 
-fn cancelled() -> Box<Exception> {
+fn cancelled(message: &str) -> Box<Exception> {
     Box::new(Exception {
         type_name: "CancelledError".to_owned(),
-        message: "the call was cancelled".to_owned(),
+        message: message.to_owned(),
         traceback: String::new(),
     })
 }

@@ -42,6 +42,11 @@ impl Running {
 }
 
 impl Cancellable {
+    /// Whether the call is cancelled.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
     /// Waits until the call is cancelled.
     pub(super) async fn cancelled(&self) {
         self.token.cancelled().await;

@@ -288,7 +288,7 @@ fn a_call_can_be_cancelled_if_its_function_is_asynchronous() {
     assert_eq!(result.status, i32::from(Status::Cancelled), "{result:?}");
     assert_eq!(
         result.exception.expect("an exception").message,
-        "CancelledError: the call was cancelled"
+        "CancelledError: the host has cancelled the call"
     );
     assert!(cancelled.return_value.is_none());
     let finished = begin("blocks", "0.3");
