@@ -1,45 +1,38 @@
 //! The conversation with the host: one message after the other, on a thread of its own.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+mod app;
+mod environment;
+
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 
 use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::{
-    CloseSharedMemoryResourcesRequest, CloseSharedMemoryResourcesResponse, FunctionEnvironmentReloadRequest,
-    FunctionEnvironmentReloadResponse, FunctionLoadRequest, FunctionLoadRequestCollection,
-    FunctionLoadResponseCollection, FunctionMetadataResponse, FunctionsMetadataRequest, InvocationRequest,
-    InvocationResponse, StartStream, StreamingMessage, WorkerInitRequest, WorkerInitResponse,
-    WorkerStatusResponse, WorkerTerminate,
+    CloseSharedMemoryResourcesRequest, CloseSharedMemoryResourcesResponse, InvocationRequest,
+    InvocationResponse, StartStream, StreamingMessage, WorkerStatusResponse, WorkerTerminate,
 };
 use funcdock_rpc::{Connection, ConnectionError};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
-use super::capabilities::{capabilities, metadata};
 use super::departure::{Departure, GRACE};
-use super::http_uri::{self, HttpSocket};
+use super::http_uri::HttpSocket;
 use super::invocation::Asked;
-use super::load::{AppFiles, Loaded, not_loaded};
+use super::load::AppFiles;
 use super::log;
-use super::orders::HostOrders;
-use super::outgoing::{Outgoing, refusal, success};
+use super::outgoing::{Outgoing, refusal};
 use super::reports::Report;
 use super::running::Running;
 use super::shared_memory::Maps;
-use super::{Configure, NewEnvironment, Options, Step};
-use crate::app::Declarations;
+use super::{Configure, Options, Step};
 use crate::logging::Level;
+use app::{AppState, Waiting};
 
 /// The time for calls to finish when the host is gone: nobody waits for them any more.
 const ORPHAN_DRAIN: Duration = Duration::from_secs(2);
 
 /// The longest time that the host may give for calls to finish.
 const MOST_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Why a second app is refused.
-const HAS_APP: &str = "the app is loaded already; a worker serves one app";
 
 /// Runs the conversation to its end. Reports to `connected` whether it has begun.
 pub(super) fn run(
@@ -96,26 +89,6 @@ pub(super) fn run(
         };
         conversation.run(connection, reports, closed).await;
     });
-}
-
-/// What is known of the app.
-enum AppState {
-    /// The host has not said where it is.
-    Unknown,
-    /// It is in this folder, and not loaded.
-    In(PathBuf),
-    /// It is being loaded. This orders it to drain, also later.
-    Loading(blocking::Sender<Duration>, Option<Loaded>),
-    Loaded(blocking::Sender<Duration>, Loaded),
-    /// It cannot be loaded, for this reason.
-    Failed(String),
-}
-
-/// What is answered when the app is loaded.
-enum Waiting {
-    Metadata(String),
-    Load(String, Box<FunctionLoadRequest>),
-    LoadAll(String, FunctionLoadRequestCollection),
 }
 
 struct Conversation {
@@ -194,189 +167,6 @@ impl Conversation {
         self.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
     }
 
-    /// Warns of settings that cannot be used, in words that tools look for.
-    fn warn_of_settings(&self, lookup: impl Fn(&str) -> Option<String>) {
-        if let Some(warning) = log::threads_warning(lookup) {
-            self.send(&self.options.request_id, log::of_worker(Level::Warn, "", warning));
-        }
-    }
-
-    fn init(&mut self, id: &str, request: WorkerInitRequest) {
-        self.tell(format!(
-            "Received WorkerInitRequest, python version {}, worker version {}, request ID {id}. {}",
-            self.options.language,
-            env!("CARGO_PKG_VERSION"),
-            log::settings_state(|name| std::env::var(name).ok())
-        ));
-        self.warn_of_settings(|name| std::env::var(name).ok());
-        // A loaded app keeps its calls, and its maps.
-        if let AppState::Unknown | AppState::In(_) = self.app {
-            if !request.function_app_directory.is_empty() {
-                self.app = AppState::In(request.function_app_directory.into());
-            }
-            self.has_cache = request
-                .capabilities
-                .get("FunctionDataCache")
-                .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-            self.maps = Maps::from_settings(|name| std::env::var(name).ok(), self.has_cache);
-        }
-        self.open_http(|name| std::env::var(name).ok());
-        let response = WorkerInitResponse {
-            worker_version: String::new(),
-            capabilities: self.capabilities(),
-            result: Some(success()),
-            worker_metadata: Some(metadata(&self.options.language)),
-        };
-        self.send(id, Content::WorkerInitResponse(response));
-    }
-
-    fn capabilities(&self) -> HashMap<String, String> {
-        capabilities(self.maps.are_on(), self.http.as_ref().map(HttpSocket::uri))
-    }
-
-    /// Listens for requests that the host passes on, if the app wants them so. Once announced, it stays.
-    fn open_http(&mut self, lookup: impl Fn(&str) -> Option<String>) {
-        let folder = match &self.app {
-            AppState::In(folder) => Some(folder.as_path()),
-            _ => None,
-        };
-        if self.http.is_some() || !http_uri::is_wanted(lookup, folder, &self.options.packages) {
-            return;
-        }
-        match HttpSocket::open() {
-            Ok(socket) => {
-                // Tools know this text.
-                self.tell(format!("HTTP server starting on {}", socket.uri()));
-                self.http = Some(socket);
-            }
-            Err(error) => tracing::warn!("HTTP does not stream, as no port can be listened at: {error}"),
-        }
-    }
-
-    /// Answers with the functions that code declares; those of folders the host lists itself.
-    fn list(&mut self, id: String, request: &FunctionsMetadataRequest) {
-        self.tell(format!(
-            "Received WorkerMetadataRequest, request ID {id}, worker id: {}",
-            self.options.worker_id
-        ));
-        if let AppState::Unknown = self.app
-            && !request.function_app_directory.is_empty()
-        {
-            self.app = AppState::In(request.function_app_directory.clone().into());
-        }
-        if let AppState::In(folder) = &self.app {
-            let configured = (self.configure)(folder);
-            if let Ok(config) = &configured
-                && let Declarations::Folders(_) = config.app.declarations
-            {
-                return self.send(&id, Content::FunctionMetadataResponse(of_folders()));
-            }
-        }
-        self.load(Waiting::Metadata(id));
-    }
-
-    /// Answers this when the app is loaded. Begins to load it.
-    fn load(&mut self, waiting: Waiting) {
-        self.waiting.push(waiting);
-        if let AppState::In(folder) = &self.app {
-            match (self.configure)(&folder.clone()) {
-                Ok(config) => {
-                    self.files = AppFiles::of(&config.app);
-                    let (orders, drain) = HostOrders::new(
-                        self.reports.clone(),
-                        self.http.as_mut().and_then(HttpSocket::take),
-                    );
-                    self.app = AppState::Loading(drain, None);
-                    // It fails only when the process ends.
-                    let _ = self.steps.send(Step::Load(Box::new(config), orders));
-                }
-                Err(reason) => self.app = AppState::Failed(reason),
-            }
-        }
-        self.answer_waiting();
-    }
-
-    fn note(&mut self, report: Report) {
-        match report {
-            Report::Functions(served) => {
-                if let AppState::Loading(_, loaded) = &mut self.app {
-                    *loaded = Some(Loaded::new(served));
-                }
-            }
-            Report::Ready => {
-                let app = std::mem::replace(&mut self.app, AppState::Unknown);
-                self.app = match app {
-                    AppState::Loading(drain, Some(loaded)) => AppState::Loaded(drain, loaded),
-                    app => app,
-                };
-            }
-            Report::Failed(reason) => {
-                tracing::error!("{reason}");
-                self.app = AppState::Failed(reason);
-            }
-            Report::Unhealthy(reason) => return self.end(&reason),
-        }
-        self.answer_waiting();
-    }
-
-    fn answer_waiting(&mut self) {
-        let unknown = "the host has not said where the app is";
-        let outgoing = self.outgoing.clone();
-        let (mut loaded, reason) = match &mut self.app {
-            AppState::In(_) | AppState::Loading(..) => return,
-            AppState::Unknown => (None, unknown),
-            AppState::Failed(reason) => (None, reason.as_str()),
-            AppState::Loaded(_, loaded) => (Some(loaded), ""),
-        };
-        let tell = |message| {
-            outgoing.send(&self.options.request_id, log::of_worker(Level::Info, "", message));
-        };
-        let load = |loaded: Option<&mut Loaded>, id: &str, request: &FunctionLoadRequest| {
-            let name = request.metadata.as_ref().map_or("", |metadata| &metadata.name);
-            tell(format!(
-                "Received FunctionLoadRequest, request ID: {id}, function ID: {}, function name: {name}",
-                request.function_id
-            ));
-            match loaded {
-                Some(loaded) => loaded.load(request, &self.files),
-                None => not_loaded(request, reason),
-            }
-        };
-        for waiting in self.waiting.drain(..) {
-            let (id, content) = match waiting {
-                Waiting::Load(id, request) => {
-                    let response = load(loaded.as_deref_mut(), &id, &request);
-                    (id, Content::FunctionLoadResponse(response))
-                }
-                Waiting::LoadAll(id, requests) => {
-                    let requests = requests.function_load_requests.iter();
-                    let responses = requests.map(|request| load(loaded.as_deref_mut(), &id, request));
-                    let response = FunctionLoadResponseCollection {
-                        function_load_responses: responses.collect(),
-                    };
-                    (id, Content::FunctionLoadResponseCollection(response))
-                }
-                Waiting::Metadata(id) => {
-                    let response = match &loaded {
-                        Some(_) if self.files.are_folders() => of_folders(),
-                        Some(loaded) => {
-                            let listed = loaded.metadata(&self.files);
-                            let count = listed.function_metadata_results.len();
-                            tell(format!("Indexed function app and found {count} functions"));
-                            listed
-                        }
-                        None => FunctionMetadataResponse {
-                            result: Some(refusal(reason)),
-                            ..FunctionMetadataResponse::default()
-                        },
-                    };
-                    (id, Content::FunctionMetadataResponse(response))
-                }
-            };
-            outgoing.send(&id, content);
-        }
-    }
-
     fn invoke(&mut self, id: String, request: InvocationRequest) {
         let served = match &self.app {
             AppState::Loaded(_, loaded) => loaded.by_id(&request.function_id).map(|served| (loaded, served)),
@@ -436,83 +226,6 @@ impl Conversation {
         self.send(id, Content::InvocationResponse(response));
     }
 
-    /// Becomes the worker of another app.
-    async fn reload(&mut self, id: &str, request: FunctionEnvironmentReloadRequest) {
-        self.tell(format!(
-            "Received FunctionEnvironmentReloadRequest, request ID: {id}, {}",
-            log::settings_state(|name| request.environment_variables.get(name).cloned())
-        ));
-        self.warn_of_settings(|name| request.environment_variables.get(name).cloned());
-        let result = match &self.app {
-            AppState::Unknown | AppState::In(_) => self.replace_environment(request).await,
-            _ => Err(HAS_APP.to_owned()),
-        };
-        let response = FunctionEnvironmentReloadResponse {
-            worker_metadata: Some(metadata(&self.options.language)),
-            capabilities: self.capabilities(),
-            result: Some(match result {
-                Ok(()) => success(),
-                Err(reason) => refusal(reason),
-            }),
-            ..FunctionEnvironmentReloadResponse::default()
-        };
-        self.send(id, Content::FunctionEnvironmentReloadResponse(response));
-    }
-
-    async fn replace_environment(&mut self, request: FunctionEnvironmentReloadRequest) -> Result<(), String> {
-        let (done, replaced) = oneshot::channel();
-        let directory = request.function_app_directory;
-        let directory = (!directory.is_empty()).then(|| Path::new(&directory).to_owned());
-        let mut variables = request.environment_variables;
-        variables.retain(|name, value| {
-            let can_be_set = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
-            if !can_be_set {
-                tracing::warn!(
-                    "the environment variable {name:?} of the Functions host is left out: expected a name without '=' and NUL, \
-                     and a value without NUL"
-                );
-            }
-            can_be_set
-        });
-        let maps = Maps::from_settings(|name| variables.get(name).cloned(), self.has_cache);
-        let setting = variables.get(http_uri::SETTING).cloned();
-        let environment = NewEnvironment {
-            variables: variables.into_iter().collect(),
-            directory: directory
-                .clone()
-                .filter(|directory| self.can_change_to(directory)),
-            done,
-        };
-        let ended = |_| "the worker ends".to_owned();
-        let step = Step::Environment(environment);
-        self.steps.send(step).map_err(|_| ended(()))?;
-        replaced.await.map_err(|_| ended(()))??;
-        self.maps = maps;
-        if let Some(directory) = directory {
-            self.app = AppState::In(directory);
-        }
-        self.open_http(|_| setting.clone());
-        Ok(())
-    }
-
-    /// Whether the working directory can be this one, which is logged.
-    fn can_change_to(&self, directory: &Path) -> bool {
-        let exists = directory.is_dir();
-        let directory = directory.display();
-        let (level, message) = match exists {
-            true => (
-                Level::Info,
-                format!("Changing current working directory to {directory}"),
-            ),
-            false => (
-                Level::Warn,
-                format!("Directory {directory} is not found when reloading"),
-            ),
-        };
-        self.send(&self.options.request_id, log::of_worker(level, "", message));
-        exists
-    }
-
     fn close_maps(&self, id: &str, request: CloseSharedMemoryResourcesRequest) {
         let response = CloseSharedMemoryResourcesResponse {
             close_map_results: self.maps.close(request.map_names),
@@ -552,14 +265,5 @@ impl Conversation {
             let _ = drain.send(time);
         }
         let _ = self.steps.send(Step::End(code));
-    }
-}
-
-/// The list of an app whose functions are in folders: the host reads them itself.
-fn of_folders() -> FunctionMetadataResponse {
-    FunctionMetadataResponse {
-        use_default_metadata_indexing: true,
-        result: Some(success()),
-        ..FunctionMetadataResponse::default()
     }
 }
