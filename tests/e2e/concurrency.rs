@@ -32,10 +32,6 @@ fn most_at_once(host: &Host, calls: usize) -> usize {
 
 #[test]
 fn synchronous_calls_run_concurrently_up_to_the_pools_size() {
-    let host = App::case("gates").start();
-    // The default size on a machine with one core.
-    assert_concurrent(&host, "wait_sync", 5);
-
     let host = App::case("gates")
         .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
         .start();
@@ -55,6 +51,30 @@ fn synchronous_calls_run_concurrently_up_to_the_pools_size() {
          default is used",
     );
     assert_concurrent(&host, "wait_sync", 5);
+}
+
+#[test]
+fn more_threads_start_while_functions_wait() {
+    let host = App::case("gates").start();
+    assert_concurrent(&host, "wait_sync", 60);
+    // Again, with threads that are there.
+    assert_concurrent(&host, "wait_sync", 60);
+}
+
+#[test]
+fn functions_that_compute_get_no_more_threads_than_usual() {
+    let host = App::case("gates").start();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = (cores + 4).min(32);
+    let seen = at_once(usual + 8, |_| {
+        host.get("/api/compute")
+            .text()
+            .parse::<usize>()
+            .expect("a number")
+    });
+    let most = seen.into_iter().max().expect("there are calls");
+    // A thread may take a free GIL for a sign that functions wait, now and then.
+    assert!(most <= usual + 2, "{most} ran at once");
 }
 
 #[test]

@@ -103,8 +103,10 @@ impl NotStarted {
                         let started = threads.bind(py).call_method1("start", (number, serve));
                         number += 1;
                         if let Err(error) = started {
-                            tracing::error!("cannot start a thread for synchronous functions: {error}");
-                            pool.not_started();
+                            let serving = pool.not_started();
+                            tracing::error!(
+                                "cannot start a thread for synchronous functions, which go on with {serving}: {error}"
+                            );
                         }
                     }
                     Job::Describe(thread, reply) => {

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use funcdock::control::WorkerConfig;
 use funcdock::extensions::ExtensionReport;
 use funcdock::model::{Exception, FunctionDefinition, Invocation, Outcome};
 use funcdock::pipeline::{FunctionRunner, LoadedFunction, RunnerCall};
@@ -17,7 +16,7 @@ use crate::event_loop::EventLoop;
 use crate::index::{self, LoadError, Run};
 use crate::interpreter_thread::interpreter_thread;
 use crate::package::{self, Package};
-use crate::pool::Pool;
+use crate::pool::{Pool, Threads};
 use crate::runtime::Runtime;
 use crate::tasks::lock;
 use crate::watchdog::{Stacks, Watchdog};
@@ -111,11 +110,11 @@ impl PythonRunner {
         let event_loop = Arc::new(EventLoop::new(Arc::clone(&runtime), tasks, asgi, event_loop)?);
         let nested = NestedCalls(Arc::clone(&event_loop) as _);
         package.asgi.bind(py).call_method1("connect", (nested,))?;
-        let threads = thread_count(worker.config());
+        let threads = Threads::new(worker.config().threads);
         package
             .http_streams
             .bind(py)
-            .call_method1("set_thread_count", (threads,))?;
+            .call_method1("set_thread_count", (threads.most(),))?;
         let switch_interval: f64 = py.import("sys")?.call_method0("getswitchinterval")?.extract()?;
         let (interpreter, thread) = interpreter_thread();
         let starter = interpreter.clone();
@@ -190,7 +189,7 @@ impl FunctionRunner for PythonRunner {
     }
 
     fn threads(&self) -> usize {
-        self.pool.most()
+        self.pool.usual()
     }
 
     fn failure(&self, function: &LoadedFunction) -> Option<&Exception> {
@@ -312,12 +311,4 @@ fn dock_extensions(
     let loaded = worker.functions().iter();
     let definitions: Vec<_> = loaded.map(|function| &function.definition).collect();
     hooks::dock(py, package, &config.app.root, &definitions, functions).map_err(LoadError::Dock)
-}
-
-/// Returns the number of threads: the user's, or by default that of CPython's own ThreadPoolExecutor.
-fn thread_count(config: &WorkerConfig) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    config
-        .threads
-        .map_or((cores + 4).min(32), |threads| threads as usize)
 }

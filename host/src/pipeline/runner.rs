@@ -37,7 +37,8 @@ pub trait FunctionRunner: Send + Sync + 'static {
         true
     }
 
-    /// The number of threads for functions; there is no limit by default.
+    /// The number of calls on threads that begin at once in any case; there is no limit by default. More of them may, if
+    /// those wait.
     fn threads(&self) -> usize {
         usize::MAX
     }

@@ -1,6 +1,7 @@
 //! The threads of the pool: what each of them runs, and which are lost.
 
 use std::sync::Arc;
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use funcdock::model::Invocation;
@@ -12,16 +13,25 @@ pub(super) struct Places {
     all: Vec<Place>,
     /// The number of threads that take calls: those that are not lost.
     serving: usize,
+    /// The number of calls that they run.
+    running: usize,
     lost: usize,
 }
 
 #[derive(Default)]
 struct Place {
-    /// The thread, as Python numbers it; `None` if the place is free.
-    thread: Option<u64>,
+    /// The thread; `None` if the place is free.
+    thread: Option<PoolThread>,
+    is_asleep: bool,
     /// The address of the invocation that it runs, which its call keeps alive; 0 if none.
     invocation: usize,
     lost: Option<Lost>,
+}
+
+struct PoolThread {
+    /// As Python numbers it.
+    ident: u64,
+    handle: Thread,
 }
 
 /// A call that was given up, and goes on.
@@ -46,36 +56,64 @@ impl Places {
         self.serving < most && self.lost <= most
     }
 
+    /// Returns the number of threads that take calls.
+    pub(super) fn serving(&self) -> usize {
+        self.serving
+    }
+
     /// Returns the number of calls that run on threads which are not lost.
     pub(super) fn running(&self) -> usize {
-        let runs = |place: &&Place| place.invocation != 0 && place.lost.is_none();
-        self.all.iter().filter(runs).count()
+        self.running
     }
 
     /// Whether a call runs on a thread that is not lost.
     pub(super) fn is_busy(&self) -> bool {
-        let runs = |place: &Place| place.invocation != 0 && place.lost.is_none();
-        self.all.iter().any(runs)
+        self.running > 0
     }
 
-    /// Gives this thread a place.
-    pub(super) fn take(&mut self, thread: u64) -> usize {
+    /// Gives the current thread a place; `ident` is what Python numbers it as.
+    pub(super) fn take(&mut self, ident: u64) -> usize {
         self.serving += 1;
         let free = self.all.iter().position(|place| place.thread.is_none());
         let index = free.unwrap_or_else(|| {
             self.all.push(Place::default());
             self.all.len() - 1
         });
-        self.all[index].thread = Some(thread);
+        self.all[index].thread = Some(PoolThread {
+            ident,
+            handle: std::thread::current(),
+        });
         index
     }
 
-    pub(super) fn set(&mut self, place: usize, call: &RunnerCall) {
-        self.all[place].invocation = address(&call.invocation);
+    /// Notes that a thread is about to park.
+    pub(super) fn fall_asleep(&mut self, place: usize) {
+        self.all[place].is_asleep = true;
     }
 
+    pub(super) fn is_asleep(&self, place: usize) -> bool {
+        self.all[place].is_asleep
+    }
+
+    /// Wakes a thread.
+    pub(super) fn wake(&mut self, place: usize) {
+        let place = &mut self.all[place];
+        place.is_asleep = false;
+        if let Some(thread) = &place.thread {
+            thread.handle.unpark();
+        }
+    }
+
+    /// Notes the call that a thread begins.
+    pub(super) fn set(&mut self, place: usize, call: &RunnerCall) {
+        let before = std::mem::replace(&mut self.all[place].invocation, address(&call.invocation));
+        self.running += usize::from(before == 0);
+    }
+
+    /// Notes that a thread that serves runs nothing.
     pub(super) fn clear(&mut self, place: usize) {
-        self.all[place].invocation = 0;
+        let before = std::mem::take(&mut self.all[place].invocation);
+        self.running -= usize::from(before != 0);
     }
 
     /// Counts the thread that runs this call as lost. Returns whether there is one.
@@ -90,6 +128,7 @@ impl Places {
             function: Some(Arc::clone(function)),
         });
         self.serving -= 1;
+        self.running -= 1;
         self.lost += 1;
         true
     }
@@ -100,11 +139,18 @@ impl Places {
             return false;
         }
         self.lost -= 1;
+        self.all[place].invocation = 0;
         if self.serving >= most {
             return true;
         }
         self.serving += 1;
         false
+    }
+
+    /// Frees the place of a thread that serves and runs nothing, and ends.
+    pub(super) fn end(&mut self, place: usize) {
+        self.serving -= 1;
+        self.leave(place);
     }
 
     /// Frees the place of a thread that is lost no more, and does not serve.
@@ -117,7 +163,7 @@ impl Places {
         let take = |place: &mut Place| {
             let lost = place.lost.as_mut().filter(|lost| lost.since.elapsed() >= since)?;
             let function = lost.function.take()?;
-            let thread = place.thread?;
+            let thread = place.thread.as_ref()?.ident;
             Some(LostThread { thread, function })
         };
         self.all.iter_mut().filter_map(take).collect()
