@@ -1,12 +1,14 @@
 //! The command line: one file a subcommand, arguments in, exit code out.
 
 mod access;
+mod client;
 mod completions;
 mod extension;
 mod init;
 mod kubernetes;
 mod listing;
 mod local_settings;
+mod logs;
 mod man;
 mod new;
 mod new_files;
@@ -51,6 +53,7 @@ enum Command {
     New(new::Arguments),
     Start(Box<start::Arguments>),
     Run(run::Arguments),
+    Logs(logs::Arguments),
     Kubernetes(Box<kubernetes::Arguments>),
     #[command(hide = true)]
     Host(Host),
@@ -89,6 +92,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
             command: HostCommand::Start(arguments),
         }) => start::run(*arguments, python_module),
         Command::Run(arguments) => run::run(arguments, python_module),
+        Command::Logs(arguments) => logs::run(arguments),
         Command::Kubernetes(arguments) => kubernetes::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
         Command::Settings(arguments) => local_settings::run(arguments),

@@ -228,8 +228,14 @@ impl Arguments {
         }
     }
 
-    fn at_file(program: &str, app: &Path, socket: &Path) -> Self {
+    /// Returns what the variables of this process say.
+    pub(super) fn of_variables(program: &str) -> Self {
         let Program { arguments } = Program::parse_from([program]);
+        arguments
+    }
+
+    fn at_file(program: &str, app: &Path, socket: &Path) -> Self {
+        let arguments = Arguments::of_variables(program);
         Arguments {
             app: app.to_owned(),
             listening: Listening::at_file(socket),
