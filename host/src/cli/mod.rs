@@ -17,6 +17,7 @@ mod settings;
 mod start;
 mod switch;
 mod telemetry;
+mod variables;
 mod worker;
 
 use std::fmt::Display;
@@ -26,7 +27,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tempfile::TempDir;
 
 use crate::launch::python;
@@ -84,7 +85,11 @@ pub fn main() -> ExitCode {
 /// Runs the program of a custom build. Workers load the library of the crate `python_module`, which links Funcdock's
 /// Python module and extensions.
 pub fn main_with(python_module: &str) -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let arguments: Vec<_> = std::env::args_os().collect();
+        variables::named(error, &Cli::command(), &arguments).exit()
+    });
+    let result = match cli.command {
         Command::Init(arguments) => init::run(arguments),
         Command::New(arguments) => new::run(arguments),
         Command::Start(arguments)
