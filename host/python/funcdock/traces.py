@@ -1,7 +1,7 @@
 """Lets OpenTelemetry's API in the app go on with the trace of each call, where no extension traces calls.
 
-Spans of the app are children then of the span from which the call came: that of Microsoft's Functions host, or
-of an HTTP client.
+Spans of the app are children then of the span from which the call came: that of Microsoft's Functions host,
+or of an HTTP client.
 """
 
 from __future__ import annotations
