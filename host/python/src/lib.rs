@@ -14,6 +14,7 @@
 mod arguments;
 mod asgi;
 mod async_call;
+mod byte_copy;
 mod byte_reader;
 mod call_context;
 mod calls;

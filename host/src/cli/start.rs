@@ -194,6 +194,7 @@ fn options(
         debug_logs: settings::debug_logs(&settings),
         strict: arguments.strict,
         skip_post_on_exception: settings::skip_post_on_exception(&settings),
+        uses_opentelemetry: settings::uses_opentelemetry(&settings),
         app,
         events: true,
         azurite: !arguments.no_azurite,

@@ -390,6 +390,7 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
             logs_calls: options.logs_calls,
             debug_logs: options.debug_logs,
             skip_post_on_exception: options.skip_post_on_exception,
+            uses_opentelemetry: options.uses_opentelemetry,
             strict: options.strict,
             threads: options.threads,
             max_requests: None,

@@ -327,6 +327,10 @@ impl LoadedWorker {
                 // The Functions host logs them itself.
                 failures: base.config.app.driver == Driver::Funcdock,
                 is_first: base.config.index == 0,
+                drain_limit: match base.config.app.driver {
+                    Driver::Funcdock => "see --drain-timeout",
+                    Driver::FunctionsHost => "the Functions host has set it, or is gone",
+                },
             },
             base.health.clone(),
         ) {
