@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use funcdock_tests::{Azurite, Host, Storage, wait_for};
 
 use super::{app, lines};
@@ -66,6 +68,8 @@ fn nothing_is_lost_while_storage_is_away() {
     let mut times_put_out = BTreeMap::<String, usize>::new();
     wait_long(&host, "the messages", || {
         for message in storage.take_now("done") {
+            let message = STANDARD.decode(message).expect("base64");
+            let message = String::from_utf8(message).expect("a number");
             *times_put_out.entry(message).or_default() += 1;
         }
         times_put_out.len() == MESSAGES
@@ -107,7 +111,7 @@ fn nothing_is_lost_while_storage_is_away() {
 
 /// Returns the messages that the function has worked on by this log.
 fn worked(log: &str) -> BTreeSet<String> {
-    let message = |line: &str| Some(line.split_once("worked ")?.1.trim().to_owned());
+    let message = |line: &str| Some(line.split_once("worked ")?.1.split(' ').next()?.to_owned());
     log.lines().filter_map(message).collect()
 }
 
