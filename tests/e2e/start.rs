@@ -325,7 +325,6 @@ fn settings_without_an_effect_are_named() {
             "local.settings.json",
             r#"{"Values": {"FUNCTIONS_WORKER_RUNTIME": "node"}}"#,
         )
-        .env("PYTHON_ENABLE_OPENTELEMETRY", "true")
         .env(
             "APPLICATIONINSIGHTS_CONNECTION_STRING",
             "InstrumentationKey=00000000-0000-0000-0000-000000000000",
