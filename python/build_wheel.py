@@ -3,7 +3,7 @@
 Nothing in it is for one version of Python, so there is one wheel a platform. Two variables change it:
 
 - ``CARGO_TARGET_DIR``: cargo's own, the folder in which it builds.
-- ``FUNCDOCK_WHEEL_GLIBC``: a version such as 2.17. cargo-zigbuild links for it, and the wheel's name has it.
+- ``FUNCDOCK_WHEEL_GLIBC``: a version such as 2.17. zig links for it, and the wheel's name has it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIBRARIES = Path("lib/funcdock")
 MAN_PAGE = Path("share/man/man1/funcdock.1")
 STUBS = Path("funcdock/extensions.pyi")
 
-#: The place of the first line of the stubs of one app.
+#: Takes the place of the first line of the stubs of one app.
 STUBS_HEAD = (
     "# The extensions of Funcdock itself. `funcdock extension stubs` writes stubs of all that an app has.\n"
 )
@@ -35,6 +35,10 @@ STUBS_TAIL = "\n# Any other extension, which an app may have.\ndef __getattr__(n
 
 class Wheel(BuildHookInterface[Any]):
     """The hook that hatchling calls before it writes a wheel."""
+
+    def dependencies(self) -> list[str]:
+        """Returns the packages that the build needs: zig is one, and cargo's subcommand for it another."""
+        return ["cargo-zigbuild", "ziglang"] if os.environ.get("FUNCDOCK_WHEEL_GLIBC") else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds the files, and tells hatchling where in the wheel they belong."""
