@@ -1,6 +1,7 @@
 //! The log. The host logs through `tracing`. Functions and extensions log through [`record`], because their logger and
 //! level are known only at run time. Nobody who logs waits for the reader: see `output`.
 
+mod about;
 mod choice;
 mod credentials;
 mod escape;
@@ -11,7 +12,11 @@ mod levels;
 mod loggers;
 mod output;
 mod panics;
+mod recent;
+mod records;
+mod ring;
 mod rotation;
+mod stream;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -34,6 +39,11 @@ pub use forward::{Author, Sink};
 pub use levels::{LogLevel, LogLevels};
 pub(crate) use output::dropped;
 use output::{STDERR, STDOUT};
+pub(crate) use recent::Recent;
+pub use recent::{Printed, remember_printed};
+use records::Records;
+pub(crate) use ring::{Reader, RecentRecord};
+pub(crate) use stream::{LogLine, LogsEnd};
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -86,6 +96,34 @@ impl Level {
             _ => Level::Trace,
         }
     }
+
+    /// The names that [`by_name`](Self::by_name) knows, for errors.
+    pub(crate) const EXPECTED: &str = "trace, debug, information, warning, error or critical";
+
+    /// Returns the level with this name, as host.json, the log and Python have them, in any case.
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "critical" => Some(Level::Critical),
+            "error" => Some(Level::Error),
+            "warning" | "warn" => Some(Level::Warn),
+            "information" | "info" => Some(Level::Info),
+            "debug" => Some(Level::Debug),
+            "trace" => Some(Level::Trace),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the level in host.json, in lower case.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Level::Critical => "critical",
+            Level::Error => "error",
+            Level::Warn => "warning",
+            Level::Info => "information",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        }
+    }
 }
 
 /// Sends the log of this process to stderr: of the host INFO and above, unless the selection says otherwise.
@@ -96,23 +134,14 @@ pub fn init(format: Format, selection: &Selection<'_>) {
         return;
     }
     let (filter, handle) = reload::Layer::new(prepare_filter(selection));
-    let registry = Registry::default().with(filter);
-    let records = tracing_subscriber::fmt::layer()
-        // By default tracing reports a record that it cannot write (a full disk, a closed pipe) on stderr, and panics if
-        // that fails too.
-        .log_internal_errors(false)
-        .with_writer(|| Queued)
-        .with_ansi(io::stderr().is_terminal());
+    recent::set_format(format);
+    let records = Records::new(format, io::stderr().is_terminal(), |about, line, shown| {
+        recent::remember(about.level, about.function.as_deref(), line.as_bytes());
+        STDERR.write(shown.as_bytes());
+    });
     panics::log_them();
     // Fails if a custom build has set its own subscriber, which then stays.
-    let is_set = match format {
-        Format::Text => {
-            tracing::subscriber::set_global_default(registry.with(records.event_format(text::Line)))
-        }
-        Format::Json => {
-            tracing::subscriber::set_global_default(registry.with(records.event_format(json::Line)))
-        }
-    };
+    let is_set = tracing::subscriber::set_global_default(Registry::default().with(filter).with(records));
     if is_set.is_ok() {
         let _ = RELOAD.set(handle);
     }
@@ -126,20 +155,6 @@ pub fn init_with_sink(sink: Sink) {
     let registry = Registry::default().with(filter).with(forward::Forward);
     if tracing::subscriber::set_global_default(registry).is_ok() {
         let _ = RELOAD.set(handle);
-    }
-}
-
-/// Writes each record to the queue for stderr.
-struct Queued;
-
-impl io::Write for Queued {
-    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
-        STDERR.write(record);
-        Ok(record.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -166,12 +181,16 @@ pub fn after_fork_in_child() {
 
 /// Writes to stdout as the log goes to stderr: does not wait for the reader.
 pub(crate) fn print_unread(text: &dyn Display) {
-    STDOUT.write(text.to_string().as_bytes());
+    let text = text.to_string();
+    recent::remember_lines(Printed::Stdout, Level::Info, &text);
+    STDOUT.write(text.as_bytes());
 }
 
 /// Writes a line to stderr that is not a record, in order with the records. Its further lines are indented, as theirs.
 pub fn print_error(text: &dyn Display) {
-    STDERR.write(format!("{}\n", Indented(&text.to_string())).as_bytes());
+    let text = format!("{}\n", Indented(&text.to_string()));
+    recent::remember_lines(Printed::Stderr, Level::Error, &text);
+    STDERR.write(text.as_bytes());
 }
 
 /// A record of a function or an extension.

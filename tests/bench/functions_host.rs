@@ -1,8 +1,9 @@
-//! Measures workers under the mock of Microsoft's Functions host, one after the other, in turns: calls a second and latency.
+//! Measures workers under the mock of Microsoft's Functions host, one after the other, in turns: calls a second, latency, and
+//! the worker's processor time for each call, which other programs on the machine change least.
 //!
 //! ```text
 //! cargo build --release
-//! cargo bench -p funcdock-tests --bench functions_host -- [--rounds N] [--seconds S] [--python FILE] [NAME=PROGRAM ...]
+//! cargo bench -p funcdock-tests --bench functions_host -- [--rounds N] [--seconds S] [--python FILE] [--only TEXT] [NAME=PROGRAM ...]
 //! ```
 //!
 //! Funcdock's worker is measured in any case. Each PROGRAM is another worker, called with the word `worker` and the host's
@@ -69,6 +70,7 @@ struct Measured {
     per_second: Vec<f64>,
     p50: Vec<Duration>,
     p99: Vec<Duration>,
+    processor: Vec<Duration>,
 }
 
 struct Options {
@@ -111,10 +113,11 @@ fn main() {
                         continue;
                     }
                 }
+                let before = processor_time(&host);
                 let Ok(latencies) = measure_into(&mut host, *work, options.time, folder.path()) else {
                     continue;
                 };
-                measured.add(latencies, options.time);
+                measured.add(latencies, options.time, processor_time(&host) - before);
             }
             eprintln!("round {}: {name}", round + 1);
         }
@@ -128,12 +131,13 @@ fn main() {
 }
 
 impl Measured {
-    fn add(&mut self, mut latencies: Vec<Duration>, time: Duration) {
+    fn add(&mut self, mut latencies: Vec<Duration>, time: Duration, processor: Duration) {
         latencies.sort_unstable();
         let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
         self.per_second.push(latencies.len() as f64 / time.as_secs_f64());
         self.p50.push(at(0.5));
         self.p99.push(at(0.99));
+        self.processor.push(processor / latencies.len() as u32);
     }
 }
 
@@ -151,12 +155,26 @@ impl std::fmt::Display for Measured {
         };
         write!(
             f,
-            "{:>9.1}/s ({least:.1} to {most:.1}), p50 {} us, p99 {} us",
+            "{:>9.1}/s ({least:.1} to {most:.1}), p50 {} us, p99 {} us, processor {} us",
             rates[rates.len() / 2],
             median(&self.p50),
-            median(&self.p99)
+            median(&self.p99),
+            median(&self.processor)
         )
     }
+}
+
+/// Returns the processor time that the worker has used.
+fn processor_time(host: &FunctionsHost) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", host.pid())).expect("it runs");
+    // The name of the program may have spaces.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+    let ticks = fields.split(' ').skip(11).take(2);
+    let ticks = ticks
+        .map(|ticks| ticks.parse::<u64>().expect("a number"))
+        .sum::<u64>();
+    // There are 100 a second on Linux, for programs.
+    Duration::from_millis(ticks * 10)
 }
 
 /// Calls for a while, so that what follows is measured warm. Returns why that is not possible.

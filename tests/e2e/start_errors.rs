@@ -9,6 +9,8 @@ const HELLO: &str = r#"{"bindings": [{"type": "httpTrigger", "direction": "in", 
 fn wrong_options_are_named() {
     for (name, value, expected) in [
         ("FUNCDOCK_PORT", "65536", "expected a number from 0 to 65535"),
+        ("FUNCDOCK_PORT", "", "expected a number from 0 to 65535"),
+        ("FUNCDOCK_CERT", "", "a value is required for '--cert <FILE>'"),
         (
             "FUNCDOCK_ADDRESS",
             "here",
@@ -33,7 +35,17 @@ fn wrong_options_are_named() {
             stopped.status
         );
         assert!(stopped.stderr.contains(expected), "{name}\n{}", stopped.stderr);
+        let advice = format!("from the environment: correct or unset {name}");
+        assert_eq!(
+            stopped.stderr.contains(&advice),
+            name.starts_with("FUNCDOCK_"),
+            "{}",
+            stopped.stderr
+        );
     }
+    let app = App::case("plain").bare().env("FUNCDOCK_PORT", "8080");
+    let stopped = app.arg("--port").arg("x").start_fails();
+    assert!(!stopped.stderr.contains("environment"), "{}", stopped.stderr);
 }
 
 /// Each case is the hello app with changed files; `tests/golden/errors/<name>.txt` has the expected message.

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Callable, Protocol
 from wsgiref.headers import Headers
 
-from . import logs, tasks
+from . import tasks, traces
 
 try:
     import azure.functions as func
@@ -69,7 +69,7 @@ def start(
 
 
 async def _run(app: App, scope: dict[str, Any], raw: RawExchange) -> None:
-    logs.call.set(raw.for_logs)
+    traces.begin(raw.for_logs)
     exchange = Exchange(raw)
     try:
         await app(scope, exchange.receive, exchange.send)

@@ -13,10 +13,11 @@ import logging
 import threading
 from typing import Any, Callable, Optional
 
-from . import errors
+from . import errors, output
 
 #: The call of the asynchronous function that is running, in its task and what it awaits.
 call: contextvars.ContextVar[Any] = contextvars.ContextVar("call", default=None)
+output.call_of_task = call.get
 
 #: ``context.thread_local_storage``: user threads set ``invocation_id`` to have their records attributed.
 thread_local = threading.local()

@@ -1,4 +1,7 @@
-"""What functions print: lines go out at once, and the rest when the call ends."""
+"""What functions print: lines go out at once, and the rest when the call ends.
+
+The host keeps the last lines, as it keeps log records.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,34 @@ import io
 import sys
 from typing import Any, Callable, cast
 
+#: Returns the call of the asynchronous function that is running. Set by `funcdock.logs`.
+call_of_task: Callable[[], Any] = lambda: None  # noqa: E731
+
 #: The streams that Python has made. They own the descriptors, which must not be closed.
 _originals: list[Any] = []
 
-#: Tells the host that there is text to flush at the end of the call.
-_mark: Callable[[], None]
+#: Tells the host of text that was printed: by which call, and whether to stderr.
+_note: Callable[[str, Any, bool], None]
 
 
 class Stream(io.TextIOWrapper):
-    """A standard stream that tells the host of text without the end of a line: lines go out at once."""
+    """A standard stream that tells the host of all text."""
+
+    is_stderr = False
 
     def write(self, text: str) -> int:
         written = super().write(text)
-        if "\n" not in text:
-            _mark()
+        _note(text, call_of_task(), self.is_stderr)
         return written
 
 
-def install(mark: Callable[[], None]) -> None:
-    """Replaces the standard streams, unless they are unbuffered or the interpreter has none."""
-    global _mark
-    _mark = mark
+def install(note: Callable[[str, Any, bool], None]) -> None:
+    """Replaces the standard streams, unless the interpreter has none."""
+    global _note
+    _note = note
     for name in ("stdout", "stderr"):
         original = getattr(sys, name)
-        # `PYTHONUNBUFFERED` makes all writes go out at once.
-        if type(original) is not io.TextIOWrapper or original.write_through:
+        if type(original) is not io.TextIOWrapper:
             continue
         stream = Stream(
             cast("io.BufferedWriter", original.buffer),
@@ -39,7 +45,10 @@ def install(mark: Callable[[], None]) -> None:
             newline="\n",
             # Also for a reader of a pipe.
             line_buffering=True,
+            # `PYTHONUNBUFFERED` makes all writes go out at once.
+            write_through=original.write_through,
         )
+        stream.is_stderr = name == "stderr"
         stream.__dict__["mode"] = "w"
         _originals.append(original)
         setattr(sys, name, stream)

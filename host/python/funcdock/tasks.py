@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Callable
 
-from . import import_loop, logs, output
+from . import import_loop, output, traces
 
 logger = logging.getLogger("funcdock")
 
@@ -60,7 +60,7 @@ def start(
 
 
 async def _run(function: Callable[..., Any], arguments: dict[str, Any], call: Any) -> None:
-    logs.call.set(call.for_logs)
+    traces.begin(call.for_logs)
     try:
         result = await function(**arguments)
     # Catches SystemExit, too: it must not end the worker.

@@ -10,6 +10,8 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::byte_copy;
+
 /// A reader of the frames of a stream.
 #[pyclass(frozen, module = "funcdock")]
 pub(crate) struct ByteReader {
@@ -54,7 +56,7 @@ impl ByteReader {
             state.read(size)
         });
         let part = part.map_err(|error| PyOSError::new_err(format!("{}: {error}", self.subject)))?;
-        Ok(PyBytes::new(py, &part))
+        byte_copy::to_python(py, &part)
     }
 }
 

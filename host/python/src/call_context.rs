@@ -24,18 +24,30 @@ unsafe extern "C" {
 pub(crate) struct Contexts {
     /// `funcdock.logs.call`.
     variable: Py<PyAny>,
+    /// `funcdock.traces.attach`, if the app's OpenTelemetry goes on with the traces of calls.
+    attach_trace: Option<Py<PyAny>>,
 }
 
 /// The context of one call.
 pub(crate) struct CallContext(Py<PyAny>);
 
 impl Contexts {
-    /// Begins contexts as copies of the current one. Attached, after the app was imported, before the pool has threads.
-    pub(crate) fn new(package: &Package, py: Python<'_>) -> PyResult<Self> {
+    /// Begins contexts as copies of the current one, each with the trace of its call for OpenTelemetry's API if
+    /// `uses_opentelemetry`. Attached, after the app was imported, before the pool has threads.
+    pub(crate) fn new(package: &Package, py: Python<'_>, uses_opentelemetry: bool) -> PyResult<Self> {
         package.threads.bind(py).call_method0("keep_context")?;
         let variable = package.logs.bind(py).getattr("call")?;
+        let attach_trace = match uses_opentelemetry {
+            true => package
+                .traces
+                .bind(py)
+                .call_method0("use_opentelemetry")?
+                .extract()?,
+            false => None,
+        };
         Ok(Contexts {
             variable: variable.unbind(),
+            attach_trace,
         })
     }
 
@@ -70,6 +82,9 @@ impl Contexts {
             Bound::from_owned_ptr_or_err(py, PyContextVar_Set(self.variable.as_ptr(), call.as_ptr()))
         }?;
         drop(token);
+        if let Some(attach) = &self.attach_trace {
+            attach.call1(py, (call,))?;
+        }
         let result = task(py);
         drop(entered);
         Ok((context, result))

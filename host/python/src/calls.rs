@@ -72,6 +72,15 @@ impl Call {
         function.map_or_else(String::new, |function| function.info.name.clone())
     }
 
+    /// The traceparent and the tracestate from which the call came; both are empty if it has none, or has ended.
+    fn trace_context(&self) -> (String, String) {
+        let Some(invocation) = self.invocation.upgrade() else {
+            return Default::default();
+        };
+        let (trace_parent, trace_state) = invocation.trace_context();
+        (trace_parent.to_owned(), trace_state.to_owned())
+    }
+
     /// Returns the attribute that an extension has set under this name; None if there is none, or the call has ended.
     fn attribute<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let invocation = self.invocation.upgrade();

@@ -14,6 +14,7 @@
 mod arguments;
 mod asgi;
 mod async_call;
+mod byte_copy;
 mod byte_reader;
 mod call_context;
 mod calls;
@@ -56,12 +57,13 @@ use runner::PythonRunner;
 /// Called once, attached, on the main thread. It returns no `PyErr`: a failure before the worker is ready is reported to
 /// the supervisor.
 #[pyfunction]
-fn run(py: Python<'_>, control_fd: i32, listener_fd: i32, loads_fd: i32) -> i32 {
+fn run(py: Python<'_>, control_fd: i32, listener_fd: i32, loads_fd: i32, logs_fd: i32) -> i32 {
     // SAFETY: the supervisor passes these descriptors to this process only for this call.
     let owned = |descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) };
-    let (control, listener, loads) = (owned(control_fd), owned(listener_fd), owned(loads_fd));
+    let (control, listener) = (owned(control_fd), owned(listener_fd));
+    let (loads, logs) = (owned(loads_fd), owned(logs_fd));
     forks::remember(control.as_fd(), listener.as_fd());
-    match py.detach(|| Worker::connect(control, listener, loads)) {
+    match py.detach(|| Worker::connect(control, listener, loads, logs)) {
         Ok(worker) => serve(py, worker),
         Err(code) => code,
     }

@@ -23,6 +23,7 @@ pub(crate) struct Package {
     pub(crate) stalls: Py<PyModule>,
     pub(crate) tasks: Py<PyModule>,
     pub(crate) threads: Py<PyModule>,
+    pub(crate) traces: Py<PyModule>,
     pub(crate) wsgi: Py<PyModule>,
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
     let output = submodule("output", include_str!("../funcdock/output.py"))?;
     output::install(output.bind(py))?;
     let logs = submodule("logs", include_str!("../funcdock/logs.py"))?;
+    let traces = submodule("traces", include_str!("../funcdock/traces.py"))?;
     submodule("import_loop", include_str!("../funcdock/import_loop.py"))?;
     let patches = submodule("patches", include_str!("../funcdock/patches.py"))?;
     patches.bind(py).call_method1("install", (app,))?;
@@ -93,6 +95,7 @@ pub(crate) fn import(py: Python<'_>, app: &Path) -> PyResult<Package> {
         stalls: submodule("stalls", include_str!("../funcdock/stalls.py"))?,
         tasks,
         threads: submodule("threads", include_str!("../funcdock/threads.py"))?,
+        traces,
         wsgi: submodule("wsgi", include_str!("../funcdock/wsgi.py"))?,
     })
 }

@@ -57,7 +57,7 @@ struct State {
     places: Places,
     /// When a thread last had to wait for the GIL.
     held: Option<Instant>,
-    /// How long calls take, as a moving average.
+    /// How long calls take, as a moving average in which long ones count as two naps.
     typical: Duration,
 }
 

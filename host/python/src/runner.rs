@@ -67,7 +67,9 @@ impl PythonRunner {
             let mut functions = index.functions;
             let extensions = dock_extensions(py, &prepared.package, &worker, &mut functions)?;
             calls::keep_functions(worker.functions());
-            let contexts = Contexts::new(&prepared.package, py).map_err(LoadError::Prepare)?;
+            let uses_opentelemetry = worker.config().uses_opentelemetry;
+            let contexts = Contexts::new(&prepared.package, py, uses_opentelemetry);
+            let contexts = contexts.map_err(LoadError::Prepare)?;
             let runtime = Arc::new(Runtime {
                 functions,
                 classes: prepared.classes,

@@ -192,7 +192,9 @@ const APP_SETTINGS: [(&str, Effect); 31] = [
     ("PIP_…", Honoured("by pip and uv")),
     (
         "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
-        Ignored("dock the extension opencensus instead"),
+        Honoured(
+            "by the extension opencensus, if APPLICATIONINSIGHTS_CONNECTION_STRING is set and worker extensions are on",
+        ),
     ),
     ("PYTHON_ENABLE_DEBUG_LOGGING", Honoured("")),
     (
@@ -201,7 +203,7 @@ const APP_SETTINGS: [(&str, Effect); 31] = [
     ),
     (
         "PYTHON_ENABLE_OPENTELEMETRY",
-        Ignored("dock the extension opencensus instead, for example with telemetryMode of host.json"),
+        Honoured("OpenTelemetry in the app goes on with the traces of calls"),
     ),
     ("PYTHON_ENABLE_WORKER_EXTENSIONS", Honoured("")),
     (

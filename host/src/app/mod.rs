@@ -13,6 +13,7 @@ mod json;
 mod known;
 mod local_settings;
 mod overrides;
+pub(crate) mod own_telemetry;
 mod read;
 mod retry;
 mod routes;

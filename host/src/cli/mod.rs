@@ -1,12 +1,14 @@
 //! The command line: one file a subcommand, arguments in, exit code out.
 
 mod access;
+mod client;
 mod completions;
 mod extension;
 mod init;
 mod kubernetes;
 mod listing;
 mod local_settings;
+mod logs;
 mod man;
 mod new;
 mod new_files;
@@ -15,6 +17,7 @@ mod settings;
 mod start;
 mod switch;
 mod telemetry;
+mod variables;
 mod worker;
 
 use std::fmt::Display;
@@ -24,7 +27,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tempfile::TempDir;
 
 use crate::launch::python;
@@ -51,6 +54,7 @@ enum Command {
     New(new::Arguments),
     Start(Box<start::Arguments>),
     Run(run::Arguments),
+    Logs(logs::Arguments),
     Kubernetes(Box<kubernetes::Arguments>),
     #[command(hide = true)]
     Host(Host),
@@ -81,7 +85,11 @@ pub fn main() -> ExitCode {
 /// Runs the program of a custom build. Workers load the library of the crate `python_module`, which links Funcdock's
 /// Python module and extensions.
 pub fn main_with(python_module: &str) -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let arguments: Vec<_> = std::env::args_os().collect();
+        variables::named(error, &Cli::command(), &arguments).exit()
+    });
+    let result = match cli.command {
         Command::Init(arguments) => init::run(arguments),
         Command::New(arguments) => new::run(arguments),
         Command::Start(arguments)
@@ -89,6 +97,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
             command: HostCommand::Start(arguments),
         }) => start::run(*arguments, python_module),
         Command::Run(arguments) => run::run(arguments, python_module),
+        Command::Logs(arguments) => logs::run(arguments),
         Command::Kubernetes(arguments) => kubernetes::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
         Command::Settings(arguments) => local_settings::run(arguments),

@@ -8,12 +8,10 @@ use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
+use super::client::Client;
 use super::{print_for_programs, start};
 use crate::supervisor::{self, Progress};
 use crate::sys;
@@ -134,20 +132,14 @@ struct Answer {
 
 /// Has the host call the function.
 async fn call(socket: &Path, name: &str, input: Option<&str>) -> Result<Answer> {
-    let lost = || anyhow!("the host did not answer; its log says why");
-    let stream = UnixStream::connect(socket)
-        .await
-        .context("cannot reach the host")?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
     let body = json!({ "input": input, "wait": true }).to_string();
     let request = Request::post(format!("/admin/functions/{name}"))
-        .header("host", "localhost")
         .body(Full::new(Bytes::from(body)))
         .context("not a function's name")?;
-    let response = sender.send_request(request).await.map_err(|_| lost())?;
+    let response = Client::at_socket(socket).send(request).await?;
     let status = response.status();
-    let body = response.into_body().collect().await.map_err(|_| lost())?;
+    let body = response.into_body().collect().await;
+    let body = body.map_err(|_| anyhow!("the host did not answer; its log says why"))?;
     Ok(Answer {
         status,
         body: body.to_bytes(),

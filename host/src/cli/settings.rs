@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::app::own_telemetry::{EXTENSIONS, OPENTELEMETRY};
 use crate::app::{AppSetting, AppSettings, SettingSource};
 use crate::control::MOST_THREADS;
 
 const WORKERS: &str = "FUNCTIONS_WORKER_PROCESS_COUNT";
 const MOST_WORKERS: u32 = 10;
-const EXTENSIONS: &str = "PYTHON_ENABLE_WORKER_EXTENSIONS";
 const EXTENSION_PATH: &str = "FUNCDOCK_EXTENSION_PATH";
 const DEBUG_LOGS: &str = "PYTHON_ENABLE_DEBUG_LOGGING";
 const SKIP_POST: &str = "PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION";
@@ -59,6 +59,11 @@ pub(super) fn debug_logs(settings: &AppSettings) -> bool {
 /// Whether post hooks in Python are skipped when the function raises.
 pub(super) fn skip_post_on_exception(settings: &AppSettings) -> bool {
     settings.is_true(SKIP_POST)
+}
+
+/// Whether the app uses OpenTelemetry by itself.
+pub(super) fn uses_opentelemetry(settings: &AppSettings) -> bool {
+    settings.is_true(OPENTELEMETRY)
 }
 
 /// Returns the number of threads for synchronous functions, if it is set. A bad number counts as not set and becomes a

@@ -14,13 +14,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use super::access;
+use super::client::HostUrl;
 use super::listing::Listing;
 use super::print_failure;
 use super::{settings, telemetry};
 use crate::app::{App, AppSettings, ReadOptions, Reading};
 use crate::control::ExtensionListing;
 use crate::launch::python;
-use crate::logging::{Format, LogFile, Selection, print_unread};
+use crate::logging::{Format, LogFile, Recent, Selection, print_unread};
 use crate::model::{HostAddress, Scheme};
 use crate::supervisor::{self, Listen, Options, Progress};
 
@@ -37,6 +38,8 @@ pub(super) fn run(arguments: Arguments, python_module: &str) -> Result<ExitCode>
         verbose: arguments.verbose,
         ..Selection::default()
     };
+    // The supervisor says so if that cannot be.
+    let _ = Recent::begin();
     crate::logging::init(format, &selection);
     let reopen = log_file.as_ref().map(LogFile::reopen);
     let served = serve(arguments, python_module, move || {
@@ -100,6 +103,17 @@ pub(super) fn options_for_one_call(
     python_module: &str,
 ) -> Result<Options> {
     options_without_events(Arguments::for_one_call(app, function, socket), python_module)
+}
+
+/// Returns where a host that was started with the variables of this process, and no options, has the paths for operators; or
+/// where it has them with this port. `program` is named in errors.
+pub(super) fn reached(program: &str, port: Option<u16>, local_port: Option<u16>) -> HostUrl {
+    let arguments = Arguments::of_variables(program);
+    let address = match (port, arguments.admin_address) {
+        (None, Some(address)) => HostAddress::Ip(address),
+        _ => arguments.listening.reached(port, local_port),
+    };
+    HostUrl::of(arguments.listening.scheme(), &address)
 }
 
 /// Returns the options of a host that listens only at this file, to learn which functions the app has. Starts the log.
@@ -180,6 +194,7 @@ fn options(
         debug_logs: settings::debug_logs(&settings),
         strict: arguments.strict,
         skip_post_on_exception: settings::skip_post_on_exception(&settings),
+        uses_opentelemetry: settings::uses_opentelemetry(&settings),
         app,
         events: true,
         azurite: !arguments.no_azurite,

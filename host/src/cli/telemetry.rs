@@ -1,7 +1,8 @@
-//! Traces without a line of code: docks the tracing extension when `telemetryMode` of host.json or a variable of
-//! OpenTelemetry requests traces and `workerExtensions` does not name it.
+//! Traces without a line of code: docks the tracing extension when `telemetryMode` of host.json, a variable of OpenTelemetry
+//! or one of Azure requests traces and `workerExtensions` does not name it.
 
 use super::settings;
+use crate::app::own_telemetry::{self, CONNECTION, DISABLED};
 use crate::app::{App, AppSetting, AppSettings, ExtensionConfig, TelemetryMode};
 
 /// The extension that traces calls: the one name of an extension that the host knows, because a request for traces does
@@ -16,11 +17,6 @@ const VARIABLES: [&str; 3] = [
 ];
 /// With the value "none", it turns off what the others request.
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
-/// OpenTelemetry's own switch. Only "true" is true there.
-const DISABLED: &str = "OTEL_SDK_DISABLED";
-
-/// Where traces go to Application Insights.
-const CONNECTION: &str = "APPLICATIONINSIGHTS_CONNECTION_STRING";
 
 /// What to do.
 #[derive(Debug, PartialEq)]
@@ -109,7 +105,9 @@ fn requested_by(by_mode: bool, settings: &AppSettings) -> Option<String> {
     if exporter.is_some_and(|exporter| exporter.value.eq_ignore_ascii_case("none")) {
         return None;
     }
-    VARIABLES.iter().find_map(|name| {
+    let lookup = |name: &str| settings.get(name).map(|setting| setting.value);
+    let to_insights = own_telemetry::to_application_insights(lookup);
+    VARIABLES.into_iter().chain(to_insights).find_map(|name| {
         let AppSetting { source, .. } = settings.get(name)?;
         Some(format!("{name} is set in {source}"))
     })
@@ -156,6 +154,7 @@ mod tests {
         let by = |name: &str| docked(false, &format!("{name} is set in the environment"));
         let none = ("OTEL_TRACES_EXPORTER", "None");
         let off = ("OTEL_SDK_DISABLED", "TRUE");
+        let insights = ("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "True");
         let traces = (
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
             "http://localhost:4318/v1/traces",
@@ -246,6 +245,20 @@ mod tests {
                 &[ON, none],
                 Plan::Nothing,
                 "no exporter",
+            ),
+            (
+                ApplicationInsights,
+                &[],
+                &[ON, insights, (CONNECTION, "InstrumentationKey=x")],
+                by(insights.0),
+                "Application Insights, by its own setting",
+            ),
+            (
+                ApplicationInsights,
+                &[],
+                &[ON, insights],
+                Plan::Nothing,
+                "that leads nowhere",
             ),
             (
                 ApplicationInsights,

@@ -223,6 +223,7 @@ pub fn worker_config(folder: &Path, binary_folder: &Path) -> Result<WorkerConfig
         logs_calls: false,
         debug_logs: settings::debug_logs(&settings),
         skip_post_on_exception: settings::skip_post_on_exception(&settings),
+        uses_opentelemetry: settings::uses_opentelemetry(&settings),
         strict: false,
         threads: settings::threads(&settings),
         max_requests: None,

@@ -191,6 +191,8 @@ pub struct WorkerConfig {
     /// Whether post hooks in the app's language are skipped when the function raises
     /// (`PYTHON_EXTENSIONS_SKIP_POST_ON_EXCEPTION`).
     pub skip_post_on_exception: bool,
+    /// Whether OpenTelemetry's API in the app goes on with the traces of calls, where no extension traces them.
+    pub uses_opentelemetry: bool,
     /// Whether a function that cannot be loaded stops the host, instead of failing alone.
     pub strict: bool,
     /// The number of threads for synchronous functions, if set (`PYTHON_THREADPOOL_THREAD_COUNT`).

@@ -26,6 +26,7 @@ fn config(root: &str) -> WorkerConfig {
         logs_calls: false,
         debug_logs: false,
         skip_post_on_exception: false,
+        uses_opentelemetry: false,
         max_requests: None,
         strict: false,
         site_packages: vec!["/srv/app/.venv/lib/python3.13/site-packages".into()],

@@ -1,54 +1,77 @@
 //! Records for log collectors: one JSON object a line.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tracing::Event;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
 
 use super::IS_CRITICAL;
+use super::Level;
+use super::about::About;
 use super::escape::is_control;
 
-/// Formats records as JSON.
-pub(super) struct Line;
+/// The level of records that are more than errors.
+const CRITICAL: &str = "CRITICAL";
 
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut object = Object {
-            level: event.metadata().level().as_str(),
-            ..Object::default()
-        };
-        SystemTime.format_time(&mut Writer::new(&mut object.timestamp))?;
-        event.record(&mut object);
-        if object.logger.is_empty() {
-            object.logger = event.metadata().target().to_owned();
-        }
-        let text = serde_json::to_string(&object).map_err(|_| fmt::Error)?;
+/// Appends a record as JSON.
+pub(super) fn write(event: &Event<'_>, line: &mut String) -> Result<About, fmt::Error> {
+    let level = *event.metadata().level();
+    let mut object = Object {
+        level: level.as_str(),
+        ..Object::default()
+    };
+    SystemTime.format_time(&mut Writer::new(&mut object.timestamp))?;
+    event.record(&mut object);
+    if object.logger.is_empty() {
+        object.logger = event.metadata().target().to_owned();
+    }
+    object.write(line)?;
+    Ok(About::new(level, object.level == CRITICAL, object.function))
+}
+
+/// Returns a record of what was printed, which has no logger of its own.
+pub(super) fn printed(level: Level, logger: &str, function: Option<&str>, message: &str) -> String {
+    let mut object = Object {
+        level: match level {
+            Level::Critical => CRITICAL,
+            Level::Error => "ERROR",
+            Level::Warn => "WARN",
+            Level::Info => "INFO",
+            Level::Debug => "DEBUG",
+            Level::Trace => "TRACE",
+        },
+        logger: logger.to_owned(),
+        message: message.to_owned(),
+        function: function.map(str::to_owned),
+        ..Object::default()
+    };
+    let mut line = String::new();
+    // Writing to a String does not fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut object.timestamp));
+    let _ = object.write(&mut line);
+    line
+}
+
+impl Object {
+    /// Appends the record and the end of its line.
+    fn write(&self, line: &mut String) -> fmt::Result {
+        let text = serde_json::to_string(self).map_err(|_| fmt::Error)?;
         // JSON escapes no others than C0. They occur only inside of strings.
         for piece in text.split_inclusive(is_control) {
             match piece.chars().next_back().filter(|last| is_control(*last)) {
                 Some(last) => {
                     let before = &piece[..piece.len() - last.len_utf8()];
-                    write!(writer, "{before}\\u{:04x}", u32::from(last))?;
+                    write!(line, "{before}\\u{:04x}", u32::from(last))?;
                 }
-                None => writer.write_str(piece)?,
+                None => line.push_str(piece),
             }
         }
-        writeln!(writer)
+        line.push('\n');
+        Ok(())
     }
 }
 
@@ -119,7 +142,7 @@ impl Visit for Object {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         match field.name() {
-            IS_CRITICAL => self.level = "CRITICAL",
+            IS_CRITICAL => self.level = CRITICAL,
             _ => self.add(field, value),
         }
     }
@@ -131,12 +154,12 @@ mod tests {
 
     use super::super::testing;
     use super::*;
-    use crate::logging::{Level, Record, record};
+    use crate::logging::{Format, Record, record};
 
     /// Returns the records that `act` logs, each line parsed.
     fn logged(act: impl FnOnce()) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).expect(line);
-        testing::logged(Line, act).lines().map(parse).collect()
+        testing::logged(Format::Json, act).lines().map(parse).collect()
     }
 
     /// Removes the time of a record and checks its format.
@@ -204,9 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_printed_becomes_a_record() {
+        let line = printed(Level::Info, "stdout", Some("f"), "a\u{85}b");
+        assert!(
+            line.ends_with("}\n") && !line.trim_end().contains(is_control),
+            "{line}"
+        );
+        let record = without_time(serde_json::from_str(&line).expect("JSON"));
+        let expected = json!({ "level": "INFO", "logger": "stdout", "message": "a\u{85}b", "function": "f" });
+        assert_eq!(record, expected);
+    }
+
+    #[test]
     fn a_record_is_one_line_for_every_reader() {
         let message = "a\nb\r\x1b\x7f\u{85}\u{9b}\u{2028}\u{2029}ü";
-        let log = testing::logged(Line, || tracing::warn!("{message}"));
+        let log = testing::logged(Format::Json, || tracing::warn!("{message}"));
         let (line, rest) = log.split_once('\n').expect("a line");
         assert_eq!(rest, "");
         assert!(!line.contains(is_control), "{line:?}");

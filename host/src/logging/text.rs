@@ -4,60 +4,51 @@
 use std::fmt::{self, Write as _};
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
 
 use super::IS_CRITICAL;
+use super::about::About;
 use super::escape::{Indented, OneLine};
 
-/// Formats records as lines for people.
-pub(super) struct Line;
-
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut parts = Parts::default();
-        event.record(&mut parts);
-        SystemTime.format_time(&mut writer)?;
-        let level = *event.metadata().level();
-        let name = if parts.is_critical {
-            "CRITICAL"
-        } else {
-            level.as_str()
-        };
-        if writer.has_ansi_escapes() {
-            write!(writer, " \x1b[{}m{name:>5}\x1b[0m ", colour(level))?;
-        } else {
-            write!(writer, " {name:>5} ")?;
-        }
-        let logger = parts
-            .logger
-            .as_deref()
-            .unwrap_or_else(|| event.metadata().target());
-        // The fields go to the first line, even if the message has more lines.
-        let message = parts.message.trim_end_matches('\n');
-        let first_end = message.find('\n').unwrap_or(message.len());
-        let (first, rest) = message.split_at(first_end);
-        let (logger, first, rest) = (OneLine(logger), OneLine(first), Indented(rest));
-        writeln!(writer, "{logger}: {first}{}{rest}", OneLine(&parts.fields))?;
-        match parts.traceback.as_deref().map(|text| text.trim_end_matches('\n')) {
-            Some(traceback) if !traceback.is_empty() => {
-                writeln!(writer, "  {}", Indented(traceback))
-            }
-            _ => Ok(()),
-        }
+/// Appends a record as lines for people.
+pub(super) fn write(event: &Event<'_>, line: &mut String) -> Result<About, fmt::Error> {
+    let mut parts = Parts::default();
+    event.record(&mut parts);
+    SystemTime.format_time(&mut Writer::new(line))?;
+    let level = *event.metadata().level();
+    let name = if parts.is_critical {
+        "CRITICAL"
+    } else {
+        level.as_str()
+    };
+    write!(line, " {name:>5} ")?;
+    let logger = parts
+        .logger
+        .as_deref()
+        .unwrap_or_else(|| event.metadata().target());
+    // The fields go to the first line, even if the message has more lines.
+    let message = parts.message.trim_end_matches('\n');
+    let first_end = message.find('\n').unwrap_or(message.len());
+    let (first, rest) = message.split_at(first_end);
+    let (logger, first, rest) = (OneLine(logger), OneLine(first), Indented(rest));
+    writeln!(line, "{logger}: {first}{}{rest}", OneLine(&parts.fields))?;
+    match parts.traceback.as_deref().map(|text| text.trim_end_matches('\n')) {
+        Some(traceback) if !traceback.is_empty() => writeln!(line, "  {}", Indented(traceback))?,
+        _ => {}
     }
+    Ok(About::new(level, parts.is_critical, parts.function))
+}
+
+/// Returns a record of this level, as [`write`] has made it, with the colour of the level.
+pub(super) fn coloured(line: &str, level: Level) -> String {
+    let time = line.find(' ').map_or(line.len(), |space| space + 1);
+    let (time, rest) = line.split_at(time);
+    let padding = rest.len() - rest.trim_start_matches(' ').len();
+    let name = rest[padding..].find(' ').map_or(rest.len(), |end| padding + end);
+    let (name, rest) = rest.split_at(name);
+    format!("{time}\x1b[{}m{name}\x1b[0m{rest}", colour(level))
 }
 
 fn colour(level: Level) -> u8 {
@@ -78,12 +69,16 @@ struct Parts {
     fields: String,
     /// The logger of a record of a function or an extension.
     logger: Option<String>,
+    function: Option<String>,
     traceback: Option<String>,
     is_critical: bool,
 }
 
 impl Visit for Parts {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "function" {
+            self.function = Some(format!("{value:?}"));
+        }
         // Writing to a String does not fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
@@ -99,6 +94,9 @@ impl Visit for Parts {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "function" {
+            self.function = Some(value.to_owned());
+        }
         match field.name() {
             "message" => self.message.push_str(value),
             "logger" => self.logger = Some(value.to_owned()),
@@ -121,12 +119,12 @@ impl Visit for Parts {
 mod tests {
     use super::super::testing::logged;
     use super::*;
-    use crate::logging::{Level, Record, record};
+    use crate::logging::{Format, Level, Record, record};
 
     #[test]
     fn nothing_in_a_record_looks_like_another_one() {
         let forged = "2025-01-01T00:00:00.000000Z  INFO funcdock: all is well";
-        let log = logged(Line, || {
+        let log = logged(Format::Text, || {
             record(
                 Level::Error,
                 &Record {
@@ -160,5 +158,13 @@ mod tests {
         let last = format!("one\\u2028line path=/a\\n{forged} word=b\\x1b");
         assert!(lines[8].ends_with(&last), "{}", lines[8]);
         assert_eq!(lines.len(), 9, "{log}");
+    }
+
+    #[test]
+    fn only_the_level_has_a_colour() {
+        let log = logged(Format::Text, || tracing::warn!("a\x1bb"));
+        let shown = coloured(&log, tracing::Level::WARN);
+        assert_eq!(shown.replace("\x1b[33m WARN\x1b[0m", " WARN"), log);
+        assert_ne!(shown, log);
     }
 }

@@ -34,6 +34,9 @@ const CAPABILITIES: [&str; 9] = [
 /// The host may send data by shared memory, and gets it so.
 const SHARED_MEMORY: &str = "SharedMemoryDataTransfer";
 
+/// The host leaves calls and log records of functions out of its own telemetry: the app sends them by itself.
+const OWN_TELEMETRY: &str = "WorkerOpenTelemetryEnabled";
+
 /// The host passes HTTP requests on to this URI, and sends only the rest over gRPC.
 const HTTP_URI: &str = "HttpUri";
 
@@ -41,12 +44,18 @@ const HTTP_URI: &str = "HttpUri";
 const ROUTE_PARAMETERS: &str = "RequiresRouteParameters";
 
 /// Returns the worker's capabilities. `http_uri` is where its HTTP server listens, if the host is to use it.
-pub(super) fn capabilities(has_shared_memory: bool, http_uri: Option<String>) -> HashMap<String, String> {
+pub(super) fn capabilities(
+    has_shared_memory: bool,
+    has_own_telemetry: bool,
+    http_uri: Option<String>,
+) -> HashMap<String, String> {
+    let own_telemetry = has_own_telemetry.then_some(OWN_TELEMETRY);
     let shared_memory = has_shared_memory.then_some(SHARED_MEMORY);
     let route_parameters = http_uri.is_some().then_some(ROUTE_PARAMETERS);
     let capabilities = CAPABILITIES
         .into_iter()
         .chain(shared_memory)
+        .chain(own_telemetry)
         .chain(route_parameters)
         .map(|name| (name, "true".to_owned()));
     let http_uri = http_uri.map(|uri| (HTTP_URI, uri));

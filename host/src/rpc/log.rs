@@ -13,7 +13,7 @@ const WORKER: &str = "azure_functions_worker";
 const SYSTEM: [&str; 3] = [WORKER, "azure.functions", "funcdock"];
 
 /// The settings whose values are told.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "PYTHON_ROLLBACK_CWD_PATH",
     "PYTHON_THREADPOOL_THREAD_COUNT",
     "PYTHON_ISOLATE_WORKER_DEPENDENCIES",
@@ -23,6 +23,7 @@ const SETTINGS: [&str; 9] = [
     "PYTHON_SCRIPT_FILE_NAME",
     "PYTHON_ENABLE_INIT_INDEXING",
     "PYTHON_ENABLE_OPENTELEMETRY",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
 ];
 
 /// Returns what sends records to the host by `send`, before the responses of their calls.

@@ -26,9 +26,9 @@ mod shared_memory;
 mod trigger;
 mod typed_data;
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use funcdock_rpc::ConnectionError;
@@ -86,7 +86,8 @@ pub struct Session {
     steps: mpsc::Receiver<Step>,
     /// Dropped when nothing more is to be sent.
     open: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    /// Disconnected when the thread has ended.
+    ended: mpsc::Receiver<Infallible>,
 }
 
 impl Session {
@@ -98,17 +99,21 @@ impl Session {
         let (connected, result) = mpsc::channel();
         let (steps_to, steps) = mpsc::channel();
         let (open, closed) = oneshot::channel();
+        let (runs, ended) = mpsc::channel();
         let thread = std::thread::Builder::new().name("functions-host".to_owned());
         let endpoint = options.endpoint.clone();
         let failed = |reason: String| ConnectionError::Connect {
             uri: endpoint.uri.clone(),
             reason,
         };
-        let thread = thread
-            .spawn(move || session::run(options, configure, steps_to, closed, &connected))
-            .map_err(|error| failed(error.to_string()))?;
+        let run = move || {
+            // Dropped at the end, also by a panic.
+            let _runs = runs;
+            session::run(options, configure, steps_to, closed, &connected);
+        };
+        thread.spawn(run).map_err(|error| failed(error.to_string()))?;
         match result.recv() {
-            Ok(Ok(())) => Ok(Session { steps, open, thread }),
+            Ok(Ok(())) => Ok(Session { steps, open, ended }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(failed("the thread of the connection has ended".to_owned())),
         }
@@ -123,9 +128,6 @@ impl Session {
     /// Sends the last messages, and ends the connection. Blocks for a short time.
     pub fn close(self) {
         drop(self.open);
-        let end = std::time::Instant::now() + LAST_MESSAGES;
-        while !self.thread.is_finished() && std::time::Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let _ = self.ended.recv_timeout(LAST_MESSAGES);
     }
 }

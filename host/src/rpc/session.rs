@@ -84,6 +84,7 @@ pub(super) fn run(
             maps: Maps::default(),
             running: Running::default(),
             has_cache: false,
+            has_own_telemetry: false,
             http: None,
             departure: Departure::default(),
         };
@@ -104,6 +105,8 @@ struct Conversation {
     running: Running,
     /// Whether the host keeps data in maps for other calls.
     has_cache: bool,
+    /// Whether the app sends its telemetry by itself.
+    has_own_telemetry: bool,
     /// Where the host passes HTTP requests on to.
     http: Option<HttpSocket>,
     departure: Departure,

@@ -56,6 +56,7 @@ use crate::app::App;
 use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;
 use crate::launch::python::{self, InterpreterSearch, Program};
+use crate::logging::Recent;
 use crate::model::HostAddress;
 use crate::sys::{HostSignal, HostSignals};
 use crate::triggers::events::EventSetup;
@@ -129,6 +130,10 @@ pub async fn run(
     // What changes while the app is prepared counts already.
     let mut changes = watch(&options);
     let loads = Arc::new(Loads::new().map_err(SupervisorError::SharedMemory)?);
+    // Such as under a limit for the size of files. Calls need none of it.
+    if let Err(error) = Recent::begin() {
+        tracing::warn!("funcdock logs has nothing to show: cannot make the memory for records: {error}");
+    }
     let mut preparing = std::pin::pin!(prepare(&options, &loads));
     let prepared = loop {
         tokio::select! {
@@ -385,6 +390,7 @@ async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, Su
             logs_calls: options.logs_calls,
             debug_logs: options.debug_logs,
             skip_post_on_exception: options.skip_post_on_exception,
+            uses_opentelemetry: options.uses_opentelemetry,
             strict: options.strict,
             threads: options.threads,
             max_requests: None,
@@ -414,6 +420,10 @@ fn begin_drain(phase: &watch::Sender<Phase>, time: Duration) -> bool {
     phase.send_if_modified(|phase| {
         let serving = matches!(phase, Phase::Serving(_));
         if serving {
+            // Before a worker is told to drain.
+            if let Some(recent) = Recent::get() {
+                recent.stop();
+            }
             *phase = Phase::Draining(Instant::now() + time);
         }
         serving

@@ -57,6 +57,8 @@ pub struct Options {
     pub debug_logs: bool,
     /// See [`WorkerConfig::skip_post_on_exception`].
     pub skip_post_on_exception: bool,
+    /// See [`WorkerConfig::uses_opentelemetry`].
+    pub uses_opentelemetry: bool,
     /// See [`WorkerConfig::strict`].
     pub strict: bool,
 }

@@ -21,8 +21,9 @@ use crate::control::{
 };
 use crate::extensions::ExtensionCode;
 use crate::launch::python::Program;
+use crate::logging::Recent;
 use crate::model::EventEnd;
-use crate::sys::{self, CONTROL_FD, LISTENER_FD, LOADS_FD};
+use crate::sys::{self, CONTROL_FD, LISTENER_FD, LOADS_FD, LOGS_FD};
 
 /// How long to read the last messages of a process that has exited: they are already in the socket.
 const LAST_MESSAGES: Duration = Duration::from_millis(100);
@@ -90,6 +91,7 @@ pub(super) struct WorkerProcess {
     child: Child,
     sender: Sender<SupervisorMessage>,
     receiver: Receiver<WorkerMessage>,
+    _busy: Busy,
     cell: Cell,
     limits: Limits,
     /// Whether the channel is open.
@@ -116,6 +118,29 @@ impl Drop for SentCalls {
     }
 }
 
+/// Says that a worker may still log of calls, until this is dropped.
+#[derive(Debug)]
+struct Busy {
+    cell: u32,
+}
+
+impl Busy {
+    fn new(cell: u32) -> Self {
+        if let Some(recent) = Recent::get() {
+            recent.set_busy(cell, true);
+        }
+        Busy { cell }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(recent) = Recent::get() {
+            recent.set_busy(self.cell, false);
+        }
+    }
+}
+
 /// An event of a worker.
 #[derive(Debug)]
 pub(super) enum WorkerEvent {
@@ -134,6 +159,7 @@ impl WorkerProcess {
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let cell = spec.loads.give().map_err(failed)?;
         let loads = spec.loads.descriptor().map_err(failed)?;
+        let logs = Recent::descriptor().map_err(failed)?;
 
         let mut command = spec.program.command(index);
         command
@@ -149,6 +175,7 @@ impl WorkerProcess {
             (theirs.into(), CONTROL_FD),
             (listener, LISTENER_FD),
             (loads, LOADS_FD),
+            (logs, LOGS_FD),
         ];
         sys::pass_descriptors(&mut command, descriptors).map_err(failed)?;
         // The command owns the worker's descriptors. It is dropped at the end of this statement: otherwise the channel
@@ -172,6 +199,7 @@ impl WorkerProcess {
             child,
             sender,
             receiver,
+            _busy: Busy::new(cell.index()),
             cell,
             limits: spec.limits.draw(),
             open: true,

@@ -21,6 +21,9 @@ pub(crate) const LISTENER_FD: RawFd = 4;
 /// The descriptor at which a worker finds the [`Loads`](crate::control::Loads).
 pub(crate) const LOADS_FD: RawFd = 5;
 
+/// The descriptor at which a worker finds the [recent records](crate::logging::Recent).
+pub(crate) const LOGS_FD: RawFd = 6;
+
 /// The sockets that a worker shares with a child that is forked without a new program.
 #[derive(Debug)]
 pub struct SharedSockets {

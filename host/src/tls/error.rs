@@ -33,6 +33,9 @@ pub enum TlsError {
         /// The reason, and what was expected.
         problem: String,
     },
+    /// A client cannot speak TLS.
+    #[error("cannot speak TLS: {0}")]
+    Client(rustls::Error),
     /// No certificate for this machine can be made.
     #[error("cannot make a certificate for localhost in {}: {problem}", folder.display())]
     Make {

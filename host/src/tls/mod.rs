@@ -4,6 +4,7 @@
 //! certificate and key belong together. Workers get both by the control channel: one that is started later serves with the
 //! same, and a file that was changed meanwhile is read when the whole host reads its app again.
 
+mod client;
 mod error;
 mod localhost;
 mod read;
@@ -16,6 +17,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use client::client_config;
 pub use error::TlsError;
 
 /// The protocols that a client may choose from, as ALPN names them, the best first.

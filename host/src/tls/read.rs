@@ -34,6 +34,11 @@ impl Identity {
     }
 }
 
+/// Reads the certificates in a file.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    chain(file, &read(file)?)
+}
+
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
     sys::read_regular(file).map_err(|source| TlsError::Read {
         file: file.to_owned(),

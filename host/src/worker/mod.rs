@@ -29,7 +29,7 @@ use serde_json::json;
 use crate::app::Driver;
 use crate::control::{OwnLoad, Ready, WorkerConfig};
 use crate::extensions::{Activity, Companion, Extensions, Search};
-use crate::logging::Selection;
+use crate::logging::{Recent, Selection};
 use crate::model::FunctionDefinition;
 use crate::pipeline::{Completions, FunctionRunner, LoadedFunction};
 use crate::triggers::blob::BlobWebhook;
@@ -80,13 +80,18 @@ impl Base {
 
 impl Worker {
     /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `listener` is bound and
-    /// non-blocking, `loads` a file that the supervisor has made. `Err` is the exit code, after the reason was reported to
+    /// non-blocking; `loads` and `logs` are files in memory that the supervisor has made. `Err` is the exit code, after the reason was reported to
     /// the supervisor.
-    pub fn connect(control: OwnedFd, listener: OwnedFd, loads: OwnedFd) -> Result<Self, i32> {
+    pub fn connect(control: OwnedFd, listener: OwnedFd, loads: OwnedFd, logs: OwnedFd) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
             crate::logging::print_error(&format_args!("funcdock worker: {error}"));
             1
         })?;
+        if let Err(error) = Recent::join(logs, config.load_cell) {
+            crate::logging::print_error(&format_args!(
+                "funcdock logs has no records of this worker: {error}"
+            ));
+        }
         let peers = Arc::clone(link.peers());
         let load = OwnLoad::new(loads, config.load_cell);
         let listener = Listener::shared(listener, load, link.handover());
@@ -322,6 +327,10 @@ impl LoadedWorker {
                 // The Functions host logs them itself.
                 failures: base.config.app.driver == Driver::Funcdock,
                 is_first: base.config.index == 0,
+                drain_limit: match base.config.app.driver {
+                    Driver::Funcdock => "see --drain-timeout",
+                    Driver::FunctionsHost => "the Functions host has set it, or is gone",
+                },
             },
             base.health.clone(),
         ) {

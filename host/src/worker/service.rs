@@ -43,6 +43,8 @@ pub(super) struct WorkerLogging {
     pub(super) failures: bool,
     /// Whether it is the first worker, which logs what is so in all of them.
     pub(super) is_first: bool,
+    /// Who sets the time for calls to finish.
+    pub(super) drain_limit: &'static str,
 }
 
 impl Service {
@@ -80,7 +82,15 @@ impl Service {
             .name("serving".to_owned())
             .spawn(move || {
                 let alarm = Alarm(health);
-                let in_time = runtime.block_on(run(serving, pipeline, tasks, drain, ordered, &alarm.0));
+                let in_time = runtime.block_on(run(
+                    serving,
+                    pipeline,
+                    tasks,
+                    drain,
+                    ordered,
+                    logging.drain_limit,
+                    &alarm.0,
+                ));
                 // A flush that blocks must not prevent the shutdown of the others.
                 runtime.shutdown_background();
                 in_time
@@ -157,7 +167,7 @@ fn start_triggers(
     started.collect()
 }
 
-/// Serves until the order to drain, then drains. Returns whether all calls ended in time. The remaining calls are dropped
+/// Serves until the order to drain, then drains. `limit` says who sets the time for that. Returns whether all calls ended in time. The remaining calls are dropped
 /// with the runtime, which runs their post hooks. It does not wait for threads of functions that still run.
 async fn run(
     serving: Vec<TriggerFuture>,
@@ -165,6 +175,7 @@ async fn run(
     tasks: TaskTracker,
     drain: CancellationToken,
     ordered: oneshot::Receiver<Duration>,
+    limit: &str,
     health: &Health,
 ) -> bool {
     pipeline.drive();
@@ -181,7 +192,7 @@ async fn run(
     tasks.close();
     let ended = tokio::time::timeout(deadline, tasks.wait()).await.is_ok();
     if !ended {
-        tracing::warn!("the time to finish is over; what still runs is given up (see --drain-timeout)");
+        tracing::warn!("the time to finish is over; what still runs is given up ({limit})");
         pipeline.cancel();
         // Calls that have not ended by then are dropped with the runtime.
         let _ = tokio::time::timeout(CANCEL_GRACE, tasks.wait()).await;

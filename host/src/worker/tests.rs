@@ -135,6 +135,7 @@ fn config() -> WorkerConfig {
         logs_calls: false,
         debug_logs: false,
         skip_post_on_exception: false,
+        uses_opentelemetry: false,
         max_requests: None,
         strict: false,
         threads: None,

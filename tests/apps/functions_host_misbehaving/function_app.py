@@ -73,13 +73,16 @@ async def on_loop(req: func.HttpRequest) -> str:
 
 @app.route(route="large")
 def large(req: func.HttpRequest) -> bytes:
-    return bytes(int(req.params["size"]))
+    made = bytes(int(req.params["size"]))
+    print("all is made", flush=True)
+    return made
 
 
 @app.route(route="loud")
 def loud(req: func.HttpRequest) -> str:
     for _ in range(int(req.params["records"])):
         logging.warning("x" * int(req.params["size"]))
+    print("all is said", flush=True)
     return "said"
 
 

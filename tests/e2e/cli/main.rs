@@ -7,6 +7,7 @@ mod init;
 mod install;
 mod kubernetes;
 mod list;
+mod logs;
 mod made;
 mod names;
 mod new;

@@ -7,11 +7,12 @@ use std::process::Command;
 use crate::made::run;
 use crate::support::Done;
 
-const EVERY: [&str; 16] = [
+const EVERY: [&str; 17] = [
     "init",
     "new",
     "start",
     "run",
+    "logs",
     "kubernetes",
     "extension list",
     "extension check",

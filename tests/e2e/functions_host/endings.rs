@@ -31,6 +31,12 @@ fn app() -> App {
     App::case("functions_host_misbehaving")
 }
 
+/// Waits until functions have printed this text so many times.
+fn has_printed(host: &FunctionsHost, text: &str, count: usize) {
+    let found = wait_for(|| (host.stdout().matches(text).count() == count).then_some(()));
+    assert!(found.is_some(), "{}", host.output());
+}
+
 /// How far a conversation goes.
 #[derive(Debug, Clone, Copy)]
 enum Point {
@@ -110,7 +116,7 @@ impl Point {
                 let mut host = loaded();
                 host.set_reading(false);
                 host.send(request("large", "1", "size=104857600"));
-                std::thread::sleep(Duration::from_millis(500));
+                has_printed(&host, "all is made", 1);
                 assert!(host.receive_for(Duration::ZERO).is_none());
                 host
             }
@@ -120,7 +126,7 @@ impl Point {
                 for number in 0..20 {
                     host.send(request("loud", &number.to_string(), "records=100&size=100000"));
                 }
-                std::thread::sleep(Duration::from_millis(500));
+                has_printed(&host, "all is said", 20);
                 host
             }
         }
@@ -209,6 +215,9 @@ fn an_order_to_leave_is_followed_in_time() {
             _ => 0,
         };
         assert_eq!(answered, expected, "{case}\n{}", host.output());
+        let limit = "the time to finish is over; what still runs is given up (the Functions host has set it, or is gone)";
+        let is_given_up = host.logs().iter().any(|log| log.message == limit);
+        assert_eq!(is_given_up, expected > 0, "{case}\n{}", host.output());
         assert!(!host.stderr().contains("panicked"), "{case}\n{}", host.output());
         assert!(
             !host.stderr().contains("the worker ends"),

@@ -1,20 +1,15 @@
 //! Worker extensions under the Functions host, on the newest Python: hooks of extensions in Rust and in Python around calls,
-//! answers and refusals, tracing, and where extensions are found.
+//! answers and refusals, and where extensions are found.
 
-use std::collections::HashMap;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use funcdock_rpc::messages::rpc_log::RpcLogCategory;
 use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::typed_data::Data;
-use funcdock_rpc::messages::{InvocationRequest, RpcHttp, RpcTraceContext, WorkerTerminate};
+use funcdock_rpc::messages::{InvocationRequest, RpcHttp, WorkerTerminate};
 use funcdock_tests::functions_host::{FunctionsHost, assert_success, body, call, failure, get, http_of};
-use funcdock_tests::otlp::Receiver;
 use funcdock_tests::{App, library, python, wait_for};
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::{Value as Json, json};
 
 /// Turns extensions on.
@@ -26,7 +21,7 @@ fn newest() -> PathBuf {
 }
 
 /// A case with these extensions in host.json, on the newest Python.
-fn app(case: &str, extensions: &[(&str, Json)]) -> App {
+pub(super) fn app(case: &str, extensions: &[(&str, Json)]) -> App {
     // Their order counts.
     let extensions: Vec<_> = extensions
         .iter()
@@ -90,7 +85,7 @@ fn request(name: &str, headers: &[(&str, &str)]) -> InvocationRequest {
 }
 
 /// Orders the worker to leave, and waits for its end.
-fn terminate(host: &mut FunctionsHost) {
+pub(super) fn terminate(host: &mut FunctionsHost) {
     host.send(Content::WorkerTerminate(WorkerTerminate {
         grace_period: Some(prost_types::Duration {
             seconds: 10,
@@ -240,94 +235,6 @@ fn hooks_in_python_are_inside_those_in_rust() {
     assert_eq!(log.log_category, i32::from(RpcLogCategory::System), "{log:?}");
     assert_eq!(log.invocation_id, "0f8fad5b-d9cb-469f-a165-70867728950e");
     terminate(&mut host);
-}
-
-fn attribute(span: &Span, key: &str) -> String {
-    let found = span.attributes.iter().find(|attribute| attribute.key == key);
-    match found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref()) {
-        Some(Value::StringValue(text)) => text.clone(),
-        other => format!("{other:?}"),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[test]
-fn spans_are_exported_at_the_end_with_the_hosts_trace_as_parent() {
-    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-    const PARENT: &str = "00f067aa0ba902b7";
-    // (name, the type of its trigger, `faas.trigger`)
-    let functions = [
-        ("by_http", "httpTrigger", "http"),
-        ("by_queue", "queueTrigger", "pubsub"),
-        ("by_rabbit", "rabbitMQTrigger", "pubsub"),
-        ("by_sql", "sqlTrigger", "datasource"),
-        ("by_timer", "timerTrigger", "timer"),
-        ("by_blob", "blobTrigger", "datasource"),
-        ("by_cosmos", "cosmosDBTrigger", "datasource"),
-        ("fails", "someTrigger", "other"),
-    ];
-    let receiver = Receiver::start();
-    // Nothing but the end flushes so late a batch.
-    let settings = json!({ "endpoint": receiver.endpoint(), "delay_ms": 3_600_000, "service_name": "shop" });
-    let mut app = app(
-        "functions_host_types",
-        &[("opencensus", json!({ "settings": settings }))],
-    );
-    for (name, kind, _) in functions {
-        let bindings = json!({ "bindings": [{ "type": kind, "direction": "in", "name": "start" }] });
-        let code = match name {
-            "fails" => "def main(start):\n    raise ValueError('no')\n",
-            _ => "def main(start):\n    return None\n",
-        };
-        app = app
-            .file(&format!("{name}/__init__.py"), code)
-            .file(&format!("{name}/function.json"), &bindings.to_string());
-    }
-    let names = functions.map(|(name, ..)| name);
-    let mut host = app.under_functions_host().with_functions(&names);
-    for (name, kind, _) in functions {
-        let data = match kind {
-            "httpTrigger" => Data::Http(Box::new(get("http://localhost/api/by_http"))),
-            "timerTrigger" => Data::Json(r#"{"IsPastDue": false}"#.to_owned()),
-            "blobTrigger" => Data::Bytes(b"text".as_slice().into()),
-            "cosmosDBTrigger" | "sqlTrigger" => Data::Json("[]".to_owned()),
-            _ => Data::String("text".to_owned()),
-        };
-        let response = host.invoke(InvocationRequest {
-            invocation_id: format!("call of {name}"),
-            trace_context: Some(RpcTraceContext {
-                trace_parent: format!("00-{TRACE}-{PARENT}-01"),
-                trace_state: "vendor=1".to_owned(),
-                attributes: HashMap::new(),
-            }),
-            ..call(name, &[("start", data)])
-        });
-        match name {
-            "fails" => assert_eq!(failure(response.result.as_ref()), "ValueError: no"),
-            _ => assert_success(response.result.as_ref(), &host),
-        }
-    }
-    assert_eq!(receiver.count(), 0, "the batch has not waited");
-    terminate(&mut host);
-    let spans = receiver.spans();
-    assert_eq!(spans.len(), functions.len(), "{}", host.output());
-    for (name, _, trigger) in functions {
-        let span = spans.iter().find(|span| span.name == name);
-        let span = span.unwrap_or_else(|| panic!("{name} in {spans:#?}"));
-        assert_eq!(hex(&span.trace_id), TRACE, "{name}");
-        assert_eq!(hex(&span.parent_span_id), PARENT, "{name}");
-        assert_eq!(span.trace_state, "vendor=1", "{name}");
-        assert_eq!(attribute(span, "faas.trigger"), trigger, "{name}");
-        assert_eq!(attribute(span, "faas.invocation_id"), format!("call of {name}"));
-        let is_error = span
-            .status
-            .as_ref()
-            .is_some_and(|status| status.code() == StatusCode::Error);
-        assert_eq!(is_error, name == "fails", "{name}: {:?}", span.status);
-    }
 }
 
 /// Installs a package that brings the fixtures' `record`, as pip would unpack it.

@@ -12,4 +12,5 @@ mod loads;
 mod outputs;
 mod shared_memory;
 mod streams;
+mod telemetry;
 mod texts;

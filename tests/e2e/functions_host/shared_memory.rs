@@ -53,8 +53,12 @@ fn large_data_goes_by_maps_both_ways() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut host = host(folder.path());
     let text = "ä".repeat(MIB);
+    // No two pages of these are the same.
+    let bytes = |length: usize| -> Vec<u8> { (0..length).map(|index| (index / 251 + index) as u8).collect() };
     let cases = [
-        ("mirror", RpcDataType::Bytes, vec![7; 3 * MIB]),
+        ("mirror", RpcDataType::Bytes, bytes(MIB)),
+        ("mirror", RpcDataType::Bytes, bytes(3 * MIB + 1)),
+        ("mirror", RpcDataType::Bytes, bytes(11 * MIB + 4097)),
         ("mirror_text", RpcDataType::String, text.into_bytes()),
     ];
     for (name, kind, content) in cases {

@@ -1,4 +1,5 @@
-//! The texts of the log that hosts and tools look for: their words, levels and categories are those of Microsoft's worker.
+//! The texts of the log that hosts and tools look for: their words, levels and categories are those of Microsoft's worker,
+//! those about listing and loading of its newest one, that of CPython 3.13, and the others of 4.34.
 
 use std::collections::HashMap;
 
@@ -6,7 +7,7 @@ use funcdock_rpc::messages::FunctionEnvironmentReloadRequest;
 use funcdock_rpc::messages::rpc_log::{Level, RpcLogCategory};
 use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::typed_data::Data;
-use funcdock_tests::functions_host::{FunctionsHost, assert_success, call, get};
+use funcdock_tests::functions_host::{FunctionsHost, WORKER_ID, assert_success, call, get};
 use funcdock_tests::{App, at_once};
 
 /// Asserts that this text is logged as Microsoft's worker logs it.
@@ -44,30 +45,35 @@ fn the_steps_of_a_worker_are_logged() {
             &[("req", Data::Http(Box::new(get("http://localhost/"))))],
         ));
     }
-    let texts = [
-        "Received WorkerInitRequest, python version 3.".to_owned(),
+    let whole = [
+        format!("Changing current working directory to {folder}"),
+        format!("Received WorkerMetadataRequest, request ID start-7, worker id: {WORKER_ID}"),
+        "Indexed function app and found 12 functions".to_owned(),
+        format!(
+            "Received WorkerLoadRequest, request ID start-7, function_id: hello-id, function_name: hello, \
+             worker_id: {WORKER_ID}"
+        ),
+    ];
+    for text in &whole {
+        assert_logged(&mut host, text, Level::Information);
+        assert_eq!(host.log(text).message, *text);
+    }
+    let parts = [
+        "Received WorkerInitRequest, python version 3.",
         "request ID start-7. App Settings state: PYTHON_THREADPOOL_THREAD_COUNT: 2 | PYTHON_ENABLE_DEBUG_LOGGING: 0 | \
          PYTHON_ENABLE_WORKER_EXTENSIONS: False. To enable debug level logging, please refer to \
-         https://aka.ms/python-enable-debug-logging"
-            .to_owned(),
+         https://aka.ms/python-enable-debug-logging",
         "Received FunctionEnvironmentReloadRequest, request ID: start-7, App Settings state: \
          PYTHON_THREADPOOL_THREAD_COUNT: 7 | PYTHON_ISOLATE_WORKER_DEPENDENCIES: 0 | PYTHON_ENABLE_WORKER_EXTENSIONS: 1. \
-         To enable debug level logging, please refer to https://aka.ms/python-enable-debug-logging"
-            .to_owned(),
-        format!("Changing current working directory to {folder}"),
-        "Received WorkerMetadataRequest, request ID start-7".to_owned(),
-        "Indexed function app and found 12 functions".to_owned(),
-        "Received FunctionLoadRequest, request ID: start-7, function ID: hello-id, function name: hello".to_owned(),
+         To enable debug level logging, please refer to https://aka.ms/python-enable-debug-logging",
         "Received FunctionInvocationRequest, request ID: start-7, function ID: hello-id, function name: hello, \
-         invocation ID: 0f8fad5b-d9cb-469f-a165-70867728950e, function type: sync, timestamp (UTC): "
-            .to_owned(),
-        ", sync threadpool max workers: 7".to_owned(),
+         invocation ID: 0f8fad5b-d9cb-469f-a165-70867728950e, function type: sync, timestamp (UTC): ",
+        ", sync threadpool max workers: 7",
         "function name: hello_async, invocation ID: 0f8fad5b-d9cb-469f-a165-70867728950e, function type: async, \
-         timestamp (UTC): "
-            .to_owned(),
+         timestamp (UTC): ",
     ];
-    for text in texts {
-        assert_logged(&mut host, &text, Level::Information);
+    for text in parts {
+        assert_logged(&mut host, text, Level::Information);
     }
 }
 

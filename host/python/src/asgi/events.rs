@@ -8,7 +8,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use crate::convert::{body_bytes, bytes_of};
+use crate::byte_copy;
+use crate::convert::bytes_of;
 use crate::text::utf8;
 
 /// An event that an app sends.
@@ -106,7 +107,7 @@ pub(super) fn raw_headers<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResult
 pub(super) fn request<'py>(py: Python<'py>, body: &[u8], more: bool) -> PyResult<Bound<'py, PyDict>> {
     let event = PyDict::new(py);
     event.set_item(intern!(py, "type"), intern!(py, "http.request"))?;
-    event.set_item(intern!(py, "body"), body_bytes(py, body)?)?;
+    event.set_item(intern!(py, "body"), byte_copy::to_python(py, body)?)?;
     event.set_item(intern!(py, "more_body"), more)?;
     Ok(event)
 }

@@ -8,9 +8,10 @@ use http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyDict, PyString};
 
 use super::events;
+use crate::byte_copy;
 use crate::convert::bytes_of;
 use crate::text::utf8;
 
@@ -106,7 +107,7 @@ pub(super) fn receive<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound
     event.set_item(intern!(py, "type"), intern!(py, "websocket.receive"))?;
     match message {
         Message::Text(text) => event.set_item(intern!(py, "text"), text.as_str())?,
-        Message::Binary(bytes) => event.set_item(intern!(py, "bytes"), PyBytes::new(py, bytes))?,
+        Message::Binary(bytes) => event.set_item(intern!(py, "bytes"), byte_copy::to_python(py, bytes)?)?,
     }
     Ok(event)
 }

@@ -19,6 +19,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
 
 use super::raw_blob::RawBlob;
+use crate::byte_copy;
 use crate::text::utf8;
 
 /// Converts data to a Python object. Attached.
@@ -26,12 +27,16 @@ pub(super) fn object<'py>(py: Python<'py>, name: &str, data: &Data) -> PyResult<
     Ok(match data {
         Data::None => PyNone::get(py).to_owned().into_any(),
         Data::String(text) | Data::Json(text) => PyString::new(py, text).into_any(),
-        Data::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Data::Bytes(bytes) => byte_copy::to_python(py, bytes)?.into_any(),
         Data::Int(number) => number.into_pyobject(py)?.into_any(),
         Data::Double(number) => PyFloat::new(py, *number).into_any(),
         Data::Strings(texts) => PyList::new(py, texts)?.into_any(),
         Data::ByteStrings(parts) => {
-            PyList::new(py, parts.iter().map(|part| PyBytes::new(py, part)))?.into_any()
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|part| byte_copy::to_python(py, part))
+                .collect::<PyResult<_>>()?;
+            PyList::new(py, parts)?.into_any()
         }
         Data::Ints(numbers) => PyList::new(py, numbers)?.into_any(),
         Data::Doubles(numbers) => PyList::new(py, numbers)?.into_any(),

@@ -61,22 +61,6 @@ pub(crate) fn joined<'a>(
     values.fold(first, |joined, value| joined + separator + value)
 }
 
-/// Returns the bytes of a body as Python has them. Attached.
-///
-/// # Errors
-/// `MemoryError` if there is no memory for a copy.
-pub(crate) fn body_bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    /// A copy of fewer bytes needs no look at the memory.
-    const LARGE: usize = 1 << 20;
-    if bytes.len() < LARGE {
-        return Ok(PyBytes::new(py, bytes));
-    }
-    PyBytes::new_with(py, bytes.len(), |copy| {
-        copy.copy_from_slice(bytes);
-        Ok(())
-    })
-}
-
 /// Returns the length of the body that the headers declare.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()

@@ -9,7 +9,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use super::http_parts::{body_bytes, joined, text};
+use super::http_parts::{joined, text};
+use crate::byte_copy;
 
 /// The source of the fields of `funcdock.http.HttpRequest`.
 #[pyclass(frozen, module = "funcdock")]
@@ -96,6 +97,6 @@ impl RawRequest {
         let bytes = body.ok_or_else(|| {
             PyRuntimeError::new_err("the body is a stream, which the web framework reads: a hook cannot")
         })?;
-        body_bytes(py, bytes)
+        byte_copy::to_python(py, bytes)
     }
 }

@@ -19,9 +19,7 @@ use pyo3::types::PyDict;
 
 pub(crate) use functions_host::encoded;
 pub(crate) use generic::bytes_of;
-pub(crate) use http_parts::{
-    address, body_bytes, content_length, header_pairs, joined, latin1, latin1_bytes, scheme,
-};
+pub(crate) use http_parts::{address, content_length, header_pairs, joined, latin1, latin1_bytes, scheme};
 pub(crate) use http_request::RawRequest;
 pub(crate) use http_response::know_responses;
 pub(crate) use parts::{PartsOf, parts_of};

@@ -212,7 +212,8 @@ impl Pool {
         // One of them always goes on.
         let others_serve = was_interrupted && state.ended != mark.ended && state.places.running() > 1;
         state.ended = state.ended.wrapping_add(1);
-        state.typical = (state.typical * 7 + took) / 8;
+        // One that was interrupted does not make the others long.
+        state.typical = (state.typical * 7 + took.min(2 * NAP)) / 8;
         if state.places.is_replaced(place, self.threads.most) {
             state.places.leave(place);
             return Next::Leave;

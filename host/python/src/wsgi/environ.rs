@@ -10,8 +10,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::byte_copy;
 use crate::byte_reader::ByteReader;
-use crate::convert::{address, body_bytes, joined, latin1, scheme};
+use crate::convert::{address, joined, latin1, scheme};
 
 /// Returns the entries that all environs of a function have. Attached.
 pub(super) fn template<'py>(
@@ -87,7 +88,7 @@ fn input<'py>(wsgi: &Bound<'py, PyModule>, request: &HttpRequest) -> PyResult<Bo
     let py = wsgi.py();
     match &request.body {
         Body::Bytes(bytes) => {
-            let bytes = body_bytes(py, bytes)?;
+            let bytes = byte_copy::to_python(py, bytes)?;
             wsgi.call_method1(intern!(py, "whole_input"), (bytes,))
         }
         Body::Stream(stream) => match stream.take() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use super::listening::Listening;
 use super::of_func::OfFunc;
@@ -12,6 +12,7 @@ use super::operations::Operations;
 use super::values::seconds;
 use crate::cli::settings::{EXPECTED_WORKERS, parse_workers};
 use crate::cli::switch::{Switch, boolean, parse_switch};
+use crate::cli::variables;
 use crate::logging::{AccessLogFormat, Format};
 use crate::model::{Origins, TrustedProxies};
 
@@ -228,8 +229,16 @@ impl Arguments {
         }
     }
 
+    /// Returns what the variables of this process say.
+    pub(super) fn of_variables(program: &str) -> Self {
+        let parsed = Program::try_parse_from([program]);
+        let Program { arguments } =
+            parsed.unwrap_or_else(|error| variables::named(error, &Program::command(), &[]).exit());
+        arguments
+    }
+
     fn at_file(program: &str, app: &Path, socket: &Path) -> Self {
-        let Program { arguments } = Program::parse_from([program]);
+        let arguments = Arguments::of_variables(program);
         Arguments {
             app: app.to_owned(),
             listening: Listening::at_file(socket),

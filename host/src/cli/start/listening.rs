@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::cli::switch::boolean;
-use crate::model::Scheme;
+use crate::model::{HostAddress, Scheme};
 use crate::supervisor::Listen;
 use crate::tls::Identity;
 
@@ -83,6 +83,26 @@ impl Listening {
                 let address = self.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
                 Listen::At(SocketAddr::new(address, port))
             }
+        }
+    }
+
+    /// Returns where a host listens by these options, or at this port; as this machine reaches it.
+    pub(super) fn reached(&self, port: Option<u16>, local_port: Option<u16>) -> HostAddress {
+        match &self.unix_socket {
+            Some(file) if port.is_none() => HostAddress::Unix(file.clone()),
+            _ => {
+                let port = port.or(self.port).or(local_port).unwrap_or(DEFAULT_PORT);
+                let address = self.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
+                HostAddress::Ip(SocketAddr::new(address, port))
+            }
+        }
+    }
+
+    /// Returns the scheme of the URLs of a host with these options.
+    pub(super) fn scheme(&self) -> Scheme {
+        match self.use_https || self.cert.is_some() {
+            true => Scheme::Https,
+            false => Scheme::Http,
         }
     }
 

@@ -14,7 +14,7 @@ if os.environ.get("PYTHONSAFEPATH") == "funcdock":
     # Programs that functions start do not get it.
     del os.environ["PYTHONSAFEPATH"]
 
-CONTROL, LISTENER, LOADS = 3, 4, 5
+CONTROL, LISTENER, LOADS, LOGS = 3, 4, 5, 6
 OLDEST = (3, 9)
 
 # What the Functions host says: its URI, its names for the worker and the request, the largest message; and the folder of
@@ -58,7 +58,7 @@ def main():
             % ((sys.executable,) + tuple(sys.version_info[:2]) + OLDEST),
         )
     # A program that a function starts must not keep the port or the channel open.
-    for descriptor in () if FUNCTIONS_HOST else (CONTROL, LISTENER, LOADS):
+    for descriptor in () if FUNCTIONS_HOST else (CONTROL, LISTENER, LOADS, LOGS):
         os.set_inheritable(descriptor, False)
     # The command that serves the app, for code that reads its arguments, as the settings of some Django projects do.
     sys.argv[:] = ["funcdock", "worker" if FUNCTIONS_HOST else "start", os.getcwd()]
@@ -73,7 +73,7 @@ def main():
     if FUNCTIONS_HOST:
         return module.run_under_functions_host(*FUNCTIONS_HOST)
     # Rust owns the descriptors from here on: an exception goes to stderr, not through the channel.
-    return module.run(CONTROL, LISTENER, LOADS)
+    return module.run(CONTROL, LISTENER, LOADS, LOGS)
 
 
 def leave(code):

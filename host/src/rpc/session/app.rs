@@ -118,7 +118,7 @@ impl Conversation {
 
     fn answer_waiting(&mut self) {
         let unknown = "the host has not said where the app is";
-        let outgoing = self.outgoing.clone();
+        let (outgoing, worker_id) = (self.outgoing.clone(), &self.options.worker_id);
         let (mut loaded, reason) = match &mut self.app {
             AppState::In(_) | AppState::Loading(..) => return,
             AppState::Unknown => (None, unknown),
@@ -131,7 +131,7 @@ impl Conversation {
         let load = |loaded: Option<&mut Loaded>, id: &str, request: &FunctionLoadRequest| {
             let name = request.metadata.as_ref().map_or("", |metadata| &metadata.name);
             tell(format!(
-                "Received FunctionLoadRequest, request ID: {id}, function ID: {}, function name: {name}",
+                "Received WorkerLoadRequest, request ID {id}, function_id: {}, function_name: {name}, worker_id: {worker_id}",
                 request.function_id
             ));
             match loaded {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Conversation;
 use super::app::AppState;
+use crate::app::own_telemetry;
 use crate::logging::Level;
 use crate::rpc::capabilities::{capabilities, metadata};
 use crate::rpc::http_uri::{self, HttpSocket};
@@ -49,6 +50,7 @@ impl Conversation {
                 .get("FunctionDataCache")
                 .is_some_and(|value| value.eq_ignore_ascii_case("true"));
             self.maps = Maps::from_settings(|name| std::env::var(name).ok(), self.has_cache);
+            self.has_own_telemetry = own_telemetry::is_own(|name| std::env::var(name).ok());
         }
         self.open_http(|name| std::env::var(name).ok());
         let response = WorkerInitResponse {
@@ -61,7 +63,11 @@ impl Conversation {
     }
 
     fn capabilities(&self) -> HashMap<String, String> {
-        capabilities(self.maps.are_on(), self.http.as_ref().map(HttpSocket::uri))
+        capabilities(
+            self.maps.are_on(),
+            self.has_own_telemetry,
+            self.http.as_ref().map(HttpSocket::uri),
+        )
     }
 
     /// Listens for requests that the host passes on, if the app wants them so. Once announced, it stays.
@@ -122,6 +128,7 @@ impl Conversation {
             can_be_set
         });
         let maps = Maps::from_settings(|name| variables.get(name).cloned(), self.has_cache);
+        let has_own_telemetry = own_telemetry::is_own(|name| variables.get(name).cloned());
         let setting = variables.get(http_uri::SETTING).cloned();
         let environment = NewEnvironment {
             variables: variables.into_iter().collect(),
@@ -135,6 +142,7 @@ impl Conversation {
         self.steps.send(step).map_err(|_| ended(()))?;
         replaced.await.map_err(|_| ended(()))??;
         self.maps = maps;
+        self.has_own_telemetry = has_own_telemetry;
         if let Some(directory) = directory {
             self.app = AppState::In(directory);
         }

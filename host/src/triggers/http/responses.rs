@@ -92,6 +92,9 @@ impl http_body::Body for ResponseBody {
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Lines of JSON.
+pub(super) const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
 
 /// Whether a response with this status has no body, even if the function returns one.

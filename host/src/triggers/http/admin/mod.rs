@@ -7,6 +7,7 @@
 mod blob_events;
 mod functions;
 mod keys;
+mod logs;
 mod route;
 
 use std::net::IpAddr;
@@ -148,15 +149,16 @@ impl HostPaths {
         match check {
             Some(check) => check.refuse(parts),
             None => self
-                .is_of_foreign_page(parts)
+                .is_of_foreign_page(route, parts)
                 .then(|| responses::plain(StatusCode::FORBIDDEN, "pages of other origins may not do this\n")),
         }
     }
 
-    /// Whether a web page has sent this, to change something, that is neither the host's own nor named by its origin: a page
-    /// anywhere can send requests to a developer's machine.
-    fn is_of_foreign_page(&self, parts: &Parts) -> bool {
-        let Some(origin) = parts.headers.get(ORIGIN).filter(|_| !parts.method.is_safe()) else {
+    /// Whether a web page has sent this, to change something or to read the log, that is neither the host's own nor named by
+    /// its origin: a page anywhere can send requests to a developer's machine.
+    fn is_of_foreign_page(&self, route: &Route, parts: &Parts) -> bool {
+        let matters = !parts.method.is_safe() || *route == Route::Logs;
+        let Some(origin) = parts.headers.get(ORIGIN).filter(|_| matters) else {
             return false;
         };
         let is_named = match &self.origins {
@@ -214,6 +216,7 @@ impl HostPaths {
                 }
                 response
             }
+            Route::Logs => logs::answer(parts, &self.calls, &self.functions),
             Route::WarmUp => {
                 self.warm_up().await;
                 responses::plain(StatusCode::OK, "")

@@ -18,6 +18,8 @@ pub(crate) enum Route {
     Ping,
     /// `/admin/host/status`.
     Status,
+    /// `/admin/host/logs`: the log.
+    Logs,
     /// `/admin/warmup`.
     WarmUp,
     /// `/admin/extensions`.
@@ -120,6 +122,7 @@ impl Route {
             ["metrics"] | ["admin", "metrics"] => read(Route::Metrics),
             ["admin", "host", "ping"] => any(Route::Ping),
             ["admin", "host", "status"] => read(Route::Status),
+            ["admin", "host", "logs"] => read(Route::Logs),
             ["admin", "warmup"] => any(Route::WarmUp),
             ["admin", "extensions"] => read(Route::Extensions),
             ["admin", "extensions", "flush"] => only(method, &[Method::POST], POST, Route::Flush),
@@ -220,6 +223,8 @@ mod tests {
             ("GET /readyz/", Route::Readiness),
             ("POST /admin/host/ping", Route::Ping),
             ("GET /Admin/Host/Status", Route::Status),
+            ("GET /admin/host/logs", Route::Logs),
+            ("POST /admin/host/logs", closed("GET, HEAD")),
             ("GET /admin/metrics", Route::Metrics),
             ("POST /metrics", closed("GET, HEAD")),
             ("GET /admin/functions/Hello", Route::Function(hello())),
@@ -269,6 +274,7 @@ mod tests {
         let open = ["/", "/healthz", "/readyz", "/admin/host/ping"];
         let others = [
             "/admin/host/status",
+            "/admin/host/logs",
             "/metrics",
             "/admin/functions",
             "/admin/host/keys",
