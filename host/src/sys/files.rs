@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{AccessFlags, access};
+use rustix::fs::{MemfdFlags, memfd_create};
 
 /// Whether this is a file that the process may run.
 pub(crate) fn is_executable(path: &Path) -> bool {
@@ -25,7 +25,7 @@ pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Returns an empty file in memory, for which debuggers show this name.
 pub fn memory_file(name: &CStr) -> io::Result<File> {
-    Ok(File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
+    Ok(File::from(memfd_create(name, MemfdFlags::CLOEXEC)?))
 }
 
 /// Writes a file for the user of this process alone. Whoever reads it meanwhile gets the old one or the new one. A link stays,

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use object::ReadCache;
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use elf::{Dynamic, check, has_symbol, texts_of_notes};
 
@@ -153,7 +153,7 @@ impl Image {
     }
 
     fn seal(&self, name: &OsStr) -> io::Result<OwnedFd> {
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let mut copy = File::from(memfd_create(name, flags)?);
         copy.write_all(self.loaded())?;
         let seals =

@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
+use rustix::fs::{MemfdFlags, memfd_create};
 
 const WORD: usize = size_of::<AtomicU64>();
 
@@ -29,7 +29,7 @@ impl SharedWords {
         if size > limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = File::from(memfd_create(c"funcdock-logs", flags)?);
         file.set_len(size)?;
         // To access what another process has cut off would end this one.

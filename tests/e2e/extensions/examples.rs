@@ -162,8 +162,27 @@ fn nobody_comes_through_while_the_issuer_cannot_be_asked() {
     host.stop().assert_clean();
 }
 
+/// Every way to attach an extension: the functions keep their types.
+const DECORATORS: &str = r#"
+from funcdock.extensions import rate_limit
+
+
+@rate_limit
+def bare(name: str) -> int:
+    return len(name)
+
+
+@rate_limit(per_second=2)
+def with_settings(name: str) -> int:
+    return bare(name) + 1
+
+
+lengths: list[int] = [bare("Ada"), with_settings("Grace")]
+functions: list[str] = rate_limit(__file__, burst=3).functions
+"#;
+
 #[test]
-fn type_checkers_know_what_the_extensions_add_to_the_context() {
+fn type_checkers_know_what_extensions_add_and_how_they_are_attached() {
     let python = python::with("mypy", &["azure-functions", "mypy"]);
     let app = app(&python, "http://127.0.0.1:9/keys");
     let written = Command::new(funcdock_tests::binary())
@@ -174,10 +193,7 @@ fn type_checkers_know_what_the_extensions_add_to_the_context() {
         .output()
         .expect("it runs");
     assert!(written.status.success(), "{written:?}");
-    let check = |name: &str, body: &str| {
-        let source = format!(
-            "from funcdock.extensions import Context\n\ndef f(context: Context) -> None:\n    {body}\n"
-        );
+    let check = |name: &str, source: &str| {
         std::fs::write(app.path().join(name), source).expect("a file");
         let checked = Command::new(&python)
             .args(["-m", "mypy", "--strict", "--no-error-summary", name])
@@ -187,10 +203,19 @@ fn type_checkers_know_what_the_extensions_add_to_the_context() {
             .expect("mypy runs");
         String::from_utf8_lossy(&checked.stdout).into_owned()
     };
+    let with_context = |body: &str| {
+        format!("from funcdock.extensions import Context\n\ndef f(context: Context) -> None:\n    {body}\n")
+    };
     let right =
         "user: str = context.user; context.audit.note('paid', {'amount': 3}); print(context.invocation_id)";
-    assert_eq!(check("right.py", right), "");
-    let wrong = check("wrong.py", "context.audit.note(3)");
+    assert_eq!(check("right.py", &with_context(right)), "");
+    assert_eq!(check("decorators.py", DECORATORS), "");
+    let wrong = check(
+        "wrong_setting.py",
+        &DECORATORS.replace("per_second", "per_seconds"),
+    );
+    assert!(wrong.contains("argument \"per_seconds\""), "{wrong}");
+    let wrong = check("wrong.py", &with_context("context.audit.note(3)"));
     assert!(
         wrong.contains("incompatible type \"int\"; expected \"str\""),
         "{wrong}"

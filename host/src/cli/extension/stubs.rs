@@ -20,10 +20,13 @@ MYPYPATH. Each library is opened in its own process. A broken one is left out wi
 const HEAD: &str = "\
 # Written by `funcdock extension stubs`: the extensions that this app can import. Run it again when they change.
 from abc import ABCMeta
+from collections.abc import Callable
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, overload
 
 from azure.functions import Context as _Context
+
+_Function = TypeVar(\"_Function\", bound=Callable[..., Any])
 
 class _Attachment:
     extension: str
@@ -111,9 +114,12 @@ fn stubs(extensions: &[Described]) -> String {
             documented(&extension.settings)
         );
         if scope == "function" {
-            let _ = writeln!(
+            // For the functions of a file, as a decorator, and as a decorator with settings.
+            let _ = write!(
                 text,
-                "    def __call__(self, _file: str | PathLike[str], /{settings}) -> _Attachment: ..."
+                "    @overload\n    def __call__(self, _file: str | PathLike[str], /{settings}) -> _Attachment: ...\n    \
+                 @overload\n    def __call__(self, _function: _Function, /{settings}) -> _Function: ...\n    \
+                 @overload\n    def __call__(self{settings}) -> Callable[[_Function], _Function]: ...\n"
             );
         }
         let _ = writeln!(text, "\n{name}: _{name}");

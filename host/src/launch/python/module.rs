@@ -43,8 +43,8 @@ fn advice(chosen: bool) -> String {
         )
     } else {
         format!(
-            "Put it beside the funcdock binary (a build from source makes it with `cargo build --workspace`), \
-             or name it in {MODULE_VARIABLE}."
+            "An installed package brings it: install the package again, not with `pip install --target`, which leaves it \
+             out. A build from source, `cargo build`, puts it beside the binary. {MODULE_VARIABLE} can name another file."
         )
     }
 }
