@@ -3,7 +3,7 @@
 //! A thread attaches to the interpreter once, then takes calls from the queue one at a time while there are any, so a
 //! call that blocks does not delay others. At most one idle thread is awake. As long as the calls of others end, it naps;
 //! else it waits for the GIL, and wakes the next one when it has it. So threads do not compete for the GIL, but all of them
-//! work when functions release it.
+//! work when functions release it. If functions take long, and nobody holds the GIL, several are woken at once.
 //!
 //! A thread that has waited for the switch interval gets the GIL by force, in the middle of another thread's call. If calls
 //! have ended meanwhile, the others serve the queue well: the thread gives the GIL back and waits again. So does a thread
@@ -46,8 +46,8 @@ struct State {
     queue: VecDeque<RunnerCall>,
     /// The places of the threads that sleep; the last one is woken first.
     sleepers: Vec<usize>,
-    /// A thread was woken and has not read the queue yet.
-    waking: bool,
+    /// The number of threads that were woken for calls in the queue, and have not taken them yet.
+    waking: usize,
     /// The number of calls that have ended; wraps around.
     ended: u32,
     /// A thread was asked for, and does not serve yet.
@@ -55,13 +55,27 @@ struct State {
     /// The system has refused another thread.
     is_full: bool,
     places: Places,
-    /// When a thread last had to wait for the GIL.
+    /// When a thread last got the GIL by force.
     held: Option<Instant>,
     /// How long calls take, as a moving average in which long ones count as two naps.
     typical: Duration,
 }
 
 impl State {
+    /// How many threads may be about to take calls from the queue: one, or several if they would not compete for the GIL.
+    fn wanted(&self) -> usize {
+        if self.queue.len() > 1 && self.typical >= NAP && !self.was_held(Instant::now()) {
+            self.queue.len().min(MOST_WAKING)
+        } else {
+            self.queue.len().min(1)
+        }
+    }
+
+    /// Whether a thread has got the GIL by force a moment ago.
+    fn was_held(&self, now: Instant) -> bool {
+        self.held.is_some_and(|held| now.duration_since(held) < WAS_HELD)
+    }
+
     fn mark(&self, at: Instant) -> Mark {
         Mark {
             at,
@@ -83,6 +97,13 @@ struct Mark {
 /// The time after which a thread that was woken looks whether the others serve the queue. It is worth it if calls are
 /// shorter.
 const NAP: Duration = Duration::from_micros(100);
+
+/// For how long it is doubted that the GIL is free after it was not.
+const WAS_HELD: Duration = Duration::from_millis(50);
+
+/// The most threads that are woken at once. It takes longer until a thread runs than until it has begun a call, so one after the
+/// other would leave calls that wait in the queue.
+const MOST_WAKING: usize = 8;
 
 impl Pool {
     /// Returns a pool of so many threads. It has none yet: `start_thread` starts one that serves.
@@ -116,7 +137,7 @@ impl Pool {
 
     /// Wakes a thread for queued calls. From any thread, attached or not.
     pub(crate) fn wake(&self) {
-        self.wake_one(&mut self.lock());
+        self.wake_some(&mut self.lock());
     }
 
     /// Handles a call whose time is over: a thread cannot be stopped, so if the call runs, its thread is lost. From any
@@ -153,12 +174,12 @@ impl Pool {
         state.places.serving()
     }
 
-    fn wake_one(&self, state: &mut State) {
-        if !state.waking
-            && !state.queue.is_empty()
+    /// Wakes as many threads for calls in the queue as are wanted.
+    fn wake_some(&self, state: &mut State) {
+        while state.waking < state.wanted()
             && let Some(place) = state.sleepers.pop()
         {
-            state.waking = true;
+            state.waking += 1;
             state.places.wake(place);
         }
     }
@@ -169,7 +190,7 @@ impl Pool {
             return;
         }
         if state.sleepers.is_empty()
-            && !state.waking
+            && state.waking == 0
             && !state.starting
             && state.places.has_room(self.threads.most)
         {

@@ -32,14 +32,11 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The same if the usual number of calls runs: it doubles up to this time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
-/// The longest time to wait for a GIL that is free: for a thread to wake up, and a function to go on that had waited.
+/// The longest time to wait for a GIL that is free, after a nap.
 const FREE: Duration = Duration::from_millis(1);
 
 /// A thread beyond the usual number ends when it has slept for so long.
 const LONG: Duration = Duration::from_secs(30);
-
-/// For how long it is doubted that the GIL is free after it was not.
-const WAS_HELD: Duration = Duration::from_millis(50);
 
 impl Pool {
     /// Runs calls on this thread until the process ends, another thread has taken its place, or it is not needed any more.
@@ -79,19 +76,19 @@ impl Pool {
     /// Whether a thread that has asked for the GIL, and has it, begins a call, and does not give it back. Attached.
     fn may_begin(&self, py: Python<'_>, &Asked { mark, had_it }: &Asked) -> bool {
         let now = Instant::now();
-        let waited = now.duration_since(mark.at);
+        // Functions that wait need the GIL for moments, many of them one after the other; only those who compute are forced.
+        let by_force = now.duration_since(mark.at) >= self.switch_interval;
         let mut state = self.lock();
-        let was_held = state.held.is_some_and(|held| now.duration_since(held) < WAS_HELD);
-        let is_doubtful = had_it || was_held;
-        if waited >= FREE {
+        let was_held = state.was_held(now);
+        if by_force {
             state.held = Some(now);
         }
         if state.places.running() < self.threads.usual {
-            return waited < self.switch_interval || state.ended == mark.ended;
+            return !by_force || state.ended == mark.ended;
         }
         drop(state);
-        if waited >= FREE || !is_doubtful {
-            return waited < FREE;
+        if by_force || !(had_it || was_held) {
+            return !by_force;
         }
         // Those who compute take turns: one of them has it after a nap.
         let asked = py.detach(|| {
@@ -138,15 +135,15 @@ impl Pool {
         next
     }
 
-    /// Waits until there is a call in the queue, and no other thread is about to take it. `is_woken` says that this thread is
-    /// the one that was woken. Returns `None` if the thread is not needed any more. Detached.
+    /// Waits until there is a call in the queue that no other thread is about to take. `is_woken` says that this thread is one
+    /// that was woken. Returns `None` if the thread is not needed any more. Detached.
     fn wait(&self, place: usize, mut is_woken: bool) -> Option<Asked> {
         let mut had_it = !is_woken;
         let mut state = self.lock();
-        while state.queue.is_empty() || (state.waking && !is_woken) {
+        while state.queue.is_empty() || (!is_woken && state.waking >= state.wanted()) {
             if is_woken {
                 // Other threads took the calls that this one was woken for, so it need not wake another one.
-                state.waking = false;
+                state.waking -= 1;
             }
             state = self.sleep(place, state)?;
             had_it = false;
@@ -163,7 +160,9 @@ impl Pool {
                 ended = state.ended;
             }
         }
-        state.waking = true;
+        if !is_woken {
+            state.waking += 1;
+        }
         let mark = state.mark(Instant::now());
         Some(Asked { mark, had_it })
     }
@@ -193,8 +192,8 @@ impl Pool {
         let at = Instant::now();
         let mut state = self.lock();
         let call = state.queue.pop_front();
-        state.waking = false;
-        self.wake_one(&mut state);
+        state.waking -= 1;
+        self.wake_some(&mut state);
         let Some(call) = call else {
             return Next::Wait;
         };
