@@ -4,15 +4,14 @@
     cargo build --release && tests/bench/waits.py
 
 Funcdock runs as it is, and with as many threads as CPython's own pool would have. Its peers serve the bare
-WSGI application with as many threads as there are connections: fewer are slower, more are not faster. They
-take turns under wrk as in hello.py. Needs wrk; the peers come from PyPI into target/bench-venv.
+WSGI application with as many threads as there are connections, so that no call waits for a thread. They take
+turns under wrk as in hello.py. Needs wrk; the peers come from PyPI into target/bench-venv.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import shutil
 import sys
 
@@ -28,7 +27,7 @@ def main() -> None:
     ports = iter(hello.free_ports(16))
     connections = arguments.connections
     own = hello.funcdocks(python, HERE / "apps/funcdock_waits", ports)
-    usual = str(min(32, (os.cpu_count() or 1) + 4))
+    usual = str(min(32, CORES + 4))
     few = hello.funcdocks(python, HERE / "apps/funcdock_waits", ports)[0]
     environment = {**few.environment, "PYTHON_THREADPOOL_THREAD_COUNT": usual}
     few = few._replace(kind=f"funcdock-{usual}threads", environment=environment)

@@ -37,8 +37,8 @@ pub trait FunctionRunner: Send + Sync + 'static {
         true
     }
 
-    /// The number of calls on threads that begin at once in any case; there is no limit by default. More of them may, if
-    /// those wait.
+    /// Returns how many calls on threads run at once in any case; there is no limit by default. The runner may run more while
+    /// these wait for something.
     fn threads(&self) -> usize {
         usize::MAX
     }

@@ -80,8 +80,8 @@ impl Base {
 
 impl Worker {
     /// Takes the supervisor's orders from this end of the control channel, and opens the extensions. `listener` is bound and
-    /// non-blocking; `loads` and `logs` are files in memory that the supervisor has made. `Err` is the exit code, after the reason was reported to
-    /// the supervisor.
+    /// non-blocking; `loads` and `logs` are files in memory that the supervisor has made. `Err` is the exit code, after the
+    /// reason was reported to the supervisor.
     pub fn connect(control: OwnedFd, listener: OwnedFd, loads: OwnedFd, logs: OwnedFd) -> Result<Self, i32> {
         let (link, config) = Link::connect(control.into()).map_err(|error| {
             crate::logging::print_error(&format_args!("funcdock worker: {error}"));

@@ -167,8 +167,9 @@ fn start_triggers(
     started.collect()
 }
 
-/// Serves until the order to drain, then drains. `limit` says who sets the time for that. Returns whether all calls ended in time. The remaining calls are dropped
-/// with the runtime, which runs their post hooks. It does not wait for threads of functions that still run.
+/// Serves until the order to drain, then drains. `limit` says who sets the time for that. Returns whether all calls ended in
+/// time. The remaining calls are dropped with the runtime, which runs their post hooks. It does not wait for threads of
+/// functions that still run.
 async fn run(
     serving: Vec<TriggerFuture>,
     pipeline: Arc<Pipeline>,

@@ -1,7 +1,6 @@
 //! How many threads a pool has.
 
-/// The most threads if no number is set. Each has a stack, of which it uses some 50 KiB, and perhaps a connection to a
-/// database.
+/// The most threads if no number is set. Each has a stack, and perhaps a connection to a database.
 const MOST: usize = 256;
 
 /// The numbers of threads that take calls at once. They are the same if the user has set one.

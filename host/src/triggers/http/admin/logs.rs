@@ -78,8 +78,8 @@ fn problem(name: &str, value: &str, expected: &str) -> String {
     format!("{name} is {value:?} in the query; expected {expected}\n")
 }
 
-/// Responds with records. The response ends when there are no more; if the client follows them, when the calls of these
-/// functions have ended, after the worker was told to drain.
+/// Responds with the records that there are. A client that follows them also gets those to come: until the worker drains, and
+/// the calls of these functions have ended.
 pub(super) fn answer(
     parts: &Parts,
     calls: &Calls,
