@@ -36,7 +36,7 @@ pub struct Stopped {
 }
 
 /// The output of a process so far.
-pub(crate) struct Stream {
+pub struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -290,7 +290,8 @@ impl Stream {
         }
     }
 
-    pub(crate) fn read(mut from: impl Read + Send + 'static) -> Self {
+    /// Reads from this pipe until its end, on a thread of its own.
+    pub fn read(mut from: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&bytes);
         let reader = std::thread::spawn(move || {
@@ -313,13 +314,14 @@ impl Stream {
         }
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// Returns the output so far.
+    pub fn text(&self) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Returns all output, after the process has exited.
-    fn finish(&mut self) -> String {
+    pub fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }

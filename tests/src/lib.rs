@@ -36,7 +36,7 @@ pub use app::{App, Ended};
 pub use azurite::Azurite;
 pub use build::{binary, build_outside, library, library_name, outside, repository, target};
 pub use gate::Gate;
-pub use host::{Host, Stopped};
+pub use host::{Host, Stopped, Stream};
 pub use http::Answer;
 pub use raw::Raw;
 pub use storage::Storage;

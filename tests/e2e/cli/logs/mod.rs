@@ -6,12 +6,9 @@ mod shown;
 mod slow;
 
 use std::fs;
-use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
-use funcdock_tests::{App, DEADLINE, Host, wait_for};
+use funcdock_tests::{App, DEADLINE, Host, Stream, wait_for};
 
 use crate::support::{Done, funcdock};
 
@@ -81,8 +78,8 @@ fn logs_with(host: &Host, arguments: &[&str], text: &str) -> String {
 /// A command that follows the log. Killed when dropped.
 struct Following {
     child: Child,
-    stdout: Output,
-    stderr: Output,
+    stdout: Stream,
+    stderr: Stream,
 }
 
 impl Following {
@@ -90,8 +87,8 @@ impl Following {
     fn start(mut command: Command) -> Self {
         let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = started.expect("the binary runs");
-        let stdout = Output::of(child.stdout.take().expect("a pipe"));
-        let stderr = Output::of(child.stderr.take().expect("a pipe"));
+        let stdout = Stream::read(child.stdout.take().expect("a pipe"));
+        let stderr = Stream::read(child.stderr.take().expect("a pipe"));
         Following {
             child,
             stdout,
@@ -133,43 +130,6 @@ impl Drop for Following {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// What is read from a pipe so far.
-struct Output {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Output {
-    fn of(mut pipe: impl Read + Send + 'static) -> Self {
-        let bytes = Arc::<Mutex<Vec<u8>>>::default();
-        let read = Arc::clone(&bytes);
-        let reader = std::thread::spawn(move || {
-            let mut buffer = vec![0; 64 << 10];
-            while let Ok(length @ 1..) = pipe.read(&mut buffer) {
-                let mut bytes = read.lock().unwrap_or_else(PoisonError::into_inner);
-                bytes.extend_from_slice(&buffer[..length]);
-            }
-        });
-        Output {
-            bytes,
-            reader: Some(reader),
-        }
-    }
-
-    fn text(&self) -> String {
-        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    fn finish(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            // The child has ended, or is killed soon.
-            let _ = reader.join();
-        }
-        self.text()
     }
 }
 
