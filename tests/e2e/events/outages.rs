@@ -1,6 +1,7 @@
 //! Storage that is away while functions use it: what is served meanwhile, and that nothing is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,10 @@ def work(message: func.QueueMessage) -> bytes:
 @app.blob_trigger(arg_name="blob", path="incoming/{name}", connection=STORAGE)
 @app.blob_output(arg_name="$return", path="outgoing/{name}", connection=STORAGE)
 def copy(blob: func.InputStream) -> bytes:
+    if blob.name == "incoming/held":
+        logging.info("holding")
+        while not os.path.exists("storage-is-away"):
+            time.sleep(0.01)
     return blob.read()
 
 @app.timer_trigger(arg_name="timer", schedule="* * * * * *")
@@ -59,7 +64,11 @@ fn nothing_is_lost_while_storage_is_away() {
     for number in 0..BLOBS {
         storage.put_blob("incoming", &number.to_string(), number.to_string().as_bytes());
     }
+    // Its call reads it when that cannot work.
+    storage.put_blob("incoming", "held", b"held");
+    lines(&host, "holding", 1);
     azurite.stop();
+    fs::write(host.app().path().join("storage-is-away"), "").expect("the app's folder is writable");
     serve_for(&host, AWAY);
     azurite.start_again();
     let back = host.stderr().len();
@@ -75,16 +84,20 @@ fn nothing_is_lost_while_storage_is_away() {
         times_put_out.len() == MESSAGES
     });
     wait_long(&host, "the blobs", || {
-        storage.blobs("outgoing", "").len() == BLOBS
+        storage.blobs("outgoing", "").len() == BLOBS + 1
     });
-    for number in 0..BLOBS {
-        let copy = storage.blob("outgoing", &number.to_string());
-        assert_eq!(copy, Some(number.to_string().into_bytes()));
+    for name in (0..BLOBS)
+        .map(|number| number.to_string())
+        .chain(["held".to_owned()])
+    {
+        assert_eq!(storage.blob("outgoing", &name), Some(name.into_bytes()));
     }
     host.wait_for_log_from(back, "tick");
     let empty = wait_for(|| (storage.length("work") == 0).then_some(()));
     assert!(empty.is_some(), "{} are left", storage.length("work"));
-    assert_eq!(storage.length("work-poison"), 0, "none is poison");
+    for queue in ["work-poison", "webjobs-blobtrigger-poison"] {
+        assert_eq!(storage.length(queue), 0, "{queue:?}\n{}", host.output());
+    }
     // Each message is put out once. Twice at most if it was in work when storage stopped: then the service may have written it,
     // and the reply was lost.
     let twice: Vec<_> = times_put_out.iter().filter(|(_, times)| **times > 1).collect();

@@ -69,6 +69,8 @@ enum Next {
     Complete,
     /// Left to the next sweep, or to another host.
     Release,
+    /// As [`Next::Release`], and storage does not answer.
+    Wait(StorageError),
     /// Into the poison queue, for this reason.
     Poison(String),
 }
@@ -178,9 +180,10 @@ impl Handler {
         event: Event,
         slot: OwnedSemaphorePermit,
     ) -> Ended {
-        let mut poison = match self.call(event, slot).await {
+        let mut poison = match self.call(version, lease, event, slot).await {
             Next::Complete => None,
             Next::Release => return Ended::Left,
+            Next::Wait(error) => return Ended::Unavailable(error),
             Next::Poison(reason) => {
                 tracing::error!(
                     "function {:?}: a message about the blob {:?} goes to the queue {:?}: {reason}",
@@ -234,7 +237,13 @@ impl Handler {
     }
 
     /// Calls the function. Returns what becomes of the version.
-    async fn call(&self, event: Event, slot: OwnedSemaphorePermit) -> Next {
+    async fn call(
+        &self,
+        version: &BlobVersion,
+        lease: &Lease,
+        event: Event,
+        slot: OwnedSemaphorePermit,
+    ) -> Next {
         let most = self.config.poison_blob_threshold;
         let mut slot = Some(slot);
         let mut failed = 0;
@@ -249,6 +258,9 @@ impl Handler {
                     return Next::Poison(format!("the worker ended in each of {times} calls"));
                 }
                 CallsEnd::Failed => {
+                    if let Err(error) = self.ask_storage(version, lease).await {
+                        return Next::Wait(error);
+                    }
                     failed += 1;
                     if failed >= most {
                         return Next::Poison(format!("the function has failed {most} times"));
@@ -270,6 +282,20 @@ impl Handler {
                 },
                 () = self.calls.stopping() => return Next::Release,
             }
+        }
+    }
+
+    /// Asks whether storage answers after a failed call. If it does not, that may be why the call has failed, so that the blob
+    /// is not to end in the poison queue for it.
+    async fn ask_storage(&self, version: &BlobVersion, lease: &Lease) -> Result<(), StorageError> {
+        let asked = async {
+            lease.renew().await?;
+            self.container.blob(&version.name)?.properties().await
+        };
+        match asked.await {
+            Err(error @ (StorageError::Unavailable(_) | StorageError::Unauthorized(_))) => Err(error),
+            // A lost lease or a deleted blob is no reason to forgive the function its failure.
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
