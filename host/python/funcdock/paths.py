@@ -42,6 +42,22 @@ def prepare(root: os.PathLike[str]) -> None:
     sys.modules[NAMESPACE] = namespace
 
 
+def warn_of_other_python(root: os.PathLike[str]) -> None:
+    """Warns if the app's packages are compiled for another Python than this: `funcdock pack` notes which."""
+    try:
+        with open(os.path.join(root, ".python_packages", "compiled-for")) as file:
+            version = file.read().strip()
+    except OSError:
+        return
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if version != own:
+        logging.getLogger("funcdock").warning(
+            "the app is packed for Python %s, and this is Python %s, which cannot import all of its "
+            "packages: start with --python python%s, or pack the app with --python python%s",
+            *(version, own, version, own),
+        )
+
+
 class SplitPackages(importlib.abc.MetaPathFinder):
     """Finds packages that are split between folders and have no ``__init__.py``, as ``azure`` and ``google``.
 

@@ -266,6 +266,10 @@ impl Prepared {
             config.log_format,
             funcdock::logging::least_of_python(),
         )?;
+        if config.index == 0 {
+            let paths = package.paths.bind(py);
+            paths.call_method1("warn_of_other_python", (&config.app.root,))?;
+        }
         let stacks = Arc::new(Mutex::new(Stacks::new(package.stalls.bind(py))?));
         let explained = Arc::clone(&stacks);
         worker.can_explain(move || lock(&explained).read());

@@ -189,7 +189,16 @@ fn absolute(folder: &Path) -> Result<PathBuf, AppError> {
     if root.is_dir() {
         Ok(root)
     } else {
-        Err(error(io::ErrorKind::NotADirectory.into()))
+        let advice = match folder.extension() {
+            Some(extension) if extension == "zip" => {
+                format!(
+                    "it is a file; unpack it first: python3 -m zipfile -e {} FOLDER",
+                    folder.display()
+                )
+            }
+            _ => "it is a file; name the folder that holds its host.json".to_owned(),
+        };
+        Err(error(io::Error::new(io::ErrorKind::NotADirectory, advice)))
     }
 }
 

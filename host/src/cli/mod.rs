@@ -12,6 +12,7 @@ mod logs;
 mod man;
 mod new;
 mod new_files;
+mod pack;
 mod run;
 mod settings;
 mod start;
@@ -55,6 +56,7 @@ enum Command {
     Start(Box<start::Arguments>),
     Run(run::Arguments),
     Logs(logs::Arguments),
+    Pack(pack::Arguments),
     Kubernetes(Box<kubernetes::Arguments>),
     #[command(hide = true)]
     Host(Host),
@@ -98,6 +100,7 @@ pub fn main_with(python_module: &str) -> ExitCode {
         }) => start::run(*arguments, python_module),
         Command::Run(arguments) => run::run(arguments, python_module),
         Command::Logs(arguments) => logs::run(arguments),
+        Command::Pack(arguments) => pack::run(arguments),
         Command::Kubernetes(arguments) => kubernetes::run(*arguments, python_module),
         Command::Extension(arguments) => extension::run(arguments),
         Command::Settings(arguments) => local_settings::run(arguments),

@@ -30,15 +30,15 @@ pub(crate) fn refused(folder: &Path, words: &str, expected: &str) {
 }
 
 /// Returns the files in the folder with their contents, sorted.
-fn contents(folder: &Path) -> Vec<(String, String)> {
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() {
             found.extend(contents(&path));
         } else {
-            let text = fs::read_to_string(&path).expect("text");
-            found.push((path.display().to_string(), text));
+            let content = fs::read(&path).expect("a file");
+            found.push((path.display().to_string(), content));
         }
     }
     found.sort();

@@ -12,6 +12,7 @@ mod made;
 mod names;
 mod new;
 mod new_function;
+mod pack;
 mod run;
 mod settings;
 mod shells;

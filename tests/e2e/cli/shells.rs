@@ -7,12 +7,13 @@ use std::process::Command;
 use crate::made::run;
 use crate::support::Done;
 
-const EVERY: [&str; 17] = [
+const EVERY: [&str; 18] = [
     "init",
     "new",
     "start",
     "run",
     "logs",
+    "pack",
     "kubernetes",
     "extension list",
     "extension check",

@@ -106,7 +106,10 @@ fn folders_that_are_not_apps_are_refused() {
         .to_string();
     assert_eq!(
         error,
-        format!("cannot open the app's folder {}: not a directory", file.display())
+        format!(
+            "cannot open the app's folder {}: it is a file; name the folder that holds its host.json",
+            file.display()
+        )
     );
     let missing = root.path().join("missing");
     let error = App::read(&missing, &ReadOptions::default())

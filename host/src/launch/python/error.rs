@@ -46,7 +46,7 @@ pub enum LaunchError {
     /// The app's requirements cannot be installed.
     #[error(
         "the app's requirements cannot be installed: `{command}` {outcome}\n{output}\n\
-         Correct requirements.txt and start again, or start with --no-install"
+         Correct requirements.txt and try again; `funcdock start --no-install` starts without"
     )]
     Install {
         /// The command line that failed.

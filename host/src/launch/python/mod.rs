@@ -8,6 +8,7 @@ mod error;
 mod installer;
 mod interpreter;
 mod module;
+mod packages;
 mod venv;
 
 use std::path::PathBuf;

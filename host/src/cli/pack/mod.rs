@@ -1,0 +1,199 @@
+//! `funcdock pack`: makes a folder or a zip file that has an app with its packages, to be served on another machine.
+
+mod archive;
+mod contents;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+
+use self::contents::Contents;
+use super::{print, settings, shell_word, start};
+use crate::launch::python::InterpreterSearch;
+use crate::logging::{Format, Selection};
+
+const EXAMPLES: &str = "\
+Examples:
+  funcdock pack shop                        Makes shop.zip in this folder
+  funcdock pack shop --output build/shop    Makes a folder
+  funcdock pack shop --python python3.12    With the packages for another Python
+
+The package has the files of the app, without those that .funcignore names, and what requirements.txt asks for, in
+.python_packages. funcdock start serves its folder as it is: nothing is installed or written there. Azure takes the zip
+file, too.
+
+Never in it: local.settings.json, whose values are variables of the environment elsewhere; .git; .funcdock, the state
+of a host; virtual environments.";
+
+/// The folder of packages in an app, as Azure has it.
+const PACKAGES: &str = ".python_packages";
+
+/// The file in [`PACKAGES`] that has the version of Python for which packages are compiled. The worker reads it.
+const COMPILED_FOR: &str = "compiled-for";
+
+/// Make a folder or a zip file of an app with its packages, to serve it elsewhere
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The app's folder: the one with host.json
+    #[arg(value_name = "APP", default_value = ".")]
+    app: PathBuf,
+
+    /// What to make: a zip file if it ends in .zip, else a folder [default: a zip file with the name of the app's folder]
+    #[arg(long, short, value_name = "PATH")]
+    output: Option<PathBuf>,
+
+    /// Overwrite the zip file of an earlier run
+    #[arg(long)]
+    force: bool,
+
+    /// The Python that will serve it: a path, or a name in PATH
+    #[arg(long, env = "FUNCDOCK_PYTHON", value_name = "PATH")]
+    python: Option<PathBuf>,
+
+    /// Show what pip prints
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// Makes the package.
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    crate::logging::init(Format::default(), &Selection::default());
+    let (app, settings) = start::read_app(&arguments.app, Vec::new())?;
+    let output = Output::new(arguments.output, &app.root, arguments.force)?;
+    let python = arguments.python.or_else(|| settings::python(&settings));
+    let search = InterpreterSearch::from_environment(&app.root, python);
+    let installs = search.has_requirements();
+
+    let made = output.temporary_folder()?;
+    let copied = Contents::of(&app.root, &output.path, installs)?.copy(made.path())?;
+    if !made.path().join("host.json").is_file() {
+        bail!(
+            ".funcignore leaves host.json out, and nothing is served without it: remove the line that names it"
+        );
+    }
+    let mut has = format!("{copied} files of the app");
+    if installs {
+        let values = app.settings.values.into_iter();
+        let variables: Vec<_> = values
+            .map(|(name, value)| (name.clone(), OsString::from(value)))
+            .collect();
+        let packages = made.path().join(PACKAGES);
+        let folder = packages.join("lib/site-packages");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the event loop")?;
+        let installed = runtime.block_on(async {
+            tokio::select! {
+                installed = search.install_into(&folder, arguments.verbose, &variables) => Ok(installed?),
+                interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for signals").and_then(|()| {
+                    bail!("interrupted: nothing is made")
+                }),
+            }
+        })?;
+        has += ", and its packages";
+        if installed.are_compiled {
+            let file = packages.join(COMPILED_FOR);
+            fs::write(&file, &installed.python)
+                .with_context(|| format!("cannot write {}", file.display()))?;
+            has += &format!(" for CPython {} on {}", installed.python, std::env::consts::ARCH);
+        }
+    }
+    let place = output.finish(made)?;
+    let place = shell_word(&place);
+    let start = match place.strip_suffix(".zip") {
+        Some(folder) => {
+            format!("python3 -m zipfile -e {place} {folder} && funcdock start {folder}")
+        }
+        None => format!("funcdock start {place}"),
+    };
+    let local = match app.root.join("local.settings.json").exists() {
+        true => "\nlocal.settings.json is not in it: set its values as variables where the app is served.\n",
+        false => "",
+    };
+    print(&format_args!(
+        "Made {place}: {has}.\n{local}\nNext:\n\n  {start}\n"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the package goes.
+struct Output {
+    /// Absolute.
+    path: PathBuf,
+    is_zip: bool,
+}
+
+impl Output {
+    /// Checks that something can be made there.
+    fn new(given: Option<PathBuf>, app: &Path, force: bool) -> Result<Self> {
+        let path = match given {
+            Some(path) => path,
+            None => match app.file_name() {
+                Some(name) => Path::new(name).with_added_extension("zip"),
+                None => bail!(
+                    "{} has no name for a zip file: name one with --output",
+                    app.display()
+                ),
+            },
+        };
+        let is_zip = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+        let path = std::path::absolute(&path)
+            .with_context(|| format!("cannot find out where {} is", path.display()))?;
+        if is_zip && path.is_dir() {
+            bail!("{} is a folder; name another file with --output", path.display());
+        }
+        if is_zip && path.exists() && !force {
+            bail!(
+                "{} exists already: overwrite it with --force, or name another file with --output",
+                path.display()
+            );
+        }
+        if !is_zip && path.exists() {
+            let is_empty = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());
+            if !is_empty {
+                bail!(
+                    "{} exists already, and a folder is made anew only: remove it, or name another one with --output",
+                    path.display()
+                );
+            }
+        }
+        Ok(Output { path, is_zip })
+    }
+
+    /// Makes the folder for the package's files, beside what will be made.
+    fn temporary_folder(&self) -> Result<TempDir> {
+        let parent = self.path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        tempfile::Builder::new()
+            .prefix(".funcdock-pack-")
+            .tempdir_in(parent)
+            .with_context(|| format!("cannot make a folder in {}", parent.display()))
+    }
+
+    /// Makes the package of these files at once, so that nobody finds a half of it. Returns its path.
+    fn finish(self, made: TempDir) -> Result<PathBuf> {
+        let path = &self.path;
+        if self.is_zip {
+            archive::write(made.path(), path)?;
+        } else {
+            // Others may read what is made, as with any folder.
+            contents::open_to_others(made.path())?;
+            let made = made.keep();
+            // An empty folder gives way.
+            fs::rename(&made, path)
+                .with_context(|| format!("cannot rename {} to {}", made.display(), path.display()))?;
+        }
+        let here = std::env::current_dir().unwrap_or_default();
+        Ok(path
+            .strip_prefix(&here)
+            .map_or_else(|_| path.clone(), Path::to_owned))
+    }
+}
