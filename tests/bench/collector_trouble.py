@@ -26,7 +26,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hello import HERE, PATH, ROOT, Server, free_ports, prepare_environment, wait_until_it_answers
+from servers import HERE, PATH, ROOT, Server, free_ports, prepare_environment, wait_until_it_answers
 
 SECTION = "AzureFunctionsJobHost__workerExtensions__opencensus__settings"
 PHASES = {

@@ -12,17 +12,14 @@ PyPI into target/bench-venv.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import shutil
 import statistics
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import hello
-from hello import CORES, GRANIAN, GUNICORN, HERE, UVICORN, Peer, Sample, Server
+import servers
+from servers import CORES, GRANIAN, GUNICORN, HERE, UVICORN, Peer, Sample, Server
 
 #: The options of uvicorn and granian that their documentations recommend for speed are their defaults once
 #: uvloop and httptools are installed.
@@ -55,54 +52,38 @@ FRAMEWORKS = [
 
 def main() -> None:
     arguments = parse_arguments()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk is missing: install it (Debian: apt-get install wrk)")
-    python = hello.prepare_environment(arguments.python)
+    python = servers.prepare_environment(arguments.python)
     for framework in FRAMEWORKS:
         if arguments.framework in (None, framework.name.lower()):
             compare(framework, python, arguments)
-    hello.report_versions({"all servers": python})
+    servers.report_versions({"all servers": python})
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=4, help="of each server in each round")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--python", default=sys.executable, help="the interpreter of all servers")
+    parser = servers.parser(__doc__)
     parser.add_argument("--framework", choices=("fastapi", "flask"), help="only this one")
     return parser.parse_args()
 
 
 def compare(framework: Framework, python: Path, arguments: argparse.Namespace) -> None:
-    ports: Iterator[int] = iter(hello.free_ports(32))
-    servers = [
-        *hello.funcdocks(python, framework.app, ports),
-        *hello.peers(python, framework.peers, ports),
+    ports: Iterator[int] = iter(servers.free_ports(32))
+    all_servers = [
+        *servers.funcdocks(python, framework.app, ports),
+        *servers.peers(python, framework.peers, ports),
     ]
-    samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
     alone: list[float] = []
-    with contextlib.ExitStack() as stack:
-        for server in servers:
-            stack.enter_context(hello.running(server))
-        # The first round is the warm-up.
-        for number in range(arguments.rounds + 1):
-            hello.wait_until_idle()
-            rate = call_alone(python, framework, arguments.seconds)
-            for server in servers[:: -1 if number % 2 else 1]:
-                hello.wait_until_idle()
-                sample = hello.wrk(server, arguments.seconds if number else 1, arguments.connections)
-                if number:
-                    samples[server.name].append(sample)
-                    print(f"round {number} {server.name:<25} {sample.per_second:>9.0f}/s", file=sys.stderr)
-            if number:
-                alone.append(rate)
+
+    def call(number: int) -> None:
+        servers.wait_until_idle()
+        rate = call_alone(python, framework, arguments.seconds)
+        if number:
+            alone.append(rate)
+
+    samples = servers.take_turns(all_servers, arguments, before_round=call)
     print(f"\n{framework.name}")
-    hello.report(samples, arguments)
+    servers.report(samples, arguments)
     report_alone(samples["funcdock:1"], alone)
-    report_best(servers, samples)
+    report_best(all_servers, samples)
 
 
 def call_alone(python: Path, framework: Framework, seconds: int) -> float:

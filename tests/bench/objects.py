@@ -15,14 +15,14 @@ import os
 import sys
 import urllib.request
 
-import hello
+import servers
 
 
 def main() -> None:
-    python = hello.prepare_environment(sys.executable)
+    python = servers.prepare_environment(sys.executable)
     os.environ["PYTHON_ENABLE_WORKER_EXTENSIONS"] = "1"
-    server = hello.funcdocks(python, hello.HERE / "apps" / "objects", iter(hello.free_ports(2)))[0]
-    with hello.running(server):
+    server = servers.funcdocks(python, servers.HERE / "apps" / "objects", iter(servers.free_ports(2)))[0]
+    with servers.running(server):
         url = f"http://127.0.0.1:{server.port}/api/measure"
         with urllib.request.urlopen(url) as answer:
             results = json.load(answer)

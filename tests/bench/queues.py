@@ -33,7 +33,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import hello
+import servers
 from reload import children, resident_kib
 
 APP = """
@@ -84,7 +84,7 @@ class Azurite:
     """The emulator, with a folder of its own."""
 
     def __init__(self, folder: str) -> None:
-        self.blob, self.queue, self.table = hello.free_ports(3)
+        self.blob, self.queue, self.table = servers.free_ports(3)
         self.process = subprocess.Popen(
             [
                 os.environ.get("FUNCDOCK_TEST_AZURITE", "azurite"),
@@ -150,12 +150,12 @@ class Host:
     """A running host."""
 
     def __init__(self, app: Path, name: str, storage: str, python: Path, workers: int) -> None:
-        self.port = hello.free_ports(1)[0]
-        self.log = hello.ROOT / f"target/bench-queues-{name}.log"
+        self.port = servers.free_ports(1)[0]
+        self.log = servers.ROOT / f"target/bench-queues-{name}.log"
         words = ["start", str(app), "--port", str(self.port), "--python", str(python), "--no-reload"]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [hello.ROOT / "target/release/funcdock", *words, "--workers", str(workers), "--no-azurite"],
+                [servers.ROOT / "target/release/funcdock", *words, "--workers", str(workers), "--no-azurite"],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "AzureWebJobsStorage": storage, "HANDLED": str(app / "handled")},
@@ -284,8 +284,8 @@ def main() -> None:
     parser.add_argument("--mebibytes", type=int, default=1024)
     parser.add_argument("--python", default=sys.executable, help="the interpreter of the app")
     arguments = parser.parse_args()
-    folder = hello.ROOT / "target" / "bench-storage-venv"
-    python = hello.prepare_environment(arguments.python, folder, "requirements-storage.txt")
+    folder = servers.ROOT / "target" / "bench-storage-venv"
+    python = servers.prepare_environment(arguments.python, folder, "requirements-storage.txt")
     if Path(sys.prefix) != folder:
         os.execv(python, [str(python), __file__, *sys.argv[1:], "--python", str(python)])
     with tempfile.TemporaryDirectory(prefix="funcdock-queues-") as temporary:

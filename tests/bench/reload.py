@@ -23,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import hello
+import servers
 
 CODE = "import azure.functions as func\n\n\ndef main(req: func.HttpRequest) -> str:\n    return 'VERSION'\n"
 FUNCTION = """{ "bindings": [
@@ -97,8 +97,8 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=1000, help="requests a second")
     parser.add_argument("--python", default=sys.executable, help="the interpreter of the app")
     arguments = parser.parse_args()
-    python = hello.prepare_environment(arguments.python)
-    port = hello.free_ports(1)[0]
+    python = servers.prepare_environment(arguments.python)
+    port = servers.free_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="funcdock-reload-") as folder:
         app = Path(folder)
         (app / "answer").mkdir()
@@ -107,10 +107,10 @@ def main() -> None:
         script = app / "answer/__init__.py"
         script.write_text(CODE.replace("VERSION", "0"))
         words = ["start", str(app), "--port", str(port), "--python", str(python), "--reload"]
-        log = hello.ROOT / "target/bench-reload.log"
+        log = servers.ROOT / "target/bench-reload.log"
         with log.open("wb") as output:
             host = subprocess.Popen(
-                [hello.ROOT / "target/release/funcdock", *words],
+                [servers.ROOT / "target/release/funcdock", *words],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

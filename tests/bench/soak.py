@@ -34,7 +34,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from hello import HERE, ROOT, free_ports, prepare_environment
+from servers import HERE, ROOT, free_ports, prepare_environment
 
 #: The part of each request, and what answers it.
 MIX = {

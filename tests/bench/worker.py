@@ -15,26 +15,26 @@ import sys
 import time
 from pathlib import Path
 
-import hello
+import servers
 
 STARTS = 7
 WARM_UP, REQUESTS = 20_000, 200_000
 
 
 def main() -> None:
-    python = hello.prepare_environment(sys.executable)
-    app = hello.HERE / "apps" / "funcdock"
+    python = servers.prepare_environment(sys.executable)
+    app = servers.HERE / "apps" / "funcdock"
     starts = []
     for _ in range(STARTS):
-        server = hello.funcdocks(python, app, iter(hello.free_ports(2)))[0]
+        server = servers.funcdocks(python, app, iter(servers.free_ports(2)))[0]
         begin = time.monotonic()
-        with hello.running(server):
+        with servers.running(server):
             starts.append((time.monotonic() - begin) * 1000)
     shown = ", ".join(f"{start:.0f}" for start in sorted(starts))
     print(f"first answer after {statistics.median(starts):.0f} ms (median of {shown})")
 
-    server = hello.funcdocks(python, app, iter(hello.free_ports(2)))[0]
-    with hello.running(server):
+    server = servers.funcdocks(python, app, iter(servers.free_ports(2)))[0]
+    with servers.running(server):
         worker = only_worker(server.command)
         served = load(server, WARM_UP)
         before = resident_kib(worker)
@@ -44,11 +44,11 @@ def main() -> None:
     print(f"memory after {served} requests {before} KiB, after {more} more {after} KiB: {growth:+.1%}")
 
 
-def load(server: hello.Server, at_least: int) -> int:
+def load(server: servers.Server, at_least: int) -> int:
     """Sends at least this many requests; returns how many."""
     served = 0
     while served < at_least:
-        served += hello.wrk(server, 1, 64).requests
+        served += servers.wrk(server, 1, 64).requests
     return served
 
 
