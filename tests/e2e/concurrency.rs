@@ -1,6 +1,8 @@
 //! Concurrent calls: in the thread pool, on the event loop, and in both at once.
 
-use funcdock_tests::{App, Gate, Host, at_once};
+use std::{fs, thread};
+
+use funcdock_tests::{App, Gate, Host, at_once, wait_for};
 
 /// Asserts that `count` calls to this function run at once: all are at their gates before any gate opens.
 fn assert_concurrent(host: &Host, function: &str, count: usize) {
@@ -59,6 +61,61 @@ fn more_threads_start_while_functions_wait() {
     assert_concurrent(&host, "wait_sync", 60);
     // Again, with threads that are there.
     assert_concurrent(&host, "wait_sync", 60);
+}
+
+#[test]
+fn a_thread_that_the_system_refuses_is_asked_for_again() {
+    // What Python raises at the limit of the system, to which tests may not be subject.
+    let refuses = r#"
+import os, threading
+
+start = threading.Thread.start
+
+def refuse(self):
+    if os.path.exists("full") and self.name.startswith("function-"):
+        raise RuntimeError("can't start new thread")
+    start(self)
+
+threading.Thread.start = refuse
+
+def main(req):
+    return "there"
+"#;
+    let host = App::case("gates")
+        .function("refuses", refuses)
+        .file("full", "")
+        .start();
+    let full = host.app().path().join("full");
+    let refused = "cannot start a thread for synchronous functions, which go on with ";
+    host.wait_for_log(refused);
+    fs::remove_file(&full).expect("a file");
+    assert_eq!(host.get("/api/refuses").text(), "there", "the first thread");
+    fs::write(&full, "").expect("the app's folder is writable");
+    thread::scope(|scope| {
+        let call = |gate: &'static str| {
+            let host = &host;
+            scope.spawn(move || host.get(&format!("/api/wait_sync?gate={gate}")).status)
+        };
+        let gates = ["a", "b", "c"];
+        let calls: Vec<_> = gates.into_iter().map(call).collect();
+        let told = wait_for(|| (host.stderr().matches(refused).count() == 2).then_some(()));
+        assert!(told.is_some(), "{}", host.output());
+        fs::remove_file(&full).expect("a file");
+        let begun = wait_for(|| {
+            // Each call that comes may lead to another attempt.
+            scope.spawn(|| host.get("/api/refuses"));
+            let has_entered = |gate| host.app().path().join(format!("{gate}.entered")).exists();
+            gates.into_iter().all(has_entered).then_some(())
+        });
+        assert!(begun.is_some(), "{}", host.output());
+        for gate in gates {
+            Gate::new(&host, gate).open();
+        }
+        for call in calls {
+            assert_eq!(call.join().expect("an answer"), 200);
+        }
+    });
+    assert_eq!(host.stderr().matches(refused).count(), 2, "{}", host.output());
 }
 
 #[test]

@@ -102,10 +102,12 @@ impl NotStarted {
                         };
                         let started = threads.bind(py).call_method1("start", (number, serve));
                         number += 1;
-                        if let Err(error) = started {
-                            let serving = pool.not_started();
+                        if let Err(error) = started
+                            && let Some(serving) = pool.not_started()
+                        {
                             tracing::error!(
-                                "cannot start a thread for synchronous functions, which go on with {serving}: {error}"
+                                "cannot start a thread for synchronous functions, which go on with {serving}, and try again: \
+                                 {error}"
                             );
                         }
                     }

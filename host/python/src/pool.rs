@@ -52,8 +52,8 @@ struct State {
     ended: u32,
     /// A thread was asked for, and does not serve yet.
     starting: bool,
-    /// The system has refused another thread.
-    is_full: bool,
+    /// When the system has refused another thread; `None` if one has started since.
+    refused: Option<Instant>,
     places: Places,
     /// When a thread last got the GIL by force.
     held: Option<Instant>,
@@ -101,6 +101,9 @@ const NAP: Duration = Duration::from_micros(100);
 /// For how long it is doubted that the GIL is free after it was not.
 const WAS_HELD: Duration = Duration::from_millis(50);
 
+/// For how long no thread is asked for after the system has refused one.
+const REFUSED: Duration = Duration::from_secs(1);
+
 /// The most threads that are woken at once. It takes longer until a thread runs than until it has begun a call, so one after the
 /// other would leave calls that wait in the queue.
 const MOST_WAKING: usize = 8;
@@ -137,7 +140,12 @@ impl Pool {
 
     /// Wakes a thread for queued calls. From any thread, attached or not.
     pub(crate) fn wake(&self) {
-        self.wake_some(&mut self.lock());
+        let mut state = self.lock();
+        self.wake_some(&mut state);
+        // Otherwise those that begin calls have asked for enough.
+        if state.refused.is_some() {
+            self.keep_spare(&mut state);
+        }
     }
 
     /// Handles a call whose time is over: a thread cannot be stopped, so if the call runs, its thread is lost. From any
@@ -165,13 +173,13 @@ impl Pool {
         self.lock().places.take_lost(since)
     }
 
-    /// Handles that the thread that was asked for could not be started: no more are asked for while others serve. Returns
-    /// how many do.
-    pub(crate) fn not_started(&self) -> usize {
+    /// Handles that the thread that was asked for could not be started: no more are asked for in the next time, while others
+    /// serve. Returns how many do, if it is the first refusal in a row.
+    pub(crate) fn not_started(&self) -> Option<usize> {
         let mut state = self.lock();
         state.starting = false;
-        state.is_full = true;
-        state.places.serving()
+        let is_first = state.refused.replace(Instant::now()).is_none();
+        is_first.then(|| state.places.serving())
     }
 
     /// Wakes as many threads for calls in the queue as are wanted.
@@ -186,7 +194,8 @@ impl Pool {
 
     /// Asks for a thread, unless one sleeps, wakes or starts, or there are enough.
     fn keep_spare(&self, state: &mut State) {
-        if state.is_full && state.places.serving() > 0 {
+        let is_refused = state.refused.is_some_and(|at| at.elapsed() < REFUSED);
+        if is_refused && state.places.serving() > 0 {
             return;
         }
         if state.sleepers.is_empty()

@@ -45,6 +45,7 @@ impl Pool {
         let place = {
             let mut state = self.lock();
             state.starting = false;
+            state.refused = None;
             state.places.take(ident)
         };
         loop {
