@@ -49,8 +49,8 @@ class Links(unittest.TestCase):
     def test_links_that_lead_somewhere(self) -> None:
         page = (
             "# A page\n\nSee [the other](other.md), [its part](other.md#the-part-of-it-),\n"
-            "[this one](#a-page), [a file](x/y.txt), [the web](https://example.org/none#none), [mail](mailto:a@example.org),\n"
-            "![a picture](<x/y.txt>),\n"
+            "[this one](#a-page), [a file](x/y.txt), [the web](https://example.org/none#none),\n"
+            "[mail](mailto:a@example.org), ![a picture](<x/y.txt>),\n"
             '[a title](other.md "of it") and [a text over\ntwo lines](other.md#again-1).\n'
         )
         other = "## The part of *it* …\n\n## Again\n\n## `Again`\n"
