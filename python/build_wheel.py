@@ -1,4 +1,5 @@
-"""Puts what cargo builds into the wheel: the command, its libraries, its man page, stubs of its extensions.
+"""Puts what cargo builds into the wheel: the command, its libraries, its man page, stubs of its extensions,
+and the licences of their crates.
 
 Nothing in it is for one version of Python, so there is one wheel a platform. Two variables change it:
 
@@ -25,6 +26,7 @@ COMMAND = "funcdock"
 LIBRARIES = Path("lib/funcdock")
 MAN_PAGE = Path("share/man/man1/funcdock.1")
 STUBS = Path("funcdock/extensions.pyi")
+THIRD_PARTY = "THIRD-PARTY.txt"
 
 #: Takes the place of the first line of the stubs of one app.
 STUBS_HEAD = (
@@ -48,6 +50,9 @@ class Wheel(BuildHookInterface[Any]):
         layout = built[0].parent / "wheel"
         shutil.rmtree(layout, ignore_errors=True)
         lay_out(built, layout)
+        with (layout / THIRD_PARTY).open("wb") as licences:
+            script = root / "python/third_party.py"
+            subprocess.run([sys.executable, script, target()], stdout=licences, check=True)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag(glibc)}"
         build_data["shared_scripts"] = {str(layout / "bin" / COMMAND): COMMAND}
@@ -55,15 +60,22 @@ class Wheel(BuildHookInterface[Any]):
             str(layout / LIBRARIES): str(LIBRARIES),
             str(layout / MAN_PAGE): str(MAN_PAGE),
         }
+        metadata = f"{self.build_config.builder.artifact_project_id}.dist-info"
         build_data["force_include" if version == "standard" else "force_include_editable"] = {
-            str(layout / STUBS): str(STUBS)
+            str(layout / STUBS): str(STUBS),
+            # Beside our own, which the metadata name.
+            str(layout / THIRD_PARTY): f"{metadata}/licenses/{THIRD_PARTY}",
         }
+
+
+def target() -> str:
+    """Returns the name that Rust has for this machine's platform."""
+    return f"{platform.machine()}-unknown-linux-gnu"
 
 
 def build(root: Path, glibc: str) -> list[Path]:
     """Builds Funcdock as the README does. Returns the command, then the libraries."""
-    target = f"{platform.machine()}-unknown-linux-gnu"
-    subcommand = ["zigbuild", "--target", f"{target}.{glibc}"] if glibc else ["build"]
+    subcommand = ["zigbuild", "--target", f"{target()}.{glibc}"] if glibc else ["build"]
     command = ["cargo", *subcommand, "--release", "--locked", "--message-format", "json-render-diagnostics"]
     print("+", *command, file=sys.stderr, flush=True)
     try:
