@@ -25,6 +25,7 @@ mod slot;
 mod starting;
 mod time;
 mod worker_process;
+mod worker_spec;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -51,7 +52,7 @@ use self::relay::PeerRelay;
 use self::reload::Reload;
 use self::service_manager::ServiceManager;
 use self::slot::Slot;
-use self::worker_process::WorkerSpec;
+use self::worker_spec::WorkerSpec;
 use crate::app::App;
 use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};
 use crate::extensions::Search;

@@ -18,7 +18,8 @@ use super::limits::{LimitWatch, ReachedLimit};
 use super::pace::{Pace, PendingReplacement, REPLACEMENT_PAUSE};
 use super::phase::{SlotEvent, SlotExit, stop};
 use super::starting::{Replacing, Started, Starting, Successor, start, started};
-use super::worker_process::{WorkerEvent, WorkerProcess, WorkerSpec};
+use super::worker_process::{WorkerEvent, WorkerProcess};
+use super::worker_spec::WorkerSpec;
 use crate::control::{SupervisorMessage, WorkerMessage};
 
 /// The time between attempts to start a worker that failed again and again, while others serve.

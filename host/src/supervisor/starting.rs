@@ -10,7 +10,8 @@ use super::SupervisorError;
 use super::ending::Ending;
 use super::limits::ReachedLimit;
 use super::phase::{Phase, SlotExit, stop};
-use super::worker_process::{WorkerProcess, WorkerSpec};
+use super::worker_process::WorkerProcess;
+use super::worker_spec::WorkerSpec;
 use crate::control::Ready;
 
 /// A worker that starts.

@@ -1,12 +1,11 @@
 //! One worker process: spawns it with its descriptors, exchanges messages with it, and ends it.
 
+mod start;
+
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
@@ -14,13 +13,10 @@ use tokio::time::timeout;
 
 use super::SupervisorError;
 use super::dispatcher::WorkerCall;
-use super::environment::Environment;
 use super::limits::Limits;
-use crate::control::{
-    self, Cell, ControlError, Loads, Ready, Receiver, Sender, SupervisorMessage, WorkerConfig, WorkerMessage,
-};
+use super::worker_spec::WorkerSpec;
+use crate::control::{self, Cell, ControlError, Receiver, Sender, SupervisorMessage, WorkerMessage};
 use crate::extensions::ExtensionCode;
-use crate::launch::python::Program;
 use crate::logging::Recent;
 use crate::model::EventEnd;
 use crate::sys::{self, CONTROL_FD, LISTENER_FD, LOADS_FD, LOGS_FD};
@@ -31,57 +27,8 @@ const LAST_MESSAGES: Duration = Duration::from_millis(100);
 /// How long a worker may leave a full channel unread.
 const READ_GRACE: Duration = Duration::from_secs(5);
 
-/// How long a worker has to tell what it does.
-const EXPLANATION: Duration = Duration::from_secs(1);
-
 /// How long a process may run after its channel has closed.
 const CLOSED_GRACE: Duration = Duration::from_secs(2);
-
-/// How to start workers; the same for all of them.
-#[derive(Debug)]
-pub(super) struct WorkerSpec {
-    /// The program that each runs.
-    pub(super) program: Program,
-    /// The variables to add to our environment.
-    pub(super) environment: Environment,
-    /// The configuration of each worker, except what differs between workers.
-    pub(super) config: WorkerConfig,
-    /// The connections of all workers.
-    pub(super) loads: Arc<Loads>,
-    /// The time until a worker must be ready.
-    pub(super) start_timeout: Duration,
-    /// The time for the calls in flight when the worker is replaced.
-    pub(super) drain_timeout: Duration,
-    /// The time without a sign of life after which a worker is killed.
-    pub(super) heartbeat_timeout: Duration,
-    /// When a worker is replaced. Each draws its own.
-    pub(super) limits: Limits,
-}
-
-impl WorkerSpec {
-    /// Returns the error for a worker whose process cannot be started.
-    pub(super) fn spawn_error(&self, worker: u32, source: io::Error) -> SupervisorError {
-        let app = &self.config.app.root;
-        // The system reports both as if they were errors of the interpreter.
-        if source.kind() == io::ErrorKind::NotFound && !app.is_dir() {
-            return SupervisorError::AppGone { app: app.clone() };
-        }
-        let size = |(_, value): &&(String, OsString)| value.len();
-        if source.kind() == io::ErrorKind::ArgumentListTooLong
-            && let Some(largest) = self.environment.variables.iter().max_by_key(size)
-        {
-            return SupervisorError::SettingsTooLarge {
-                name: largest.0.clone(),
-                bytes: largest.1.len(),
-            };
-        }
-        SupervisorError::Spawn {
-            worker,
-            program: self.program.interpreter.clone(),
-            source,
-        }
-    }
-}
 
 /// A running worker. Killed on drop.
 #[derive(Debug)]
@@ -217,83 +164,6 @@ impl WorkerProcess {
     /// Returns its own limits.
     pub(super) fn limits(&self) -> Limits {
         self.limits
-    }
-
-    /// Sends the worker its configuration and waits until it is ready. `restarts` is how often one of its index was started
-    /// before.
-    pub(super) async fn start(&mut self, spec: &WorkerSpec, restarts: u32) -> Result<Ready, SupervisorError> {
-        let worker = self.index;
-        let config = Box::new(WorkerConfig {
-            index: worker,
-            restarts,
-            load_cell: self.cell.index(),
-            max_requests: self.limits.requests,
-            ..spec.config.clone()
-        });
-        let started = timeout(spec.start_timeout, async {
-            match self.sender.send(&SupervisorMessage::Start(config)).await {
-                // It has exited already: the next event says how.
-                Ok(()) | Err(ControlError::Io(_)) => {}
-                Err(source) => return Err(SupervisorError::Control { worker, source }),
-            }
-            let event = loop {
-                match self.next_event().await {
-                    WorkerEvent::Message(WorkerMessage::Activity(code)) => {
-                        self.activity = code.map(|code| (code, Instant::now()));
-                    }
-                    event => break event,
-                }
-            };
-            match event {
-                WorkerEvent::Message(WorkerMessage::Ready(ready)) => Ok(ready),
-                WorkerEvent::Message(WorkerMessage::Failed { phase, message }) => {
-                    // Its `atexit` handlers run. Killed after this time, when it is dropped.
-                    let _ = timeout(CLOSED_GRACE, self.child.wait()).await;
-                    Err(SupervisorError::WorkerStart {
-                        worker,
-                        phase,
-                        message,
-                    })
-                }
-                WorkerEvent::Message(_) => Err(SupervisorError::Protocol {
-                    worker,
-                    problem: "it sent another message before it was ready",
-                }),
-                WorkerEvent::ChannelClosed(error) => Err(self.channel_error(error, false).await),
-                WorkerEvent::Exited(status) => Err(self.exit_error(status, false)),
-            }
-        });
-        match started.await {
-            Ok(result) => result,
-            Err(_) => Err(match self.activity.take() {
-                Some((code, since)) => SupervisorError::ExtensionDeadline {
-                    worker,
-                    after: spec.start_timeout,
-                    took: since.elapsed(),
-                    code,
-                },
-                None => SupervisorError::StartDeadline {
-                    worker,
-                    after: spec.start_timeout,
-                    doing: self.ask_what_it_does().await,
-                },
-            }),
-        }
-    }
-
-    /// Asks a worker that does not become ready what it does; `None` if it cannot tell.
-    async fn ask_what_it_does(&mut self) -> Option<String> {
-        self.send(&SupervisorMessage::Explain).await;
-        let answer = timeout(EXPLANATION, async {
-            loop {
-                match self.next_event().await {
-                    WorkerEvent::Message(WorkerMessage::Explanation(doing)) => return Some(doing),
-                    WorkerEvent::Message(_) => {}
-                    WorkerEvent::ChannelClosed(_) | WorkerEvent::Exited(_) => return None,
-                }
-            }
-        });
-        answer.await.ok().flatten()
     }
 
     /// Waits for the next event. After `ChannelClosed` only `Exited` follows; after that, `Exited` again. Cancel-safe.
