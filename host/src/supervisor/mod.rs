@@ -53,10 +53,9 @@ use self::reload::Reload;
 use self::service_manager::ServiceManager;
 use self::slot::Slot;
 use self::worker_spec::WorkerSpec;
+pub use self::worker_spec::site_packages;
 use crate::app::App;
-use crate::control::{Loads, PROTOCOL, Ready, WorkerConfig};
-use crate::extensions::Search;
-use crate::launch::python::{self, InterpreterSearch, Program};
+use crate::control::{Loads, Ready};
 use crate::logging::Recent;
 use crate::model::HostAddress;
 use crate::sys::{HostSignal, HostSignals};
@@ -135,7 +134,7 @@ pub async fn run(
     if let Err(error) = Recent::begin() {
         tracing::warn!("funcdock logs has nothing to show: cannot make the memory for records: {error}");
     }
-    let mut preparing = std::pin::pin!(prepare(&options, &loads));
+    let mut preparing = std::pin::pin!(WorkerSpec::prepare(&options, &loads));
     let prepared = loop {
         tokio::select! {
             spec = preparing.as_mut() => break spec,
@@ -303,15 +302,6 @@ pub async fn run(
     }
 }
 
-/// Returns the folders that the app's interpreter imports packages from (see [`Search::wheels`]). Makes no environment
-/// for the app. Needs a tokio runtime with I/O and time.
-pub async fn site_packages(app: &App, python: Option<PathBuf>) -> Result<Vec<PathBuf>, SupervisorError> {
-    let environment = environment::Environment::of(app, |name| std::env::var_os(name), None);
-    let interpreters = InterpreterSearch::from_environment(&app.root, python);
-    let interpreter = interpreters.prepare(false, false, &[]).await?;
-    Ok(python::site_packages(&interpreter, &app.root, &environment.variables).await)
-}
-
 /// Watches the app, if it is to be reloaded. A failure is logged.
 fn watch(options: &Options) -> Option<Changes> {
     let watched = options
@@ -338,70 +328,6 @@ async fn changed(changes: &mut Option<Changes>) -> Vec<PathBuf> {
         Some(changes) => changes.next().await,
         None => std::future::pending().await,
     }
-}
-
-/// Prepares everything that workers need.
-async fn prepare(options: &Options, loads: &Arc<Loads>) -> Result<WorkerSpec, SupervisorError> {
-    let app = &options.app;
-    let environment = environment::Environment::of(
-        app,
-        |name| std::env::var_os(name),
-        Some(&options.listen.address()),
-    );
-    for name in &environment.overridden {
-        tracing::info!("{name} of local.settings.json is not used: the environment has another value");
-    }
-    let interpreters = InterpreterSearch::from_environment(&app.root, options.python.clone());
-    let program = Program {
-        interpreter: interpreters
-            .prepare(options.install, options.verbose, &environment.variables)
-            .await?,
-        module: options.module.clone(),
-        arguments: options.python_arguments.clone(),
-    };
-    tracing::debug!(
-        "workers run {} with {}",
-        program.interpreter.display(),
-        program.module.display()
-    );
-    let search = Search {
-        app_root: app.root.clone(),
-        ..Search::default()
-    };
-    let site_packages = if options.extensions_enabled && search.needs_wheels(&app.host.worker_extensions) {
-        python::site_packages(&program.interpreter, &app.root, &environment.variables).await
-    } else {
-        Vec::new()
-    };
-    Ok(WorkerSpec {
-        program,
-        environment,
-        config: WorkerConfig {
-            protocol: PROTOCOL,
-            app: app.clone(),
-            index: 0,
-            workers: options.workers,
-            restarts: 0,
-            load_cell: 0,
-            extensions_enabled: options.extensions_enabled,
-            site_packages,
-            extension_path: options.extension_path.clone(),
-            log_format: options.log_format,
-            verbose: options.verbose,
-            logs_calls: options.logs_calls,
-            debug_logs: options.debug_logs,
-            skip_post_on_exception: options.skip_post_on_exception,
-            uses_opentelemetry: options.uses_opentelemetry,
-            strict: options.strict,
-            threads: options.threads,
-            max_requests: None,
-        },
-        loads: Arc::clone(loads),
-        start_timeout: options.start_timeout,
-        drain_timeout: options.drain_timeout,
-        heartbeat_timeout: options.heartbeat_timeout,
-        limits: options.limits,
-    })
 }
 
 /// Has events start no more calls.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
+use super::Options;
 use super::slot::{SlotOrder, with_causes};
-use super::{Options, prepare};
+use super::worker_spec::WorkerSpec;
 use crate::control::Loads;
 
 /// The reloads of a host.
@@ -124,7 +125,9 @@ where
         strict: new.strict || new.reload,
         ..new
     };
-    let spec = prepare(&new, &loads).await.map_err(|error| with_causes(&error))?;
+    let spec = WorkerSpec::prepare(&new, &loads)
+        .await
+        .map_err(|error| with_causes(&error))?;
     let spec = Arc::new(spec);
     for (count, slot) in slots.into_iter().enumerate() {
         let stops = || Failure {
