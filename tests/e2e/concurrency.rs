@@ -88,8 +88,11 @@ def main(req):
     let full = host.app().path().join("full");
     let refused = "cannot start a thread for synchronous functions, which go on with ";
     host.wait_for_log(refused);
-    fs::remove_file(&full).expect("a file");
-    assert_eq!(host.get("/api/refuses").text(), "there", "the first thread");
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| host.get("/api/refuses").text());
+        fs::remove_file(&full).expect("a file");
+        assert_eq!(waits.join().expect("an answer"), "there", "the first thread");
+    });
     fs::write(&full, "").expect("the app's folder is writable");
     thread::scope(|scope| {
         let call = |gate: &'static str| {
@@ -101,13 +104,9 @@ def main(req):
         let told = wait_for(|| (host.stderr().matches(refused).count() == 2).then_some(()));
         assert!(told.is_some(), "{}", host.output());
         fs::remove_file(&full).expect("a file");
-        let begun = wait_for(|| {
-            // Each call that comes may lead to another attempt.
-            scope.spawn(|| host.get("/api/refuses"));
-            let has_entered = |gate| host.app().path().join(format!("{gate}.entered")).exists();
-            gates.into_iter().all(has_entered).then_some(())
-        });
-        assert!(begun.is_some(), "{}", host.output());
+        for gate in gates {
+            Gate::new(&host, gate).wait_until_entered();
+        }
         for gate in gates {
             Gate::new(&host, gate).open();
         }

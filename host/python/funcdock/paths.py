@@ -52,7 +52,7 @@ def warn_of_other_python(root: os.PathLike[str]) -> None:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     if version != own:
         logging.getLogger("funcdock").warning(
-            "the app is packed for Python %s, and this is Python %s, which cannot import all of its "
+            "the app is packed for Python %s, and this is Python %s, which cannot import its compiled "
             "packages: start with --python python%s, or pack the app with --python python%s",
             *(version, own, version, own),
         )

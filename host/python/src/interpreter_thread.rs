@@ -2,14 +2,14 @@
 //! a thread of Python does.
 
 use std::ffi::CString;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use funcdock::sys::name_thread;
 use pyo3::prelude::*;
 
-use crate::pool::Pool;
+use crate::pool::{Pool, REFUSED};
 use crate::runtime::Runtime;
 use crate::tasks::lock;
 
@@ -91,8 +91,20 @@ impl NotStarted {
         stalls: Py<PyModule>,
     ) -> std::io::Result<()> {
         let serve = move || {
-            let mut number = 0;
-            for job in &self.jobs {
+            let (mut number, mut is_refused) = (0, false);
+            loop {
+                let job = match is_refused {
+                    true => self.jobs.recv_timeout(REFUSED),
+                    false => self.jobs.recv().map_err(RecvTimeoutError::from),
+                };
+                let job = match job {
+                    Ok(job) => job,
+                    Err(RecvTimeoutError::Timeout) => {
+                        pool.ask_again();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
+                };
                 Python::attach(|py| match job {
                     Job::StartThread => {
                         let serve = Serve {
@@ -102,6 +114,7 @@ impl NotStarted {
                         };
                         let started = threads.bind(py).call_method1("start", (number, serve));
                         number += 1;
+                        is_refused = started.is_err();
                         if let Err(error) = started
                             && let Some(serving) = pool.not_started()
                         {

@@ -102,7 +102,7 @@ const NAP: Duration = Duration::from_micros(100);
 const WAS_HELD: Duration = Duration::from_millis(50);
 
 /// For how long no thread is asked for after the system has refused one.
-const REFUSED: Duration = Duration::from_secs(1);
+pub(crate) const REFUSED: Duration = Duration::from_secs(1);
 
 /// The most threads that are woken at once. It takes longer until a thread runs than until it has begun a call, so one after the
 /// other would leave calls that wait in the queue.
@@ -140,12 +140,7 @@ impl Pool {
 
     /// Wakes a thread for queued calls. From any thread, attached or not.
     pub(crate) fn wake(&self) {
-        let mut state = self.lock();
-        self.wake_some(&mut state);
-        // Otherwise those that begin calls have asked for enough.
-        if state.refused.is_some() {
-            self.keep_spare(&mut state);
-        }
+        self.wake_some(&mut self.lock());
     }
 
     /// Handles a call whose time is over: a thread cannot be stopped, so if the call runs, its thread is lost. From any
@@ -173,13 +168,21 @@ impl Pool {
         self.lock().places.take_lost(since)
     }
 
-    /// Handles that the thread that was asked for could not be started: no more are asked for in the next time, while others
-    /// serve. Returns how many do, if it is the first refusal in a row.
+    /// Handles that the thread that was asked for could not be started: the next one is asked for after [`REFUSED`]. Returns how
+    /// many serve, if it is the first refusal in a row.
     pub(crate) fn not_started(&self) -> Option<usize> {
         let mut state = self.lock();
         state.starting = false;
         let is_first = state.refused.replace(Instant::now()).is_none();
         is_first.then(|| state.places.serving())
+    }
+
+    /// Asks for a thread that was refused, if there are calls for it.
+    pub(crate) fn ask_again(&self) {
+        let mut state = self.lock();
+        if !state.queue.is_empty() {
+            self.keep_spare(&mut state);
+        }
     }
 
     /// Wakes as many threads for calls in the queue as are wanted.
@@ -194,8 +197,7 @@ impl Pool {
 
     /// Asks for a thread, unless one sleeps, wakes or starts, or there are enough.
     fn keep_spare(&self, state: &mut State) {
-        let is_refused = state.refused.is_some_and(|at| at.elapsed() < REFUSED);
-        if is_refused && state.places.serving() > 0 {
+        if state.refused.is_some_and(|at| at.elapsed() < REFUSED) {
             return;
         }
         if state.sleepers.is_empty()

@@ -192,7 +192,7 @@ fn absolute(folder: &Path) -> Result<PathBuf, AppError> {
         let advice = match folder.extension() {
             Some(extension) if extension == "zip" => {
                 format!(
-                    "it is a file; unpack it first: python3 -m zipfile -e {} FOLDER",
+                    "it is a file; unpack it first: unzip -q {} -d FOLDER",
                     folder.display()
                 )
             }

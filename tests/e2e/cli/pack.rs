@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use funcdock_tests::{App, python, wait_for};
@@ -49,27 +50,24 @@ fn files(folder: &Path) -> BTreeSet<String> {
     found
 }
 
-/// Unpacks a zip file with the words that `funcdock pack` prints.
-fn unpack(folder: &Path, packed: &Done) {
-    let line = packed.stdout.lines().last().expect("what comes next");
-    let (unpack, start) = line.split_once(" && ").expect("two commands");
-    assert_eq!(start, "funcdock start shop", "{}", packed.output());
-    let unpack = unpack
-        .trim()
-        .strip_prefix("python3 ")
-        .expect("a command of Python");
-    fs::rename(folder.join("shop"), folder.join("packed")).expect("renamed");
+/// Unpacks a zip file into the folder that `funcdock pack` proposes.
+fn unpack(folder: &Path, packed: &Done) -> PathBuf {
+    let next = "\nWhere it is served:\n\n  unzip -q shop.zip -d shop-packed && funcdock start shop-packed\n";
+    assert!(packed.stdout.ends_with(next), "{}", packed.output());
+    // Not every machine has unzip.
     let done = Done::of(
         Command::new(python::without_packages())
-            .args(unpack.split(' '))
+            .args(["-m", "zipfile", "-e", "shop.zip", "shop-packed"])
             .current_dir(folder),
     );
     assert_eq!(done.code, Some(0), "{}", done.output());
+    folder.join("shop-packed")
 }
 
 #[test]
 fn a_package_is_served_as_it_is_by_a_python_without_packages() {
-    let folder = shop(Some("colorama==0.4.6\n"));
+    // Another package in the folder of azure-functions, which it is to be added to.
+    let folder = shop(Some("azure-core\ncolorama==0.4.6\n"));
     let python = python::without_packages();
     let packed = run(folder.path(), &format!("pack shop --python {}", python.display()));
     assert!(
@@ -80,8 +78,8 @@ fn a_package_is_served_as_it_is_by_a_python_without_packages() {
         "{}",
         packed.output()
     );
-    unpack(folder.path(), &packed);
-    let there = files(&folder.path().join("shop"));
+    let unpacked = unpack(folder.path(), &packed);
+    let there = files(&unpacked);
     let app: Vec<_> = there
         .iter()
         .filter(|file| !file.starts_with(".python_packages/"))
@@ -92,7 +90,7 @@ fn a_package_is_served_as_it_is_by_a_python_without_packages() {
         "commands would name a Python that is gone: {there:?}"
     );
 
-    let host = App::copy_of(&folder.path().join("shop")).python(&python).start();
+    let host = App::copy_of(&unpacked).python(&python).start();
     let answer = host.get("/api/where").text();
     assert_eq!(
         answer.matches(".python_packages/lib/site-packages/").count(),
@@ -108,6 +106,7 @@ fn funcignore_and_what_is_never_in_a_package_are_left_out() {
     let folder = shop(None);
     let shop = folder.path().join("shop");
     for file in [
+        ".env",
         ".env.example",
         ".extensions/libx.so",
         ".git/config",
@@ -131,7 +130,15 @@ fn funcignore_and_what_is_never_in_a_package_are_left_out() {
     write(&shop.join(".gitignore"), "data/*.csv\n");
     write(&shop.join("keep.txt"), "");
     write(&shop.join("drop.txt"), "");
-    std::os::unix::fs::symlink("nested/x.py", shop.join("link.py")).expect("a link");
+    write(&folder.path().join("outside/shared.py"), "");
+    for (target, link) in [
+        ("nested/x.py", "link.py"),
+        ("local.settings.json", "settings.json"),
+        (".funcdock", "state"),
+        ("../outside", "outside"),
+    ] {
+        symlink(target, shop.join(link)).expect("a link");
+    }
     // In the app itself: it must not contain itself.
     let packed = run(&shop, "pack --output out/made");
     assert!(
@@ -156,7 +163,10 @@ fn funcignore_and_what_is_never_in_a_package_are_left_out() {
         "keep.txt",
         "link.py",
         "nested/x.py",
+        "outside/shared.py",
     ];
+    let warning = "WARN funcdock::cli::pack: outside leads out of the app: what is at ";
+    assert_eq!(packed.stderr.matches(warning).count(), 1, "{}", packed.output());
     assert_eq!(files(&shop.join("out/made")), expected.map(str::to_owned).into());
     let link = fs::symlink_metadata(shop.join("out/made/link.py")).expect("a file");
     assert!(link.is_file(), "what a link leads to is copied");
@@ -169,8 +179,35 @@ fn a_zip_file_is_not_served() {
     refused(
         folder.path(),
         "start shop.zip",
-        "error: cannot open the app's folder shop.zip: it is a file; unpack it first: python3 -m zipfile -e shop.zip FOLDER",
+        "error: cannot open the app's folder shop.zip: it is a file; unpack it first: unzip -q shop.zip -d FOLDER",
     );
+}
+
+#[test]
+fn names_are_words_of_a_shell() {
+    let folder = shop(None);
+    fs::rename(folder.path().join("shop"), folder.path().join("my shop")).expect("renamed");
+    let pack = |arguments: &[&str]| {
+        let words = ["pack", "my shop"].iter().chain(arguments);
+        let packed = Done::of(funcdock(words).current_dir(folder.path()));
+        assert_eq!(packed.code, Some(0), "{}", packed.output());
+        packed.stdout
+    };
+    let next = "unzip -q 'my shop.zip' -d 'my shop'-packed && funcdock start 'my shop'-packed\n";
+    let printed = pack(&[]);
+    assert!(printed.ends_with(next), "{printed}");
+    let printed = pack(&["-o", "OTHER.ZIP"]);
+    let next = "unzip -q OTHER.ZIP -d OTHER-packed && funcdock start OTHER-packed\n";
+    assert!(printed.ends_with(next), "{printed}");
+    symlink(".", folder.path().join("here")).expect("a link");
+    run(&folder.path().join("my shop"), "pack -o ../here/within.zip");
+    run(
+        &folder.path().join("my shop"),
+        "pack -o ./../here/within.zip --force",
+    );
+    fs::create_dir(folder.path().join("empty")).expect("a folder");
+    let printed = pack(&["-o", "empty"]);
+    assert!(printed.ends_with("\n  funcdock start empty\n"), "{printed}");
 }
 
 #[test]
@@ -214,7 +251,7 @@ fn what_cannot_be_packed_is_refused_and_leaves_nothing() {
         "there is no python0.1 in PATH",
     );
     assert_eq!(files(folder.path()).len(), 3, "{:?}", files(folder.path()));
-    std::os::unix::fs::symlink("gone", shop.join("broken")).expect("a link");
+    symlink("gone", shop.join("broken")).expect("a link");
     let done = Done::of(funcdock(["pack", "shop"]).current_dir(folder.path()));
     assert_eq!(done.code, Some(1), "{}", done.output());
     assert!(done.stderr.contains("shop/broken"), "{}", done.output());
@@ -256,7 +293,7 @@ fn packages_for_another_python_are_named_in_a_warning() {
         .arg("--workers=2")
         .start();
     let warning = format!(
-        "the app is packed for Python 3.8, and this is Python {}, which cannot import all of its packages: start with \
+        "the app is packed for Python 3.8, and this is Python {}, which cannot import its compiled packages: start with \
          --python python3.8, or pack the app with --python python{}",
         python::version(),
         python::version()

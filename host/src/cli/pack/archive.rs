@@ -10,17 +10,19 @@ use tempfile::NamedTempFile;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// Writes the files of `folder` into `zip`, at once.
-pub(super) fn write(folder: &Path, zip: &Path) -> Result<()> {
+use super::interrupt::Interrupt;
+
+/// Writes the files of `folder` into `zip`, at once: whoever looks finds the whole of it.
+pub(super) fn write(folder: &Path, zip: &Path, interrupt: &Interrupt) -> Result<()> {
     let parent = zip.parent().unwrap_or(Path::new("/"));
     let failed = || format!("cannot write {}", zip.display());
     let temporary = tempfile::Builder::new()
-        .prefix(".funcdock-pack-")
+        .prefix(super::TEMPORARY)
         // As any new file has them, but for the user's mask.
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(parent)
         .with_context(failed)?;
-    add_all(folder, &temporary).with_context(failed)?;
+    add_all(folder, &temporary, interrupt).with_context(failed)?;
     temporary
         .persist(zip)
         .map_err(|error| error.error)
@@ -28,20 +30,20 @@ pub(super) fn write(folder: &Path, zip: &Path) -> Result<()> {
     Ok(())
 }
 
-fn add_all(folder: &Path, file: &NamedTempFile) -> Result<()> {
+fn add_all(folder: &Path, file: &NamedTempFile, interrupt: &Interrupt) -> Result<()> {
     let mut archive = ZipWriter::new(BufWriter::new(file.as_file()));
     for path in files(folder)? {
         let relative = path.strip_prefix(folder)?;
         let name = relative
             .to_str()
             .ok_or_else(|| anyhow!("{} has a name that is not UTF-8", relative.display()))?;
-        let mut content = File::open(&path)?;
+        let content = File::open(&path)?;
         let metadata = content.metadata()?;
         let options = SimpleFileOptions::default()
             .unix_permissions(metadata.permissions().mode() & 0o777)
             .large_file(metadata.len() > u64::from(u32::MAX));
         archive.start_file(name, options)?;
-        io::copy(&mut content, &mut archive)?;
+        io::copy(&mut interrupt.reading(content), &mut archive)?;
     }
     archive
         .finish()?

@@ -2,6 +2,7 @@
 
 mod archive;
 mod contents;
+mod interrupt;
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,8 +13,9 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
 use self::contents::Contents;
+use self::interrupt::Interrupt;
 use super::{print, settings, shell_word, start};
-use crate::launch::python::InterpreterSearch;
+use crate::launch::python::{Compiled, InterpreterSearch};
 use crate::logging::{Format, Selection};
 
 const EXAMPLES: &str = "\
@@ -23,17 +25,19 @@ Examples:
   funcdock pack shop --python python3.12    With the packages for another Python
 
 The package has the files of the app, without those that .funcignore names, and what requirements.txt asks for, in
-.python_packages. funcdock start serves its folder as it is: nothing is installed or written there. Azure takes the zip
-file, too.
+.python_packages. funcdock start serves its folder as it is: nothing is installed there. Azure takes the zip file, too.
 
-Never in it: local.settings.json, whose values are variables of the environment elsewhere; .git; .funcdock, the state
-of a host; virtual environments.";
+Never in it, as they may hold secrets: local.settings.json and .env, whose values are variables of the environment
+elsewhere, and .funcdock, the state of a host. Nor .git and virtual environments.";
 
 /// The folder of packages in an app, as Azure has it.
 const PACKAGES: &str = ".python_packages";
 
 /// The file in [`PACKAGES`] that has the version of Python for which packages are compiled. The worker reads it.
 const COMPILED_FOR: &str = "compiled-for";
+
+/// Where the names of unfinished packages begin.
+const TEMPORARY: &str = ".funcdock-pack-";
 
 /// Make a folder or a zip file of an app with its packages, to serve it elsewhere
 #[derive(Debug, clap::Args)]
@@ -63,6 +67,7 @@ pub(super) struct Arguments {
 /// Makes the package.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     crate::logging::init(Format::default(), &Selection::default());
+    let interrupt = Interrupt::new()?;
     let (app, settings) = start::read_app(&arguments.app, Vec::new())?;
     let output = Output::new(arguments.output, &app.root, arguments.force)?;
     let python = arguments.python.or_else(|| settings::python(&settings));
@@ -70,13 +75,21 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let installs = search.has_requirements();
 
     let made = output.temporary_folder()?;
-    let copied = Contents::of(&app.root, &output.path, installs)?.copy(made.path())?;
+    let contents = Contents::of(&app.root, &output.path, installs)?;
+    contents.copy(made.path(), &interrupt)?;
     if !made.path().join("host.json").is_file() {
         bail!(
             ".funcignore leaves host.json out, and nothing is served without it: remove the line that names it"
         );
     }
-    let mut has = format!("{copied} files of the app");
+    for (link, target) in &contents.links {
+        tracing::warn!(
+            "{} leads out of the app: what is at {} is in the package",
+            link.display(),
+            target.display()
+        );
+    }
+    let mut has = format!("{} files of the app", contents.len());
     if installs {
         let values = app.settings.values.into_iter();
         let variables: Vec<_> = values
@@ -84,40 +97,33 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             .collect();
         let packages = made.path().join(PACKAGES);
         let folder = packages.join("lib/site-packages");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the event loop")?;
-        let installed = runtime.block_on(async {
-            tokio::select! {
-                installed = search.install_into(&folder, arguments.verbose, &variables) => Ok(installed?),
-                interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for signals").and_then(|()| {
-                    bail!("interrupted: nothing is made")
-                }),
-            }
-        })?;
+        let installed = interrupt.run(search.install_into(&folder, arguments.verbose, &variables))??;
         has += ", and its packages";
-        if installed.are_compiled {
+        if installed.compiled == Compiled::MachineAndVersion {
             let file = packages.join(COMPILED_FOR);
             fs::write(&file, &installed.python)
                 .with_context(|| format!("cannot write {}", file.display()))?;
-            has += &format!(" for CPython {} on {}", installed.python, std::env::consts::ARCH);
+            has += &format!(" for CPython {}", installed.python);
+        }
+        if installed.compiled > Compiled::Nothing {
+            has += &format!(" on {}", std::env::consts::ARCH);
         }
     }
-    let place = output.finish(made)?;
-    let place = shell_word(&place);
-    let start = match place.strip_suffix(".zip") {
-        Some(folder) => {
-            format!("python3 -m zipfile -e {place} {folder} && funcdock start {folder}")
+    let place = output.finish(made, &interrupt)?;
+    let word = shell_word(&place);
+    let start = match place.extension().filter(|_| !place.is_dir()) {
+        Some(_) => {
+            let folder = shell_word(&place.with_extension(""));
+            format!("unzip -q {word} -d {folder}-packed && funcdock start {folder}-packed")
         }
-        None => format!("funcdock start {place}"),
+        None => format!("funcdock start {word}"),
     };
     let local = match app.root.join("local.settings.json").exists() {
         true => "\nlocal.settings.json is not in it: set its values as variables where the app is served.\n",
         false => "",
     };
     print(&format_args!(
-        "Made {place}: {has}.\n{local}\nNext:\n\n  {start}\n"
+        "Made {word}: {has}.\n{local}\nWhere it is served:\n\n  {start}\n"
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -145,8 +151,20 @@ impl Output {
         let is_zip = path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-        let path = std::path::absolute(&path)
-            .with_context(|| format!("cannot find out where {} is", path.display()))?;
+        let path = match (path.parent().map(parent_folder), path.file_name()) {
+            (Some(parent), Some(name)) => {
+                fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+                // Without links, as the paths of the app's files.
+                let parent = parent.canonicalize();
+                parent
+                    .with_context(|| format!("cannot find out where {} is", path.display()))?
+                    .join(name)
+            }
+            _ => bail!(
+                "{} cannot be made: name another path with --output",
+                path.display()
+            ),
+        };
         if is_zip && path.is_dir() {
             bail!("{} is a folder; name another file with --output", path.display());
         }
@@ -171,29 +189,38 @@ impl Output {
     /// Makes the folder for the package's files, beside what will be made.
     fn temporary_folder(&self) -> Result<TempDir> {
         let parent = self.path.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
         tempfile::Builder::new()
-            .prefix(".funcdock-pack-")
+            .prefix(TEMPORARY)
             .tempdir_in(parent)
             .with_context(|| format!("cannot make a folder in {}", parent.display()))
     }
 
     /// Makes the package of these files at once, so that nobody finds a half of it. Returns its path.
-    fn finish(self, made: TempDir) -> Result<PathBuf> {
+    fn finish(self, made: TempDir, interrupt: &Interrupt) -> Result<PathBuf> {
         let path = &self.path;
         if self.is_zip {
-            archive::write(made.path(), path)?;
+            archive::write(made.path(), path, interrupt)?;
         } else {
             // Others may read what is made, as with any folder.
             contents::open_to_others(made.path())?;
-            let made = made.keep();
+            interrupt.check()?;
             // An empty folder gives way.
-            fs::rename(&made, path)
-                .with_context(|| format!("cannot rename {} to {}", made.display(), path.display()))?;
+            fs::rename(made.path(), path)
+                .with_context(|| format!("cannot rename {} to {}", made.path().display(), path.display()))?;
+            // It is not there any more.
+            let _ = made.keep();
         }
         let here = std::env::current_dir().unwrap_or_default();
         Ok(path
             .strip_prefix(&here)
             .map_or_else(|_| path.clone(), Path::to_owned))
+    }
+}
+
+/// Returns the folder that a path has as its parent, which is empty for a mere name.
+fn parent_folder(parent: &Path) -> &Path {
+    match parent.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => parent,
     }
 }

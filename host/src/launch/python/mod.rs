@@ -17,6 +17,7 @@ use std::process::Command;
 pub use error::LaunchError;
 pub(crate) use interpreter::{InterpreterSearch, site_packages};
 pub use module::{MODULE, MODULE_VARIABLE, find_module};
+pub(crate) use packages::Compiled;
 
 /// The value of `FUNCTIONS_WORKER_RUNTIME` in a worker.
 pub(crate) const WORKER_RUNTIME: &str = "python";

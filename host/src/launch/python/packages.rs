@@ -1,10 +1,12 @@
 //! Installs an app's requirements into a folder of their own, from which Python imports them without an environment.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::installer::Installer;
 use super::interpreter::InterpreterSearch;
+use super::venv::LIBRARY;
 use super::{LaunchError, venv};
 
 /// Packages in a folder.
@@ -12,8 +14,19 @@ use super::{LaunchError, venv};
 pub(crate) struct Packages {
     /// The version of the Python that they were installed with: "3.13".
     pub(crate) python: String,
-    /// Whether some have compiled modules, which no other version can import.
-    pub(crate) are_compiled: bool,
+    /// What their compiled modules are for.
+    pub(crate) compiled: Compiled,
+}
+
+/// What compiled modules are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Compiled {
+    /// There are none.
+    Nothing,
+    /// This kind of machine, with any version of Python.
+    Machine,
+    /// This kind of machine, with this version.
+    MachineAndVersion,
 }
 
 impl InterpreterSearch {
@@ -30,46 +43,59 @@ impl InterpreterSearch {
         &self,
         folder: &Path,
         verbose: bool,
-        variables: &[(String, std::ffi::OsString)],
+        variables: &[(String, OsString)],
     ) -> Result<Packages, LaunchError> {
         let base = self.find()?;
         let installer = Installer::new(&self.search_path, variables);
-        let failed = |path: &Path, source| LaunchError::Environment {
-            path: path.to_owned(),
-            source,
-        };
         // Its pip is there and installs for the right version, whatever the interpreter itself has.
-        let temporary = tempfile::tempdir().map_err(|source| failed(&std::env::temp_dir(), source))?;
+        let temporary = tempfile::tempdir().map_err(failed(&std::env::temp_dir()))?;
         let environment = temporary.path();
         venv::run(
             installer.make(&base, environment).current_dir(environment),
             verbose,
         )
         .await?;
-        fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
         let file = venv::to_install(&self.root);
-        tracing::info!("installing {file} …");
         let target = folder.to_string_lossy();
-        let install = |what: &[&str]| {
-            let mut command = installer.install(environment, &["--target", &target]);
-            command.args(what).current_dir(&self.root);
-            command
+        // Into an empty folder: pip leaves a package out if its top-level folder is there.
+        let install = async |with: &[&str]| {
+            if folder.exists() {
+                fs::remove_dir_all(folder).map_err(failed(folder))?;
+            }
+            fs::create_dir_all(folder).map_err(failed(folder))?;
+            let mut command = installer.install(environment, &["--target", &target, "-r", file]);
+            venv::run(command.args(with).current_dir(&self.root), verbose).await
         };
-        venv::run(&mut install(&["-r", file]), verbose).await?;
-        venv::add_library(&[folder.to_owned()], file, async || {
-            venv::run(&mut install(&[venv::LIBRARY]), verbose).await
-        })
-        .await;
+        tracing::info!("installing {file} …");
+        install(&[]).await?;
+        if !folder.join("azure/functions").is_dir() {
+            tracing::info!(
+                "{file} does not name {LIBRARY}; installing it with its newest version, as Azure brings it …"
+            );
+            if let Err(error) = install(&[LIBRARY]).await {
+                // An app may do without.
+                tracing::warn!("{LIBRARY} is not installed: {error}");
+                install(&[]).await?;
+            }
+        }
         // Commands of packages, which name the interpreter of the environment.
         let commands = folder.join("bin");
         if commands.is_dir() {
-            fs::remove_dir_all(&commands).map_err(|source| failed(&commands, source))?;
+            fs::remove_dir_all(&commands).map_err(failed(&commands))?;
         }
         compile(environment, folder, verbose).await;
         Ok(Packages {
-            python: version(environment).map_err(|source| failed(environment, source))?,
-            are_compiled: has_library(folder).map_err(|source| failed(folder, source))?,
+            python: version(environment).map_err(failed(environment))?,
+            compiled: compiled(folder).map_err(failed(folder))?,
         })
+    }
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> LaunchError {
+    let path = path.to_owned();
+    move |source| LaunchError::Environment {
+        path: path.clone(),
+        source,
     }
 }
 
@@ -110,19 +136,25 @@ fn version(environment: &Path) -> std::io::Result<String> {
     }
 }
 
-/// Whether there is a shared library in the folder.
-fn has_library(folder: &Path) -> std::io::Result<bool> {
-    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+/// Returns what the compiled modules in a folder are for.
+fn compiled(folder: &Path) -> std::io::Result<Compiled> {
+    let (mut found, mut folders) = (Compiled::Nothing, vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            let path = entry.path();
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
             if entry.file_type()?.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "so") {
-                return Ok(true);
+                folders.push(entry.path());
+            } else if name.ends_with(".so") {
+                // Others are for the stable ABI, or no modules.
+                let is_of_version = name.contains(".cpython-");
+                found = found.max(match is_of_version {
+                    true => Compiled::MachineAndVersion,
+                    false => Compiled::Machine,
+                });
             }
         }
     }
-    Ok(false)
+    Ok(found)
 }

@@ -145,37 +145,26 @@ async fn install(
     verbose: bool,
 ) -> Result<(), LaunchError> {
     run(installer.install(venv, &["-r", file]).current_dir(root), verbose).await?;
-    let versions = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
-    let packages: Vec<_> = versions
-        .map(|version| version.path().join("site-packages"))
-        .collect();
-    add_library(&packages, file, async || {
-        run(installer.install(venv, &[LIBRARY]).current_dir(root), verbose).await
-    })
-    .await;
+    if has_library(venv) {
+        return Ok(());
+    }
+    tracing::info!("{file} does not name {LIBRARY}; installing its newest version, as Azure brings it …");
+    let added = run(installer.install(venv, &[LIBRARY]).current_dir(root), verbose).await;
+    if let Err(error) = added {
+        // An app may do without.
+        tracing::warn!("{LIBRARY} is not installed: {error}");
+    }
     Ok(())
 }
 
 /// The library of the programming model.
 pub(super) const LIBRARY: &str = "azure-functions";
 
-/// Has [`LIBRARY`] installed, unless one of these folders of packages has it after `file` was installed.
-pub(super) async fn add_library(
-    packages: &[PathBuf],
-    file: &str,
-    install: impl AsyncFnOnce() -> Result<(), LaunchError>,
-) {
-    if packages
-        .iter()
-        .any(|folder| folder.join("azure/functions").is_dir())
-    {
-        return;
-    }
-    tracing::info!("{file} does not name {LIBRARY}; installing its newest version, as Azure brings it …");
-    if let Err(error) = install().await {
-        // An app may do without.
-        tracing::warn!("{LIBRARY} is not installed: {error}");
-    }
+/// Whether an environment has [`LIBRARY`].
+fn has_library(venv: &Path) -> bool {
+    let versions = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
+    let mut packages = versions.map(|version| version.path().join("site-packages/azure/functions"));
+    packages.any(|package| package.is_dir())
 }
 
 /// Runs a command until it ends. Keeps its output for the error, or logs it if `verbose`. Neither shows the
