@@ -212,7 +212,7 @@ fn names_are_words_of_a_shell() {
 
 #[test]
 fn the_same_app_makes_the_same_bytes() {
-    let folder = shop(None);
+    let folder = shop(Some("azure-functions\n"));
     run(folder.path(), "pack shop");
     run(folder.path(), "pack shop -o again.zip");
     let read = |name: &str| fs::read(folder.path().join(name)).expect("a file");

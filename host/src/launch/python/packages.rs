@@ -104,15 +104,11 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> LaunchError {
 async fn compile(environment: &Path, folder: &Path, verbose: bool) {
     let mut command = tokio::process::Command::new(environment.join("bin/python"));
     command
-        .args([
-            "-m",
-            "compileall",
-            "-q",
-            "-f",
-            "--invalidation-mode",
-            "unchecked-hash",
-        ])
-        .arg(folder)
+        .args(["-m", "compileall", "-q", "-f"])
+        .args(["--invalidation-mode", "unchecked-hash", "-s"])
+        .args([folder, folder])
+        // The same modules make the same bytes.
+        .env("PYTHONHASHSEED", "0")
         .current_dir(environment);
     // Some packages have templates that are no valid Python.
     if let Err(error) = venv::run(&mut command, verbose).await {
