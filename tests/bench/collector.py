@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 from servers import ROOT, Server
 
@@ -15,10 +16,10 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "
 class Collector:
     """Receives spans in its own process, and compares their number with that of the calls."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, build: Path = ROOT / "target" / "release") -> None:
         self.port = port
         self.calls = 0
-        binary = ROOT / "target/release/otlp-count"
+        binary = build / "otlp-count"
         self._process = subprocess.Popen(
             [binary, f"127.0.0.1:{self.port}"],
             stdin=subprocess.PIPE,

@@ -9,7 +9,7 @@ A revision is built in target/compare, which takes minutes the first time; a fol
 the same app and take turns under wrk. The ratio of a round is that of the second build to the first one. The
 verdict is by the confidence interval of the median ratio, which assumes nothing about the machine's noise:
 "slower" if all of it is below the limit, "not slower" if all of it is above, else "undecided", which more
-rounds may change. The exit status is 1 if a case is slower. Needs wrk.
+rounds may change. The exit status is 1 if a case is slower, and 2 if nothing was compared. Needs wrk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import servers
 from collector import Collector, traced
@@ -79,22 +79,22 @@ class Verdict(NamedTuple):
 
 
 def most_outside(count: int) -> int:
-    """Returns how many of the lowest of so many values, and of the highest, are outside of the interval."""
+    """Returns how many of the lowest of so many values, and of the highest, are outside of the interval.
+
+    That is less than 0 if there are too few.
+    """
     outside, probability = -1, 0.0
     while True:
         probability += 2 * math.comb(count, outside + 1) / 2**count
         if probability > 1 - CONFIDENCE:
             break
         outside += 1
-    if outside < 0:
-        sys.exit("--rounds must be at least 6: fewer decide nothing")
     return outside
 
 
 def main() -> None:
     arguments = parse_arguments()
-    most_outside(arguments.rounds)
-    cases = [case for case in CASES if not arguments.cases or case.name in arguments.cases.split(",")]
+    cases = [case for case in CASES if case.name in arguments.cases]
     builds = [build(name) for name in (arguments.before, arguments.after)]
     python = servers.prepare_environment(arguments.python)
     print(f"{arguments.after} against {arguments.before}: {arguments.rounds} rounds of {arguments.seconds} s")
@@ -109,7 +109,7 @@ def main() -> None:
             f"{verdict.low:>8.3f} to {verdict.high:.3f}  {text}",
             flush=True,
         )
-    servers.report_versions({"the apps": python})
+    servers.report_versions({"the apps": python}, [folder / "funcdock" for folder in builds])
     sys.exit(1 if is_slower else 0)
 
 
@@ -118,8 +118,17 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("before", help="a revision, or a folder with a build")
     parser.add_argument("after", nargs="?", default=str(ROOT / "target/release"), help="the same")
     parser.add_argument("--limit", type=float, default=0.03, help="the share that it may be slower")
-    parser.add_argument("--cases", help=f"only these, comma separated: {', '.join(c.name for c in CASES)}")
-    return parser.parse_args()
+    names = [case.name for case in CASES]
+    parser.add_argument(
+        "--cases", type=lambda text: text.split(","), default=names, help=f"only these of {','.join(names)}"
+    )
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.cases) - set(names))
+    if unknown:
+        parser.error(f"--cases: {', '.join(unknown)} is not one of {', '.join(names)}")
+    if most_outside(arguments.rounds) < 0:
+        parser.error("--rounds: expected at least 6, as fewer decide nothing")
+    return arguments
 
 
 def build(name: str) -> Path:
@@ -129,7 +138,7 @@ def build(name: str) -> Path:
     command = ["git", "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if found.returncode:
-        sys.exit(f"{name} is neither a revision nor a folder with a build (funcdock is not in it)")
+        give_up(f"{name} is neither a revision nor a folder with a build (funcdock is not in it)")
     revision = found.stdout.strip()
     folder = BUILDS / revision[:12]
     source, target = folder / "source", folder / "target"
@@ -137,8 +146,16 @@ def build(name: str) -> Path:
         command = ["git", "worktree", "add", "--detach", str(source), revision]
         subprocess.run(command, cwd=ROOT, check=True, stdout=sys.stderr)
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
-    subprocess.run(["cargo", "build", "--release"], cwd=source, env=environment, check=True)
+    built = subprocess.run(["cargo", "build", "--release"], cwd=source, env=environment, check=False)
+    if built.returncode:
+        give_up(f"{name} cannot be built: see above")
     return target / "release"
+
+
+def give_up(problem: str) -> NoReturn:
+    """Ends with the status that says that nothing was compared."""
+    print(problem, file=sys.stderr)
+    sys.exit(2)
 
 
 def compare(
@@ -148,7 +165,7 @@ def compare(
     ports = iter(servers.free_ports(3))
     with contextlib.ExitStack() as stack:
         both = []
-        collector = Collector(next(ports)) if case.traces else None
+        collector = Collector(next(ports), builds[1]) if case.traces else None
         if collector:
             stack.callback(collector.stop)
         for kind, folder in zip(("before", "after"), builds):

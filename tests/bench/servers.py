@@ -268,14 +268,17 @@ def report(samples: dict[str, list[Sample]], arguments: argparse.Namespace) -> N
         )
 
 
-def report_versions(environments: dict[str, Path]) -> None:
+def report_versions(
+    environments: dict[str, Path], funcdocks: Sequence[Path] = (ROOT / "target/release/funcdock",)
+) -> None:
     """Prints the versions and the machine."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     wrk = subprocess.run(["wrk", "-v"], check=False, capture_output=True, text=True).stdout.split("[")[0]
     print(f"machine: {model.group(1) if model else platform.machine()}, {CORES} cores, {platform.release()}")
-    funcdock = ROOT / "target/release/funcdock"
-    version = subprocess.run([funcdock, "--version"], check=True, capture_output=True, text=True).stdout
-    print(f"{version.strip()}; {wrk.strip()}")
+    for funcdock in funcdocks:
+        version = subprocess.run([funcdock, "--version"], check=True, capture_output=True, text=True).stdout
+        print(f"{version.strip()} ({funcdock.parent})")
+    print(wrk.strip())
     for name, python in environments.items():
         found = subprocess.run([python, "-c", VERSIONS], check=True, capture_output=True, text=True).stdout
         print(f"{name}: {', '.join(' '.join(pair) for pair in json.loads(found))}")
