@@ -25,7 +25,7 @@ Examples:
   funcdock pack shop --python python3.12    With the packages for another Python
 
 The package has the files of the app, without those that .funcignore names, and what requirements.txt asks for, in
-.python_packages. funcdock start serves its folder as it is: nothing is installed there. Azure takes the zip file, too.
+.python_packages. funcdock start serves its folder as it is: nothing is installed there. The layout is that of Azure.
 
 Never in it, as they may hold secrets: local.settings.json and .env, whose values are variables of the environment
 elsewhere, and .funcdock, the state of a host. Nor .git and virtual environments.";
