@@ -13,15 +13,21 @@ from servers import ROOT, Server
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 
 
+def program() -> Path:
+    """Builds the program that counts the spans which it receives; returns its file."""
+    command = ["cargo", "build", "--release", "--quiet", "--package", "funcdock-tests", "--bin", "otlp-count"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return ROOT / "target" / "release" / "otlp-count"
+
+
 class Collector:
     """Receives spans in its own process, and compares their number with that of the calls."""
 
-    def __init__(self, port: int, build: Path = ROOT / "target" / "release") -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
         self.calls = 0
-        binary = build / "otlp-count"
         self._process = subprocess.Popen(
-            [binary, f"127.0.0.1:{self.port}"],
+            [program(), f"127.0.0.1:{self.port}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

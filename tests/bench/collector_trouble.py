@@ -26,6 +26,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import collector
 from servers import HERE, PATH, ROOT, Server, free_ports, prepare_environment, wait_until_it_answers
 
 SECTION = "AzureFunctionsJobHost__workerExtensions__opencensus__settings"
@@ -47,7 +48,7 @@ class Collector:
 
     def __init__(self, port: int, protocol: str) -> None:
         self._process = subprocess.Popen(
-            [ROOT / "target/release/otlp-count", f"127.0.0.1:{port}", protocol],
+            [collector.program(), f"127.0.0.1:{port}", protocol],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -181,8 +182,8 @@ def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]
         "timeout_ms": "2000",
     }
     with contextlib.ExitStack() as stack:
-        collector = Collector(collector_port, protocol)
-        stack.callback(collector.close)
+        receiver = Collector(collector_port, protocol)
+        stack.callback(receiver.close)
         traced = Host(server(f"traced-{protocol}", python, traced_port, exporting))
         stack.callback(traced.stop)
         plain = Host(server("exporter-none", python, plain_port, {"exporter": "none"}))
@@ -193,7 +194,7 @@ def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]
         seconds = arguments.seconds / len(PHASES) / arguments.turns
         phases: dict[str, Phase] = {}
         for name, mood in PHASES.items():
-            collector.ask(mood)
+            receiver.ask(mood)
             on: list[dict[str, Any]] = []
             off: list[dict[str, Any]] = []
             resident = 0.0
@@ -206,7 +207,7 @@ def run(protocol: str, python: Path, arguments: argparse.Namespace) -> list[str]
         traced.flush()
         log = traced.stop()
         report(protocol, phases, before, arguments)
-        return check(protocol, log, traced.calls, collector.ask(), phases, before)
+        return check(protocol, log, traced.calls, receiver.ask(), phases, before)
 
 
 def report(protocol: str, phases: dict[str, Phase], before: float, arguments: argparse.Namespace) -> None:

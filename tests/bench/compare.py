@@ -165,7 +165,7 @@ def compare(
     ports = iter(servers.free_ports(3))
     with contextlib.ExitStack() as stack:
         both = []
-        collector = Collector(next(ports), builds[1]) if case.traces else None
+        collector = Collector(next(ports)) if case.traces else None
         if collector:
             stack.callback(collector.stop)
         for kind, folder in zip(("before", "after"), builds):
