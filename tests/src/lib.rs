@@ -19,6 +19,7 @@ mod host;
 mod http;
 pub mod http2;
 pub mod ingestion;
+mod json_lines;
 pub mod next;
 pub mod openmetrics;
 pub mod otlp;
@@ -38,6 +39,7 @@ pub use build::{binary, build_outside, library, library_name, outside, repositor
 pub use gate::Gate;
 pub use host::{Host, Stopped, Stream};
 pub use http::Answer;
+pub use json_lines::json_lines;
 pub use raw::Raw;
 pub use storage::Storage;
 pub use unread::UnreadPipe;

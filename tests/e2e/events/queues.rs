@@ -110,7 +110,9 @@ def work(message: func.QueueMessage) -> None:
     host.wait_for_stdout("Worker process started");
     let handled = || -> BTreeMap<usize, usize> {
         let text = fs::read_to_string(host.app().path().join("handled")).unwrap_or_default();
-        let numbers = text.lines().filter_map(|line| line.parse().ok());
+        // The last line may not be written to its end.
+        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+        let numbers = complete.lines().filter_map(|line| line.parse().ok());
         numbers.fold(BTreeMap::new(), |mut counts, number| {
             *counts.entry(number).or_default() += 1;
             counts

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use funcdock_tests::{App, library, python};
+use funcdock_tests::{App, json_lines, library, python};
 use serde_json::{Value as Json, json};
 
 use crate::support::{ENABLE, host_json, send, wait_for_lines};
@@ -73,10 +73,7 @@ fn app(python: &Path, keys_url: &str) -> App {
 }
 
 fn audit(app: &App) -> Vec<Json> {
-    let text = std::fs::read_to_string(app.path().join("audit/audit-0.jsonl")).expect("the audit log");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
+    json_lines(&app.path().join("audit/audit-0.jsonl"))
 }
 
 #[test]

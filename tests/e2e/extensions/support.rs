@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use funcdock_tests::{Answer, App, Host, library, wait_for};
+use funcdock_tests::{Answer, App, Host, json_lines, library, wait_for};
 use serde_json::{Value as Json, json};
 use socket2::SockRef;
 use ureq::http::Request;
@@ -77,10 +77,7 @@ pub(crate) fn recording(label: &str) -> Json {
 
 /// What the recording extensions and the functions of the app have written, in order.
 pub(crate) fn records(app: &App) -> Vec<Json> {
-    let text = std::fs::read_to_string(app.path().join("record.jsonl")).unwrap_or_default();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}")))
-        .collect()
+    json_lines(&app.path().join("record.jsonl"))
 }
 
 /// The records of this hook ("function" for the function itself).

@@ -9,7 +9,7 @@ use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::typed_data::Data;
 use funcdock_rpc::messages::{InvocationRequest, RpcHttp, WorkerTerminate};
 use funcdock_tests::functions_host::{FunctionsHost, assert_success, body, call, failure, get, http_of};
-use funcdock_tests::{App, library, python, wait_for};
+use funcdock_tests::{App, json_lines, library, python, wait_for};
 use serde_json::{Value as Json, json};
 
 /// Turns extensions on.
@@ -50,10 +50,7 @@ fn recording(label: &str) -> Json {
 }
 
 fn records(app: &App) -> Vec<Json> {
-    let text = std::fs::read_to_string(app.path().join("record.jsonl")).unwrap_or_default();
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
+    json_lines(&app.path().join("record.jsonl"))
 }
 
 /// The hooks around calls and the functions, in order.

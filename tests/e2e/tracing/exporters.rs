@@ -7,7 +7,7 @@ use std::path::Path;
 use funcdock_tests::ingestion::Ingestion;
 use funcdock_tests::otlp::Receiver;
 use funcdock_tests::zipkin::Zipkin;
-use funcdock_tests::{App, Host, binary, repository, wait_for};
+use funcdock_tests::{App, Host, binary, json_lines, repository, wait_for};
 use serde_json::{Value, json};
 use ureq::http::Request;
 
@@ -153,15 +153,9 @@ fn application_insights_gets_requests_and_dependencies() {
 
 /// Returns the spans of the complete lines of a file in OTLP's JSON.
 fn spans_in(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    // The worker may still be writing the rest.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let batch = |line: &str| {
-        let batch: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-        batch["resourceSpans"][0]["scopeSpans"][0]["spans"].clone()
-    };
-    let batches = whole.lines().map(batch);
-    batches
+    let batches = json_lines(path).into_iter();
+    let spans = batches.map(|batch| batch["resourceSpans"][0]["scopeSpans"][0]["spans"].clone());
+    spans
         .flat_map(|spans| spans.as_array().cloned().unwrap_or_default())
         .collect()
 }

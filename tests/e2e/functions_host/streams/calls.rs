@@ -7,7 +7,7 @@ use funcdock_rpc::messages::streaming_message::Content;
 use funcdock_rpc::messages::typed_data::Data;
 use funcdock_rpc::messages::{InvocationRequest, RpcTraceContext};
 use funcdock_tests::functions_host::{assert_success, body, call, failure, get, http_of};
-use funcdock_tests::{App, library, python, wait_for};
+use funcdock_tests::{App, json_lines, library, python, wait_for};
 use serde_json::{Value, json};
 
 use super::passing::{Passing, SETTING, announcement, with_package};
@@ -123,10 +123,7 @@ fn hooks_run_once_around_a_call_and_at_the_end_of_its_stream() {
     passing.assert_ends("call-1");
     let file = passing.host.app().path().join("record.jsonl");
     let hooks = |names: &[&str]| -> Vec<Value> {
-        let text = std::fs::read_to_string(&file).expect("a file of the extension");
-        let records = text
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let records = json_lines(&file).into_iter();
         let records = records.filter(|record| names.iter().any(|name| record["hook"] == *name));
         records.collect()
     };
