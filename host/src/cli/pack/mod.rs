@@ -93,6 +93,8 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     if installs {
         let values = app.settings.values.into_iter();
         let variables: Vec<_> = values
+            // As with a start, our own environment wins.
+            .filter(|(name, _)| std::env::var_os(name).is_none())
             .map(|(name, value)| (name.clone(), OsString::from(value)))
             .collect();
         let packages = made.path().join(PACKAGES);
