@@ -26,7 +26,7 @@ const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6t
 const LOG: &str = "output.log";
 
 /// The accounts of the emulator that tests share.
-const SHARED_ACCOUNTS: usize = 64;
+const SHARED_ACCOUNTS: usize = 192;
 
 /// Ends the shared emulator and removes its folder, `$0`, when the process of the tests is gone: its values live as long as
 /// that.

@@ -13,7 +13,7 @@ use object::read::elf::ElfFile;
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _};
 use serde_json::Value as Json;
 
-use crate::support::{Done, extension};
+use crate::cli::support::{Done, extension};
 
 /// How many libraries are cut short.
 const CUT: usize = 22;

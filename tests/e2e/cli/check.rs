@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use funcdock_tests::{golden, library};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Done, extension};
+use crate::cli::support::{Done, extension};
 
 fn check(file: &Path, name: &str, settings: &Json) -> Command {
     let settings = settings.to_string();

@@ -5,8 +5,8 @@ use std::path::Path;
 use funcdock_tests::{golden, library};
 use serde_json::json;
 
-use crate::check::{fixture, normalised};
-use crate::support::{Done, extension};
+use crate::cli::check::{fixture, normalised};
+use crate::cli::support::{Done, extension};
 
 #[test]
 fn what_function_code_gets_is_looked_at() {

@@ -4,8 +4,8 @@ use std::fs;
 
 use funcdock_tests::App;
 
-use crate::made::{both, next_command, pythons, refused, run, shell};
-use crate::support::on_the_page;
+use crate::cli::made::{both, next_command, pythons, refused, run, shell};
+use crate::cli::support::on_the_page;
 
 const PAGE: &str = "first-app.md";
 

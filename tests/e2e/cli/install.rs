@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use funcdock_tests::{App, library, library_name};
 
-use crate::support::{Done, extension};
+use crate::cli::support::{Done, extension};
 
 fn install(file: &std::path::Path, app: &App) -> Done {
     Done::of(extension(["install"]).arg(file).arg(app.path()))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use funcdock_tests::{App, binary, library, python};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Done, extension};
+use crate::cli::support::{Done, extension};
 
 pub(crate) fn list(app: &App, arguments: &[&str]) -> Done {
     let mut command = extension(["list"]);

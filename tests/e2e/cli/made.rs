@@ -7,7 +7,7 @@ use std::process::Command;
 use funcdock_tests::python;
 use tempfile::TempDir;
 
-use crate::support::{Done, funcdock};
+use crate::cli::support::{Done, funcdock};
 
 /// Runs `funcdock` with these words in the folder. It must succeed.
 pub(crate) fn run(folder: &Path, words: &str) -> Done {

@@ -4,8 +4,8 @@ use std::fs;
 
 use funcdock_tests::{App, library, python};
 
-use crate::list::{entry, link, list};
-use crate::support::{Done, extension};
+use crate::cli::list::{entry, link, list};
+use crate::cli::support::{Done, extension};
 
 #[test]
 fn the_list_the_stubs_and_imports_have_the_same_names() {

@@ -10,7 +10,7 @@ use funcdock_tests::{App, binary, outside, repository, target, wait_for};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{self, Done, extension};
+use crate::cli::support::{self, Done, extension};
 
 /// Makes an extension and returns its folder.
 fn made(folder: &TempDir, arguments: &[&str]) -> PathBuf {

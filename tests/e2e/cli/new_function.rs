@@ -4,8 +4,8 @@ use std::fs;
 
 use funcdock_tests::App;
 
-use crate::made::{both, next_command, pythons, refused, run, shell};
-use crate::support::{Done, funcdock};
+use crate::cli::made::{both, next_command, pythons, refused, run, shell};
+use crate::cli::support::{Done, funcdock};
 
 #[test]
 fn new_adds_to_the_script_that_the_settings_name() {

@@ -11,8 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::made::{refused, run};
-use crate::support::{Done, funcdock};
+use crate::cli::made::{refused, run};
+use crate::cli::support::{Done, funcdock};
 
 const CODE: &str = "import azure.functions as func, colorama\n\napp = func.FunctionApp()\n\n\
                     @app.route(route=\"where\", auth_level=\"anonymous\")\n\

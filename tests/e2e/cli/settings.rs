@@ -7,8 +7,8 @@ use std::path::Path;
 use funcdock_tests::App;
 use tempfile::TempDir;
 
-use crate::made::{refused, run};
-use crate::support::on_the_page;
+use crate::cli::made::{refused, run};
+use crate::cli::support::on_the_page;
 
 const FILE: &str = "shop/local.settings.json";
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::made::run;
-use crate::support::Done;
+use crate::cli::made::run;
+use crate::cli::support::Done;
 
 const EVERY: [&str; 18] = [
     "init",

@@ -8,7 +8,7 @@ use std::process::Command;
 use funcdock_tests::{App, Host, outside, python, repository, target};
 use serde_json::json;
 
-use crate::support::{Done, extension};
+use crate::cli::support::{Done, extension};
 
 /// The folder in `target/` for crates outside of this workspace.
 const OUTSIDE: &str = "outside";

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use funcdock_tests::{App, library, library_name, python};
 
-use crate::support::{Done, extension};
+use crate::cli::support::{Done, extension};
 
 #[test]
 fn stubs_say_what_an_app_can_import() {

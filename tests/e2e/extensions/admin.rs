@@ -4,7 +4,9 @@ use funcdock_tests::Host;
 use serde_json::json;
 use ureq::http::Request;
 
-use crate::support::{app, counts, extension, fixture, recording, records, records_of, wait_for_records};
+use crate::extensions::support::{
+    app, counts, extension, fixture, recording, records, records_of, wait_for_records,
+};
 
 fn request_status(host: &Host, method: &str, path: &str) -> u16 {
     let request = Request::builder().method(method).uri(host.url_of(path));
@@ -90,7 +92,7 @@ fn on_exception_is_called_for_what_the_function_raised_and_nothing_else() {
     ] {
         let before = records(host.app()).len();
         let posts = records_of(host.app(), "post_invocation").len();
-        crate::support::send(&host, path, &[header]);
+        crate::extensions::support::send(&host, path, &[header]);
         wait_for_records(&host, "post_invocation", posts + 1);
         let records = &records(host.app())[before..];
         let hooks: Vec<_> = records

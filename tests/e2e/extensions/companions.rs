@@ -3,7 +3,7 @@
 use funcdock_tests::{App, python};
 use serde_json::json;
 
-use crate::support::{ENABLE, fixture, fixture_with, host_json, status};
+use crate::extensions::support::{ENABLE, fixture, fixture_with, host_json, status};
 
 /// What the function of this app returns.
 const MAIN: &str = "def main(req, context):\n    \

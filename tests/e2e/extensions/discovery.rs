@@ -8,7 +8,7 @@ use std::process::Command;
 use funcdock_tests::{App, library, python};
 use serde_json::{Value as Json, json};
 
-use crate::support::{
+use crate::extensions::support::{
     ENABLE, app, fixture_for, host_json, recording, records, records_of, status, wait_for_lines,
     wait_for_records,
 };

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{
+use crate::extensions::support::{
     app_with, assert_paired, fixture, leave, lines, open_gate, order, recording, records_of, wait_for_lines,
     wait_for_records,
 };
@@ -156,7 +156,7 @@ fn calls_that_do_not_end_in_time_are_given_up() {
 
 /// Returns the number of instances that were shut down. Panics unless all calls had ended by then.
 fn shutdowns(app: &App) -> usize {
-    let hooks: Vec<Json> = crate::support::records(app)
+    let hooks: Vec<Json> = crate::extensions::support::records(app)
         .into_iter()
         .map(|record| record["hook"].clone())
         .collect();

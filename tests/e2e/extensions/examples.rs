@@ -9,7 +9,7 @@ use std::thread;
 use funcdock_tests::{App, json_lines, library, python};
 use serde_json::{Value as Json, json};
 
-use crate::support::{ENABLE, host_json, send, wait_for_lines};
+use crate::extensions::support::{ENABLE, host_json, send, wait_for_lines};
 
 /// A token of "ada" for "shop", until the year 2100, and the issuer's key.
 const TOKEN: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6Im9uZSIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEiLCJhdWQiOiJzaG9wIiwiZXhwIjo0MTAyNDQ0ODAwfQ.L9X-l5T5PAsOwIt7OQQdsXLhaBcAL3X9-FQv4qH-jSAKVmIsSq1Prx_W1COJvSPEcVh0WHqFIU_GNwJ8iJpfCw";

@@ -8,7 +8,7 @@ use funcdock_tests::{App, Host};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{
+use crate::extensions::support::{
     ENABLE, assert_paired, fixture, fixture_for, host_json, recording, records, records_of, wait_for_records,
 };
 

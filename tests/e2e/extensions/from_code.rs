@@ -7,7 +7,7 @@ use funcdock_tests::{App, Host, library, library_name, python};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{ENABLE, host_json, records};
+use crate::extensions::support::{ENABLE, host_json, records};
 
 /// The app of these tests, with the libraries of the extensions in its folder for them. None is in its host.json.
 fn app(settings: &[(&str, Json)]) -> App {

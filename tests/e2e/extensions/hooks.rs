@@ -4,7 +4,7 @@ use funcdock_tests::Host;
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{
+use crate::extensions::support::{
     app, assert_paired, fixture, fixture_for, order, recording, records, records_of, send, wait_for_lines,
     wait_for_records,
 };

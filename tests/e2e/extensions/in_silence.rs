@@ -5,7 +5,7 @@ use std::fs;
 use funcdock_tests::{App, Host, library, library_name};
 use serde_json::{Value as Json, json};
 
-use crate::support::{ENABLE, app, extension, fixture, fixture_with, host_json, recording};
+use crate::extensions::support::{ENABLE, app, extension, fixture, fixture_with, host_json, recording};
 
 /// An app in the decorator model with this script, and the fixtures' extensions in its folder for them.
 fn scripted(extensions: &[(&str, Json)], script: &str) -> App {

@@ -7,7 +7,7 @@ use std::process::Command;
 use funcdock_tests::{App, build_outside, golden, library, library_name, next, target};
 use serde_json::{Value as Json, json};
 
-use crate::support::{app, fixture, records, status, wait_for_lines};
+use crate::extensions::support::{app, fixture, records, status, wait_for_lines};
 
 /// Returns stderr with placeholders for what differs between machines, builds and versions.
 fn normalised(stderr: &str) -> String {

@@ -4,7 +4,7 @@ use funcdock_tests::{App, Host};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{app, fixture, lines};
+use crate::extensions::support::{app, fixture, lines};
 
 const MIB: u64 = 1 << 20;
 

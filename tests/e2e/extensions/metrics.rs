@@ -4,7 +4,7 @@ use funcdock_tests::Host;
 use funcdock_tests::openmetrics::Samples;
 use serde_json::{Value as Json, json};
 
-use crate::support::{app_of, fixture, fixture_for, send};
+use crate::extensions::support::{app_of, fixture, fixture_for, send};
 
 fn metrics(host: &Host) -> Samples {
     let answer = host.get("/metrics");

@@ -11,7 +11,7 @@ use funcdock_tests::next::{self, NextApi};
 use funcdock_tests::{build_outside, library_name, repository, target};
 use serde_json::{Value as Json, json};
 
-use crate::support::lines;
+use crate::extensions::support::lines;
 use everything::{app, works};
 
 /// The frozen extension, built with this profile of its workspace. Its own lock file has all versions, so cargo fetches

@@ -4,7 +4,7 @@
 use funcdock_tests::{App, Host};
 use serde_json::{Value as Json, json};
 
-use crate::support::{ENABLE, app, fixture, lines, recording};
+use crate::extensions::support::{ENABLE, app, fixture, lines, recording};
 
 fn with_objects() -> App {
     app(&[

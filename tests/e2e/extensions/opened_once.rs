@@ -9,7 +9,7 @@ use std::process::Command;
 use funcdock_tests::{App, binary, library, under_load};
 use serde_json::{Value as Json, json};
 
-use crate::support::{app, fixture_with, recording, records_of};
+use crate::extensions::support::{app, fixture_with, recording, records_of};
 
 /// Makes a library of this C source in the app's folder; returns its path.
 fn compile(app: &App, name: &str, source: &str, arguments: &[&str]) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{app, fixture_with, order, recording};
+use crate::extensions::support::{app, fixture_with, order, recording};
 
 fn recorder(name: &'static str, after: &[&str]) -> (&'static str, Json) {
     (name, fixture_with(recording(name), json!({ "after": after })))

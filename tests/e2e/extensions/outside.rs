@@ -8,7 +8,7 @@ use funcdock_tests::{App, build_outside, library_name, outside, repository};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{ENABLE, host_json, lines, status};
+use crate::extensions::support::{ENABLE, host_json, lines, status};
 
 const SOURCE: &str = r#"
 use std::time::Instant;

@@ -4,7 +4,7 @@ use funcdock_tests::{Host, library};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{app, assert_paired, fixture, lines, recording, records_of, status};
+use crate::extensions::support::{app, assert_paired, fixture, lines, recording, records_of, status};
 
 const CALLS: usize = 1000;
 const THREADS: usize = 4;

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{
+use crate::extensions::support::{
     ENABLE, fixture, fixture_for, host_json, lines, open_gate, order, recording, records, records_of, status,
     wait_for_lines, wait_for_records,
 };

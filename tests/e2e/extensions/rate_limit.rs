@@ -6,7 +6,7 @@ use funcdock_tests::{Answer, App, Host};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{app, records_of};
+use crate::extensions::support::{app, records_of};
 
 fn limited(settings: Json) -> App {
     let functions = ["returns", "returns_async"];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use funcdock_tests::{Answer, Host, Raw};
 use serde_json::{Value as Json, json};
 
-use crate::support::{app_of, counts, extension, fixture, send};
+use crate::extensions::support::{app_of, counts, extension, fixture, send};
 
 /// Two extensions that change responses around one that answers; the post hooks of "second" run first.
 fn host() -> Host {

@@ -6,7 +6,7 @@ use funcdock_tests::{Answer, App, Host};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{app_with, fixture};
+use crate::extensions::support::{app_with, fixture};
 
 fn timed(members: &str, settings: Json) -> App {
     app_with(
@@ -61,7 +61,7 @@ fn a_call_beyond_function_timeout_says_so() {
     let answer = host.get("/api/waits_async");
     assert_eq!(answer.status, 504);
     assert!(duration(&answer, "app") >= Duration::from_secs(1), "{answer:?}");
-    crate::support::open_gate(host.app().path());
+    crate::extensions::support::open_gate(host.app().path());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use crate::support::{app, fixture, fixture_for, lines, recording, records_of};
+use crate::extensions::support::{app, fixture, fixture_for, lines, recording, records_of};
 
 fn three() -> [(&'static str, serde_json::Value); 3] {
     [

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{app, find, fixture, lines, status};
+use crate::extensions::support::{app, find, fixture, lines, status};
 
 #[test]
 fn calls_of_hooks_are_counted() {

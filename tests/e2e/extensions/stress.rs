@@ -7,7 +7,7 @@ use funcdock_tests::openmetrics::Samples;
 use funcdock_tests::{Raw, at_once, library};
 use serde_json::{Value as Json, json};
 
-use crate::support::{app_with, counts, records_of};
+use crate::extensions::support::{app_with, counts, records_of};
 
 const EXTENSIONS: usize = 100;
 const CALLS: usize = 10_000;

@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value as Json, json};
 
-use crate::support::{app_of, counts, extension, fixture, fixture_with, lines, send};
+use crate::extensions::support::{app_of, counts, extension, fixture, fixture_with, lines, send};
 
 /// Starts the app with an extension that fails where a request header says so.
 fn host(name: &str, more: Json) -> Host {

@@ -8,7 +8,7 @@ use funcdock_tests::{App, Host, at_once};
 use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 
-use crate::support::{
+use crate::extensions::support::{
     app_of, counts, extension, fixture, fixture_with, leave, lines, open_gate, recording, records_of, send,
     wait_for_lines, wait_for_records,
 };

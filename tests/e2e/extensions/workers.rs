@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{app_of, fixture, recording, records_of, send, wait_for_records};
+use crate::extensions::support::{app_of, fixture, recording, records_of, send, wait_for_records};
 
 const WORKERS: usize = 3;
 const CALLS: &str = "funcdock_extension_hook_calls_total";

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use funcdock_storage::{Conditions, StorageError, Upload};
 use funcdock_tests::Azurite;
 
-use crate::container;
+use crate::storage::container;
 
 #[tokio::test]
 async fn a_blob_comes_back_as_it_was_with_its_properties() {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use funcdock_storage::{Limits, StorageError, Upload};
 use funcdock_tests::Azurite;
 
-use crate::{connect, connect_with, queue};
+use crate::storage::{connect, connect_with, queue};
 
 const WRONG_KEY: &str = "c2VjcmV0IHdyb25nIGtleSBvZiB0aGUgdGVzdHM=";
 

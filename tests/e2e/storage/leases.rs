@@ -6,7 +6,7 @@ use bytes::Bytes;
 use funcdock_storage::{Conditions, StorageError, Upload};
 use funcdock_tests::Azurite;
 
-use crate::container;
+use crate::storage::container;
 
 const FIRST: &str = "11111111-1111-4111-8111-111111111111";
 const SECOND: &str = "22222222-2222-4222-8222-222222222222";

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use funcdock_storage::StorageError;
 use funcdock_tests::Azurite;
 
-use crate::{connect, queue};
+use crate::storage::{connect, queue};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Dates of the service have seconds, and its clock is that of this machine.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use funcdock_storage::{Blob, Conditions, StorageError, Upload};
 use funcdock_tests::Azurite;
 
-use crate::container;
+use crate::storage::container;
 
 const MIB: usize = 1024 * 1024;
 /// What one chunk may have.

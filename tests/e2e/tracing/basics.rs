@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use ureq::http::Request;
 
-use crate::support::{attribute, hex, named, wait_for_spans};
+use crate::tracing::support::{attribute, hex, named, wait_for_spans};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";

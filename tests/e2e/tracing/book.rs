@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::Value;
 
-use crate::support::{attribute, hex, named, wait_for_spans};
+use crate::tracing::support::{attribute, hex, named, wait_for_spans};
 
 const SETTINGS: &str = "tracing/settings.md";
 const FIRST_TRACE: &str = "tracing/first-trace.md";

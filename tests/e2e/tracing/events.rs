@@ -4,7 +4,7 @@ use funcdock_tests::otlp::Receiver;
 use funcdock_tests::{App, Azurite, Storage, wait_for};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
-use crate::support::{attribute, hex, named, wait_for_spans};
+use crate::tracing::support::{attribute, hex, named, wait_for_spans};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PRODUCER: &str = "00f067aa0ba902b7";

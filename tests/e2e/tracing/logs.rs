@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
 
-use crate::support::{hex, named};
+use crate::tracing::support::{hex, named};
 
 /// Returns an app that logs inside and outside of spans.
 fn app(settings: &Value) -> App {

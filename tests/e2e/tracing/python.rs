@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use crate::support::{attribute, hex, named, wait_for_spans};
+use crate::tracing::support::{attribute, hex, named, wait_for_spans};
 
 /// Returns the app of these tests, exporting to the receiver.
 fn traced(receiver: &Receiver) -> App {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Manifests, QUEUE, app};
-use crate::support::on_the_page;
+use crate::cli::support::on_the_page;
 use funcdock_tests::App;
 
 /// Functions with a queue, a timer and a blob each, and one that no trigger of this host serves.

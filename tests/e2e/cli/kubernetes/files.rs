@@ -5,7 +5,7 @@ use std::fs;
 use funcdock_tests::App;
 
 use super::{run, validate_files};
-use crate::support::{Done, funcdock};
+use crate::cli::support::{Done, funcdock};
 
 #[test]
 fn files_are_written_and_kept() {

@@ -12,7 +12,7 @@ use std::process::Command;
 use funcdock_tests::{App, python, repository};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Done, funcdock};
+use crate::cli::support::{Done, funcdock};
 
 /// Functions with a queue, which needs its connection.
 const QUEUE: &str = r#"

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use tempfile::tempdir;
 
 use super::{Following, app, command, make};
-use crate::support::{Done, funcdock};
+use crate::cli::support::{Done, funcdock};
 
 #[test]
 fn the_last_lines_of_all_workers_come_before_the_end() {

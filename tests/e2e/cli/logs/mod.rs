@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use funcdock_tests::{App, DEADLINE, Host, Stream, wait_for};
 
-use crate::support::{Done, funcdock};
+use crate::cli::support::{Done, funcdock};
 
 /// Logs its process when it is imported; logs and prints what the query says, and then waits for a file if that is asked for.
 const TALK: &str = r#"

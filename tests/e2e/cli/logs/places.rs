@@ -6,7 +6,7 @@ use funcdock_tests::{App, Host, python};
 use tempfile::tempdir;
 
 use super::{TALK, command, logs, logs_with};
-use crate::support::{Done, funcdock};
+use crate::cli::support::{Done, funcdock};
 
 fn talk() -> App {
     App::without_functions().function("talk", TALK)

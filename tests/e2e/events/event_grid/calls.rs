@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::{Account, POISON, QUEUE, counts, expect_calls, notify, send};
-use crate::lines;
+use crate::events::lines;
 
 #[test]
 fn each_blob_is_one_call_with_its_content_in_both_schemas() {

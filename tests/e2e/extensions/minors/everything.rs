@@ -8,7 +8,7 @@ use funcdock_tests::{App, Host, Stopped};
 use serde_json::{Value as Json, json};
 use ureq::http::Request;
 
-use crate::support::{ENABLE, host_json, lines, records, records_of, status};
+use crate::extensions::support::{ENABLE, host_json, lines, records, records_of, status};
 
 /// Serves an app with the extensions of this library, and asserts that everything that API 1.0 has works.
 pub(crate) fn works(library: &Path, more: &[&str]) -> Stopped {
