@@ -33,7 +33,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 pub(super) enum SlotOrder {
     /// Pass this message on to the worker.
     PassOn(SupervisorMessage),
-    /// Replace the worker by one of this kind, then say so.
+    /// Replace the worker by one of this kind; say so once the one before begins no more calls.
     Replace(Arc<WorkerSpec>, Replacing),
 }
 
@@ -99,12 +99,9 @@ impl Slot {
             };
             let next = backoff.died(ready_for);
             let text = with_causes(&reason);
-            if let Some(successor) = successor {
+            if let Some(mut successor) = successor {
                 tracing::error!("{text}; its successor starts already");
-                if let Some(replacing) = successor.replacing {
-                    // Nobody waits any more if the host stops.
-                    let _ = replacing.send(Ok(()));
-                }
+                tell(&mut successor.replacing);
                 self.spec = successor.spec;
                 starting = successor.starting;
                 continue;
@@ -174,6 +171,8 @@ impl Slot {
         let mut pending: Option<PendingReplacement> = None;
         // Resolves when the worker may take requests.
         let mut handover = Some(Handover::now());
+        // Who waits for that. A reload waits for one worker at a time.
+        let mut replaced: Option<Replacing> = None;
         let reason = loop {
             tokio::select! {
                 event = worker.next_event() => match event {
@@ -195,6 +194,7 @@ impl Slot {
                     if let Err(reason) = worker.pass_on(&SupervisorMessage::Serve).await {
                         break reason;
                     }
+                    tell(&mut replaced);
                 }
                 Some(order) = self.orders.recv() => match order {
                     SlotOrder::PassOn(message) => if let Err(reason) = worker.pass_on(&message).await {
@@ -239,9 +239,7 @@ impl Slot {
                             limits = LimitWatch::new(worker.pid(), worker.limits());
                             pace.replaced(since);
                             pending = None;
-                            if let Some(replacing) = replacing {
-                                let _ = replacing.send(Ok(()));
-                            }
+                            replaced = replacing.or(replaced);
                         }
                         Started::Failed(reason) => match replacing {
                             Some(replacing) => drop(replacing.send(Err(reason))),
@@ -270,6 +268,8 @@ impl Slot {
             }
         };
         worker.kill().await;
+        // The next one is of its kind.
+        tell(&mut replaced);
         WorkerExit::Died {
             ready_for: Some(since.elapsed()),
             reason,
@@ -301,6 +301,14 @@ impl Slot {
             // The sender is dropped when it closes, or ends in another way.
             let _ = timeout(CLOSING, was_closed).await;
         }))
+    }
+}
+
+/// Says that no worker of the kind before begins a call any more.
+fn tell(replaced: &mut Option<Replacing>) {
+    if let Some(replaced) = replaced.take() {
+        // Nobody waits any more if the host stops.
+        let _ = replaced.send(Ok(()));
     }
 }
 

@@ -120,6 +120,46 @@ fn clients_are_instrumented_without_a_line_of_code() {
 }
 
 #[test]
+fn frameworks_instrumented_by_the_app_have_spans_below_the_calls() {
+    let packages = [
+        "fastapi",
+        "flask",
+        "opentelemetry-instrumentation-fastapi",
+        "opentelemetry-instrumentation-flask",
+    ];
+    for (version, python) in python::oldest_and_newest_with("opentelemetry-frameworks", &packages) {
+        let receiver = Receiver::start();
+        let host = App::case("instrumented_frameworks")
+            .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+            .env(ENDPOINT, receiver.endpoint())
+            .python(&python)
+            .start();
+        for path in ["/api/web/orders/7", "/api/shop/orders/7"] {
+            assert_eq!(answer(&host, path)["number"], 7, "{version}: {path}");
+        }
+        host.stop().assert_clean();
+        let spans = receiver.spans();
+        for (call, name, route) in [
+            (
+                "by_fastapi",
+                "GET /api/web/orders/{number}",
+                "/api/web/orders/{number}",
+            ),
+            (
+                "by_flask",
+                "GET /api/shop/orders/<int:number>",
+                "/api/shop/orders/<int:number>",
+            ),
+        ] {
+            let (call, own) = (named(&spans, call), named(&spans, name));
+            assert_eq!(own.trace_id, call.trace_id, "{version}: {name}");
+            assert_eq!(own.parent_span_id, call.span_id, "{version}: {name}");
+            assert_eq!(attribute(own, "http.route"), route, "{version}: {own:#?}");
+        }
+    }
+}
+
+#[test]
 fn concurrent_requests_keep_their_own_parents() {
     const COUNT: usize = 20;
     let python = python::oldest_and_newest_with("opentelemetry-clients", &CLIENTS).pop();

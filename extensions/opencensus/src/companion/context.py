@@ -16,6 +16,8 @@ class Identity(NamedTuple):
     is_recorded: bool
     #: The first name.
     name: str
+    #: The first kind, as in ``span_kind``.
+    kind: int
 
 
 class TraceOptions:

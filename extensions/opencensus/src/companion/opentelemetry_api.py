@@ -177,6 +177,11 @@ def span_context(trace_id: str, span_id: str, flags: int, tracestate: str) -> An
     )
 
 
+def span_kind(number: int) -> Any:
+    """OpenTelemetry's kind of span."""
+    return trace.SpanKind(number)
+
+
 def _instrument() -> None:
     """Lets the installed packages instrument their libraries."""
     disabled = {name.strip() for name in os.environ.get(DISABLED, "").split(",")}

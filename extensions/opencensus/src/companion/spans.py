@@ -96,7 +96,7 @@ class Span:
     def __init__(self, native: Any, name: str | None, tracer: Tracer | None, parent: Span | None) -> None:
         self._native = native
         self._name = name
-        self._kind = 0
+        self._kind: int | None = None
         self._identity: Identity | None = None
         #: None outside of invocations.
         self.context_tracer = tracer
@@ -140,7 +140,7 @@ class Span:
     @property
     def span_kind(self) -> int:
         """0 internal, 1 server, 2 client, 3 producer, 4 consumer."""
-        return self._kind
+        return self._identified().kind if self._kind is None else self._kind
 
     @span_kind.setter
     def span_kind(self, kind: int) -> None:
@@ -238,6 +238,18 @@ class Span:
 
         own = self._identified()
         return span_context(own.trace_id, own.span_id, own.flags, own.tracestate)
+
+    @property
+    def context(self) -> Any:
+        """As ``get_span_context()``: the SDK's spans have it, and packages rely on that."""
+        return self.get_span_context()
+
+    @property
+    def kind(self) -> Any:
+        """``span_kind`` as OpenTelemetry's ``SpanKind``, as the SDK's spans have it; needs its API."""
+        from .opentelemetry_api import span_kind
+
+        return span_kind(self.span_kind)
 
     def start(self) -> None:
         """Restarts the span now, and makes it current."""

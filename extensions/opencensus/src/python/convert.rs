@@ -77,6 +77,17 @@ pub(super) fn status(code: &str, description: String) -> Result<Status> {
     }
 }
 
+/// Returns the number of a kind in OpenCensus and OpenTelemetry.
+pub(super) fn span_kind_number(kind: &SpanKind) -> i64 {
+    match kind {
+        SpanKind::Internal => 0,
+        SpanKind::Server => 1,
+        SpanKind::Client => 2,
+        SpanKind::Producer => 3,
+        SpanKind::Consumer => 4,
+    }
+}
+
 /// Reads a kind by its number in OpenCensus and OpenTelemetry.
 pub(super) fn span_kind(kind: Option<Value>) -> Result<SpanKind> {
     match kind {

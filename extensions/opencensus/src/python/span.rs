@@ -9,7 +9,8 @@ use funcdock_telemetry::propagation::{Baggage, parse_traceparent};
 use funcdock_telemetry::span::{RaisedException, Span};
 
 use super::convert::{
-    attribute, attributes, baggage, context, headers, no_method, remote, span_kind, status, text, time,
+    attribute, attributes, baggage, context, headers, no_method, remote, span_kind, span_kind_number, status,
+    text, time,
 };
 use super::root::Root;
 use crate::call::Call;
@@ -177,6 +178,7 @@ impl SpanObject {
 /// Makes the fields of `Identity` in `spans.py`.
 fn identity(span: &Span) -> Value {
     let mut fields = context(span.context());
-    fields.extend([span.is_recorded().into(), span.name().into()]);
+    let kind = span_kind_number(&span.kind());
+    fields.extend([span.is_recorded().into(), span.name().into(), kind.into()]);
     Value::List(fields)
 }

@@ -62,7 +62,7 @@ fn object(value: Result<Value>) -> Box<dyn ContextObject> {
 /// Trace id, span id, flags, tracestate, name.
 fn identity(object: &dyn ContextObject) -> (String, String, i64, String, String) {
     match object.call("identity", Arguments::default()) {
-        Ok(Value::List(values)) => match <[Value; 6]>::try_from(values) {
+        Ok(Value::List(values)) => match <[Value; 7]>::try_from(values) {
             Ok(
                 [
                     Value::Str(trace),
@@ -71,6 +71,7 @@ fn identity(object: &dyn ContextObject) -> (String, String, i64, String, String)
                     Value::Str(state),
                     Value::Bool(false),
                     Value::Str(name),
+                    Value::Int(0),
                 ],
             ) => (trace, span, flags, state, name),
             other => panic!("{other:?}"),

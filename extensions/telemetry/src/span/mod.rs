@@ -98,6 +98,13 @@ impl Span {
         self.change("a name", |record| record.name = Some(name));
     }
 
+    /// The kind; that of a span that is not recorded, or has ended, is internal.
+    pub fn kind(&self) -> SpanKind {
+        self.record()
+            .as_ref()
+            .map_or(SpanKind::Internal, |record| record.kind.clone())
+    }
+
     /// Sets the kind.
     pub fn set_kind(&self, kind: SpanKind) {
         self.change("a kind", |record| record.kind = kind);
