@@ -150,6 +150,13 @@ impl<'a> Invocation<'a> {
         Duration::from_nanos(self.raw.elapsed_ns())
     }
 
+    /// How long the call waited before its function began: for a thread, or for the event loop. It is part of
+    /// [`function_time`](Outcome::function_time). `None` in pre hooks, and if the function was not called.
+    pub fn waited(&self) -> Option<Duration> {
+        let nanoseconds = self.raw.waited_ns().into_option()?;
+        Some(Duration::from_nanos(nanoseconds))
+    }
+
     /// In a post hook, the HTTP response that the client will get: it can be changed. `None` in other hooks, and if
     /// the trigger is not HTTP.
     pub fn response(&mut self) -> Option<HttpResponse<'_>> {

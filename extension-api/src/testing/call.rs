@@ -1,6 +1,7 @@
 //! A call as the test holds it: the test says how its function ends, and reads the results.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::data::TestData;
 use super::errors::HookError;
@@ -141,6 +142,7 @@ impl<'a> Call<'a> {
         }
         if !matches!(outcome.kind(), OutcomeKind::Answered | OutcomeKind::Refused) {
             outcome.function_time = Some(self.invocation.began.elapsed());
+            self.invocation.was_called.store(true, Ordering::Relaxed);
         }
         let was_streamed = outcome.is_streamed();
         // Without a state the pre hook failed.

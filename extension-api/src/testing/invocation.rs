@@ -1,7 +1,7 @@
 //! One function call, as the extension sees it.
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(super) struct TestInvocation {
     retry: (u32, u32),
     pub(super) timeout: Duration,
     pub(super) began: Instant,
+    /// Whether the pre hook let the function be called.
+    pub(super) was_called: AtomicBool,
     /// The last one is in force. None is removed, as hooks may hold a borrow of it.
     trace_contexts: Mutex<Vec<Arc<(String, String)>>>,
     attributes: Mutex<Vec<(String, PyValue)>>,
@@ -55,6 +57,7 @@ impl TestInvocation {
             retry: request.retry,
             timeout: request.timeout,
             began: Instant::now(),
+            was_called: AtomicBool::new(false),
             trace_contexts: Mutex::new(vec![Arc::new(trace_context)]),
             attributes: Mutex::new(request.attributes),
             scope,
@@ -139,6 +142,10 @@ table! {
         }
         fn elapsed_ns(call) -> u64 {
             u64::try_from(call.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        }
+        fn waited_ns(call) -> ROption<u64> {
+            // The mock has nothing to wait for.
+            call.was_called.load(Ordering::Relaxed).then_some(0).into()
         }
         fn input(call, name: RStr<'_>) -> ROption<abi::Data<'static>> { call.input(name.as_str()).into() }
         fn metadata(call, name: RStr<'_>) -> ROption<abi::Data<'static>> {

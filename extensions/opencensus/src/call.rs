@@ -3,7 +3,7 @@
 //! Python keeps which of them is current, as it knows its contexts: see `companion/spans.py`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use funcdock_extension_api::OutcomeKind;
 use funcdock_telemetry::context::SpanContext;
@@ -12,6 +12,9 @@ use funcdock_telemetry::export::Pipeline;
 use funcdock_telemetry::propagation::{Baggage, Caller, Propagators};
 use funcdock_telemetry::span::{ERROR_TYPE, RaisedException, Span};
 use opentelemetry::trace::{SpanKind, Status};
+
+/// A shorter wait is not written: most calls begin at once, and an attribute costs each of their spans.
+const WORTH_TELLING: Duration = Duration::from_millis(1);
 
 /// The spans of one invocation.
 pub(crate) struct Call {
@@ -33,6 +36,8 @@ pub(crate) struct CallEnd<'a> {
     pub invocation_id: &'a str,
     /// The number of the retry; 0 for the first attempt.
     pub retry: u32,
+    /// How long it waited for a thread, or for the event loop.
+    pub waited: Duration,
     pub request: Option<Request<'a>>,
     pub kind: OutcomeKind,
     pub http_status: Option<u16>,
@@ -161,6 +166,9 @@ pub(crate) fn end_server_span(
         if end.retry > 0 {
             // The conventions have no name for it.
             attributes.int("funcdock.retry_count", end.retry.into());
+        }
+        if end.waited >= WORTH_TELLING {
+            attributes.int("funcdock.wait_ms", end.waited.as_millis() as i64);
         }
     });
 }

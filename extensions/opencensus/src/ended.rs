@@ -58,6 +58,7 @@ impl<'a> Ended<'a> {
             is_cold,
             invocation_id: call.id(),
             retry: call.retry().0,
+            waited: call.waited().unwrap_or_default(),
             request: call.http_request().map(request::describe),
             kind: self.kind,
             http_status: self.http_status,

@@ -232,6 +232,7 @@ fn report(result: PyResult<()>) {
 
 impl Dispatcher {
     fn start(&self, py: Python<'_>, call: RunnerCall) -> PyResult<()> {
+        call.begin();
         let event_loop = &self.0;
         let runtime = &event_loop.runtime;
         let function = runtime.function(&call);

@@ -41,6 +41,7 @@ impl Runtime {
                 running: None,
             };
         }
+        call.begin();
         let function = self.function(&call);
         let prepared = match (&function.run, &function.hooked) {
             (Run::Wsgi(app), None) => app.prepare(self.wsgi.bind(py), &call).map(Prepared::App),

@@ -35,7 +35,7 @@ mod statistics;
 mod step;
 mod switched_off;
 mod tables;
-mod ticks;
+pub(crate) mod ticks;
 
 pub use activity::{Activity, ExtensionCode, Phase};
 pub use chain::{HookChain, HookProgress};

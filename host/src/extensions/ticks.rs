@@ -1,4 +1,4 @@
-//! A clock cheap enough to time every hook call: the processor's time stamp counter where it is invariant,
+//! A clock cheap enough to time every call and hook: the processor's time stamp counter where it is invariant,
 //! the system's monotonic clock elsewhere.
 //!
 //! The rate of ticks is measured between the load of the first extension and its start, while the app's own code is
@@ -25,7 +25,7 @@ static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
 
 /// The current tick.
 #[inline]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let origin = &*ORIGIN;
     if origin.invariant {
         counter::read()
@@ -62,7 +62,7 @@ pub(super) fn calibrate() {
 
 /// Converts ticks to nanoseconds, after [`calibrate`].
 #[inline]
-pub(super) fn to_nanoseconds(ticks: u64) -> u64 {
+pub(crate) fn to_nanoseconds(ticks: u64) -> u64 {
     ((u128::from(ticks) * u128::from(SCALE.load(Ordering::Relaxed))) >> 32) as u64
 }
 

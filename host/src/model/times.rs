@@ -1,4 +1,4 @@
-//! When the hooks and the function of a call began and ended.
+//! When the hooks and the function of a call began and ended, and when it waited.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(crate) struct Times {
     began: AtomicU64,
     entered: AtomicU64,
+    queued: AtomicU64,
+    started: AtomicU64,
     left: AtomicU64,
 }
 
@@ -23,6 +25,18 @@ impl Times {
         self.entered.store(now, Relaxed);
     }
 
+    /// Takes note that the call is with the runner.
+    #[inline]
+    pub(crate) fn queue(&self, now: u64) {
+        self.queued.store(now, Relaxed);
+    }
+
+    /// Takes note that the runner begins the call.
+    #[inline]
+    pub(crate) fn start(&self, now: u64) {
+        self.started.store(now, Relaxed);
+    }
+
     /// Takes note of the outcome, the first time.
     #[inline]
     pub(crate) fn leave(&self, now: u64) {
@@ -37,6 +51,20 @@ impl Times {
             0 => 0,
             began => now.saturating_sub(began),
         }
+    }
+
+    /// Returns the ticks for which the call waited before the runner began it, or waits until now; `None` if it was not with
+    /// the runner.
+    pub(crate) fn waited(&self, now: impl FnOnce() -> u64) -> Option<u64> {
+        let queued = match self.queued.load(Relaxed) {
+            0 => return None,
+            queued => queued,
+        };
+        let until = match self.started.load(Relaxed) {
+            0 => now(),
+            started => started,
+        };
+        Some(until.saturating_sub(queued))
     }
 
     /// Returns the ticks from the last pre hook to the outcome; `None` if the function was not called.

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -12,7 +13,7 @@ use super::call_log;
 use super::failure::{log_failure, log_stream_end};
 use super::{LoadedFunction, Pipeline, RunnerCall, Ticket};
 use crate::bindings::BindingError;
-use crate::extensions::HookProgress;
+use crate::extensions::{HookProgress, ticks};
 use crate::model::{CallResult, Data, Exception, Invocation, Outcome, StreamEnd, StreamEndKind};
 
 /// A call in progress. Its progress is stored here and not in a future, so that the call can continue when the future
@@ -168,6 +169,7 @@ impl<G: Send + Sync + 'static> Call<G> {
             }
             let ticket = self.pipeline.completions.waiters.open();
             self.stage = Stage::Running(ticket);
+            self.invocation.times().queue(ticks::now());
             self.pipeline.invoke(self.runner_call(ticket));
         }
     }
@@ -215,7 +217,9 @@ impl<G: Send + Sync + 'static> Call<G> {
             log_failure(&self.invocation, &outcome);
         }
         let took = self.begun.elapsed();
-        self.function.counts.end(&outcome, took);
+        let waited = self.invocation.times().waited(ticks::now);
+        let waited = waited.map(|waited| Duration::from_nanos(ticks::to_nanoseconds(waited)));
+        self.function.counts.end(&outcome, took, waited);
         if self.pipeline.logs_calls {
             call_log::ended(&self.invocation, &outcome, took);
         }

@@ -25,7 +25,14 @@ pub const ENDINGS: [&str; 6] = [
 pub struct Counts {
     in_flight: AtomicU32,
     endings: [AtomicU64; ENDINGS.len()],
-    durations: [AtomicU64; BOUNDS.len() + 1],
+    durations: Durations,
+    waits: Durations,
+}
+
+/// How many durations lie in each range, and their sum.
+#[derive(Debug, Default)]
+struct Durations {
+    ranges: [AtomicU64; BOUNDS.len() + 1],
     nanoseconds: AtomicU64,
 }
 
@@ -36,10 +43,36 @@ pub struct CountsNow {
     pub in_flight: u32,
     /// The calls that ended in each of the [`ENDINGS`].
     pub endings: [u64; ENDINGS.len()],
-    /// The calls whose duration lies up to each of the [`BOUNDS`] and above the one before; the last ones lie above all.
-    pub durations: [u64; BOUNDS.len() + 1],
-    /// The sum of all durations, in seconds.
+    /// How long they took, up to the end of the function.
+    pub durations: DurationsNow,
+    /// How long they waited before the function began: for a thread, or for the event loop. Those whose function was to be
+    /// called.
+    pub waits: DurationsNow,
+}
+
+/// Durations at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DurationsNow {
+    /// How many lie up to each of the [`BOUNDS`] and above the one before; the last ones lie above all.
+    pub ranges: [u64; BOUNDS.len() + 1],
+    /// Their sum, in seconds.
     pub seconds: f64,
+}
+
+impl Durations {
+    fn add(&self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let range = BOUNDS.iter().take_while(|bound| seconds > **bound).count();
+        self.ranges[range].fetch_add(1, Relaxed);
+        self.nanoseconds.fetch_add(duration.as_nanos() as u64, Relaxed);
+    }
+
+    fn now(&self) -> DurationsNow {
+        DurationsNow {
+            ranges: self.ranges.each_ref().map(|count| count.load(Relaxed)),
+            seconds: self.nanoseconds.load(Relaxed) as f64 / 1e9,
+        }
+    }
 }
 
 impl Counts {
@@ -48,8 +81,8 @@ impl Counts {
         self.in_flight.fetch_add(1, Relaxed);
     }
 
-    /// Counts the end of a call that took so long, up to the end of the function.
-    pub(super) fn end(&self, outcome: &Outcome, took: Duration) {
+    /// Counts the end of a call that took so long, up to the end of the function, and `waited` before the function began.
+    pub(super) fn end(&self, outcome: &Outcome, took: Duration, waited: Option<Duration>) {
         let ending = match outcome {
             Outcome::Returned(_) => 0,
             Outcome::Raised(_) => 1,
@@ -58,12 +91,12 @@ impl Counts {
             Outcome::TimedOut(_) => 4,
             Outcome::Cancelled => 5,
         };
-        let seconds = took.as_secs_f64();
-        let range = BOUNDS.iter().take_while(|bound| seconds > **bound).count();
         self.in_flight.fetch_sub(1, Relaxed);
         self.endings[ending].fetch_add(1, Relaxed);
-        self.durations[range].fetch_add(1, Relaxed);
-        self.nanoseconds.fetch_add(took.as_nanos() as u64, Relaxed);
+        self.durations.add(took);
+        if let Some(waited) = waited {
+            self.waits.add(waited);
+        }
     }
 
     /// Returns the counts now.
@@ -71,8 +104,8 @@ impl Counts {
         CountsNow {
             in_flight: self.in_flight.load(Relaxed),
             endings: self.endings.each_ref().map(|count| count.load(Relaxed)),
-            durations: self.durations.each_ref().map(|count| count.load(Relaxed)),
-            seconds: self.nanoseconds.load(Relaxed) as f64 / 1e9,
+            durations: self.durations.now(),
+            waits: self.waits.now(),
         }
     }
 }
@@ -84,19 +117,35 @@ mod tests {
     #[test]
     fn calls_are_counted_by_ending_and_duration() {
         let counts = Counts::default();
-        for (outcome, took) in [
-            (Outcome::Cancelled, Duration::from_micros(100)),
-            (Outcome::TimedOut(Duration::ZERO), Duration::from_micros(101)),
-            (Outcome::Cancelled, Duration::from_secs(301)),
+        for (outcome, took, waited) in [
+            (Outcome::Cancelled, Duration::from_micros(100), None),
+            (
+                Outcome::TimedOut(Duration::ZERO),
+                Duration::from_micros(101),
+                Some(Duration::from_micros(100)),
+            ),
+            (
+                Outcome::Cancelled,
+                Duration::from_secs(301),
+                Some(Duration::from_secs(300)),
+            ),
         ] {
             counts.begin();
-            counts.end(&outcome, took);
+            counts.end(&outcome, took, waited);
         }
         counts.begin();
         let now = counts.now();
         assert_eq!(now.in_flight, 1);
         assert_eq!(now.endings, [0, 0, 0, 0, 1, 2]);
-        assert_eq!((now.durations[0], now.durations[1], now.durations[15]), (1, 1, 1));
-        assert!((now.seconds - 301.000_201).abs() < 1e-9, "{}", now.seconds);
+        let ranges = |durations: &DurationsNow| [0, 1, 14, 15].map(|range| durations.ranges[range]);
+        assert_eq!(ranges(&now.durations), [1, 1, 0, 1]);
+        assert_eq!(ranges(&now.waits), [1, 0, 1, 0]);
+        for (durations, seconds) in [(now.durations, 301.000_201), (now.waits, 300.000_1)] {
+            assert!(
+                (durations.seconds - seconds).abs() < 1e-9,
+                "{}",
+                durations.seconds
+            );
+        }
     }
 }

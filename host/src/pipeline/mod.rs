@@ -26,7 +26,7 @@ use crate::model::{CallResult, Invocation, Start, StreamEndKind};
 use call::Call;
 
 pub use completions::{Completions, WorkerHold};
-pub use counts::{BOUNDS, Counts, CountsNow, ENDINGS};
+pub use counts::{BOUNDS, Counts, CountsNow, DurationsNow, ENDINGS};
 pub use function::LoadedFunction;
 pub use runner::{FunctionRunner, RunnerCall};
 pub use waiters::Ticket;

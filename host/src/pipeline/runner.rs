@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{LoadedFunction, Ticket};
-use crate::extensions::ExtensionReport;
+use crate::extensions::{ExtensionReport, ticks};
 use crate::model::{Exception, Invocation};
 
 /// A call for the runner.
@@ -18,6 +18,14 @@ pub struct RunnerCall {
     pub ticket: Ticket,
 }
 
+impl RunnerCall {
+    /// Takes note that the call waits no more: its function begins on this thread.
+    #[inline]
+    pub fn begin(&self) {
+        self.invocation.times().start(ticks::now());
+    }
+}
+
 /// Runs functions: the border between the pipeline and a language runtime.
 ///
 /// [`extensions`](Self::extensions) is called before there are calls, [`begin_stop`](Self::begin_stop) and
@@ -28,7 +36,7 @@ pub struct RunnerCall {
 /// the function raises meanwhile, its frames end with an [`Exception`](crate::model::Exception) as the error. When the frames
 /// are dropped (the client left, or the call was given up), the function is to make no more of them.
 pub trait FunctionRunner: Send + Sync + 'static {
-    /// Takes a call. The runner reports its end with [`Completions::push`](crate::pipeline::Completions::push). It need not
+    /// Takes a call. The runner calls [`RunnerCall::begin`] when it begins it, and reports its end with [`Completions::push`](crate::pipeline::Completions::push). It need not
     /// begin before [`flush`](Self::flush).
     fn invoke(&self, call: RunnerCall);
 

@@ -10,7 +10,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use crate::model::FunctionInfo;
-use crate::pipeline::{BOUNDS, Counts, CountsNow, ENDINGS, FunctionRunner};
+use crate::pipeline::{BOUNDS, Counts, CountsNow, DurationsNow, ENDINGS, FunctionRunner};
 use crate::triggers::http::{CLASSES, ResponseCounts};
 
 type Labels = Vec<(&'static str, String)>;
@@ -93,16 +93,29 @@ impl Collector for Now {
                     .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
-        let help = "How long calls took, up to the end of the function.";
-        let name = "funcdock_call_duration_seconds";
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (function, counts) in &self.functions {
-            let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
-            let buckets: Vec<(f64, u64)> = bounds.zip(counts.durations).collect();
-            let count = counts.durations.iter().sum();
-            family
-                .encode_family(&of(function))?
-                .encode_histogram::<NoLabelSet>(counts.seconds, count, &buckets, None)?;
+        let histograms: [(_, _, fn(&CountsNow) -> &DurationsNow); 2] = [
+            (
+                "funcdock_call_duration_seconds",
+                "How long calls took, up to the end of the function.",
+                |counts| &counts.durations,
+            ),
+            (
+                "funcdock_call_wait_seconds",
+                "How long calls waited before the function began: for a thread, or for the event loop.",
+                |counts| &counts.waits,
+            ),
+        ];
+        for (name, help, durations) in histograms {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+            for (function, counts) in &self.functions {
+                let durations = durations(counts);
+                let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
+                let buckets: Vec<(f64, u64)> = bounds.zip(durations.ranges).collect();
+                let count = durations.ranges.iter().sum();
+                family
+                    .encode_family(&of(function))?
+                    .encode_histogram::<NoLabelSet>(durations.seconds, count, &buckets, None)?;
+            }
         }
         let help = "Calls that run or wait.";
         let mut family =

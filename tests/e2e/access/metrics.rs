@@ -89,6 +89,14 @@ fn what_runs_and_waits_is_seen_and_so_is_a_restart() {
         assert!(seen.is_some(), "{}", host.get("/metrics").text());
         gate.open();
     });
+    // The first one began at once; the others waited while this test looked.
+    let samples = metrics(&host);
+    let waits = |name: &str, labels: &[(&str, &str)]| samples.one(name, labels).value;
+    let of = ("function", "wait_sync");
+    let waited = waits("funcdock_call_wait_seconds_sum", &[of]);
+    let took = waits("funcdock_call_duration_seconds_sum", &[of]);
+    assert!(waited > 0.0 && waited < took, "{waited} of {took}");
+    assert_eq!(waits("funcdock_call_wait_seconds_count", &[of]), 3.0);
     let restarts = |host: &Host| {
         metrics(host)
             .one("funcdock_worker_restarts_total", &[("worker", "0")])

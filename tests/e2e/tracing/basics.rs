@@ -1,7 +1,9 @@
 //! Spans of invocations and of function code, exported by OTLP over HTTP from the quick start's app.
 
+use std::time::Duration;
+
 use funcdock_tests::otlp::Receiver;
-use funcdock_tests::{App, repository};
+use funcdock_tests::{App, Gate, repository, wait_for};
 use nix::sys::signal::Signal;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use ureq::http::Request;
@@ -183,4 +185,37 @@ fn a_collector_that_is_down_does_not_affect_calls() {
     host.wait_for_log(dead);
     assert_eq!(host.get("/api/hello").status, 200);
     host.stop().assert_clean();
+}
+
+#[test]
+fn the_wait_for_a_thread_is_told_from_the_time_of_the_function() {
+    let receiver = Receiver::start();
+    let host = App::case("gates")
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint())
+        .env("PYTHON_THREADPOOL_THREAD_COUNT", "1")
+        .start();
+    let gate = Gate::new(&host, "slow");
+    let waited_for = Duration::from_millis(50);
+    std::thread::scope(|scope| {
+        scope.spawn(|| host.get("/api/wait_sync?gate=slow"));
+        gate.wait_until_entered();
+        scope.spawn(|| host.get("/api/pid"));
+        let waits = || {
+            host.get("/metrics")
+                .text()
+                .contains("funcdock_calls_waiting{worker=\"0\"} 1")
+        };
+        assert!(wait_for(|| waits().then_some(())).is_some(), "{}", host.output());
+        // It has waited for this time, at least.
+        std::thread::sleep(waited_for);
+        gate.open();
+    });
+    host.stop().assert_clean();
+    let spans = receiver.spans();
+    let span = named(&spans, "pid");
+    let took = u128::from(span.end_time_unix_nano - span.start_time_unix_nano) / 1_000_000;
+    let wait = attribute(span, "funcdock.wait_ms").parse();
+    let range = waited_for.as_millis()..=took;
+    assert!(wait.is_ok_and(|wait| range.contains(&wait)), "{span:#?}");
 }

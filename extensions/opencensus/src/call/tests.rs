@@ -27,6 +27,7 @@ const RETURNED: CallEnd<'_> = CallEnd {
     is_cold: false,
     invocation_id: "an-id",
     retry: 0,
+    waited: Duration::ZERO,
     request: None,
     kind: OutcomeKind::Returned,
     http_status: Some(200),

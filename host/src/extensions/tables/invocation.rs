@@ -56,6 +56,9 @@ table! {
             checked.map(|()| call.attributes().set(name.as_str(), value)).into()
         }
         fn elapsed_ns(call) -> u64 { ticks::to_nanoseconds(call.times().elapsed(ticks::now())) }
+        fn waited_ns(call) -> ROption<u64> {
+            call.times().waited(ticks::now).map(ticks::to_nanoseconds).into()
+        }
         fn wait(call, future: FfiFuture<abi::HookReturn>) -> RResult<(), abi::Error> {
             driver::wait(std::ptr::from_ref(call).cast(), future).into()
         }

@@ -186,6 +186,19 @@ fn retries_are_counted() {
 }
 
 #[test]
+fn a_wait_is_told_from_a_millisecond_on() {
+    for (microseconds, expected) in [(0, None), (999, None), (1_000, Some(1)), (2_841_900, Some(2_841))] {
+        let fixture = Fixture::new();
+        let waited = Duration::from_micros(microseconds);
+        let end = CallEnd { waited, ..RETURNED };
+        fixture.call("", "").finish(&end, SystemTime::now());
+        let [span] = fixture.ended().try_into().expect("one span");
+        let expected = expected.map(Value::IntValue);
+        assert_eq!(attribute(&span, "funcdock.wait_ms"), expected.as_ref());
+    }
+}
+
+#[test]
 fn ok_is_final() {
     let fixture = Fixture::new();
     let call = fixture.call("", "");

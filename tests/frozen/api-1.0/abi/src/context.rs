@@ -173,6 +173,9 @@ pub struct InvocationFns {
         unsafe extern "C" fn(this: *const c_void, name: RStr<'_>, value: Value) -> RResult<(), Error>,
     /// The nanoseconds since the first hook of this call began.
     pub elapsed_ns: unsafe extern "C" fn(this: *const c_void) -> u64,
+    /// The nanoseconds for which the call waited before its function began: for a thread, or for the event loop. Nothing in pre
+    /// hooks, and if it was not called.
+    pub waited_ns: unsafe extern "C" fn(this: *const c_void) -> ROption<u64>,
     /// The hook that is running has not decided yet: the host polls this before it goes on. An error if no hook of this
     /// invocation runs on this thread, or if the hook waits already.
     pub wait: unsafe extern "C" fn(this: *const c_void, future: FfiFuture<HookReturn>) -> RResult<(), Error>,
@@ -209,6 +212,8 @@ impl<'a> Invocation<'a> {
         fn set_attribute(&self, name: RStr<'_>, value: Value) -> RResult<(), Error>;
         /// The nanoseconds since the first hook of this call began.
         fn elapsed_ns(&self) -> u64;
+        /// The nanoseconds for which the call waited before its function began; nothing in pre hooks, and if it was not called.
+        fn waited_ns(&self) -> ROption<u64>;
         /// Gives the host a future to poll before it goes on.
         fn wait(&self, future: FfiFuture<HookReturn>) -> RResult<(), Error>;
     }
