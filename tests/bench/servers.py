@@ -33,7 +33,7 @@ import importlib.metadata, json, platform
 names = (
     "azure-functions", "granian", "gunicorn", "flask", "werkzeug", "uvicorn", "uvloop", "httptools",
     "fastapi", "starlette", "opentelemetry-sdk", "opentelemetry-instrumentation-fastapi",
-    "aiohttp", "asyncpg", "bottle", "daphne", "falcon", "fastpysgi", "psycopg", "sanic", "tornado", "uwsgi",
+    "aiohttp", "asyncpg", "bottle", "daphne", "falcon", "fastpysgi", "psycopg", "sanic", "tornado", "pyuwsgi",
 )
 found = [("python", platform.python_version())]
 for name in names:
