@@ -14,6 +14,7 @@ use crate::pipeline::{BOUNDS, Counts, CountsNow, DurationsNow, ENDINGS, Function
 use crate::triggers::http::{CLASSES, ResponseCounts};
 
 type Labels = Vec<(&'static str, String)>;
+type DurationsOf = fn(&CountsNow) -> &DurationsNow;
 
 /// What the metrics are made of.
 pub(super) struct OwnMetrics {
@@ -93,7 +94,7 @@ impl Collector for Now {
                     .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
-        let histograms: [(_, _, fn(&CountsNow) -> &DurationsNow); 2] = [
+        let histograms: [(&str, &str, DurationsOf); 2] = [
             (
                 "funcdock_call_duration_seconds",
                 "How long calls took, up to the end of the function.",

@@ -258,6 +258,33 @@ fn what_cannot_be_packed_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn settings_of_pip_count_unless_the_environment_has_them() {
+    let folder = shop(Some("colorama\n"));
+    let settings = r#"{"Values": {"PIP_INDEX_URL": "http://127.0.0.1:9/of-the-file"}}"#;
+    write(&folder.path().join("shop/local.settings.json"), settings);
+    let pack = |index: Option<&str>| {
+        let mut command = funcdock(["pack", "shop"]);
+        command.current_dir(folder.path()).env("PIP_RETRIES", "0");
+        // Others of the machine may have the package.
+        for name in ["PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL"] {
+            command.env_remove(name);
+        }
+        Done::of(command.envs(index.map(|index| ("PIP_INDEX_URL", index))))
+    };
+    for (index, asked) in [
+        (None, "/of-the-file/colorama/"),
+        (
+            Some("http://127.0.0.1:9/of-the-environment"),
+            "/of-the-environment/colorama/",
+        ),
+    ] {
+        let done = pack(index);
+        assert_eq!(done.code, Some(1), "{}", done.output());
+        assert!(done.stderr.contains(asked), "expected {asked}\n{}", done.output());
+    }
+}
+
+#[test]
 fn an_interrupted_pack_leaves_nothing() {
     let folder = shop(Some("./slow\n"));
     // A package whose installation lasts longer than the test.
