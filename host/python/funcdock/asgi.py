@@ -188,6 +188,14 @@ def patch_middleware() -> None:
     patched("_handle", respond_from_thread)
 
 
+#: Seconds after which the log says that an app still starts.
+SLOW_START = 3
+
+
+class StartError(Exception):
+    """An ASGI app says that it cannot start. The message is its reason."""
+
+
 class Lifespan:
     """The life of an app beside its calls, as the lifespan protocol has it."""
 
@@ -197,14 +205,23 @@ class Lifespan:
         self._events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._answer: asyncio.Future[str | None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_starting = False
 
     async def start_up(self) -> None:
-        """Starts the app. Raises if the app says that it cannot start."""
+        """Starts the app. Raises StartError if the app says that it cannot start."""
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run())
+        # The stacks of threads, which the host shows of a worker that is not ready in time, do not say so.
+        reminder = loop.call_later(
+            SLOW_START,
+            logger.info,
+            "an ASGI app has not ended the startup of its lifespan after %s s; the worker waits for it",
+            SLOW_START,
+        )
         problem = await self._ask("startup")
+        reminder.cancel()
         if problem is not None:
-            raise RuntimeError(f"the ASGI app has not started: {problem or 'it gives no reason'}")
+            raise StartError(problem.rstrip() or "the app gives no reason")
 
     async def shut_down(self) -> None:
         """Ends the app, if it takes part in the protocol."""
@@ -227,11 +244,24 @@ class Lifespan:
             "state": self.state,
         }
         try:
-            await self._app(scope, self._events.get, self._send)
+            await self._app(scope, self._receive, self._send)
         # The protocol's way to say that an app does not take part in it.
         except BaseException as error:
-            logger.debug("an ASGI app takes no part in the lifespan protocol: %r", error)
+            if self._is_starting and self._is_waited_for():
+                # It has taken the event, and not said that it cannot start.
+                logger.warning(
+                    "an ASGI app has raised in its lifespan, and is served without: to stop the start, it "
+                    "must send lifespan.startup.failed",
+                    exc_info=error,
+                )
+            else:
+                logger.debug("an ASGI app takes no part in the lifespan protocol: %r", error)
         self._reply(None)
+
+    async def _receive(self) -> dict[str, str]:
+        event = await self._events.get()
+        self._is_starting = event["type"] == "lifespan.startup"
+        return event
 
     async def _send(self, event: dict[str, Any]) -> None:
         if event["type"].endswith(".complete"):
@@ -239,8 +269,11 @@ class Lifespan:
         elif event["type"].endswith(".failed"):
             self._reply(event.get("message", ""))
 
+    def _is_waited_for(self) -> bool:
+        return self._answer is not None and not self._answer.done()
+
     def _reply(self, problem: str | None) -> None:
-        if self._answer is not None and not self._answer.done():
+        if self._answer is not None and self._is_waited_for():
             self._answer.set_result(problem)
 
 
@@ -257,15 +290,21 @@ def start_up(app: App) -> dict[str, Any]:
     return lifespan.state
 
 
+async def _shut_all_down() -> None:
+    for lifespan in _lifespans.values():
+        try:
+            await lifespan.shut_down()
+        except Exception:
+            logger.exception("an ASGI app has failed to shut down")
+
+
 def shut_down(done: Callable[[Any], None]) -> None:
     """Ends all apps that were started, then calls ``done``. Called while the loop runs."""
-
-    async def all_of_them() -> None:
-        for lifespan in _lifespans.values():
-            try:
-                await lifespan.shut_down()
-            except Exception:
-                logger.exception("an ASGI app has failed to shut down")
-
-    task = asyncio.get_running_loop().create_task(all_of_them())
+    task = asyncio.get_running_loop().create_task(_shut_all_down())
     task.add_done_callback(done)
+
+
+def shut_down_early() -> None:
+    """Ends all apps that were started, of a worker that does not start. Called before the loop runs."""
+    if _lifespans:
+        asyncio.get_event_loop().run_until_complete(_shut_all_down())

@@ -12,6 +12,9 @@ from typing import Any, Callable
 #: The file names of this package's modules, as the worker compiles them.
 OURS = "<funcdock>"
 
+#: Our own errors, whose message is complete without a traceback.
+OWN = ("funcdock.loader.LoadError", "funcdock.asgi.StartError")
+
 #: The number of lines that are shown of a traceback that the ``traceback`` module fails on.
 MOST_LINES = 50
 
@@ -85,8 +88,7 @@ def _lines_of(frames: types.TracebackType | None) -> list[str]:
 def describe_load(error: BaseException, root: os.PathLike[str]) -> str:
     """Returns why code of the app could not be loaded, and what to do if that is known."""
     name, message, trace = describe(error)
-    # The message of our own errors is complete without a traceback.
-    if name == "funcdock.loader.LoadError":
+    if name in OWN:
         return message
     if isinstance(error, ModuleNotFoundError):
         module = vars(ImportError)["name"].__get__(error)

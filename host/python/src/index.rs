@@ -174,7 +174,8 @@ impl Function {
 
 /// Imports every function of the app. `serves` says whether the worker has a trigger for this type of binding: a function
 /// that no trigger calls need not fit its bindings. A function that cannot be loaded fails alone, with a log record,
-/// unless the host is strict. `loaded_one` is called right after each function that is loaded. Attached, on the main thread.
+/// unless it must be loaded, or the host is strict. An ASGI app that says that it cannot start is no fault of the code: the
+/// worker does not start, as the next one may. `loaded_one` is called right after each function that is loaded. Attached, on the main thread.
 pub(crate) fn index(
     py: Python<'_>,
     package: &Package,
@@ -195,11 +196,17 @@ pub(crate) fn index(
         let loaded = load_function(py, package, app, &mut to_load, &serves);
         let definition = to_load.definition;
         let function = loaded.or_else(|error| {
-            let error = LoadError::Function {
-                name: definition.name.clone(),
-                error,
+            let name = definition.name.clone();
+            let is_fatal = config.strict || config.must_load.contains(&name);
+            let (error, is_fatal) = match is_start_error(py, package, &error) {
+                // Microsoft's host takes no reason for a worker that does not start, but one for each function.
+                true => (
+                    LoadError::AppStart { name, error },
+                    is_fatal || app.driver == Driver::Funcdock,
+                ),
+                false => (LoadError::Function { name, error }, is_fatal),
             };
-            match config.strict {
+            match is_fatal {
                 true => Err(error),
                 false => Ok(Function::not_loaded(py, &definition.name, error.log(py, app))),
             }
@@ -215,6 +222,12 @@ pub(crate) fn index(
         warn_of_hidden(py, package, app, &index.definitions).map_err(LoadError::Prepare)?;
     }
     Ok(index)
+}
+
+/// Whether this says that an ASGI app cannot start.
+fn is_start_error(py: Python<'_>, package: &Package, error: &PyErr) -> bool {
+    let class = package.asgi.bind(py).getattr(intern!(py, "StartError"));
+    class.is_ok_and(|class| error.is_instance(py, &class))
 }
 
 /// Warns about modules of the app that others hide from it.

@@ -88,7 +88,10 @@ fn run_under_functions_host(
 fn serve(py: Python<'_>, worker: Worker) -> i32 {
     let (runner, worker) = match PythonRunner::load(py, worker) {
         Ok((runner, worker)) => (Arc::new(runner), worker),
-        Err(code) => return code,
+        Err(code) => {
+            asgi::shut_down_early(py);
+            return code;
+        }
     };
     let python = version(py);
     let (shared, stopped) = (Arc::clone(&runner), Arc::clone(&runner));

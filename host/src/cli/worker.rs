@@ -225,6 +225,7 @@ pub fn worker_config(folder: &Path, binary_folder: &Path) -> Result<WorkerConfig
         skip_post_on_exception: settings::skip_post_on_exception(&settings),
         uses_opentelemetry: settings::uses_opentelemetry(&settings),
         strict: false,
+        must_load: Default::default(),
         threads: settings::threads(&settings),
         max_requests: None,
         app,

@@ -195,6 +195,8 @@ pub struct WorkerConfig {
     pub uses_opentelemetry: bool,
     /// Whether a function that cannot be loaded stops the host, instead of failing alone.
     pub strict: bool,
+    /// The names of functions without which the worker does not start, if the app has them: its predecessor has loaded them.
+    pub must_load: BTreeSet<String>,
     /// The number of threads for synchronous functions, if set (`PYTHON_THREADPOOL_THREAD_COUNT`).
     pub threads: Option<u32>,
     /// The number of requests after which the worker is to be replaced, if any.
@@ -206,6 +208,9 @@ pub struct WorkerConfig {
 pub struct Ready {
     /// The loaded functions, in the order to list them.
     pub functions: Vec<FunctionListing>,
+    /// The names of those that could not be loaded, whose calls all fail.
+    #[serde(default)]
+    pub not_loaded: BTreeSet<String>,
     /// The functions that the supervisor's triggers call.
     #[serde(default)]
     pub events: Vec<EventFunction>,

@@ -29,6 +29,7 @@ fn config(root: &str) -> WorkerConfig {
         uses_opentelemetry: false,
         max_requests: None,
         strict: false,
+        must_load: Default::default(),
         site_packages: vec!["/srv/app/.venv/lib/python3.13/site-packages".into()],
         extension_path: vec!["/opt/extensions".into()],
         log_format: Default::default(),

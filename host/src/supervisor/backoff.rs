@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// A worker that was ready for this long was healthy: its earlier deaths no longer count.
 const HEALTHY: Duration = Duration::from_secs(30);
-/// The number of failed starts in a row after which the host gives up.
-const MAX_FAILED_STARTS: u32 = 5;
+/// How long starts may fail in a row until the host gives up: what the app needs at its start, such as a database, is often back
+/// within this time.
+const FAILING: Duration = Duration::from_secs(60);
 
 /// The history of one worker slot.
 #[derive(Debug, Default)]
@@ -15,6 +18,8 @@ pub(super) struct Backoff {
     was_ready: bool,
     deaths: u32,
     failed_starts: u32,
+    /// When the first of the failed starts failed.
+    failing_since: Option<Instant>,
 }
 
 /// What to do after the death of a worker.
@@ -22,23 +27,25 @@ pub(super) struct Backoff {
 pub(super) enum Next {
     /// Start another worker after this delay.
     Restart(Duration),
-    /// Stop the host: the first start failed, or this many in a row.
+    /// Stop the host: the first start failed, or this many in a row, for a minute.
     GiveUp(u32),
 }
 
 impl Backoff {
     /// Counts a death. `ready_for` is how long the worker was ready; `None` if it never was.
-    pub(super) fn died(&mut self, ready_for: Option<Duration>) -> Next {
+    pub(super) fn died(&mut self, ready_for: Option<Duration>, now: Instant) -> Next {
         match ready_for {
             None => {
                 self.failed_starts += 1;
-                if !self.was_ready || self.failed_starts >= MAX_FAILED_STARTS {
+                let since = *self.failing_since.get_or_insert(now);
+                if !self.was_ready || now - since >= FAILING {
                     return Next::GiveUp(self.failed_starts);
                 }
             }
             Some(time) => {
                 self.was_ready = true;
                 self.failed_starts = 0;
+                self.failing_since = None;
                 if time >= HEALTHY {
                     self.deaths = 0;
                 }
@@ -66,40 +73,45 @@ mod tests {
 
     #[test]
     fn the_first_start_has_one_chance() {
-        assert_eq!(Backoff::default().died(None), Next::GiveUp(1));
+        assert_eq!(Backoff::default().died(None, Instant::now()), Next::GiveUp(1));
     }
 
     #[test]
     fn delays_double_up_to_ten_seconds_and_stay_there() {
-        let mut backoff = Backoff::default();
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
         for expected in [0, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000] {
-            assert_eq!(backoff.died(SHORT), restart(expected));
+            assert_eq!(backoff.died(SHORT, now), restart(expected));
         }
         for _ in 0..100 {
-            assert_eq!(backoff.died(SHORT), restart(10_000));
+            assert_eq!(backoff.died(SHORT, now), restart(10_000));
         }
     }
 
     #[test]
     fn half_a_minute_of_health_resets_the_delay() {
-        let mut backoff = Backoff::default();
-        assert_eq!(backoff.died(SHORT), restart(0));
-        assert_eq!(backoff.died(SHORT), restart(100));
-        assert_eq!(backoff.died(LONG), restart(0));
-        assert_eq!(backoff.died(SHORT), restart(100));
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        assert_eq!(backoff.died(SHORT, now), restart(0));
+        assert_eq!(backoff.died(SHORT, now), restart(100));
+        assert_eq!(backoff.died(LONG, now), restart(0));
+        assert_eq!(backoff.died(SHORT, now), restart(100));
     }
 
     #[test]
-    fn five_failed_starts_in_a_row_are_the_end_and_a_success_resets_the_count() {
-        let mut backoff = Backoff::default();
-        assert_eq!(backoff.died(SHORT), restart(0));
+    fn a_minute_of_failed_starts_is_the_end_and_a_success_resets_it() {
+        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+        assert_eq!(backoff.died(SHORT, now), restart(0));
         for expected in [100, 200, 400, 800] {
-            assert_eq!(backoff.died(None), restart(expected));
+            assert_eq!(backoff.died(None, now), restart(expected));
         }
-        assert_eq!(backoff.died(SHORT), restart(1600));
+        now += FAILING;
+        assert_eq!(backoff.died(SHORT, now), restart(1600));
         for expected in [3200, 6400, 10_000, 10_000] {
-            assert_eq!(backoff.died(None), restart(expected));
+            assert_eq!(backoff.died(None, now), restart(expected));
         }
-        assert_eq!(backoff.died(None), Next::GiveUp(5));
+        now += FAILING;
+        assert_eq!(backoff.died(None, now), Next::GiveUp(5));
+        // Another worker serves, and this one is tried again each minute.
+        now += FAILING;
+        assert_eq!(backoff.died(None, now), Next::GiveUp(6));
     }
 }

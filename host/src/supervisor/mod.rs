@@ -11,6 +11,8 @@ mod emulator;
 mod ending;
 mod environment;
 mod error;
+mod functions;
+mod handover;
 mod heartbeat;
 mod limits;
 mod listener;
@@ -43,6 +45,7 @@ use self::dispatcher::Dispatcher;
 use self::emulator::{Emulator, EmulatorNeeds, EmulatorReady};
 use self::ending::Ending;
 pub use self::error::SupervisorError;
+use self::functions::SlotFunctions;
 pub use self::limits::Limits;
 pub use self::listener::Listen;
 pub use self::options::Options;
@@ -167,6 +170,7 @@ pub async fn run(
                 events,
                 starts: Arc::default(),
             },
+            functions: SlotFunctions::default(),
             orders,
             calls,
             ready: Arc::clone(&ready),

@@ -1,13 +1,13 @@
-//! When to replace a worker that is unhealthy or has reached a limit: never in a loop, and for a limit one at a time.
+//! When to replace a worker that is unhealthy, has reached a limit, or lacks functions: never in a loop, and for a limit one at a
+//! time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::limits::ReachedLimit;
-use super::time::until;
 
 /// The least time between two replacements of a slot's workers: a successor may be no better than its predecessor.
 pub(super) const REPLACEMENT_PAUSE: Duration = Duration::from_secs(10);
@@ -15,13 +15,26 @@ pub(super) const REPLACEMENT_PAUSE: Duration = Duration::from_secs(10);
 /// The longest time between two replacements of workers that have too much memory soon after they begin.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
+/// The first and the longest time until a worker is replaced that could not load what an earlier one had loaded.
+const LOST_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Why a worker is to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It cannot go on serving.
+    Unhealthy,
+    /// It has reached this limit.
+    Limit(ReachedLimit),
+    /// It could not load functions that an earlier worker had loaded.
+    LostFunctions,
+}
+
 /// A worker that is to be replaced.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct PendingReplacement {
     /// Not before this time.
     pub(super) at: Instant,
-    /// The limit that the worker has reached; `None` if it is unhealthy.
-    pub(super) reached: Option<ReachedLimit>,
+    pub(super) cause: Cause,
 }
 
 impl PendingReplacement {
@@ -30,16 +43,18 @@ impl PendingReplacement {
     pub(super) async fn turn(
         pending: &mut Option<PendingReplacement>,
         turns: &Arc<Semaphore>,
-    ) -> (Option<ReachedLimit>, Option<OwnedSemaphorePermit>) {
-        until(pending.as_ref().map(|pending| pending.at)).await;
-        let reached = pending.as_ref().and_then(|pending| pending.reached);
-        let turn = match reached {
+    ) -> (Cause, Option<OwnedSemaphorePermit>) {
+        let Some(PendingReplacement { at, cause }) = *pending else {
+            return std::future::pending().await;
+        };
+        sleep_until(at).await;
+        let turn = match cause {
             // It is never closed.
-            Some(_) => Arc::clone(turns).acquire_owned().await.ok(),
-            None => None,
+            Cause::Limit(_) => Arc::clone(turns).acquire_owned().await.ok(),
+            Cause::Unhealthy | Cause::LostFunctions => None,
         };
         *pending = None;
-        (reached, turn)
+        (cause, turn)
     }
 }
 
@@ -52,6 +67,8 @@ pub(super) struct Pace {
     is_successor: bool,
     /// How long a worker with too much memory stays at least.
     memory_pause: Duration,
+    /// How long a worker that lacks functions stays at least.
+    lost_pause: Duration,
     has_warned: bool,
 }
 
@@ -62,6 +79,7 @@ impl Pace {
             since,
             is_successor: false,
             memory_pause: REPLACEMENT_PAUSE,
+            lost_pause: LOST_PAUSES.0,
             has_warned: false,
         }
     }
@@ -77,6 +95,18 @@ impl Pace {
         self.not_before(REPLACEMENT_PAUSE, now)
     }
 
+    /// Returns how long a worker that lacks functions stays now: each time twice as long.
+    pub(super) fn of_lost(&mut self) -> Duration {
+        let pause = self.lost_pause;
+        self.lost_pause = (2 * pause).min(LOST_PAUSES.1);
+        pause
+    }
+
+    /// Notes that the worker has all functions.
+    pub(super) fn is_complete(&mut self) {
+        self.lost_pause = LOST_PAUSES.0;
+    }
+
     /// Has a worker replaced that has reached this limit now, unless it is to be replaced before that anyway.
     pub(super) fn add_limit(
         &mut self,
@@ -89,7 +119,7 @@ impl Pace {
         if pending.as_ref().is_none_or(|pending| at < pending.at) {
             *pending = Some(PendingReplacement {
                 at,
-                reached: Some(reached),
+                cause: Cause::Limit(reached),
             });
         }
     }
@@ -185,8 +215,8 @@ mod tests {
             (ReachedLimit::Requests(5), lifetime),
         ] {
             pace.add_limit(&mut pending, 0, reached);
-            let found = pending.as_ref().and_then(|pending| pending.reached);
-            assert_eq!(found, Some(expected), "after {reached}");
+            let found = pending.map(|pending| pending.cause);
+            assert_eq!(found, Some(Cause::Limit(expected)), "after {reached}");
         }
     }
 

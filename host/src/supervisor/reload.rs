@@ -121,8 +121,6 @@ where
     let new = Options {
         listen: old.listen,
         workers: old.workers,
-        // A function that is broken by an edit must not take the place of one that works.
-        strict: new.strict || new.reload,
         ..new
     };
     let spec = WorkerSpec::prepare(&new, &loads)

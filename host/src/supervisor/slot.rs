@@ -1,6 +1,6 @@
 //! A worker slot: starts a worker process, restarts it when it dies, replaces it when it is to be, and ends the last one.
 
-use std::pin::Pin;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,11 +13,13 @@ use super::SupervisorError;
 use super::backoff::{Backoff, Next};
 use super::dispatcher::WorkerCall;
 use super::ending::Ending;
+use super::functions::SlotFunctions;
+use super::handover::{Handover, begin};
 use super::heartbeat::Heartbeat;
 use super::limits::{LimitWatch, ReachedLimit};
-use super::pace::{Pace, PendingReplacement, REPLACEMENT_PAUSE};
+use super::pace::{Cause, Pace, PendingReplacement, REPLACEMENT_PAUSE};
 use super::phase::{SlotEvent, SlotExit, stop};
-use super::starting::{Replacing, Started, Starting, Successor, start, started};
+use super::starting::{Purpose, Replacing, Started, Starting, Successor, start, started};
 use super::worker_process::{WorkerEvent, WorkerProcess};
 use super::worker_spec::WorkerSpec;
 use crate::control::{SupervisorMessage, WorkerMessage};
@@ -41,6 +43,8 @@ pub(super) enum SlotOrder {
 pub(super) struct Slot {
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) ending: Ending,
+    /// What its workers have loaded.
+    pub(super) functions: SlotFunctions,
     pub(super) orders: mpsc::Receiver<SlotOrder>,
     /// The calls of the supervisor's triggers.
     pub(super) calls: mpsc::UnboundedReceiver<WorkerCall>,
@@ -83,7 +87,7 @@ impl Slot {
     async fn run_workers(&mut self) -> SlotExit {
         let index = self.ending.index;
         let mut backoff = Backoff::default();
-        let mut starting = start(self.ending.clone(), Arc::clone(&self.spec));
+        let mut starting = self.start();
         loop {
             let exit = self.run_worker(starting).await;
             self.ending.report(SlotEvent::Exited(index));
@@ -97,11 +101,13 @@ impl Slot {
                     successor,
                 } => (ready_for, reason, successor),
             };
-            let next = backoff.died(ready_for);
+            let next = backoff.died(ready_for, Instant::now());
             let text = with_causes(&reason);
-            if let Some(mut successor) = successor {
+            if let Some(successor) = successor {
                 tracing::error!("{text}; its successor starts already");
-                tell(&mut successor.replacing);
+                if let Purpose::Order(replacing) = successor.purpose {
+                    tell(&mut Some(replacing));
+                }
                 self.spec = successor.spec;
                 starting = successor.starting;
                 continue;
@@ -130,8 +136,13 @@ impl Slot {
                 () = sleep(delay) => {}
                 () = stop(&mut self.ending.phase) => return SlotExit::Clean,
             }
-            starting = start(self.ending.clone(), Arc::clone(&self.spec));
+            starting = self.start();
         }
+    }
+
+    /// Starts a worker without a predecessor. Nobody serves better meanwhile, so a function may fail, as at the first start.
+    fn start(&self) -> Starting {
+        start(self.ending.clone(), Arc::clone(&self.spec), BTreeSet::new())
     }
 
     /// Runs one worker, and those that replace it, until one dies or the host stops.
@@ -147,11 +158,12 @@ impl Slot {
                 };
             }
         };
+        self.functions.serve(&ready);
         // The messages were for its predecessor. A worker of another kind is still to come.
         let mut successor = None;
         while let Ok(order) = self.orders.try_recv() {
             if let SlotOrder::Replace(spec, replacing) = order {
-                successor = Some(Successor::start(&self.ending, spec, Some(replacing)));
+                successor = Some(self.successor(spec, Purpose::Order(replacing)));
             }
         }
         tracing::debug!("worker {} (pid {}) is ready", self.ending.index, worker.pid());
@@ -168,7 +180,7 @@ impl Slot {
         let index = self.ending.index;
         let mut limits = LimitWatch::new(worker.pid(), worker.limits());
         let mut pace = Pace::new(since);
-        let mut pending: Option<PendingReplacement> = None;
+        let mut pending = self.lost_functions(&mut pace);
         // Resolves when the worker may take requests.
         let mut handover = Some(Handover::now());
         // Who waits for that. A reload waits for one worker at a time.
@@ -179,7 +191,7 @@ impl Slot {
                     WorkerEvent::Message(WorkerMessage::Pong) => heartbeat.answered(),
                     WorkerEvent::Message(WorkerMessage::Unhealthy(_)) => {
                         let at = pace.of_unhealthy(Instant::now());
-                        pending = Some(PendingReplacement { at, reached: None });
+                        pending = Some(PendingReplacement { at, cause: Cause::Unhealthy });
                     }
                     WorkerEvent::Message(WorkerMessage::RequestLimitReached) => {
                         let reached = ReachedLimit::Requests(worker.limits().requests.unwrap_or_default());
@@ -202,10 +214,10 @@ impl Slot {
                     },
                     SlotOrder::Replace(spec, replacing) => {
                         // If this one does not start, the worker is still to be replaced for what it was before.
-                        if let Some(Successor { replacing: None, reached, .. }) = successor {
-                            pending = Some(PendingReplacement { at: Instant::now(), reached });
+                        if let Some(Successor { purpose: Purpose::Cause(cause), .. }) = successor {
+                            pending = Some(PendingReplacement { at: Instant::now(), cause });
                         }
-                        successor = Some(Successor::start(&self.ending, spec, Some(replacing)));
+                        successor = Some(self.successor(spec, Purpose::Order(replacing)));
                     }
                 },
                 Some(call) = self.calls.recv() => if let Err(reason) = worker.call(call).await {
@@ -221,33 +233,40 @@ impl Slot {
                     }
                 }
                 reached = limits.reached() => pace.add_limit(&mut pending, index, reached),
-                (reached, turn) = PendingReplacement::turn(&mut pending, &self.turns), if successor.is_none() => {
-                    let next = Successor::start(&self.ending, Arc::clone(&self.spec), None);
-                    successor = Some(next.because(reached, turn));
+                (cause, turn) = PendingReplacement::turn(&mut pending, &self.turns), if successor.is_none() => {
+                    let next = self.successor(Arc::clone(&self.spec), Purpose::Cause(cause));
+                    successor = Some(next.with_turn(turn));
                 }
                 started = started(&mut successor) => {
-                    let Some(Successor { spec, replacing, reached, .. }) = successor.take() else { continue };
+                    let Some(Successor { spec, purpose, .. }) = successor.take() else { continue };
                     match started {
                         Started::Ready(next, ready) => {
+                            self.functions.serve(&ready);
                             self.ending.report(SlotEvent::Replaced(ready));
                             let predecessor = std::mem::replace(&mut worker, *next);
-                            let closed = self.retire(predecessor, &worker, reached);
+                            let closed = self.retire(predecessor, &worker, &purpose);
                             handover = Some(closed.after(handover.take()));
                             self.spec = spec;
                             heartbeat = Heartbeat::new(self.spec.heartbeat_timeout);
                             since = Instant::now();
                             limits = LimitWatch::new(worker.pid(), worker.limits());
                             pace.replaced(since);
-                            pending = None;
-                            replaced = replacing.or(replaced);
+                            pending = self.lost_functions(&mut pace);
+                            if let Purpose::Order(replacing) = purpose {
+                                replaced = Some(replacing);
+                            }
                         }
-                        Started::Failed(reason) => match replacing {
-                            Some(replacing) => drop(replacing.send(Err(reason))),
-                            None => {
-                                // One that has reached a limit still serves well.
-                                let pause = reached.map_or(REPLACEMENT_PAUSE, |_| RETRY);
+                        Started::Failed(reason) => match purpose {
+                            Purpose::Order(replacing) => drop(replacing.send(Err(reason))),
+                            Purpose::Cause(cause) => {
+                                let pause = match cause {
+                                    Cause::Unhealthy => REPLACEMENT_PAUSE,
+                                    // It still serves well.
+                                    Cause::Limit(_) => RETRY,
+                                    Cause::LostFunctions => pace.of_lost(),
+                                };
                                 tracing::error!("{}; the next attempt is in {pause:?}", with_causes(&reason));
-                                pending = Some(PendingReplacement { at: Instant::now() + pause, reached });
+                                pending = Some(PendingReplacement { at: Instant::now() + pause, cause });
                             }
                         },
                         // The phase has changed, which ends this loop.
@@ -277,15 +296,46 @@ impl Slot {
         }
     }
 
+    /// Starts a successor of the worker that serves. It must load what that one has loaded: else that one is better.
+    fn successor(&self, spec: Arc<WorkerSpec>, purpose: Purpose) -> Successor {
+        let must_load = match purpose {
+            Purpose::Cause(Cause::LostFunctions) => self.functions.known(),
+            _ => self.functions.loaded(),
+        };
+        Successor::start(&self.ending, spec, must_load, purpose)
+    }
+
+    /// Has the worker replaced soon if it could not load what an earlier one had loaded: what was missing may be back then.
+    fn lost_functions(&self, pace: &mut Pace) -> Option<PendingReplacement> {
+        let Some(names) = self.functions.lost() else {
+            pace.is_complete();
+            return None;
+        };
+        let pause = pace.of_lost();
+        tracing::error!(
+            "worker {} has not loaded what an earlier one had: {names}; another worker starts in {pause:?}, and takes over if \
+             it can load that",
+            self.ending.index
+        );
+        Some(PendingReplacement {
+            at: Instant::now() + pause,
+            cause: Cause::LostFunctions,
+        })
+    }
+
     /// Has a worker finish its calls while its successor serves. Returns when the successor may begin to.
     fn retire(
         &mut self,
         predecessor: WorkerProcess,
         successor: &WorkerProcess,
-        reached: Option<ReachedLimit>,
+        purpose: &Purpose,
     ) -> Handover {
         let index = self.ending.index;
-        let why = reached.map_or(String::new(), |reached| format!(", as it {reached}"));
+        let why = match purpose {
+            Purpose::Cause(Cause::Limit(reached)) => format!(", as it {reached}"),
+            Purpose::Cause(Cause::LostFunctions) => ", as its successor could load all functions".to_owned(),
+            Purpose::Cause(Cause::Unhealthy) | Purpose::Order(_) => String::new(),
+        };
         tracing::info!(
             "worker {index} is replaced{why}: pid {} serves, and pid {} finishes its calls",
             successor.pid(),
@@ -297,10 +347,10 @@ impl Slot {
         let ending = self.ending.clone();
         self.retired
             .spawn(ending.drain(predecessor, Some(deadline), Some(closed)));
-        Handover(Box::pin(async move {
+        Handover::when(async move {
             // The sender is dropped when it closes, or ends in another way.
             let _ = timeout(CLOSING, was_closed).await;
-        }))
+        })
     }
 }
 
@@ -309,34 +359,6 @@ fn tell(replaced: &mut Option<Replacing>) {
     if let Some(replaced) = replaced.take() {
         // Nobody waits any more if the host stops.
         let _ = replaced.send(Ok(()));
-    }
-}
-
-/// The time at which a worker may begin to take requests: when its predecessor begins no more calls.
-struct Handover(Pin<Box<dyn Future<Output = ()> + Send>>);
-
-impl Handover {
-    fn now() -> Self {
-        Handover(Box::pin(std::future::ready(())))
-    }
-
-    /// Returns a handover that comes after an earlier one, too: the predecessor itself may not have begun yet.
-    fn after(self, earlier: Option<Handover>) -> Self {
-        match earlier {
-            None => self,
-            Some(earlier) => Handover(Box::pin(async move {
-                earlier.0.await;
-                self.0.await;
-            })),
-        }
-    }
-}
-
-/// Waits for the handover. Without one it never returns. Cancel-safe.
-async fn begin(handover: &mut Option<Handover>) {
-    match handover {
-        Some(handover) => handover.0.as_mut().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Workers that start: the first of a slot, and those that are to replace one.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::SupervisorError;
 use super::ending::Ending;
-use super::limits::ReachedLimit;
+use super::pace::Cause;
 use super::phase::{Phase, SlotExit, stop};
 use super::worker_process::WorkerProcess;
 use super::worker_spec::WorkerSpec;
@@ -27,42 +28,48 @@ pub(super) enum Started {
 /// Who waits for a replacement.
 pub(super) type Replacing = oneshot::Sender<Result<(), SupervisorError>>;
 
+/// Why a worker is replaced.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// By an order, of somebody who waits for it.
+    Order(Replacing),
+    /// It is not as it should be.
+    Cause(Cause),
+}
+
 /// A worker that starts while its predecessor serves.
 pub(super) struct Successor {
     pub(super) starting: Starting,
     pub(super) spec: Arc<WorkerSpec>,
-    /// `None` if it replaces an unhealthy worker, or one that has reached a limit.
-    pub(super) replacing: Option<Replacing>,
-    /// The limit that its predecessor has reached, if that is why.
-    pub(super) reached: Option<ReachedLimit>,
+    pub(super) purpose: Purpose,
     /// Only one worker of the host at a time is replaced for a limit.
     _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Successor {
-    /// Starts a successor.
-    pub(super) fn start(ending: &Ending, spec: Arc<WorkerSpec>, replacing: Option<Replacing>) -> Self {
+    /// Starts a successor, which must load these functions.
+    pub(super) fn start(
+        ending: &Ending,
+        spec: Arc<WorkerSpec>,
+        must_load: BTreeSet<String>,
+        purpose: Purpose,
+    ) -> Self {
         Successor {
-            starting: start(ending.clone(), Arc::clone(&spec)),
+            starting: start(ending.clone(), Arc::clone(&spec), must_load),
             spec,
-            replacing,
-            reached: None,
+            purpose,
             _turn: None,
         }
     }
 
-    /// Says why it starts, if that is a limit, and keeps the turn until it has started.
-    pub(super) fn because(self, reached: Option<ReachedLimit>, turn: Option<OwnedSemaphorePermit>) -> Self {
-        Successor {
-            reached,
-            _turn: turn,
-            ..self
-        }
+    /// Keeps the turn until it has started.
+    pub(super) fn with_turn(self, turn: Option<OwnedSemaphorePermit>) -> Self {
+        Successor { _turn: turn, ..self }
     }
 }
 
-/// Starts a worker, which `ending` ends if the host stops meanwhile.
-pub(super) fn start(mut ending: Ending, spec: Arc<WorkerSpec>) -> Starting {
+/// Starts a worker, which `ending` ends if the host stops meanwhile. It has to load the functions in `must_load`.
+pub(super) fn start(mut ending: Ending, spec: Arc<WorkerSpec>, must_load: BTreeSet<String>) -> Starting {
     Box::pin(async move {
         let listener = match &*ending.phase.borrow() {
             Phase::Serving(listener) => listener.try_clone(),
@@ -77,7 +84,7 @@ pub(super) fn start(mut ending: Ending, spec: Arc<WorkerSpec>) -> Starting {
             Err(reason) => return Started::Failed(reason),
         };
         let started = tokio::select! {
-            started = worker.start(&spec, restarts) => started,
+            started = worker.start(&spec, restarts, must_load) => started,
             () = stop(&mut ending.phase) => return Started::Stopped(ending.terminate(worker).await),
         };
         match started {

@@ -1,5 +1,6 @@
 //! How workers are started, which is the same for all of them, and what has to be found and made before.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -90,6 +91,7 @@ impl WorkerSpec {
                 skip_post_on_exception: options.skip_post_on_exception,
                 uses_opentelemetry: options.uses_opentelemetry,
                 strict: options.strict,
+                must_load: BTreeSet::new(),
                 threads: options.threads,
                 max_requests: None,
             },

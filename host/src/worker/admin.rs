@@ -1,5 +1,6 @@
 //! The admin answers of a worker: its own state; the extensions and metrics of all workers; a flush of all workers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,6 +40,8 @@ struct OwnAdmin {
     health: Health,
     extensions: AllExtensions,
     metrics: OwnMetrics,
+    /// A text for each function that could not be loaded.
+    errors: Vec<String>,
     is_flushing: AtomicBool,
 }
 
@@ -51,12 +54,17 @@ impl WorkerAdmin {
         metrics: OwnMetrics,
         peers: Option<Arc<Peers>>,
         health: Health,
+        not_loaded: BTreeMap<String, String>,
     ) -> Self {
+        let errors = not_loaded.into_iter();
         let own = Arc::new(OwnAdmin {
             worker: config.index,
             health,
             extensions,
             metrics,
+            errors: errors
+                .map(|(name, reason)| format!("function {name:?}: {reason}"))
+                .collect(),
             is_flushing: AtomicBool::new(false),
         });
         if let Some(peers) = &peers {
@@ -149,6 +157,7 @@ impl Admin for WorkerAdmin {
             "workers": self.workers,
             "processUptime": self.start.elapsed().as_millis() as u64,
             "extensions": self.own.extensions.report(),
+            "errors": self.own.errors,
         });
         if let Some(reason) = failure {
             report["state"] = "Unhealthy".into();

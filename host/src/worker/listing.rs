@@ -1,6 +1,6 @@
 //! A worker's reports about its functions and extensions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::control::{ExtensionListing, FunctionListing};
@@ -43,6 +43,18 @@ pub(super) fn function(definition: &FunctionDefinition) -> FunctionListing {
         route: http.map(|http| http.route.to_string()),
         auth_level: http.map(|http| http.auth_level),
     }
+}
+
+/// Returns why functions could not be loaded, by their names.
+pub(super) fn not_loaded(
+    functions: &[Arc<LoadedFunction>],
+    runner: &dyn FunctionRunner,
+) -> BTreeMap<String, String> {
+    let failed = functions.iter().filter_map(|function| {
+        let failure = runner.failure(function)?;
+        Some((function.definition.name.clone(), failure.message.clone()))
+    });
+    failed.collect()
 }
 
 /// Returns the functions that the supervisor's triggers call: those that could be loaded. `retry` is the policy of those that

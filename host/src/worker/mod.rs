@@ -269,11 +269,13 @@ impl LoadedWorker {
             native: Arc::clone(&base.extensions),
             language: runner.extensions().into(),
         };
+        let not_loaded = listing::not_loaded(&functions, &*runner);
         let ready = Ready {
             functions: functions
                 .iter()
                 .map(|function| listing::function(&function.definition))
                 .collect(),
+            not_loaded: not_loaded.keys().cloned().collect(),
             events: listing::events(&functions, &*runner, base.config.app.host.retry.as_ref()),
             threads: runner.threads(),
             connections: listing::connections(&functions),
@@ -302,6 +304,7 @@ impl LoadedWorker {
                 metrics,
                 base.peers.clone(),
                 base.health.clone(),
+                not_loaded,
             );
             let config = base.config.app.host.http.clone();
             let http = Http::new(

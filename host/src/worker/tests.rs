@@ -138,6 +138,7 @@ fn config() -> WorkerConfig {
         uses_opentelemetry: false,
         max_requests: None,
         strict: false,
+        must_load: Default::default(),
         threads: None,
     }
 }

@@ -2,6 +2,6 @@
 
 mod debugger;
 mod decorators;
-mod shapes;
+pub(crate) mod shapes;
 mod streams;
 mod websockets;

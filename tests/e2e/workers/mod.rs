@@ -3,7 +3,9 @@
 mod causes;
 mod contexts;
 mod even_load;
+mod lifespans;
 mod limits;
+mod lost_functions;
 mod reload;
 mod service_manager;
 mod stalls;

@@ -85,6 +85,16 @@ impl AsgiApp {
     }
 }
 
+/// Ends the apps that were started, of a worker that does not start. Attached, on the main thread, before the loop runs.
+pub(crate) fn shut_down_early(py: Python<'_>) {
+    let ended = py
+        .import("funcdock.asgi")
+        .and_then(|asgi| asgi.call_method0("shut_down_early"));
+    if let Err(error) = ended {
+        tracing::debug!("apps are not shut down: {error}");
+    }
+}
+
 /// Has the parts of an asynchronous iterator make the response of a call whose function has returned. Attached, on the
 /// loop's thread.
 pub(crate) fn start_parts(

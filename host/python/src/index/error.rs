@@ -20,6 +20,8 @@ pub(crate) enum LoadError {
     Declaration(AppError),
     /// A function's code failed, or does not fit its bindings.
     Function { name: String, error: PyErr },
+    /// The ASGI app that a function is says that it cannot start.
+    AppStart { name: String, error: PyErr },
     /// An extension's companion failed.
     Companion { extension: Arc<str>, error: PyErr },
     /// The app's extensions in Python do not have the library's form, or are attached to no function.
@@ -37,6 +39,7 @@ impl LoadError {
                 return ("indexing of the functions".to_owned(), error.to_string());
             }
             LoadError::Function { name, error } => (format!("load of function {name:?}"), error),
+            LoadError::AppStart { name, error } => (format!("lifespan of the ASGI app {name:?}"), error),
             LoadError::Companion { extension, error } => (
                 format!("start of the extension {extension:?}, in its companion,"),
                 error,
@@ -49,17 +52,28 @@ impl LoadError {
     /// Writes the log record of a function that fails alone; returns the error that its calls end with.
     pub(super) fn log(&self, py: Python<'_>, app: &App) -> Exception {
         let (phase, message) = self.describe(py, app);
-        if let (LoadError::Function { error, .. }, Driver::FunctionsHost) = (self, app.driver) {
-            // Whoever asks to load it gets the reason.
-            return Exception {
-                traceback: message,
-                ..exceptions::describe(py, error)
-            };
-        }
+        let reason = match self {
+            LoadError::Function { error, .. } | LoadError::AppStart { error, .. } => {
+                let raised = exceptions::describe(py, error);
+                if app.driver == Driver::FunctionsHost {
+                    // Whoever asks to load it gets the reason.
+                    return Exception {
+                        traceback: message,
+                        ..raised
+                    };
+                }
+                let first_line = raised.message.lines().next().unwrap_or_default();
+                match raised.type_name.starts_with("funcdock.") {
+                    true => first_line.to_owned(),
+                    false => format!("{}: {first_line}", raised.type_name),
+                }
+            }
+            _ => phase.clone(),
+        };
         py.detach(|| tracing::error!("{phase} failed, so its calls are answered with an error:\n{message}"));
         Exception {
             type_name: "LoadError".to_owned(),
-            message: "the function could not be loaded; the log at the start says why".to_owned(),
+            message: format!("the function could not be loaded; the log at the start says more: {reason}"),
             traceback: String::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! The start of a worker: from its configuration until it is ready, or says why it is not.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
@@ -14,16 +15,18 @@ const EXPLANATION: Duration = Duration::from_secs(1);
 
 impl WorkerProcess {
     /// Sends the worker its configuration and waits until it is ready. `restarts` is how often one of its index was started
-    /// before.
+    /// before. It does not start if one of the functions in `must_load` cannot be loaded.
     pub(in crate::supervisor) async fn start(
         &mut self,
         spec: &WorkerSpec,
         restarts: u32,
+        must_load: BTreeSet<String>,
     ) -> Result<Ready, SupervisorError> {
         let worker = self.index;
         let config = Box::new(WorkerConfig {
             index: worker,
             restarts,
+            must_load,
             load_cell: self.cell.index(),
             max_requests: self.limits.requests,
             ..spec.config.clone()

@@ -31,7 +31,12 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 
 /// Starts an app that needs packages.
 fn start(case: &str) -> Host {
-    App::case(case).python(python::with("shapes", &PACKAGES)).start()
+    App::case(case).python(python()).start()
+}
+
+/// Returns an interpreter with the packages of all these apps.
+pub(crate) fn python() -> PathBuf {
+    python::with("shapes", &PACKAGES)
 }
 
 /// Returns environments with azure-functions only, of old and new Python versions.
