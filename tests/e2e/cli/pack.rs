@@ -272,10 +272,10 @@ fn settings_of_pip_count_unless_the_environment_has_them() {
         Done::of(command.envs(index.map(|index| ("PIP_INDEX_URL", index))))
     };
     for (index, asked) in [
-        (None, "/of-the-file/colorama/"),
+        (None, "Looking in indexes: http://127.0.0.1:9/of-the-file"),
         (
             Some("http://127.0.0.1:9/of-the-environment"),
-            "/of-the-environment/colorama/",
+            "Looking in indexes: http://127.0.0.1:9/of-the-environment",
         ),
     ] {
         let done = pack(index);
