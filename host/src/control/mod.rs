@@ -21,7 +21,7 @@ pub use messages::{
 };
 
 /// The version of this protocol. It grows with every change that an older peer would misread.
-pub const PROTOCOL: u32 = 10;
+pub const PROTOCOL: u32 = 11;
 
 #[cfg(test)]
 mod tests;
