@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use funcdock_tests::{App, binary, outside, repository, target, wait_for};
+use funcdock_tests::{App, binary, outside, python, repository, target, wait_for};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -69,6 +69,17 @@ fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
         .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1");
     let installed = Done::of(extension(["install"]).arg(&library).arg(app.path()));
     assert_eq!(installed.code, Some(0), "{}", installed.output());
+    let mut list = extension(["list", "--settings"]);
+    let listed = Done::of(
+        list.arg(app.path())
+            .arg("--python")
+            .arg(python::without_packages()),
+    );
+    assert!(
+        listed.stdout.contains(": int - "),
+        "settings are documented\n{}",
+        listed.output()
+    );
     app
 }
 
