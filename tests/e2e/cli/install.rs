@@ -25,7 +25,9 @@ fn a_library_is_put_into_the_app() {
     assert!(done.stdout.ends_with(&next), "{}", done.output());
     let other = install(&library("funcdock-server-timing"), &app);
     assert!(
-        other.stdout.contains("    \"server-timing\": {}\n  }\n\n`funcdock extension list "),
+        other
+            .stdout
+            .contains("    \"server-timing\": {}\n  }\n\n`funcdock extension list "),
         "it requires no setting\n{}",
         other.output()
     );
