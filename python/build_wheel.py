@@ -1,5 +1,5 @@
 """Puts what cargo builds into the wheel: the command, its libraries, its man page, stubs of its extensions,
-and the licences of their crates.
+and the licences of their crates. And the sources of the crates that other extensions depend on.
 
 Nothing in it is for one version of Python, so there is one wheel a platform. Two variables change it:
 
@@ -25,6 +25,8 @@ COMMAND = "funcdock"
 #: Where the command looks for its libraries, beside the folder that it is in.
 LIBRARIES = Path("lib/funcdock")
 MAN_PAGE = Path("share/man/man1/funcdock.1")
+#: Where `funcdock extension new` looks for the crates that a new extension depends on.
+CRATES = Path("share/funcdock")
 STUBS = Path("funcdock/extensions.pyi")
 THIRD_PARTY = "THIRD-PARTY.txt"
 
@@ -53,12 +55,15 @@ class Wheel(BuildHookInterface[Any]):
         with (layout / THIRD_PARTY).open("wb") as licences:
             script = root / "python/third_party.py"
             subprocess.run([sys.executable, script, target()], stdout=licences, check=True)
+        crates = root / "python/author_crates.py"
+        subprocess.run([sys.executable, crates, layout / CRATES], check=True)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag(glibc)}"
         build_data["shared_scripts"] = {str(layout / "bin" / COMMAND): COMMAND}
         build_data["shared_data"] = {
             str(layout / LIBRARIES): str(LIBRARIES),
             str(layout / MAN_PAGE): str(MAN_PAGE),
+            str(layout / CRATES): str(CRATES),
         }
         metadata = f"{self.build_config.builder.artifact_project_id}.dist-info"
         build_data["force_include" if version == "standard" else "force_include_editable"] = {

@@ -98,7 +98,8 @@ fn every_option_has_an_environment_variable() {
         .env("FUNCDOCK_VERBOSE", "true")
         .start();
     assert!(host.address().starts_with("127.0.0.2:"), "{}", host.address());
-    assert_eq!(host.get("/admin/host/status").json()["workers"], 2);
+    let status = host.get("/admin/host/status").json();
+    assert_eq!(status["workers"].as_array().map(Vec::len), Some(2), "{status:#}");
     assert_eq!(host.get("/api/echo").status, 200);
     assert_eq!(host.get("/api/large?size=0").status, 200);
     assert_eq!(host.get("/api/things").status, 404);
@@ -182,9 +183,14 @@ fn an_app_without_functions_and_one_of_timers_run() {
         .arg("127.0.0.1")
         .spawn();
     host.wait_for_stdout("\tclock: timerTrigger\n");
+    host.wait_for_log("listening at http://localhost:");
     host.stop().assert_clean();
     let host = App::empty().file("host.json", "{}").spawn();
     host.wait_for_log("the app has no functions");
+    host.wait_for_log(&format!(
+        "listening at http://{}",
+        host.address().replace("127.0.0.1", "localhost")
+    ));
     host.stop().assert_clean();
 }
 

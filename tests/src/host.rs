@@ -88,6 +88,8 @@ impl Host {
             .into_iter()
             .filter_map(|scheme| stdout.find(scheme));
         let url = urls.min().map(|start| &stdout[start..]);
+        // A file has no URL: those who ask at a Unix socket name it.
+        let url = url.or_else(|| stdout.contains(" at unix:").then_some("http://localhost"));
         let url = url.unwrap_or_else(|| panic!("the host lists no URL\n{}", self.output()));
         let start = url.find("://").map_or(0, |colon| colon + 3);
         let end = url[start..]

@@ -79,6 +79,15 @@ impl HostUrl {
         }
     }
 
+    /// Returns the same place with TLS.
+    pub(super) fn with_tls(&self) -> Self {
+        let mut url = self.clone();
+        match &mut url {
+            HostUrl::At { scheme, .. } | HostUrl::Socket { scheme, .. } => *scheme = Scheme::Https,
+        }
+        url
+    }
+
     /// Whether only this machine has it.
     pub(super) fn is_local(&self) -> bool {
         match self {

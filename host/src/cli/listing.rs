@@ -38,14 +38,22 @@ impl Display for Listing<'_> {
             if !methods.is_empty() {
                 write!(f, "[{}] ", OneLine(&methods.join(",")))?;
             }
-            write!(f, "{}://{}", self.scheme.as_str(), self.address.authority())?;
-            for part in [self.route_prefix, route]
-                .into_iter()
+            let parts = [self.route_prefix, route];
+            let path: String = parts
+                .iter()
                 .filter(|part| !part.is_empty())
-            {
-                write!(f, "/{}", OneLine(part))?;
+                .map(|part| format!("/{}", OneLine(part)))
+                .collect();
+            match self.address {
+                HostAddress::Ip(_) => {
+                    writeln!(f, "{}://{}{path}", self.scheme.as_str(), self.address.authority())?;
+                }
+                // No URL has the name of a file.
+                HostAddress::Unix(_) => {
+                    let path = if path.is_empty() { "/" } else { path.as_str() };
+                    writeln!(f, "{path} at {}", OneLine(&self.address.to_string()))?;
+                }
             }
-            writeln!(f)?;
         }
         writeln!(f)
     }
@@ -99,6 +107,25 @@ mod tests {
             listing("127.0.0.1:7071", "api", &[forged, route]),
             "\nFunctions:\n\n\ta\\n\tAdmin: x\\x1b[2J\n\tb: [GET] http://localhost:7071/api/r\\n\tAdmin: \n\n"
         );
+    }
+
+    #[test]
+    fn a_path_has_the_file_of_a_unix_socket() {
+        let functions = ["hello/{name}", ""].map(|route| function("F", "httpTrigger", &["GET"], Some(route)));
+        for (route_prefix, expected) in [
+            ("api", ["/api/hello/{name}", "/api"]),
+            ("", ["/hello/{name}", "/"]),
+        ] {
+            let text = Listing {
+                functions: &functions,
+                scheme: Scheme::Http,
+                address: &HostAddress::Unix("/run/shop.sock".into()),
+                route_prefix,
+            }
+            .to_string();
+            let lines = expected.map(|path| format!("\tF: [GET] {path} at unix:/run/shop.sock\n"));
+            assert_eq!(text, format!("\nFunctions:\n\n{}\n", lines.concat()));
+        }
     }
 
     #[test]

@@ -244,8 +244,13 @@ fn report(progress: Progress<'_>, scheme: Scheme, route_prefix: &str, unused_con
                     "the app has no functions: declare one in function_app.py, or in a folder with a function.json"
                 );
             }
-            if matches!(address, HostAddress::Unix(_)) {
-                tracing::info!("listening at {address}");
+            match address {
+                HostAddress::Unix(_) => tracing::info!("listening at {address}"),
+                // No function's URL has it, and the host may have chosen the port.
+                HostAddress::Ip(_) if ready.functions.iter().all(|function| function.route.is_none()) => {
+                    tracing::info!("listening at {}://{}", scheme.as_str(), address.authority());
+                }
+                HostAddress::Ip(_) => {}
             }
             print_unread(&Listing {
                 functions: &ready.functions,

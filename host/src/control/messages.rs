@@ -140,8 +140,13 @@ pub enum Reply {
     Extensions(serde_json::Value),
     /// To [`Question::Metrics`]: a complete text in the format of OpenMetrics.
     Metrics(String),
-    /// To [`Question::Health`]: why it cannot, if it cannot.
-    Health(Option<String>),
+    /// To [`Question::Health`].
+    Health {
+        /// The id of the worker's process.
+        pid: u32,
+        /// Why it cannot go on serving, if it cannot.
+        failure: Option<String>,
+    },
     /// To [`Question::Flush`].
     Flush(Flushed),
     /// The worker cannot answer. Its log says why.

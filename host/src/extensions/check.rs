@@ -51,7 +51,7 @@ pub struct Check {
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Depth {
-    /// Open the library.
+    /// Open the library, and find out which settings are required.
     Open,
     /// Also check the settings, as a worker does before it runs any Python code.
     Configure,
@@ -103,7 +103,12 @@ impl Check {
         extensions.sort_by_key(|extension| extension.name());
         report(Event::Count(extensions.len()));
         for extension in extensions {
-            let described = Described::of(&extension);
+            let mut described = Described::of(&extension);
+            // A check that goes on calls `configure` with the settings that it was given, and no others.
+            if self.depth != Depth::Run {
+                report(Event::Begin(Step::Configure));
+                described.mark_required(&extension);
+            }
             let name = described.name.clone();
             report(Event::Extension(described));
             if let Some(file) = &self.file

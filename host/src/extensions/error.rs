@@ -227,7 +227,7 @@ pub enum ExtensionError {
     },
     /// The settings are wrong.
     #[error(
-        "extension {name:?}: {}: {reason}\n  next: correct the settings{}; the extension's documentation lists them",
+        "extension {name:?}: {}: {reason}\n  next: correct the settings{}; `funcdock extension list APP --settings` lists them",
         match place { Some(place) => place.clone(), None => format!("host.json: workerExtensions.{name}.settings") },
         match place { Some(_) => " there, or in host.json", None => ", there or where function code configures it" }
     )]

@@ -10,7 +10,7 @@
 //! 4. `chain`: the hooks around one function, for every call; `tables/`: the functions that a hook can call in the host
 //! 5. `counters`, `statistics`, `ticks`: what the hooks did, and their time; `metrics/`: the same for `/metrics`, and the
 //!    metrics of extensions; `report`: what is listed; `activity`: what the supervisor is told before it is done
-//! 6. `check`, `step`: `funcdock extension check`; `error`: why an extension cannot be docked
+//! 6. `check`, `step`, `required`: `funcdock extension check` and `list`; `error`: why an extension cannot be docked
 //!
 //! `unsafe` is in three places. `finding/library` opens libraries: it gives out an extension only after all checks.
 //! `tables/` makes contexts of the host's values: each borrows the value that its table is for, for as long as the context
@@ -30,6 +30,7 @@ mod metrics;
 mod order;
 mod registry;
 mod report;
+mod required;
 mod slot;
 mod statistics;
 mod step;

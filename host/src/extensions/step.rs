@@ -137,6 +137,8 @@ pub struct Setting {
     pub annotation: String,
     /// What it does; may be empty.
     pub documentation: String,
+    /// Whether the extension refuses settings without it, as far as the host has found out.
+    pub required: bool,
 }
 
 impl Described {
@@ -147,6 +149,7 @@ impl Described {
             name: setting.name.into(),
             annotation: setting.annotation.into(),
             documentation: setting.documentation.into(),
+            required: false,
         };
         let abi::Attributes { attributes, classes } = extension.attributes();
         let attribute = |attribute: abi::Attribute| ContextAttribute {

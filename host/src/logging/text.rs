@@ -1,6 +1,7 @@
 //! Records for people: `time LEVEL logger: message name=value …`. More lines of a message, and a traceback, follow on
 //! lines of their own, which begin with two spaces. So every line that does not is the start of a record.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use tracing::field::{Field, Visit};
@@ -32,8 +33,12 @@ pub(super) fn write(event: &Event<'_>, line: &mut String) -> Result<About, fmt::
     let message = parts.message.trim_end_matches('\n');
     let first_end = message.find('\n').unwrap_or(message.len());
     let (first, rest) = message.split_at(first_end);
-    let (logger, first, rest) = (OneLine(logger), OneLine(first), Indented(rest));
-    writeln!(line, "{logger}: {first}{}{rest}", OneLine(&parts.fields))?;
+    write!(line, "{}: {}", OneLine(logger), OneLine(first))?;
+    // The records of calls have it in their words.
+    if let Some(id) = parts.invocation.as_deref().filter(|id| !first.contains(id)) {
+        write!(line, " invocation={}", OneLine(&word(id)))?;
+    }
+    writeln!(line, "{}{}", OneLine(&parts.fields), Indented(rest))?;
     match parts.traceback.as_deref().map(|text| text.trim_end_matches('\n')) {
         Some(traceback) if !traceback.is_empty() => writeln!(line, "  {}", Indented(traceback))?,
         _ => {}
@@ -69,6 +74,7 @@ struct Parts {
     fields: String,
     /// The logger of a record of a function or an extension.
     logger: Option<String>,
+    invocation: Option<String>,
     function: Option<String>,
     traceback: Option<String>,
     is_critical: bool,
@@ -104,14 +110,19 @@ impl Visit for Parts {
             // Only for log collectors. A person finds the function and the trace by the invocation id.
             "trace_id" | "span_id" | "fields" => {}
             "function" if self.logger.is_some() => {}
-            // A single word needs no quotes.
-            name if value.contains(char::is_whitespace) => {
-                let _ = write!(self.fields, " {name}={value:?}");
-            }
+            "invocation" if self.logger.is_some() => self.invocation = Some(value.to_owned()),
             name => {
-                let _ = write!(self.fields, " {name}={value}");
+                let _ = write!(self.fields, " {name}={}", word(value));
             }
         }
+    }
+}
+
+/// Returns a value as a field has it: in quotes, unless it is a single word.
+fn word(value: &str) -> Cow<'_, str> {
+    match value.contains(char::is_whitespace) {
+        true => Cow::Owned(format!("{value:?}")),
+        false => Cow::Borrowed(value),
     }
 }
 

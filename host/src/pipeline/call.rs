@@ -31,6 +31,8 @@ pub(super) struct Call<G: Send + Sync + 'static> {
     deadline: Option<Instant>,
     /// Whether nobody waits for the reply any more.
     detached: bool,
+    /// Whether there is a record of its beginning, or none is wanted.
+    is_begin_logged: bool,
 }
 
 enum Stage {
@@ -55,9 +57,6 @@ impl<G: Send + Sync + 'static> Call<G> {
         held: G,
     ) -> Self {
         function.counts.begin();
-        if pipeline.logs_calls {
-            call_log::begun(&invocation);
-        }
         let begun = Instant::now();
         Call {
             pipeline: Arc::clone(pipeline),
@@ -69,6 +68,14 @@ impl<G: Send + Sync + 'static> Call<G> {
             begun,
             deadline: pipeline.timeout.map(|limit| begun + limit),
             detached: false,
+            is_begin_logged: !pipeline.logs_calls,
+        }
+    }
+
+    /// Logs that the call begins, unless that was logged. A pre hook may start its trace, so this comes after them.
+    fn log_begin(&mut self) {
+        if !std::mem::replace(&mut self.is_begin_logged, true) {
+            call_log::begun(&self.invocation);
         }
     }
 
@@ -156,6 +163,7 @@ impl<G: Send + Sync + 'static> Call<G> {
                     if let Err(outcome) = entered.await {
                         return outcome;
                     }
+                    self.log_begin();
                     if let Some(bindings) = &self.function.bindings
                         && bindings.has_inputs()
                     {
@@ -213,6 +221,7 @@ impl<G: Send + Sync + 'static> Call<G> {
         }
         let chain = &self.function.chain;
         chain.give_up_entering(&self.invocation, &mut self.progress);
+        self.log_begin();
         if self.pipeline.logs_failures {
             log_failure(&self.invocation, &outcome);
         }
@@ -291,6 +300,7 @@ impl<G: Send + Sync + 'static> Drop for Call<G> {
             begun: self.begun,
             deadline: self.deadline,
             detached: true,
+            is_begin_logged: self.is_begin_logged,
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.detached => {

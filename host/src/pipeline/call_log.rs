@@ -30,10 +30,11 @@ pub(super) fn ended(invocation: &Invocation, outcome: &Outcome, took: Duration) 
 
 fn log(invocation: &Invocation, message: &str) {
     let function = invocation.function().name.as_str();
-    let trace = invocation.trace_ids();
+    let (id, trace) = (invocation.id(), invocation.trace_ids());
     record(
         Level::Info,
         &Record {
+            invocation: Some(id),
             function: Some(function),
             trace_id: trace.trace_id(),
             span_id: trace.span_id(),

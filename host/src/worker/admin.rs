@@ -122,7 +122,10 @@ impl OwnAdmin {
                 let of_extensions = lock(&self.extensions.native).metrics();
                 Reply::Metrics(exposition::join([self.metrics.encode().as_str(), &of_extensions]))
             }
-            Question::Health => Reply::Health(self.health.failure().map(ToOwned::to_owned)),
+            Question::Health => Reply::Health {
+                pid: std::process::id(),
+                failure: self.health.failure().map(ToOwned::to_owned),
+            },
             Question::Flush => Reply::Flush(self.flush()),
         }
     }
@@ -146,35 +149,57 @@ impl OwnAdmin {
     }
 }
 
+/// Returns the name of a worker's state.
+fn state(failure: Option<&str>) -> &'static str {
+    match failure {
+        None => "Running",
+        Some(_) => "Unhealthy",
+    }
+}
+
 impl Admin for WorkerAdmin {
-    fn status(&self) -> Status {
-        let failure = self.own.health.failure();
-        let mut report = json!({
-            "state": "Running",
-            "version": env!("CARGO_PKG_VERSION"),
-            "python": self.language,
-            "worker": self.own.worker,
-            "workers": self.workers,
-            "processUptime": self.start.elapsed().as_millis() as u64,
-            "extensions": self.own.extensions.report(),
-            "errors": self.own.errors,
-        });
-        if let Some(reason) = failure {
-            report["state"] = "Unhealthy".into();
-            report["reason"] = reason.into();
-        }
-        Status {
-            is_healthy: failure.is_none(),
-            report,
-        }
+    fn failure(&self) -> Option<&str> {
+        self.own.health.failure()
+    }
+
+    fn status(&self) -> AdminFuture<'_, Status> {
+        Box::pin(async {
+            let replies = self.ask_all(Question::Health).await;
+            let worker = |index: u32| match replies.iter().find(|(worker, _)| *worker == index) {
+                Some((_, Reply::Health { pid, failure })) => {
+                    json!({ "index": index, "pid": pid, "state": state(failure.as_deref()) })
+                }
+                // It starts, or does not answer.
+                _ => json!({ "index": index, "pid": null, "state": "NotReady" }),
+            };
+            let failure = self.failure();
+            let mut report = json!({
+                "state": state(failure),
+                "version": env!("CARGO_PKG_VERSION"),
+                "python": self.language,
+                "worker": self.own.worker,
+                "workers": (0..self.workers).map(worker).collect::<Vec<_>>(),
+                "processUptime": self.start.elapsed().as_millis() as u64,
+                "extensions": self.own.extensions.report(),
+                "errors": self.own.errors,
+            });
+            if let Some(reason) = failure {
+                report["reason"] = reason.into();
+            }
+            Status {
+                is_healthy: failure.is_none(),
+                report,
+            }
+        })
     }
 
     fn not_ready(&self) -> AdminFuture<'_, Vec<String>> {
         Box::pin(async {
             let replies = self.ask_all(Question::Health).await;
             let reason = |worker: u32| match replies.iter().find(|(index, _)| *index == worker) {
-                Some((_, Reply::Health(None))) => None,
-                Some((_, Reply::Health(Some(reason)))) => Some(format!("worker {worker}: {reason}")),
+                Some((_, Reply::Health { failure, .. })) => failure
+                    .as_ref()
+                    .map(|reason| format!("worker {worker}: {reason}")),
                 _ => Some(format!("worker {worker}: it is not ready, or does not answer")),
             };
             (0..self.workers).filter_map(reason).collect()
@@ -219,7 +244,7 @@ impl Admin for WorkerAdmin {
                     }
                     Reply::Flush(Flushed::Busy) => report.busy.push(worker),
                     // No answer to this question.
-                    Reply::Extensions(_) | Reply::Metrics(_) | Reply::Health(_) | Reply::Failed => {
+                    Reply::Extensions(_) | Reply::Metrics(_) | Reply::Health { .. } | Reply::Failed => {
                         report.missing.push(worker);
                     }
                 }

@@ -61,6 +61,35 @@ fn mistakes_that_do_not_fail_are_warnings() {
 }
 
 #[test]
+fn hooks_that_no_call_has_reached_are_named() {
+    for (settings, how) in [
+        (json!({ "comes_to": "respond" }), "answered"),
+        (json!({ "comes_to": "fail" }), "refused"),
+    ] {
+        let done = fixture("wait", &settings);
+        assert_eq!(done.code, Some(0), "{}", done.output());
+        assert!(
+            done.stdout.contains("\n  ! post_invocation: not called\n"),
+            "{}",
+            done.output()
+        );
+        let warning = format!(
+            "warning: extension \"wait\": post_invocation: not called, as pre_invocation {how} the call; give a request \
+             that passes with --request\n"
+        );
+        assert!(done.stderr.contains(&warning), "{}", done.output());
+        assert!(
+            done.stdout.ends_with("1 extension checked: 1 with warnings\n"),
+            "{}",
+            done.output()
+        );
+    }
+    // It has no other hook.
+    let only = fixture("answer", &json!({}));
+    assert!(only.stdout.ends_with("1 fine\n"), "{}", only.output());
+}
+
+#[test]
 fn the_request_and_the_settings_may_be_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {

@@ -17,8 +17,26 @@ fn a_library_is_put_into_the_app() {
     let rate_limit = library("funcdock-rate-limit");
     let done = install(&rate_limit, &app);
     assert_eq!(done.code, Some(0), "{}", done.output());
-    let next = "host.json needs:\n\n  \"workerExtensions\": {\n    \"rate-limit\": {}\n  }\n";
-    assert!(done.stdout.ends_with(next), "{}", done.output());
+    let next = format!(
+        "host.json needs:\n\n  \"workerExtensions\": {{\n    \"rate-limit\": {{ \"settings\": {{ \"per_second\": 1.0 }} }}\n  \
+         }}\n\nPut your own values in place of these. `funcdock extension list {} --settings` describes all settings.\n",
+        app.path().display()
+    );
+    assert!(done.stdout.ends_with(&next), "{}", done.output());
+    let other = install(&library("funcdock-server-timing"), &app);
+    assert!(
+        other
+            .stdout
+            .contains("    \"server-timing\": {}\n  }\n\n`funcdock extension list "),
+        "it requires no setting\n{}",
+        other.output()
+    );
+    fs::remove_file(
+        app.path()
+            .join(".extensions")
+            .join(library_name("funcdock-server-timing")),
+    )
+    .expect("it is there");
     let file = app
         .path()
         .join(".extensions")

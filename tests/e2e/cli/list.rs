@@ -151,17 +151,22 @@ fn the_settings_of_each_extension_are_explained() {
     let lines: Vec<&str> = done.stdout.lines().collect();
     let row = lines.iter().position(|line| line.starts_with("rate-limit "));
     let below = &lines[row.unwrap_or_else(|| panic!("{}", done.output())) + 1..];
-    let shown = "    per_second: float - ";
-    assert!(
-        below.iter().take(4).any(|line| line.starts_with(shown)),
-        "{}",
-        done.output()
-    );
-    let accepts = &entry(&list(&app, &["--json"]).json()["docked"], "rate-limit")["accepts"][0];
-    assert_eq!(
-        (&accepts["name"], &accepts["annotation"]),
-        (&json!("per_second"), &json!("float"))
-    );
+    for shown in ["    per_second: float (required) - ", "    max_keys: int - "] {
+        assert!(
+            below.iter().take(16).any(|line| line.starts_with(shown)),
+            "{shown}\n{}",
+            done.output()
+        );
+    }
+    let accepts = &entry(&list(&app, &["--json"]).json()["docked"], "rate-limit")["accepts"];
+    let setting = |index: usize| {
+        let setting = &accepts[index];
+        (&setting["name"], &setting["annotation"], &setting["required"])
+    };
+    assert_eq!(setting(0), (&json!("per_second"), &json!("float"), &json!(true)));
+    let required = accepts.as_array().into_iter().flatten();
+    let required = required.filter(|setting| setting["required"] == true);
+    assert_eq!(required.count(), 1, "{accepts:#}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use funcdock_tests::{App, binary, outside, repository, target, wait_for};
+use funcdock_tests::{App, binary, outside, python, repository, target, wait_for};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -69,6 +69,17 @@ fn in_app(krate: &Path, library: &str, settings: serde_json::Value) -> App {
         .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1");
     let installed = Done::of(extension(["install"]).arg(&library).arg(app.path()));
     assert_eq!(installed.code, Some(0), "{}", installed.output());
+    let mut list = extension(["list", "--settings"]);
+    let listed = Done::of(
+        list.arg(app.path())
+            .arg("--python")
+            .arg(python::without_packages()),
+    );
+    assert!(
+        listed.stdout.contains(": int - "),
+        "settings are documented\n{}",
+        listed.output()
+    );
     app
 }
 
@@ -210,6 +221,43 @@ fn the_path_of_the_api_can_be_set() {
         config.contains(&format!("funcdock-extension-api = {{ path = \"{path}\" }}")),
         "{config}"
     );
+}
+
+/// The wheel's hook runs this script, and the package is in a prefix like this one.
+#[test]
+fn an_installed_package_has_the_sources_of_the_api() {
+    let prefix = tempfile::tempdir().expect("a folder");
+    let prefix = prefix.path().canonicalize().expect("it exists");
+    let shared = prefix.join("share/funcdock");
+    let copied = Done::of(
+        Command::new("python3")
+            .arg(repository().join("python/author_crates.py"))
+            .arg(&shared),
+    );
+    assert_eq!(copied.code, Some(0), "{}", copied.output());
+    fs::create_dir(prefix.join("bin")).expect("a folder");
+    let installed = prefix.join("bin/funcdock");
+    fs::copy(binary(), &installed).expect("a program");
+    let new = Done::of(
+        Command::new(installed)
+            .args(["extension", "new", "fresh"])
+            .current_dir(&prefix),
+    );
+    assert_eq!(new.code, Some(0), "{}", new.output());
+    let api = shared.join("extension-api");
+    assert!(
+        new.stdout.contains(&format!(
+            "with funcdock-extension-api from {:?}",
+            api.display().to_string()
+        )),
+        "{}",
+        new.output()
+    );
+    let krate = prefix.join("fresh");
+    let tested = cargo(&krate, &["test", "--lib"]);
+    assert!(tested.stdout.contains("2 passed"), "{}", tested.output());
+    let lock = fs::read_dir(&shared).expect("a folder").flatten();
+    assert_eq!(lock.count(), 2, "cargo writes nothing into the installed package");
 }
 
 #[test]

@@ -159,6 +159,7 @@ fn calls_are_logged_when_somebody_asks() {
     let id = |line: &str| line.split("Id=").nth(1).map(|rest| rest[..36].to_owned());
     assert_eq!(id(&ended), id(&begun));
     assert!(ended.ends_with("ms)"), "{ended}");
+    assert!(begun.ends_with(')'), "the id is there once: {begun}");
     line(&host, "Executed 'Functions.raise' (Failed, Id=");
     for app in [
         app("{}"),
@@ -170,6 +171,28 @@ fn calls_are_logged_when_somebody_asks() {
         host.wait_for_log("one at 50");
         let stopped = host.stop();
         assert!(!stopped.stderr.contains("Functions.shop"), "{}", stopped.stderr);
+    }
+}
+
+#[test]
+fn the_records_of_a_call_have_its_ids_as_keys() {
+    let host = app("{}")
+        .arg("--log-calls")
+        .arg("--log-format")
+        .arg("json")
+        .env("PYTHON_ENABLE_WORKER_EXTENSIONS", "1")
+        .env("OTEL_TRACES_EXPORTER", "console")
+        .start();
+    // No traceparent: the extension starts the trace.
+    host.get("/api/shop");
+    let mine = super::record(&host, "one at 50");
+    for start in ["Executing 'Functions.shop'", "Executed 'Functions.shop'"] {
+        let record = line(&host, &format!("\"message\":\"{start}"));
+        let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+        assert!(record["trace_id"].is_string(), "{record:#}");
+        for key in ["invocation_id", "function", "trace_id"] {
+            assert_eq!(record[key], mine[key], "{key}\n{record:#}\n{mine:#}");
+        }
     }
 }
 

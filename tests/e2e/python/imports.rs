@@ -106,7 +106,7 @@ def main(req):
         'found': found,
         'absolute': all(os.path.isabs(path) for path in sys.path),
         'path': IMPORTED,
-        'variable': os.environ.get('PYTHONSAFEPATH'),
+        'variable': os.environ.get('PYTHONSAFEPATH') or os.environ.get('FUNCDOCK_BOOTSTRAP'),
         'own': os.environ.get('PYTHONPATH'),
     })
 ";

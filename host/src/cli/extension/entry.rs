@@ -58,7 +58,11 @@ impl Entry {
                 "" => String::new(),
                 text => format!(" - {}", text.replace('\n', "\n  ")),
             };
-            format!("{}: {}{documentation}", setting.name, setting.annotation)
+            let required = if setting.required { " (required)" } else { "" };
+            format!(
+                "{}: {}{required}{documentation}",
+                setting.name, setting.annotation
+            )
         });
         let lines: Vec<String> = self.message.iter().cloned().chain(settings).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))

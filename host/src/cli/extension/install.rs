@@ -65,16 +65,49 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     copy(&file, &installed).with_context(|| format!("cannot write {}", installed.display()))?;
-    let names: Vec<String> = extensions
-        .iter()
-        .map(|extension| format!("    {:?}: {{}}", extension.name))
-        .collect();
     print(&format_args!(
-        "Installed {}. To dock it, host.json needs:\n\n  \"workerExtensions\": {{\n{}\n  }}\n",
+        "Installed {}. To dock it, host.json needs:\n\n{}",
         installed.display(),
-        names.join(",\n")
+        needed(&extensions, &app)
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what host.json needs, and where all settings are described.
+fn needed(extensions: &[Described], app: &Path) -> String {
+    let entries: Vec<String> = extensions
+        .iter()
+        .map(|extension| {
+            let required = extension.settings.iter().filter(|setting| setting.required);
+            let required: Vec<String> = required
+                .map(|setting| format!("{:?}: {}", setting.name, setting.example()))
+                .collect();
+            match required.as_slice() {
+                [] => format!("    {:?}: {{}}", extension.name),
+                required => format!(
+                    "    {:?}: {{ \"settings\": {{ {} }} }}",
+                    extension.name,
+                    required.join(", ")
+                ),
+            }
+        })
+        .collect();
+    let mut text = format!("  \"workerExtensions\": {{\n{}\n  }}\n", entries.join(",\n"));
+    let mut settings = extensions
+        .iter()
+        .flat_map(|extension| &extension.settings)
+        .peekable();
+    if settings.peek().is_some() {
+        let placeholders = match settings.any(|setting| setting.required) {
+            true => "Put your own values in place of these. ",
+            false => "",
+        };
+        text.push_str(&format!(
+            "\n{placeholders}`funcdock extension list {} --settings` describes all settings.\n",
+            app.display()
+        ));
+    }
+    text
 }
 
 /// Returns the extensions of a library; the inner error is why it cannot be opened.

@@ -26,7 +26,8 @@ Examples:
                                                         Whoever clones the crate can build it
 
 The crate depends on funcdock-extension-api, which is not on crates.io. Without --git, its .cargo/config.toml names
-the sources on this machine; git ignores that file, and the README says what to do in a clone.
+the sources on this machine, which the package of funcdock brings; git ignores that file, and the README says what to do
+in a clone.
 
 See also: funcdock new adds a function to an app.";
 
@@ -46,7 +47,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
 
-    /// The folder of the crate funcdock-extension-api [default: in the source tree of this binary, if it exists]
+    /// The folder of the crate funcdock-extension-api [default: the one that is installed with this binary, else in the
+    /// source tree that it was built from]
     #[arg(long, value_name = "PATH")]
     api: Option<PathBuf>,
 
@@ -88,11 +90,12 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     new_files.write("choose another folder with --path")?;
     print(&format_args!(
-        "Made the extension {:?} in {}. Next:\n\n  cd {1}\n  cargo test\n  cargo build --release\n  \
-         funcdock extension check target/release/{}\n  funcdock extension install target/release/{2} path/to/app\n\n\
+        "Made the extension {:?} in {}, with funcdock-extension-api from {}. Next:\n\n  cd {1}\n  cargo test\n  cargo build --release\n  \
+         funcdock extension check target/release/{}\n  funcdock extension install target/release/{3} path/to/app\n\n\
          Its README.md says more.\n",
         extension_name(&name),
         folder.display(),
+        api.place(),
         library(&name),
     ));
     Ok(ExitCode::SUCCESS)
@@ -170,7 +173,7 @@ fn files(krate: &str, scope: Scope, api: &Api) -> Vec<(&'static str, String)> {
         ("README.md", filled(include_str!("template/README.md.template"))),
         (".gitignore", filled(include_str!("template/gitignore.template"))),
     ];
-    if let Api::Folder(Some(folder)) = api {
+    if let Api::Folder(folder) = api {
         let config = include_str!("template/config.toml.template");
         files.push((".cargo/config.toml", config.replace("@PATH@", folder)));
     }
@@ -209,7 +212,7 @@ mod tests {
         for scope in [Scope::App, Scope::Function] {
             for api in [
                 Api::Git("\"https://git.example/x\"".to_owned()),
-                Api::Folder(Some("\"/x\"".to_owned())),
+                Api::Folder("\"/x\"".to_owned()),
             ] {
                 for (file, content) in files("funcdock-rate-limit", scope, &api) {
                     assert!(!content.contains('@'), "{file}: {content}");

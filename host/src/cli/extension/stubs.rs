@@ -212,7 +212,7 @@ fn in_docstring(text: &str) -> String {
     text.replace('\\', r"\\").replace("\"\"\"", "'''")
 }
 
-/// Returns keyword parameters for the settings. A key that is not an identifier is passed as `**{"the-key": value}`.
+/// Returns keyword parameters for the settings. All have a default, as host.json may have the required ones. A key that is not an identifier is passed as `**{"the-key": value}`.
 fn parameters(settings: &[Setting]) -> String {
     let mut named = String::new();
     let mut others = settings.is_empty();
@@ -254,6 +254,7 @@ mod tests {
             name: name.to_owned(),
             annotation: annotation.to_owned(),
             documentation: String::new(),
+            required: false,
         }
     }
 

@@ -10,9 +10,10 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 
-use crate::cli::client::{Client, ClientError};
+use crate::cli::client::{Client, ClientError, HostUrl};
 use crate::keys::KeyFolder;
 use crate::logging::{self, Level, LogLine, LogsEnd};
+use crate::triggers::http::SPEAKS_TLS;
 
 /// The header with the key.
 const KEY: &str = "x-functions-key";
@@ -170,6 +171,16 @@ impl Source {
                 let body = response.into_body().collect().await;
                 let body = body.map(|body| body.to_bytes()).unwrap_or_default();
                 let body = String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned();
+                if status == StatusCode::BAD_REQUEST
+                    && body.contains(SPEAKS_TLS)
+                    && matches!(url, HostUrl::At { .. })
+                {
+                    bail!(
+                        "the host at {url} serves with TLS: use --url {}, with --cacert FILE if the system does not trust \
+                         its certificate. One that --use-https has made is .funcdock/https/localhost.pem of the app",
+                        url.with_tls()
+                    );
+                }
                 bail!("the host at {url} has answered with {status}: {}", body.trim());
             }
         }

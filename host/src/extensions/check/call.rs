@@ -24,6 +24,16 @@ use crate::model::{
 /// What the message of an error of `post_invocation` begins with if `on_exception` failed.
 const IN_ON_EXCEPTION: &str = "in on_exception: ";
 
+/// How a pre hook went.
+enum Pre {
+    /// It continued.
+    Continued,
+    /// It ended the call: "answered" or "refused" it.
+    Ended(&'static str),
+    /// It failed, which is reported.
+    Failed,
+}
+
 /// What the calls of a check share.
 pub(super) struct CheckCall<'a> {
     pub(super) subject: &'a Subject,
@@ -40,8 +50,10 @@ impl CheckCall<'_> {
         let mut state = State::NONE;
         if self.has(Hook::PreInvocation) {
             report(Event::Begin(Step::PreInvocation));
-            if !self.pre_invocation(&runtime, &invocation, Step::PreInvocation, &mut state, report) {
-                return;
+            match self.pre_invocation(&runtime, &invocation, Step::PreInvocation, &mut state, report) {
+                Pre::Continued => {}
+                Pre::Ended(how) => return self.not_called(how, report),
+                Pre::Failed => return,
             }
         }
         self.attributes(&invocation, values, report);
@@ -85,8 +97,10 @@ impl CheckCall<'_> {
         let Some(runtime) = runtime(report) else { return };
         let invocation = self.invocation();
         let mut state = State::NONE;
-        if !self.pre_invocation(&runtime, &invocation, Step::OnException, &mut state, report) {
-            return;
+        match self.pre_invocation(&runtime, &invocation, Step::OnException, &mut state, report) {
+            Pre::Continued => {}
+            Pre::Ended(how) => return self.warn_not_called(Step::OnException, how, report),
+            Pre::Failed => return,
         }
         let mut result = CallResult::new(made_up::raised());
         let name = "post_invocation of a call that raised";
@@ -100,7 +114,31 @@ impl CheckCall<'_> {
         );
     }
 
-    /// Returns whether the pre hook continued.
+    /// Warns of everything that is left out as the pre hook ended the call: the check says nothing about it.
+    fn not_called(&self, how: &str, report: &mut dyn FnMut(Event)) {
+        for (is_there, step) in [
+            (
+                !self.subject.extension.made_attributes().is_empty(),
+                Step::Attribute,
+            ),
+            (self.has(Hook::PostInvocation), Step::PostInvocation),
+            (self.has(Hook::StreamEnded), Step::StreamEnded),
+        ] {
+            if is_there {
+                report(Event::Begin(step));
+                report(Event::Note("not called".to_owned()));
+                self.warn_not_called(step, how, report);
+            }
+        }
+    }
+
+    fn warn_not_called(&self, step: Step, how: &str, report: &mut dyn FnMut(Event)) {
+        self.subject.warn(
+            report,
+            &format!("{step}: not called, as pre_invocation {how} the call; give a request that passes with --request"),
+        );
+    }
+
     fn pre_invocation(
         &self,
         runtime: &Runtime,
@@ -108,14 +146,14 @@ impl CheckCall<'_> {
         step: Step,
         state: &mut State,
         report: &mut dyn FnMut(Event),
-    ) -> bool {
+    ) -> Pre {
         let raw = tables::invocation(invocation);
         let (returned, took) = wait(runtime, state, |state, context| {
             self.instance.pre_invocation(raw, state, context)
         });
         self.subject.in_budget(step, took, report);
         match PreDecision::new(returned, state, false) {
-            PreDecision::Continue => return true,
+            PreDecision::Continue => Pre::Continued,
             PreDecision::Respond(response) => {
                 let response = RBox::into_inner(response);
                 let status = response.status;
@@ -127,16 +165,18 @@ impl CheckCall<'_> {
                         &format!("the answer of pre_invocation cannot be sent: {problem}; the client gets 500 instead"),
                     ),
                 }
+                Pre::Ended("answered")
             }
             PreDecision::Refuse(refusal) => {
                 report(Event::Note(format!("refused the call: {}", refusal.message)));
+                Pre::Ended("refused")
             }
             PreDecision::Failed(failure) => {
                 self.subject
                     .failed(&Step::PreInvocation.to_string(), &failure.error, report);
+                Pre::Failed
             }
         }
-        false
     }
 
     /// Makes the attributes that no hook has set, as if function code read them all.

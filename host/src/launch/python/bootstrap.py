@@ -1,6 +1,7 @@
-# The first code of a worker process: `python -X utf8 -c <this text> <module.so>`, and more arguments for a worker of
-# Microsoft's Functions host. It loads the module and hands over to Rust. If that fails, it reports the error through the
-# control channel, or to stderr under the Functions host. Any version of Python can parse it, so that a version that is too old gets our message and not a SyntaxError.
+# The first code of a worker process: `python -X utf8 -c <code that runs this text> <module.so>`, and more arguments for a
+# worker of Microsoft's Functions host. The text is in a variable. It loads the module and hands over to Rust. If that
+# fails, it reports the error through the control channel, or to stderr under the Functions host. Any version of Python
+# can parse it, so that a version that is too old gets our message and not a SyntaxError.
 import sys
 
 # Before any other import: the first entry is the working directory, the app's folder, in a Python before 3.11, which does

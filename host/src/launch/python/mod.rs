@@ -24,6 +24,14 @@ pub(crate) const WORKER_RUNTIME: &str = "python";
 
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
+/// The variable with the bootstrap. As an argument, all of it would be in the lists of processes. As a file, it would have
+/// to be found in every installation, and Python puts the folder of such a file first on its path.
+const BOOTSTRAP_VARIABLE: &str = "FUNCDOCK_BOOTSTRAP";
+
+/// The code on the command line. `os` is imported already, as Python's own start needs it. No program that functions start
+/// gets the variable.
+const RUN_BOOTSTRAP: &str = "import os; exec(os.environ.pop('FUNCDOCK_BOOTSTRAP'))";
+
 /// The variable by which Python does not put the working directory, the app's folder, first on its path: from 3.11 on. An
 /// older Python imports nothing between that and the bootstrap's first line, which removes it.
 pub(crate) const SAFE_PATH: &str = "PYTHONSAFEPATH";
@@ -56,10 +64,23 @@ impl Program {
         {
             command.args(&self.arguments);
         }
-        command.args(["-c", BOOTSTRAP]).arg(&self.module);
+        command.env(BOOTSTRAP_VARIABLE, BOOTSTRAP);
+        command.args(["-c", RUN_BOOTSTRAP]).arg(&self.module);
         if std::env::var_os(SAFE_PATH).is_none_or(|value| value.is_empty()) {
             command.env(SAFE_PATH, OURS);
         }
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_on_the_command_line_reads_the_bootstrap() {
+        assert!(RUN_BOOTSTRAP.contains(&format!("'{BOOTSTRAP_VARIABLE}'")));
+        // Linux has a limit for a variable, 128 KiB.
+        assert!(BOOTSTRAP.len() < 64 << 10 && BOOTSTRAP.is_ascii());
     }
 }

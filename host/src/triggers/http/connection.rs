@@ -24,7 +24,10 @@ const HTTP_2_PREFACE: &[u8] = b"PRI ";
 /// The first byte of a client that speaks TLS (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// The response to a client that does not.
+/// What the response to a client that does not begins with.
+pub(crate) const SPEAKS_TLS: &str = "this port speaks https://";
+
+/// The response to a client that does not. Begins with [`SPEAKS_TLS`].
 const PLAIN_REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Content-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 54\r\n\

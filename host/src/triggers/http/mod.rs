@@ -54,6 +54,7 @@ pub(crate) use accept::Handover;
 pub use accept::Listener;
 pub use admin::{Admin, AdminFuture, FlushReport, Status};
 pub(crate) use announced::{AnnouncedCall, AnnouncedCalls, Caller, NotAnnounced, Taking};
+pub(crate) use connection::SPEAKS_TLS;
 pub use counts::{CLASSES, ResponseCounts};
 pub(crate) use reply::{Reply, into_response};
 

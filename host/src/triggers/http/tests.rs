@@ -64,11 +64,17 @@ impl<F: Fn(&RunnerCall) -> Data + Send + Sync + 'static> FunctionRunner for Runn
 struct NoAdmin;
 
 impl Admin for NoAdmin {
-    fn status(&self) -> Status {
-        Status {
-            is_healthy: true,
-            report: serde_json::Value::Null,
-        }
+    fn failure(&self) -> Option<&str> {
+        None
+    }
+
+    fn status(&self) -> AdminFuture<'_, Status> {
+        Box::pin(async {
+            Status {
+                is_healthy: true,
+                report: serde_json::Value::Null,
+            }
+        })
     }
 
     fn not_ready(&self) -> AdminFuture<'_, Vec<String>> {

@@ -96,9 +96,20 @@ fn a_host_with_tls_is_trusted_by_its_certificate() {
     assert!(untrusted.stderr.contains("--cacert"), "{}", untrusted.output());
     let forgotten = elsewhere(&["--url", &format!("http://{admin}")], None);
     assert!(
-        forgotten.stderr.contains("this port speaks https://"),
+        forgotten
+            .stderr
+            .contains(&format!("serves with TLS: use --url {url}, with --cacert")),
         "{}",
         forgotten.output()
+    );
+    let port = admin.rsplit(':').next().unwrap_or_default();
+    let by_port = elsewhere(&["--port", port], None);
+    assert!(
+        by_port
+            .stderr
+            .contains(&format!("use --url https://localhost:{port}, with --cacert")),
+        "{}",
+        by_port.output()
     );
 }
 

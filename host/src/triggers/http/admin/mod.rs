@@ -33,8 +33,11 @@ pub(super) use route::{Route, is_reserved};
 
 /// The operator's requests to a worker: reports about itself and the other workers, and a flush.
 pub trait Admin: Send + Sync + 'static {
-    /// `GET /admin/host/status`.
-    fn status(&self) -> Status;
+    /// `GET /healthz`: why this worker cannot go on serving, if it cannot. Waits for nobody.
+    fn failure(&self) -> Option<&str>;
+
+    /// `GET /admin/host/status`, with the processes of all workers.
+    fn status(&self) -> AdminFuture<'_, Status>;
 
     /// `GET /readyz`, of all workers: why some do not serve. Empty if all do.
     fn not_ready(&self) -> AdminFuture<'_, Vec<String>>;
@@ -191,16 +194,10 @@ impl HostPaths {
                 response
             }
             Route::Ping => responses::plain(StatusCode::OK, ""),
-            Route::Health => {
-                let Status { is_healthy, report } = self.admin.status();
-                match is_healthy {
-                    true => responses::plain(StatusCode::OK, "ok\n"),
-                    false => {
-                        let reason = report["reason"].as_str().unwrap_or("unhealthy");
-                        responses::plain(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"))
-                    }
-                }
-            }
+            Route::Health => match self.admin.failure() {
+                None => responses::plain(StatusCode::OK, "ok\n"),
+                Some(reason) => responses::plain(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+            },
             Route::Readiness => match self.admin.not_ready().await {
                 reasons if reasons.is_empty() => responses::plain(StatusCode::OK, "ready\n"),
                 reasons => {
@@ -209,7 +206,7 @@ impl HostPaths {
                 }
             },
             Route::Status => {
-                let Status { is_healthy, report } = self.admin.status();
+                let Status { is_healthy, report } = self.admin.status().await;
                 let mut response = responses::json(&report);
                 if !is_healthy {
                     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
