@@ -288,3 +288,50 @@ fn the_apps_exit_code_runs() {
         stopped.stderr
     );
 }
+
+#[test]
+fn a_host_whose_worker_cannot_come_back_for_a_minute_ends() {
+    let code = "import os, pathlib\nimport azure.functions as func\n\n\
+                started = pathlib.Path(__file__).with_name(\"started\")\n\
+                if started.exists():\n    os._exit(8)\nstarted.touch()\n\n\
+                app = func.FunctionApp()\n\n\
+                @app.route(route=\"hello\", auth_level=\"anonymous\")\n\
+                def hello(req: func.HttpRequest) -> str:\n    return \"hello\"\n";
+    let host = App::empty().file("function_app.py", code).start();
+    kill_hard(host.workers()[0]);
+    let killed = Instant::now();
+    for text in [
+        "was killed by signal 9 (SIGKILL); starting another one\n",
+        "starting another one in 100ms",
+        "starting another one in 10s",
+    ] {
+        host.wait_for_log(text);
+    }
+    let end = killed + Duration::from_secs(60) + DEADLINE;
+    while is_alive(host.pid()) {
+        assert!(Instant::now() < end, "{}", host.output());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(killed.elapsed() >= Duration::from_secs(60), "{}", host.output());
+    let stopped = host.wait();
+    assert_eq!(stopped.status.code(), Some(1), "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.contains("error: worker 0 failed to start again "),
+        "{}",
+        stopped.stderr
+    );
+    assert!(
+        stopped
+            .stderr
+            .contains(" times in a row, for a minute; the last time\n"),
+        "{}",
+        stopped.stderr
+    );
+    assert!(
+        stopped
+            .stderr
+            .contains(") exited with status 8 before it was ready"),
+        "{}",
+        stopped.stderr
+    );
+}

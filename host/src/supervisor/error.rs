@@ -173,7 +173,7 @@ pub enum SupervisorError {
         silent_for: Duration,
     },
     /// A worker that had been ready cannot be started again.
-    #[error("worker {worker} failed to start again {times} times in a row; the last time")]
+    #[error("worker {worker} failed to start again {times} times in a row, for a minute; the last time")]
     GaveUp {
         /// Which worker.
         worker: u32,

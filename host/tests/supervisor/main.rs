@@ -155,25 +155,6 @@ fn a_killed_worker_is_replaced_under_load_while_the_port_stays_open() {
 }
 
 #[test]
-fn a_worker_that_cannot_come_back_stops_the_host_after_five_attempts() {
-    let mut host = Host::start("starts once", &[]);
-    let address = host.wait_until_ready();
-    kill(ask(address).expect("an answer"), Signal::SIGKILL).expect("the worker runs");
-    let (status, output) = host.wait();
-    assert_eq!(status.code(), Some(1), "{output}");
-    assert_printed(
-        &output,
-        &[
-            "starting another one in 100ms",
-            "starting another one in 800ms",
-            "error: worker 0 failed to start again 5 times in a row",
-            "caused by: worker 0 (pid ",
-            ") exited with status 8 before it was ready",
-        ],
-    );
-}
-
-#[test]
 fn several_workers_share_the_port_and_all_drain() {
     let mut host = Host::start("", &["--workers", "3"]);
     let address = host.wait_until_ready();
