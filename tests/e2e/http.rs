@@ -206,8 +206,12 @@ fn the_status_describes_the_worker() {
         ("state", json!("Running")),
         ("version", json!(env!("CARGO_PKG_VERSION"))),
         ("worker", json!(0)),
-        ("workers", json!(1)),
+        (
+            "workers",
+            json!([{ "index": 0, "pid": host.workers()[0], "state": "Running" }]),
+        ),
         ("extensions", json!([])),
+        ("errors", json!([])),
     ] {
         assert_eq!(status[key], expected, "{key} of {status}");
     }

@@ -297,7 +297,10 @@ fn a_host_whose_worker_cannot_come_back_for_a_minute_ends() {
                 app = func.FunctionApp()\n\n\
                 @app.route(route=\"hello\", auth_level=\"anonymous\")\n\
                 def hello(req: func.HttpRequest) -> str:\n    return \"hello\"\n";
-    let host = App::empty().file("function_app.py", code).start();
+    let host = App::empty()
+        .file("host.json", "{\"version\": \"2.0\"}")
+        .file("function_app.py", code)
+        .start();
     kill_hard(host.workers()[0]);
     let killed = Instant::now();
     for text in [

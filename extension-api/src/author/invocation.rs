@@ -151,7 +151,7 @@ impl<'a> Invocation<'a> {
     }
 
     /// How long the call waited before its function began: for a thread, or for the event loop. It is part of
-    /// [`function_time`](Outcome::function_time). `None` in pre hooks, and if the function was not called.
+    /// [`function_time`](crate::Outcome::function_time). `None` in pre hooks, and if the function was not called.
     pub fn waited(&self) -> Option<Duration> {
         let nanoseconds = self.raw.waited_ns().into_option()?;
         Some(Duration::from_nanos(nanoseconds))

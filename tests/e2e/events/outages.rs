@@ -155,6 +155,9 @@ fn a_message_whose_output_cannot_be_written_is_tried_again() {
 @app.queue_output(arg_name="$return", queue_name="done", connection="Other")
 def work(message: func.QueueMessage) -> str:
     logging.info("attempt %s", message.dequeue_count)
+    # However long the storage needs to come back, no attempt is used up meanwhile.
+    while message.dequeue_count > 1 and not os.path.exists("storage-is-back"):
+        time.sleep(0.01)
     return "done"
 "#;
     let azurite = Azurite::account();
@@ -168,9 +171,10 @@ def work(message: func.QueueMessage) -> str:
     storage.send("work", b"message");
     lines(&host, "BindingError: the binding \"$return\": ", 1);
     other.start_again();
+    fs::write(host.app().path().join("storage-is-back"), "").expect("the app's folder is writable");
     let other = Storage::of(&other);
     assert_eq!(other.take("done", 1), [b"done"]);
-    assert!(lines(&host, "attempt ", 2).len() <= 5, "{}", host.output());
+    assert_eq!(lines(&host, "attempt ", 2).len(), 2, "{}", host.output());
     let empty = wait_for(|| (storage.length("work") == 0).then_some(()));
     assert!(empty.is_some(), "{} are left", storage.length("work"));
     assert_eq!(storage.length("work-poison"), 0, "none is poison");
