@@ -1,5 +1,5 @@
-//! The end-to-end tests: the real binary, with an app of its own for each case. They are one program, so that it is linked
-//! once, and all of them share the machine from the first to the last.
+//! The end-to-end tests: the real binary, with an app of its own for each case. They are one program, which is
+//! linked once, and runs them side by side to the end.
 
 mod access;
 mod apps;

@@ -174,8 +174,8 @@ impl Function {
 
 /// Imports every function of the app. `serves` says whether the worker has a trigger for this type of binding: a function
 /// that no trigger calls need not fit its bindings. A function that cannot be loaded fails alone, with a log record,
-/// unless it must be loaded, or the host is strict. An ASGI app that says that it cannot start is no fault of the code: the
-/// worker does not start, as the next one may. `loaded_one` is called right after each function that is loaded. Attached, on the main thread.
+/// unless it must be loaded, or the host is strict. If an ASGI app says that it cannot start, the worker does not start either: the
+/// next one may. `loaded_one` is called right after each function that is loaded. Attached, on the main thread.
 pub(crate) fn index(
     py: Python<'_>,
     package: &Package,

@@ -68,15 +68,6 @@ fn example(annotation: &str) -> Json {
 mod tests {
     use super::*;
 
-    fn setting(name: &str, annotation: &str) -> Setting {
-        Setting {
-            name: name.to_owned(),
-            annotation: annotation.to_owned(),
-            documentation: String::new(),
-            required: false,
-        }
-    }
-
     #[test]
     fn examples_have_the_type() {
         for (annotation, expected) in [
@@ -92,13 +83,17 @@ mod tests {
             ("dict[str, Any]", json!({})),
             ("Any", json!("…")),
         ] {
-            assert_eq!(setting("x", annotation).example(), expected, "{annotation}");
+            assert_eq!(
+                Setting::of_type("x", annotation).example(),
+                expected,
+                "{annotation}"
+            );
         }
     }
 
     #[test]
     fn each_missing_setting_is_found_after_the_one_before() {
-        let mut settings = ["first", "optional", "last"].map(|name| setting(name, "int"));
+        let mut settings = ["first", "optional", "last"].map(|name| Setting::of_type(name, "int"));
         let error = |kind, message: &str| abi::Error {
             kind,
             message: message.into(),
@@ -117,7 +112,7 @@ mod tests {
         });
         assert_eq!(settings.map(|setting| setting.required), [true, false, true]);
 
-        let mut other = [setting("first", "int")];
+        let mut other = [Setting::of_type("first", "int")];
         mark(&mut other, |_| {
             Err(error(
                 abi::ERROR_MISSING_SETTING,

@@ -141,6 +141,19 @@ pub struct Setting {
     pub required: bool,
 }
 
+#[cfg(test)]
+impl Setting {
+    /// Returns a setting that is not required and has no documentation.
+    pub(crate) fn of_type(name: &str, annotation: &str) -> Self {
+        Setting {
+            name: name.to_owned(),
+            annotation: annotation.to_owned(),
+            documentation: String::new(),
+            required: false,
+        }
+    }
+}
+
 impl Described {
     pub(super) fn of(extension: &LoadedExtension) -> Self {
         let hooks = Hook::ALL.into_iter().filter(|hook| extension.has(*hook));

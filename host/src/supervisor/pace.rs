@@ -102,8 +102,8 @@ impl Pace {
         pause
     }
 
-    /// Notes that the worker has all functions.
-    pub(super) fn is_complete(&mut self) {
+    /// Begins with the first pause again, as the worker has all functions.
+    pub(super) fn forget_lost(&mut self) {
         self.lost_pause = LOST_PAUSES.0;
     }
 

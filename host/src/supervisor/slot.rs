@@ -106,7 +106,7 @@ impl Slot {
             if let Some(successor) = successor {
                 tracing::error!("{text}; its successor starts already");
                 if let Purpose::Order(replacing) = successor.purpose {
-                    tell(&mut Some(replacing));
+                    tell(Some(replacing));
                 }
                 self.spec = successor.spec;
                 starting = successor.starting;
@@ -206,7 +206,7 @@ impl Slot {
                     if let Err(reason) = worker.pass_on(&SupervisorMessage::Serve).await {
                         break reason;
                     }
-                    tell(&mut replaced);
+                    tell(replaced.take());
                 }
                 Some(order) = self.orders.recv() => match order {
                     SlotOrder::PassOn(message) => if let Err(reason) = worker.pass_on(&message).await {
@@ -288,7 +288,7 @@ impl Slot {
         };
         worker.kill().await;
         // The next one is of its kind.
-        tell(&mut replaced);
+        tell(replaced);
         WorkerExit::Died {
             ready_for: Some(since.elapsed()),
             reason,
@@ -308,7 +308,7 @@ impl Slot {
     /// Has the worker replaced soon if it could not load what an earlier one had loaded: what was missing may be back then.
     fn lost_functions(&self, pace: &mut Pace) -> Option<PendingReplacement> {
         let Some(names) = self.functions.lost() else {
-            pace.is_complete();
+            pace.forget_lost();
             return None;
         };
         let pause = pace.of_lost();
@@ -354,11 +354,11 @@ impl Slot {
     }
 }
 
-/// Says that no worker of the kind before begins a call any more.
-fn tell(replaced: &mut Option<Replacing>) {
-    if let Some(replaced) = replaced.take() {
+/// Tells who waits for it, if somebody does, that the worker before begins no more calls.
+fn tell(waits: Option<Replacing>) {
+    if let Some(waits) = waits {
         // Nobody waits any more if the host stops.
-        let _ = replaced.send(Ok(()));
+        let _ = waits.send(Ok(()));
     }
 }
 

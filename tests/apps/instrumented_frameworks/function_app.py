@@ -5,6 +5,7 @@ from __future__ import annotations
 import azure.functions as func
 from fastapi import FastAPI
 from flask import Flask
+from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
@@ -17,13 +18,13 @@ FlaskInstrumentor().instrument_app(shop)
 
 
 @web.get("/api/web/orders/{number}")
-async def show_order(number: int) -> dict[str, int]:
-    return {"number": number}
+async def show_order(number: int) -> dict[str, str]:
+    return {"number": str(number), "trace": f"{trace.get_current_span().context.trace_id:032x}"}
 
 
 @shop.get("/api/shop/orders/<int:number>")
-def show_shop_order(number: int) -> dict[str, int]:
-    return {"number": number}
+def show_shop_order(number: int) -> dict[str, str]:
+    return {"number": str(number), "trace": f"{trace.get_current_span().context.trace_id:032x}"}
 
 
 @app.route(route="web/{*rest}")

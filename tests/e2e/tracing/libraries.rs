@@ -134,24 +134,26 @@ fn frameworks_instrumented_by_the_app_have_spans_below_the_calls() {
             .env(ENDPOINT, receiver.endpoint())
             .python(&python)
             .start();
-        for path in ["/api/web/orders/7", "/api/shop/orders/7"] {
-            assert_eq!(answer(&host, path)["number"], 7, "{version}: {path}");
-        }
+        let [by_web, by_shop] = ["/api/web/orders/7", "/api/shop/orders/7"].map(|path| answer(&host, path));
         host.stop().assert_clean();
         let spans = receiver.spans();
-        for (call, name, route) in [
+        for (call, name, route, answer) in [
             (
                 "by_fastapi",
                 "GET /api/web/orders/{number}",
                 "/api/web/orders/{number}",
+                by_web,
             ),
             (
                 "by_flask",
                 "GET /api/shop/orders/<int:number>",
                 "/api/shop/orders/<int:number>",
+                by_shop,
             ),
         ] {
             let (call, own) = (named(&spans, call), named(&spans, name));
+            assert_eq!(answer["number"], "7", "{version}: {name}");
+            assert_eq!(answer["trace"], hex(&call.trace_id), "{version}: {name}");
             assert_eq!(own.trace_id, call.trace_id, "{version}: {name}");
             assert_eq!(own.parent_span_id, call.span_id, "{version}: {name}");
             assert_eq!(attribute(own, "http.route"), route, "{version}: {own:#?}");

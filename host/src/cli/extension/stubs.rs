@@ -249,28 +249,30 @@ const KEYWORDS: [&str; 35] = [
 mod tests {
     use super::*;
 
-    fn setting(name: &str, annotation: &str) -> Setting {
-        Setting {
-            name: name.to_owned(),
-            annotation: annotation.to_owned(),
-            documentation: String::new(),
-            required: false,
-        }
-    }
-
     #[test]
     fn settings_are_keyword_parameters() {
         for (settings, expected, reason) in [
             (&[][..], ", **settings: Any", "of API 1.0, or without any"),
-            (&[setting("rate", "float")], ", *, rate: float = ...", "named"),
             (
-                &[setting("max-size", "int")],
+                &[Setting::of_type("rate", "float")],
+                ", *, rate: float = ...",
+                "named",
+            ),
+            (
+                &[Setting::of_type("max-size", "int")],
                 ", **settings: Any",
                 "not an identifier",
             ),
-            (&[setting("from", "str")], ", **settings: Any", "a keyword"),
             (
-                &[setting("rate", "float"), setting("max-size", "int")],
+                &[Setting::of_type("from", "str")],
+                ", **settings: Any",
+                "a keyword",
+            ),
+            (
+                &[
+                    Setting::of_type("rate", "float"),
+                    Setting::of_type("max-size", "int"),
+                ],
                 ", *, rate: float = ..., **settings: Any",
                 "both",
             ),
